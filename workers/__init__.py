@@ -1,0 +1,1 @@
+"""What happens to a frame: batching, engines, tracking, results, the bus."""

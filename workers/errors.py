@@ -1,0 +1,25 @@
+"""What workers/ raises. Pure."""
+
+
+class WorkerError(Exception):
+    """Base of all errors of this package."""
+
+
+class ModelError(WorkerError):
+    """A model is unknown, incomplete, or its files do not match its card."""
+
+
+class EngineError(WorkerError):
+    """A backend is not there or refuses the model."""
+
+
+class BusError(WorkerError):
+    """The bus cannot be used as configured."""
+
+
+class StreamExists(WorkerError):
+    """A stream with that id runs already."""
+
+
+class StreamUnknown(WorkerError):
+    """There is no stream with that id."""

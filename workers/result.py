@@ -1,0 +1,88 @@
+"""The result of a frame, as Kafka, WebSockets and `analyze --json` carry it. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FRAME_SCHEMA = "livesight.frame/1"
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Attribute(_Result):
+    """What a classifier says of one track."""
+
+    label: str
+    confidence: float = Field(ge=0, le=1)
+
+
+class Identity(_Result):
+    """Whose face it is."""
+
+    person: str
+    similarity: float
+
+
+class Detection(_Result):
+    """One object in one picture. `xyxy` in pixels of the coded picture; `track_id` null until confirmed."""
+
+    detector: str
+    track_id: int | None
+    label: str
+    confidence: float = Field(ge=0, le=1)
+    xyxy: tuple[float, float, float, float]
+    attributes: dict[str, Attribute] = Field(default_factory=dict)
+    identity: Identity | None = None
+
+
+class ImageFigures(_Result):
+    """Figures of the whole picture, 0 to 1; ARCHITECTURE.md defines them."""
+
+    brightness: float = Field(ge=0, le=1)
+    contrast: float = Field(ge=0, le=1)
+    sharpness: float = Field(ge=0, le=1)
+    frozen_s: float = Field(ge=0)
+    attributes: dict[str, Attribute] = Field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    caption: str | None = None
+
+
+class Latency(_Result):
+    """Milliseconds by stage; `total` from the picture's arrival to its result."""
+
+    decode: float
+    wait: float
+    inference: float
+    total: float
+
+
+class FrameResult(_Result):
+    """What was seen in one picture. `(session, pts_us)` identifies it."""
+
+    schema_: Literal["livesight.frame/1"] = Field(default="livesight.frame/1", alias="schema")
+    stream_id: str
+    session: str
+    frame: int = Field(ge=0)
+    skipped: int = Field(ge=0)
+    pts_us: int
+    captured_at_ns: int
+    size_wh: tuple[int, int]
+    node: str
+    detections: tuple[Detection, ...]
+    image: ImageFigures | None = None
+    models: dict[str, int]
+    latency_ms: Latency
+
+    def to_json(self) -> bytes:
+        """The wire form, UTF-8."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+def frame_json_schema() -> dict[str, Any]:
+    """The published JSON Schema of a frame result."""
+    schema = FrameResult.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": FRAME_SCHEMA, **schema}
