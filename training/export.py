@@ -1,0 +1,121 @@
+"""From a checkpoint to a folder that serves: OpenVINO graph, checks, card. Runs in its own process.
+
+    python -m training.export --checkpoint best.pt --name mask --version 1 --out models --images DIR
+
+The graph takes u8 NHWC, normalises, and ends in boxes after NMS. Ultralytics bakes its thresholds in at export, so
+they are set as low as they go here; the card's thresholds apply afterwards (DESIGN 7). Needs the extra `train`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import openvino as ov
+import typer
+
+from training.errors import ExportError
+from workers.card import CARD_FILE, ModelCard, sha256_of
+from workers.engine import F32, U8
+from workers.openvino_engine import GRAPH
+
+MOST_BOXES = 100
+LEAST_CONFIDENCE = 0.01
+SHAPES_WH = ((416, 256), (416, 416), (256, 416))
+TOLERANCE_PX = 1.0
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Option(help="Ultralytics checkpoint (.pt).")],
+    images: Annotated[Path, typer.Option(help="Folder of pictures for the checks.")],
+    out: Annotated[Path, typer.Option(help="The models folder; NAME/VERSION is made in it.")],
+    card_json: Annotated[Path, typer.Option(help="JSON with the card's data, metrics, licence and thresholds.")],
+    name: str = "mask",
+    version: int = 1,
+) -> None:
+    """Export, check every batch slot against single pictures, write the folder whole or not at all."""
+    target = out / name / str(version)
+    if target.exists():
+        raise typer.BadParameter(f"{target} exists; a version is never overwritten", param_hint="--version")
+    with tempfile.TemporaryDirectory(dir=_made(out / name), prefix=".export-") as temporary:
+        folder = Path(temporary) / str(version)
+        folder.mkdir()
+        graph, classes = _graph(checkpoint, Path(temporary))
+        check_slots(graph, _pictures(images, 4))
+        ov.save_model(graph, folder / GRAPH, compress_to_fp16=True)
+        files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+        given = json.loads(card_json.read_text())
+        card = ModelCard(
+            name=name, version=version, task="detect", classes=classes, shapes_wh=SHAPES_WH, files=files, **given
+        )
+        (folder / CARD_FILE).write_text(card.model_dump_json(by_alias=True, indent=1) + "\n")
+        folder.rename(target)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _graph(checkpoint: Path, scratch: Path) -> tuple[ov.Model, tuple[str, ...]]:
+    """The checkpoint as a graph of dynamic size: u8 NHWC RGB in, (batch, most, 6) boxes out."""
+    from ultralytics import YOLO
+
+    copy = scratch / "model.pt"
+    shutil.copy(checkpoint, copy)
+    model = YOLO(copy)
+    folder = model.export(
+        format="openvino",
+        imgsz=(SHAPES_WH[0][1], SHAPES_WH[0][0]),
+        dynamic=True,
+        nms=True,
+        agnostic_nms=True,
+        conf=LEAST_CONFIDENCE,
+        iou=0.5,
+        max_det=MOST_BOXES,
+    )
+    graph = ov.Core().read_model(next(Path(folder).glob("*.xml")))
+    wrap = ov.preprocess.PrePostProcessor(graph)
+    wrap.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    wrap.input().model().set_layout(ov.Layout("NCHW"))
+    wrap.input().preprocess().convert_element_type(ov.Type.f32).scale(255.0)
+    return wrap.build(), tuple(model.names[index] for index in range(len(model.names)))
+
+
+def check_slots(graph: ov.Model, pictures: list[U8]) -> None:
+    """Refuse a graph whose batch mixes its pictures' boxes: each slot must give what its picture gives alone.
+
+    Raises ExportError naming the slot.
+    """
+    for width, height in SHAPES_WH:
+        resized = np.stack([cv2.resize(picture, (width, height)) for picture in pictures])
+        alone = [_infer(graph, resized[index : index + 1])[0] for index in range(len(pictures))]
+        together = _infer(graph, resized)
+        for index, (one, many) in enumerate(zip(alone, together, strict=True)):
+            ours, theirs = one[one[:, 4] > 0.1], many[many[:, 4] > 0.1]
+            if len(ours) != len(theirs) or (len(ours) and np.abs(ours[:, :4] - theirs[:, :4]).max() > TOLERANCE_PX):
+                raise ExportError(f"slot {index} of a batch at {width}x{height} does not give its own picture's boxes")
+
+
+def _infer(graph: ov.Model, batch: U8) -> F32:
+    model = graph.clone()
+    model.reshape({0: ov.PartialShape(list(batch.shape))})
+    compiled: Any = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return np.asarray(compiled([batch])[0], np.float32)
+
+
+def _pictures(folder: Path, count: int) -> list[U8]:
+    pictures = [cv2.imread(str(path)) for path in sorted(folder.iterdir())[: count * 2]]
+    found = [cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) for picture in pictures if picture is not None][:count]
+    if len(found) < count:
+        raise ExportError(f"{folder}: fewer than {count} readable pictures")
+    return found  # type: ignore[return-value]
+
+
+if __name__ == "__main__":
+    typer.run(export)

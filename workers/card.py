@@ -1,0 +1,146 @@
+"""Model cards, and where models lie. Pure apart from the disk.
+
+A model is a folder `{root}/{name}/{version}/` with `card.json` and the files it names. What ships is read-only;
+promoted and downloaded models lie under `state_dir/models`, where the link `current` names the version in service.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from workers.errors import ModelError
+
+CARD_FILE = "card.json"
+Task = Literal["detect", "classify", "embed", "caption"]
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+
+
+class ModelCard(BaseModel):
+    """What a model is, what it needs and what it is good for (DESIGN 7).
+
+    shapes_wh: input sizes (width, height) in pixels; a picture goes to the one that needs the least padding.
+    color: channel order of the u8 NHWC input; pad_value: the letterbox's grey, 0 to 255.
+    thresholds: least confidence by label; applied after the graph's NMS.
+    files: path within the folder → sha256 (hex). `model.xml` is the graph; `model-int8.xml`, where there is one, is
+    the same network quantised, for CPUs that have int8 but no bfloat16 instructions.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: Literal["livesight.card/1"] = Field(default="livesight.card/1", alias="schema")
+    name: ModelName
+    version: int = Field(ge=1)
+    task: Task
+    classes: tuple[str, ...] = Field(min_length=1)
+    shapes_wh: tuple[tuple[int, int], ...] = Field(min_length=1)
+    color: Literal["rgb", "bgr"] = "rgb"
+    pad_value: int = Field(default=114, ge=0, le=255)
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    applies_to: tuple[str, ...] | Literal["image"] = "image"
+    crop_margin: float = Field(default=0.0, ge=0, le=2)
+    files: dict[str, str]
+    data: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    licence: str
+    reference: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelCard:
+        unknown = set(self.thresholds) - set(self.classes)
+        if unknown:
+            raise ValueError(f"thresholds for labels that the model does not have: {', '.join(sorted(unknown))}")
+        if any(width < 1 or height < 1 for width, height in self.shapes_wh):
+            raise ValueError("shapes_wh must be positive")
+        return self
+
+    def threshold(self, label: str) -> float:
+        """The least confidence at which `label` is reported."""
+        return self.thresholds.get(label, 0.25)
+
+
+def load_card(folder: Path, verify: bool = True) -> ModelCard:
+    """Read and check the card of one model folder; with `verify`, the sha256 of every file too.
+
+    Raises ModelError naming the file and what is wrong with it.
+    """
+    path = folder / CARD_FILE
+    try:
+        card = ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "card"
+        raise ModelError(f"{path}: {field}: {first['msg']}") from error
+    if verify:
+        for name, expected in card.files.items():
+            _verify(folder / name, expected)
+    return card
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256, hex. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _verify(path: Path, expected: str) -> None:
+    try:
+        actual = sha256_of(path)
+    except OSError as error:
+        raise ModelError(f"{path}: named by the card but cannot be read: {error.strerror or error}") from error
+    if actual != expected:
+        raise ModelError(f"{path}: sha256 is {actual}, but the card says {expected}; the file was changed or cut off")
+
+
+def shipped_models_dir() -> Path:
+    """The folder of the models that ship: beside the source tree, or where the wheel put it."""
+    source = Path(__file__).resolve().parent.parent / "models"
+    if source.is_dir():
+        return source
+    return Path(sysconfig.get_path("data")) / "share" / "livesight" / "models"
+
+
+class ModelStore:
+    """Finds models by name in several roots; an earlier root goes before a later one. Any thread."""
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self.roots = tuple(roots)
+
+    def folder(self, name: str, version: int | None = None) -> Path:
+        """The folder of a model: of `version`, else of the version in service, else of the newest there is.
+
+        Raises ModelError listing what there is.
+        """
+        for root in self.roots:
+            current = root / name / "current"
+            if version is None and current.exists():
+                return current.resolve()
+        found = {number: folder for known, number, folder in reversed(list(self._folders())) if known == name}
+        if not found or (version is not None and version not in found):
+            known = ", ".join(f"{known} {number}" for known, number, _ in self._folders()) or "none"
+            wanted = name if version is None else f"{name} version {version}"
+            raise ModelError(f"there is no model {wanted}; there are: {known}")
+        return found[max(found) if version is None else version]
+
+    def cards(self) -> list[ModelCard]:
+        """The cards of all versions of all models, unverified; folders whose card is broken are left out."""
+        cards: dict[tuple[str, int], ModelCard] = {}
+        for name, number, folder in self._folders():
+            try:
+                cards.setdefault((name, number), load_card(folder, verify=False))
+            except ModelError:
+                continue
+        return [cards[key] for key in sorted(cards)]
+
+    def _folders(self) -> Iterator[tuple[str, int, Path]]:
+        for root in self.roots:
+            for card in sorted(root.glob(f"*/*/{CARD_FILE}")):
+                if card.parent.name.isdigit():
+                    yield card.parent.parent.name, int(card.parent.name), card.parent

@@ -1,0 +1,89 @@
+"""A picture into a model's input, in one pass. One Letterbox a thread.
+
+FFmpeg's scaler converts the colour space and resizes together; what it gives is copied into the request's own tensor
+between the two bars of padding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import Interpolation, VideoReformatter
+
+U8 = npt.NDArray[np.uint8]
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a picture of `size_wh` pixels lies in a model's input: scaled by `scale_xy`, its corner at `origin_xy`."""
+
+    size_wh: tuple[int, int]
+    inner_wh: tuple[int, int]
+    origin_xy: tuple[int, int]
+
+    def to_picture(self, xyxy: F32) -> F32:
+        """Boxes (n, 4) in pixels of the input → pixels of the picture, clipped to it. A new array."""
+        fx, fy = self.size_wh[0] / self.inner_wh[0], self.size_wh[1] / self.inner_wh[1]
+        left, top = self.origin_xy
+        boxes = (xyxy - np.array([left, top, left, top], np.float32)) * np.array([fx, fy, fx, fy], np.float32)
+        limits = np.array([*self.size_wh, *self.size_wh], np.float32)
+        return np.clip(boxes, 0.0, limits).astype(np.float32)
+
+
+def place(size_wh: tuple[int, int], shape_wh: tuple[int, int]) -> Placement:
+    """Centre a picture in an input, as large as its aspect ratio allows."""
+    scale = min(shape_wh[0] / size_wh[0], shape_wh[1] / size_wh[1])
+    inner = max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale))
+    return Placement(size_wh, inner, ((shape_wh[0] - inner[0]) // 2, (shape_wh[1] - inner[1]) // 2))
+
+
+def least_padding(size_wh: tuple[int, int], shapes_wh: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+    """The input that shows most of itself filled with the picture; the first of equals."""
+
+    def filled(shape: tuple[int, int]) -> float:
+        inner = place(size_wh, shape).inner_wh
+        return inner[0] * inner[1] / (shape[0] * shape[1])
+
+    return max(shapes_wh, key=filled)
+
+
+class Letterbox:
+    """Converts pictures for one thread. Keeps FFmpeg's scaler for each pair of sizes it has met."""
+
+    _MOST_SCALERS = 32
+
+    def __init__(self) -> None:
+        self._scalers: dict[tuple[object, ...], VideoReformatter] = {}
+
+    def fill(self, picture: av.VideoFrame, out: U8, pad_value: int, color: Literal["rgb", "bgr"]) -> Placement:
+        """Write `picture` into `out` (u8, height × width × 3, contiguous, `color` order) and say where it lies.
+
+        Only reads the picture. Raises what FFmpeg raises for a picture it cannot convert.
+        """
+        height, width = out.shape[:2]
+        placement = place((picture.width, picture.height), (width, height))
+        inner_w, inner_h = placement.inner_wh
+        left, top = placement.origin_xy
+        key = (picture.width, picture.height, picture.format.name, inner_w, inner_h, color)
+        scaler = self._scalers.get(key)
+        if scaler is None:
+            if len(self._scalers) >= self._MOST_SCALERS:
+                self._scalers.clear()
+            scaler = self._scalers[key] = VideoReformatter()
+        small = scaler.reformat(
+            picture, inner_w, inner_h, f"{color}24", interpolation=Interpolation.BILINEAR, threads=1
+        )
+        plane = small.planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(inner_h, plane.line_size)
+        out[:top] = pad_value
+        out[top + inner_h :] = pad_value
+        band = out[top : top + inner_h]
+        band[:, :left] = pad_value
+        band[:, left + inner_w :] = pad_value
+        band[:, left : left + inner_w] = rows[:, : inner_w * 3].reshape(inner_h, inner_w, 3)
+        return placement

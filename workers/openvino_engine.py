@@ -1,0 +1,131 @@
+"""Inference by OpenVINO. Any thread; each request belongs to one thread at a time."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from workers.card import ModelCard
+from workers.engine import F32, U8
+from workers.errors import EngineError
+from workers.settings import WorkerSettings
+
+GRAPH = "model.xml"
+GRAPH_INT8 = "model-int8.xml"
+
+
+class OpenVinoRequest:
+    """One infer request whose input memory is `tensor`. See workers.engine.Request."""
+
+    def __init__(self, request: ov.InferRequest, shape: tuple[int, int, int, int], dynamic: bool) -> None:
+        self.tensor: U8 = np.zeros(shape, np.uint8)
+        self._request = request
+        self._dynamic = dynamic
+        if not dynamic:
+            request.set_input_tensor(ov.Tensor(self.tensor, shared_memory=True))
+
+    def run(self, count: int) -> F32:
+        """See workers.engine.Request.run."""
+        try:
+            if self._dynamic:
+                self._request.set_input_tensor(ov.Tensor(self.tensor[:count], shared_memory=True))
+            self._request.infer()
+            return np.array(self._request.get_output_tensor(0).data[:count], np.float32)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO: {error}") from error
+
+
+class OpenVinoEngine:
+    """One model, compiled for each of its shapes at the start.
+
+    The compiled model runs as many streams as there are inference workers, unpinned: pinned inference threads starve
+    beside decoders (measured, ARCHITECTURE.md).
+    """
+
+    def __init__(self, card: ModelCard, folder: Path, settings: WorkerSettings) -> None:
+        core = ov.Core()
+        device = settings.device or "CPU"
+        capabilities = _capabilities(core, device)
+        graph = _choose_graph(card, capabilities)
+        self.card = card
+        self.backend = f"openvino-{device.lower()}" + ("-int8" if graph == GRAPH_INT8 else "")
+        self._idle: dict[tuple[int, int], queue.LifoQueue[OpenVinoRequest]] = {}
+        self._compiled: list[ov.CompiledModel] = []
+        workers = worker_count(settings)
+        try:
+            for shape_wh in card.shapes_wh:
+                self._compile(core, folder / graph, device, shape_wh, settings.max_batch, workers)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO cannot load {folder / graph} on {device}: {error}") from error
+
+    def _compile(
+        self, core: ov.Core, path: Path, device: str, shape_wh: tuple[int, int], max_batch: int, workers: int
+    ) -> None:
+        model = core.read_model(path)
+        width, height = shape_wh
+        batch: Any = ov.Dimension(1, max_batch) if max_batch > 1 else 1
+        model.reshape({0: ov.PartialShape([batch, height, width, 3])})
+        compiled = core.compile_model(model, device, _properties(device, workers))
+        self._compiled.append(compiled)
+        idle: queue.LifoQueue[OpenVinoRequest] = queue.LifoQueue()
+        for _ in range(workers):
+            request = OpenVinoRequest(compiled.create_infer_request(), (max_batch, height, width, 3), max_batch > 1)
+            idle.put(request)
+        self._idle[shape_wh] = idle
+
+    @contextmanager
+    def request(self, shape_wh: tuple[int, int]) -> Iterator[OpenVinoRequest]:
+        """Borrow a request; waits while all are lent. There is one for each inference worker."""
+        idle = self._idle[shape_wh]
+        request = idle.get()
+        try:
+            yield request
+        finally:
+            idle.put(request)
+
+    def close(self) -> None:
+        """Free requests and compiled models."""
+        self._idle.clear()
+        self._compiled.clear()
+
+
+def worker_count(settings: WorkerSettings) -> int:
+    """Inference workers: as set, else one for each core that this process may use, and one more.
+
+    The one more converts and tracks while the others compute.
+    """
+    return settings.threads or len(os.sched_getaffinity(0)) + 1
+
+
+def _capabilities(core: ov.Core, device: str) -> list[str]:
+    available = core.available_devices
+    if device.split(".")[0] not in {name.split(".")[0] for name in available}:
+        raise EngineError(f"OpenVINO has no device {device}; it has: {', '.join(available) or 'none'}")
+    return list(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
+
+
+def _choose_graph(card: ModelCard, capabilities: list[str]) -> str:
+    if GRAPH_INT8 in card.files and "INT8" in capabilities and "BF16" not in capabilities:
+        return GRAPH_INT8
+    if GRAPH not in card.files:
+        raise EngineError(f"model {card.name} {card.version} has no {GRAPH}: it is not for OpenVINO")
+    return GRAPH
+
+
+def _properties(device: str, workers: int) -> dict[str, Any]:
+    if not device.startswith("CPU"):
+        return {"PERFORMANCE_HINT": "THROUGHPUT"}
+    cores = len(os.sched_getaffinity(0))
+    return {
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "NUM_STREAMS": workers,
+        "INFERENCE_NUM_THREADS": max(cores, workers),
+        "ENABLE_CPU_PINNING": False,
+    }
