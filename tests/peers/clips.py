@@ -1,0 +1,128 @@
+"""Clips made at run time with PyAV: numbered ones, and the standing clip of the benches. Pure but for the files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.frame import PictureType
+from av.video.stream import VideoStream
+
+from tests.peers.numbers import numbered_picture
+
+Image = npt.NDArray[np.uint8]
+ENCODERS = {"h264": "libx264", "vp8": "libvpx", "vp9": "libvpx-vp9", "mpeg4": "mpeg4", "mjpeg": "mjpeg"}
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """How a clip is encoded. `b_frames` 0 means that decode order is presentation order."""
+
+    frames: int = 100
+    fps: int = 25
+    size_wh: tuple[int, int] = (320, 180)
+    codec: str = "h264"
+    b_frames: int = 0
+    gop: int = 25
+    bit_rate: int = 1_000_000
+    first_number: int = 0
+
+
+def _open_encoder(container: av.container.OutputContainer, spec: ClipSpec) -> VideoStream:
+    stream = container.add_stream(ENCODERS[spec.codec], rate=spec.fps)
+    assert isinstance(stream, VideoStream)
+    stream.width, stream.height = spec.size_wh
+    stream.pix_fmt = "yuvj420p" if spec.codec == "mjpeg" else "yuv420p"
+    stream.bit_rate = spec.bit_rate
+    context = stream.codec_context
+    context.time_base = Fraction(1, spec.fps)
+    context.gop_size = spec.gop
+    context.thread_count = 1
+    if spec.codec == "h264":
+        context.max_b_frames = spec.b_frames
+        keys = f"keyint={spec.gop}:min-keyint={spec.gop}:scenecut=0:bframes={spec.b_frames}:b-adapt=0"
+        stream.options = {"preset": "veryfast", "x264-params": f"{keys}:threads=1"}
+    elif spec.codec in ("vp8", "vp9"):
+        stream.options = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0", "lag-in-frames": "0"}
+    elif spec.codec == "mpeg4" and spec.b_frames:
+        context.max_b_frames = spec.b_frames
+    return stream
+
+
+def encode(path: Path, spec: ClipSpec, pictures: Iterator[av.VideoFrame]) -> Path:
+    """Encode pictures into `path`; the suffix names the container (.mp4, .mkv, .avi, .webm, .h264 for Annex B).
+
+    Raw H.264 carries no times: with B-frames the presentation order goes into `PATH.pts`, for the RTSP server.
+    """
+    order: list[int] = []
+    with av.open(str(path), "w", format="h264" if path.suffix == ".h264" else None) as container:
+        stream = _open_encoder(container, spec)
+
+        def write(picture: av.VideoFrame | None) -> None:
+            for packet in stream.encode(picture):
+                assert packet.pts is not None and packet.time_base is not None
+                order.append(round(packet.pts * packet.time_base * spec.fps))
+                container.mux(packet)
+
+        for index, picture in enumerate(pictures):
+            picture.pts = index
+            picture.time_base = Fraction(1, spec.fps)
+            picture.pict_type = PictureType.NONE
+            write(picture)
+        write(None)
+    if path.suffix == ".h264" and spec.b_frames:
+        path.with_name(f"{path.name}.pts").write_text("".join(f"{index}\n" for index in order))
+    return path
+
+
+def make_numbered(path: Path, spec: ClipSpec | None = None, draw: Callable[[int], Image] | None = None) -> Path:
+    """A clip whose picture i carries the number `first_number + i`.
+
+    draw: gives the u8 BGR picture (height, width, 3) for a number instead; it draws the number itself if it wants one.
+    """
+    spec = spec or ClipSpec()
+    make = draw or (lambda number: numbered_picture(number, spec.size_wh))
+    numbers = range(spec.first_number, spec.first_number + spec.frames)
+    return encode(path, spec, (av.VideoFrame.from_ndarray(make(number), format="bgr24") for number in numbers))
+
+
+def rescaled(source: Path, spec: ClipSpec) -> Iterator[av.VideoFrame]:
+    """The pictures of a clip in the size of `spec`, up to `spec.frames`."""
+    with av.open(str(source)) as container:
+        for index, picture in enumerate(container.decode(video=0)):
+            if index >= spec.frames:
+                return
+            yield picture.reformat(*spec.size_wh, format="yuv420p", interpolation="BICUBIC")
+
+
+def cache_folder() -> Path:
+    """Where clips that are slow to make are kept between runs."""
+    folder = Path(tempfile.gettempdir()) / f"livesight-clips-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+BENCH = ClipSpec(frames=2**31, fps=25, size_wh=(1280, 720), gop=50, bit_rate=4_000_000)
+
+
+def bench_clip(data_dir: Path) -> Path:
+    """The standing clip: `one-by-one-person-detection.mp4` as raw H.264 of `BENCH`, made once and kept by content.
+
+    Takes about a minute of one core the first time. Raises FileNotFoundError where the shared data is absent.
+    """
+    source = data_dir / "videos" / "one-by-one-person-detection.mp4"
+    content = hashlib.sha256(source.read_bytes() + repr(BENCH).encode()).hexdigest()[:16]
+    clip = cache_folder() / f"bench-{content}.h264"
+    if not clip.exists():
+        part = clip.with_name(f"{clip.stem}.{os.getpid()}.part.h264")
+        encode(part, BENCH, rescaled(source, BENCH))
+        part.replace(clip)
+    return clip
