@@ -1,0 +1,49 @@
+"""Type and size of a still picture from its header, before anything is decoded. Pure."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL import Image, UnidentifiedImageError
+
+from stream.errors import BadImageError, TooLargeError
+
+Kind = Literal["jpeg", "png", "webp"]
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_KINDS: dict[str, Kind] = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What a picture says of itself. `size_wh` in pixels, before its EXIF turn."""
+
+    kind: Kind
+    size_wh: tuple[int, int]
+
+
+def read_header(data: bytes, max_bytes: int, max_pixels: int) -> ImageHeader:
+    """Check bytes, type and pixels of a JPEG, PNG or WebP; Pillow reads the header only, no pixel is decoded.
+
+    Raises TooLargeError above the limits, BadImageError for anything else that is wrong with it.
+    """
+    if len(data) > max_bytes:
+        raise TooLargeError(f"the picture has {len(data)} bytes, at most {max_bytes} are taken")
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            kind, size_wh = _KINDS.get(image.format or ""), image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooLargeError(f"the picture has more than {max_pixels} pixels") from error
+    except UnidentifiedImageError as error:
+        raise BadImageError("this is no JPEG, PNG or WebP picture") from error
+    except (OSError, SyntaxError, ValueError, LookupError, OverflowError, EOFError) as error:
+        raise BadImageError(f"the picture's header cannot be read: {error}") from error
+    if kind is None:
+        raise BadImageError("this is no JPEG, PNG or WebP picture")
+    width, height = size_wh
+    if width < 1 or height < 1:
+        raise BadImageError(f"the picture's size is {width}x{height}")
+    if width * height > max_pixels:
+        raise TooLargeError(f"the picture has {width}x{height} pixels, at most {max_pixels} are taken")
+    return ImageHeader(kind, size_wh)
