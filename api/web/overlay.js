@@ -1,0 +1,81 @@
+// Draws detections on a 2D context. Knows nothing of streams or sockets. Pure but for the context.
+
+import { colourOf, inkOn, wordsOf } from "./colours.js";
+
+const FONT = '600 {}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+
+/**
+ * Boxes and labels of one result.
+ * @param {CanvasRenderingContext2D} context
+ * @param {object[]} detections of a `livesight.frame/1`
+ * @param {number} scaleX canvas pixels per picture pixel @param {number} scaleY
+ * @param {number} ratio device pixels per CSS pixel, for line widths and letters
+ */
+export function drawDetections(context, detections, scaleX, scaleY, ratio) {
+  const boxes = detections.map((detection) => {
+    const [x1, y1, x2, y2] = detection.xyxy;
+    return { detection, x: x1 * scaleX, y: y1 * scaleY, w: (x2 - x1) * scaleX, h: (y2 - y1) * scaleY };
+  });
+  context.save();
+  context.lineJoin = "round";
+  for (const box of boxes) strokeBox(context, box, ratio);
+  // large boxes get their label first: where labels would lie on each other, the small one's gives way
+  boxes.sort((a, b) => b.w * b.h - a.w * a.h);
+  const taken = [];
+  for (const box of boxes) drawLabel(context, box, ratio, boxes, taken);
+  context.restore();
+}
+
+function strokeBox(context, { detection, x, y, w, h }, ratio) {
+  const colour = colourOf(detection.label);
+  context.strokeStyle = "rgb(0 0 0 / 55%)"; // a halo, so that the line shows on any picture
+  context.lineWidth = 4 * ratio;
+  context.strokeRect(x, y, w, h);
+  context.strokeStyle = colour;
+  context.lineWidth = 2 * ratio;
+  context.strokeRect(x, y, w, h);
+}
+
+/** "without mask 91 % #7", and what to say where there is no room for that. */
+function labelTexts({ label, confidence, track_id: track, identity }) {
+  const percent = `${Math.round(confidence * 100)} %`;
+  const name = identity?.person ?? wordsOf(label);
+  const number = track === null || track === undefined ? "" : ` #${track}`;
+  return [`${name} ${percent}${number}`, `${percent}${number}`];
+}
+
+function drawLabel(context, box, ratio, boxes, taken) {
+  const { width, height } = context.canvas;
+  const size = Math.round(12 * ratio);
+  const pad = 4 * ratio;
+  context.font = FONT.replace("{}", size);
+  const h = size + pad * 1.5;
+  const spots = labelTexts(box.detection).flatMap((text) => {
+    const w = context.measureText(text).width + pad * 2;
+    const x = Math.max(0, Math.min(box.x - ratio, width - w));
+    return [box.y - h - ratio, box.y + box.h + ratio, Math.max(0, box.y + ratio)].map((y) => ({ text, x, y, w, h }));
+  });
+  const free = spots.filter(
+    (spot) => spot.y >= 0 && spot.y + h <= height && !taken.some((other) => overlap(spot, other)),
+  );
+  const place = free.find((spot) => !boxes.some((other) => other !== box && overlap(spot, other))) ?? free.at(-1);
+  if (!place) return; // a crowd: the box alone has to do
+  taken.push(place);
+  const colour = colourOf(box.detection.label);
+  context.fillStyle = colour;
+  context.beginPath();
+  context.roundRect(place.x, place.y, place.w, h, 3 * ratio);
+  context.fill();
+  context.fillStyle = inkOn(colour);
+  context.textBaseline = "middle";
+  context.fillText(place.text, place.x + pad, place.y + h / 2 + ratio * 0.5);
+}
+
+const overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+
+/** Counts by label, most frequent first: `[["with_mask", 3], …]`. */
+export function countLabels(detections) {
+  const counts = new Map();
+  for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+}

@@ -1,0 +1,158 @@
+// The wall: tiles in a grid that fills the screen, one of them alone on demand, all by keyboard too.
+
+import { Tile } from "./tile.js";
+
+const GAP = 12;
+const FOOT = 44; // height of a tile's line of figures, as in app.css
+const LEAST_WIDTH = 260; // narrower tiles help nobody: scroll instead
+const PHONE = 640;
+
+/** Columns and tile width so that `count` tiles of one aspect ratio fill the room best. Pure. */
+export function layout(count, width, height, aspect) {
+  if (width < PHONE) return { columns: 1, tileWidth: width };
+  let best = { columns: 1, tileWidth: 0 };
+  for (let columns = 1; columns <= count; columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const acrossWidth = (width - GAP * (columns - 1)) / columns;
+    const acrossHeight = ((height - GAP * (rows - 1)) / rows - FOOT) * aspect;
+    const tileWidth = Math.floor(Math.min(acrossWidth, acrossHeight));
+    if (tileWidth > best.tileWidth) best = { columns, tileWidth };
+  }
+  if (best.tileWidth >= LEAST_WIDTH || count === 0) return best;
+  const columns = Math.max(1, Math.floor((width + GAP) / (LEAST_WIDTH + GAP)));
+  return { columns, tileWidth: Math.floor((width - GAP * (columns - 1)) / columns) };
+}
+
+/** The aspect ratio that all streams share, 16:9 otherwise. */
+function commonAspect(tiles) {
+  const ratios = new Set();
+  for (const { view } of tiles) if (view?.size_wh) ratios.add((view.size_wh[0] / view.size_wh[1]).toFixed(2));
+  if (ratios.size !== 1) return 16 / 9;
+  return Math.min(2.4, Math.max(1, Number([...ratios][0])));
+}
+
+/** Events: "visible" {id, visible} when a tile came into sight or left it; "action" {action, tile}. */
+export class Wall extends EventTarget {
+  #root;
+  #template;
+  #tiles = new Map();
+  #sight;
+  #focused = null;
+
+  constructor(root, template) {
+    super();
+    this.#root = root;
+    this.#template = template;
+    this.#sight = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries)
+          this.#tell("visible", { id: target.dataset.stream, visible: isIntersecting });
+      },
+      { rootMargin: "80px" },
+    );
+    new ResizeObserver(() => this.arrange()).observe(root);
+    root.addEventListener("keydown", (event) => this.#onKey(event));
+    window.addEventListener("popstate", () => this.#readAddress());
+  }
+
+  get size() {
+    return this.#tiles.size;
+  }
+
+  get tiles() {
+    return [...this.#tiles.values()];
+  }
+
+  tile(id) {
+    return this.#tiles.get(id);
+  }
+
+  /** @returns {Tile} the tile of that stream, made if there is none */
+  ensure(id, { first = false } = {}) {
+    let tile = this.#tiles.get(id);
+    if (tile) return tile;
+    tile = new Tile(this.#template, id, (action) => this.#tell("action", { action, tile }));
+    this.#tiles.set(id, tile);
+    if (first) this.#root.prepend(tile.element);
+    else this.#root.append(tile.element);
+    this.#sight.observe(tile.element);
+    if (!this.#readAddress()) this.arrange();
+    return tile;
+  }
+
+  remove(id) {
+    const tile = this.#tiles.get(id);
+    if (!tile) return;
+    const hadKeyboard = tile.element.contains(document.activeElement);
+    const next = tile.element.nextElementSibling ?? tile.element.previousElementSibling;
+    this.#sight.unobserve(tile.element);
+    this.#tiles.delete(id);
+    tile.close();
+    if (this.#focused === id) this.focusOne(null);
+    if (hadKeyboard) (next ?? this.#root).focus();
+    this.arrange();
+  }
+
+  /** Shows one camera alone (null: all of them), and says so in the address, so that it can be linked to. */
+  focusOne(id, { push = true } = {}) {
+    if (id === this.#focused) return;
+    const before = this.#focused;
+    this.#focused = id;
+    for (const tile of this.#tiles.values()) {
+      tile.element.hidden = id !== null && tile.id !== id;
+      tile.element.classList.toggle("alone", tile.id === id);
+    }
+    this.#root.classList.toggle("one", id !== null);
+    if (push) history[id ? "pushState" : "replaceState"](null, "", id ? `#/${id}` : location.pathname);
+    this.arrange();
+    this.#tiles.get(id ?? before)?.element.focus({ preventScroll: true });
+  }
+
+  toggle(id) {
+    this.focusOne(this.#focused === id ? null : id);
+  }
+
+  arrange() {
+    const shown = this.#focused ? 1 : this.#tiles.size;
+    const { clientWidth, clientHeight } = this.#root;
+    const style = getComputedStyle(this.#root);
+    const width = clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const height = clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+    const tiles = this.#focused ? [this.#tiles.get(this.#focused)] : this.#tiles.values();
+    const aspect = commonAspect(tiles);
+    const { columns, tileWidth } = layout(shown, width, height, aspect);
+    this.#root.style.setProperty("--columns", columns);
+    this.#root.style.setProperty("--tile-width", `${Math.max(0, tileWidth)}px`);
+    this.#root.style.setProperty("--aspect", aspect);
+  }
+
+  #readAddress() {
+    const id = location.hash.startsWith("#/") ? location.hash.slice(2) : null;
+    if (id === this.#focused || (id && !this.#tiles.has(id))) return false;
+    this.focusOne(id, { push: false });
+    return true;
+  }
+
+  #onKey(event) {
+    const element = event.target.closest?.(".tile");
+    if (event.key === "Escape" && this.#focused) {
+      this.focusOne(null);
+      event.preventDefault();
+    }
+    if (!element || event.target !== element) return; // keys on a tile's buttons are the buttons' own
+    if (event.key === "Enter") {
+      this.toggle(element.dataset.stream);
+      event.preventDefault();
+    }
+    const columns = Number(this.#root.style.getPropertyValue("--columns")) || 1;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+    if (!step) return;
+    const elements = [...this.#root.children].filter((child) => !child.hidden);
+    elements[elements.indexOf(element) + step]?.focus();
+    event.preventDefault();
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
