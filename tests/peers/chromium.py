@@ -1,0 +1,60 @@
+"""Debian's Chromium, headless, driven by Playwright; its camera plays a file. Runs on the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.peers.clips import ClipSpec, make_numbered
+
+EXECUTABLE = Path("/usr/bin/chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+)
+
+
+def camera_file(folder: Path, spec: ClipSpec | None = None) -> Path:
+    """A numbered clip in the form that Chromium's fake camera takes (MJPEG, looped by the browser at its rate)."""
+    spec = spec or ClipSpec(frames=250, fps=25, size_wh=(640, 480), bit_rate=8_000_000)
+    return make_numbered(
+        folder / "camera.mjpeg",
+        ClipSpec(spec.frames, spec.fps, spec.size_wh, "mjpeg", 0, 1, spec.bit_rate, spec.first_number),
+    )
+
+
+def chromium_missing() -> str | None:
+    """Why there is no browser on this machine, or None."""
+    return None if EXECUTABLE.exists() else f"{EXECUTABLE} is not installed"
+
+
+@asynccontextmanager
+async def chromium(camera: Path | None = None) -> AsyncIterator[Browser]:
+    """A browser. With `camera`, pages get that file as their camera, without being asked for permission.
+
+    Skips the test, with the reason, where Chromium is not installed.
+    """
+    if reason := chromium_missing():
+        pytest.skip(reason)
+    flags = list(FLAGS)
+    if camera is not None:
+        flags += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+        flags += [f"--use-file-for-fake-video-capture={camera}"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(EXECUTABLE), args=flags)
+        try:
+            yield browser
+        finally:
+            await browser.close()
