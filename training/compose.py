@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,7 +65,7 @@ def webcam_picture(
     top = round(centre_y - scale * (box[1] + box[3]) / 2)
     x1, y1 = max(0, left), max(0, top)
     x2, y2 = min(width, left + face.shape[1]), min(height, top + face.shape[0])
-    mask = np.zeros((height, width), np.float32)
+    mask: npt.NDArray[Any] = np.zeros((height, width), np.float32)
     mask[y1:y2, x1:x2] = 1.0
     mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.8, 4.0))[:, :, None]
     pasted = canvas.copy()
@@ -107,5 +108,7 @@ def zoomed(
         )
         area = max(0.0, inside[2] - inside[0]) * max(0.0, inside[3] - inside[1])
         if area >= 0.5 * (b[2] - b[0]) * (b[3] - b[1]):
-            kept.append(LabelledBox(box.label, tuple(v * scale for v in inside)))  # type: ignore[arg-type]
-    return picture, kept
+            kept.append(
+                LabelledBox(box.label, (inside[0] * scale, inside[1] * scale, inside[2] * scale, inside[3] * scale))
+            )
+    return picture.astype(np.uint8), kept

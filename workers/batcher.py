@@ -54,6 +54,7 @@ class Lane:
         self.turn = 0
         self.taken = 0
         self.finished = threading.Event()
+        self.on_finished: Callable[[], None] | None = None
         self._deliver = deliver
         self._waiting: dict[int, Ticket] = {}
         self._next = 0
@@ -124,6 +125,8 @@ class Batcher:
 
     def _finish_if_empty(self, lane: Lane) -> None:
         if lane.mailbox.closed and not lane.mailbox.pending and lane.in_flight == 0:
+            if lane.on_finished is not None and not lane.finished.is_set():
+                lane.on_finished()
             lane.finished.set()
 
     def _pick(self, like: Ticket | None = None, room: int | None = None) -> list[Ticket]:

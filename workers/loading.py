@@ -51,9 +51,9 @@ class EngineSlots(dict[str, EngineSlot]):
                     self[name] = EngineSlot(load_engine(self._store, name, self._settings))
                     self._announce(name)
 
-    def swap(self, name: str, version: int | None = None) -> ModelCard:
-        """Load a version and put it in service between two batches; when it cannot be loaded the old one stays."""
-        engine = load_engine(self._store, name, self._settings, version)
+    def put(self, engine: Engine) -> None:
+        """Put an engine in service under its card's name, between two batches."""
+        name = engine.card.name
         with self._lock:
             slot = self.get(name)
             if slot is None:
@@ -62,6 +62,11 @@ class EngineSlots(dict[str, EngineSlot]):
                 MODEL_INFO.remove(name, str(slot.card.version), slot.backend)
                 slot.swap(engine)
             self._announce(name)
+
+    def swap(self, name: str, version: int | None = None) -> ModelCard:
+        """Load a version and put it in service; when it cannot be loaded the old one stays. Raises as load_engine."""
+        engine = load_engine(self._store, name, self._settings, version)
+        self.put(engine)
         return engine.card
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from workers.assemble import Assembler
 from workers.batcher import Lane
 from workers.bus import DETECTIONS, Bus, Message
 from workers.card import ModelCard, ModelStore
-from workers.engine import U8
+from workers.engine import U8, Engine
 from workers.errors import StreamExists, StreamUnknown
 from workers.loading import EngineSlots
 from workers.metrics import forget_stream
@@ -179,6 +179,10 @@ class Node:
     def loaded(self) -> dict[str, tuple[int, str]]:
         """The models in service: name → (version, backend)."""
         return {name: (slot.card.version, slot.backend) for name, slot in list(self._slots.items())}
+
+    def put_engine(self, engine: Engine) -> None:
+        """Put an engine in service under its card's name, between two batches; the one before is closed after."""
+        self._slots.put(engine)
 
     def problems(self) -> list[str]:
         """What is wrong now, in words."""

@@ -24,10 +24,11 @@ GRAPH_INT8 = "model-int8.xml"
 class OpenVinoRequest:
     """One infer request whose input memory is `tensor`. See workers.engine.Request."""
 
-    def __init__(self, request: ov.InferRequest, shape: tuple[int, int, int, int], dynamic: bool) -> None:
+    def __init__(self, request: ov.InferRequest, shape: tuple[int, int, int, int], dynamic: bool, task: str) -> None:
         self.tensor: U8 = np.zeros(shape, np.uint8)
         self._request = request
         self._dynamic = dynamic
+        self._rows = request.model_outputs[0].partial_shape.rank.get_length() == 2 and task == "detect"
         if not dynamic:
             request.set_input_tensor(ov.Tensor(self.tensor, shared_memory=True))
 
@@ -37,7 +38,8 @@ class OpenVinoRequest:
             if self._dynamic:
                 self._request.set_input_tensor(ov.Tensor(self.tensor[:count], shared_memory=True))
             self._request.infer()
-            return np.array(self._request.get_output_tensor(0).data[:count], np.float32)
+            output = self._request.get_output_tensor(0).data
+            return by_slot(output, count) if self._rows else np.array(output[:count], np.float32)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO: {error}") from error
 
@@ -76,8 +78,8 @@ class OpenVinoEngine:
         self._compiled.append(compiled)
         idle: queue.LifoQueue[OpenVinoRequest] = queue.LifoQueue()
         for _ in range(workers):
-            request = OpenVinoRequest(compiled.create_infer_request(), (max_batch, height, width, 3), max_batch > 1)
-            idle.put(request)
+            shape = (max_batch, height, width, 3)
+            idle.put(OpenVinoRequest(compiled.create_infer_request(), shape, max_batch > 1, self.card.task))
         self._idle[shape_wh] = idle
 
     @contextmanager
@@ -94,6 +96,19 @@ class OpenVinoEngine:
         """Free requests and compiled models."""
         self._idle.clear()
         self._compiled.clear()
+
+
+def by_slot(rows: F32, count: int) -> F32:
+    """Rows (n, 7) of slot, x1, y1, x2, y2, confidence, class → (count, most, 6), best first, the rest zero.
+
+    The slots' order is the graph's; the boxes' is settled here, so that two runs agree.
+    """
+    slots = [rows[rows[:, 0] == slot, 1:] for slot in range(count)]
+    most = max((len(own) for own in slots), default=0)
+    out = np.zeros((count, most, 6), np.float32)
+    for slot, own in enumerate(slots):
+        out[slot, : len(own)] = own[np.argsort(-own[:, 4], kind="stable")]
+    return out
 
 
 def worker_count(settings: WorkerSettings) -> int:
