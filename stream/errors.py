@@ -19,3 +19,39 @@ class TooLargeError(BadImageError):
 
 class MailboxClosed(StreamError):
     """The other side of a mailbox is gone."""
+
+
+class WhipError(StreamError):
+    """Base of what a WHIP peer can do wrong (RFC 9725); each class names the HTTP status it stands for."""
+
+
+class BadOfferError(WhipError):
+    """400: the SDP offer or fragment cannot be read, or lacks what WebRTC requires."""
+
+
+class UnsupportedOfferError(WhipError):
+    """406: a readable offer that cannot be served: no video, no VP8 or H.264, data channels."""
+
+
+class TooManySessionsError(WhipError):
+    """503: as many WHIP sessions are open as the settings allow."""
+
+
+class SessionUnknownError(WhipError):
+    """404: there is no such WHIP session, or it has ended."""
+
+
+class EtagMissingError(WhipError):
+    """428: a PATCH must carry If-Match with the session's entity tag."""
+
+
+class EtagMismatchError(WhipError):
+    """412: If-Match names another ICE session."""
+
+
+class RestartUnsupportedError(WhipError):
+    """422: ICE restarts are not supported; end the session and start another."""
+
+
+class TapError(StreamError):
+    """aiortc's internals are not those that the tap was written for."""
