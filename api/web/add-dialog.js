@@ -63,14 +63,14 @@ export class AddDialog {
   }
 
   async #fillModels() {
-    let cards = [];
+    let models = [];
     try {
-      cards = await listModels();
+      models = await listModels();
     } catch (error) {
       this.#say(`The models could not be listed: ${error.message}`);
       return;
     }
-    const detectors = [...new Set(cards.filter((card) => card.task === "detect").map((card) => card.name))];
+    const detectors = [...new Set(models.filter(({ card }) => card.task === "detect").map(({ name }) => name))];
     const chosen = detectors.includes("mask") ? "mask" : detectors[0];
     this.#choices.replaceChildren(
       ...detectors.map((name) => {

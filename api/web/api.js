@@ -48,14 +48,12 @@ const streamPath = (id) => `/v1/streams/${encodeURIComponent(id)}`;
 
 /** @returns {Promise<object[]>} the streams (StreamView) */
 export async function listStreams(signal) {
-  const body = await json("/v1/streams", { signal });
-  return Array.isArray(body) ? body : body.streams;
+  return (await json("/v1/streams", { signal })).streams;
 }
 
-/** @returns {Promise<object[]>} the models' cards */
+/** @returns {Promise<object[]>} every version of every model, each with its `card` */
 export async function listModels() {
-  const body = await json("/v1/models");
-  return Array.isArray(body) ? body : body.models;
+  return (await json("/v1/models")).models;
 }
 
 export function addStream(config) {
@@ -98,7 +96,7 @@ export async function readiness(signal) {
   } catch {
     // a plain-text answer: the status says enough
   }
-  const reasons = (body.reasons ?? body.problems ?? []).map(String);
+  const reasons = (body.reasons ?? []).map(String);
   if (!response.ok) return { state: "down", reasons };
   return { state: body.status === "degraded" || reasons.length ? "degraded" : "ready", reasons };
 }

@@ -47,10 +47,12 @@ function showStreams(views) {
   const ids = new Set(views.map(({ id }) => id));
   if (publisher) ids.add(publisher.id);
   for (const tile of wall.tiles) if (!ids.has(tile.id)) forget(tile.id);
+  let before = publisher ? wall.tile(publisher.id) : null;
   for (const view of views) {
-    const tile = wall.ensure(view.id);
-    if (!tile.own) pump.add(view.id, view.analysed_fps > 0);
+    const tile = wall.ensure(view.id, before);
+    if (!tile.own) pump.add(view.id, view.analysed > 0);
     tile.update(view);
+    before = tile;
   }
   wall.arrange();
   showSummary(views);
@@ -92,7 +94,7 @@ function useCamera(started) {
   pump.remove(id);
   document.getElementById("wall").hidden = false;
   document.getElementById("empty").hidden = true;
-  const tile = wall.ensure(id, { first: true });
+  const tile = wall.ensure(id);
   tile.setPreview(publisher.media);
   tile.setName(`My camera (${id})`);
   const show = () => {

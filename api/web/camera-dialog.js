@@ -44,6 +44,7 @@ export class CameraDialog {
       if (asked !== this.#asked || !this.#dialog.open) return media.getTracks().forEach((track) => track.stop());
       this.#show(media);
       await this.#listDevices();
+      if (document.activeElement !== this.#device) this.#start.focus();
     } catch (error) {
       if (asked === this.#asked) this.#say(error.message);
     }

@@ -46,7 +46,7 @@ function labelTexts({ label, confidence, track_id: track, identity }) {
 
 function drawLabel(context, box, ratio, boxes, taken) {
   const { width, height } = context.canvas;
-  const size = Math.round(12 * ratio);
+  const size = Math.round(Math.min(12, Math.max(10, width / ratio / 36)) * ratio);
   const pad = 4 * ratio;
   context.font = FONT.replace("{}", size);
   const h = size + pad * 1.5;

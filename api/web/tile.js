@@ -10,7 +10,7 @@ const STATES = {
   reconnecting: ["Reconnecting", "The connection to the camera was lost. Trying again."],
   ended: ["Ended", "The stream has ended."],
   failed: ["Failed", "The camera cannot be shown."],
-  paused: ["Paused", "This camera is switched off."],
+  disabled: ["Paused", "This camera is switched off."],
 };
 const STALE_MS = 1500; // boxes over the own preview that are older than this say nothing any more
 const COUNTS_MS = 500;
@@ -81,6 +81,15 @@ export class Tile {
     this.#parts.name.title = name;
   }
 
+  /** Shown alone, the button leads back to all. */
+  setAlone(alone) {
+    this.element.classList.toggle("alone", alone);
+    const button = this.element.querySelector('[data-action="focus"]');
+    button.title = alone ? "Show all cameras (Esc)" : "Show only this one (Enter)";
+    button.setAttribute("aria-label", `${button.title}: ${this.id}`);
+    button.querySelector("use").setAttribute("href", `/static/icons.svg#${alone ? "collapse" : "expand"}`);
+  }
+
   setPreview(media) {
     this.#video.srcObject = media;
     this.#video.hidden = false;
@@ -98,8 +107,7 @@ export class Tile {
   /** @param {object} view of `GET /v1/streams` */
   update(view) {
     this.view = view;
-    const state = view.enabled === false ? "paused" : view.state;
-    this.#showState(state, view.last_error);
+    this.#showState(view.state, view.last_error);
     this.#parts.fps.textContent = `${number(view.fps)} / ${number(view.analysed_fps)}`;
     this.#parts.latency.textContent = number(view.latency_ms);
     this.#parts.drops.textContent = short(view.dropped);

@@ -67,14 +67,14 @@ export class Wall extends EventTarget {
     return this.#tiles.get(id);
   }
 
-  /** @returns {Tile} the tile of that stream, made if there is none */
-  ensure(id, { first = false } = {}) {
+  /** @returns {Tile} the tile of that stream, made behind the tile `before` (null: as the first) if there is none */
+  ensure(id, before = null) {
     let tile = this.#tiles.get(id);
     if (tile) return tile;
     tile = new Tile(this.#template, id, (action) => this.#tell("action", { action, tile }));
     this.#tiles.set(id, tile);
-    if (first) this.#root.prepend(tile.element);
-    else this.#root.append(tile.element);
+    if (before) before.element.after(tile.element);
+    else this.#root.prepend(tile.element);
     this.#sight.observe(tile.element);
     if (!this.#readAddress()) this.arrange();
     return tile;
@@ -100,7 +100,7 @@ export class Wall extends EventTarget {
     this.#focused = id;
     for (const tile of this.#tiles.values()) {
       tile.element.hidden = id !== null && tile.id !== id;
-      tile.element.classList.toggle("alone", tile.id === id);
+      tile.setAlone(tile.id === id);
     }
     this.#root.classList.toggle("one", id !== null);
     if (push) history[id ? "pushState" : "replaceState"](null, "", id ? `#/${id}` : location.pathname);
