@@ -1,0 +1,69 @@
+# Livesight. `make` lists what there is. Needs Python 3.11 or newer, make and a package registry, nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export TEST_DATA_DIR ?= $(abspath ../shared/data)
+
+# What the tests' real peers need of Debian: an RTSP server and a browser. Tests skip, with the reason, without them.
+APT := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
+	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly chromium
+
+SOURCES := stream workers api training monitoring tests deployment setup.py $(wildcard livesight.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench soak peers
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.serve ## install, and serve a built-in moving camera; open the address that it prints (PORT=8000)
+	@$(BIN)/livesight demo --port $(PORT)
+
+test: $(VENV)/.test peers ## the tests: behaviour, against real peers (at most 20 minutes on two cores)
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.test ## ruff and mypy
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+format: $(VENV)/.test ## put the sources into the house's format
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: $(VENV)/.test peers ## the standing case: 8 RTSP cameras, 1280x720 at 25 fps, for a minute
+	$(BIN)/python -m deployment.bench.standing
+
+soak: $(VENV)/.test peers ## ten minutes of 8 streams and 200 sessions opened and dropped: memory, threads, descriptors
+	$(BIN)/python -m pytest --run-soak --timeout=1800 tests/soak
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+# Linux without a desktop may lack libGL, which OpenCV's usual wheel loads; the headless one has the same `cv2`.
+$(VENV)/.serve: pyproject.toml setup.py constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) (once, a minute or two) …"
+	@$(PIP) install -c constraints.txt -e .
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
+		$(PIP) install --no-deps --force-reinstall "opencv-python-headless==$$(sed -n 's/^opencv-python==//p' constraints.txt)"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.serve
+	@$(PIP) install -c constraints.txt -e '.[test]'
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
+		$(PIP) install --no-deps --force-reinstall "opencv-python-headless==$$(sed -n 's/^opencv-python==//p' constraints.txt)"
+	@touch $@
+
+peers:
+	@missing=; for package in $(APT); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing$$missing …"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null \
+			|| echo "They could not be installed: the tests that need them will skip."; \
+	else echo "Not installed:$$missing: the tests that need them will skip."; fi

@@ -1,0 +1,1 @@
+"""Consumers of the bus: event store, drift, alerts, reports. Nothing is here yet."""

@@ -1,0 +1,60 @@
+"""Fixtures that every test may ask for."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.peers.clips import ClipSpec, bench_clip, make_numbered
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--run-soak`: also what takes minutes."""
+    parser.addoption("--run-soak", action="store_true", help="run the tests marked soak too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is marked `soak` unless it was asked for."""
+    if not config.getoption("--run-soak"):
+        for item in items:
+            if "soak" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="runs for minutes: make soak"))
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The shared data for tests, `TEST_DATA_DIR`; skips the test where it is absent."""
+    folder = Path(os.environ.get("TEST_DATA_DIR", ROOT.parent / "shared" / "data")).resolve()
+    if not (folder / "videos").is_dir():
+        pytest.skip(f"TEST_DATA_DIR: there is no {folder}/videos")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bench_h264(data_dir: Path) -> Path:
+    """The standing clip of the benches as raw H.264: 1280×720, 25 fps, 4 Mbit/s, GOP 50. Slow the first time."""
+    return bench_clip(data_dir)
+
+
+@pytest.fixture(scope="session")
+def numbered_h264(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Raw H.264 for an RTSP server: 500 pictures of 320×180, numbered from 0, 25 fps, a key frame each half second."""
+    return make_numbered(tmp_path_factory.mktemp("clips") / "numbered.h264", ClipSpec(frames=500, gop=12))
+
+
+@pytest.fixture
+def no_thread_left() -> Iterator[None]:
+    """Fails the test when threads that it started are still there 5 s after its end."""
+    before = set(threading.enumerate())
+    yield
+    deadline_s = time.monotonic() + 5
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert not left, f"threads left behind: {sorted(thread.name for thread in left)}"
