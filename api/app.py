@@ -1,0 +1,108 @@
+"""Puts the HTTP side together. Runs on the event loop.
+
+`create_app` gets a node and a bus that run already and leaves them running: who made them closes them, the node first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from fastapi import Depends, FastAPI
+
+from api import describe, detections, frames, health, models, pages, pictures, predict, problems, streams, whip
+from api.headers import SecurityHeaders
+from api.hub import Hub
+from api.mjpeg import Feeds
+from api.origin import OriginGuard
+from api.parts import Parts
+from api.predict import Predictor
+from api.principal import current_principal
+from api.pushes import Pushes
+from api.settings import ApiSettings
+from api.whip import WhipPushes
+from workers.bus import Bus
+from workers.node import Node
+
+Role = Literal["node", "api", "monitor"]
+ROLES: tuple[Role, ...] = ("node", "api", "monitor")
+
+_THREADS = 32
+
+
+def create_app(node: Node, bus: Bus, settings: ApiSettings | None = None, roles: Collection[Role] = ROLES) -> FastAPI:
+    """The application with the routes of `roles`. Serve it with `api.server.Server`."""
+    parts = _parts(node, bus, settings or ApiSettings())
+    app = FastAPI(
+        title="Livesight",
+        version=_version(),
+        summary="Live video in; boxes, labels and tracks out, frame by frame.",
+        openapi_url=None,  # ours depends on the principal, like everything
+        docs_url=None,  # would load scripts from elsewhere
+        redoc_url=None,
+        dependencies=[Depends(current_principal)],
+        lifespan=_lifespan,
+    )
+    app.state.parts = parts
+    app.add_middleware(OriginGuard, settings=parts.settings)
+    app.add_middleware(SecurityHeaders)
+    problems.install(app)
+    _include(app, parts, roles)
+    return app
+
+
+def _parts(node: Node, bus: Bus, settings: ApiSettings) -> Parts:
+    hub = Hub(bus, settings)
+    pushes = Pushes(node, hub)
+    return Parts(
+        node=node,
+        bus=bus,
+        settings=settings,
+        hub=hub,
+        pushes=pushes,
+        feeds=Feeds(node, hub, settings),
+        predictor=Predictor(node, settings),
+        whip=WhipPushes(node, pushes),
+    )
+
+
+def _include(app: FastAPI, parts: Parts, roles: Collection[Role]) -> None:
+    small, image = parts.settings.body_bytes, parts.stream_settings.image_bytes
+    for router in (health.router, describe.router):
+        app.include_router(router, max_body_size=small)
+    if "api" in roles:
+        for router in (pages.router, streams.router, detections.router):
+            app.include_router(router, max_body_size=small)
+    if "node" in roles:
+        for router in (whip.router, frames.router, pictures.router, models.router):
+            app.include_router(router, max_body_size=small)
+        app.include_router(predict.router, max_body_size=image + small)
+        app.include_router(predict.batch_router, max_body_size=image * parts.settings.predict_images + small)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """The hub and what else lives on the loop; ends in the order in which things depend on each other."""
+    parts: Parts = app.state.parts
+    # More threads than asyncio's default on few cores: a few slow removals must not keep the rest waiting.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="api"))
+    parts.hub.start()
+    try:
+        yield
+    finally:
+        parts.hub.close()
+        await parts.whip.sessions.close()
+        await parts.pushes.close()
+        await parts.feeds.close()
+        await parts.predictor.close()
+
+
+def _version() -> str:
+    try:
+        return version("livesight")
+    except PackageNotFoundError:
+        return "0"

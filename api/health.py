@@ -1,0 +1,69 @@
+"""Liveness, readiness and metrics. Runs on the event loop and waits for nothing that could hang."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from api.parts import Parts, TheParts
+
+router = APIRouter(tags=["health"])
+
+
+class Liveness(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """`degraded` still serves; `reasons` say in words what is wrong."""
+
+    status: Literal["ready", "degraded", "not ready"]
+    reasons: list[str]
+
+
+class Health(BaseModel):
+    """Both in one."""
+
+    live: Liveness
+    ready: Readiness
+    node: str
+
+
+@router.get("/healthz")
+async def healthz() -> Liveness:
+    """Whether the process answers at all."""
+    return Liveness()
+
+
+@router.get("/readyz", responses={503: {"model": Readiness}})
+async def readyz(parts: TheParts, response: Response) -> Readiness:
+    """Whether models are loaded and results go out: 200 when ready or degraded, 503 when not."""
+    readiness = _readiness(parts)
+    if readiness.status == "not ready":
+        response.status_code = 503
+    return readiness
+
+
+@router.get("/health", responses={503: {"model": Health}})
+async def health(parts: TheParts, response: Response) -> Health:
+    """Liveness and readiness in one; the status is that of /readyz."""
+    return Health(live=Liveness(), ready=await readyz(parts, response), node=parts.node.name)
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}})
+async def metrics() -> Response:
+    """The metrics as Prometheus text."""
+    return Response(await asyncio.to_thread(generate_latest), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+def _readiness(parts: Parts) -> Readiness:
+    reasons = list(dict.fromkeys([*parts.node.problems(), *parts.bus.problems()]))
+    if not parts.node.ready:
+        return Readiness(status="not ready", reasons=reasons or ["the models are not loaded, or the node is stopping"])
+    return Readiness(status="degraded" if reasons else "ready", reasons=reasons)

@@ -1,0 +1,50 @@
+"""What the routes work with. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from api.hub import Hub
+from api.settings import ApiSettings
+from stream.config import StreamSettings
+from workers.bus import Bus
+from workers.node import Node
+
+if TYPE_CHECKING:
+    from api.mjpeg import Feeds
+    from api.predict import Predictor
+    from api.pushes import Pushes
+    from api.whip import WhipPushes
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The owners of everything; one object an application, under `app.state.parts`."""
+
+    node: Node
+    bus: Bus
+    settings: ApiSettings
+    hub: Hub
+    pushes: Pushes
+    feeds: Feeds
+    predictor: Predictor
+    whip: WhipPushes
+
+    @property
+    def stream_settings(self) -> StreamSettings:
+        """How the node's sources behave."""
+        return self.node.stream_settings
+
+
+async def parts_of(connection: HTTPConnection) -> Parts:
+    """The parts of the application that serves this connection."""
+    parts = connection.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+TheParts = Annotated[Parts, Depends(parts_of)]

@@ -1,0 +1,31 @@
+"""Who is asking. Runs on the event loop.
+
+Every route and every socket depends on `current_principal`; where authentication comes, it comes here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks, for which tenant, and as what."""
+
+    tenant: str
+    roles: frozenset[str]
+
+
+LOCAL_ADMIN = Principal(tenant="local", roles=frozenset({"admin"}))
+
+
+async def current_principal(connection: HTTPConnection) -> Principal:
+    """The principal of a request or a socket: a local admin for now."""
+    return LOCAL_ADMIN
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]

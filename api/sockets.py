@@ -1,0 +1,43 @@
+"""What the sockets have in common. Runs on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+UNSUPPORTED_DATA = 1003
+POLICY_VIOLATION = 1008
+TOO_BIG = 1009
+TRY_AGAIN_LATER = 1013
+
+
+async def race(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run until the first ends, cancel the others, and raise what the first raised."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def until_gone(websocket: WebSocket) -> None:
+    """Read and ignore what the peer says until it leaves: raises WebSocketDisconnect then."""
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"], message.get("reason"))
+
+
+async def close(websocket: WebSocket, code: int, reason: str) -> None:
+    """Close; a peer that is gone already is fine. `reason` is cut to what a close frame holds (123 bytes)."""
+    try:
+        await websocket.close(code, reason.encode()[:123].decode(errors="ignore"))
+    except (RuntimeError, WebSocketDisconnect):
+        return

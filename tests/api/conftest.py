@@ -1,0 +1,118 @@
+"""The application on a real server, a real node with the test engine, and everything over loopback sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.parts import Parts
+from api.server import Server
+from api.settings import ApiSettings
+from stream.config import StreamSettings
+from tests.peers.number_engine import NumberEngine
+from workers.bus import LocalBus
+from workers.card import ModelStore
+from workers.engine import EngineSlot
+from workers.node import Node
+from workers.settings import WorkerSettings
+
+
+@dataclass
+class Service:
+    """A running service. `url` without a slash at the end."""
+
+    port: int
+    node: Node
+    bus: LocalBus
+    parts: Parts
+    engine: NumberEngine
+    server: Server
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, timeout=20)
+
+    def metric(self, name: str) -> float:
+        """A metric without labels, as /metrics has it."""
+        for line in httpx.get(f"{self.url}/metrics").text.splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.split()[1])
+        raise KeyError(name)
+
+
+Start = Callable[..., Service]
+
+
+@contextmanager
+def running(
+    state_dir: Path,
+    stream_settings: StreamSettings | None = None,
+    engine: NumberEngine | None = None,
+    ready: bool = True,
+    **api_settings: Any,
+) -> Iterator[Service]:
+    """A node with the test engine as the models `number` and `mask`, and the application on a free port."""
+    bus = LocalBus()
+    node = Node("test", ModelStore([]), bus, WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir)
+    engine = engine or NumberEngine()
+    node._slots["number"] = node._slots["mask"] = EngineSlot(engine)
+    if ready:
+        node.start(())
+    app = create_app(node, bus, ApiSettings(port=0, **api_settings))
+    server = Server(app)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        await server.serve()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="server")
+    thread.start()
+    deadline_s = time.monotonic() + 20
+    while not server.started and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert server.started
+    try:
+        yield Service(server.port, node, bus, app.state.parts, engine, server, loops[0])
+    finally:
+        node.close()
+        server.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive(), "the server did not end"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts services with settings of their own; they end with the test."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        def one(**settings: Any) -> Service:
+            return stack.enter_context(running(tmp_path, **settings))
+
+        yield one
+
+
+@pytest.fixture
+def service(start: Start) -> Service:
+    """A service with default settings."""
+    return start()
