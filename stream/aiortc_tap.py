@@ -24,7 +24,8 @@ _BUFFER = "_RTCRtpReceiver__jitter_buffer"
 _QUEUE = "_RTCRtpReceiver__decoder_queue"
 _CODECS = "_RTCRtpReceiver__codecs"
 _CODEC_NAMES = {"video/vp8": "vp8", "video/h264": "h264"}
-_MOST_PACKETS = 2048
+_MOST_PACKETS = 2048  # waiting behind a missing one
+_MOST_PARTS = 8192  # of one picture, 10 MB
 _GAP_S = 0.25
 _PLI_INTERVAL_S = 0.5
 
@@ -65,7 +66,7 @@ class FrameAssembler:
         self._broken: int | None = None  # timestamp of a picture whose beginning may be missing
         self._origin = self._last_timestamp = 0
         self._needs_key = self._wants_key = True
-        self._asked_s = -_PLI_INTERVAL_S
+        self._asked_s = self._grace_until_s = -_PLI_INTERVAL_S
         self._lost = 0
 
     def request_key(self) -> None:
@@ -77,7 +78,7 @@ class FrameAssembler:
         now_s = self.last_packet_s = self._clock()
         if packet.ssrc != self._ssrc:
             self._restart(packet)
-            self._asked_s = now_s  # a stream begins with a key picture without being asked
+            self._grace_until_s = now_s + _PLI_INTERVAL_S  # it begins with a key picture without being asked
         ahead = (packet.sequence_number - self._next) & 0xFFFF
         if ahead < 0x8000:
             self._early[packet.sequence_number] = packet
@@ -86,7 +87,7 @@ class FrameAssembler:
             self._early[packet.sequence_number] = packet
         self._advance()
         self._check_hole(now_s)
-        if self._wants_key and now_s - self._asked_s >= _PLI_INTERVAL_S:
+        if self._wants_key and now_s >= max(self._asked_s + _PLI_INTERVAL_S, self._grace_until_s):
             self._asked_s = now_s
             return True, None
         return False, None
@@ -108,6 +109,9 @@ class FrameAssembler:
             self._parts.append(packet)
             if packet.marker:
                 self._complete()
+            elif len(self._parts) >= _MOST_PARTS:
+                self._lose()
+                self._parts, self._broken = [], packet.timestamp
 
     def _check_hole(self, now_s: float) -> None:
         """Wait for a missing packet a while, then go on behind it."""
@@ -128,6 +132,7 @@ class FrameAssembler:
     def _lose(self) -> None:
         self._lost += 1
         self._needs_key = self._wants_key = True
+        self._grace_until_s = -_PLI_INTERVAL_S
 
     def _complete(self) -> None:
         """One picture's packets are all there: deliver it if it can be decoded."""
