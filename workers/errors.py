@@ -23,3 +23,7 @@ class StreamExists(WorkerError):
 
 class StreamUnknown(WorkerError):
     """There is no stream with that id."""
+
+
+class SettingsError(WorkerError):
+    """The configuration has unknown keys or bad values; one line of the message for each."""

@@ -1,0 +1,381 @@
+"""The command line; puts the parts together. Imported by nobody.
+
+What takes long to import is imported by the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+
+import typer
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from rich.console import Console
+
+from api.errors import ApiError
+from api.settings import ApiSettings
+from stream.config import StreamConfig, StreamSettings
+from stream.errors import StreamError
+from stream.redact import redact
+from workers.environment import explain, merged, read_environment, read_yaml
+from workers.errors import SettingsError, WorkerError
+from workers.logs import LogFormat, LogLevel, configure_logs
+from workers.naming import DEFAULT_MODELS, named_source, named_sources
+from workers.settings import KafkaSettings, WorkerSettings
+
+if TYPE_CHECKING:
+    from workers.bus import Bus
+    from workers.card import ModelStore
+    from workers.node import Node
+    from workers.result import FrameResult
+
+ROLES = ("node", "api", "monitor")
+CONFIG_VARIABLE = "LIVESIGHT_CONFIG"
+DRAIN_S = 5.0
+BUS_S = 1.5
+
+
+def default_state_dir() -> Path:
+    """Where the XDG convention puts state."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "livesight"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; one model a package."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    api: ApiSettings = ApiSettings()
+    stream: StreamSettings = StreamSettings()
+    workers: WorkerSettings = WorkerSettings()
+    kafka: KafkaSettings | None = None
+    streams: tuple[StreamConfig, ...] = ()
+    roles: tuple[str, ...] = ROLES
+    state_dir: Path = Field(default_factory=default_state_dir)
+    node_name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=200)
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "auto"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what load_settings gives: it reads file and environment itself, to name what nobody knows."""
+        return (init_settings,)
+
+    @field_validator("roles")
+    @classmethod
+    def _built(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = set(roles) - set(ROLES)
+        if unknown:
+            raise ValueError(f"unknown role {', '.join(sorted(unknown))}; there are {', '.join(ROLES)}")
+        if not {"node", "api"} <= set(roles):
+            raise ValueError("node and api run in one process in this version; name both, or leave roles out")
+        return roles
+
+    @field_validator("streams")
+    @classmethod
+    def _unlike(cls, streams: tuple[StreamConfig, ...]) -> tuple[StreamConfig, ...]:
+        ids = [config.id for config in streams]
+        for config in streams:
+            if config.url is None:
+                raise ValueError(f"stream {config.id} has no url")
+            if ids.count(config.id) > 1:
+                raise ValueError(f"there are two streams {config.id}")
+        return streams
+
+    @field_validator("state_dir")
+    @classmethod
+    def _expanded(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+
+def load_settings(
+    config: Path | None = None, options: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """Settings from a YAML file, the environment and options, later ones winning.
+
+    Raises SettingsError naming every unknown key or variable and every bad value.
+    """
+    from_file = read_yaml(config) if config else {}
+    from_environment = read_environment(Settings, environ, frozenset({CONFIG_VARIABLE}))
+    try:
+        return Settings(**merged(from_file, from_environment, options or {}))
+    except ValidationError as error:
+        raise explain(error, Settings, environ) from error
+
+
+app = typer.Typer(
+    name="livesight",
+    help="Watches live video and says, frame by frame, what is there.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+models_app = typer.Typer(help="What models there are.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", envvar=CONFIG_VARIABLE, help="Settings as YAML.", show_default=False)
+]
+ModelsOption = Annotated[str | None, typer.Option(help="Models to run, by comma.", show_default="mask")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+PortOption = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.", show_default="8000")]
+
+
+@app.command()
+def up(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="rtsp://…, http(s)://…, file:PATH, device:0 or demo:, or ID=URL to name it; repeatable."),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: PortOption = None,
+    roles: Annotated[str | None, typer.Option(help="By comma.", show_default=",".join(ROLES))] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve: streams in, pages, results and metrics out."""
+    listening = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    options: dict[str, Any] = {"api": listening}
+    if roles is not None:
+        options["roles"] = [role.strip() for role in roles.split(",") if role.strip()]
+    settings = load_settings(config, options)
+    serve(settings, [*settings.streams, *named_sources(source or [], [stream.id for stream in settings.streams])])
+
+
+@app.command()
+def demo(port: PortOption = None, config: ConfigOption = None) -> None:
+    """Serve with a built-in moving picture of real faces as a camera."""
+    settings = load_settings(config, {"api": {} if port is None else {"port": port}})
+    serve(settings, [*settings.streams, *named_sources(["demo:"], [stream.id for stream in settings.streams])])
+
+
+def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
+    """Run until a signal; what was opened is closed in order whatever happens."""
+    configure_logs(settings.log_level, settings.log_format)
+    import structlog
+
+    from api.app import create_app
+    from api.service import Service, listen, threads_left
+    from workers.node import Node
+
+    with _stopped_early(), closing(listen(settings.api.host, settings.api.port)) as sock:
+        bus = open_bus(settings)
+        node = Node(
+            settings.node_name, model_store(settings), bus, settings.workers, settings.stream, state_dir(settings)
+        )
+
+        def drain() -> None:
+            node.close(DRAIN_S)
+            bus.close(BUS_S)
+
+        try:
+            node.start(tuple(dict.fromkeys(name for stream in streams for name in stream.models)) or DEFAULT_MODELS)
+            for stream in streams:
+                node.add(stream, allow_local=True)
+            application = create_app(node, bus, settings.api, settings.roles)  # type: ignore[arg-type]
+            Service(application, drain, lambda: announce(settings, sock, node)).run([sock])
+        finally:
+            drain()
+    structlog.get_logger(__name__).info("stopped", threads_left=threads_left())
+
+
+@contextmanager
+def _stopped_early() -> Iterator[None]:
+    """A SIGTERM before the service listens ends it in order too."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        raise typer.Exit(0)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def announce(settings: Settings, sock: socket.socket, node: Node) -> None:
+    """Say where it is."""
+    host, port = sock.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    names = ", ".join(stream.id for stream in node.streams()) or "none yet; add one on the page, or by --source"
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]Livesight[/] is at [bold green]http://{shown}:{port}/[/]")
+    console.print(f"  streams  {names}")
+    console.print(f"  state    {settings.state_dir}")
+    if not settings.api.on_loopback:
+        console.print(f"  [yellow]open to the network[/] on {host}; anybody who reaches it may use it")
+
+
+def open_bus(settings: Settings) -> Bus:
+    """Kafka when it is configured, else in process."""
+    from workers.bus import LocalBus
+
+    if settings.kafka is None:
+        return LocalBus()
+    from workers.kafka_bus import KafkaBus
+
+    return KafkaBus(settings.kafka, LocalBus())
+
+
+def model_store(settings: Settings) -> ModelStore:
+    """`workers.models_dir` before what was promoted before what ships."""
+    from workers.card import ModelStore, shipped_models_dir
+
+    own = [settings.workers.models_dir] if settings.workers.models_dir else []
+    return ModelStore([*own, settings.state_dir / "models", shipped_models_dir()])
+
+
+def state_dir(settings: Settings) -> Path:
+    """The state directory, made if need be. Raises SettingsError when it cannot be written."""
+    path = settings.state_dir
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"state_dir: {path}: {error.strerror or error}") from error
+    if not os.access(path, os.W_OK):
+        raise SettingsError(f"state_dir: {path}: not writable")
+    return path
+
+
+@app.command()
+def analyze(
+    source: Annotated[str, typer.Argument(help="A file, a URL, or a folder of pictures (by name).")],
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON line a frame on the standard output.")] = False,
+    output: Annotated[Path | None, typer.Option(help="The JSON lines into this file.", show_default=False)] = None,
+    models: ModelsOption = None,
+    confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least confidence, instead of the models' own.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Analyse every frame of a source once, in order."""
+    if as_json and output:
+        raise typer.BadParameter("--json and --output exclude each other")
+    settings = load_settings(config)
+    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    from workers.report import tally_table
+    from workers.tally import Tally
+
+    tally = Tally()
+    try:
+        for result in _results(settings, source, models, confidence, output):
+            tally.add(result)
+            if as_json:
+                sys.stdout.buffer.write(result.to_json() + b"\n")
+                sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    if not as_json:
+        Console().print(tally_table(tally))
+
+
+def _results(
+    settings: Settings, text: str, models: str | None, confidence: float | None, output: Path | None
+) -> Iterator[FrameResult]:
+    """Every result, written to `output` and shown as progress on the way."""
+    from stream.open import open_source
+    from workers.analyze import analyze as analyze_source
+    from workers.report import progress
+
+    named = named_source(text, models=_names(models))
+    source = open_source(named, settings.stream, live=False, allow_local=True)
+    store = model_store(settings)
+    try:
+        file = output.open("wb") if output else None
+    except OSError as error:
+        raise SettingsError(f"--output {output}: {error.strerror or error}") from error
+    name = settings.node_name
+    results = cast(
+        "Generator[FrameResult, None, None]",
+        analyze_source(source, named.models, store, settings.workers, confidence, name),
+    )
+    with ExitStack() as stack:
+        if file is not None:
+            stack.enter_context(file)
+        stack.callback(results.close)
+        bar = stack.enter_context(progress())
+        task = bar.add_task(redact(text), total=None)
+        for result in results:
+            if file is not None:
+                file.write(result.to_json() + b"\n")
+            yield result
+            bar.update(task, advance=1)
+
+
+def _names(models: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (models or "").split(",") if name.strip()) or DEFAULT_MODELS
+
+
+@models_app.command("list")
+def models_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Every version of every model, and which one is in service."""
+    from workers.report import models_table
+
+    store = model_store(load_settings(config))
+    rows = [(card, store.folder(card.name).name == str(card.version)) for card in store.cards()]
+    if as_json:
+        Console(soft_wrap=True).print_json(
+            data=[{**card.model_dump(mode="json", by_alias=True), "in_service": used} for card, used in rows]
+        )
+        return
+    Console().print(models_table(rows))
+
+
+@models_app.command("show")
+def models_show(
+    name: str,
+    version: Annotated[int | None, typer.Option(help="Else the one in service.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """The card of a model, its files checked."""
+    from workers.card import load_card
+
+    folder = model_store(load_settings(config)).folder(name, version)
+    Console(stderr=True, soft_wrap=True).print(str(folder), style="dim")
+    Console(soft_wrap=True).print_json(load_card(folder).model_dump_json(by_alias=True))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """What is installed, which backends and devices work, and why not."""
+    from workers.doctor import examine
+    from workers.report import findings_table
+
+    settings = load_settings(config)
+    configure_logs("error", settings.log_format)
+    findings = examine(settings.workers, settings.kafka, model_store(settings), settings.state_dir)
+    if as_json:
+        Console(soft_wrap=True).print_json(data=[finding.model_dump() for finding in findings])
+    else:
+        Console(soft_wrap=True).print(findings_table(findings))
+    if any(finding.verdict == "wrong" for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run; what the user did wrong goes to stderr in a line each, and exit code 2."""
+    try:
+        app()
+    except (StreamError, WorkerError, ApiError) as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            typer.echo(f"livesight: {redact(line)}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Structured logs on stderr: for people on a terminal, JSON lines otherwise. Pure; call once, at the start."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Literal
+
+import structlog
+
+LogFormat = Literal["auto", "console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_LIBRARIES: dict[str, int] = {
+    "kafka": logging.CRITICAL,  # logs each attempt; the bus says once what is wrong
+    "uvicorn": logging.WARNING,
+    "aiortc": logging.WARNING,
+    "aioice": logging.WARNING,
+    "libav": logging.CRITICAL,
+}
+
+
+def configure_logs(level: LogLevel = "info", style: LogFormat = "auto") -> None:
+    """Send structlog and the standard library's logging the same way."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderers: list[Any]
+    if style == "console" or (style == "auto" and sys.stderr.isatty()):
+        renderers = [structlog.dev.ConsoleRenderer()]
+    else:
+        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[clean, *renderers]))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(number)
+    for name, least in _LIBRARIES.items():
+        logging.getLogger(name).setLevel(max(least, number))
+    logging.captureWarnings(True)
