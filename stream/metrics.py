@@ -13,7 +13,9 @@ FRAMES_DROPPED = Counter(
 STREAM_UP = Gauge("livesight_stream_up", "1 while the stream is live.", ["stream"])
 STREAM_RECONNECTS = Counter("livesight_stream_reconnects", "Connections lost and tried again.", ["stream"])
 STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5)
-STAGE_SECONDS = Histogram("livesight_stage_seconds", "Time a picture spends in a stage.", ["stage"], buckets=STAGE_BUCKETS)
+STAGE_SECONDS = Histogram(
+    "livesight_stage_seconds", "Time a picture spends in a stage.", ["stage"], buckets=STAGE_BUCKETS
+)
 
 DROP_REASONS = ("newer", "undecoded", "error")
 

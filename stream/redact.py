@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]*@")
-_SECRET_QUERY = re.compile(r"(?P<key>[?&](?:user(?:name)?|pass(?:word|wd)?|pwd|token|key|secret|auth)=)[^&#\s]*", re.I)
+_SCHEME = r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)"
+_USERINFO = re.compile(_SCHEME + r"[^/?#\s]*@")
+# A password with a raw slash in it: what looks like host:port has no number for a port, and an @ follows.
+_BROKEN_USERINFO = re.compile(_SCHEME + r"[^/?#\s:@]+:(?!\d+(?:[/?#\s'\"]|$))[^\s'\"]*@")
+_SECRET_QUERY = re.compile(
+    r"(?P<key>[?&;][^=&#\s]*(?:user|usr|pass|pwd|pw|token|key|secret|auth|sig|cred|session)[^=&#\s]*=)[^&#\s'\"]*", re.I
+)
 
 
 def redact(text: str) -> str:
     """Replace the user part of every URL in `text`, and the values of query keys that carry secrets, by `***`."""
-    return _SECRET_QUERY.sub(r"\g<key>***", _USERINFO.sub(r"\g<scheme>***@", text))
+    text = _USERINFO.sub(r"\g<scheme>***@", text)
+    text = _BROKEN_USERINFO.sub(r"\g<scheme>***@", text)
+    return _SECRET_QUERY.sub(r"\g<key>***", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +30,18 @@ class RingPacket:
 
 
 class PacketRing:
-    """Everything since the last key frame, and up to `max_s` more, within `max_bytes`.
+    """Everything since the last key frame, and up to `max_s` more, within `max_bytes`; always begins at a key frame.
 
-    The bound in bytes wins: a camera with an endless GOP loses its oldest packets, and `from_key` then waits for the
-    next key frame instead of handing out garbage.
+    The bound in bytes wins: a camera whose GOP alone is larger loses that GOP, and there is nothing until its next
+    key frame, instead of garbage.
     """
 
     def __init__(self, max_bytes: int, max_s: float) -> None:
         self._max_bytes = max_bytes
         self._max_us = int(max_s * 1e6)
         self._packets: deque[RingPacket] = deque()
+        self._group_sizes: deque[int] = deque()  # packets in each group of pictures, oldest group first
         self._bytes = 0
-        self._keys = 0
         self._codec: CodecConfig | None = None
         self._lock = threading.Lock()
 
@@ -54,60 +55,62 @@ class PacketRing:
         """Bytes of packet data held."""
         return self._bytes
 
-    def configure(self, codec: CodecConfig) -> None:
-        """A new session or a new codec configuration: what was there cannot be decoded with it and goes."""
+    def configure(self, codec: CodecConfig, keep_from_us: int | None = None) -> None:
+        """A new session or configuration: what was there cannot be decoded with it and goes.
+
+        keep_from_us: the time of the first picture that came out in the new configuration; its group stays.
+        """
         with self._lock:
-            self._packets.clear()
-            self._bytes = self._keys = 0
             self._codec = codec
+            while self._packets and not self._first_group_shows(keep_from_us):
+                self._pop_group()
 
     def append(self, packet: RingPacket) -> None:
         """Add the next packet in decode order and let go what is beyond the bounds."""
         with self._lock:
+            if packet.is_key:
+                self._group_sizes.append(0)
+            elif not self._group_sizes:
+                return
             self._packets.append(packet)
+            self._group_sizes[-1] += 1
             self._bytes += len(packet.data)
-            self._keys += packet.is_key
-            while len(self._packets) > 1 and self._bytes > self._max_bytes:
-                self._pop()
+            while self._packets and self._bytes > self._max_bytes:
+                self._pop_group()
             oldest_us = packet.dts_us - self._max_us
-            while self._keys > 1 and self._packets[0].dts_us < oldest_us and self._next_key_is_old(oldest_us):
+            while len(self._group_sizes) > 1 and self._packets[self._group_sizes[0]].dts_us <= oldest_us:
                 self._pop_group()
 
     def from_key(self) -> list[RingPacket]:
         """The packets from the newest key frame on, in decode order; empty while there is none."""
         with self._lock:
-            newest: list[RingPacket] = []
-            for packet in reversed(self._packets):
-                newest.append(packet)
-                if packet.is_key:
-                    return newest[::-1]
-            return []
+            if not self._group_sizes:
+                return []
+            return list(islice(self._packets, len(self._packets) - self._group_sizes[-1], None))
 
     def cut(self, from_us: int, to_us: int) -> list[RingPacket]:
-        """The packets that show from_us..to_us, from the key frame at or before from_us on, in decode order."""
+        """The packets that show from_us..to_us, in decode order, with all that they refer to.
+
+        Begins at the last key frame shown at or before from_us (or the oldest there is), and ends with the last packet
+        in decode order that is shown by to_us.
+        """
         with self._lock:
             packets = list(self._packets)
-        start = None
+        start = 0
         for index, packet in enumerate(packets):
-            if packet.is_key and (start is None or packet.pts_us <= from_us):
+            if packet.is_key and packet.pts_us <= from_us:
                 start = index
-        if start is None:
-            return []
-        return [packet for packet in packets[start:] if packet.pts_us <= to_us]
-
-    def _pop(self) -> None:
-        packet = self._packets.popleft()
-        self._bytes -= len(packet.data)
-        self._keys -= packet.is_key
+        inside = [index for index, packet in enumerate(packets) if index >= start and packet.pts_us <= to_us]
+        return packets[start : inside[-1] + 1] if inside else []
 
     def _pop_group(self) -> None:
-        self._pop()
-        while self._packets and not self._packets[0].is_key:
-            self._pop()
+        for _ in range(self._group_sizes.popleft()):
+            self._bytes -= len(self._packets.popleft().data)
 
-    def _next_key_is_old(self, oldest_us: int) -> bool:
-        """Whether the second group begins before the window too, so that the first is not needed for it."""
-        keys = (packet for packet in self._packets if packet.is_key)
-        first = next(keys)
-        second = next(keys, first)
-        return second.dts_us <= oldest_us or not self._packets[0].is_key
+    def _first_group_shows(self, time_us: int | None) -> bool:
+        """Whether the oldest group is the one (or after the one) that a time falls into."""
+        if time_us is None:
+            return False
+        if len(self._group_sizes) == 1:
+            return self._packets[0].pts_us <= time_us
+        return self._packets[self._group_sizes[0]].pts_us > time_us

@@ -12,7 +12,10 @@ from stream.ring import PacketRing
 
 
 class SourceState(StrEnum):
-    """The life of a source. `stalled`: connected, but silent; `ended`: a file or push that is over; `failed`: gave up."""
+    """The life of a source.
+
+    `stalled`: connected, but silent; `ended`: a file or push that is over; `failed`: gave up.
+    """
 
     CONNECTING = "connecting"
     LIVE = "live"
@@ -24,7 +27,11 @@ class SourceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """A consistent look at a source. `fps` is the rate of decoded pictures over the last seconds."""
+    """A consistent look at a source.
+
+    fps: decoded pictures a second, over the last three. reconnects: sessions lost and tried again. frames: pictures
+    decoded over all sessions. since_s: seconds in this state. last_error: redacted; stays after it is overcome.
+    """
 
     state: SourceState
     last_error: str | None = None
@@ -34,6 +41,7 @@ class SourceStatus:
     fps: float = 0.0
     reconnects: int = 0
     frames: int = 0
+    since_s: float = 0.0
 
 
 class Source(ABC):

@@ -1,0 +1,141 @@
+"""Presentation times that only go forward, from whatever a stream calls its times. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+
+MICROSECONDS = Fraction(1, 1_000_000)
+_REORDER_US = 2_000_000  # a picture without dts may come this much before one that was sent earlier
+_SPREAD_US = 10_000_000  # pts and dts further apart than this are not both true
+_LIVE_JUMP_US = 10_000_000
+_FILE_JUMP_US = 24 * 3600 * 1_000_000  # recordings may have honest gaps
+_RECENT = 128
+
+
+@dataclass(frozen=True, slots=True)
+class RawTimes:
+    """The times of one packet as the demuxer gave them, in units of `time_base`; None where it gave none."""
+
+    pts: int | None
+    dts: int | None
+    time_base: Fraction
+    is_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The times of one packet in microseconds since the session's first key frame.
+
+    known: whether `pts_us` is this packet's presentation time. Otherwise it is the time of the picture that is shown
+    at this packet's place in decode order, which is the same picture only without B-frames.
+    """
+
+    pts_us: int
+    dts_us: int
+    known: bool
+
+
+class PtsClock:
+    """Turns raw packet times into `Stamp`s: one clock a session.
+
+    Wraps, jumps backwards and insane leaps forward become one picture's interval; missing times are counted up, or
+    taken from the arrival where the source is live. Every `pts_us` occurs once. One thread.
+    """
+
+    def __init__(self, interval_us: int, *, live: bool, by_arrival: bool = False) -> None:
+        """interval_us: the usual time between two pictures. by_arrival: do not believe the stream's times at all."""
+        self.interval_us = max(1, interval_us)
+        self._live = live
+        self._by_arrival = by_arrival
+        self._offset_us: int | None = None  # None: the next key frame sets it
+        self._floor_us = 0
+        self._last_dts_us: int | None = None  # the last that the stream gave itself
+        self._last_sent_us: int | None = None
+        self._high_pts_us = -1
+        self._last_arrival_s: float | None = None
+        self._recent: deque[int] = deque(maxlen=_RECENT)
+
+    def begin_again(self) -> None:
+        """The file starts over: its next key frame follows the last picture."""
+        self._offset_us = None
+
+    def stamp(self, raw: RawTimes, arrived_s: float) -> Stamp | None:
+        """The packet's times, or None when it must be thrown away: it comes, or is shown, before the first key frame.
+
+        arrived_s: time.monotonic() of its arrival.
+        """
+        began = self._offset_us is None
+        if began and not raw.is_key:
+            return None
+        elapsed_us = 0 if self._last_arrival_s is None else int((arrived_s - self._last_arrival_s) * 1e6)
+        self._last_arrival_s = arrived_s
+        pts_us, dts_us = self._microseconds(raw)
+        if began:
+            self._begin(pts_us, dts_us)
+        elif self._is_insane(pts_us, dts_us, elapsed_us):
+            self._rebase(pts_us, dts_us, elapsed_us)
+        offset_us = self._offset_us or 0
+        if pts_us is None and dts_us is None:
+            counted_us = self._counted(elapsed_us)
+            return self._finish(counted_us, counted_us, known=False)
+        sent_us = None if dts_us is None else dts_us + offset_us
+        shown_us = pts_us + offset_us if pts_us is not None else sent_us
+        assert shown_us is not None
+        if sent_us is None:
+            sent_us = shown_us if self._last_sent_us is None else min(shown_us, self._last_sent_us + self.interval_us)
+        else:
+            self._last_dts_us = sent_us
+        return self._finish(shown_us, sent_us, known=pts_us is not None)
+
+    def _microseconds(self, raw: RawTimes) -> tuple[int | None, int | None]:
+        if self._by_arrival:
+            return None, None
+        scale = raw.time_base * 1_000_000
+        pts_us = None if raw.pts is None else round(raw.pts * scale)
+        dts_us = None if raw.dts is None else round(raw.dts * scale)
+        if pts_us is not None and dts_us is not None and abs(pts_us - dts_us) > _SPREAD_US:
+            pts_us = None
+        return pts_us, dts_us
+
+    def _begin(self, pts_us: int | None, dts_us: int | None) -> None:
+        """The first key frame of a run goes to 0, or after what was."""
+        self._floor_us = 0 if self._high_pts_us < 0 else self._high_pts_us + self.interval_us
+        first_us = pts_us if pts_us is not None else dts_us
+        self._offset_us = self._floor_us - (first_us or 0)
+        self._last_dts_us = self._last_sent_us = None
+
+    def _counted(self, elapsed_us: int) -> int:
+        if self._last_sent_us is None:
+            return self._floor_us
+        return self._last_sent_us + (max(1, elapsed_us) if self._live else self.interval_us)
+
+    def _is_insane(self, pts_us: int | None, dts_us: int | None, elapsed_us: int) -> bool:
+        jump_us = (_LIVE_JUMP_US if self._live else _FILE_JUMP_US) + elapsed_us
+        offset_us = self._offset_us or 0
+        if dts_us is not None and self._last_dts_us is not None:
+            return not 0 <= dts_us + offset_us - self._last_dts_us <= jump_us
+        if pts_us is not None:
+            return not -_REORDER_US <= pts_us + offset_us - self._high_pts_us <= jump_us
+        return False
+
+    def _rebase(self, pts_us: int | None, dts_us: int | None, elapsed_us: int) -> None:
+        """Let this packet follow the one before by the usual interval, or by what really passed."""
+        step_us = max(self.interval_us, elapsed_us) if self._live else self.interval_us
+        if dts_us is not None and self._last_dts_us is not None:
+            self._offset_us = self._last_dts_us + step_us - dts_us
+        elif pts_us is not None:
+            self._offset_us = self._high_pts_us + step_us - pts_us
+
+    def _finish(self, pts_us: int, dts_us: int, *, known: bool) -> Stamp | None:
+        if pts_us < self._floor_us:
+            return None  # a leading picture: it refers to what came before the key frame
+        while pts_us in self._recent:
+            pts_us += 1
+        if self._last_sent_us is not None:
+            dts_us = max(dts_us, self._last_sent_us + 1)
+        self._recent.append(pts_us)
+        self._high_pts_us = max(self._high_pts_us, pts_us)
+        self._last_sent_us = dts_us
+        return Stamp(pts_us, dts_us, known)
