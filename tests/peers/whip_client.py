@@ -16,7 +16,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.mediastreams import VIDEO_TIME_BASE, AudioStreamTrack
 
 from stream.whip import WhipAnswer, WhipSessions
-from tests.peers.numbers import numbered_picture
+from tests.peers.numbers import Image, numbered_picture
 
 Codec = Literal["VP8", "H264"]
 
@@ -31,8 +31,15 @@ def loopback_ice() -> Iterator[None]:
 class NumberedTrack(VideoStreamTrack):
     """Pictures that show their number, at `fps`. `size_wh` may be changed at any time; `sent` maps number to pts."""
 
-    def __init__(self, fps: float = 30.0, size_wh: tuple[int, int] = (320, 240), first: int = 0) -> None:
+    def __init__(
+        self,
+        fps: float = 30.0,
+        size_wh: tuple[int, int] = (320, 240),
+        first: int = 0,
+        draw: Callable[[int, tuple[int, int]], Image] = numbered_picture,
+    ) -> None:
         super().__init__()
+        self.draw = draw
         self.fps = fps
         self.size_wh = size_wh
         self.number = first
@@ -50,7 +57,7 @@ class NumberedTrack(VideoStreamTrack):
             await asyncio.sleep(max(0.0, self._began_s + self._pictures / self.fps - time.monotonic()))
             if not self.paused:
                 break
-        picture = av.VideoFrame.from_ndarray(numbered_picture(self.number, self.size_wh), format="bgr24")
+        picture = av.VideoFrame.from_ndarray(self.draw(self.number, self.size_wh), format="bgr24")
         picture = picture.reformat(format="yuv420p")
         picture.pts = round(self._pictures / self.fps * 90_000)
         picture.time_base = VIDEO_TIME_BASE
@@ -123,12 +130,21 @@ class WhipClient:
         assert self._end is not None
         return await self._end()
 
+    def lose(self, lost: Callable[[bytes], bool]) -> None:
+        """From now on datagrams for which `lost` says so do not leave this peer."""
+        for transceiver in self.connection.getTransceivers():
+            for protocol in transceiver.receiver.transport.transport._connection._protocols:
+                send = protocol.transport.sendto
+
+                def sendto(data: bytes, addr: object = None, send: Callable[..., None] = send) -> None:
+                    if not lost(data):
+                        send(data, addr)
+
+                protocol.transport.sendto = sendto  # type: ignore[method-assign,assignment]
+
     def vanish(self) -> None:
         """Fall silent like a machine whose cable was cut: no goodbye of any kind."""
-        for transceiver in self.connection.getTransceivers():
-            ice = transceiver.receiver.transport.transport
-            for protocol in ice._connection._protocols:
-                protocol.transport.sendto = lambda data, addr=None: None  # type: ignore[method-assign]
+        self.lose(lambda datagram: True)
 
     async def close(self) -> None:
         """Hang up."""
