@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from typing import cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 
 from stream.frame import Frame
 from workers.result import Detection, FrameResult
@@ -16,13 +18,30 @@ _KNOWN = {"with_mask": 0, "without_mask": 1, "mask_weared_incorrect": 2}
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def jpeg(frame: Frame, result: FrameResult, overlay: bool, quality: int) -> bytes:
-    """The picture as JPEG, with its boxes when `overlay` is set. `quality` 1 to 100."""
-    image_bgr = frame.to_bgr()
+def jpeg(frame: Frame, result: FrameResult, overlay: bool, quality: int, width: int | None = None) -> bytes:
+    """The picture as JPEG, with its boxes when `overlay` is set. `quality` 1 to 100.
+
+    `width`: the most pixels across that are wanted; a smaller JPEG of 720p costs a fifth.
+    """
+    image_bgr = _scaled_bgr(frame, width)
     if overlay:
-        draw(image_bgr, result.detections)
+        scale = image_bgr.shape[1] / result.size_wh[0]
+        draw(image_bgr, tuple(_scaled(found, scale) for found in result.detections))
     _, encoded = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return encoded.tobytes()
+
+
+def _scaled_bgr(frame: Frame, width: int | None) -> npt.NDArray[np.uint8]:
+    """A new u8 array (height, width, 3). With a scaler of its own: the frame's is not for two threads at a time."""
+    full_w, full_h = frame.size_wh
+    scale = min(1.0, width / full_w) if width else 1.0
+    size = (full_w, full_h) if scale == 1 else (round(full_w * scale), max(1, round(full_h * scale)))
+    return cast("npt.NDArray[np.uint8]", VideoReformatter().reformat(frame.picture, *size, format="bgr24").to_ndarray())
+
+
+def _scaled(found: Detection, scale: float) -> Detection:
+    x1, y1, x2, y2 = found.xyxy
+    return found.model_copy(update={"xyxy": (x1 * scale, y1 * scale, x2 * scale, y2 * scale)})
 
 
 def draw(image_bgr: npt.NDArray[np.uint8], detections: tuple[Detection, ...]) -> None:

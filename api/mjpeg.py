@@ -37,6 +37,7 @@ class Variant:
 
     stream_id: str
     overlay: bool
+    width: int | None = None
 
 
 class Feed:
@@ -151,7 +152,7 @@ class Feeds:
             known = self._encoded.get(variant)
         if known is not None and _identity(known.result) == _identity(latest[1]):
             return known
-        picture = Picture(jpeg(*latest, variant.overlay, self._settings.jpeg_quality), latest[1])
+        picture = Picture(jpeg(*latest, variant.overlay, self._settings.jpeg_quality, variant.width), latest[1])
         with self._lock:
             self._encoded.pop(variant, None)
             self._encoded[variant] = picture

@@ -27,9 +27,14 @@ _NO_STORE = {"cache-control": "no-store"}
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}}}, 503: {"description": "no picture was analysed yet"}},
 )
-async def snapshot(parts: TheParts, stream_id: StreamIdInPath, overlay: bool = False) -> Response:
+async def snapshot(
+    parts: TheParts,
+    stream_id: StreamIdInPath,
+    overlay: bool = False,
+    width: Annotated[int | None, Query(ge=16, le=8192, description="Most pixels across; never enlarged.")] = None,
+) -> Response:
     """The newest analysed picture, with its boxes when `overlay=1`; its identity is in the X-Livesight headers."""
-    picture = await parts.feeds.still(Variant(stream_id, overlay))
+    picture = await parts.feeds.still(Variant(stream_id, overlay, width))
     if picture is None:
         raise Problem("no-picture", f"no picture of {stream_id} was analysed yet", headers={"retry-after": "1"})
     return Response(picture.data, headers={**_NO_STORE, **_identity(picture)}, media_type="image/jpeg")

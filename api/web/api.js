@@ -67,17 +67,18 @@ export function addStream(config) {
 
 export const removeStream = (id) => request(streamPath(id), { method: "DELETE", timeoutMs: 20000 });
 
-/** Newest analysed picture: `{blob, session, ptsUs}`; null where there is none yet. */
-export async function snapshot(id, { overlay = false, signal, timeoutMs = 5000 } = {}) {
+/** Newest analysed picture, at most `width` pixels across: `{blob, session, ptsUs}`; null where there is none yet. */
+export async function snapshot(id, { overlay = false, width, signal, timeoutMs = 5000 } = {}) {
+  const query = new URLSearchParams({ overlay: overlay ? 1 : 0, ...(width && { width }) });
   try {
-    const response = await request(`${streamPath(id)}/snapshot.jpg?overlay=${overlay ? 1 : 0}`, { signal, timeoutMs });
+    const response = await request(`${streamPath(id)}/snapshot.jpg?${query}`, { signal, timeoutMs });
     return {
       blob: await response.blob(),
       session: response.headers.get("x-livesight-session") ?? "",
       ptsUs: Number(response.headers.get("x-livesight-pts-us") ?? NaN),
     };
   } catch (error) {
-    if (error instanceof ApiError && [404, 409, 503].includes(error.status)) return null;
+    if (error instanceof ApiError && [404, 503].includes(error.status)) return null;
     throw error;
   }
 }

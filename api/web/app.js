@@ -13,8 +13,9 @@ const POLL_MS = 2000;
 const wall = new Wall(document.getElementById("wall"), document.getElementById("tile-template"));
 const feed = new DetectionsFeed();
 const health = new HealthWatch();
-const pump = new PicturePump(showPicture);
+const pump = new PicturePump(showPicture, (id) => wall.tile(id)?.roomWidth ?? 0);
 let publisher = null; // of the own camera, while it runs
+const retired = new Set(); // ids of own cameras that were stopped: the server keeps them for half a minute, the wall not
 let pollTimer = 0;
 let polled = new AbortController();
 
@@ -43,14 +44,15 @@ wall.addEventListener("visible", ({ detail: { id, visible } }) => pump.setVisibl
 
 // the list of streams
 
-function showStreams(views) {
+function showStreams(all) {
+  const views = all.filter(({ id }) => !retired.has(id));
   const ids = new Set(views.map(({ id }) => id));
   if (publisher) ids.add(publisher.id);
   for (const tile of wall.tiles) if (!ids.has(tile.id)) forget(tile.id);
   let before = publisher ? wall.tile(publisher.id) : null;
   for (const view of views) {
     const tile = wall.ensure(view.id, before);
-    if (!tile.own) pump.add(view.id, view.analysed > 0);
+    if (!tile.own) pump.add(view.id, view.analysed > 0 && view.state !== "ended");
     tile.update(view);
     before = tile;
   }
@@ -110,10 +112,11 @@ function useCamera(started) {
 function leaveCamera(stopped) {
   if (publisher !== stopped) return;
   publisher = null;
+  retired.add(stopped.id);
   forget(stopped.id);
   showCameraButtons();
   if (stopped.trouble) toast(stopped.trouble, "bad");
-  setTimeout(poll, 300); // the server needs a moment to let go of it
+  poll();
 }
 
 function showCameraButtons() {

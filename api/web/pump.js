@@ -14,6 +14,10 @@ const BLIND_MS = 1000; // without the socket: look this often
 /** Least time between two pictures of one tile: a tile or two in full motion, and never above 60 pictures a second. */
 const intervalMs = (tiles) => Math.max(33, tiles * 16);
 
+// few sizes, so that the server encodes a picture once for many viewers
+const WIDTHS = [320, 480, 640, 960, 1280];
+const stepOf = (width) => WIDTHS.find((step) => step >= width * 0.9); // undefined: full size
+
 export class PicturePump {
   #entries = new Map(); // id → {id, visible, look, newest, shown, busy, last, notBefore, abort}
   #inFlight = 0;
@@ -21,10 +25,14 @@ export class PicturePump {
   #running = false;
   #blind = 0;
 
-  /** @param {(id: string, picture: {bitmap: ImageBitmap, session: string, ptsUs: number}) => void} onPicture
-   *  who gets the bitmap has to close it; may be async: the tile's next picture waits for it */
-  constructor(onPicture) {
+  /**
+   * @param {(id: string, picture: {bitmap: ImageBitmap, session: string, ptsUs: number}) => void} onPicture
+   *  who gets the bitmap has to close it; may be async: the tile's next picture waits for it
+   * @param {(id: string) => number} widthOf device pixels that the tile has room for
+   */
+  constructor(onPicture, widthOf) {
     this.onPicture = onPicture;
+    this.widthOf = widthOf;
   }
 
   start() {
@@ -110,7 +118,7 @@ export class PicturePump {
     this.#inFlight += 1;
     let picture = null; // none yet: then the socket tells when there is one
     try {
-      picture = await snapshot(entry.id, { signal: entry.abort.signal });
+      picture = await snapshot(entry.id, { signal: entry.abort.signal, width: stepOf(this.widthOf(entry.id)) });
     } catch {
       // the poll of the streams says in words what is wrong; here it is only a reason to try again
       entry.look = true;

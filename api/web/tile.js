@@ -76,6 +76,11 @@ export class Tile {
     return this.#video.srcObject !== null;
   }
 
+  /** Device pixels across that a picture can use here. */
+  get roomWidth() {
+    return this.#size.width * (window.devicePixelRatio || 1);
+  }
+
   setName(name) {
     this.#parts.name.textContent = name;
     this.#parts.name.title = name;

@@ -2,7 +2,7 @@
 
 import { Tile } from "./tile.js";
 
-const GAP = 12;
+const GAP = 12; // between tiles, and around them
 const FOOT = 44; // height of a tile's line of figures, as in app.css
 const LEAST_WIDTH = 260; // narrower tiles help nobody: scroll instead
 const PHONE = 640;
@@ -38,6 +38,7 @@ export class Wall extends EventTarget {
   #tiles = new Map();
   #sight;
   #focused = null;
+  #columns = 1;
 
   constructor(root, template) {
     super();
@@ -113,17 +114,16 @@ export class Wall extends EventTarget {
   }
 
   arrange() {
-    const shown = this.#focused ? 1 : this.#tiles.size;
-    const { clientWidth, clientHeight } = this.#root;
-    const style = getComputedStyle(this.#root);
-    const width = clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-    const height = clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
-    const tiles = this.#focused ? [this.#tiles.get(this.#focused)] : this.#tiles.values();
+    const tiles = this.#focused ? [this.#tiles.get(this.#focused)] : this.tiles;
     const aspect = commonAspect(tiles);
-    const { columns, tileWidth } = layout(shown, width, height, aspect);
-    this.#root.style.setProperty("--columns", columns);
-    this.#root.style.setProperty("--tile-width", `${Math.max(0, tileWidth)}px`);
-    this.#root.style.setProperty("--aspect", aspect);
+    const { clientWidth, clientHeight } = this.#root;
+    const { columns, tileWidth } = layout(tiles.length, clientWidth - 2 * GAP, clientHeight - 2 * GAP, aspect);
+    const side = (clientWidth - columns * tileWidth - (columns - 1) * GAP) / 2;
+    const style = this.#root.style;
+    this.#columns = columns;
+    style.setProperty("--side", `${Math.max(GAP, Math.floor(side))}px`); // leaves room for so many columns, not more
+    style.setProperty("--tile-width", `${Math.max(0, tileWidth)}px`);
+    style.setProperty("--aspect", aspect);
   }
 
   #readAddress() {
@@ -144,8 +144,7 @@ export class Wall extends EventTarget {
       this.toggle(element.dataset.stream);
       event.preventDefault();
     }
-    const columns = Number(this.#root.style.getPropertyValue("--columns")) || 1;
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.#columns, ArrowUp: -this.#columns }[event.key];
     if (!step) return;
     const elements = [...this.#root.children].filter((child) => !child.hidden);
     elements[elements.indexOf(element) + step]?.focus();

@@ -1,0 +1,330 @@
+"""The live page in a real browser on the real service: what the canvas shows, what is sent, what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import cv2
+import matplotlib.cbook
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.peers.chromium import chromium
+from tests.peers.clips import ClipSpec, make_numbered
+from tests.peers.livesight_process import LivesightProcess
+from tests.peers.numbers import numbered_picture, read_number
+from tests.peers.rtsp import Mount, RtspServer
+
+pytestmark = pytest.mark.timeout(240)
+
+Picture = npt.NDArray[np.uint8]
+COLOURS = {
+    "with_mask": (0x2F, 0xBF, 0x71),
+    "without_mask": (0xF0, 0x48, 0x4E),
+    "mask_weared_incorrect": (0xF5, 0xA5, 0x24),
+}
+CLIP = ClipSpec(frames=200, fps=25, size_wh=(640, 360), bit_rate=3_000_000)
+SECOND = 1000.0
+
+# Pictures of a tile's canvas together with the identity that the tile claims for them, and what the socket said.
+SAMPLE = """async ({stream, count, patience}) => {
+  const results = {};
+  const socket = new WebSocket(`ws://${location.host}/v1/detections?stream=${stream}`);
+  socket.onmessage = ({data}) => { const r = JSON.parse(data); results[`${r.session}/${r.pts_us}`] = r; };
+  const tile = document.getElementById(`tile-${stream}`), canvas = tile.querySelector("canvas");
+  const keyNow = () => `${tile.dataset.session}/${tile.dataset.ptsUs}`;
+  const samples = [], began = performance.now();
+  let last = keyNow();
+  while (samples.length < count && performance.now() - began < patience) {
+    await new Promise(requestAnimationFrame);
+    if (keyNow() === last) continue;
+    last = keyNow();
+    samples.push({key: last, png: canvas.toDataURL("image/png")});
+  }
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  socket.close();
+  return samples.filter(({key}) => key in results).map((sample) => ({...sample, result: results[sample.key]}));
+}"""
+
+
+@dataclass
+class Witness:
+    """What a page said and asked for."""
+
+    host: str
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._asked(request.method, request.url))
+        page.on("websocket", lambda socket: self._asked("WS", socket.url))
+
+    def _asked(self, method: str, url: str) -> None:
+        self.requests.append((method, urlsplit(url).path))
+        if urlsplit(url).netloc != self.host and not url.startswith(("blob:", "data:")):
+            self.foreign.append(url)
+
+
+@asynccontextmanager
+async def opened(browser: Browser, service: LivesightProcess, **context: Any) -> AsyncIterator[tuple[Page, Witness]]:
+    """The live page; when it is left nothing may have been complained about and nobody else been asked."""
+    witness = Witness(urlsplit(service.url).netloc)
+    tab = await browser.new_context(viewport={"width": 1000, "height": 640}, **context)
+    page = await tab.new_page()
+    witness.watch(page)
+    await page.goto(service.url)
+    yield page, witness
+    await tab.close()
+    assert witness.complaints == []
+    assert witness.foreign == []
+
+
+def face(number: int, size_wh: tuple[int, int]) -> Picture:
+    """A face that moves with the number, above the number's strip. u8 BGR."""
+    width, height = size_wh
+    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:  # type: ignore[no-untyped-call]
+        portrait = cv2.cvtColor(np.asarray(Image.open(file).convert("RGB")), cv2.COLOR_RGB2BGR)
+    portrait = cv2.resize(portrait, (int(height * 0.66 * portrait.shape[1] / portrait.shape[0]), int(height * 0.66)))
+    background = np.full((height, width, 3), 90, np.uint8)
+    left = 20 + (number * 4) % (width - portrait.shape[1] - 40)
+    background[4 : 4 + portrait.shape[0], left : left + portrait.shape[1]] = portrait
+    return numbered_picture(number, size_wh, background)
+
+
+@pytest.fixture(scope="module")
+def face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_numbered(tmp_path_factory.mktemp("page") / "face.mp4", CLIP, lambda number: face(number, CLIP.size_wh))
+
+
+@pytest.fixture(scope="module")
+def service(face_clip: Path) -> Iterator[LivesightProcess]:
+    with LivesightProcess(["--source", f"numbers=file:{face_clip}", "--source", "demo=demo:"]) as process:
+        yield process
+
+
+def tile_of(page: Page, stream: str) -> Locator:
+    return page.locator(f"#tile-{stream}")
+
+
+async def live(page: Page, stream: str) -> Locator:
+    """The tile of a stream, once it is live and shows a picture."""
+    tile = tile_of(page, stream)
+    await expect(tile).to_have_attribute("data-state", "live", timeout=30 * SECOND)
+    await expect(tile.locator(".tile-notice")).to_be_hidden(timeout=15 * SECOND)
+    return tile
+
+
+def decoded(data_url: str) -> Picture:
+    """u8 RGBA of a canvas."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data_url.partition(",")[2]))).convert("RGBA"))
+
+
+async def samples_of(page: Page, stream: str, count: int, patience_s: float = 20) -> list[dict[str, Any]]:
+    samples: list[dict[str, Any]] = await page.evaluate(
+        SAMPLE, {"stream": stream, "count": count, "patience": patience_s * SECOND}
+    )
+    return samples
+
+
+def share_of_edges(samples: list[dict[str, Any]], shift_px: int = 0) -> float:
+    """In how many of the middles of the boxes' sides (shifted by that much) the label's colour is on the canvas."""
+    return float(np.mean([found for s in samples for found in edges_found(decoded(s["png"]), s["result"], shift_px)]))
+
+
+def edges_found(canvas: Picture, result: dict[str, Any], shift_px: int) -> list[bool]:
+    """For the middle of each side of each box: whether its label's colour is there."""
+    height, width = canvas.shape[:2]
+    found = []
+    for detection in result["detections"]:
+        x1, y1, x2, y2 = np.array(detection["xyxy"]) * np.tile([width, height], 2) / np.tile(result["size_wh"], 2)
+        x1, y1, x2, y2 = x1 + shift_px, y1 + shift_px, x2 + shift_px, y2 + shift_px
+        for x, y in (((x1 + x2) / 2, y1), ((x1 + x2) / 2, y2), (x1, (y1 + y2) / 2), (x2, (y1 + y2) / 2)):
+            left, top = max(0, round(x) - 2), max(0, round(y) - 2)
+            near = canvas[top : top + 5, left : left + 5, :3].astype(int)
+            found.append(bool((np.abs(near - COLOURS[detection["label"]]).max(axis=2) < 40).any()))
+    return found
+
+
+async def test_a_stream_is_live_with_boxes_where_the_results_say(service: LivesightProcess) -> None:
+    async with chromium() as browser, opened(browser, service) as (page, _):
+        tile = await live(page, "demo")
+        samples = await samples_of(page, "demo", 25)
+        assert len(samples) >= 15
+        seen = [sample for sample in samples if sample["result"]["detections"]]
+        assert seen, "the demo shows faces"
+        assert min(decoded(sample["png"])[..., :3].std() for sample in seen) > 10, "a blank canvas"
+        assert share_of_edges(seen) > 0.9
+        assert share_of_edges(seen, shift_px=14) < 0.4, "the check would see anything anywhere"
+        fps = (await tile.locator('[data-stat="fps"] dd').inner_text()).split(" / ")
+        assert float(fps[0]) > 5 and float(fps[1]) > 0
+        await expect(page.locator("#link")).to_have_attribute("data-state", "open")
+        await expect(page.locator("#health")).to_have_attribute("data-state", "ready", timeout=8 * SECOND)
+
+
+async def test_each_picture_is_the_one_that_its_boxes_belong_to(service: LivesightProcess) -> None:
+    async with chromium() as browser, opened(browser, service) as (page, _):
+        await live(page, "numbers")
+        samples = await samples_of(page, "numbers", 100)
+        assert len(samples) >= 60
+        painted = [read_number(decoded(sample["png"])[..., :3]) for sample in samples]
+        claimed = [sample["result"]["frame"] % CLIP.frames for sample in samples]
+        assert painted == claimed
+        assert len(set(painted)) > 40, "the picture moves"
+
+
+async def test_own_camera_end_to_end(service: LivesightProcess, tmp_path: Path) -> None:
+    spec = ClipSpec(frames=75, fps=25, size_wh=(640, 480), codec="mjpeg", gop=1, bit_rate=12_000_000)
+    camera = make_numbered(tmp_path / "camera.mjpeg", spec, lambda number: face(number, spec.size_wh))
+    tracks = """(() => { const real = MediaDevices.prototype.getUserMedia; window.tracks = [];
+      MediaDevices.prototype.getUserMedia = async function (wish) {
+        const media = await real.call(this, wish); window.tracks.push(...media.getTracks()); return media; }; })()"""
+    async with chromium(camera) as browser, opened(browser, service) as (page, witness):
+        await page.add_init_script(tracks)
+        await page.reload()
+        await page.get_by_role("button", name="Use my camera").first.click()
+        await page.get_by_role("button", name="Start").click(timeout=15 * SECOND)
+        tile = page.locator(".tile.own")
+        await expect(tile).to_have_attribute("data-state", "live", timeout=30 * SECOND)
+        stream = await tile.get_attribute("data-stream")
+        assert stream is not None and stream.startswith("cam-")
+        view = service.get_json(f"/v1/streams/{stream}")
+        assert (view["kind"], view["state"], view["ephemeral"]) == ("whip", "live", True)
+        samples = [s for s in await samples_of(page, stream, 40) if s["result"]["detections"]]
+        assert len(samples) >= 10, "the overlay follows the results"
+        assert share_of_edges(samples) > 0.9
+        assert decoded(samples[0]["png"])[..., 3].min() == 0, "the overlay lets the preview through"
+        playing = await tile.locator("video").evaluate("(video) => [video.videoWidth, video.currentTime, video.paused]")
+        assert playing[0] > 0 and playing[1] > 0 and playing[2] is False
+        await tile.get_by_role("button", name="Stop my camera").click()
+        await expect(tile).to_have_count(0)
+        assert await page.evaluate("tracks.map((track) => track.readyState)") == ["ended"]
+        await expect(page.get_by_role("button", name="Use my camera").first).to_be_enabled()
+        assert [path for method, path in witness.requests if method == "DELETE" and "/whip" in path]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("NotAllowedError", "not allowed"), ("NotFoundError", "No camera"), ("NotReadableError", "in use")],
+)
+async def test_a_camera_that_cannot_be_used_is_told_in_words(service: LivesightProcess, name: str, words: str) -> None:
+    refuse = f"MediaDevices.prototype.getUserMedia = async () => {{ throw new DOMException('', '{name}'); }}"
+    async with chromium() as browser, opened(browser, service) as (page, _):
+        await page.evaluate(refuse)
+        await page.get_by_role("button", name="Use my camera").first.click()
+        await expect(page.locator("#camera-error")).to_contain_text(words)
+        await expect(page.get_by_role("button", name="Start")).to_be_disabled()
+
+
+async def test_add_and_remove_a_camera(service: LivesightProcess, numbered_h264: Path) -> None:
+    with RtspServer({"yard": Mount(numbered_h264)}) as camera:
+        async with chromium() as browser, opened(browser, service) as (page, witness):
+            await page.get_by_role("button", name="Add a camera").first.click()
+            form = page.locator("#add-dialog")
+            await expect(form.get_by_label("mask", exact=True)).to_be_checked()
+            await form.get_by_label("Address").fill("file:/etc/passwd")
+            await form.get_by_label("Name").fill("yard")
+            await form.get_by_role("button", name="Add camera").click()
+            await expect(form.locator("#add-error")).to_contain_text("rtsp://")  # the server's words
+            assert service.get_json("/v1/streams")["streams"][-1]["id"] != "yard"
+            await form.get_by_label("Address").fill(camera.url("yard"))
+            await form.get_by_role("button", name="Add camera").click()
+            tile = await live(page, "yard")
+            await tile.hover()
+            await tile.get_by_role("button", name="Remove this camera").click()
+            await page.get_by_role("button", name="Keep").click()
+            await expect(tile).to_be_visible()
+            await tile.hover()
+            await tile.get_by_role("button", name="Remove this camera").click()
+            await page.locator("#confirm-dialog").get_by_role("button", name="Remove").click()
+            await expect(tile).to_have_count(0)
+            assert "yard" not in {stream["id"] for stream in service.get_json("/v1/streams")["streams"]}
+            refused = [text for text in witness.complaints if "status of 4" in text]
+            assert len(refused) == 1  # the browser's own line about the refused address
+            witness.complaints.clear()
+
+
+async def test_snapshot_downloads_the_picture_at_full_size(service: LivesightProcess) -> None:
+    async with chromium() as browser, opened(browser, service) as (page, _):
+        tile = await live(page, "numbers")
+        await tile.hover()
+        async with page.expect_download() as download:
+            await tile.get_by_role("button", name="Download a snapshot").click()
+        file = await download.value
+        assert file.suggested_filename.startswith("numbers_")
+        assert Image.open(await file.path()).size == CLIP.size_wh
+
+
+async def test_keyboard_shows_one_camera_and_all_again(service: LivesightProcess) -> None:
+    async with chromium() as browser, opened(browser, service) as (page, witness):
+        tile, other = await live(page, "demo"), await live(page, "numbers")
+        small = await tile.bounding_box()
+        await tile.focus()
+        await page.keyboard.press("Enter")
+        await expect(other).to_be_hidden()
+        assert urlsplit(page.url).fragment == "/demo"
+        large = await tile.bounding_box()
+        assert small and large and large["width"] > small["width"] * 1.3
+        await page.wait_for_timeout(500)
+        witness.requests.clear()
+        await page.wait_for_timeout(1000)
+        assert not any("/numbers/" in path for _, path in witness.requests), "nothing is fetched for what is not shown"
+        await page.keyboard.press("Escape")
+        await expect(other).to_be_visible()
+        await page.keyboard.press("ArrowRight")
+        await expect(other).to_be_focused()
+
+
+async def test_a_hidden_tab_fetches_nothing(service: LivesightProcess) -> None:
+    turn = """(hidden) => { Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+      document.dispatchEvent(new Event("visibilitychange")); }"""
+    async with chromium() as browser, opened(browser, service) as (page, witness):
+        tile = await live(page, "demo")
+        await page.evaluate(turn, True)
+        await page.wait_for_timeout(500)
+        witness.requests.clear()
+        await page.wait_for_timeout(2500)
+        assert witness.requests == []
+        before = await tile.get_attribute("data-pts-us")
+        await page.evaluate(turn, False)
+        await expect(tile).not_to_have_attribute("data-pts-us", before or "", timeout=5 * SECOND)
+
+
+async def test_the_page_survives_a_restart_of_the_service(face_clip: Path) -> None:
+    with LivesightProcess(["--source", f"numbers=file:{face_clip}"]) as service:
+        async with chromium() as browser, opened(browser, service) as (page, witness):
+            tile = await live(page, "numbers")
+            await asyncio.to_thread(service.stop)
+            await expect(page.locator("#banner")).to_contain_text("cannot be reached", timeout=15 * SECOND)
+            await expect(page.locator("#link")).to_have_attribute("data-state", "waiting")
+            session = await tile.get_attribute("data-session")
+            await asyncio.to_thread(service.start)
+            await expect(page.locator("#banner")).to_be_hidden(timeout=15 * SECOND)
+            await expect(tile).not_to_have_attribute("data-session", session or "", timeout=15 * SECOND)
+            await expect(page.locator("#link")).to_have_attribute("data-state", "open")
+            witness.complaints.clear()  # the browser's lines about the time without a server
+
+
+async def test_nothing_there_is_said_helpfully_and_works_on_a_phone() -> None:
+    with LivesightProcess() as service:
+        async with chromium() as browser, opened(browser, service, color_scheme="dark") as (page, _):
+            await expect(page.get_by_role("heading", name="No cameras yet")).to_be_visible()
+            await page.set_viewport_size({"width": 390, "height": 844})
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+            policy = (await page.request.get(service.url)).headers["content-security-policy"]
+            assert "default-src 'self'" in policy and "unsafe" not in policy
+            assert json.loads(await (await page.request.get(f"{service.url}/v1/streams")).text()) == {"streams": []}
