@@ -6,18 +6,19 @@ What takes long to import is imported by the command that needs it, so that `--h
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
+import structlog
 import typer
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from rich.console import Console
+from rich.markup import escape
 
 from api.errors import ApiError
 from api.settings import ApiSettings
@@ -27,7 +28,7 @@ from stream.redact import redact
 from workers.environment import explain, merged, read_environment, read_yaml
 from workers.errors import SettingsError, WorkerError
 from workers.logs import LogFormat, LogLevel, configure_logs
-from workers.naming import DEFAULT_MODELS, named_source, named_sources
+from workers.naming import DEFAULT_MODELS, as_url, named_source, named_sources
 from workers.settings import KafkaSettings, WorkerSettings
 
 if TYPE_CHECKING:
@@ -166,45 +167,30 @@ def demo(port: PortOption = None, config: ConfigOption = None) -> None:
 def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     """Run until a signal; what was opened is closed in order whatever happens."""
     configure_logs(settings.log_level, settings.log_format)
-    import structlog
-
     from api.app import create_app
-    from api.service import Service, listen, threads_left
+    from api.service import Service, listen, stopped_early, threads_left
     from workers.node import Node
 
-    with _stopped_early(), closing(listen(settings.api.host, settings.api.port)) as sock:
+    place = state_dir(settings)
+    with stopped_early(), closing(listen(settings.api.host, settings.api.port)) as sock, ExitStack() as parts:
         bus = open_bus(settings)
-        node = Node(
-            settings.node_name, model_store(settings), bus, settings.workers, settings.stream, state_dir(settings)
-        )
-
-        def drain() -> None:
-            node.close(DRAIN_S)
-            bus.close(BUS_S)
-
-        try:
-            node.start(tuple(dict.fromkeys(name for stream in streams for name in stream.models)) or DEFAULT_MODELS)
-            for stream in streams:
-                node.add(stream, allow_local=True)
-            application = create_app(node, bus, settings.api, settings.roles)  # type: ignore[arg-type]
-            Service(application, drain, lambda: announce(settings, sock, node)).run([sock])
-        finally:
-            drain()
+        parts.callback(bus.close, BUS_S)
+        node = Node(settings.node_name, model_store(settings), bus, settings.workers, settings.stream, place)
+        parts.callback(node.close, DRAIN_S)
+        node.start(tuple(dict.fromkeys(name for stream in streams for name in stream.models)) or DEFAULT_MODELS)
+        for stream in streams:
+            _add(node, stream)
+        application = create_app(node, bus, settings.api, settings.roles)  # type: ignore[arg-type]
+        Service(application, parts.close, lambda: announce(settings, sock, node)).run([sock])
     structlog.get_logger(__name__).info("stopped", threads_left=threads_left())
 
 
-@contextmanager
-def _stopped_early() -> Iterator[None]:
-    """A SIGTERM before the service listens ends it in order too."""
-
-    def stop(number: int, frame: object) -> NoReturn:
-        raise typer.Exit(0)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _add(node: Node, stream: StreamConfig) -> None:
+    """Run a configured stream, in place of one of that name that was added over HTTP and kept."""
+    if any(view.id == stream.id for view in node.streams()):
+        structlog.get_logger(__name__).warning("kept_stream_replaced", stream=stream.id)
+        node.remove(stream.id)
+    node.add(stream, allow_local=True)
 
 
 def announce(settings: Settings, sock: socket.socket, node: Node) -> None:
@@ -267,12 +253,12 @@ def analyze(
         raise typer.BadParameter("--json and --output exclude each other")
     settings = load_settings(config)
     configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
-    from workers.report import tally_table
+    from workers.report import shown, tally_table
     from workers.tally import Tally
 
     tally = Tally()
     try:
-        for result in _results(settings, source, models, confidence, output):
+        for result in shown(_results(settings, source, models, confidence), redact(source), output):
             tally.add(result)
             if as_json:
                 sys.stdout.buffer.write(result.to_json() + b"\n")
@@ -284,41 +270,51 @@ def analyze(
         Console().print(tally_table(tally))
 
 
-def _results(
-    settings: Settings, text: str, models: str | None, confidence: float | None, output: Path | None
-) -> Iterator[FrameResult]:
-    """Every result, written to `output` and shown as progress on the way."""
+def _results(settings: Settings, text: str, models: str | None, confidence: float | None) -> Iterator[FrameResult]:
     from stream.open import open_source
     from workers.analyze import analyze as analyze_source
-    from workers.report import progress
 
     named = named_source(text, models=_names(models))
     source = open_source(named, settings.stream, live=False, allow_local=True)
-    store = model_store(settings)
-    try:
-        file = output.open("wb") if output else None
-    except OSError as error:
-        raise SettingsError(f"--output {output}: {error.strerror or error}") from error
-    name = settings.node_name
-    results = cast(
-        "Generator[FrameResult, None, None]",
-        analyze_source(source, named.models, store, settings.workers, confidence, name),
-    )
-    with ExitStack() as stack:
-        if file is not None:
-            stack.enter_context(file)
-        stack.callback(results.close)
-        bar = stack.enter_context(progress())
-        task = bar.add_task(redact(text), total=None)
-        for result in results:
-            if file is not None:
-                file.write(result.to_json() + b"\n")
-            yield result
-            bar.update(task, advance=1)
+    return analyze_source(source, named.models, model_store(settings), settings.workers, confidence, settings.node_name)
 
 
 def _names(models: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (models or "").split(",") if name.strip()) or DEFAULT_MODELS
+
+
+@app.command()
+def bench(
+    sources: Annotated[list[str], typer.Argument(help="Files, played at their own rate and looped, or URLs.")],
+    streams: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="How many; sources in turn.", show_default="each source once")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 30.0,
+    models: ModelsOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Measure what this machine does with so many streams, beside its engine alone."""
+    settings = load_settings(config)
+    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    from workers.bench import BenchPlan, run_bench
+    from workers.bench_report import render
+
+    console = Console(stderr=True, highlight=False)
+    plan = BenchPlan(
+        sources=tuple(as_url(source) for source in sources), streams=streams, seconds=seconds, models=_names(models)
+    )
+    report = run_bench(
+        plan,
+        model_store(settings),
+        settings.workers,
+        settings.stream,
+        lambda text: console.print(escape(text), style="dim"),
+    )
+    if as_json:
+        typer.echo(report.to_json())
+    else:
+        Console().print(render(report))
 
 
 @models_app.command("list")

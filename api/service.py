@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from fastapi import FastAPI
@@ -93,6 +93,20 @@ class Service(Server):
         if not self.should_exit:
             threading.Thread(target=_give_up, name="give-up", daemon=True).start()
         self.should_exit = True
+
+
+@contextmanager
+def stopped_early() -> Iterator[None]:
+    """Until `Service.run` listens for signals, a SIGTERM raises SystemExit, so that what was opened is closed."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        sys.exit(0)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def threads_left(grace_s: float = 1.0) -> list[str]:

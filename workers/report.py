@@ -1,9 +1,11 @@
-"""What the command line shows on a terminal. Pure."""
+"""What the command line shows on a terminal. Runs on the calling thread."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,6 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from workers.errors import WorkerError
+from workers.result import FrameResult
 from workers.tally import Tally
 
 if TYPE_CHECKING:
@@ -32,6 +36,29 @@ def progress() -> Progress:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
+
+
+def shown(results: Iterator[FrameResult], text: str, output: Path | None = None) -> Iterator[FrameResult]:
+    """The results, counted on a progress bar called `text` and written as JSON lines into `output` on the way.
+
+    Closing it closes `results`. Raises WorkerError when `output` cannot be written.
+    """
+    try:
+        file = output.open("wb") if output else None
+    except OSError as error:
+        raise WorkerError(f"{output}: {error.strerror or error}") from error
+    with ExitStack() as stack:
+        if file is not None:
+            stack.enter_context(file)
+        if isinstance(results, Generator):
+            stack.callback(results.close)
+        bar = stack.enter_context(progress())
+        task = bar.add_task(text, total=None)
+        for result in results:
+            if file is not None:
+                file.write(result.to_json() + b"\n")
+            yield result
+            bar.update(task, advance=1)
 
 
 def tally_table(tally: Tally) -> Table:

@@ -1,0 +1,172 @@
+"""Settings from file, environment and options; whatever nobody knows is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from livesight import Settings, load_settings
+from stream.errors import SourceError
+from workers.environment import variables
+from workers.errors import SettingsError
+from workers.naming import named_source, named_sources
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "livesight.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_need_nothing() -> None:
+    settings = load_settings(environ={})
+    assert (settings.api.host, settings.api.port) == ("127.0.0.1", 8000)
+    assert settings.kafka is None
+    assert settings.streams == ()
+    assert settings.state_dir.name == "livesight"
+
+
+def test_options_win_over_environment_over_file(tmp_path: Path) -> None:
+    config = write(tmp_path, "api: {port: 1001, host: 0.0.0.0, viewers: 7}\nworkers: {threads: 2}\n")
+    environ = {"LIVESIGHT_API__PORT": "1002", "LIVESIGHT_API__HOST": "127.0.0.2"}
+    settings = load_settings(config, {"api": {"port": 1003}}, environ)
+    assert (settings.api.port, settings.api.host, settings.api.viewers) == (1003, "127.0.0.2", 7)
+    assert settings.workers.threads == 2
+
+
+def test_values_of_every_kind_from_the_environment(tmp_path: Path) -> None:
+    settings = load_settings(
+        environ={
+            "LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS": "one:9092, two:9093",
+            "LIVESIGHT_KAFKA__SASL_PASSWORD": "s3cret",
+            "LIVESIGHT_STREAM__ICE_SERVERS": '["stun:a:1"]',
+            "LIVESIGHT_STATE_DIR": str(tmp_path),
+            "LIVESIGHT_STREAMS": '[{"id": "yard", "url": "rtsp://cam/1"}]',
+            "LIVESIGHT_WORKERS__DEVICE": "",
+            "LIVESIGHT_ROLES": "node,api",
+            "UNRELATED": "1",
+        }
+    )
+    assert settings.kafka is not None
+    assert settings.kafka.bootstrap_servers == ("one:9092", "two:9093")
+    assert "s3cret" not in repr(settings)
+    assert settings.stream.ice_servers == ("stun:a:1",)
+    assert settings.state_dir == tmp_path
+    assert settings.streams[0].id == "yard"
+    assert settings.workers.device is None
+    assert settings.roles == ("node", "api")
+
+
+def test_settings_are_frozen() -> None:
+    settings = load_settings(environ={})
+    with pytest.raises(ValueError, match="frozen"):
+        settings.roles = ()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.api.port = 1
+
+
+def test_what_kubernetes_injects_is_ignored() -> None:
+    service = {
+        "PORT": "tcp://10.0.0.1:8000",
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "8000",
+        "SERVICE_PORT_HTTP": "8000",
+        "PORT_8000_TCP": "tcp://10.0.0.1:8000",
+        "PORT_8000_TCP_PROTO": "tcp",
+        "PORT_8000_TCP_PORT": "8000",
+        "PORT_8000_TCP_ADDR": "10.0.0.1",
+    }
+    environ = {f"LIVESIGHT_{key}": value for key, value in service.items()}
+    environ |= {f"LIVESIGHT_NODE_{key}": value for key, value in service.items()}
+    assert load_settings(environ=environ) == load_settings(environ={})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("LIVESIGHT_PORT", "8000", "LIVESIGHT_PORT: unknown variable (did you mean LIVESIGHT_API__PORT?)"),
+        ("LIVESIGHT_KAFKA__BOOTSTRAP_SERVER", "a:1", "did you mean LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS?"),
+        ("LIVESIGHT_API__PORT__DEEPER", "1", "LIVESIGHT_API__PORT__DEEPER: unknown variable"),
+        ("LIVESIGHT_API__PORT", "eighty", "api.port (LIVESIGHT_API__PORT): Input should be a valid integer"),
+        ("LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS", "somewhere", "'somewhere' is not host:port"),
+        ("LIVESIGHT_STREAMS", "[{", "LIVESIGHT_STREAMS: not JSON"),
+        ("LIVESIGHT_ROLES", "nodes,api", "unknown role nodes"),
+        ("LIVESIGHT_ROLES", "api", "node and api run in one process in this version"),
+        ("LIVESIGHT_LOG_LEVEL", "loud", "log_level (LIVESIGHT_LOG_LEVEL)"),
+    ],
+)
+def test_bad_variables_are_named(variable: str, value: str, named: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ={variable: value})
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("api: {prot: 1}", "api.prot: unknown key (did you mean port?)"),
+        ("apis: {}", "apis: unknown key (did you mean api?)"),
+        ("api: {port: 70000}", "api.port: Input should be less than or equal to 65535 (given: '70000')"),
+        ("streams: [{id: Yard, url: 'demo:'}]", "streams.0.id"),
+        ("streams: [{id: a, url: 'demo:'}, {id: a, url: 'demo:'}]", "there are two streams a"),
+        ("streams: [{id: a}]", "stream a has no url"),
+        ("streams: [{id: a, url: 'demo:', modles: [mask]}]", "streams.0.modles: unknown key"),
+        ("kafka: {}", "kafka.bootstrap_servers: Field required"),
+        ("- just\n- a list", "must hold keys and values"),
+        ("api: [", "not YAML"),
+    ],
+)
+def test_bad_keys_and_values_of_a_file_are_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write(tmp_path, text), environ={})
+    assert named in str(caught.value)
+
+
+def test_every_error_is_told_at_once_and_no_secret(tmp_path: Path) -> None:
+    config = write(tmp_path, "api: {port: x}\nkafka: {bootstrap_servers: a:1, sasl_password: [hush]}\nwhat: 1\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config, environ={})
+    assert len(str(caught.value).splitlines()) == 3
+    assert "hush" not in str(caught.value)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"/nowhere\.yaml: No such file"):
+        load_settings(Path("/nowhere.yaml"), environ={})
+
+
+def test_an_empty_file_is_fine(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, "# nothing yet\n"), environ={}) == load_settings(environ={})
+
+
+def test_variables_reach_every_package() -> None:
+    known = set(variables(Settings))
+    assert {"LIVESIGHT_STREAM__STALL_TIMEOUT_S", "LIVESIGHT_WORKERS__BACKEND", "LIVESIGHT_KAFKA__LINGER_MS"} <= known
+
+
+@pytest.mark.parametrize(
+    ("text", "stream_id", "url"),
+    [
+        ("door=rtsp://u:p@h/1?x=y", "door", "rtsp://u:p@h/1?x=y"),
+        ("rtsp://h:8554/entrance", "entrance", "rtsp://h:8554/entrance"),
+        ("rtsp://h?channel=3", "cam1", "rtsp://h?channel=3"),
+        ("https://h/live/Main Gate.m3u8", "main-gate", "https://h/live/Main Gate.m3u8"),
+        ("file:/a/b/Clip_1.mp4", "clip-1", "file:/a/b/Clip_1.mp4"),
+        ("/a/b/clip.mp4", "clip", "file:/a/b/clip.mp4"),
+        ("device:0", "device0", "device:0"),
+        ("demo:", "demo", "demo:"),
+    ],
+)
+def test_a_source_gets_a_name(text: str, stream_id: str, url: str) -> None:
+    config = named_source(text)
+    assert (config.id, config.url) == (stream_id, url)
+
+
+def test_names_do_not_meet() -> None:
+    configs = named_sources(["demo:", "demo:", "rtsp://a", "rtsp://b", "demo:"], taken=["cam1"])
+    assert [config.id for config in configs] == ["demo", "demo-2", "cam2", "cam3", "demo-3"]
+    with pytest.raises(SourceError, match="two streams door"):
+        named_sources(["door=demo:", "door=demo:"])
+    with pytest.raises(SourceError, match=r"Door=rtsp://\*\*\*@h: id"):
+        named_sources(["Door=rtsp://u:p@h"])
