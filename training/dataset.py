@@ -40,7 +40,7 @@ def build(settings: DatasetSettings) -> Path:
     Raises DatasetError naming the file that is missing, unreadable or mislabelled.
     """
     rng = random.Random(settings.seed)
-    split = _read_split(settings.facemask / "split.json")
+    split = read_split(settings.facemask / "split.json")
     listed: dict[str, list[Path]] = {"train": [], "val": []}
     labelled: list[tuple[Path, list[LabelledBox]]] = []
     for part in listed:
@@ -61,7 +61,8 @@ def build(settings: DatasetSettings) -> Path:
     return data_yaml
 
 
-def _read_split(path: Path) -> dict[str, list[str]]:
+def read_split(path: Path) -> dict[str, list[str]]:
+    """The names of the pictures in "train" and "val". Raises DatasetError."""
     try:
         split = json.loads(path.read_text())
         return {"train": list(split["train"]), "val": list(split["val"])}

@@ -55,7 +55,7 @@ class OpenVinoEngine:
         core = ov.Core()
         device = settings.device or "CPU"
         capabilities = _capabilities(core, device)
-        graph = _choose_graph(card, capabilities)
+        graph = _choose_graph(card, capabilities, settings.precision)
         self.card = card
         self.backend = f"openvino-{device.lower()}" + ("-int8" if graph == GRAPH_INT8 else "")
         self._idle: dict[tuple[int, int], queue.LifoQueue[OpenVinoRequest]] = {}
@@ -126,8 +126,11 @@ def _capabilities(core: ov.Core, device: str) -> list[str]:
     return list(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
 
 
-def _choose_graph(card: ModelCard, capabilities: list[str]) -> str:
-    if GRAPH_INT8 in card.files and "INT8" in capabilities and "BF16" not in capabilities:
+def _choose_graph(card: ModelCard, capabilities: list[str], precision: str) -> str:
+    pays = "INT8" in capabilities and "BF16" not in capabilities
+    if precision == "int8" and GRAPH_INT8 not in card.files:
+        raise EngineError(f"model {card.name} {card.version} has no {GRAPH_INT8}, but precision is int8")
+    if precision == "int8" or (precision == "auto" and pays and GRAPH_INT8 in card.files):
         return GRAPH_INT8
     if GRAPH not in card.files:
         raise EngineError(f"model {card.name} {card.version} has no {GRAPH}: it is not for OpenVINO")

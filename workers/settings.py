@@ -19,6 +19,9 @@ class WorkerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backend: Backend = "auto"
+    precision: Literal["auto", "full", "int8"] = Field(
+        default="auto", description="auto: int8 where the model has it and the CPU computes it, but not bfloat16, fast."
+    )
     device: str | None = Field(default=None, description="OpenVINO's (CPU, GPU) or PyTorch's (cpu, cuda:0) name.")
     threads: int | None = Field(default=None, ge=1, le=256, description="Inference workers.")
     max_batch: int = Field(default=1, ge=1, le=256)
