@@ -35,10 +35,10 @@ format: $(VENV)/.test ## put the sources into the house's format
 	$(BIN)/ruff format $(SOURCES)
 
 bench: $(VENV)/.test peers ## the standing case: 8 RTSP cameras, 1280x720 at 25 fps, for a minute
-	$(BIN)/python -m deployment.bench.standing
+	$(BIN)/python deployment/bench/standing.py $(BENCH)
 
 soak: $(VENV)/.test peers ## ten minutes of 8 streams and 200 sessions opened and dropped: memory, threads, descriptors
-	$(BIN)/python -m pytest --run-soak --timeout=1800 tests/soak
+	$(BIN)/python deployment/soak/memory.py $(SOAK)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'

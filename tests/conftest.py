@@ -15,19 +15,6 @@ from tests.peers.clips import ClipSpec, bench_clip, make_numbered
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--run-soak`: also what takes minutes."""
-    parser.addoption("--run-soak", action="store_true", help="run the tests marked soak too")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is marked `soak` unless it was asked for."""
-    if not config.getoption("--run-soak"):
-        for item in items:
-            if "soak" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="runs for minutes: make soak"))
-
-
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The shared data for tests, `TEST_DATA_DIR`; skips the test where it is absent."""

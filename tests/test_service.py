@@ -205,7 +205,7 @@ def _check_kafka(clients: Clients, broker: Broker) -> None:
 
 async def _until(found: Callable[[], bool], timeout_s: float = 40.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not found():  # noqa: ASYNC110 - looked at from outside
+        while not found():
             await asyncio.sleep(0.05)
 
 
