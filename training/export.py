@@ -58,7 +58,6 @@ def export(
         ov.save_model(graph, folder / GRAPH, compress_to_fp16=True)
         ov.save_model(quantized(graph, calibrate), folder / GRAPH_INT8, compress_to_fp16=True)
         files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
-        given = json.loads(card_json.read_text())
         card = ModelCard(
             name=name,
             version=version,
@@ -67,7 +66,7 @@ def export(
             shapes_wh=SHAPES_WH,
             pad_value=PAD_VALUE,
             files=files,
-            **given,
+            **json.loads(card_json.read_text()),
         )
         (folder / CARD_FILE).write_text(card.model_dump_json(by_alias=True, indent=1) + "\n")
         folder.rename(target)

@@ -79,7 +79,7 @@ class Letterbox:
             picture, inner_w, inner_h, f"{color}24", interpolation=Interpolation.BILINEAR, threads=1
         )
         plane = small.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(inner_h, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(inner_h, plane.line_size)
         out[:top] = pad_value
         out[top + inner_h :] = pad_value
         band = out[top : top + inner_h]

@@ -10,11 +10,11 @@ from typing import Any
 
 import av
 import structlog
-from stream.open import open_source
 
 from stream.config import StreamConfig, StreamSettings
 from stream.frame import Frame, new_session
 from stream.metrics import forget_stream as forget_source
+from stream.open import open_source
 from stream.redact import redact
 from stream.source import Source
 from workers.assemble import Assembler
