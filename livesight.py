@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 ROLES = ("node", "api", "monitor")
 CONFIG_VARIABLE = "LIVESIGHT_CONFIG"
-DRAIN_S = 5.0
+DRAIN_S = 4.0
 BUS_S = 1.5
 
 

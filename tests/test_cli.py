@@ -170,7 +170,7 @@ def test_what_the_user_did_wrong_is_told_with_exit_code_2(arguments: Sequence[st
     ],
 )
 def test_what_is_configured_wrong_is_told_with_exit_code_2(settings: dict[str, str], told: str, tmp_path: Path) -> None:
-    done = livesight("up", "--port", str(free_port()), **{"STATE_DIR": str(tmp_path), **settings})
+    done = livesight("up", "--port", str(free_port()), **{"STATE_DIR": str(tmp_path), **settings})  # type: ignore[arg-type]
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
     assert "Traceback" not in done.stderr
