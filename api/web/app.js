@@ -1,7 +1,7 @@
 // The live page: puts the parts together. Streams are polled, results come by one socket, pictures by the pump.
 
 import { AddDialog } from "./add-dialog.js";
-import { listStreams, removeStream, snapshot } from "./api.js";
+import { ApiError, listStreams, readiness, removeStream, snapshot } from "./api.js";
 import { CameraDialog } from "./camera-dialog.js";
 import { DetectionsFeed } from "./detections.js";
 import { PicturePump } from "./pump.js";
@@ -75,6 +75,9 @@ async function poll() {
   const { signal } = polled;
   try {
     const views = await listStreams(signal);
+    // a service that is about to stop, or just starting, has no streams: that is no reason to clear the wall
+    if (!views.length && wall.size && (await readiness(signal)).state === "down")
+      throw new ApiError("The service is not ready.");
     if (signal.aborted) return;
     showBanner(null);
     document.body.classList.remove("offline");
