@@ -226,8 +226,8 @@ def test_bench_measures_and_prints_json(clip: Path) -> None:
     assert report["analysed"] > 0
 
 
-def test_up_says_where_it_is_and_ends_in_order_under_viewers(clip: Path, tmp_path: Path) -> None:
-    with LivesightProcess(["--source", f"door={clip}", "--source", "demo:"]) as service:
+def test_up_says_where_it_is_and_ends_in_order_under_viewers(clip: Path) -> None:
+    with LivesightProcess(["--source", f"door={clip}", "--source", f"yard={clip}"]) as service:
         service.wait_for(lambda: service.metric("livesight_frames_analysed_total", stream="door") > 5, 30, "results")
         assert f"http://127.0.0.1:{service.port}/" in service.log()
         mjpeg = urllib.request.urlopen(f"{service.url}/v1/streams/door/mjpeg", timeout=10)
