@@ -17,6 +17,7 @@ from fastapi import Depends, FastAPI
 from api import describe, detections, frames, health, models, pages, pictures, predict, problems, streams, whip
 from api.headers import SecurityHeaders
 from api.hub import Hub
+from api.limits import BodyLimit
 from api.mjpeg import Feeds
 from api.origin import OriginGuard
 from api.parts import Parts
@@ -48,10 +49,11 @@ def create_app(node: Node, bus: Bus, settings: ApiSettings | None = None, roles:
         lifespan=_lifespan,
     )
     app.state.parts = parts
+    app.add_middleware(BodyLimit, most_bytes=parts.settings.body_bytes, by_path=_picture_limits(parts))
     app.add_middleware(OriginGuard, settings=parts.settings)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
-    _include(app, parts, roles)
+    _include(app, roles)
     return app
 
 
@@ -70,18 +72,21 @@ def _parts(node: Node, bus: Bus, settings: ApiSettings) -> Parts:
     )
 
 
-def _include(app: FastAPI, parts: Parts, roles: Collection[Role]) -> None:
-    small, image = parts.settings.body_bytes, parts.stream_settings.image_bytes
-    for router in (health.router, describe.router):
-        app.include_router(router, max_body_size=small)
+def _include(app: FastAPI, roles: Collection[Role]) -> None:
+    routers = [health.router, describe.router]
     if "api" in roles:
-        for router in (pages.router, streams.router, detections.router):
-            app.include_router(router, max_body_size=small)
+        routers += [pages.router, streams.router, detections.router]
     if "node" in roles:
-        for router in (whip.router, frames.router, pictures.router, models.router):
-            app.include_router(router, max_body_size=small)
-        app.include_router(predict.router, max_body_size=image + small)
-        app.include_router(predict.batch_router, max_body_size=image * parts.settings.predict_images + small)
+        routers += [whip.router, frames.router, pictures.router, models.router, predict.router]
+    for router in routers:
+        app.include_router(router)
+
+
+def _picture_limits(parts: Parts) -> dict[str, int]:
+    """The paths whose requests carry pictures; `body_bytes` more is for what a form has around them."""
+    one, around = parts.stream_settings.image_bytes, parts.settings.body_bytes
+    single = dict.fromkeys(predict.SINGLE_PATHS, one + around)
+    return single | dict.fromkeys(predict.BATCH_PATHS, one * parts.settings.predict_images + around)
 
 
 @asynccontextmanager

@@ -63,7 +63,7 @@ class OriginGuard:
 
     def _refusal(self, scope: Scope, headers: Headers, origin: str | None) -> Problem | None:
         host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname or ""
+        name = _name(host)
         if "*" not in self._hosts and host and name not in self._hosts:
             return Problem("host-refused", f"{name}: name it in allowed_hosts when this service is meant by it")
         if origin is None or _same_host(origin, host) or self._granted(origin):
@@ -88,12 +88,20 @@ class OriginGuard:
         return Response(status_code=200, headers=answer)
 
 
+def _name(host: str) -> str:
+    """The name in a Host header, without port and brackets; empty for one that makes no sense."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def _same_host(origin: str, host: str) -> bool:
     """Whether a page of `origin` was served under `host` (a Host header); a proxy may have ended the TLS."""
-    page = urlsplit(origin.lower())
-    if page.scheme not in ("http", "https") or not page.hostname:
-        return False
     try:
+        page = urlsplit(origin.lower())
+        if page.scheme not in ("http", "https") or not page.hostname:
+            return False
         own = urlsplit(f"{page.scheme}://{host.lower()}")
         default = _DEFAULT_PORT[page.scheme]
         return page.hostname == own.hostname and (page.port or default) == (own.port or default)

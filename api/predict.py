@@ -25,8 +25,8 @@ from workers.node import Node
 from workers.result import FrameResult
 
 router = APIRouter(tags=["predict"])
-batch_router = APIRouter(tags=["predict"])
-"""Apart, for its requests may be larger."""
+SINGLE_PATHS = ("/v1/predict", "/predict")
+BATCH_PATHS = ("/v1/predict/batch", "/batch-predict")
 
 _IMAGES: dict[str, Any] = {"image/jpeg": {}, "image/png": {}, "image/webp": {}, "application/octet-stream": {}}
 _FILE = {"type": "string", "format": "binary"}
@@ -103,7 +103,7 @@ async def predict(request: Request, parts: TheParts, models: ModelsQuery = None)
     return await parts.predictor.predict(pictures[0], names)
 
 
-@batch_router.post("/v1/predict/batch", openapi_extra=_body("files", {"type": "array", "items": _FILE}, raw=False))
+@router.post("/v1/predict/batch", openapi_extra=_body("files", {"type": "array", "items": _FILE}, raw=False))
 async def predict_batch(request: Request, parts: TheParts, models: ModelsQuery = None) -> BatchResult:
     """What is in several pictures: multipart `files`. A picture that is no good costs its own entry only."""
     names = model_names(models)
@@ -122,7 +122,7 @@ async def predict_alias(
     return await predict(request, parts, models)
 
 
-@batch_router.post(
+@router.post(
     "/batch-predict", deprecated=True, openapi_extra=_body("files", {"type": "array", "items": _FILE}, raw=False)
 )
 async def predict_batch_alias(

@@ -6,13 +6,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from api.app import create_app
 from api.parts import Parts
@@ -99,11 +100,20 @@ def running(
         assert not thread.is_alive(), "the server did not end"
 
 
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """Tracebacks as text: structlog's default one shows all locals, which takes seconds here."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts services with settings of their own; they end with the test."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
 
         def one(**settings: Any) -> Service:

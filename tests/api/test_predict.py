@@ -1,0 +1,143 @@
+"""Single pictures and batches over HTTP, and the models that can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from stream.config import StreamSettings
+from tests.api.conftest import Service, Start
+from tests.api.push_client import SIZE_WH, encoded, png_bomb
+from tests.peers.number_engine import NumberEngine, number_in
+
+
+def number_of(result: dict[str, Any]) -> int:
+    return number_in(result["detections"][0]["xyxy"], tuple(result["size_wh"]))
+
+
+@pytest.mark.parametrize("path", ["/v1/predict", "/predict"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+async def test_picture_as_form_or_body(service: Service, path: str, suffix: str) -> None:
+    data = encoded(77, suffix)
+    async with service.http() as http:
+        for answer in (
+            await http.post(f"{path}?models=number", files={"file": ("x", data, "image/anything")}),
+            await http.post(f"{path}?models=number", content=data, headers={"content-type": "image/png"}),
+            await http.post(f"{path}?models=number", content=data),
+        ):
+            assert answer.status_code == 200, answer.text
+            result = answer.json()
+            assert number_of(result) == 77
+            assert result["schema"] == "livesight.frame/1" and result["stream_id"] == "predict"
+            assert result["detections"][0]["track_id"] is None
+
+
+async def test_picture_is_turned_by_its_exif(service: Service) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90°
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(encoded(1, ".png"))) as image:
+        image.convert("RGB").save(out, "JPEG", exif=exif)
+    async with service.http() as http:
+        result = (await http.post("/v1/predict?models=number", content=out.getvalue())).json()
+    assert tuple(result["size_wh"]) == SIZE_WH[::-1]
+
+
+async def test_batch_keeps_the_order_and_one_bad_picture_costs_itself(service: Service) -> None:
+    files = [("files", (f"{number}.jpg", encoded(number))) for number in range(4)]
+    files[2] = ("files", ("bad.jpg", b"no picture"))
+    async with service.http() as http:
+        for path in ("/v1/predict/batch", "/batch-predict"):
+            answer = await http.post(f"{path}?models=number", files=files)
+            assert answer.status_code == 200, answer.text
+            results = answer.json()["results"]
+            assert [entry["frame"] for entry in results] == [0, 1, 2, 3]
+            assert [number_of(results[index]) for index in (0, 1, 3)] == [0, 1, 3]
+            assert results[2]["error"]["type"] == "urn:livesight:problem:bad-image"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "kind"),
+    [
+        ({"content": b"no picture"}, 422, "bad-image"),
+        ({"content": b""}, 422, "invalid-request"),
+        ({"content": png_bomb()}, 413, "image-too-large"),
+        ({"content": encoded(1, ".png")[:200]}, 422, "bad-image"),
+        ({"content": b"GIF89a" + b"x" * 100}, 422, "bad-image"),
+        ({"content": encoded(1), "headers": {"content-type": "text/plain"}}, 415, "media-type-unsupported"),
+        ({"files": {"picture": encoded(1)}}, 422, "invalid-request"),
+        ({"files": [("file", encoded(1)), ("file", encoded(1))]}, 400, "bad-request"),
+        ({"content": b"x" * 600_000}, 413, "body-too-large"),
+        ({"content": b"\xff\xd8\xff" + b"x" * 300_000}, 413, "image-too-large"),
+        ({"files": {"file": b"x" * 600_000}}, 413, "body-too-large"),
+        ({"content": b"--", "headers": {"content-type": "multipart/form-data"}}, 400, "bad-request"),
+    ],
+)
+async def test_refusals(start: Start, request_: dict[str, Any], status: int, kind: str) -> None:
+    service = start(stream_settings=StreamSettings(image_bytes=200_000))
+    async with service.http() as http:
+        answer = await http.post("/v1/predict?models=number", **request_)
+        assert answer.status_code == status, answer.text
+        assert answer.json()["type"] == f"urn:livesight:problem:{kind}"
+        assert (await http.post("/v1/predict?models=number", content=encoded(1))).status_code == 200
+
+
+async def test_batch_limits(start: Start) -> None:
+    service = start(predict_images=2)
+    async with service.http() as http:
+        three = [("files", (f"{number}.jpg", encoded(number))) for number in range(3)]
+        assert (await http.post("/v1/predict/batch?models=number", files=three)).status_code == 400
+        assert (await http.post("/v1/predict/batch?models=number", content=encoded(1))).status_code == 415
+        assert (await http.post("/v1/predict/batch?models=number", files=three[:2])).status_code == 200
+
+
+@pytest.mark.parametrize("models", ["nothing", "../x", "a,b,c,d,e,f,g,h,i"])
+async def test_unusable_models(service: Service, models: str) -> None:
+    async with service.http() as http:
+        answer = await http.post("/v1/predict", params={"models": models}, content=encoded(1))
+    assert answer.status_code == 422 and "model" in answer.json()["detail"]
+
+
+async def test_overload_is_refused_and_health_still_answers(start: Start) -> None:
+    service = start(engine=NumberEngine(before=lambda numbers: time.sleep(0.3)), predict_at_once=1, predict_waiting=2)
+    async with service.http() as http:
+        asked = [asyncio.create_task(http.post("/v1/predict?models=number", content=encoded(1))) for _ in range(8)]
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        assert (await http.get("/healthz")).status_code == 200
+        assert time.monotonic() - began < 0.9, "it did not wait for the predictions"
+        answers = await asyncio.gather(*asked)
+        assert sorted(answer.status_code for answer in answers) == [200] * 3 + [503] * 5
+        refused = next(answer for answer in answers if answer.status_code == 503)
+        assert refused.json()["type"] == "urn:livesight:problem:overloaded"
+        assert refused.headers["retry-after"] == "1"
+        assert (await http.post("/v1/predict?models=number", content=encoded(1))).status_code == 200
+
+
+async def test_raising_model_is_a_problem(start: Start) -> None:
+    def before(numbers: list[int]) -> None:
+        raise RuntimeError("secret inside")
+
+    service = start(engine=NumberEngine(before=before))
+    async with service.http() as http:
+        answer = await http.post("/v1/predict?models=number", content=encoded(1))
+    assert answer.status_code == 500 and "secret" not in answer.text
+
+
+def test_models_are_listed_with_their_cards(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers.card import ModelStore
+
+    shipped = Path(__file__).resolve().parents[2] / "models"
+    monkeypatch.setattr(service.node, "_store", ModelStore([shipped]))
+    models = httpx.get(f"{service.url}/v1/models").json()["models"]
+    assert [(model["name"], model["version"]) for model in models] == [("mask", 1)]
+    assert models[0]["in_service"] is True and models[0]["backend"] == "test"
+    assert models[0]["card"]["schema"] == "livesight.card/1"
+    assert models[0]["card"]["classes"]

@@ -1,0 +1,296 @@
+"""What holds for every route: a principal, problems as errors, headers, who may call, and what is published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIWebSocketRoute
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from api.app import create_app
+from api.errors import KINDS, Problem
+from api.principal import current_principal
+from api.settings import ApiSettings
+from tests.api.conftest import Service, Start
+from tests.api.push_client import encoded
+from workers.bus import LocalBus
+from workers.card import ModelStore
+from workers.node import Node
+
+
+def all_routes(app: FastAPI) -> Iterator[Any]:
+    """Every route there is, with what inclusion added to it; anything that is no route of FastAPI's too."""
+
+    def walk(route: Any) -> Iterator[Any]:
+        if hasattr(route, "effective_candidates"):
+            for inner in (*route.effective_candidates(), *route.effective_low_priority_routes()):
+                yield from walk(inner)
+        else:
+            yield route
+
+    for route in app.routes:
+        yield from walk(route)
+
+
+def dependencies(route: Any) -> list[Any]:
+    own = getattr(route, "starlette_route", None) or route
+    return [dependency.call for dependency in own.dependant.dependencies]
+
+
+def test_every_route_and_socket_depends_on_the_principal() -> None:
+    app = create_app(Node("test", ModelStore([]), LocalBus()), LocalBus())
+    routes = list(all_routes(app))
+    paths = {getattr(route, "path", None) or route.starlette_route.path for route in routes}
+    assert {"/", "/metrics", "/v1/streams/{stream_id}/frames", "/v1/detections", "/openapi.json"} <= paths
+    for route in routes:
+        assert current_principal in dependencies(route), route
+    sockets = [route for route in routes if isinstance(getattr(route, "original_route", route), APIWebSocketRoute)]
+    assert len(sockets) == 3
+
+
+def test_roles_choose_the_routes() -> None:
+    def paths(*roles: Any) -> set[str]:
+        app = create_app(Node("test", ModelStore([]), LocalBus()), LocalBus(), roles=roles)
+        return {getattr(route, "path", None) or route.starlette_route.path for route in all_routes(app)}
+
+    assert "/v1/predict" in paths("node") and "/v1/streams" not in paths("node")
+    assert "/v1/predict" not in paths("api") and "/v1/detections" in paths("api")
+    assert "/readyz" in paths("monitor") and "/v1/streams" not in paths("monitor")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/nothing/here", 404, "not-found"),
+        ("PUT", "/v1/streams", 405, "method-not-allowed"),
+        ("GET", "/v1/streams/nobody", 404, "stream-unknown"),
+        ("GET", "/v1/streams/No!", 422, "invalid-request"),
+        ("GET", "/v1/streams/nobody/snapshot.jpg", 404, "stream-unknown"),
+        ("GET", "/v1/streams/nobody/mjpeg", 404, "stream-unknown"),
+        ("GET", "/static/../settings.py", 404, "not-found"),
+        ("GET", "/static/%2e%2e/settings.py", 404, "not-found"),
+        ("GET", "/static/..%2fsettings.py", 404, "not-found"),
+    ],
+)
+def test_errors_are_problems(service: Service, method: str, path: str, status: int, kind: str) -> None:
+    response = httpx.request(method, service.url + path)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["type"] == f"urn:livesight:problem:{kind}"
+    assert problem["status"] == status and problem["title"] and problem["detail"]
+
+
+def test_unforeseen_error_says_nothing_of_the_inside(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def boom() -> None:
+        raise ZeroDivisionError("secret inside")
+
+    monkeypatch.setattr(service.node, "streams", boom)
+    response = httpx.get(f"{service.url}/v1/streams")
+    assert response.status_code == 500
+    assert response.json()["type"] == "urn:livesight:problem:internal"
+    assert "secret" not in response.text and "Traceback" not in response.text
+
+
+def test_kinds_are_well_formed() -> None:
+    for kind in KINDS:
+        document = Problem(kind, "rtsp://user:password@camera/ is bad").document()
+        assert "password" not in json.dumps(document)
+
+
+def test_strict_policy_on_every_response(service: Service) -> None:
+    for path in ("/", "/v1/streams", "/nothing"):
+        policy = httpx.get(service.url + path).headers["content-security-policy"]
+        directives = dict(part.split(" ", 1) for part in policy.split("; "))
+        assert directives["default-src"] == "'self'"
+        assert directives["img-src"] == "'self' blob: data:"
+        assert directives["connect-src"] == "'self' ws: wss:"
+        assert directives["media-src"] == "'self' blob:"
+        assert "unsafe" not in policy and "script-src" not in directives
+
+
+def test_page_is_served_with_etag(service: Service) -> None:
+    page = httpx.get(service.url)
+    assert page.status_code == 200 and "<html" in page.text
+    again = httpx.get(service.url, headers={"if-none-match": page.headers["etag"]})
+    assert again.status_code == 304
+    script = httpx.get(f"{service.url}/static/app.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+
+
+async def handshake(service: Service, **headers: str) -> int:
+    try:
+        async with connect(f"{service.ws}/v1/detections", additional_headers=headers):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+async def test_sockets_check_the_origin(start: Start) -> None:
+    service = start(allowed_origins=("https://good.example",))
+    assert await handshake(service) == 101
+    assert await handshake(service, Origin=service.url) == 101
+    assert await handshake(service, Origin="https://good.example") == 101
+    for foreign in ("https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example", "http://["):
+        assert await handshake(service, Origin=foreign) == 403, foreign
+
+
+async def test_foreign_pages_may_look_but_not_touch(start: Start) -> None:
+    service = start(allowed_origins=("https://good.example",))
+    async with service.http() as http:
+        evil, good = {"origin": "https://evil.example"}, {"origin": "https://good.example"}
+        refused = await http.delete("/v1/streams/cam", headers=evil)
+        assert refused.status_code == 403
+        assert refused.json()["type"] == "urn:livesight:problem:origin-refused"
+        assert "access-control-allow-origin" not in (await http.get("/v1/streams", headers=evil)).headers
+        granted = await http.get("/v1/streams", headers=good)
+        assert granted.headers["access-control-allow-origin"] == "https://good.example"
+        assert "Location" in granted.headers["access-control-expose-headers"]
+        preflight = await http.options(
+            "/v1/streams/cam/whip", headers={**good, "access-control-request-method": "POST"}
+        )
+        assert preflight.status_code == 200
+        assert preflight.headers["accept-post"] == "application/sdp"
+        assert "PATCH" in preflight.headers["access-control-allow-methods"]
+        preflight = await http.options("/v1/streams", headers={**evil, "access-control-request-method": "POST"})
+        assert "access-control-allow-origin" not in preflight.headers
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "fine"),
+    [
+        ({}, "localhost:1", True),
+        ({}, "[::1]:1", True),
+        ({}, "rebound.evil.example", False),
+        ({"allowed_hosts": ("cam.example",)}, "cam.example", True),
+        ({"allowed_origins": ("https://cam.example",)}, "cam.example:443", True),
+        ({"allowed_hosts": ("*",)}, "anything", True),
+    ],
+)
+def test_loopback_service_answers_to_known_names_only(
+    start: Start, settings: dict[str, Any], host: str, fine: bool
+) -> None:
+    response = httpx.get(f"{start(**settings).url}/healthz", headers={"host": host})
+    assert response.status_code == (200 if fine else 421)
+
+
+def test_bodies_are_bounded(start: Start) -> None:
+    service = start(body_bytes=2000)
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(10):
+            yield b" " * 1000
+
+    for content in (b"x" * 3000, chunks()):
+        response = httpx.post(
+            f"{service.url}/v1/streams", content=content, headers={"content-type": "application/json"}
+        )
+        assert response.status_code == 413
+        assert response.json()["type"] == "urn:livesight:problem:body-too-large"
+
+
+def test_health(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert httpx.get(f"{service.url}/healthz").json() == {"status": "ok"}
+    assert httpx.get(f"{service.url}/readyz").json() == {"status": "ready", "reasons": []}
+    monkeypatch.setattr(service.bus, "problems", lambda: ["the broker is away"])
+    degraded = httpx.get(f"{service.url}/readyz")
+    assert degraded.status_code == 200
+    assert degraded.json() == {"status": "degraded", "reasons": ["the broker is away"]}
+    service.node.close()
+    down = httpx.get(f"{service.url}/readyz")
+    assert down.status_code == 503 and down.json()["status"] == "not ready"
+    both = httpx.get(f"{service.url}/health")
+    assert both.status_code == 503
+    assert both.json()["live"]["status"] == "ok" and both.json()["ready"]["status"] == "not ready"
+
+
+def test_not_ready_before_models_are_loaded(start: Start) -> None:
+    service = start(ready=False)
+    assert httpx.get(f"{service.url}/readyz").status_code == 503
+    assert httpx.get(f"{service.url}/healthz").status_code == 200
+
+
+def test_metrics_are_prometheus_text(service: Service) -> None:
+    response = httpx.get(f"{service.url}/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    names = {family.name for family in text_string_to_metric_families(response.text)}
+    assert {"livesight_viewers", "livesight_frames_decoded", "livesight_stage_seconds"} <= names
+
+
+def test_published_schema_accepts_results(service: Service) -> None:
+    schema = httpx.get(f"{service.url}/v1/schemas/frame").json()
+    result = httpx.post(f"{service.url}/v1/predict?models=number", files={"file": encoded(1)}).json()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(result, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**result, "surprise": 1}, schema)
+
+
+def test_openapi_names_every_http_route(service: Service) -> None:
+    document = httpx.get(f"{service.url}/openapi.json").json()
+    assert document["openapi"].startswith("3.")
+    for path in (
+        "/v1/streams",
+        "/v1/streams/{stream_id}/whip/{session_id}",
+        "/v1/streams/{stream_id}/snapshot.jpg",
+        "/v1/predict/batch",
+        "/v1/models",
+        "/readyz",
+        "/metrics",
+    ):
+        assert path in document["paths"], path
+
+
+def test_asyncapi_refers_to_what_is_there(service: Service) -> None:
+    document = httpx.get(f"{service.url}/asyncapi.json").json()
+    assert document["asyncapi"] == "3.0.0"
+
+    def resolve(reference: str) -> Any:
+        node = document
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+        return node
+
+    def references(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            if isinstance(node.get("$ref"), str):
+                yield node["$ref"]
+            for value in node.values():
+                yield from references(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from references(value)
+
+    found = list(references(document))
+    assert len(found) > 20
+    for reference in found:
+        assert resolve(reference) is not None
+    app = create_app(service.node, service.bus)
+    sockets = {
+        route.starlette_route.path.replace("{stream_id}", "{streamId}")
+        for route in all_routes(app)
+        if isinstance(getattr(route, "original_route", None), APIWebSocketRoute)
+    }
+    assert sockets == {channel["address"] for channel in document["channels"].values() if "/" in channel["address"]}
+    assert document["channels"]["detectionsTopic"]["address"] == "livesight.detections"
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [({"port": 70000}, "port"), ({"viewer_timeout_s": 0}, "viewer_timeout_s"), ({"surprise": 1}, "surprise")],
+)
+def test_settings_name_what_is_wrong(values: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValueError, match=field):
+        ApiSettings(**values)
+
+
+def test_settings_take_lists_as_text() -> None:
+    assert ApiSettings(allowed_origins="https://a, https://b").allowed_origins == ("https://a", "https://b")  # type: ignore[arg-type]
