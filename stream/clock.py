@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -23,6 +24,11 @@ class RawTimes:
     time_base: Fraction
     is_key: bool
 
+    @property
+    def missing(self) -> bool:
+        """Whether there are none."""
+        return self.pts is None and self.dts is None
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -35,6 +41,19 @@ class Stamp:
     pts_us: int
     dts_us: int
     known: bool
+
+
+def guess_first(packets: Sequence[RawTimes], interval_us: int) -> RawTimes:
+    """The first packet's times, when it has none and the ones after it do (FFmpeg with B-frames over RTP).
+
+    It is a key frame and so shown before all the others: one interval before the first of them.
+    """
+    first = packets[0]
+    shown = [packet.pts for packet in packets[1:] if packet.pts is not None]
+    if not shown:
+        return first
+    step = max(1, round(Fraction(interval_us, 1_000_000) / first.time_base))
+    return RawTimes(min(shown) - step, None, first.time_base, first.is_key)
 
 
 class PtsClock:
@@ -56,6 +75,11 @@ class PtsClock:
         self._high_pts_us = -1
         self._last_arrival_s: float | None = None
         self._recent: deque[int] = deque(maxlen=_RECENT)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the first key frame of this run is past."""
+        return self._offset_us is not None
 
     def begin_again(self) -> None:
         """The file starts over: its next key frame follows the last picture."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import av
@@ -94,6 +95,7 @@ def connect(target: Target, settings: StreamSettings, *, live: bool) -> Connecti
     """Open and find the picture stream. Raises SourceError with a text for users; takes about the connect time-out at
     the longest, twice with servers that stop answering half-way.
     """
+    begun_s = time.monotonic()
     try:
         container = av.open(
             target.address,
@@ -103,6 +105,10 @@ def connect(target: Target, settings: StreamSettings, *, live: bool) -> Connecti
             metadata_errors="replace",
         )
     except av.FFmpegError as error:
+        if target.is_network and time.monotonic() - begun_s >= settings.connect_timeout_s:
+            # FFmpeg reports its interrupted probing as bad data, or as an operation that is not permitted
+            wait_s = settings.connect_timeout_s
+            raise SourceError(f"{target.label}: no video within {wait_s:g} s of connecting") from None
         raise SourceError(explain(target, error)) from None
     except (ValueError, OSError) as error:
         raise SourceError(redact(f"{target.label}: {error}")) from None
@@ -116,7 +122,7 @@ def connect(target: Target, settings: StreamSettings, *, live: bool) -> Connecti
 def explain(target: Target, error: av.FFmpegError) -> str:
     """An error of FFmpeg in words, without credentials."""
     if isinstance(error, av.error.ExitError | av.error.TimeoutError):
-        return f"{target.label}: no answer in time"
+        return f"{target.label}: fell silent"
     if isinstance(error, av.error.InvalidDataError):
         return f"{target.label}: not a video that can be read"
     return f"{target.label}: {redact(error.strerror or str(error))}"
@@ -145,7 +151,9 @@ def _options(target: Target, settings: StreamSettings, *, live: bool) -> dict[st
     if target.kind == "rtsp":
         options |= {"rtsp_transport": settings.rtsp_transport, "allowed_media_types": "video"}
         if live:
-            options |= {"fflags": "nobuffer", "flags": "low_delay"}
+            # A third of a second until the first picture, not a whole one. `nobuffer` would throw the packets away
+            # that were probed, and with them the key frame.
+            options["fpsprobesize"] = "0"
     return options
 
 

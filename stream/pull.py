@@ -11,7 +11,7 @@ import structlog
 from av.video.stream import VideoStream
 
 from stream.backoff import Backoff
-from stream.clock import PtsClock, RawTimes
+from stream.clock import PtsClock, RawTimes, guess_first
 from stream.config import StreamSettings
 from stream.connect import Connection, Target, connect, explain
 from stream.decoder import Arrival, Decoder
@@ -169,13 +169,15 @@ class _Session:
         self._vitals = source._vitals
         self.session = new_session()
         self.pictures = 0
+        self._label = source._target.label
+        self._held: list[tuple[av.Packet[VideoStream], RawTimes, Arrival]] = []
         self._clock = PtsClock(connection.interval_us, live=self._is_live_network(), by_arrival=connection.by_arrival)
         self._decoder = Decoder(source.id, self.session)
         self._shedder = Shedder()
         paced = source._live and (source._target.is_file or (source.kind == "http" and not connection.by_arrival))
         self._pacer = Pacer(source._stop) if paced else None
         self._barren = 0
-        self._pictured_s = self._begun_s = time.monotonic()
+        self._pictured_s = self._begun_s = self._heard_s = time.monotonic()
         self._codec: CodecConfig | None = None
         self._dropped_before = source.mailbox.dropped
         self._vitals.connected(self.session, connection.codec, connection.size_wh)
@@ -197,7 +199,9 @@ class _Session:
                     self._take(packet, connection)
         except av.FFmpegError as error:
             raise _Lost(explain(target, error)) from None
-        if target.is_file:
+        if self._held:
+            self._release(connection)
+        if target.is_file or not self._source._live:
             for frame in self._decoder.drain():
                 if self._pacer is None or self._pacer.wait(frame.pts_us):
                     self._deliver([frame], connection)
@@ -208,24 +212,49 @@ class _Session:
             self._source.ring.configure(codec, keep_from_us)
 
     def _take(self, packet: av.Packet[VideoStream], connection: Connection) -> None:
-        """One packet: its time, the ring, the decoder."""
+        """One packet as it arrives."""
         arrival = Arrival.now()
+        self._refuse_late(arrival.arrived_s)
         self._vitals.heard()
         assert packet.time_base is not None
         raw = RawTimes(packet.pts if connection.has_pts else None, packet.dts, packet.time_base, packet.is_keyframe)
+        depth = connection.context.reorder_depth
+        if self._held or (depth and raw.missing and raw.is_key and not self._clock.begun):
+            self._held.append((packet, raw, arrival))
+            if len(self._held) > depth + 2:
+                self._release(connection)
+            return
+        self._handle(packet, raw, arrival, connection)
+
+    def _release(self, connection: Connection) -> None:
+        """The packets that waited for the time of the first one."""
+        held, self._held = self._held, []
+        for index, (packet, raw, arrival) in enumerate(held):
+            if index == 0:
+                raw = guess_first([times for _, times, _ in held], connection.interval_us)
+            self._handle(packet, raw, arrival, connection)
+
+    def _handle(
+        self, packet: av.Packet[VideoStream], raw: RawTimes, arrival: Arrival, connection: Connection
+    ) -> None:
+        """One packet: its time, the ring, the decoder."""
         stamp = self._clock.stamp(raw, arrival.arrived_s)
         if stamp is None:
             if not self.pictures and arrival.arrived_s - self._begun_s > _KEY_WAIT_S:
-                raise _Lost(f"{self._source._target.label}: no key frame within {_KEY_WAIT_S:.0f} s")
+                raise _Lost(f"{self._label}: no key frame within {_KEY_WAIT_S:.0f} s")
             return
         if self._pacer is not None:
             if not self._pacer.wait(stamp.dts_us):
                 return
             arrival = Arrival.now()
         if connection.codec != "rawvideo":
-            data = bytes(packet)
             entry = RingPacket(
-                self.session, stamp.pts_us, stamp.dts_us, packet.is_keyframe, data, arrival.captured_at_ns
+                session=self.session,
+                pts_us=stamp.pts_us,
+                dts_us=stamp.dts_us,
+                is_key=packet.is_keyframe,
+                data=bytes(packet),
+                captured_at_ns=arrival.captured_at_ns,
             )
             self._source.ring.append(entry)
         try:
@@ -235,6 +264,13 @@ class _Session:
             frames = []
         self._deliver(frames, connection)
         self._give_up_when_barren(frames, arrival.arrived_s)
+
+    def _refuse_late(self, now_s: float) -> None:
+        """When a read times out FFmpeg first hands out the picture that it held back, and another time-out begins."""
+        heard_s, self._heard_s = self._heard_s, now_s
+        limit_s = self._source._settings.stall_timeout_s
+        if self._source._target.is_network and self._pacer is None and now_s - heard_s > limit_s:
+            raise _Lost(f"{self._label}: silent for {limit_s:g} s")
 
     def _deliver(self, frames: list[Frame], connection: Connection) -> None:
         for frame in frames:
@@ -263,4 +299,4 @@ class _Session:
         self._barren += 1
         many = self._barren >= _MOST_BARREN or (self._barren >= 10 and now_s - self._pictured_s > _BARREN_S)
         if many and self._source._live:
-            raise _Lost(f"{self._source._target.label}: {self._barren} packets in a row could not be decoded")
+            raise _Lost(f"{self._label}: {self._barren} packets in a row could not be decoded")

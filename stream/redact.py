@@ -6,8 +6,8 @@ import re
 
 _SCHEME = r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)"
 _USERINFO = re.compile(_SCHEME + r"[^/?#\s]*@")
-# A password with a raw slash in it: what looks like host:port has no number for a port, and an @ follows.
-_BROKEN_USERINFO = re.compile(_SCHEME + r"[^/?#\s:@]+:(?!\d+(?:[/?#\s'\"]|$))[^\s'\"]*@")
+# A password with a raw slash in it looks like host:port/path with an @ further on: better to hide too much.
+_BROKEN_USERINFO = re.compile(_SCHEME + r"[^/?#\s:@]+:[^\s'\"]*@")
 _SECRET_QUERY = re.compile(
     r"(?P<key>[?&;][^=&#\s]*(?:user|usr|pass|pwd|pw|token|key|secret|auth|sig|cred|session)[^=&#\s]*=)[^&#\s'\"]*", re.I
 )
