@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import structlog
+
 from api.draw import jpeg
 from api.hub import Hub
 from api.settings import ApiSettings
@@ -21,6 +23,8 @@ from workers.node import Node
 from workers.result import FrameResult
 
 _MOST_KEPT = 64
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,8 @@ class Feeds:
                     await arrivals.take()
         except (ViewerEnded, StreamUnknown):
             pass
+        except Exception:
+            log.exception("mjpeg_failed", stream=variant.stream_id)
         finally:
             if self._feeds.get(variant) is feed:
                 del self._feeds[variant]

@@ -15,13 +15,13 @@ WEB = Path(__file__).resolve().parent / "web"
 _FILES = StaticFiles(directory=WEB, check_dir=False)
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 async def live_page(request: Request) -> Response:
     """The live page."""
     return await _file("index.html", request)
 
 
-@router.get("/static/{path:path}")
+@router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
 async def static_file(request: Request, path: str) -> Response:
     """A file of the live page. Anything outside of its folder is not found."""
     return await _file(path, request)

@@ -122,6 +122,8 @@ def test_page_is_served_with_etag(service: Service) -> None:
     assert page.status_code == 200 and "<html" in page.text
     again = httpx.get(service.url, headers={"if-none-match": page.headers["etag"]})
     assert again.status_code == 304
+    head = httpx.head(service.url)
+    assert head.status_code == 200 and head.content == b"" and head.headers["etag"] == page.headers["etag"]
     script = httpx.get(f"{service.url}/static/app.js")
     assert script.headers["content-type"].startswith("text/javascript")
 
