@@ -273,12 +273,13 @@ def test_dead_frozen_and_broken_cameras_change_nothing_for_the_others(camera: Pa
 
             killed.kill()
             frozen.freeze()
-            look.becomes("frozen", "stalled", "reconnecting", within_s=5)
-            look.becomes("killed", "reconnecting", within_s=5)
+            look.becomes("frozen", "stalled", "reconnecting", within_s=20)
+            look.becomes("killed", "reconnecting", within_s=20)
             meanwhile = look.rates("steady", 6)
             assert min(before[0], meanwhile[0]) >= 0.92 * FPS
             assert meanwhile[1] >= 0.8 * before[1]
-            assert look.reconnects("frozen") >= 1 and look.reconnects("killed") >= 1
+            service.wait_for(lambda: look.reconnects("frozen") >= 1, 20, "reconnect of the frozen camera")
+            assert look.reconnects("killed") >= 1
             assert look.stream("frozen")["last_error"]
             assert "s3cret" not in json.dumps(service.get_json("/v1/streams"))
 
