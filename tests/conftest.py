@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.clips import ClipSpec, bench_clip, make_numbered
+from tests.peers.clips import ClipSpec, make_numbered
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,12 +22,6 @@ def data_dir() -> Path:
     if not (folder / "videos").is_dir():
         pytest.skip(f"TEST_DATA_DIR: there is no {folder}/videos")
     return folder
-
-
-@pytest.fixture(scope="session")
-def bench_h264(data_dir: Path) -> Path:
-    """The standing clip of the benches as raw H.264: 1280×720, 25 fps, 4 Mbit/s, GOP 50. Slow the first time."""
-    return bench_clip(data_dir)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,7 @@
-"""Clips made at run time with PyAV: numbered ones, and the standing clip of the benches. Pure but for the files."""
+"""Numbered clips made at run time with PyAV. Pure but for the files."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -92,37 +89,3 @@ def make_numbered(path: Path, spec: ClipSpec | None = None, draw: Callable[[int]
     make = draw or (lambda number: numbered_picture(number, spec.size_wh))
     numbers = range(spec.first_number, spec.first_number + spec.frames)
     return encode(path, spec, (av.VideoFrame.from_ndarray(make(number), format="bgr24") for number in numbers))
-
-
-def rescaled(source: Path, spec: ClipSpec) -> Iterator[av.VideoFrame]:
-    """The pictures of a clip in the size of `spec`, up to `spec.frames`."""
-    with av.open(str(source)) as container:
-        for index, picture in enumerate(container.decode(video=0)):
-            if index >= spec.frames:
-                return
-            yield picture.reformat(*spec.size_wh, format="yuv420p", interpolation="BICUBIC")
-
-
-def cache_folder() -> Path:
-    """Where clips that are slow to make are kept between runs."""
-    folder = Path(tempfile.gettempdir()) / f"livesight-clips-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-BENCH = ClipSpec(frames=2**31, fps=25, size_wh=(1280, 720), gop=50, bit_rate=4_000_000)
-
-
-def bench_clip(data_dir: Path) -> Path:
-    """The standing clip: `one-by-one-person-detection.mp4` as raw H.264 of `BENCH`, made once and kept by content.
-
-    Takes about a minute of one core the first time. Raises FileNotFoundError where the shared data is absent.
-    """
-    source = data_dir / "videos" / "one-by-one-person-detection.mp4"
-    content = hashlib.sha256(source.read_bytes() + repr(BENCH).encode()).hexdigest()[:16]
-    clip = cache_folder() / f"bench-{content}.h264"
-    if not clip.exists():
-        part = clip.with_name(f"{clip.stem}.{os.getpid()}.part.h264")
-        encode(part, BENCH, rescaled(source, BENCH))
-        part.replace(clip)
-    return clip

@@ -33,12 +33,6 @@ def number_boxes(size_wh: tuple[int, int]) -> list[tuple[int, int, int, int]]:
     return [(xs[c], ys[r], xs[c + 1], ys[r + 1]) for r in range(ROWS) for c in range(COLUMNS)]
 
 
-def strip_box(size_wh: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The pixel box that the blocks fill together."""
-    boxes = number_boxes(size_wh)
-    return boxes[0][0], boxes[0][1], boxes[-1][2], boxes[-1][3]
-
-
 def _bits(number: int) -> list[bool]:
     check = zlib.crc32(number.to_bytes(3, "big")) & 0xFFF
     word = number << 12 | check
