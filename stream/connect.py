@@ -21,6 +21,7 @@ _NETWORK_PROTOCOLS = {
 }
 _ARRIVAL_FORMATS = frozenset({"mpjpeg", "mjpeg"})  # their times are counted, not measured
 _UNTIMED_FORMATS = frozenset({"avi"})  # has no presentation times; FFmpeg's guess is wrong with B-frames
+_TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws texts as pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ def explain(target: Target, error: av.FFmpegError) -> str:
 
 
 def _pick_video(target: Target, container: InputContainer, *, live: bool) -> Connection:
+    if container.format.name in _TEXT_FORMATS:
+        raise SourceError(f"{target.label}: not a video that can be read")
     if not container.streams.video:
         raise SourceError(f"{target.label}: there is no video in it")
     video = container.streams.video[0]

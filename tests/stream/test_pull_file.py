@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -19,7 +20,7 @@ from stream.pull import PullSource
 from stream.shedding import Shedder
 from stream.source import SourceState
 from tests.peers.clips import ClipSpec, make_numbered
-from tests.peers.numbers import read_number
+from tests.peers.numbers import NumberError, read_number
 from tests.stream.consume import QUICK, opened, read_all, watch
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -150,12 +151,8 @@ def test_damage_costs_the_damaged_pictures_only(tmp_path: Path) -> None:
         while True:
             frame = source.mailbox.get(10)
             numbers.append(frame.number)
-            try:
+            with contextlib.suppress(NumberError):
                 good += read_number(frame.to_bgr()) == frame.pts_us // 40_000
-            except ValueError:
-                continue
-            except Exception as error:
-                assert type(error).__name__ == "NumberError"
     source.close()
     assert good >= 80 and numbers == list(range(len(numbers)))
     assert source.status().state is SourceState.ENDED
@@ -237,8 +234,7 @@ def test_pictures_left_undecoded_keep_the_numbers_right(tmp_path: Path, monkeypa
     came, decoded = (seen.frames[-1].ordinal - seen.frames[5].ordinal, seen.frames[-1].number - seen.frames[5].number)
     assert came > 1.3 * decoded
     assert dropped("shed", "undecoded") - before >= came - decoded
-    gaps = {after.ordinal - first.ordinal for first, after in pairwise(again.frames[10:])}
-    assert gaps == {1}
+    assert len({frame.ordinal - frame.number for frame in again.frames[10:]}) == 1, "some stay undecoded afterwards"
 
 
 def test_close_is_prompt_while_a_picture_waits_to_be_taken(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from stream.config import StreamSettings
-from stream.errors import SourceError
+from stream.errors import MailboxClosed, SourceError
 from stream.source import Source, SourceState
 from tests.peers.broken_servers import BrokenServer, FreezingServer, GarbageServer, HttpGarbageServer, SilentServer
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.rtsp import Mount, RtspServer
-from tests.stream.consume import QUICK, Seen, opened, wait_for, watch
+from tests.stream.consume import Seen, opened, wait_for, watch
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -60,7 +60,7 @@ class Watcher:
                 self.source.mailbox.get(0.2)
             except TimeoutError:
                 continue
-            except Exception:
+            except MailboxClosed:
                 return
             self.at_s.append(time.monotonic())
 
@@ -235,7 +235,9 @@ def test_a_video_over_http_is_read_whole_or_played_at_its_rate(web_folder: tuple
     assert len({frame.session for frame in seen.frames}) == 2
 
 
-def test_a_playlist_does_not_reach_local_files(web_folder: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_playlist_does_not_reach_local_files(
+    web_folder: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder, url = web_folder
     secret = make_numbered(tmp_path_factory.mktemp("secret") / "secret.ts", ClipSpec(frames=30))
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\nfile://{secret}\n#EXT-X-ENDLIST\n"
