@@ -15,7 +15,7 @@ const feed = new DetectionsFeed();
 const health = new HealthWatch();
 const pump = new PicturePump(showPicture, (id) => wall.tile(id)?.roomWidth ?? 0);
 let publisher = null; // of the own camera, while it runs
-const retired = new Set(); // ids of own cameras that were stopped: the server keeps them for half a minute, the wall not
+const retired = new Set(); // ids not to show though the server lists them: own cameras that were stopped, removals
 let pollTimer = 0;
 let polled = new AbortController();
 
@@ -173,14 +173,16 @@ function askToRemove(tile) {
   dialog.showModal();
 }
 
-async function remove(tile) {
+async function remove({ id }) {
+  retired.add(id); // gone at once, back if the server says no
+  forget(id);
   try {
-    await removeStream(tile.id);
-    forget(tile.id);
-    toast(`${tile.id} was removed.`);
+    await removeStream(id);
+    toast(`${id} was removed.`);
   } catch (error) {
-    toast(`${tile.id} could not be removed: ${error.message}`, "bad");
+    toast(`${id} could not be removed: ${error.message}`, "bad");
   }
+  retired.delete(id);
   poll();
 }
 

@@ -13,7 +13,7 @@ export class DetectionsFeed extends EventTarget {
   #timer = 0;
   #failures = 0;
   #histories = new Map(); // stream id → Map(key → result), oldest first
-  #waiters = new Map(); // stream id → Map(key → function)
+  #waiters = new Map(); // stream id → Set({session, ptsUs, settle})
 
   open() {
     if (this.#socket || this.#timer) return;
@@ -37,26 +37,24 @@ export class DetectionsFeed extends EventTarget {
     this.#connect();
   }
 
-  /** Newest result of a stream, or undefined. */
-  latest(id) {
-    return [...(this.#histories.get(id)?.values() ?? [])].at(-1);
-  }
-
-  /** The result of that very picture; waits up to `patienceMs` for one still on its way, then answers null. */
-  resultOf(id, session, ptsUs, patienceMs = 400) {
-    const key = keyOf(session, ptsUs);
-    const known = this.#histories.get(id)?.get(key);
+  /** The result of that very picture; null if it does not come: a newer one did, or `patienceMs` are over. */
+  resultOf(id, session, ptsUs, patienceMs = 1500) {
+    const known = this.#histories.get(id)?.get(keyOf(session, ptsUs));
     if (known || this.state !== "open") return Promise.resolve(known ?? null);
     return new Promise((resolve) => {
-      const waiting = this.#waiters.get(id) ?? new Map();
+      const waiting = this.#waiters.get(id) ?? new Set();
       this.#waiters.set(id, waiting);
-      const settle = (result) => {
-        clearTimeout(timer);
-        if (waiting.get(key) === settle) waiting.delete(key);
-        resolve(result);
+      const waiter = {
+        session,
+        ptsUs,
+        settle(result) {
+          clearTimeout(timer);
+          waiting.delete(waiter);
+          resolve(result);
+        },
       };
-      const timer = setTimeout(settle, patienceMs, null);
-      waiting.set(key, settle);
+      const timer = setTimeout(waiter.settle, patienceMs, null);
+      waiting.add(waiter);
     });
   }
 
@@ -102,7 +100,9 @@ export class DetectionsFeed extends EventTarget {
     if (!history) this.#histories.set(id, (history = new Map()));
     history.set(key, result);
     if (history.size > KEPT) history.delete(history.keys().next().value);
-    this.#waiters.get(id)?.get(key)?.(result);
+    for (const waiter of this.#waiters.get(id) ?? []) {
+      if (waiter.session === session && waiter.ptsUs <= ptsUs) waiter.settle(waiter.ptsUs === ptsUs ? result : null);
+    }
     this.dispatchEvent(new CustomEvent("result", { detail: result }));
   }
 

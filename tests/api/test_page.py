@@ -163,9 +163,8 @@ async def test_a_stream_is_live_with_boxes_where_the_results_say(service: Livesi
     async with chromium() as browser, opened(browser, service) as (page, _):
         tile = await live(page, "demo")
         samples = await samples_of(page, "demo", 25)
-        assert len(samples) >= 15
         seen = [sample for sample in samples if sample["result"]["detections"]]
-        assert seen, "the demo shows faces"
+        assert len(seen) >= 10, "the demo shows faces"
         assert min(decoded(sample["png"])[..., :3].std() for sample in seen) > 10, "a blank canvas"
         assert share_of_edges(seen) > 0.9
         assert share_of_edges(seen, shift_px=14) < 0.4, "the check would see anything anywhere"
@@ -178,12 +177,12 @@ async def test_a_stream_is_live_with_boxes_where_the_results_say(service: Livesi
 async def test_each_picture_is_the_one_that_its_boxes_belong_to(service: LivesightProcess) -> None:
     async with chromium() as browser, opened(browser, service) as (page, _):
         await live(page, "numbers")
-        samples = await samples_of(page, "numbers", 100)
-        assert len(samples) >= 60
+        samples = await samples_of(page, "numbers", 60, patience_s=30)
+        assert len(samples) >= 20
         painted = [read_number(decoded(sample["png"])[..., :3]) for sample in samples]
         claimed = [sample["result"]["frame"] % CLIP.frames for sample in samples]
         assert painted == claimed
-        assert len(set(painted)) > 40, "the picture moves"
+        assert len(set(painted)) > 10, "the picture moves"
 
 
 async def test_own_camera_end_to_end(service: LivesightProcess, tmp_path: Path) -> None:
@@ -267,6 +266,8 @@ async def test_snapshot_downloads_the_picture_at_full_size(service: LivesightPro
         assert file.suggested_filename.startswith("numbers_")
         with Image.open(await file.path()) as image:
             assert image.size == CLIP.size_wh
+    small = service.get("/v1/streams/numbers/snapshot.jpg?overlay=1&width=320")
+    assert Image.open(io.BytesIO(small)).size == (320, 180)
 
 
 async def test_keyboard_shows_one_camera_and_all_again(service: LivesightProcess) -> None:
