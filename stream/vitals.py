@@ -44,7 +44,8 @@ class Vitals:
     def connected(self, session: str, codec: str | None, size_wh: tuple[int, int] | None) -> None:
         """A new session begins; the state changes with its first picture."""
         with self._lock:
-            self._session, self._codec, self._size_wh = session, codec, size_wh
+            self._session, self._codec = session, codec
+            self._size_wh = size_wh if size_wh and all(size_wh) else None
             self._heard_s = time.monotonic()
 
     def heard(self) -> None:
