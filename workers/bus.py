@@ -71,7 +71,7 @@ class LocalBus:
             if message.topic in topics:
                 try:
                     callback(message)
-                except Exception:  # noqa: BLE001 - one subscriber's fault is not the publisher's nor the others'
+                except Exception:
                     log.exception("bus_subscriber_failed", topic=message.topic)
 
     def subscribe(self, callback: Subscriber, topics: Collection[str]) -> Callable[[], None]:

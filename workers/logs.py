@@ -32,7 +32,7 @@ def configure_logs(level: LogLevel = "info", style: LogFormat = "auto") -> None:
     ]
     renderers: list[Any]
     if style == "console" or (style == "auto" and sys.stderr.isatty()):
-        renderers = [structlog.dev.ConsoleRenderer()]
+        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     else:
         renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
