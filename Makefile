@@ -34,7 +34,7 @@ format: $(VENV)/.test ## put the sources into the house's format
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/.test peers ## the standing case: 8 RTSP cameras, 1280x720 at 25 fps, for a minute
+bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and a drift run (18 minutes)
 	$(BIN)/python deployment/bench/standing.py $(BENCH)
 
 soak: $(VENV)/.test peers ## ten minutes of 8 streams and 200 sessions opened and dropped: memory, threads, descriptors
