@@ -123,15 +123,14 @@ export class Publisher extends EventTarget {
   }
 
   async #hangUp() {
-    const resource = this.#resource;
-    this.#resource = null;
-    this.#peer?.close();
-    this.#peer = null;
-    if (!resource) return;
+    const [resource, peer] = [this.#resource, this.#peer];
+    this.#resource = this.#peer = null;
     try {
-      await whipEnd(resource);
+      if (resource) await whipEnd(resource); // first: the server forgets a session whose peer has closed
     } catch {
       // the server ends a session by itself when its peer has gone
+    } finally {
+      peer?.close();
     }
   }
 

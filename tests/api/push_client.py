@@ -78,5 +78,10 @@ class Pusher:
 @contextlib.asynccontextmanager
 async def pushing(ws: str, stream_id: str, query: str = "?models=number") -> AsyncIterator[Pusher]:
     """A connection that pushes `stream_id`."""
-    async with connect(f"{ws}/v1/streams/{stream_id}/frames{query}", max_size=None, compression=None) as socket:
+    socket = await connect(f"{ws}/v1/streams/{stream_id}/frames{query}", max_size=None, compression=None)
+    try:
         yield Pusher(socket)
+    finally:
+        # websockets 17 aborts the transport of a connection that broke while it wrote, which asyncio may have freed
+        with contextlib.suppress(AttributeError):
+            await socket.close()
