@@ -48,7 +48,7 @@ class OpenVinoEngine:
     """One model, compiled for each of its shapes at the start.
 
     The compiled model runs as many streams as there are inference workers, unpinned: pinned inference threads starve
-    beside decoders (measured, ARCHITECTURE.md).
+    beside decoders (ARCHITECTURE.md).
     """
 
     def __init__(self, card: ModelCard, folder: Path, settings: WorkerSettings) -> None:
