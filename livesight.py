@@ -25,6 +25,8 @@ from api.settings import ApiSettings
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import StreamError
 from stream.redact import redact
+from training.cli import mount as mount_training
+from training.errors import GateError, TrainingError
 from workers.environment import explain, merged, read_environment, read_yaml
 from workers.errors import SettingsError, WorkerError
 from workers.logs import LogFormat, LogLevel, configure_logs
@@ -128,6 +130,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="What models there are.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+mount_training(app)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", envvar=CONFIG_VARIABLE, help="Settings as YAML.", show_default=False)
@@ -367,10 +370,10 @@ def main() -> None:
     """Run; what the user did wrong goes to stderr in a line each, and exit code 2."""
     try:
         app()
-    except (StreamError, WorkerError, ApiError) as error:
+    except (StreamError, WorkerError, ApiError, TrainingError) as error:
         for line in str(error).splitlines() or [type(error).__name__]:
             typer.echo(f"livesight: {redact(line)}", err=True)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, GateError) else 2)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ class DatasetSettings:
     yunet: Path
     out: Path
     crops: int = 320
-    zooms: int = 160
-    rare_repeats: int = 3
+    zooms: int = 240
+    rare_repeats: int = 2
     seed: int = 7
 
 

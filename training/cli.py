@@ -1,0 +1,28 @@
+"""`livesight dataset | train | evaluate | evaluate-webcam | export`. Runs on the calling thread.
+
+Only typer is imported here: what a command needs is imported by the command, so that `livesight --help` answers at
+once and serving never sees torch.
+"""
+
+from __future__ import annotations
+
+import typer
+
+dataset_app = typer.Typer(help="Labelled pictures: build, check and show a data set.", no_args_is_help=True)
+train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
+
+
+def mount(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(dataset_app, name="dataset")
+    app.add_typer(train_app, name="train")
+
+
+@train_app.callback()
+def train() -> None:
+    """Train a model."""
+
+
+@dataset_app.callback()
+def dataset() -> None:
+    """Labelled pictures: build, check and show a data set."""
