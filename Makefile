@@ -53,7 +53,8 @@ $(VENV)/.serve: pyproject.toml setup.py constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.serve
-	@$(PIP) install -c constraints.txt -e '.[test]'
+	@echo "Installing what tests and training need, PyTorch among it (once, several minutes, 7 GB) …"
+	@$(PIP) install -c constraints.txt -e '.[train,test]'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
 		$(PIP) install --no-deps --force-reinstall "opencv-python-headless==$$(sed -n 's/^opencv-python==//p' constraints.txt)"
 	@touch $@
