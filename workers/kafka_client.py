@@ -1,16 +1,25 @@
-"""kafka-python's producer, opened without a leak and closed without a wait. Blocks: never on the event loop."""
+"""kafka-python's clients, from our settings, opened without a leak and named when they fail. Blocks: never on the loop.
+
+`client_options` is what every client needs (addresses, TLS, SASL, time-outs); `open_producer`, `open_consumer` and
+`open_admin` connect, and raise BusError, with nothing left behind, when they cannot.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import socket
-from typing import Any
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from workers.errors import BusError
-from workers.settings import Compression, KafkaSettings
+from workers.kafka_settings import Compression, KafkaSettings
+
+Client = TypeVar("Client")
 
 NEVER_MS = 7 * 24 * 3600 * 1000
 CODEC_MODULES: dict[Compression, str | None] = {"lz4": "lz4", "zstd": "zstandard", "gzip": None, "none": None}
@@ -47,11 +56,120 @@ class Producer(KafkaProducer):  # type: ignore[misc]
 
 
 def open_producer(settings: KafkaSettings) -> Producer:
-    """Connect. Raises BusError, with nothing left behind, when no broker answers within `connect_timeout_s`.
+    """Connect a producer. Raises BusError when no broker answers within `connect_timeout_s`.
 
     Not idempotent: an idempotent producer does not survive the loss of its broker's state. One request in flight a
     connection keeps the order per partition; what fails for a while is tried again in its place, for ever.
     """
+    return _opened(Producer, producer_options(settings), settings)
+
+
+def open_consumer(settings: KafkaSettings, options: Mapping[str, Any] | None = None) -> Any:
+    """Connect a KafkaConsumer; `options` (group_id, auto_offset_reset, …) win. Raises BusError."""
+    return _opened(KafkaConsumer, {**consumer_options(settings), **(options or {})}, settings)
+
+
+def open_admin(settings: KafkaSettings) -> Any:
+    """Connect a KafkaAdminClient. Raises BusError."""
+    return _opened(KafkaAdminClient, client_options(settings), settings)
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What producers, consumers and admin clients are all opened with."""
+    password = settings.sasl_password
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(settings.bootstrap_servers),
+        "client_id": settings.client_id,
+        "security_protocol": settings.security_protocol,
+        "sasl_mechanism": settings.sasl_mechanism,
+        "sasl_plain_username": settings.sasl_username,
+        "sasl_plain_password": None if password is None else password.get_secret_value(),
+        "bootstrap_timeout_ms": int(settings.connect_timeout_s * 1000),
+        "request_timeout_ms": int(settings.request_timeout_s * 1000),
+        "reconnect_backoff_max_ms": int(settings.retry_s * 1000),
+    }
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = tls_context(settings)
+    return options
+
+
+def producer_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What `open_producer` opens with."""
+    compression = choose_compression(settings.compression)
+    return {
+        **client_options(settings),
+        "compression_type": None if compression == "none" else compression,
+        "acks": "all",
+        "enable_idempotence": False,
+        "max_in_flight_requests_per_connection": 1,
+        "linger_ms": 0,  # the bus gathers
+        "batch_size": 128 * 1024,
+        "max_request_size": settings.message_bytes + 1024,
+        "max_block_ms": int(settings.connect_timeout_s * 1000),
+        "delivery_timeout_ms": NEVER_MS,
+        "metrics_enabled": False,
+    }
+
+
+def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What `open_consumer` opens with; without a group, from the newest message on."""
+    return {
+        **client_options(settings),
+        "allow_auto_create_topics": False,
+        "auto_offset_reset": "latest",
+        "enable_auto_commit": False,
+        "max_partition_fetch_bytes": max(2**20, 2 * settings.message_bytes),
+        "metrics_enabled": False,
+    }
+
+
+def tls_context(settings: KafkaSettings) -> ssl.SSLContext:
+    """The TLS side of the settings. Raises BusError naming the file that is no good."""
+    try:
+        context = ssl.create_default_context(cafile=None if settings.ssl_cafile is None else str(settings.ssl_cafile))
+    except (OSError, ssl.SSLError) as error:
+        raise BusError(f"kafka.ssl_cafile: {settings.ssl_cafile}: {error}") from error
+    context.check_hostname = settings.ssl_check_hostname
+    if settings.ssl_certfile is not None:
+        password = settings.ssl_password
+        try:
+            context.load_cert_chain(
+                settings.ssl_certfile, settings.ssl_keyfile, "" if password is None else password.get_secret_value()
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise BusError(f"kafka.ssl_certfile, kafka.ssl_keyfile: {settings.ssl_certfile}: {error}") from error
+    return context
+
+
+def probe(settings: KafkaSettings, timeout_s: float = 1.0) -> str | None:
+    """None when some bootstrap server accepts a connection (and speaks TLS, if it should), else why each does not."""
+    reasons: list[str] = []
+    context = tls_context(settings) if settings.security_protocol.endswith("SSL") else None
+    for address in settings.bootstrap_servers:
+        host, _, port = address.rpartition(":")
+        host = host.strip("[]")
+        try:
+            with socket.create_connection((host, int(port)), timeout_s) as plain:
+                if context is not None:
+                    context.wrap_socket(plain, server_hostname=host).close()
+            return None
+        except ssl.SSLCertVerificationError as error:
+            reasons.append(f"{address}: TLS: {error.verify_message}")
+        except ssl.SSLError as error:
+            reasons.append(f"{address}: TLS: {error.reason or error}; is it a TLS port?")
+        except OSError as error:
+            reasons.append(f"{address}: {error.strerror or error}")
+    return "; ".join(reasons)
+
+
+def describe(error: BaseException) -> str:
+    """A broker's error in few words."""
+    text = str(error) or type(error).__name__
+    name = type(error).__name__.removesuffix("Error")
+    return text if name in text else f"{name}: {text}"
+
+
+def _opened(kind: Callable[..., Client], options: dict[str, Any], settings: KafkaSettings) -> Client:
     unreachable = probe(settings, min(settings.connect_timeout_s, 2.0))
     if unreachable is not None:
         raise BusError(unreachable)  # asked first, because the client leaks a socket for each refused connection
@@ -62,56 +180,19 @@ def open_producer(settings: KafkaSettings) -> Producer:
         return clients[-1]
 
     try:
-        return Producer(kafka_client=make_client, **_options(settings))
+        return kind(kafka_client=make_client, **options)
     except (KafkaError, OSError, ValueError, RuntimeError, AssertionError) as error:
         for client in clients:
             client.close()  # else its sockets stay open until collected
-        raise BusError(describe(error)) from error
+        raise BusError(_explained(error, settings)) from error
 
 
-def probe(settings: KafkaSettings, timeout_s: float = 1.0) -> str | None:
-    """None when some bootstrap server accepts a connection, else why the last one does not."""
-    reason: str | None = None
-    for address in settings.bootstrap_servers:
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
-            return None
-        except OSError as error:
-            reason = error.strerror or str(error)
-    return reason
-
-
-def describe(error: BaseException) -> str:
-    """A broker's error in few words."""
-    text = str(error) or type(error).__name__
-    name = type(error).__name__.removesuffix("Error")
-    return text if name in text else f"{name}: {text}"
-
-
-def _options(settings: KafkaSettings) -> dict[str, Any]:
-    compression = choose_compression(settings.compression)
-    request_ms = int(settings.request_timeout_s * 1000)
-    password = settings.sasl_password
-    return {
-        "bootstrap_servers": list(settings.bootstrap_servers),
-        "client_id": settings.client_id,
-        "security_protocol": settings.security_protocol,
-        "ssl_cafile": None if settings.ssl_cafile is None else str(settings.ssl_cafile),
-        "sasl_mechanism": settings.sasl_mechanism,
-        "sasl_plain_username": settings.sasl_username,
-        "sasl_plain_password": None if password is None else password.get_secret_value(),
-        "compression_type": None if compression == "none" else compression,
-        "acks": "all",
-        "enable_idempotence": False,
-        "max_in_flight_requests_per_connection": 1,
-        "linger_ms": 0,  # the bus gathers
-        "batch_size": 128 * 1024,
-        "max_request_size": settings.message_bytes + 1024,
-        "max_block_ms": int(settings.connect_timeout_s * 1000),
-        "bootstrap_timeout_ms": int(settings.connect_timeout_s * 1000),
-        "request_timeout_ms": request_ms,
-        "delivery_timeout_ms": NEVER_MS,
-        "reconnect_backoff_max_ms": int(settings.retry_s * 1000),
-        "metrics_enabled": False,
-    }
+def _explained(error: BaseException, settings: KafkaSettings) -> str:
+    """What the constructor's error means for whoever configured it."""
+    if isinstance(error, KafkaTimeoutError):
+        return (
+            f"{', '.join(settings.bootstrap_servers)}: connects, but gives no Kafka answer within "
+            f"{settings.connect_timeout_s:g} s (is kafka.security_protocol {settings.security_protocol} right?)"
+        )
+    text = describe(error)
+    return f"{text} (user {settings.sasl_username}, {settings.sasl_mechanism})" if "Authentication" in text else text
