@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import typer
 
-dataset_app = typer.Typer(help="Labelled pictures: build, check and show a data set.", no_args_is_help=True)
+from training.dataset_cli import dataset_app
+from training.detector_cli import detector
+
 train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
-
-
-def mount(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.add_typer(dataset_app, name="dataset")
-    app.add_typer(train_app, name="train")
+train_app.command("detector")(detector)
 
 
 @train_app.callback()
@@ -23,6 +20,7 @@ def train() -> None:
     """Train a model."""
 
 
-@dataset_app.callback()
-def dataset() -> None:
-    """Labelled pictures: build, check and show a data set."""
+def mount(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(dataset_app, name="dataset")
+    app.add_typer(train_app, name="train")

@@ -1,136 +1,252 @@
-"""The detector's data set: VOC annotations and face crops in, a YOLO folder out. Pure apart from the disk."""
+"""The detector's data set: VOC annotations and crops in, a YOLO folder out. Pure apart from the disk.
+
+The folder is written aside and renamed, so that there is a whole one or none. Its lists name pictures relative to
+themselves: it can be moved, and a remote of DVC can hold it.
+"""
 
 from __future__ import annotations
 
 import json
 import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 
+from training.check import Checked, Picture, check
 from training.compose import FaceBoxer, Image, webcam_picture, zoomed
 from training.errors import DatasetError
-from training.voc import LabelledBox, read_voc
+from training.labelled import Labelled, read_image
+from training.split import PARTS, Split, stratified
+from training.statistics import PLOTS, data_card, data_version, statistics, write_plots
+from training.voc import LabelledBox
 
 CLASSES = ("with_mask", "without_mask", "mask_weared_incorrect")
+RECORD = "dataset.json"
+PICTURE_WH = (640, 400)
+LEAST_ZOOMED_PX = 24
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetSettings:
+class BuildSettings:
     """Where the data comes from and how much of it is made.
 
-    `crops` is the number of pictures with one large face made from the classification set, `zooms` the number of
-    windows cut around labelled faces; `rare_repeats` how often a picture that shows the rarest class is listed.
+    source: a folder with images/, annotations/ and perhaps split.json; `split` goes before that, `ratios` (train, val,
+    test) are for when there is none. crops: a folder with a folder of crops for each class, of which `large_faces`
+    pictures with one large face are made; `yunet`, the face detector's weights, finds the face in a crop. zooms:
+    windows cut around labelled objects. rare_repeats: how often a training picture with the rarest class is listed.
     """
 
-    facemask: Path
-    maskcls: Path
-    yunet: Path
+    source: Path
     out: Path
-    crops: int = 320
+    classes: tuple[str, ...] = CLASSES
+    split: Path | None = None
+    ratios: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    repair: bool = False
+    crops: Path | None = None
+    yunet: Path | None = None
+    large_faces: int = 320
     zooms: int = 240
     rare_repeats: int = 2
     seed: int = 7
 
+    def recorded(self) -> dict[str, Any]:
+        """What of it decides about the result, for the record."""
+        return {
+            "split": str(self.split) if self.split else None,
+            "ratios": list(self.ratios),
+            "repair": self.repair,
+            "crops": str(self.crops) if self.crops else None,
+            "large_faces": self.large_faces if self.crops else 0,
+            "zooms": self.zooms,
+            "rare_repeats": self.rare_repeats,
+            "seed": self.seed,
+        }
 
-def build(settings: DatasetSettings) -> Path:
-    """Write the YOLO folder (images, labels, train.txt, data.yaml) and return the path of its data.yaml.
 
-    Raises DatasetError naming the file that is missing, unreadable or mislabelled.
+def build(settings: BuildSettings) -> dict[str, Any]:
+    """Write the YOLO folder with its lists, data.yaml, dataset.json, plots and DATA_CARD.md; return the record.
+
+    An earlier data set in the same place is replaced. Raises DatasetError naming every mistake that `repair` would
+    remove, and whatever is missing or in the way.
     """
-    rng = random.Random(settings.seed)
-    split = read_split(settings.facemask / "split.json")
-    listed: dict[str, list[Path]] = {"train": [], "val": []}
-    labelled: list[tuple[Path, list[LabelledBox]]] = []
-    for part in listed:
-        for name in split[part]:
-            image_path = settings.facemask / "images" / f"{name}.jpg"
-            boxes = read_voc(settings.facemask / "annotations" / f"{name}.xml")
-            target = _write(settings.out, part, name, _read_image(image_path), boxes)
-            repeats = settings.rare_repeats if any(b.label == CLASSES[2] for b in boxes) and part == "train" else 1
-            listed[part] += [target] * repeats
-            if part == "train":
-                labelled.append((image_path, boxes))
-    listed["train"] += _write_zooms(settings, labelled, rng) + _write_crops(settings, labelled, rng)
-    for part, paths in listed.items():
-        (settings.out / f"{part}.txt").write_text("".join(f"{path.resolve()}\n" for path in paths))
-    names = "".join(f"  {index}: {name}\n" for index, name in enumerate(CLASSES))
-    data_yaml = settings.out / "data.yaml"
-    data_yaml.write_text(f"path: {settings.out.resolve()}\ntrain: train.txt\nval: val.txt\nnames:\n{names}")
-    return data_yaml
+    _refuse_foreign(settings.out)
+    checked = check(settings.source, settings.classes, settings.split)
+    if checked.errors and not settings.repair:
+        raise DatasetError("\n".join([*map(str, checked.errors), "Repair them, or build with --repair."]))
+    if not checked.pictures:
+        raise DatasetError(f"{settings.source}: there is no usable picture in it")
+    split = checked.split or _shared_out(checked, settings)
+    settings.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.out.parent, prefix=f".{settings.out.name}-") as scratch:
+        folder = Path(scratch) / "data"
+        try:
+            record = _Builder(settings, folder, checked).write(split)
+            _replace(folder, settings.out, Path(scratch))
+        except OSError as error:
+            raise DatasetError(f"{error.filename or settings.out}: {error.strerror or error}") from error
+    return record
 
 
-def read_split(path: Path) -> dict[str, list[str]]:
-    """The names of the pictures in "train" and "val". Raises DatasetError."""
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record of a built data set. Raises DatasetError."""
     try:
-        split = json.loads(path.read_text())
-        return {"train": list(split["train"]), "val": list(split["val"])}
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(f"{path}: not a split file with 'train' and 'val': {error}") from error
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{folder / RECORD}: not a built data set: {error}") from error
+    return record
 
 
-def _read_image(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DatasetError(f"{path}: missing or not a readable picture")
-    return image  # type: ignore[return-value]
+def _refuse_foreign(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise DatasetError(f"{out}: is not a folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / RECORD).is_file():
+        raise DatasetError(f"{out}: holds something else than a built data set; it is not overwritten")
 
 
-def _write(out: Path, part: str, name: str, image_bgr: Image, boxes: list[LabelledBox]) -> Path:
-    height, width = image_bgr.shape[:2]
-    lines = []
-    for box in boxes:
-        if box.label not in CLASSES:
-            raise DatasetError(f"{name}: unknown class {box.label!r}; known are {', '.join(CLASSES)}")
-        x1, y1 = max(0.0, box.xyxy[0]), max(0.0, box.xyxy[1])
-        x2, y2 = min(float(width), box.xyxy[2]), min(float(height), box.xyxy[3])
-        centre = f"{(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f}"
-        lines.append(f"{CLASSES.index(box.label)} {centre} {(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}\n")
-    image_path = out / "images" / part / f"{name}.jpg"
-    label_path = out / "labels" / part / f"{name}.txt"
-    for path in (image_path, label_path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(image_path), image_bgr, [cv2.IMWRITE_JPEG_QUALITY, 92]):
-        raise DatasetError(f"{image_path}: cannot be written")
-    label_path.write_text("".join(lines))
-    return image_path
+def _replace(folder: Path, target: Path, scratch: Path) -> None:
+    if target.exists():
+        target.rename(scratch / "old")
+    folder.rename(target)
 
 
-def _write_zooms(
-    settings: DatasetSettings, labelled: list[tuple[Path, list[LabelledBox]]], rng: random.Random
-) -> list[Path]:
-    by_label: dict[str, list[tuple[Path, list[LabelledBox], LabelledBox]]] = {name: [] for name in CLASSES}
-    for path, boxes in labelled:
+def _shared_out(checked: Checked, settings: BuildSettings) -> Split:
+    labels = {name: [box.label for box in picture.boxes] for name, picture in checked.pictures.items()}
+    heads = {name: picture.head for name, picture in checked.pictures.items()}
+    return stratified(labels, heads, settings.ratios, settings.seed)
+
+
+class _Builder:
+    """Writes one data set into an empty folder. One thread."""
+
+    def __init__(self, settings: BuildSettings, folder: Path, checked: Checked) -> None:
+        self._settings, self._folder, self._checked = settings, folder, checked
+        self._rng = random.Random(settings.seed)
+        self._parts: dict[str, list[Labelled]] = {}
+
+    def write(self, split: Split) -> dict[str, Any]:
+        pictures = {part: [self._checked.pictures[name] for name in names] for part, names in split.items()}
+        for part, members in pictures.items():
+            self._parts[part] = [self._copy(part, picture) for picture in members]
+        train = pictures.get("train", [])
+        if not train or not pictures.get("val"):
+            raise DatasetError(f"{self._settings.source}: too few pictures for a part train and a part val")
+        rarest = self._rarest(train)
+        listed = {part: [item.path for item in items] for part, items in self._parts.items()}
+        rare = [item.path for item in self._parts["train"] if any(box.label == rarest for box in item.boxes)]
+        listed["train"] += rare * (self._settings.rare_repeats - 1)
+        zooms, faces = self._zooms(train), self._large_faces(train)
+        self._parts["train"] += zooms + faces
+        listed["train"] += [item.path for item in zooms + faces]
+        self._lists(listed)
+        made = {"zooms": len(zooms), "large_faces": len(faces), "rarest": rarest}
+        return self._record({**made, "rare_repeats": self._settings.rare_repeats})
+
+    def _rarest(self, train: Sequence[Picture]) -> str:
+        counts = Counter(box.label for picture in train for box in picture.boxes)
+        return min((name for name in self._settings.classes if counts[name]), key=lambda name: counts[name], default="")
+
+    def _copy(self, part: str, picture: Picture) -> Labelled:
+        """The picture's own bytes: what is measured is what was labelled."""
+        path = self._place("images", part, picture.path.name)
+        shutil.copyfile(picture.path, path)
+        self._label(part, picture.name, picture.size_wh, picture.boxes)
+        return Labelled(path, picture.boxes)
+
+    def _draw(self, name: str, image_bgr: Image, boxes: Sequence[LabelledBox]) -> Labelled:
+        path = self._place("images", "train", f"{name}.jpg")
+        if not cv2.imwrite(str(path), image_bgr, [cv2.IMWRITE_JPEG_QUALITY, 92]):
+            raise DatasetError(f"{path}: cannot be written")
+        self._label("train", name, (image_bgr.shape[1], image_bgr.shape[0]), boxes)
+        return Labelled(path, tuple(boxes))
+
+    def _place(self, kind: str, part: str, name: str) -> Path:
+        folder = self._folder / kind / part
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
+
+    def _label(self, part: str, name: str, size_wh: tuple[int, int], boxes: Sequence[LabelledBox]) -> None:
+        width, height = size_wh
+        lines = []
         for box in boxes:
-            if box.xyxy[3] - box.xyxy[1] >= 24:
-                by_label[box.label].append((path, boxes, box))
-    written = []
-    for number in range(settings.zooms):
-        pool = by_label[CLASSES[number % 3]]
-        path, boxes, around = rng.choice(pool)
-        picture, kept = zoomed(_read_image(path), boxes, around, rng, (640, 400))
-        written.append(_write(settings.out, "train", f"zoom{number:04d}", picture, kept))
-    return written
+            x1, y1, x2, y2 = box.xyxy
+            centre = f"{(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f}"
+            index = self._settings.classes.index(box.label)
+            lines.append(f"{index} {centre} {(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}\n")
+        self._place("labels", part, f"{name}.txt").write_text("".join(lines))
+
+    def _zooms(self, train: Sequence[Picture]) -> list[Labelled]:
+        pools: dict[str, list[tuple[Picture, LabelledBox]]] = {name: [] for name in self._settings.classes}
+        for picture in train:
+            for box in picture.boxes:
+                if box.xyxy[3] - box.xyxy[1] >= LEAST_ZOOMED_PX:
+                    pools[box.label].append((picture, box))
+        filled = [pool for pool in pools.values() if pool]
+        written = []
+        for number in range(self._settings.zooms if filled else 0):
+            picture, around = self._rng.choice(filled[number % len(filled)])
+            cut, kept = zoomed(read_image(picture.path), list(picture.boxes), around, self._rng, PICTURE_WH)
+            written.append(self._draw(f"zoom{number:04d}", cut, kept))
+        return written
+
+    def _large_faces(self, train: Sequence[Picture]) -> list[Labelled]:
+        crops, yunet = self._settings.crops, self._settings.yunet
+        if crops is None or not self._settings.large_faces:
+            return []
+        if yunet is None or not yunet.is_file():
+            raise DatasetError(f"{yunet}: pictures of large faces need YuNet's weights (--yunet)")
+        labels = [name for name in self._settings.classes if (crops / name).is_dir()]
+        if not labels:
+            raise DatasetError(f"{crops}: has no folder named like a class ({', '.join(self._settings.classes)})")
+        boxer = FaceBoxer(yunet)
+        written: list[Labelled] = []
+        for number, label in enumerate(labels, start=1):
+            wanted = self._settings.large_faces * number // len(labels)
+            paths = sorted((crops / label).iterdir())
+            self._rng.shuffle(paths)
+            for path in paths:
+                if len(written) >= wanted:
+                    break
+                crop = read_image(path)
+                if (face := boxer.one_face(crop)) is None:
+                    continue
+                background = read_image(self._rng.choice(train).path)
+                drawn, placed = webcam_picture(crop, face, label, background, self._rng)
+                written.append(self._draw(f"webcam_{label}_{path.stem}", drawn, [placed]))
+        return written
+
+    def _lists(self, listed: dict[str, list[Path]]) -> None:
+        for part, paths in listed.items():
+            lines = (f"./{path.relative_to(self._folder).as_posix()}\n" for path in paths)
+            (self._folder / f"{part}.txt").write_text("".join(lines))
+        names = "".join(f"  {index}: {json.dumps(name)}\n" for index, name in enumerate(self._settings.classes))
+        parts = "".join(f"{part}: {part}.txt\n" for part in PARTS if part in listed)
+        (self._folder / "data.yaml").write_text(f"{parts}names:\n{names}")
+
+    def _record(self, made: dict[str, Any]) -> dict[str, Any]:
+        record = {
+            "version": data_version(self._folder),
+            "source": str(self._settings.source),
+            "classes": list(self._settings.classes),
+            "settings": self._settings.recorded(),
+            "parts": statistics(self._parts, self._settings.classes),
+            "made": made,
+            "findings": [f"{finding} ({finding.remedy})" for finding in self._checked.findings],
+        }
+        write_plots(self._parts, self._settings.classes, self._folder / PLOTS)
+        (self._folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+        (self._folder / "DATA_CARD.md").write_text(data_card(record))
+        return record
 
 
-def _write_crops(
-    settings: DatasetSettings, labelled: list[tuple[Path, list[LabelledBox]]], rng: random.Random
-) -> list[Path]:
-    boxer = FaceBoxer(settings.yunet)
-    written: list[Path] = []
-    for label in CLASSES[:2]:
-        paths = sorted((settings.maskcls / label).iterdir())
-        rng.shuffle(paths)
-        wanted = len(written) + settings.crops // 2
-        for path in paths:
-            if len(written) >= wanted:
-                break
-            crop = _read_image(path)
-            box = boxer.one_face(crop)
-            if box is None:
-                continue
-            background = _read_image(rng.choice(labelled)[0])
-            picture, placed = webcam_picture(crop, box, label, background, rng)
-            written.append(_write(settings.out, "train", f"webcam_{label}_{path.stem}", picture, [placed]))
-    return written
+def remove_leftovers(out: Path) -> None:
+    """Delete what a killed build of the same place left beside it."""
+    for path in out.parent.glob(f".{out.name}-*"):
+        with suppress(OSError):
+            shutil.rmtree(path)

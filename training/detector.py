@@ -1,72 +1,157 @@
-"""Train the mask detector with Ultralytics. Runs in its own process, for minutes to hours.
+"""Train a detector with Ultralytics. Runs in its own process, for minutes to hours. Needs the extra `train`.
+
+`livesight train detector` is the way to start it. The older
 
     python -m training.detector --facemask DIR --maskcls DIR --yunet FILE --weights yolov8n.pt --out runs/mask
 
-An interrupted run goes on with `--resume`. Needs the extra `train`.
+builds the mask data set and trains in one go.
 """
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from training.dataset import DatasetSettings, build
+from training.dataset import RECORD, BuildSettings, build
+from training.errors import RunError
+from training.labelled import read_data_yaml
+from training.tracking import Run, TrackSettings, git_commit, tracked
+
+FOLDER = "train"
+SUMMARY = "train.json"
+NO_AUGMENT = dict.fromkeys(("hsv_h", "hsv_s", "hsv_v", "degrees", "translate", "scale", "fliplr", "erasing"), 0.0)
+_OTHERS_TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb", "sync")
 
 
-def train(
-    facemask: Annotated[Path, typer.Option(help="Folder with images/, annotations/ and split.json.")],
-    maskcls: Annotated[Path, typer.Option(help="Folder with with_mask/ and without_mask/ face crops.")],
-    yunet: Annotated[Path, typer.Option(help="YuNet ONNX weights, to find the face in each crop.")],
-    weights: Annotated[Path, typer.Option(help="Start weights, for example yolov8n.pt.")],
-    out: Annotated[Path, typer.Option(help="Where data set and runs go.")] = Path("runs/mask"),
-    epochs: int = 10,
-    imgsz: int = 448,
-    batch: int = 16,
-    lr0: float = 0.0012,
-    close_mosaic: int = 5,
-    resume: bool = False,
-) -> None:
-    """Build the data set, then train. The best checkpoint is OUT/train/weights/best.pt."""
-    from ultralytics import YOLO
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """One training run. data: folder of `dataset build`; weights: a .pt to start from, or a .yaml to start from nothing.
 
-    last = out / "train" / "weights" / "last.pt"
+    patience: epochs without a better fitness after which it stops; 0 never. device: "cpu", "0", "auto".
+    """
+
+    data: Path
+    weights: str
+    out: Path
+    epochs: int = 30
+    imgsz: int = 448
+    batch: int = 16
+    lr0: float = 0.0012
+    mosaic: float = 1.0
+    close_mosaic: int = 5
+    augment: bool = True
+    patience: int = 20
+    seed: int = 7
+    device: str = "auto"
+    experiment: str = "detector"
+
+
+def fit(settings: TrainSettings, resume: bool = False) -> dict[str, Any]:
+    """Train; returns (and writes to OUT/train.json) the epochs done, the best epoch's metrics and the checkpoints.
+
+    OUT/train/weights/best.pt and last.pt are written at each epoch; with `resume` the run goes on from last.pt, at the
+    epoch after the last whole one. Raises RunError when it cannot start, DatasetError when the data cannot be used.
+    """
+    _, classes = read_data_yaml(settings.data / "data.yaml")
+    start = _start_weights(settings, resume)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    version = data_version_of(settings.data)
+    track = TrackSettings(
+        folder=settings.out,
+        store=settings.out.parent,
+        experiment=settings.experiment,
+        name=settings.out.name,
+        tags={"git_commit": git_commit(), "data_version": version, "task": "detect"},
+    )
+    with tracked(track, resume) as run:
+        run.params({**asdict(settings), "classes": ",".join(classes), "data_version": version})
+        model = _use_the_machine(_open(start))
+        rows: list[dict[str, float]] = []
+        _report_epochs(model, run, rows)
+        _train(model, settings, resume)
+        summary = _summary(model, settings, run, rows)
+        _keep(run, settings)
+    (settings.out / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def data_version_of(data: Path) -> str:
+    """The version of a built data set; "unknown" for one that something else built."""
+    try:
+        return str(json.loads((data / RECORD).read_text())["version"])
+    except (OSError, ValueError, KeyError):
+        return "unknown"
+
+
+def _start_weights(settings: TrainSettings, resume: bool) -> str:
+    last = settings.out / FOLDER / "weights" / "last.pt"
     if resume:
-        _use_the_machine(YOLO(last)).train(resume=True)
+        if not last.is_file():
+            raise RunError(f"{last}: there is no checkpoint to go on from; start without --resume")
+        return str(last)
+    if last.is_file():
+        raise RunError(f"{settings.out}: holds a run already; go on with --resume, or take another --out")
+    weights = settings.weights if Path(settings.weights).suffix in {".pt", ".yaml"} else f"{settings.weights}.pt"
+    if "/" in weights and not Path(weights).is_file():
+        raise RunError(f"{weights}: there are no such start weights")
+    return weights
+
+
+def _open(weights: str) -> Any:
+    """The model, without Ultralytics' own reports to trackers and to its maker. Raises RunError."""
+    from ultralytics import YOLO
+    from ultralytics.utils import SETTINGS
+
+    dict.update(SETTINGS, dict.fromkeys(_OTHERS_TRACKERS, False))  # for this process; its file stays as it is
+    try:
+        return YOLO(weights, task="detect")
+    except Exception as error:
+        raise RunError(f"{weights}: not usable start weights: {error}") from error
+
+
+def _train(model: Any, settings: TrainSettings, resume: bool) -> None:
+    if resume:
+        model.train(resume=True)
         return
-    data = build(DatasetSettings(facemask=facemask, maskcls=maskcls, yunet=yunet, out=out / "data"))
-    _use_the_machine(YOLO(weights)).train(
-        data=str(data),
-        epochs=epochs,
-        imgsz=imgsz,
-        batch=batch,
+    augmentation = {"scale": 0.5, "hsv_h": 0.015, "hsv_s": 0.6, "hsv_v": 0.4, "fliplr": 0.5, "degrees": 5.0}
+    model.train(
+        data=str((settings.data / "data.yaml").resolve()),
+        epochs=settings.epochs,
+        imgsz=settings.imgsz,
+        batch=settings.batch,
         optimizer="AdamW",
-        lr0=lr0,
+        lr0=settings.lr0,
         lrf=0.03,
         cos_lr=True,
         warmup_epochs=1,
-        mosaic=1.0,
-        close_mosaic=close_mosaic,
-        scale=0.5,
-        hsv_h=0.015,
-        hsv_s=0.6,
-        hsv_v=0.4,
-        fliplr=0.5,
-        degrees=5.0,
-        project=str(out.resolve()),
-        name="train",
+        mosaic=settings.mosaic,
+        close_mosaic=settings.close_mosaic,
+        **(augmentation if settings.augment else NO_AUGMENT),
+        patience=settings.patience or settings.epochs,
+        project=str(settings.out.resolve()),
+        name=FOLDER,
         exist_ok=True,
-        device="cpu",
+        device=_device(settings.device),
         workers=0,
         cache="ram",
-        seed=7,
+        seed=settings.seed,
         deterministic=False,
-        save_period=4,
+        save_period=-1,
         val=True,
         plots=True,
     )
+
+
+def _device(asked: str) -> str:
+    import torch
+
+    return asked if asked != "auto" else "0" if torch.cuda.is_available() else "cpu"
 
 
 def _use_the_machine(model: Any) -> Any:
@@ -84,6 +169,76 @@ def _use_the_machine(model: Any) -> Any:
 
     model.add_callback("on_train_start", start)
     return model
+
+
+def _report_epochs(model: Any, run: Run, rows: list[dict[str, float]]) -> None:
+    """Each epoch's losses, learning rates and validation metrics, as they come."""
+
+    def end(trainer: Any) -> None:
+        losses: Mapping[str, float] = trainer.label_loss_items(trainer.tloss, prefix="train")
+        row = {key: float(value) for key, value in {**losses, **trainer.lr, **trainer.metrics}.items()}
+        rows.append({"epoch": trainer.epoch + 1, **row})
+        run.metrics(row, trainer.epoch + 1)
+
+    model.add_callback("on_fit_epoch_end", end)
+
+
+def _summary(model: Any, settings: TrainSettings, run: Run, rows: list[dict[str, float]]) -> dict[str, Any]:
+    weights = settings.out / FOLDER / "weights"
+    if not rows or not (weights / "best.pt").is_file():
+        raise RunError(f"{settings.out}: the run ended without a checkpoint")
+    return {
+        "epochs": int(rows[-1]["epoch"]),
+        "first_epoch": int(rows[0]["epoch"]),
+        "mlflow_run": run.id,
+        "data_version": data_version_of(settings.data),
+        "git_commit": git_commit(),
+        "best": {key: round(float(value), 4) for key, value in model.trainer.metrics.items()},
+        "loss": {"first": _loss(rows[0]), "last": _loss(rows[-1])},
+        "checkpoint": str(weights / "best.pt"),
+    }
+
+
+def _loss(row: Mapping[str, float]) -> float:
+    return round(sum(value for key, value in row.items() if key.startswith("train/")), 4)
+
+
+def _keep(run: Run, settings: TrainSettings) -> None:
+    folder = settings.out / FOLDER
+    run.files(folder / "weights" / "best.pt", folder / "weights" / "last.pt", folder="weights")
+    run.files(*sorted(folder.glob("*.png")), *sorted(folder.glob("*.jpg")), folder="plots")
+    run.files(folder / "results.csv", folder / "args.yaml", settings.data / RECORD, settings.data / "DATA_CARD.md")
+
+
+def train(
+    facemask: Annotated[Path, typer.Option(help="Folder with images/, annotations/ and split.json.")],
+    maskcls: Annotated[Path, typer.Option(help="Folder with with_mask/ and without_mask/ face crops.")],
+    yunet: Annotated[Path, typer.Option(help="YuNet ONNX weights, to find the face in each crop.")],
+    weights: Annotated[Path, typer.Option(help="Start weights, for example yolov8n.pt.")],
+    out: Annotated[Path, typer.Option(help="Where data set and runs go.")] = Path("runs/mask"),
+    epochs: int = 10,
+    imgsz: int = 448,
+    batch: int = 16,
+    lr0: float = 0.0012,
+    close_mosaic: int = 5,
+    resume: bool = False,
+) -> None:
+    """Build the data set, then train. The best checkpoint is OUT/train/weights/best.pt."""
+    data = out / "data"
+    if not resume:
+        build(BuildSettings(source=facemask, crops=maskcls, yunet=yunet, out=data))
+    settings = TrainSettings(
+        data=data,
+        weights=str(weights),
+        out=out,
+        epochs=epochs,
+        imgsz=imgsz,
+        batch=batch,
+        lr0=lr0,
+        close_mosaic=close_mosaic,
+        patience=0,
+    )
+    fit(settings, resume)
 
 
 if __name__ == "__main__":

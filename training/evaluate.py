@@ -21,8 +21,9 @@ import supervision as sv
 import typer
 from supervision.metrics import MeanAveragePrecision
 
-from training.dataset import CLASSES, read_split
+from training.dataset import CLASSES
 from training.errors import DatasetError
+from training.split import read_split
 from training.voc import read_voc
 from workers.card import ModelCard, load_card
 from workers.engine import F32, Engine

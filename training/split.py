@@ -48,28 +48,17 @@ def stratified(
         strata[min(found, key=lambda label: (totals[label], label), default="")].append(group)
     split: Split = {part: [] for part in PARTS}
     for label in sorted(strata, key=lambda label: (totals[label], label)):
-        _share_out(strata[label], label, labels, ratios, rng, split)
+        _share_out(strata[label], ratios, rng, split)
     return {part: sorted(names) for part, names in split.items() if names or part != "test"}
 
 
-def _share_out(
-    stratum: list[list[str]],
-    label: str,
-    labels: Mapping[str, Sequence[str]],
-    ratios: Sequence[float],
-    rng: random.Random,
-    split: Split,
-) -> None:
-    """Give each group of one stratum to the part that is furthest behind its share of `label`, large groups first."""
-
-    def weight(names: Sequence[str]) -> int:
-        return sum(max(1, list(labels[name]).count(label)) for name in names)
-
+def _share_out(stratum: list[list[str]], ratios: Sequence[float], rng: random.Random, split: Split) -> None:
+    """Give each group of one stratum to the part that is furthest behind its share of pictures, large groups first."""
     rng.shuffle(stratum)
-    stratum.sort(key=weight, reverse=True)
-    total = sum(weight(group) for group in stratum)
-    given = dict.fromkeys(PARTS, 0.0)
+    stratum.sort(key=len, reverse=True)
+    total = sum(len(group) for group in stratum)
+    given = dict.fromkeys(PARTS, 0)
     for group in stratum:
         part = max(PARTS, key=lambda part: ratios[PARTS.index(part)] * total - given[part])
-        given[part] += weight(group)
+        given[part] += len(group)
         split[part].extend(group)

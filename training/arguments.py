@@ -1,0 +1,38 @@
+"""Lists and sizes as command lines give them. Pure. Raises typer.BadParameter, which is exit code 2."""
+
+from __future__ import annotations
+
+import typer
+
+
+def names(text: str) -> tuple[str, ...]:
+    """`a,b,c`; none twice, at least one."""
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not found or len(set(found)) != len(found):
+        raise typer.BadParameter(f"{text!r}: names by comma, none twice")
+    return found
+
+
+def ratios(text: str) -> tuple[float, float, float]:
+    """`0.8,0.1,0.1` for train, val and test; together 1."""
+    try:
+        train, val, test = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: three numbers by comma, for train, val and test") from error
+    if min(train, val, test) < 0 or train <= 0 or val <= 0 or abs(train + val + test - 1) > 1e-6:
+        raise typer.BadParameter(f"{text!r}: shares of train, val and test add up to 1; only test may be 0")
+    return train, val, test
+
+
+def shapes(text: str) -> tuple[tuple[int, int], ...]:
+    """`448x256,416x416`: width x height in pixels, multiples of 32."""
+    found = []
+    for part in names(text):
+        try:
+            width, height = (int(side) for side in part.lower().split("x"))
+        except ValueError as error:
+            raise typer.BadParameter(f"{part!r}: a shape is WIDTHxHEIGHT") from error
+        if width < 32 or height < 32 or width % 32 or height % 32:
+            raise typer.BadParameter(f"{part!r}: sides are multiples of 32")
+        found.append((width, height))
+    return tuple(found)

@@ -1,0 +1,58 @@
+"""`livesight train detector`. Runs on the calling thread, for minutes to hours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.extra import require
+
+
+def detector(
+    data: Annotated[Path, typer.Option(help="A data set that `dataset build` wrote.")],
+    out: Annotated[Path, typer.Option(help="The run's folder; its parent takes the MLflow files.")],
+    weights: Annotated[
+        str,
+        typer.Option(help="Start weights: a .pt, a name that Ultralytics downloads, or a .yaml to start from none."),
+    ] = "yolov8n.pt",
+    epochs: Annotated[int, typer.Option(min=1)] = 30,
+    imgsz: Annotated[int, typer.Option(min=32, help="Side of the square pictures are trained at, pixels.")] = 448,
+    batch: Annotated[int, typer.Option(min=1)] = 16,
+    lr0: Annotated[float, typer.Option(min=0, help="Learning rate of AdamW at the start.")] = 0.0012,
+    mosaic: Annotated[float, typer.Option(min=0, max=1, help="Share of pictures made of four.")] = 1.0,
+    close_mosaic: Annotated[int, typer.Option(min=0, help="Last epochs without mosaic.")] = 5,
+    augment: Annotated[bool, typer.Option(help="Flip, colours, scale, turn.")] = True,
+    patience: Annotated[int, typer.Option(min=0, help="Stop after so many epochs without gain; 0: never.")] = 20,
+    seed: int = 7,
+    device: Annotated[str, typer.Option(help="auto, cpu, or the number of a GPU.")] = "auto",
+    experiment: Annotated[str, typer.Option(help="MLflow's experiment.")] = "detector",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in OUT.")] = False,
+) -> None:
+    """Train a detector (Ultralytics YOLO). Best and last checkpoint: OUT/train/weights/best.pt and last.pt.
+
+    Tracked by MLflow into files beside OUT, or on the server that MLFLOW_TRACKING_URI names.
+    """
+    require("torch", "ultralytics", "mlflow")
+    from training.detector import TrainSettings, fit
+
+    settings = TrainSettings(
+        data=data,
+        weights=weights,
+        out=out,
+        epochs=epochs,
+        imgsz=imgsz,
+        batch=batch,
+        lr0=lr0,
+        mosaic=mosaic,
+        close_mosaic=close_mosaic,
+        augment=augment,
+        patience=patience,
+        seed=seed,
+        device=device,
+        experiment=experiment,
+    )
+    summary = fit(settings, resume)
+    typer.echo(f"{summary['epochs']} epochs; loss {summary['loss']['first']} → {summary['loss']['last']}")
+    typer.echo(summary["checkpoint"])
