@@ -4,53 +4,62 @@ import { colourOf, inkOn, wordsOf } from "./colours.js";
 
 const FONT = '600 {}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
+/** Boxes that are not those of this very picture are dashed: between two analysed pictures, or moved on from the last. */
+const DASHED = new Set(["between", "moved"]);
+
 /**
- * Boxes and labels of one result.
+ * Boxes and labels of one picture.
  * @param {CanvasRenderingContext2D} context
  * @param {object[]} detections of a `livesight.frame/1`
  * @param {number} scaleX canvas pixels per picture pixel @param {number} scaleY
  * @param {number} ratio device pixels per CSS pixel, for line widths and letters
+ * @param {{kind?: string, labels?: "full"|"short"|"none", colours?: Map<string, string>, only?: string[]|null}} look
  */
-export function drawDetections(context, detections, scaleX, scaleY, ratio) {
-  const boxes = detections.map((detection) => {
-    const [x1, y1, x2, y2] = detection.xyxy;
-    return { detection, x: x1 * scaleX, y: y1 * scaleY, w: (x2 - x1) * scaleX, h: (y2 - y1) * scaleY };
-  });
+export function drawDetections(context, detections, scaleX, scaleY, ratio, look = {}) {
+  const boxes = detections
+    .filter(({ label }) => !look.only || look.only.includes(label))
+    .map((detection) => {
+      const [x1, y1, x2, y2] = detection.xyxy;
+      const colour = look.colours?.get(detection.label) ?? colourOf(detection.label);
+      return { detection, colour, x: x1 * scaleX, y: y1 * scaleY, w: (x2 - x1) * scaleX, h: (y2 - y1) * scaleY };
+    });
   context.save();
   context.lineJoin = "round";
-  for (const box of boxes) strokeBox(context, box, ratio);
+  const dash = DASHED.has(look.kind) ? [7 * ratio, 5 * ratio] : [];
+  for (const box of boxes) strokeBox(context, box, ratio, dash);
   // large boxes get their label first: where labels would lie on each other, the small one's gives way
   boxes.sort((a, b) => b.w * b.h - a.w * a.h);
   const taken = [];
-  for (const box of boxes) drawLabel(context, box, ratio, boxes, taken);
+  if (look.labels !== "none") for (const box of boxes) drawLabel(context, box, ratio, boxes, taken, look.labels);
   context.restore();
 }
 
-function strokeBox(context, { detection, x, y, w, h }, ratio) {
-  const colour = colourOf(detection.label);
+function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
+  context.setLineDash(dash);
   context.strokeStyle = "rgb(0 0 0 / 55%)"; // a halo, so that the line shows on any picture
   context.lineWidth = 4 * ratio;
   context.strokeRect(x, y, w, h);
   context.strokeStyle = colour;
   context.lineWidth = 2 * ratio;
   context.strokeRect(x, y, w, h);
+  context.setLineDash([]);
 }
 
 /** "without mask 91 % #7", and what to say where there is no room for that. */
-function labelTexts({ label, confidence, track_id: track, identity }) {
+function labelTexts({ label, confidence, track_id: track, identity }, labels) {
   const percent = `${Math.round(confidence * 100)} %`;
   const name = identity?.person ?? wordsOf(label);
   const number = track === null || track === undefined ? "" : ` #${track}`;
-  return [`${name} ${percent}${number}`, `${percent}${number}`];
+  return labels === "short" ? [name] : [`${name} ${percent}${number}`, `${percent}${number}`];
 }
 
-function drawLabel(context, box, ratio, boxes, taken) {
+function drawLabel(context, box, ratio, boxes, taken, labels) {
   const { width, height } = context.canvas;
   const size = Math.round(Math.min(12, Math.max(10, width / ratio / 36)) * ratio);
   const pad = 4 * ratio;
   context.font = FONT.replace("{}", size);
   const h = size + pad * 1.5;
-  const spots = labelTexts(box.detection).flatMap((text) => {
+  const spots = labelTexts(box.detection, labels).flatMap((text) => {
     const w = context.measureText(text).width + pad * 2;
     const x = Math.max(0, Math.min(box.x - ratio, width - w));
     return [box.y - h - ratio, box.y + box.h + ratio, Math.max(0, box.y + ratio)].map((y) => ({ text, x, y, w, h }));
@@ -61,12 +70,11 @@ function drawLabel(context, box, ratio, boxes, taken) {
   const place = free.find((spot) => !boxes.some((other) => other !== box && overlap(spot, other))) ?? free.at(-1);
   if (!place) return; // a crowd: the box alone has to do
   taken.push(place);
-  const colour = colourOf(box.detection.label);
-  context.fillStyle = colour;
+  context.fillStyle = box.colour;
   context.beginPath();
   context.roundRect(place.x, place.y, place.w, h, 3 * ratio);
   context.fill();
-  context.fillStyle = inkOn(colour);
+  context.fillStyle = inkOn(box.colour);
   context.textBaseline = "middle";
   context.fillText(place.text, place.x + pad, place.y + h / 2 + ratio * 0.5);
 }

@@ -67,6 +67,7 @@ class NumberEngine:
     """An engine of the protocol. `before` is called with the numbers of each batch on the worker's thread."""
 
     backend = "test"
+    request_type = NumberRequest
 
     def __init__(
         self, before: Callable[[list[int]], None] = lambda numbers: None, max_batch: int = 1, version: int = 1
@@ -85,7 +86,7 @@ class NumberEngine:
         with self._lock:
             self.lent += 1
         try:
-            yield NumberRequest(self)
+            yield self.request_type(self)
         finally:
             with self._lock:
                 self.lent -= 1

@@ -1,0 +1,403 @@
+// <livesight-view>: a camera's picture with the boxes that belong to it. What it does is told in docs/component.md.
+
+import { wordsOf } from "../colours.js";
+import { canDecode } from "./decoder.js";
+import { Fallback } from "./fallback.js";
+import { Link } from "./link.js";
+import { Painter, wordsFor } from "./painter.js";
+import { Player } from "./player.js";
+import { parseMessage } from "./protocol.js";
+import { sheet } from "./style.js";
+import { watchSight } from "./sight.js";
+
+const SILENT_MS = 3000; // without packets for so long, the server is asked what the matter is
+const ASK_MS = 2500;
+const WORDS_MS = 500; // how often the words for a picture change
+const REFUSALS = 2; // handshakes refused in a row before the fallback
+const OWN_STALE_MS = 1500;
+
+const TITLES = {
+  connecting: "Connecting",
+  live: "Live",
+  stalled: "Stalled",
+  reconnecting: "Reconnecting",
+  ended: "Ended",
+  failed: "Failed",
+  disabled: "Paused",
+  unknown: "No such camera",
+  paused: "Paused",
+};
+const TEXTS = {
+  connecting: "Waiting for the first picture.",
+  stalled: "The camera has sent no picture for a while.",
+  reconnecting: "The connection was lost. Trying again.",
+  ended: "The stream has ended.",
+  failed: "The camera cannot be shown.",
+  disabled: "This camera is switched off.",
+};
+
+export class LivesightView extends HTMLElement {
+  static observedAttributes = ["stream", "server", "mode", "labels", "colours", "only", "blur", "paused"];
+
+  #stage;
+  #canvas;
+  #video;
+  #notice;
+  #hint;
+  #painter;
+  #player;
+  #fallback = null;
+  #pictures = null; // Link
+  #results = null; // Link
+  #running = false;
+  #inSight = false;
+  #unwatch = null;
+  #frame = 0;
+  #askTimer = 0;
+  #asking = null;
+  #lastPacket = 0;
+  #wordsAt = 0;
+  #state = { state: "connecting", text: "", via: "webcodecs" };
+  #said = null; // {state, text} from outside, before our own
+  #codec = null;
+  #configured = 0; // the newest configuration asked about
+  #early = []; // packets that came while the browser was asked about their codec
+  #staleTimer = 0;
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [sheet];
+    root.innerHTML = `
+      <div class="stage" part="stage">
+        <video muted playsinline autoplay hidden part="video"></video>
+        <img alt="" hidden part="fallback" />
+        <canvas role="img" part="canvas"></canvas>
+      </div>
+      <div class="notice" part="notice" hidden><strong></strong><span></span></div>
+      <div class="hint" part="hint" hidden></div>`;
+    this.#stage = root.querySelector(".stage");
+    this.#canvas = root.querySelector("canvas");
+    this.#video = root.querySelector("video");
+    this.#notice = root.querySelector(".notice");
+    this.#hint = root.querySelector(".hint");
+    this.#painter = new Painter(this.#canvas);
+    this.#player = new Player((message, fatal) => this.#onDecodeError(message, fatal));
+  }
+
+  // what integrators use
+
+  /** The stream's id. */
+  get stream() {
+    return this.getAttribute("stream") ?? "";
+  }
+
+  set stream(id) {
+    this.setAttribute("stream", id);
+  }
+
+  /** `{state, text, via}`: via "webcodecs", "mjpeg", "stills" or "preview". */
+  get state() {
+    return this.#said ? { ...this.#state, ...this.#said } : this.#state;
+  }
+
+  /** `{decoded, shown, passed, skipped, delayMs, codec, via}` since the view began. */
+  get stats() {
+    return { ...this.#player.stats, codec: this.#codec, via: this.#state.via };
+  }
+
+  /** The picture as it is seen, boxes included, as a PNG Blob; null where there is none. */
+  toBlob() {
+    const { width, height } = this.#canvas;
+    const fallback = this.shadowRoot.querySelector("img");
+    const under = this.#fallback ? fallback : this.preview ? this.#video : null;
+    const [wide, high] = this.#fallback ? [fallback.naturalWidth, fallback.naturalHeight] : [width, height];
+    if (!wide || (!under && !this.#painter.shown)) return Promise.resolve(null);
+    const copy = new OffscreenCanvas(wide, high);
+    const context = copy.getContext("2d");
+    if (under) context.drawImage(under, 0, 0, wide, high);
+    if (!this.#fallback) context.drawImage(this.#canvas, 0, 0);
+    return copy.convertToBlob({ type: "image/png" });
+  }
+
+  /** A MediaStream to show instead of the server's pictures, with the server's boxes: the own camera. */
+  get preview() {
+    return this.#video.srcObject;
+  }
+
+  set preview(media) {
+    this.#stop();
+    this.#video.srcObject = media;
+    this.#video.hidden = media === null;
+    this.#look();
+  }
+
+  /** Words of the page's own that go before this view's, as `{state, text}`; null ends them. */
+  say(said) {
+    this.#said = said;
+    this.#showState();
+  }
+
+  // life
+
+  connectedCallback() {
+    this.#unwatch = watchSight(this, (inSight) => {
+      this.#inSight = inSight;
+      this.#look();
+    }, (size) => this.#painter.resize(size));
+    this.#applyLook();
+    this.#showState();
+  }
+
+  disconnectedCallback() {
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#inSight = false;
+    this.#stop();
+    this.#painter.clear();
+  }
+
+  attributeChangedCallback(name, before, value) {
+    if (before === value) return;
+    if (["mode", "labels", "colours", "only", "blur"].includes(name)) return this.#applyLook();
+    this.#stop();
+    if (name !== "paused") this.#painter.clear();
+    this.#become("connecting", "");
+    this.#look();
+  }
+
+  #applyLook() {
+    const strict = this.hasAttribute("blur");
+    Object.assign(this.#player, { mode: this.getAttribute("mode") === "fast" ? "fast" : "exact", strict });
+    this.#painter.look = {
+      labels: this.getAttribute("labels") ?? "full",
+      colours: pairs(this.getAttribute("colours")),
+      only: words(this.getAttribute("only")),
+      blur: strict,
+    };
+    this.#painter.draw();
+  }
+
+  /** Runs while somebody can see it, and only then. */
+  #look() {
+    const wanted = this.isConnected && this.#inSight && this.stream !== "" && !this.hasAttribute("paused");
+    if (wanted) this.#start();
+    else this.#stop();
+    if (this.hasAttribute("paused")) this.#become("paused", "");
+    else if (this.#state.state === "paused") this.#become("connecting", "");
+  }
+
+  #start() {
+    if (this.#running) return;
+    this.#running = true;
+    this.#lastPacket = performance.now();
+    this.#results = this.#link("detections");
+    this.#results.addEventListener("message", ({ detail }) => this.#onResult(detail));
+    this.#results.open();
+    if (!this.preview) this.#startPictures();
+    else this.#become("live", "", "preview");
+    this.#askTimer = setInterval(() => this.#ask(), ASK_MS);
+  }
+
+  #startPictures() {
+    this.#pictures = this.#link("video");
+    this.#pictures.addEventListener("message", ({ detail }) => this.#onMessage(detail));
+    this.#pictures.addEventListener("state", () => this.#onLink());
+    this.#pictures.open();
+    const turn = (now) => {
+      this.#frame = requestAnimationFrame(turn);
+      this.#turn(now);
+    };
+    this.#frame = requestAnimationFrame(turn);
+  }
+
+  #stop() {
+    if (!this.#running) return;
+    this.#running = false;
+    cancelAnimationFrame(this.#frame);
+    clearInterval(this.#askTimer);
+    clearTimeout(this.#staleTimer);
+    this.#asking?.abort();
+    this.#pictures?.close();
+    this.#results?.close();
+    this.#pictures = this.#results = null;
+    this.#fallback?.stop();
+    this.#fallback = null;
+    this.#configured += 1;
+    this.#early = [];
+    this.#player.close();
+  }
+
+  // from the server
+
+  #onResult(text) {
+    const result = JSON.parse(text);
+    if (!result?.schema?.startsWith("livesight.frame/")) return;
+    this.#player.addResult(result);
+    if (this.preview) this.#showOverPreview(result);
+    else if (this.#fallback) this.#tellResult({ result, kind: "own", detections: result.detections });
+  }
+
+  async #onMessage(data) {
+    const message = parseMessage(data);
+    if (!message) return;
+    this.#lastPacket = performance.now();
+    if (message.type === "skipped") this.#player.stats.skipped += message.count;
+    else if (message.type === "configuration") await this.#onConfiguration(message);
+    else if (this.#early) this.#early.push(message);
+    else this.#player.push(message);
+  }
+
+  async #onConfiguration(configuration) {
+    const asked = ++this.#configured;
+    this.#early = [];
+    const fine = await canDecode(configuration);
+    if (asked !== this.#configured || !this.#running) return;
+    const early = this.#early;
+    this.#early = null;
+    this.#codec = configuration.codec;
+    if (!fine) return this.#fallBack(whyNot(configuration.codec));
+    this.#player.configure(configuration);
+    for (const packet of early) this.#player.push(packet);
+  }
+
+  #onLink() {
+    const { state, refused, failures } = this.#pictures;
+    if (state === "open") this.#player.restart();
+    if (state !== "waiting") return;
+    this.#configured += 1;
+    this.#early = [];
+    this.#player.restart();
+    this.#ask(refused && failures >= REFUSALS);
+  }
+
+  #onDecodeError(message, fatal) {
+    this.dispatchEvent(new CustomEvent("error", { detail: { message, fatal } }));
+    if (!this.#running) return;
+    if (fatal) return this.#fallBack(message);
+    this.#pictures?.close(); // the server begins with a key picture again
+    this.#pictures?.open();
+  }
+
+  /** Asks how the stream is when nothing comes: the server knows why, in words. */
+  async #ask(refused = false) {
+    const silent = performance.now() - this.#lastPacket > SILENT_MS;
+    if (!this.#running || this.#fallback || this.preview || !(silent || refused || this.#pictures.state === "waiting"))
+      return;
+    this.#asking?.abort();
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    let view;
+    try {
+      const response = await fetch(this.#url(""), { signal, cache: "no-store" });
+      view = response.status === 404 ? null : await response.json();
+    } catch {
+      if (!signal.aborted) this.#become("reconnecting", "The server cannot be reached. Trying again.");
+      return;
+    }
+    if (!this.#running) return;
+    if (view === null) return this.#become("unknown", `The server knows no camera “${this.stream}”.`);
+    if (view.state !== "live") return this.#become(view.state, view.last_error ?? "");
+    if (refused) return this.#fallBack("This server does not offer the video itself.");
+    this.#become(this.#pictures.state === "open" ? "connecting" : "reconnecting", "");
+    this.#pictures.retry();
+  }
+
+  #fallBack(why) {
+    if (this.#fallback || !this.#running) return;
+    cancelAnimationFrame(this.#frame);
+    this.#pictures?.close();
+    this.#player.close();
+    this.#painter.clear();
+    this.#fallback = new Fallback(this.shadowRoot.querySelector("img"), (path) => this.#url(`/${path}`), (trouble) =>
+      trouble ? this.#become("reconnecting", trouble) : this.#become("live", why),
+    );
+    this.#fallback.start();
+    this.#become("connecting", why, this.#fallback.via);
+  }
+
+  // to the eyes
+
+  #turn(now) {
+    const shown = this.#player.turn(now);
+    if (!shown) return;
+    this.#painter.show(shown);
+    this.dataset.session = shown.picture.session;
+    this.dataset.ptsUs = shown.picture.ptsUs;
+    this.dataset.boxes = shown.kind;
+    const trouble = shown.kind === "none" && this.#player.blind ? "No results arrive: the picture has no boxes." : "";
+    this.#become("live", trouble, "webcodecs");
+    this.#tellResult(shown);
+  }
+
+  #showOverPreview(result) {
+    const under = { width: this.#video.videoWidth, height: this.#video.videoHeight };
+    this.dataset.session = result.session;
+    this.dataset.ptsUs = result.pts_us;
+    const shown = { picture: null, kind: "own", detections: result.detections, result };
+    this.#painter.showBoxes(shown, under);
+    this.#tellResult(shown);
+    clearTimeout(this.#staleTimer);
+    this.#staleTimer = setTimeout(() => this.#painter.showBoxes(null, under), OWN_STALE_MS);
+  }
+
+  #tellResult({ kind, result, detections }) {
+    if (kind === "own") this.dispatchEvent(new CustomEvent("result", { detail: result }));
+    const now = performance.now();
+    if (now - this.#wordsAt < WORDS_MS) return;
+    this.#wordsAt = now;
+    const text = `${this.getAttribute("label") ?? this.stream}: ${wordsFor(detections, wordsOf)}`;
+    for (const element of [this.#canvas, this.shadowRoot.querySelector("img")]) {
+      const name = element === this.#canvas ? "aria-label" : "alt";
+      if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+    }
+  }
+
+  #become(state, text, via = this.#state.via) {
+    const before = this.#state;
+    if (before.state === state && before.text === text && before.via === via) return;
+    this.#state = { state, text, via };
+    this.#showState();
+    this.dispatchEvent(new CustomEvent("state", { detail: this.state }));
+  }
+
+  #showState() {
+    const { state, text } = this.state;
+    const { picture } = this.#painter.shown ?? {};
+    const seen = Boolean(picture) || this.#fallback !== null || this.preview !== null;
+    this.dataset.state = state;
+    this.#stage.classList.toggle("dim", state !== "live" && seen);
+    this.#canvas.hidden = this.#fallback !== null;
+    this.#notice.hidden = state === "live";
+    this.#notice.querySelector("strong").textContent = TITLES[state] ?? state;
+    this.#notice.querySelector("span").textContent = text || TEXTS[state] || "";
+    this.#hint.hidden = state !== "live" || !text;
+    this.#hint.textContent = text;
+    if (!this.#canvas.hasAttribute("aria-label")) this.#canvas.setAttribute("aria-label", this.stream);
+  }
+
+  #link(what) {
+    const url = new URL(this.#url(`/${what}`));
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    return new Link(url.href);
+  }
+
+  #url(rest) {
+    const server = this.getAttribute("server") || new URL(import.meta.url).origin;
+    return new URL(`/v1/streams/${encodeURIComponent(this.stream)}${rest}`, server).href;
+  }
+}
+
+function whyNot(codec) {
+  if (typeof VideoDecoder === "undefined" && !window.isSecureContext)
+    return "Stills from the server: browsers decode video on HTTPS pages and on localhost only.";
+  return `Pictures from the server: this browser does not decode ${codec}.`;
+}
+
+const HEX = /^#[0-9a-f]{6}$/i;
+
+const words = (text) => (text ? text.split(",").map((word) => word.trim()).filter(Boolean) : null);
+
+/** "with_mask:#0f0, without_mask:#f00" as a Map. */
+const pairs = (text) =>
+  new Map((words(text) ?? []).map((pair) => pair.split(":").map((part) => part.trim())).filter(([, c]) => HEX.test(c)));
