@@ -1,0 +1,107 @@
+"""Says in `livesight.status` what a node runs: changes at once, all every few seconds. Runs in its own thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from stream.redact import redact
+from workers.bus import STATUS
+from workers.cluster_settings import ClusterSettings
+from workers.control import ControlWriter
+from workers.known_wishes import KnownWishes
+from workers.node import Node
+from workers.status import NODE_PREFIX, NODE_SCHEMA, STATUS_SCHEMA, NodeStatus, StatusBoard, StreamStatus
+from workers.view import StreamView
+
+log = structlog.get_logger(__name__)
+
+_LOOK_S = 0.4
+
+
+class Announcer:
+    """Owned by the cluster. What is told goes onto the own board as well, so that it is there without a broker."""
+
+    def __init__(self, node: Node, address: str, known: KnownWishes, writer: ControlWriter, board: StatusBoard) -> None:
+        self._node = node
+        self._address = address
+        self._known = known
+        self._writer = writer
+        self._board = board
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(
+        self, settings: ClusterSettings, leasing: Callable[[], bool], failures: Callable[[], dict[str, str]]
+    ) -> None:
+        """`leasing`: whether shared streams may run; `failures`: those that should and do not, with the reason."""
+        work = (settings, leasing, failures)
+        self._thread = threading.Thread(target=self._run, args=work, name="status", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout_s: float) -> None:
+        """Say that this node, and what only it has, is gone. Idempotent."""
+        if self._thread is None or self._closing.is_set():
+            return
+        self._closing.set()
+        self._thread.join(timeout_s)
+        for stream_id in self._told:
+            if self._known.get(stream_id) is None:
+                self._tell(stream_id, None, STATUS_SCHEMA)
+        self._tell(NODE_PREFIX + self._node.name, None, NODE_SCHEMA)
+
+    def _run(
+        self, settings: ClusterSettings, leasing: Callable[[], bool], failures: Callable[[], dict[str, str]]
+    ) -> None:
+        due_s = 0.0
+        while not self._closing.wait(_LOOK_S):
+            everything = time.monotonic() >= due_s
+            if everything:
+                due_s = time.monotonic() + settings.status_s
+            try:
+                views = self._views(failures())
+                self._say(views, everything)
+                if everything:
+                    streams = sum(view.state != "failed" for view in views.values())
+                    said = NodeStatus(node=self._node.name, address=self._address, leasing=leasing(), streams=streams)
+                    self._tell(NODE_PREFIX + said.node, said.to_json(), NODE_SCHEMA)
+            except Exception:
+                log.exception("status_failed")
+
+    def _views(self, failures: dict[str, str]) -> dict[str, StreamView]:
+        views = {view.id: view for view in self._node.streams()}
+        for stream_id, reason in failures.items():
+            wish = self._known.get(stream_id)
+            if wish is not None and stream_id not in views:
+                url = wish.stream.url or ""
+                views[stream_id] = StreamView(
+                    id=stream_id,
+                    kind=url.split(":", 1)[0],
+                    url=redact(url),
+                    models=wish.stream.models,
+                    enabled=wish.stream.enabled,
+                    ephemeral=False,
+                    node=self._node.name,
+                    state="failed",
+                    last_error=reason,
+                )
+        return views
+
+    def _say(self, views: dict[str, StreamView], everything: bool) -> None:
+        told: dict[str, tuple[object, ...]] = {}
+        for stream_id, view in views.items():
+            told[stream_id] = (view.state, view.session, view.last_error, view.enabled, view.models)
+            if everything or self._told.get(stream_id) != told[stream_id]:
+                self._tell(stream_id, StreamStatus.of(view, self._address).to_json(), STATUS_SCHEMA)
+        for stream_id in self._told.keys() - told.keys():
+            if self._known.get(stream_id) is None:  # else it is another node's to speak of now
+                self._tell(stream_id, None, STATUS_SCHEMA)
+        self._told = told
+
+    def _tell(self, key: str, value: bytes | None, schema: str) -> None:
+        self._board.hear(key, value)
+        self._writer.tell(STATUS, key, value, schema)

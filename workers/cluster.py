@@ -1,0 +1,197 @@
+"""One process among those that share the cameras over Kafka. Any thread; writing wishes blocks.
+
+Every process, node or not, reads all wishes and all status; a node is a member of the group besides. Threads: the
+tail (workers/kafka_tail.py), and on nodes the lease, its runner and the announcer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from ulid import ULID
+
+from stream.config import StreamConfig
+from workers.announcer import Announcer
+from workers.bus import STATUS, STREAMS
+from workers.cluster_settings import ClusterSettings
+from workers.control import ControlWriter
+from workers.errors import StreamExists, StreamUnknown
+from workers.kafka_settings import KafkaSettings
+from workers.kafka_tail import Record, Tail, TailPlan
+from workers.known_wishes import KnownWishes
+from workers.lease import Lease
+from workers.node import Node
+from workers.runner import LeaseRunner
+from workers.status import StatusBoard
+from workers.wish import (
+    EPOCH_KEY,
+    EPOCH_SCHEMA,
+    WISH_SCHEMA,
+    Epoch,
+    TopicContent,
+    Wish,
+    WishError,
+    new_wish,
+    read_epoch,
+    read_wish,
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who this process is. `address`: where others reach it, as http://host:port."""
+
+    name: str
+    address: str
+    state_dir: Path | None
+
+
+class Cluster:
+    """`known`: what shall run; `board`: what does. `removed` is called, from the tail's thread, with ended streams."""
+
+    def __init__(self, kafka: KafkaSettings, settings: ClusterSettings, member: Member) -> None:
+        self.settings = settings
+        self.member = member
+        self.removed: Callable[[str], None] = lambda stream_id: None
+        self._kafka = kafka
+        self.known = KnownWishes(member.state_dir, self._wake)
+        self.board = StatusBoard(settings.away_s)
+        self._writer = ControlWriter(kafka)
+        plan = TailPlan("cluster", (STREAMS, STATUS), from_start=True, reread_s=settings.reread_s)
+        self._reader = _Reader(self)
+        self._tail = Tail(kafka, plan, self._reader)
+        self._lease: Lease | None = None
+        self._runner: LeaseRunner | None = None
+        self._announcer: Announcer | None = None
+
+    def start(self, node: Node | None) -> None:
+        """Read, and with a node: lease and run cameras, unless the settings say that it keeps its own."""
+        self._tail.start()
+        if node is None:
+            return
+        self._announcer = Announcer(node, self.member.address, self.known, self._writer, self.board)
+        if self.settings.lease:
+            self._runner = LeaseRunner(node, self.known, self.settings)
+            self._lease = Lease(self._kafka, self.settings, self._runner.release, self._wake)
+            self._runner.start(self._lease)
+            self._lease.start()
+        self._announcer.start(self.settings, self._leasing, self._failures)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the wishes and the status have been read once."""
+        return self._reader.settled_once
+
+    def problems(self) -> list[str]:
+        """What is wrong now, in words."""
+        found = [f"kafka: wishes and status are not read: {self._tail.problem}"] if self._tail.problem else []
+        if self._lease is not None and self._lease.problem is not None:
+            found.append(f"lease: {self._lease.problem}")
+        return found
+
+    def add(self, config: StreamConfig) -> None:
+        """Wish for a new stream; some node runs it soon. Blocks. Raises StreamExists, BusError."""
+        if self.known.get(config.id) is not None or self.board.stream(config.id) is not None:
+            raise StreamExists(f"there is a stream {config.id} already")
+        self._wish(config, None)
+
+    def change(self, config: StreamConfig) -> None:
+        """Wish for a stream to be otherwise. Blocks. Raises StreamUnknown, BusError."""
+        self._wish(config, self._shared(config.id))
+
+    def remove(self, stream_id: str) -> None:
+        """End a shared stream everywhere. Blocks. Raises StreamUnknown, BusError."""
+        self._shared(stream_id)
+        self._writer.write(STREAMS, stream_id, None, WISH_SCHEMA)
+        self.known.apply(stream_id, None)
+
+    def close(self, timeout_s: float) -> None:
+        """Stop the shared cameras, leave the group, say goodbye. Idempotent. The node is closed after this."""
+        deadline_s = time.monotonic() + timeout_s
+        for part in (self._runner, self._lease, self._announcer, self._tail, self._writer):
+            if part is not None:
+                part.close(max(0.3, deadline_s - time.monotonic()))
+
+    def _shared(self, stream_id: str) -> Wish:
+        wish = self.known.get(stream_id)
+        if wish is None:
+            raise StreamUnknown(f"there is no shared stream {stream_id}")
+        return wish
+
+    def _wish(self, config: StreamConfig, before: Wish | None) -> None:
+        wish = new_wish(config, before, self.member.name)
+        self._writer.write(STREAMS, config.id, wish.to_json(), WISH_SCHEMA)
+        self.known.apply(config.id, wish)
+
+    def _wake(self) -> None:
+        if self._runner is not None:
+            self._runner.wake()
+
+    def _leasing(self) -> bool:
+        return self._lease is not None and self._lease.valid
+
+    def _failures(self) -> dict[str, str]:
+        return self._runner.failures() if self._runner is not None else {}
+
+    def settle(self, content: TopicContent) -> None:
+        """The tail has read everything: take it over, and write again what the topic has lost. Raises BusError."""
+        missing = self.known.settle(content)
+        for wish in missing:
+            self._writer.write(STREAMS, wish.stream.id, wish.to_json(), WISH_SCHEMA)
+        if missing:
+            log.warning("wishes_written_again", streams=[wish.stream.id for wish in missing])
+        epoch = content.epoch
+        if epoch is None:
+            epoch = str(ULID())
+            self._writer.write(STREAMS, EPOCH_KEY, Epoch(epoch=epoch).to_json(), EPOCH_SCHEMA)
+        self.known.begin_epoch(epoch)
+
+    def hear(self, key: str, value: bytes | None) -> None:
+        """One record of the wishes, after everything was read."""
+        if key == EPOCH_KEY:
+            if value is not None and read_epoch(value) != self.known.epoch:
+                self._tail.again()
+            return
+        wish = None if value is None else read_wish(key, value)
+        self.known.apply(key, wish)
+        if wish is None:
+            self.removed(key)
+
+
+class _Reader:
+    """Takes the tail's records. On the tail's thread."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._content: TopicContent | None = TopicContent()
+        self.settled_once = False
+
+    def begin(self) -> None:
+        self._content = TopicContent()
+
+    def take(self, record: Record) -> None:
+        if record.topic == STATUS:
+            age_s = 0.0 if self._content is None else time.time() - record.timestamp_ms / 1000
+            self._cluster.board.hear(record.key, record.value, age_s)
+            return
+        try:
+            if self._content is None:
+                self._cluster.hear(record.key, record.value)
+            elif record.key != EPOCH_KEY:
+                self._content.streams[record.key] = read_wish(record.key, record.value) if record.value else None
+            elif record.value is not None:
+                self._content.epoch = read_epoch(record.value)
+        except WishError as error:
+            log.error("wish_unreadable", reason=str(error))
+
+    def settled(self) -> None:
+        assert self._content is not None
+        content, self._content = self._content, None
+        self._cluster.settle(content)
+        self.settled_once = True

@@ -1,0 +1,52 @@
+"""How nodes share the cameras. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class ClusterSettings(BaseModel):
+    """Used when there is Kafka; without it one process runs everything. Times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lease: bool = Field(
+        default=True, description="Streams added over HTTP are shared by all nodes; false: each node keeps its own."
+    )
+    group: str = Field(default="livesight-nodes", min_length=1, max_length=200, description="The nodes' Kafka group.")
+    address: str | None = Field(
+        default=None, description="Where other processes reach this one, as http://host:port. None: where it listens."
+    )
+    session_timeout_s: float = Field(
+        default=6.0, ge=1, le=300, description="A node unheard for that long loses its cameras. Brokers set a minimum."
+    )
+    heartbeat_s: float | None = Field(default=None, gt=0, le=60, description="None: a sixth of the session, 1 at most.")
+    stop_timeout_s: float = Field(default=2.0, gt=0, le=30, description="For stopping cameras before letting them go.")
+    status_s: float = Field(default=2.0, gt=0, le=60, description="How often a node says what it runs.")
+    away_s: float = Field(default=8.0, gt=0, le=600, description="A node that says nothing for that long is away.")
+    reread_s: float = Field(default=60.0, ge=1, description="How often everything is read again, should it be lost.")
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("is not http://host:port")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _fit(self) -> ClusterSettings:
+        if self.heartbeat_interval_s > self.session_timeout_s / 3:
+            raise ValueError("heartbeat_s must be at most a third of session_timeout_s")
+        if self.away_s < 2 * self.status_s:
+            raise ValueError("away_s must be at least twice status_s")
+        return self
+
+    @property
+    def heartbeat_interval_s(self) -> float:
+        """How often a node says that it lives. Also how soon it notices that another left."""
+        return self.heartbeat_s if self.heartbeat_s is not None else min(1.0, self.session_timeout_s / 6)

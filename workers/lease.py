@@ -1,0 +1,218 @@
+"""Which partitions of the wishes this node owns, as a member of the nodes' Kafka group. Runs in its own thread.
+
+Kafka decides: who owns the partition of a stream's key runs the stream. What is ours is to be honest about the end of
+a lease. `holds` says no from the moment that
+
+- the group takes a partition back (others get it only after we have confirmed that; cameras are stopped first), or
+- the last heartbeat that the broker confirmed was sent longer ago than the session lasts. From then on the broker may
+  have given the partitions to others. This is a comparison of clocks at every question, so that a process that was
+  stopped and goes on knows it before it publishes anything.
+
+A broker that refuses connections is down for everybody: it gives nothing to others, and its session timers begin anew
+when it is back. So while all of them refuse, the lease goes on; one that is silent is taken for a cut network.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+import structlog
+from kafka import AsyncConsumerRebalanceListener
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError
+from kafka.future import Future
+
+from workers.broker_down import all_refuse
+from workers.bus import STREAMS
+from workers.cluster_settings import ClusterSettings
+from workers.errors import BusError
+from workers.kafka_client import describe, open_consumer
+from workers.kafka_settings import KafkaSettings
+from workers.topics import kafka_name
+from workers.wish import partition_of
+
+log = structlog.get_logger(__name__)
+
+_POLL_MS = 200
+_JOIN_S = 30.0
+_NEVER_S = float("-inf")
+
+Release = Callable[[frozenset[int]], None]
+
+
+class Lease:
+    """`release` is called with partitions that end, in a thread, and blocks until their cameras are stopped.
+
+    `changed` is called when there is more, or again, to run.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, settings: ClusterSettings, release: Release, changed: Callable[[], None]
+    ) -> None:
+        self._kafka = kafka
+        self._settings = settings
+        self._release = release
+        self._changed = changed
+        self._topic = kafka_name(STREAMS, kafka.topics)
+        self._closing = threading.Event()
+        self._held: frozenset[int] = frozenset()
+        self._partitions = 0
+        self._renewed_s = _NEVER_S
+        self._refused_s = _NEVER_S
+        self._generation: tuple[str, int] = ("", -1)
+        self._was_valid = False
+        self._problem: str | None = "not a member of the nodes' group yet"
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    def start(self) -> None:
+        """Join, once there is a broker."""
+        self._thread.start()
+
+    @property
+    def valid(self) -> bool:
+        """Whether nobody else can own what this node owns."""
+        return time.monotonic() < max(self._renewed_s, self._refused_s) + self._settings.session_timeout_s
+
+    def holds(self, stream_id: str) -> bool:
+        """Whether this node is to run that stream now. Any thread; cheap."""
+        return bool(self._partitions) and partition_of(stream_id, self._partitions) in self._held and self.valid
+
+    def owner_of(self, partitions: Collection[int], stream_id: str) -> bool:
+        """Whether a stream's records lie in one of these partitions."""
+        return bool(self._partitions) and partition_of(stream_id, self._partitions) in partitions
+
+    @property
+    def problem(self) -> str | None:
+        """Why this node runs no shared cameras, in words."""
+        return self._problem
+
+    def close(self, timeout_s: float) -> None:
+        """Stop the cameras, then leave the group, so that others get them at once. Idempotent."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                log.error("lease_thread_left")
+        self._held = frozenset()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._be_member()
+            except BusError as error:
+                self._fail(str(error))
+            except (KafkaError, OSError, ValueError, RuntimeError) as error:
+                self._fail(describe(error))
+            except Exception as error:
+                log.exception("lease_failed")
+                self._fail(describe(error))
+            if not self._closing.is_set():
+                self._closing.wait(self._kafka.retry_s)
+
+    def _fail(self, reason: str) -> None:
+        if self._problem != reason:
+            log.warning("lease_lost", reason=reason)
+        self._problem = reason
+
+    def _be_member(self) -> None:
+        consumer = open_consumer(self._kafka, self._options())
+        joined_by_s = time.monotonic() + max(_JOIN_S, 3 * self._settings.session_timeout_s)
+        try:
+            consumer.subscribe([self._topic], listener=_Listener(self))
+            while not self._closing.is_set():
+                self._look(consumer)
+                if self._renewed_s == _NEVER_S and time.monotonic() > joined_by_s:
+                    raise BusError(f"the group {self._settings.group} cannot be joined: the broker does not answer")
+        finally:
+            self._let_go(self._held)
+            self._release(frozenset(range(self._partitions)))
+            self._renewed_s = self._refused_s = _NEVER_S
+            self._generation, self._was_valid = ("", -1), False
+            consumer.close(timeout_ms=1500)
+
+    def _options(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "client_id": f"{self._kafka.client_id}-lease",
+            "group_id": settings.group,
+            "partition_assignment_strategy": [CooperativeStickyAssignor],
+            "session_timeout_ms": int(settings.session_timeout_s * 1000),
+            "heartbeat_interval_ms": max(1, int(settings.heartbeat_interval_s * 1000)),
+            "max_poll_interval_ms": int(max(30.0, 3 * settings.session_timeout_s) * 1000),
+            "metadata_max_age_ms": 30_000,
+        }
+
+    def _look(self, consumer: Any) -> None:
+        """One turn: let the client work, see whether the lease was renewed. Raises BusError when it has ended."""
+        before_s = time.monotonic()
+        consumer.poll(timeout_ms=_POLL_MS)
+        self._note_renewal(consumer, before_s)
+        self._partitions = len(consumer.partitions_for_topic(self._topic) or ()) or self._partitions
+        unheard_s = time.monotonic() - self._renewed_s
+        if unheard_s > 2 * self._settings.heartbeat_interval_s and all_refuse(self._kafka):
+            self._refused_s = time.monotonic()
+            self._problem = "the broker is down for everybody; cameras run on"
+        if self.valid:
+            if unheard_s < self._settings.session_timeout_s:
+                self._problem = None
+            if not self._was_valid:
+                self._was_valid = True
+                self._changed()
+        elif self._was_valid:
+            raise BusError(f"the broker has confirmed nothing for {unheard_s:.1f} s: others may run the cameras")
+
+    def _note_renewal(self, consumer: Any, before_s: float) -> None:
+        """A join counts from before it was noticed, a heartbeat from when it was sent, once it is confirmed."""
+        member = consumer.group_metadata()
+        generation = (member.member_id, member.generation_id)
+        heartbeat = consumer._coordinator.heartbeat  # no public way tells of confirmed heartbeats
+        if generation != self._generation:
+            self._generation = generation
+            if member.generation_id >= 0:
+                self._renewed_s = max(self._renewed_s, before_s)
+        elif member.generation_id >= 0 and heartbeat.last_receive >= heartbeat.last_send > self._renewed_s:
+            self._renewed_s = heartbeat.last_send
+
+    def _gain(self, partitions: frozenset[int]) -> None:
+        """On the client's thread."""
+        self._held |= partitions
+        log.info("partitions_gained", gained=len(partitions), held=len(self._held))
+        self._changed()
+
+    def _let_go(self, partitions: frozenset[int]) -> None:
+        """From here on nothing of these partitions is published; their cameras are yet to be stopped."""
+        if partitions:
+            self._held -= partitions
+            log.info("partitions_let_go", gone=len(partitions), held=len(self._held))
+
+
+class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
+    """On the client's thread, which also sends the heartbeats: what blocks is done in another."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+
+    async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
+        """More to run."""
+        self._lease._gain(frozenset(one.partition for one in assigned))
+
+    async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
+        """The group goes on once this returns."""
+        partitions = frozenset(one.partition for one in revoked) & self._lease._held
+        self._lease._let_go(partitions)
+        if not partitions:
+            return
+        stopped = Future()
+
+        def stop() -> None:
+            try:
+                self._lease._release(partitions)
+            except Exception:
+                log.exception("cameras_not_stopped")
+            stopped.success(None)
+
+        threading.Thread(target=stop, name="lease-release", daemon=True).start()
+        await stopped

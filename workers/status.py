@@ -1,0 +1,122 @@
+"""The fact: who runs what, as `livesight.status` carries it, and what a process knows of it. Any thread.
+
+Records are keyed by stream; those keyed `_node.NAME` say that a node lives, whether it runs streams or not.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workers.view import StreamView
+
+STATUS_SCHEMA = "livesight.status/1"
+NODE_SCHEMA = "livesight.node/1"
+NODE_PREFIX = "_node."
+
+
+class NodeStatus(BaseModel):
+    """A node that lives. `leasing`: whether it may run shared cameras now."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.node/1"] = Field(default=NODE_SCHEMA, alias="schema")
+    node: str
+    address: str
+    leasing: bool
+    streams: int = Field(ge=0)
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class StreamStatus(BaseModel):
+    """What a node says of a stream that it runs."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.status/1"] = Field(default=STATUS_SCHEMA, alias="schema")
+    stream_id: str
+    node: str
+    address: str
+    state: str
+    fps: float
+    last_error: str | None
+    session: str | None
+    stream: StreamView
+
+    @classmethod
+    def of(cls, view: StreamView, address: str) -> StreamStatus:
+        """From what the node shows."""
+        return cls(
+            stream_id=view.id,
+            node=view.node,
+            address=address,
+            state=view.state,
+            fps=view.fps,
+            last_error=view.last_error,
+            session=view.session,
+            stream=view,
+        )
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class StatusBoard:
+    """What was heard of all nodes. A record counts as long as it is younger than `away_s`."""
+
+    def __init__(self, away_s: float) -> None:
+        self._away_s = away_s
+        self._lock = threading.Lock()
+        self._streams: dict[str, tuple[StreamStatus, float]] = {}
+        self._nodes: dict[str, tuple[NodeStatus, float]] = {}
+
+    def hear(self, key: str, value: bytes | None, age_s: float = 0.0) -> None:
+        """One record, `age_s` old. One that cannot be read, such as a later version's, is as good as none."""
+        at_s = time.monotonic() - max(0.0, age_s)
+        with self._lock:
+            try:
+                if key.startswith(NODE_PREFIX):
+                    name = key.removeprefix(NODE_PREFIX)
+                    if value is None:
+                        self._nodes.pop(name, None)
+                    else:
+                        self._nodes[name] = (NodeStatus.model_validate_json(value), at_s)
+                elif value is None:
+                    self._streams.pop(key, None)
+                else:
+                    self._streams[key] = (StreamStatus.model_validate_json(value), at_s)
+            except ValidationError:
+                return
+
+    def stream(self, stream_id: str) -> StreamStatus | None:
+        """What its node says of a stream; None when nobody does, or no more."""
+        with self._lock:
+            return self._fresh(self._streams.get(stream_id))
+
+    def last(self, stream_id: str) -> StreamStatus | None:
+        """What was last heard of a stream, however long ago."""
+        with self._lock:
+            heard = self._streams.get(stream_id)
+        return None if heard is None else heard[0]
+
+    def streams(self) -> dict[str, StreamStatus]:
+        """All streams that some living node runs."""
+        with self._lock:
+            found = [self._fresh(heard) for heard in self._streams.values()]
+        return {status.stream_id: status for status in found if status is not None}
+
+    def nodes(self) -> list[NodeStatus]:
+        """The nodes that live, by name."""
+        with self._lock:
+            now_s = time.monotonic()
+            return [node for _, (node, at_s) in sorted(self._nodes.items()) if now_s - at_s < self._away_s]
+
+    def _fresh(self, heard: tuple[StreamStatus, float] | None) -> StreamStatus | None:
+        return heard[0] if heard is not None and time.monotonic() - heard[1] < self._away_s else None

@@ -1,0 +1,106 @@
+"""The wish: that a stream be run, as `livesight.streams` carries it. Pure.
+
+A record's key is the stream's id, its value the wish, or nothing: a tombstone, which alone ends a stream. The key
+`_epoch` is no stream (ids do not begin so): it names the topic's life. A topic without it, or with another than is
+known, has lost what it held.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kafka.partitioner.default import murmur2
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stream.config import StreamConfig
+from workers.errors import WorkerError
+
+WISH_SCHEMA = "livesight.stream/1"
+EPOCH_SCHEMA = "livesight.epoch/1"
+EPOCH_KEY = "_epoch"
+
+
+class WishError(WorkerError):
+    """A record of `livesight.streams` cannot be read."""
+
+
+class Wish(BaseModel):
+    """One stream that shall run. Of two wishes for a stream the one with the higher version holds."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.stream/1"] = Field(default=WISH_SCHEMA, alias="schema")
+    stream: StreamConfig
+    version: int = Field(ge=0, description="Nanoseconds since 1970 when it was wished, or one more than the last.")
+    node: str = Field(default="", description="Who wrote it.")
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class Epoch(BaseModel):
+    """The name of a topic's life."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.epoch/1"] = Field(default=EPOCH_SCHEMA, alias="schema")
+    epoch: str = Field(min_length=1, max_length=64)
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+@dataclass(slots=True)
+class TopicContent:
+    """What the topic says: the newest record of each key. A stream whose newest record is a tombstone is None."""
+
+    epoch: str | None = None
+    streams: dict[str, Wish | None] = field(default_factory=dict)
+
+
+def new_wish(config: StreamConfig, before: Wish | None, node: str) -> Wish:
+    """A wish that holds against the one before, whatever the clocks say."""
+    version = max(time.time_ns(), before.version + 1 if before else 0)
+    return Wish(stream=config, version=version, node=node)
+
+
+def read_wish(key: str, value: bytes) -> Wish:
+    """A record's wish. Raises WishError."""
+    try:
+        wish = Wish.model_validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise WishError(f"{key}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    if wish.stream.id != key:
+        raise WishError(f"{key}: the wish is for {wish.stream.id}")
+    if wish.stream.url is None or wish.stream.url.split(":", 1)[0] in ("file", "device"):
+        raise WishError(f"{key}: a shared stream needs a URL that every node can open")
+    return wish
+
+
+def read_epoch(value: bytes) -> str:
+    """The epoch record's name. Raises WishError."""
+    try:
+        return Epoch.model_validate_json(value).epoch
+    except ValidationError as error:
+        raise WishError(f"{EPOCH_KEY}: unreadable") from error
+
+
+def partition_of(stream_id: str, partitions: int) -> int:
+    """Where Kafka's clients put a stream's records (murmur2 of the key, as Java's default partitioner)."""
+    return int(murmur2(stream_id.encode()) & 0x7FFFFFFF) % partitions
+
+
+def newer(one: Wish | None, other: Wish | None) -> bool:
+    """Whether `one` holds against `other`."""
+    return one is not None and (other is None or one.version > other.version)
+
+
+def configs_of(wishes: Mapping[str, Wish]) -> dict[str, StreamConfig]:
+    """The streams of wishes, by id."""
+    return {stream_id: wish.stream for stream_id, wish in wishes.items()}
