@@ -18,7 +18,7 @@ export class Pace {
     return this.#delay;
   }
 
-  /** A picture of `ptsUs` could have been shown from `now` (ms) on. */
+  /** The boxes of the picture of `ptsUs` were known from `now` (ms) on. */
   note(ptsUs, now) {
     const late = now - ptsUs / 1000;
     this.#recent.push({ at: now, late });

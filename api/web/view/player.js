@@ -10,7 +10,7 @@ import { between, movedOn, Results } from "./results.js";
 const AHEAD = 6; // pictures decoded and not shown yet
 const MOST_BYTES = 24 * 2 ** 20; // encoded, waiting
 const MOST_US = 15_000_000;
-const FAST_LAG_US = 700_000; // fast mode: farther behind than this, go on with the next key picture if there is one
+const LAG_US = 700_000; // farther behind than this, go on with the next key picture if there is one
 const PATIENCE_MS = 2000; // exact mode: without any result for so long, pictures are shown without boxes
 
 export class Player {
@@ -46,8 +46,14 @@ export class Player {
   }
 
   addResult(result) {
-    this.#lastResult = performance.now();
+    const now = performance.now();
+    this.#lastResult = now;
+    const [before] = this.#results.newest(result.session, result.pts_us);
     this.#results.add(result);
+    if (result.session !== this.#configuration?.session) return;
+    // pictures left out since the last result become known by this one: the first of them has waited longest
+    const step = before ? (result.pts_us - before.pts_us) / (result.skipped + 1) : 0;
+    this.#pace.note(result.skipped && before ? before.pts_us + step : result.pts_us, now);
   }
 
   configure(configuration) {
@@ -145,11 +151,9 @@ export class Player {
       if (known.kind === "early") {
         // from before this page asked for results: they never come for it
         if (index === this.#ready.length - 1 || this.#showedAny) continue;
-      } else if (!picture.noted) {
-        picture.noted = true;
-        this.#pace.note(picture.ptsUs, now);
       }
       if (known.kind !== "early" && !this.#pace.due(picture.ptsUs, now)) break;
+      if (found?.kind === "own" && known.kind === "between") continue; // of several that are due, an analysed one
       [chosen, found] = [index, known];
     }
     if (chosen < 0) return this.#withoutResults();
@@ -215,20 +219,27 @@ export class Player {
     this.#feed();
   }
 
-  /** Bounds what waits: over them, or too far behind in fast mode, it goes on with the newest key picture. */
+  /** Bounds what waits: beyond that, or where decoding falls behind, it goes on with the newest key picture of use. */
   #bound() {
-    const first = this.#queue.find(({ type }) => type === "packet");
-    if (!first) return;
-    const span = this.#newestPts - first.ptsUs;
-    const over = this.#bytes > MOST_BYTES || span > MOST_US;
-    if (!over && !(this.mode === "fast" && span > FAST_LAG_US)) return;
-    const key = this.#queue.findLastIndex((item) => item.kind === "key" || item.kind === "jpeg");
-    const firstAt = this.#queue.indexOf(first);
+    const firstAt = this.#queue.findIndex(({ type }) => type === "packet");
+    if (firstAt < 0) return;
+    const first = this.#queue[firstAt];
+    const over = this.#bytes > MOST_BYTES || this.#newestPts - first.ptsUs > MOST_US;
+    const wantedPts = this.#wantedPts();
+    if (!over && wantedPts - first.ptsUs < LAG_US) return;
+    const isStart = ({ kind, ptsUs }) => (kind === "key" || kind === "jpeg") && (over || ptsUs <= wantedPts);
+    const key = this.#queue.findLastIndex(isStart);
     if (key > firstAt) this.#cut(firstAt, key);
     else if (over) {
       this.#cut(firstAt, this.#queue.length);
       this.#decoder.awaitKey();
     }
+  }
+
+  /** The time of the picture that ought to be seen now. */
+  #wantedPts() {
+    if (this.mode === "fast") return this.#newestPts;
+    return this.#pace.delay === null ? -Infinity : (performance.now() - this.#pace.delay) * 1000;
   }
 
   /** Leaves packets out; configurations among them stay. */
