@@ -38,7 +38,7 @@ def analyze(
             results.put(result)
 
     pipeline = Pipeline(slots, settings, node, emit, confidence)
-    lane = pipeline.add(source.id, source.mailbox, models)
+    lane = pipeline.add(source.id, source.mailbox, models, stills=source.kind == "images")
     lane.on_finished = results.close
     pipeline.start()
     source.start()

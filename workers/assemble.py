@@ -1,14 +1,14 @@
-"""Boxes of one stream into results: tracking, thresholds, counting what was skipped. One thread at a time."""
+"""Boxes of one stream into results: tracking, thresholds, attributes, what was skipped. One thread at a time."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from stream.metrics import STAGE_SECONDS
 from workers.batcher import Ticket
 from workers.card import ModelCard
-from workers.engine import F32, EngineSlot
+from workers.classify_tracks import StreamClassifier
+from workers.engine import F32
 from workers.metrics import DETECTIONS, FRAMES_ANALYSED, LATENCY_SECONDS
 from workers.result import Detection, FrameResult, Latency
 from workers.tracking import TrackedBoxes, Tracker, TrackIds
@@ -21,16 +21,11 @@ class Assembler:
     """
 
     def __init__(
-        self,
-        slots: Mapping[str, EngineSlot],
-        models: tuple[str, ...],
-        node: str,
-        confidence: float | None = None,
-        counted: bool = True,
+        self, node: str, classifier: StreamClassifier, confidence: float | None = None, counted: bool = True
     ) -> None:
         self._counted = counted
-        self._cards = {name: slots[name] for name in models}
         self._node = node
+        self._classifier = classifier
         self._confidence = confidence
         self._session: str | None = None
         self._last_ordinal = -1
@@ -43,13 +38,15 @@ class Assembler:
         if frame.session != self._session:
             self._session, self._last_ordinal = frame.session, -1
             self._trackers, self._ids = {}, TrackIds()
+            self._classifier.reset()
         started = time.perf_counter()
         detections = [
             detection
             for name, rows in ticket.rows.items()
-            for detection in self._track(name, self._cards[name].card, rows, frame.pts_us)
+            for detection in self._track(name, ticket.cards[name], rows, frame.pts_us)
         ]
         STAGE_SECONDS.labels("track").observe(time.perf_counter() - started)
+        detections, image, versions = self._classifier.apply(frame, detections)
         skipped = max(0, frame.ordinal - self._last_ordinal - 1)
         self._last_ordinal = frame.ordinal
         if self._counted:
@@ -64,15 +61,17 @@ class Assembler:
             size_wh=frame.size_wh,
             node=self._node,
             detections=tuple(detections),
-            models=ticket.versions,
+            image=image,
+            models={name: card.version for name, card in ticket.cards.items()} | versions,
             latency_ms=_latency(ticket),
         )
 
     def _track(self, name: str, card: ModelCard, rows: F32, pts_us: int) -> list[Detection]:
+        confident = self._confidence or min(card.threshold(label) for label in card.classes)
         tracker = self._trackers.get(name)
         if tracker is None:
-            confident = self._confidence or min((card.threshold(label) for label in card.classes), default=0.25)
             tracker = self._trackers[name] = Tracker(confident)
+        tracker.confident = confident  # another version may have come into service
         return self._report(name, card, tracker.update(rows, pts_us))
 
     def _report(self, name: str, card: ModelCard, boxes: TrackedBoxes) -> list[Detection]:

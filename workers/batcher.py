@@ -17,19 +17,25 @@ from functools import partial
 
 from stream.frame import Frame
 from stream.mailbox import Mailbox
+from workers.card import ModelCard
 from workers.engine import F32
 
 
 @dataclass(slots=True)
 class Ticket:
-    """One picture on its way through inference. `number` counts the lane's pictures in the order they were taken."""
+    """One picture on its way through inference. `number` counts the lane's pictures in the order they were taken.
+
+    rows and cards: what each detector found, and the card of the version that found it, which may not be in service
+    any more when the picture's turn to be released comes.
+    """
 
     lane: Lane
     frame: Frame
     number: int
     taken_s: float
     rows: dict[str, F32] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)
+    cards: dict[str, ModelCard] = field(default_factory=dict)
+    computed: bool = False
     inference_s: float = 0.0
     error: BaseException | None = None
     released: bool = False

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from workers.errors import ModelError
+from workers.errors import ModelDamaged, ModelError, ModelUnknown
 
 CARD_FILE = "card.json"
 Task = Literal["detect", "classify", "embed", "caption"]
@@ -57,6 +57,9 @@ class ModelCard(BaseModel):
             raise ValueError(f"thresholds for labels that the model does not have: {', '.join(sorted(unknown))}")
         if any(width < 1 or height < 1 for width, height in self.shapes_wh):
             raise ValueError("shapes_wh must be positive")
+        outside = [name for name in self.files if name.startswith("/") or ".." in Path(name).parts]
+        if outside:
+            raise ValueError(f"files outside the model's folder: {', '.join(outside)}")
         return self
 
     def threshold(self, label: str) -> float:
@@ -94,9 +97,9 @@ def _verify(path: Path, expected: str) -> None:
     try:
         actual = sha256_of(path)
     except OSError as error:
-        raise ModelError(f"{path}: named by the card but cannot be read: {error.strerror or error}") from error
+        raise ModelDamaged(f"{path}: named by the card but cannot be read: {error.strerror or error}") from error
     if actual != expected:
-        raise ModelError(f"{path}: sha256 is {actual}, but the card says {expected}; the file was changed or cut off")
+        raise ModelDamaged(f"{path}: sha256 is {actual}, but the card says {expected}; the file was changed or cut off")
 
 
 def shipped_models_dir() -> Path:
@@ -126,7 +129,7 @@ class ModelStore:
         if not found or (version is not None and version not in found):
             known = ", ".join(f"{known} {number}" for known, number, _ in self._folders()) or "none"
             wanted = name if version is None else f"{name} version {version}"
-            raise ModelError(f"there is no model {wanted}; there are: {known}")
+            raise ModelUnknown(f"there is no model {wanted}; there are: {known}")
         return found[max(found) if version is None else version]
 
     def cards(self) -> list[ModelCard]:

@@ -9,6 +9,18 @@ class ModelError(WorkerError):
     """A model is unknown, incomplete, or its files do not match its card."""
 
 
+class ModelUnknown(ModelError):
+    """There is no model, or no version, of that name."""
+
+
+class ModelDamaged(ModelError):
+    """A file of a model is missing, or its sha256 is not what the card says."""
+
+
+class PromotionError(ModelError):
+    """A version cannot be put in service, or there is none to roll back to; what was in service goes on."""
+
+
 class EngineError(WorkerError):
     """A backend is not there or refuses the model."""
 

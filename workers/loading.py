@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 import structlog
 
-from workers.card import ModelCard, ModelStore, load_card
+from workers.card import CARD_FILE, ModelCard, ModelStore, load_card
 from workers.engine import Engine, EngineSlot
 from workers.errors import ModelError
 from workers.metrics import MODEL_INFO
@@ -18,20 +19,40 @@ log = structlog.get_logger(__name__)
 
 
 def load_engine(store: ModelStore, name: str, settings: WorkerSettings, version: int | None = None) -> Engine:
-    """Load one model with the backend the settings ask for; `auto` is OpenVINO.
+    """Load one model with the backend the settings ask for; `auto` is OpenVINO. Raises as open_engine."""
+    return open_engine(store.folder(name, version), settings)
 
-    Raises ModelError when the model is missing, changed or of a task that no stage runs, EngineError when the
-    backend is not there or refuses it.
+
+def open_engine(folder: Path, settings: WorkerSettings) -> Engine:
+    """Load the model in `folder`, its files checked. Classifiers run by OpenVINO, whatever detectors run by.
+
+    Raises ModelError when the model is missing, changed, in another's folder, or of a task that no stage runs,
+    EngineError when the backend is not there or refuses it.
     """
-    folder = store.folder(name, version)
     card = load_card(folder)
-    if card.task != "detect":
-        raise ModelError(f"model {name} is of task {card.task}; streams run models of task detect")
+    if (card.name, str(card.version)) != (folder.parent.name, folder.name):
+        raise ModelError(f"{folder / CARD_FILE}: is the card of {card.name} {card.version}, which belongs elsewhere")
+    if card.task not in ("detect", "classify"):
+        raise ModelError(f"model {card.name} is of task {card.task}; streams run models of task detect and classify")
     if settings.backend == "torch":
-        from workers.torch_engine import TorchEngine
+        if card.task == "detect":
+            from workers.torch_engine import TorchEngine
 
-        return TorchEngine(card, folder, settings)
+            return TorchEngine(card, folder, settings)
+        settings = settings.model_copy(update={"device": None})
     return OpenVinoEngine(card, folder, settings)
+
+
+def check_stages(cards: Iterable[ModelCard]) -> None:
+    """Refuse a classifier of boxes beside no detector whose labels it applies to. Raises ModelError saying so."""
+    cards = list(cards)
+    labels = {label for card in cards if card.task == "detect" for label in card.classes}
+    for card in cards:
+        if card.task == "classify" and card.applies_to != "image" and not labels & set(card.applies_to):
+            raise ModelError(
+                f"model {card.name} classifies boxes labelled {', '.join(card.applies_to)}; "
+                "name a detector that gives such boxes beside it"
+            )
 
 
 class EngineSlots(dict[str, EngineSlot]):
@@ -44,12 +65,14 @@ class EngineSlots(dict[str, EngineSlot]):
         self._lock = threading.Lock()
 
     def ensure(self, names: Iterable[str]) -> None:
-        """Load what is not loaded yet. Raises as load_engine."""
+        """Load what is not loaded yet. Raises as load_engine and check_stages."""
+        names = tuple(names)
         for name in names:
             with self._lock:
                 if name not in self:
                     self[name] = EngineSlot(load_engine(self._store, name, self._settings))
                     self._announce(name)
+        check_stages(self[name].card for name in names)
 
     def put(self, engine: Engine) -> None:
         """Put an engine in service under its card's name, between two batches."""
@@ -62,12 +85,6 @@ class EngineSlots(dict[str, EngineSlot]):
                 MODEL_INFO.remove(name, str(slot.card.version), slot.backend)
                 slot.swap(engine)
             self._announce(name)
-
-    def swap(self, name: str, version: int | None = None) -> ModelCard:
-        """Load a version and put it in service; when it cannot be loaded the old one stays. Raises as load_engine."""
-        engine = load_engine(self._store, name, self._settings, version)
-        self.put(engine)
-        return engine.card
 
     def close(self) -> None:
         """Close every engine. Only when no worker runs any more."""

@@ -13,6 +13,8 @@ LATENCY_SECONDS = Histogram(
 )
 BATCH_SIZE = Histogram("livesight_batch_size", "Pictures an inference.", buckets=(1, 2, 4, 8, 16, 32, 64))
 MODEL_INFO = Gauge("livesight_model_info", "1 for each model in service.", ["name", "version", "backend"])
+CROPS_CLASSIFIED = Counter("livesight_crops_classified", "Crops and pictures that classifiers looked at.", ["model"])
+CLASSIFY_FAILURES = Counter("livesight_classify_failures", "Crops that a classifier failed on.", ["model"])
 WORKER_RESTARTS = Counter("livesight_worker_restarts", "Inference threads that died and were started again.")
 
 

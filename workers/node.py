@@ -17,7 +17,6 @@ from stream.metrics import forget_stream as forget_source
 from stream.open import open_source
 from stream.redact import redact
 from stream.source import Source
-from workers.assemble import Assembler
 from workers.batcher import Lane
 from workers.bus import DETECTIONS, Bus, Message
 from workers.card import ModelCard, ModelStore
@@ -25,7 +24,7 @@ from workers.engine import U8, Engine
 from workers.errors import StreamExists, StreamUnknown
 from workers.loading import EngineSlots
 from workers.metrics import forget_stream
-from workers.pipeline import Pipeline, detect_still
+from workers.pipeline import Pipeline, still_result
 from workers.result import FRAME_SCHEMA, FrameResult
 from workers.settings import WorkerSettings
 from workers.view import RecentResults, StreamView
@@ -169,8 +168,7 @@ class Node:
         picture = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
         now = time.monotonic()
         frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), now, 0.0, picture)
-        ticket = detect_still(self._slots, frame, names)
-        return Assembler(self._slots, names, self.name, None, counted=False).result(ticket)
+        return still_result(self._slots, frame, names, self.name)
 
     def models(self) -> list[ModelCard]:
         """The cards of every model there is."""

@@ -19,6 +19,8 @@ from workers.settings import WorkerSettings
 
 GRAPH = "model.xml"
 GRAPH_INT8 = "model-int8.xml"
+CAM = "cam"
+"""The name of a classifier's second output; only explanations compute it (workers.explain)."""
 
 
 class OpenVinoRequest:
@@ -61,9 +63,10 @@ class OpenVinoEngine:
         self._idle: dict[tuple[int, int], queue.LifoQueue[OpenVinoRequest]] = {}
         self._compiled: list[ov.CompiledModel] = []
         workers = worker_count(settings)
+        max_batch = settings.classify.batch if card.task == "classify" else settings.max_batch
         try:
             for shape_wh in card.shapes_wh:
-                self._compile(core, folder / graph, device, shape_wh, settings.max_batch, workers)
+                self._compile(core, folder / graph, device, shape_wh, max_batch, workers)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot load {folder / graph} on {device}: {error}") from error
 
@@ -71,6 +74,8 @@ class OpenVinoEngine:
         self, core: ov.Core, path: Path, device: str, shape_wh: tuple[int, int], max_batch: int, workers: int
     ) -> None:
         model = core.read_model(path)
+        for output in [output for output in model.outputs[1:] if CAM in output.get_names()]:
+            model.remove_result(output.get_node())
         width, height = shape_wh
         batch: Any = ov.Dimension(1, max_batch) if max_batch > 1 else 1
         model.reshape({0: ov.PartialShape([batch, height, width, 3])})

@@ -22,13 +22,15 @@ from stream.mailbox import Mailbox
 from stream.metrics import FRAMES_DROPPED, STAGE_SECONDS
 from workers.assemble import Assembler
 from workers.batcher import Batcher, Lane, Ticket
+from workers.classify import Classifiers
+from workers.classify_tracks import Mode, StreamClassifier
 from workers.engine import EngineSlot
 from workers.errors import EngineError, ModelError
 from workers.letterbox import Letterbox, least_padding
 from workers.metrics import BATCH_SIZE, WORKER_RESTARTS
 from workers.openvino_engine import worker_count
 from workers.result import FrameResult
-from workers.settings import WorkerSettings
+from workers.settings import ClassifySettings, WorkerSettings
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,8 @@ class Pipeline:
         self._node = node
         self._emit = emit
         self._confidence = confidence
+        self._classify = settings.classify
+        self._classifiers = Classifiers(slots)
         self._batcher = Batcher(settings.max_batch, settings.max_wait_ms / 1000)
         self._count = worker_count(settings)
         self._threads: dict[int, threading.Thread] = {}
@@ -67,15 +71,18 @@ class Pipeline:
         for index in range(self._count):
             self._spawn(index)
 
-    def add(self, stream_id: str, mailbox: Mailbox[Frame], models: tuple[str, ...]) -> Lane:
+    def add(self, stream_id: str, mailbox: Mailbox[Frame], models: tuple[str, ...], stills: bool = False) -> Lane:
         """Analyse what arrives in `mailbox` with `models`, until `remove` or until it is closed and empty.
 
+        `stills`: pictures that have nothing to do with each other, each of whose boxes is classified.
         Raises ModelError for a model that no slot holds.
         """
         for name in models:
             if name not in self._slots:
                 raise ModelError(f"model {name} is not loaded")
-        assembler = Assembler(self._slots, models, self._node, self._confidence)
+        mode: Mode = "live" if mailbox.policy == "newest" else "stills" if stills else "every_frame"
+        classifier = StreamClassifier(self._slots, models, self._classifiers, self._classify, mode)
+        assembler = Assembler(self._node, classifier, self._confidence)
 
         def deliver(ticket: Ticket) -> None:
             self._deliver(assembler, ticket)
@@ -110,6 +117,7 @@ class Pipeline:
         self._closing = True
         self._batcher.close()
         deadline = time.monotonic() + timeout_s
+        self._classifiers.close(timeout_s / 2)
         for thread in list(self._threads.values()):
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
@@ -143,7 +151,7 @@ class Pipeline:
             yield
         finally:
             for ticket in batch:
-                if not ticket.rows and ticket.error is None:
+                if not ticket.computed and ticket.error is None:
                     ticket.error = EngineError("the worker died")
                 try:
                     ticket.lane.release(ticket)
@@ -158,11 +166,11 @@ class Pipeline:
 
     def _compute_group(self, tickets: list[Ticket], letterbox: Letterbox) -> None:
         try:
-            for name in tickets[0].lane.models:
-                detect(self._slots[name], name, tickets, letterbox)
+            detect_all(self._slots, tickets, letterbox)
         except Exception as error:
             for ticket in tickets:
                 ticket.rows.clear()
+                ticket.cards.clear()
             if len(tickets) > 1:
                 for ticket in tickets:
                     self._compute_group([ticket], letterbox)
@@ -206,15 +214,28 @@ def detect(slot: EngineSlot, name: str, tickets: list[Ticket], letterbox: Letter
     for ticket, placement, rows in zip(tickets, placements, output, strict=True):
         used = rows[rows[:, 4] > 0]
         ticket.rows[name] = np.hstack([placement.to_picture(used[:, :4]), used[:, 4:]])
-        ticket.versions[name] = card.version
+        ticket.cards[name] = card
         ticket.inference_s += computed - converted
+
+
+def detect_all(slots: Mapping[str, EngineSlot], tickets: list[Ticket], letterbox: Letterbox) -> None:
+    """Compute the detectors of the tickets' models; classifiers follow after tracking. Raises what an engine raises."""
+    for name in tickets[0].lane.models:
+        if slots[name].card.task == "detect":
+            detect(slots[name], name, tickets, letterbox)
+    for ticket in tickets:
+        ticket.computed = True
 
 
 def detect_still(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[str, ...]) -> Ticket:
     """Compute one picture that belongs to no stream, on the calling thread. Raises what the engine raises."""
     lane = Lane(frame.stream_id, Mailbox("newest"), models, lambda ticket: None)
     ticket = Ticket(lane, frame, 0, time.monotonic())
-    letterbox = Letterbox()
-    for name in models:
-        detect(slots[name], name, [ticket], letterbox)
+    detect_all(slots, [ticket], Letterbox())
     return ticket
+
+
+def still_result(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[str, ...], node: str) -> FrameResult:
+    """All stages for one picture that belongs to no stream, on the calling thread. Raises what a detector raises."""
+    classifier = StreamClassifier(slots, models, Classifiers(slots), ClassifySettings(), "stills")
+    return Assembler(node, classifier, counted=False).result(detect_still(slots, frame, models))

@@ -51,6 +51,15 @@ class Tracker:
             minimum_iou_threshold=0.1,
         )
 
+    @property
+    def confident(self) -> float:
+        """The confidence from which a box starts a track; less follows one only."""
+        return float(self._track.track_activation_threshold)
+
+    @confident.setter
+    def confident(self, confidence: float) -> None:
+        self._track.track_activation_threshold = self._track.high_conf_det_threshold = confidence
+
     def update(self, rows: F32, pts_us: int) -> TrackedBoxes:
         """Follow the boxes `rows` (n, 6: x1, y1, x2, y2 in picture pixels, confidence, class) of the next picture."""
         rows = rows[rows[:, 4] >= LEAST_CONFIDENCE]
