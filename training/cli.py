@@ -10,6 +10,7 @@ import typer
 
 from training.dataset_cli import dataset_app
 from training.detector_cli import detector
+from training.evaluate_cli import evaluate, evaluate_webcam, export
 
 train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
 train_app.command("detector")(detector)
@@ -24,3 +25,6 @@ def mount(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.add_typer(dataset_app, name="dataset")
     app.add_typer(train_app, name="train")
+    app.command("evaluate")(evaluate)
+    app.command("evaluate-webcam")(evaluate_webcam)
+    app.command("export")(export)

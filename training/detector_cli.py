@@ -15,7 +15,7 @@ def detector(
     out: Annotated[Path, typer.Option(help="The run's folder; its parent takes the MLflow files.")],
     weights: Annotated[
         str,
-        typer.Option(help="Start weights: a .pt, a name that Ultralytics downloads, or a .yaml to start from none."),
+        typer.Option(help="Start weights: a .pt, a name that Ultralytics downloads, or a .yaml: from nothing."),
     ] = "yolov8n.pt",
     epochs: Annotated[int, typer.Option(min=1)] = 30,
     imgsz: Annotated[int, typer.Option(min=32, help="Side of the square pictures are trained at, pixels.")] = 448,

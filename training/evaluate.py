@@ -1,135 +1,177 @@
-"""How good a detector is as it is served: through its engine, letterbox and shapes. Runs in its own process.
+"""How good a model is as it is served: through its engine, letterbox and shapes. Runs in its own process.
 
-    python -m training.evaluate --model models/mask/1 --facemask DIR
-
-Prints JSON: mAP by supervision's COCO metric, AP50 of each class, and at the card's thresholds precision, recall and
-the share of right labels among the boxes found (IoU 0.5, all classes together).
+`livesight evaluate` is the way to start it; `python -m training.evaluate --model models/mask/1 --facemask DIR` prints a
+detector's figures as JSON.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
-import av
-import cv2
-import numpy as np
-import supervision as sv
 import typer
-from supervision.metrics import MeanAveragePrecision
 
-from training.dataset import CLASSES
-from training.errors import DatasetError
-from training.split import read_split
-from training.voc import read_voc
-from workers.card import ModelCard, load_card
-from workers.engine import F32, Engine
-from workers.letterbox import Letterbox, least_padding
-from workers.openvino_engine import OpenVinoEngine
-from workers.settings import WorkerSettings
+from training import plots
+from training.classification_figures import classification_figures, classify, read_crops, worst_crops
+from training.detection_figures import curves, detection_figures, gain_over
+from training.errors import EvaluationError
+from training.gates import Verdict, judge
+from training.labelled import Labelled, read_labelled
+from training.mistakes import worst_pictures
+from training.report import write_report
+from training.served import Seen, look, open_engine
+from workers.card import load_card
 
-IOU = 0.5
+METRICS, REPORT = "metrics.json", "report.html"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One picture's boxes as the engine gave them, and as they are labelled. xyxy in pixels of the picture."""
+class EvaluateSettings:
+    """model: a version's folder. data: labelled pictures (detector), or a folder of crops for each class (classifier).
 
-    found: sv.Detections
-    truth: sv.Detections
+    crops: JSON that lists a classifier's crops by part. draws: of the bootstrap.
+    """
 
-
-def look(engine: Engine, facemask: Path, part: str = "val") -> Iterator[Seen]:
-    """Run the engine over one part of the labelled pictures. Raises DatasetError naming a picture it cannot read."""
-    letterbox = Letterbox()
-    for name in read_split(facemask / "split.json")[part]:
-        path = facemask / "images" / f"{name}.jpg"
-        image = cv2.imread(str(path))
-        if image is None:
-            raise DatasetError(f"{path}: missing or not a readable picture")
-        truth = read_voc(facemask / "annotations" / f"{name}.xml")
-        yield Seen(
-            _detections(detect(engine, letterbox, av.VideoFrame.from_ndarray(image.astype(np.uint8), format="bgr24"))),
-            sv.Detections(
-                xyxy=np.array([box.xyxy for box in truth], np.float32).reshape(-1, 4),
-                class_id=np.array([CLASSES.index(box.label) for box in truth], np.int64),
-            ),
-        )
+    model: Path
+    data: Path
+    out: Path
+    part: str = "val"
+    crops: Path | None = None
+    champion: Path | None = None
+    gates: Mapping[str, float] = field(default_factory=dict)
+    precision: str = "auto"
+    draws: int = 1000
 
 
-def detect(engine: Engine, letterbox: Letterbox, picture: av.VideoFrame) -> F32:
-    """Boxes (n, 6: xyxy in picture pixels, confidence, class) of one picture, as the pipeline computes them."""
-    shape = least_padding((picture.width, picture.height), engine.card.shapes_wh)
-    with engine.request(shape) as request:
-        placement = letterbox.fill(picture, request.tensor[0], engine.card.pad_value, engine.card.color)
-        rows = request.run(1)[0]
-    rows = rows[rows[:, 4] > 0]
-    return np.hstack([placement.to_picture(rows[:, :4]), rows[:, 4:]])
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    figures: dict[str, Any]
+    plots: dict[str, bytes]
+    worst: list[tuple[str, bytes]]
 
 
-def figures(card: ModelCard, seen: list[Seen]) -> dict[str, Any]:
-    """The figures of the module's docstring, rounded to four places."""
-    metric = MeanAveragePrecision()
-    score = metric.update([item.found for item in seen], [item.truth for item in seen]).compute()
-    per_class = dict(zip(score.matched_classes.tolist(), score.ap_per_class[:, 0].tolist(), strict=True))
-    found = expected = matched = right = 0
-    least = np.array([card.threshold(label) for label in card.classes])
-    for item in seen:
-        kept = cast("sv.Detections", item.found[item.found.confidence >= least[_class_ids(item.found)]])
-        pairs = match(np.asarray(item.truth.xyxy, np.float32), np.asarray(kept.xyxy, np.float32))
-        found, expected, matched = found + len(kept), expected + len(item.truth), matched + len(pairs)
-        right += sum(_class_ids(item.truth)[row] == _class_ids(kept)[column] for row, column in pairs)
-    return {
-        "images": len(seen),
-        "map50": round(float(score.map50), 4),
-        "map50_95": round(float(score.map50_95), 4),
-        "ap50": {card.classes[index]: round(value, 4) for index, value in sorted(per_class.items())},
-        "at_thresholds": {
-            "precision": round(matched / max(1, found), 4),
-            "recall": round(matched / max(1, expected), 4),
-            "label_right": round(right / max(1, matched), 4),
-        },
+def task_of(model: Path) -> str:
+    """The task of a version's folder. Raises ModelError."""
+    return load_card(model, verify=False).task
+
+
+def evaluate(settings: EvaluateSettings) -> tuple[dict[str, Any], list[Verdict]]:
+    """Measure, write OUT/metrics.json and OUT/report.html; returns the figures and what the gates say.
+
+    Raises ModelError, EngineError, DatasetError, EvaluationError naming what cannot be used.
+    """
+    card = load_card(settings.model)
+    if card.task not in ("detect", "classify"):
+        raise EvaluationError(f"{settings.model}: is of task {card.task}; detectors and classifiers can be measured")
+    measured = _detector(settings) if card.task == "detect" else _classifier(settings)
+    verdicts = judge(settings.gates, measured.figures)
+    gates = {item.gate: {"limit": item.limit, "value": item.value, "passed": item.passed} for item in verdicts}
+    figures = {**measured.figures, "gates": gates, "passed": all(item.passed for item in verdicts)}
+    try:
+        settings.out.mkdir(parents=True, exist_ok=True)
+        title = f"{card.name} {card.version} on {settings.part}"
+        write_report(settings.out / REPORT, title, figures, verdicts, measured.plots, measured.worst)
+        aside = settings.out / f"{METRICS}.part"
+        aside.write_text(json.dumps(figures, indent=1) + "\n")
+        os.replace(aside, settings.out / METRICS)
+    except OSError as error:
+        raise EvaluationError(f"{error.filename or settings.out}: {error.strerror or error}") from error
+    return figures, verdicts
+
+
+def _detector(settings: EvaluateSettings) -> _Measured:
+    pictures = read_labelled(settings.data, settings.part)
+    head, card, seen = _run(settings.model, settings, pictures)
+    figures = {**head, **detection_figures(card, seen, settings.draws)}
+    if settings.champion is not None:
+        _, champion_card, others = _run(settings.champion, settings, pictures)
+        if champion_card.classes != card.classes:
+            raise EvaluationError(f"{settings.champion}: has other classes: {', '.join(champion_card.classes)}")
+        figures["challenge"] = {
+            "champion": f"{champion_card.name} {champion_card.version}",
+            **gain_over(card, seen, others, settings.draws or 1),
+        }
+    drawn = {
+        "Precision and recall": plots.precision_recall(curves(card, seen)),
+        "Reliability": plots.reliability(figures["calibration"]),
+        "Confusion": plots.confusion(figures["confusion"]["labels"], figures["confusion"]["matrix"]),
+        "By size": plots.bars("mAP50 by size", {key: row["map50"] for key, row in figures["by_size"].items()}, "mAP50"),
+        "Latency": plots.bars("Median latency", {key: row["p50"] for key, row in figures["latency_ms"].items()}, "ms"),
     }
+    return _Measured(figures, drawn, worst_pictures(card, seen))
 
 
-def match(truth_xyxy: F32, found_xyxy: F32) -> list[tuple[int, int]]:
-    """Pairs (truth, found) of the best overlaps first, each used once, down to an IoU of 0.5."""
-    if not len(truth_xyxy) or not len(found_xyxy):
-        return []
-    ious = sv.box_iou_batch(truth_xyxy, found_xyxy)
-    pairs = []
-    while ious.max() >= IOU:
-        row, column = (int(index) for index in np.unravel_index(ious.argmax(), ious.shape))
-        pairs.append((row, column))
-        ious[row, :] = ious[:, column] = 0
-    return pairs
+def _run(model: Path, settings: EvaluateSettings, pictures: list[Labelled]) -> tuple[dict[str, Any], Any, list[Seen]]:
+    engine = open_engine(model, settings.precision, "detect")
+    try:
+        seen = list(look(engine, pictures))
+        head = {"model": engine.card.name, "version": engine.card.version, "task": "detect"}
+        return {**head, "backend": engine.backend, "data": str(settings.data), "part": settings.part}, engine.card, seen
+    finally:
+        engine.close()
 
 
-def _class_ids(detections: sv.Detections) -> list[int]:
-    return [] if detections.class_id is None else detections.class_id.astype(int).tolist()
+def _classifier(settings: EvaluateSettings) -> _Measured:
+    engine = open_engine(settings.model, settings.precision, "classify")
+    try:
+        answers = classify(engine, read_crops(settings.data, engine.card.classes, settings.part, settings.crops))
+        card = engine.card
+        head = {"model": card.name, "version": card.version, "task": "classify", "backend": engine.backend}
+    finally:
+        engine.close()
+    own, roc = classification_figures(card, answers, settings.draws)
+    figures: dict[str, Any] = {**head, "data": str(settings.data), "part": settings.part, **own}
+    if settings.champion is not None:
+        raise EvaluationError("a champion is compared for detectors only")
+    drawn = {
+        "ROC": plots.roc(roc),
+        "Reliability": plots.reliability(figures["calibration"]),
+        "Confusion": plots.confusion(figures["confusion"]["labels"], figures["confusion"]["matrix"]),
+        "Latency": plots.bars("Median latency", {key: row["p50"] for key, row in figures["latency_ms"].items()}, "ms"),
+    }
+    return _Measured(figures, drawn, worst_crops(card, answers))
 
 
-def _detections(rows: F32) -> sv.Detections:
-    return sv.Detections(xyxy=rows[:, :4], confidence=rows[:, 4], class_id=rows[:, 5].astype(np.int64))
+@contextmanager
+def served_version(model: Path, data: Path, part: str, shapes: tuple[tuple[int, int], ...] | None) -> Iterator[Path]:
+    """The folder of a version; of a checkpoint (.pt), one exported aside, as it would be served. Needs `train` then."""
+    if model.suffix != ".pt":
+        if not model.is_dir():
+            raise EvaluationError(f"{model}: neither the folder of a version nor a checkpoint (.pt)")
+        yield model
+        return
+    if not model.is_file():
+        raise EvaluationError(f"{model}: there is no such checkpoint")
+    from training.export import GraphSettings, write_graphs
+    from training.graph import SHAPES_WH
+
+    checked = tuple(item.path for item in read_labelled(data, part)[:4])
+    with tempfile.TemporaryDirectory(prefix="livesight-candidate-") as scratch:
+        settings = GraphSettings(
+            checkpoint=model, name="candidate", version=1, checked=checked, shapes=shapes or SHAPES_WH,
+            formats=("openvino",),
+        )  # fmt: skip
+        write_graphs(settings, Path(scratch))
+        yield Path(scratch)
 
 
-def evaluate(
+def main(
     model: Annotated[Path, typer.Option(help="Folder of one version of a model.")],
     facemask: Annotated[Path, typer.Option(help="Folder with images/, annotations/ and split.json.")],
     part: str = "val",
     precision: Annotated[str, typer.Option(help="auto, full or int8: which of the model's graphs.")] = "auto",
 ) -> None:
-    """Print the figures of one model as JSON."""
-    card = load_card(model)
-    engine = OpenVinoEngine(card, model, WorkerSettings.model_validate({"precision": precision}))
-    seen = list(look(engine, facemask, part))
-    typer.echo(
-        json.dumps({"model": card.name, "version": card.version, "backend": engine.backend} | figures(card, seen))
-    )
+    """Print the figures of one detector as JSON."""
+    settings = EvaluateSettings(model=model, data=facemask, out=Path(), part=part, precision=precision)
+    head, card, seen = _run(model, settings, read_labelled(facemask, part))
+    typer.echo(json.dumps(head | detection_figures(card, seen)))
 
 
 if __name__ == "__main__":
-    typer.run(evaluate)
+    typer.run(main)

@@ -61,7 +61,7 @@ def example_params(data: Path) -> dict[str, object]:
             "weights": "yolov8n.yaml", "epochs": 30, "imgsz": 160, "batch": 8,
             "options": "--lr0 0.004 --mosaic 0 --no-augment",
         },
-        "evaluate": {"part": "val", "gates": "mask_map50=0.9"},
+        "evaluate": {"part": "val", "gates": "map50=0.9"},
         "export": {
             "name": "shapes", "version": 1, "models": "models", "shapes": "160x128,128x160", "options": "",
         },

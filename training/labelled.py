@@ -1,4 +1,4 @@
-"""Labelled pictures to measure on, from a folder of Pascal VOC or from what `dataset build` wrote. Pure but for reading.
+"""Labelled pictures to measure on, from a folder of Pascal VOC or from what `dataset build` wrote. Pure.
 
 A size is the square root of a box's area in pixels of its picture; below SMALL it is small, from LARGE on large.
 """

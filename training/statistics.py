@@ -96,8 +96,8 @@ def data_card(record: Mapping[str, Any]) -> str:
     made = record["made"]
     lines += [
         "",
-        f"In training there are {made['zooms']} windows cut around labelled objects and {made['large_faces']} pictures "
-        f"made from crops; pictures with the rarest class (`{made['rarest']}`) are listed {made['rare_repeats']} times.",
+        f"In training there are {made['zooms']} windows cut around labelled objects, {made['large_faces']} pictures "
+        f"made from crops. Pictures with the rarest class (`{made['rarest']}`) come {made['rare_repeats']} times.",
         "", "![Objects by class](plots/classes.png)", "", "![Size of objects](plots/sizes.png)", "",
         "## What the check found", "",
     ]  # fmt: skip
