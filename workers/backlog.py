@@ -1,13 +1,19 @@
-"""Messages that wait for the broker: in memory, bounded, oldest dropped first. Pure; its owner locks."""
+"""Messages that wait in memory: bounded, the least important and oldest go first. Pure; its owner locks."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable
+from collections import Counter, deque
+from collections.abc import Iterable
 
-from workers.bus import Message
+from workers.bus import DETECTIONS, DRIFT, SNAPSHOTS, Message
 
 OVERHEAD_BYTES = 400  # what Python keeps for a message beside its text
+_LESS = (DETECTIONS, SNAPSHOTS, DRIFT)
+
+
+def importance(topic: str) -> int:
+    """What is given up first when there is no room: detections, then snapshots, drift reports, all else (events)."""
+    return _LESS.index(topic) if topic in _LESS else len(_LESS)
 
 
 def size_bytes(message: Message) -> int:
@@ -29,13 +35,13 @@ class Backlog:
     def __len__(self) -> int:
         return self._count
 
-    def append(self, message: Message) -> int:
-        """Add the newest message; returns how many were dropped for it (the message itself when it cannot fit)."""
+    def append(self, message: Message) -> Counter[str]:
+        """Add the newest message; returns how many were dropped for it, by topic (itself when it cannot fit)."""
         self._queues.setdefault(message.topic, deque()).append(message)
         self._add(message)
         return self._trim()
 
-    def give_back(self, messages: Iterable[Message]) -> int:
+    def give_back(self, messages: Iterable[Message]) -> Counter[str]:
         """Put messages, oldest first, back before everything else of their topics; returns how many were dropped."""
         for message in reversed(list(messages)):
             self._queues.setdefault(message.topic, deque()).appendleft(message)
@@ -46,23 +52,20 @@ class Backlog:
         """The topics that have messages."""
         return list(self._queues)
 
-    def take(self, max_messages: int, max_bytes: int, skip: Collection[str] = ()) -> list[Message]:
-        """Remove the oldest messages, oldest first, of all topics but `skip`; at least one if there is one."""
+    def oldest_s(self, topic: str) -> float:
+        """When the oldest message of a topic that has some was made (time.monotonic())."""
+        return self._queues[topic][0].stamp_s
+
+    def take(self, topic: str, max_messages: int, max_bytes: int) -> list[Message]:
+        """Remove the oldest messages of a topic, oldest first; at least one if there is one."""
         taken: list[Message] = []
         room = max_bytes
-        while len(taken) < max_messages:
-            topics = [topic for topic in self._queues if topic not in skip]
-            if not topics:
-                break
-            topic = min(topics, key=self._oldest_s)
+        while len(taken) < max_messages and topic in self._queues:
             room -= size_bytes(self._queues[topic][0])
             if room < 0 and taken:
                 break
             taken.append(self._pop(topic))
         return taken
-
-    def _oldest_s(self, topic: str) -> float:
-        return self._queues[topic][0].stamp_s
 
     def _add(self, message: Message) -> None:
         self._count += 1
@@ -77,9 +80,10 @@ class Backlog:
         self._bytes -= size_bytes(message)
         return message
 
-    def _trim(self) -> int:
-        dropped = 0
+    def _trim(self) -> Counter[str]:
+        dropped: Counter[str] = Counter()
         while self._count > self._max_messages or self._bytes > self._max_bytes:
-            self._pop(min(self._queues, key=self._oldest_s))
-            dropped += 1
+            topic = min(self._queues, key=lambda name: (importance(name), self.oldest_s(name)))
+            self._pop(topic)
+            dropped[topic] += 1
         return dropped

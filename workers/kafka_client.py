@@ -102,10 +102,11 @@ def producer_options(settings: KafkaSettings) -> dict[str, Any]:
         "acks": "all",
         "enable_idempotence": False,
         "max_in_flight_requests_per_connection": 1,
+        "allow_auto_create_topics": False,  # they are created as configured, see topics.py
         "linger_ms": 0,  # the bus gathers
         "batch_size": 128 * 1024,
         "max_request_size": settings.message_bytes + 1024,
-        "max_block_ms": int(settings.connect_timeout_s * 1000),
+        "max_block_ms": int(min(1.0, settings.connect_timeout_s) * 1000),  # a topic that is not there holds up no other
         "delivery_timeout_ms": NEVER_MS,
         "metrics_enabled": False,
     }

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from tests.peers.kafka import Broker
 from workers.backlog import Backlog
-from workers.bus import DETECTIONS, STATUS, LocalBus, Message
+from workers.bus import DETECTIONS, EVENTS, STATUS, LocalBus, Message
 from workers.errors import BusError
 from workers.kafka_bus import KafkaBus
 from workers.settings import KafkaSettings
@@ -50,6 +50,11 @@ def message(number: int, key: str = "cam", topic: str = DETECTIONS, padding: int
 
 def metric(name: str) -> float:
     return REGISTRY.get_sample_value(f"livesight_bus_{name}") or 0.0
+
+
+def given_up(reason: str, topic: str = DETECTIONS) -> float:
+    labels = {"topic": topic, "reason": reason}
+    return REGISTRY.get_sample_value("livesight_bus_given_up_messages_total", labels) or 0.0
 
 
 def numbers(broker: Broker, count: int, topic: str = DETECTIONS) -> dict[str, list[int]]:
@@ -148,11 +153,11 @@ def test_starts_without_a_broker_and_delivers_when_it_comes(broker: Broker) -> N
 
 def test_the_buffer_is_bounded_the_oldest_go_and_are_counted(broker: Broker) -> None:
     broker.kill()
-    dropped = metric("dropped_messages_total")
+    dropped = given_up("full")
     bus = KafkaBus(settings(broker, buffer_messages=10), LocalBus())
     for index in range(25):
         bus.publish(message(index))
-    assert metric("dropped_messages_total") - dropped == 15
+    assert given_up("full") - dropped == 15
     broker.start()
     assert bus.flush(10)
     assert numbers(broker, 10) == {"cam": list(range(15, 25))}
@@ -160,12 +165,13 @@ def test_the_buffer_is_bounded_the_oldest_go_and_are_counted(broker: Broker) -> 
 
 
 def test_a_message_that_is_too_large_costs_itself_only(broker: Broker) -> None:
-    dropped = metric("dropped_messages_total")
+    refused = given_up("refused")
     bus = KafkaBus(settings(broker, message_bytes=5000), LocalBus())
     for index in range(3):
         bus.publish(message(index, padding=8000 if index == 1 else 0))
     assert bus.flush(10)
-    assert metric("dropped_messages_total") - dropped == 1
+    assert given_up("refused") - refused == 1
+    assert "a message of cam for livesight.detections was given up" in " ".join(bus.problems())
     assert numbers(broker, 2) == {"cam": [0, 2]}
     bus.close(5)
 
@@ -184,16 +190,16 @@ def test_close_is_bounded_with_the_broker_away(broker: Broker, fault: str) -> No
     bus = KafkaBus(settings(broker), LocalBus())
     bus.publish(message(0))
     assert bus.flush(10)
-    dropped = metric("dropped_messages_total")
+    lost = given_up("closed")
     getattr(broker, fault)()
     bus.publish(message(1))
     time.sleep(0.3)
     started_s = time.monotonic()
     bus.close(1.0)
     assert time.monotonic() - started_s < 3.0
-    assert metric("dropped_messages_total") - dropped == 1
+    assert given_up("closed") - lost == 1
     bus.publish(message(2))  # after the end: counted, not raised
-    assert metric("dropped_messages_total") - dropped == 2
+    assert given_up("closed") - lost == 2
 
 
 def test_a_quiet_bus_notices_that_the_broker_is_gone(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,13 +218,13 @@ def test_an_uninstalled_codec_is_refused_at_once() -> None:
         KafkaBus(KafkaSettings(bootstrap_servers=("127.0.0.1:1",), compression="zstd"), LocalBus())
 
 
-def test_the_backlog_keeps_order_and_bounds() -> None:
+def test_the_backlog_keeps_order_and_bounds_and_gives_up_detections_before_events() -> None:
     backlog = Backlog(max_messages=4, max_bytes=10**6)
-    messages = [message(index, topic=DETECTIONS if index % 2 else STATUS) for index in range(6)]
-    assert [backlog.append(one) for one in messages] == [0, 0, 0, 0, 1, 1]
-    taken = backlog.take(3, 10**6)
-    assert taken == messages[2:5]
-    assert backlog.give_back(taken) == 0
-    assert backlog.take(9, 10**6, skip=[STATUS]) == [messages[3], messages[5]]
-    assert backlog.take(9, 1) == [messages[2]]
-    assert len(backlog) == 1
+    messages = [message(index, topic=DETECTIONS if index % 2 else EVENTS) for index in range(6)]
+    assert [backlog.append(one) for one in messages] == [{}, {}, {}, {}, {DETECTIONS: 1}, {DETECTIONS: 1}]
+    assert backlog.take(EVENTS, 2, 10**6) == [messages[0], messages[2]]
+    assert backlog.give_back([messages[0], messages[2]]) == {}
+    assert backlog.take(EVENTS, 9, 1) == [messages[0]]
+    assert backlog.take(DETECTIONS, 9, 10**6) == [messages[5]]
+    assert backlog.take(STATUS, 9, 10**6) == []
+    assert len(backlog) == 2
