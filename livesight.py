@@ -217,7 +217,7 @@ def open_bus(settings: Settings) -> Bus:
         return LocalBus()
     from workers.kafka_bus import KafkaBus
 
-    return KafkaBus(settings.kafka, LocalBus())
+    return KafkaBus(settings.kafka, LocalBus(), settings.state_dir)
 
 
 def model_store(settings: Settings) -> ModelStore:
