@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from workers.bus import Bus
     from workers.card import ModelStore
     from workers.node import Node
+    from workers.promote import Promotion, Promotions
     from workers.result import FrameResult
 
 ROLES = ("node", "api", "monitor")
@@ -225,7 +226,8 @@ def model_store(settings: Settings) -> ModelStore:
     from workers.card import ModelStore, shipped_models_dir
 
     own = [settings.workers.models_dir] if settings.workers.models_dir else []
-    return ModelStore([*own, settings.state_dir / "models", shipped_models_dir()])
+    promoted = settings.state_dir / "models"
+    return ModelStore([*own, promoted, shipped_models_dir()], promoted=promoted)
 
 
 def state_dir(settings: Settings) -> Path:
@@ -347,6 +349,45 @@ def models_show(
     folder = model_store(load_settings(config)).folder(name, version)
     Console(stderr=True, soft_wrap=True).print(str(folder), style="dim")
     Console(soft_wrap=True).print_json(load_card(folder).model_dump_json(by_alias=True))
+
+
+@models_app.command("promote")
+def models_promote(
+    name: str,
+    version: Annotated[int, typer.Argument(min=1)],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Put a version in service, now and from now on; a service with this state_dir follows within a second or two."""
+    settings = load_settings(config)
+    state_dir(settings)
+    _tell(_promotions(settings).promote(name, version), as_json)
+
+
+@models_app.command("rollback")
+def models_rollback(name: str, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Put the version before the last promotion in service again; again to go back further."""
+    settings = load_settings(config)
+    state_dir(settings)
+    _tell(_promotions(settings).rollback(name), as_json)
+
+
+def _promotions(settings: Settings) -> Promotions:
+    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    from workers.loading import EngineSlots
+    from workers.promote import Promotions
+
+    store = model_store(settings)
+    return Promotions(store, EngineSlots(store, settings.workers), settings.workers)
+
+
+def _tell(done: Promotion, as_json: bool) -> None:
+    if as_json:
+        typer.echo(done.model_dump_json())
+    elif done.version == done.before:
+        typer.echo(f"{done.name} {done.version} is in service, as it was")
+    else:
+        typer.echo(f"{done.name} {done.version} is in service; before it was {done.before}")
 
 
 @app.command()

@@ -27,7 +27,16 @@ from stream.errors import (
     TooManySessionsError,
     UnsupportedOfferError,
 )
-from workers.errors import BusError, EngineError, ModelError, StreamExists, StreamUnknown, WorkerError
+from workers.errors import (
+    BusError,
+    EngineError,
+    ModelDamaged,
+    ModelError,
+    PromotionError,
+    StreamExists,
+    StreamUnknown,
+    WorkerError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +52,8 @@ _BY_STATUS = {
 _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
     (StreamUnknown, "stream-unknown"),
     (StreamExists, "stream-exists"),
+    (ModelDamaged, "model-damaged"),
+    (PromotionError, "promotion-refused"),
     (ModelError, "model-unavailable"),
     (EngineError, "engine-unavailable"),
     (BusError, "bus-unavailable"),

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from workers.errors import ModelDamaged, ModelError, ModelUnknown
 
 CARD_FILE = "card.json"
+CURRENT = "current"
 Task = Literal["detect", "classify", "embed", "caption"]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
@@ -111,10 +112,15 @@ def shipped_models_dir() -> Path:
 
 
 class ModelStore:
-    """Finds models by name in several roots; an earlier root goes before a later one. Any thread."""
+    """Finds models by name in several roots; an earlier root goes before a later one. Any thread.
 
-    def __init__(self, roots: Iterable[Path]) -> None:
+    `promoted`: the root where promoted and downloaded models lie. A version there comes into service by promotion
+    only, however new it is, unless no other root has that model.
+    """
+
+    def __init__(self, roots: Iterable[Path], promoted: Path | None = None) -> None:
         self.roots = tuple(roots)
+        self.promoted = promoted
 
     def folder(self, name: str, version: int | None = None) -> Path:
         """The folder of a model: of `version`, else of the version in service, else of the newest there is.
@@ -122,15 +128,18 @@ class ModelStore:
         Raises ModelError listing what there is.
         """
         for root in self.roots:
-            current = root / name / "current"
+            current = root / name / CURRENT
             if version is None and current.exists():
-                return current.resolve()
+                return root / name / current.readlink() if current.is_symlink() else current
         found = {number: folder for known, number, folder in reversed(list(self._folders())) if known == name}
         if not found or (version is not None and version not in found):
             known = ", ".join(f"{known} {number}" for known, number, _ in self._folders()) or "none"
             wanted = name if version is None else f"{name} version {version}"
             raise ModelUnknown(f"there is no model {wanted}; there are: {known}")
-        return found[max(found) if version is None else version]
+        if version is None:
+            shipped = [number for number, folder in found.items() if folder.parent.parent != self.promoted]
+            version = max(shipped or found)
+        return found[version]
 
     def cards(self) -> list[ModelCard]:
         """The cards of all versions of all models, unverified; folders whose card is broken are left out."""

@@ -25,6 +25,7 @@ from workers.errors import StreamExists, StreamUnknown
 from workers.loading import EngineSlots
 from workers.metrics import forget_stream
 from workers.pipeline import Pipeline, still_result
+from workers.promote import Promotions
 from workers.result import FRAME_SCHEMA, FrameResult
 from workers.settings import WorkerSettings
 from workers.view import RecentResults, StreamView
@@ -66,6 +67,7 @@ class Node:
         self._bus = bus
         self._wishes = WishFile(state_dir) if state_dir else None
         self._slots = EngineSlots(store, self.settings)
+        self.promotions = Promotions(store, self._slots, self.settings)
         self._pipeline = Pipeline(self._slots, self.settings, name, self._publish)
         self._streams: dict[str, _Running] = {}
         self._lock = threading.RLock()
@@ -81,6 +83,7 @@ class Node:
     def start(self, models: tuple[str, ...] = ("mask",)) -> None:
         """Load `models`, start the workers and the streams that were kept. Raises ModelError, EngineError."""
         self._slots.ensure(models)
+        self.promotions.watch()
         self._pipeline.start()
         for config in self._wishes.read() if self._wishes else []:
             try:
@@ -184,13 +187,14 @@ class Node:
 
     def problems(self) -> list[str]:
         """What is wrong now, in words."""
-        return [*self._pipeline.problems(), *self._bus.problems()]
+        return [*self._pipeline.problems(), *self.promotions.problems(), *self._bus.problems()]
 
     def close(self, timeout_s: float = 8.0) -> None:
         """Stop in order: sources, mailboxes, inference, bus flush. Idempotent."""
         if self._closed:
             return
         self._closed = True
+        self.promotions.close()
         deadline = time.monotonic() + timeout_s
         with self._lock:
             streams = list(self._streams.values())
