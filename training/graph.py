@@ -76,7 +76,7 @@ def exported(checkpoint: Path, scratch: Path, shapes: Shapes, onnx: bool = False
     wrap.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     wrap.input().model().set_layout(ov.Layout("NCHW"))
     wrap.input().preprocess().convert_element_type(ov.Type.f32).scale(255.0)
-    onnx_path = Path(model.export(format="onnx", imgsz=size, dynamic=True)) if onnx else None
+    onnx_path = Path(model.export(format="onnx", imgsz=size, dynamic=True, simplify=False)) if onnx else None
     return Exported(wrap.build(), classes, onnx_path, YOLO(copy))
 
 
