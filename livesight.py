@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from rich.console import Console
 from rich.markup import escape
 
+from api.address import reached_at
 from api.errors import ApiError
 from api.settings import ApiSettings
 from stream.config import StreamConfig, StreamSettings
@@ -27,6 +28,7 @@ from stream.errors import StreamError
 from stream.redact import redact
 from training.cli import mount as mount_training
 from training.errors import GateError, TrainingError
+from workers.cluster_settings import ClusterSettings
 from workers.environment import explain, merged, read_environment, read_yaml
 from workers.errors import SettingsError, WorkerError
 from workers.logs import LogFormat, LogLevel, configure_logs
@@ -34,14 +36,16 @@ from workers.naming import DEFAULT_MODELS, as_url, named_source, named_sources
 from workers.settings import KafkaSettings, WorkerSettings
 
 if TYPE_CHECKING:
-    from workers.bus import Bus
+    from workers.bus import Bus, LocalBus
     from workers.card import ModelStore
+    from workers.cluster import Cluster
     from workers.node import Node
     from workers.promote import Promotion, Promotions
     from workers.result import FrameResult
 
 ROLES = ("node", "api", "monitor")
 CONFIG_VARIABLE = "LIVESIGHT_CONFIG"
+CLUSTER_S = 3.0
 DRAIN_S = 4.0
 BUS_S = 1.5
 
@@ -60,6 +64,7 @@ class Settings(BaseSettings):
     stream: StreamSettings = StreamSettings()
     workers: WorkerSettings = WorkerSettings()
     kafka: KafkaSettings | None = None
+    cluster: ClusterSettings = ClusterSettings()
     streams: tuple[StreamConfig, ...] = ()
     roles: tuple[str, ...] = ROLES
     state_dir: Path = Field(default_factory=default_state_dir)
@@ -85,8 +90,8 @@ class Settings(BaseSettings):
         unknown = set(roles) - set(ROLES)
         if unknown:
             raise ValueError(f"unknown role {', '.join(sorted(unknown))}; there are {', '.join(ROLES)}")
-        if not {"node", "api"} <= set(roles):
-            raise ValueError("node and api run in one process in this version; name both, or leave roles out")
+        if not {"node", "api"} & set(roles):
+            raise ValueError("monitor has nothing to run by itself yet; name node or api with it")
         return roles
 
     @field_validator("streams")
@@ -116,9 +121,15 @@ def load_settings(
     from_file = read_yaml(config) if config else {}
     from_environment = read_environment(Settings, environ, frozenset({CONFIG_VARIABLE}))
     try:
-        return Settings(**merged(from_file, from_environment, options or {}))
+        settings = Settings(**merged(from_file, from_environment, options or {}))
     except ValidationError as error:
         raise explain(error, Settings, environ) from error
+    if settings.kafka is None and not {"node", "api"} <= set(settings.roles):
+        raise SettingsError(
+            f"roles: {','.join(settings.roles)} without the rest needs Kafka: set kafka.bootstrap_servers "
+            "(LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS), or leave roles out"
+        )
+    return settings
 
 
 app = typer.Typer(
@@ -170,21 +181,29 @@ def demo(port: PortOption = None, config: ConfigOption = None) -> None:
 
 def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     """Run until a signal; what was opened is closed in order whatever happens."""
+    runs_streams = "node" in settings.roles
+    if streams and not runs_streams:
+        raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
     configure_logs(settings.log_level, settings.log_format)
     from api.app import create_app
     from api.service import Service, listen, stopped_early, threads_left
+    from workers.bus import LocalBus
     from workers.node import Node
 
     place = state_dir(settings)
     with stopped_early(), closing(listen(settings.api.host, settings.api.port)) as sock, ExitStack() as parts:
-        bus = open_bus(settings)
+        local = LocalBus()
+        bus = open_bus(settings, local)
         parts.callback(bus.close, BUS_S)
-        node = Node(settings.node_name, model_store(settings), bus, settings.workers, settings.stream, place)
+        keeps = None if settings.kafka is not None and settings.cluster.lease else place  # else the cluster keeps them
+        node = Node(settings.node_name, model_store(settings), bus, settings.workers, settings.stream, keeps)
         parts.callback(node.close, DRAIN_S)
-        node.start(tuple(dict.fromkeys(name for stream in streams for name in stream.models)) or DEFAULT_MODELS)
+        if runs_streams:
+            node.start(tuple(dict.fromkeys(name for stream in streams for name in stream.models)) or DEFAULT_MODELS)
         for stream in streams:
             _add(node, stream)
-        application = create_app(node, bus, settings.api, settings.roles)  # type: ignore[arg-type]
+        cluster = join_cluster(settings, sock, node, local, parts)
+        application = create_app(node, bus, settings.api, settings.roles, cluster)  # type: ignore[arg-type]
         Service(application, parts.close, lambda: announce(settings, sock, node)).run([sock])
     structlog.get_logger(__name__).info("stopped", threads_left=threads_left())
 
@@ -210,15 +229,34 @@ def announce(settings: Settings, sock: socket.socket, node: Node) -> None:
         console.print(f"  [yellow]open to the network[/] on {host}; anybody who reaches it may use it")
 
 
-def open_bus(settings: Settings) -> Bus:
-    """Kafka when it is configured, else in process."""
-    from workers.bus import LocalBus
-
-    if settings.kafka is None:
-        return LocalBus()
+def open_bus(settings: Settings, local: LocalBus) -> Bus:
+    """Kafka when it is configured and this process has results for it, else in process."""
+    if settings.kafka is None or "node" not in settings.roles:
+        return local
     from workers.kafka_bus import KafkaBus
 
-    return KafkaBus(settings.kafka, LocalBus(), settings.state_dir)
+    return KafkaBus(settings.kafka, local, settings.state_dir)
+
+
+def join_cluster(
+    settings: Settings, sock: socket.socket, node: Node, local: LocalBus, parts: ExitStack
+) -> Cluster | None:
+    """With Kafka: share cameras with the other processes, and have their results on `local`."""
+    if settings.kafka is None:
+        return None
+    from workers.cluster import Cluster, Member
+    from workers.kafka_feed import KafkaFeed
+
+    address = settings.cluster.address or reached_at(sock)
+    cluster = Cluster(settings.kafka, settings.cluster, Member(node.name, address, settings.state_dir))
+    parts.callback(cluster.close, CLUSTER_S)
+    runs_streams = "node" in settings.roles
+    cluster.start(node if runs_streams else None)
+    if "api" in settings.roles:
+        feed = KafkaFeed(settings.kafka, local, node.name if runs_streams else None)
+        parts.callback(feed.close, BUS_S)
+        feed.start()
+    return cluster
 
 
 def model_store(settings: Settings) -> ModelStore:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +15,8 @@ from typing import Literal
 from fastapi import Depends, FastAPI
 
 from api import describe, detections, frames, health, models, pages, pictures, predict, problems, streams, whip
+from api.cluster_routes import ClusterRoutes
+from api.directory import ClusterDirectory, LocalDirectory
 from api.headers import SecurityHeaders
 from api.hub import Hub
 from api.limits import BodyLimit
@@ -23,10 +25,12 @@ from api.origin import OriginGuard
 from api.parts import Parts
 from api.predict import Predictor
 from api.principal import current_principal
+from api.proxy import ClusterProxy, node_client
 from api.pushes import Pushes
 from api.settings import ApiSettings
 from api.whip import WhipPushes
 from workers.bus import Bus
+from workers.cluster import Cluster
 from workers.node import Node
 
 Role = Literal["node", "api", "monitor"]
@@ -35,9 +39,19 @@ ROLES: tuple[Role, ...] = ("node", "api", "monitor")
 _THREADS = 32
 
 
-def create_app(node: Node, bus: Bus, settings: ApiSettings | None = None, roles: Collection[Role] = ROLES) -> FastAPI:
-    """The application with the routes of `roles`. Serve it with `api.server.Server`."""
-    parts = _parts(node, bus, settings or ApiSettings())
+def create_app(
+    node: Node,
+    bus: Bus,
+    settings: ApiSettings | None = None,
+    roles: Collection[Role] = ROLES,
+    cluster: Cluster | None = None,
+) -> FastAPI:
+    """The application with the routes of `roles`. Serve it with `api.server.Server`.
+
+    cluster: the other processes; what they have is shown, and asked of them. Without the role node, `node` is one that
+    was not started.
+    """
+    parts = _parts(node, bus, settings or ApiSettings(), roles, cluster)
     app = FastAPI(
         title="Livesight",
         version=_version(),
@@ -49,6 +63,10 @@ def create_app(node: Node, bus: Bus, settings: ApiSettings | None = None, roles:
         lifespan=_lifespan,
     )
     app.state.parts = parts
+    if cluster is not None:
+        routes = ClusterRoutes(cluster, node, parts.roles)
+        app.state.node_client = node_client()
+        app.add_middleware(ClusterProxy, routes=routes, client=app.state.node_client)
     app.add_middleware(BodyLimit, most_bytes=parts.settings.body_bytes, by_path=_picture_limits(parts))
     app.add_middleware(OriginGuard, settings=parts.settings)
     app.add_middleware(SecurityHeaders)
@@ -57,11 +75,16 @@ def create_app(node: Node, bus: Bus, settings: ApiSettings | None = None, roles:
     return app
 
 
-def _parts(node: Node, bus: Bus, settings: ApiSettings) -> Parts:
+def _parts(
+    node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role], cluster: Cluster | None
+) -> Parts:
     hub = Hub(bus, settings)
     pushes = Pushes(node, hub)
     return Parts(
         node=node,
+        directory=LocalDirectory(node) if cluster is None else ClusterDirectory(cluster, node, "node" in roles),
+        cluster=cluster,
+        roles=frozenset(roles),
         bus=bus,
         settings=settings,
         hub=hub,
@@ -96,14 +119,30 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # More threads than asyncio's default on few cores: a few slow removals must not keep the rest waiting.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="api"))
     parts.hub.start()
+    if parts.cluster is not None:
+        parts.cluster.removed = _told_on(asyncio.get_running_loop(), parts.hub.end_stream)
     try:
         yield
     finally:
         parts.hub.close()
+        if parts.cluster is not None:
+            await app.state.node_client.aclose()
         await parts.whip.sessions.close()
         await parts.pushes.close()
         await parts.feeds.close()
         await parts.predictor.close()
+
+
+def _told_on(loop: asyncio.AbstractEventLoop, callback: Callable[[str], None]) -> Callable[[str], None]:
+    """`callback` for other threads; after the loop's end there is nobody to tell."""
+
+    def tell(stream_id: str) -> None:
+        try:
+            loop.call_soon_threadsafe(callback, stream_id)
+        except RuntimeError:
+            return
+
+    return tell
 
 
 def _version() -> str:

@@ -27,7 +27,7 @@ StreamIdInPath = Annotated[str, Path(pattern=STREAM_ID_PATTERN)]
 @router.websocket("/v1/streams/{stream_id}/detections")
 async def stream_detections(websocket: WebSocket, stream_id: StreamIdInPath, parts: TheParts) -> None:
     """The results of one stream."""
-    await asyncio.to_thread(parts.node.stream, stream_id)  # unknown: 404, before the handshake
+    await asyncio.to_thread(parts.directory.stream, stream_id)  # unknown: 404, before the handshake
     await _serve(websocket, parts, frozenset({stream_id}))
 
 

@@ -42,6 +42,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "overloaded": (503, "Too much at a time"),
     "engine-unavailable": (503, "No engine can run this now"),
     "bus-unavailable": (503, "The bus cannot be used"),
+    "node-away": (503, "The node that could answer is away"),
 }
 """Problem kinds: the stable end of `type` → HTTP status and title."""
 

@@ -63,7 +63,10 @@ async def metrics() -> Response:
 
 
 def _readiness(parts: Parts) -> Readiness:
-    reasons = list(dict.fromkeys([*parts.node.problems(), *parts.bus.problems()]))
-    if not parts.node.ready:
+    cluster = parts.cluster.problems() if parts.cluster is not None else []
+    reasons = list(dict.fromkeys([*parts.node.problems(), *parts.bus.problems(), *cluster]))
+    if "node" in parts.roles and not parts.node.ready:
         return Readiness(status="not ready", reasons=reasons or ["the models are not loaded, or the node is stopping"])
+    if "node" not in parts.roles and parts.cluster is not None and not parts.cluster.settled:
+        return Readiness(status="not ready", reasons=reasons or ["the streams are not read from Kafka yet"])
     return Readiness(status="degraded" if reasons else "ready", reasons=reasons)

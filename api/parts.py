@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.directory import Directory
 from api.hub import Hub
 from api.settings import ApiSettings
 from stream.config import StreamSettings
 from workers.bus import Bus
+from workers.cluster import Cluster
 from workers.node import Node
 
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 class Parts:
     """The owners of everything; one object an application, under `app.state.parts`."""
 
-    node: Node
+    node: Node  # runs nothing in a process without the role node
+    directory: Directory
+    cluster: Cluster | None
+    roles: frozenset[str]
     bus: Bus
     settings: ApiSettings
     hub: Hub

@@ -64,7 +64,7 @@ class StreamChanges(BaseModel):
 @router.get("/v1/streams")
 async def list_streams(parts: TheParts) -> StreamList:
     """All streams as they are now."""
-    return StreamList(streams=[_shown(parts, view) for view in await asyncio.to_thread(parts.node.streams)])
+    return StreamList(streams=[_shown(parts, view) for view in await asyncio.to_thread(parts.directory.streams)])
 
 
 @router.post("/v1/streams", status_code=201)
@@ -73,7 +73,7 @@ async def add_stream(parts: TheParts, response: Response, stream: Annotated[NewS
     _check_url(stream.url)
     await parts.pushes.evict(stream.id)
     config = StreamConfig.model_validate(stream.model_dump())
-    view = await asyncio.to_thread(parts.node.add, config, keep=True)
+    view = await asyncio.to_thread(parts.directory.add, config)
     response.headers["location"] = f"/v1/streams/{view.id}"
     return _shown(parts, view)
 
@@ -81,7 +81,7 @@ async def add_stream(parts: TheParts, response: Response, stream: Annotated[NewS
 @router.get("/v1/streams/{stream_id}")
 async def get_stream(parts: TheParts, stream_id: StreamIdInPath) -> Stream:
     """One stream as it is now."""
-    return _shown(parts, await asyncio.to_thread(parts.node.stream, stream_id))
+    return _shown(parts, await asyncio.to_thread(parts.directory.stream, stream_id))
 
 
 @router.patch("/v1/streams/{stream_id}")
@@ -89,16 +89,19 @@ async def change_stream(parts: TheParts, stream_id: StreamIdInPath, changes: Str
     """Change a stream's URL, its models, or whether it runs."""
     if changes.url is not None:
         _check_url(changes.url)
-    view = await asyncio.to_thread(parts.node.stream, stream_id)
+    view = await asyncio.to_thread(parts.directory.stream, stream_id)
     if view.ephemeral:
         raise Problem("conflict", f"{stream_id} is pushed: it is what its client sends, and cannot be changed here")
-    return _shown(parts, await asyncio.to_thread(parts.node.update, stream_id, changes.changes()))
+    return _shown(parts, await asyncio.to_thread(parts.directory.update, stream_id, changes.changes()))
 
 
 @router.delete("/v1/streams/{stream_id}", status_code=204)
 async def remove_stream(parts: TheParts, stream_id: StreamIdInPath) -> None:
     """Stop a stream and forget it. A push that feeds it is ended."""
-    await parts.pushes.remove(stream_id)
+    if parts.directory.shared(stream_id):
+        await asyncio.to_thread(parts.directory.remove, stream_id)  # the node that runs it stops, viewers are told
+    else:
+        await parts.pushes.remove(stream_id)
 
 
 def _shown(parts: Parts, view: StreamView) -> Stream:

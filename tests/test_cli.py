@@ -140,7 +140,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(clip: Path) -> None:
         (["up", "--source", "file:/nowhere.mp4"], "/nowhere.mp4: there is no such file"),
         (["up", "--source", "rtsp://u:s3cret@:1/"], "there is no host"),
         (["up", "--source", "a=demo:", "--source", "a=demo:"], "two streams a"),
-        (["up", "--roles", "api"], "node and api run in one process"),
+        (["up", "--roles", "api"], "needs Kafka"),
         (["up", "--host", "203.0.113.1"], "cannot listen on 203.0.113.1"),
         (["up", "--port", "70000"], "--port"),
         (["up", "--config", "/nowhere.yaml"], "/nowhere.yaml: No such file"),

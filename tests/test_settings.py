@@ -92,7 +92,7 @@ def test_what_kubernetes_injects_is_ignored() -> None:
         ("LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS", "somewhere", "'somewhere' is not host:port"),
         ("LIVESIGHT_STREAMS", "[{", "LIVESIGHT_STREAMS: not JSON"),
         ("LIVESIGHT_ROLES", "nodes,api", "unknown role nodes"),
-        ("LIVESIGHT_ROLES", "api", "node and api run in one process in this version"),
+        ("LIVESIGHT_ROLES", "api", "without the rest needs Kafka"),
         ("LIVESIGHT_LOG_LEVEL", "loud", "log_level (LIVESIGHT_LOG_LEVEL)"),
     ],
 )

@@ -8,14 +8,13 @@ from collections.abc import Callable
 
 import structlog
 
-from stream.redact import redact
 from workers.bus import STATUS
 from workers.cluster_settings import ClusterSettings
 from workers.control import ControlWriter
 from workers.known_wishes import KnownWishes
 from workers.node import Node
 from workers.status import NODE_PREFIX, NODE_SCHEMA, STATUS_SCHEMA, NodeStatus, StatusBoard, StreamStatus
-from workers.view import StreamView
+from workers.view import StreamView, configured
 
 log = structlog.get_logger(__name__)
 
@@ -77,18 +76,7 @@ class Announcer:
         for stream_id, reason in failures.items():
             wish = self._known.get(stream_id)
             if wish is not None and stream_id not in views:
-                url = wish.stream.url or ""
-                views[stream_id] = StreamView(
-                    id=stream_id,
-                    kind=url.split(":", 1)[0],
-                    url=redact(url),
-                    models=wish.stream.models,
-                    enabled=wish.stream.enabled,
-                    ephemeral=False,
-                    node=self._node.name,
-                    state="failed",
-                    last_error=reason,
-                )
+                views[stream_id] = configured(wish.stream, self._node.name, "failed", reason)
         return views
 
     def _say(self, views: dict[str, StreamView], everything: bool) -> None:

@@ -8,6 +8,10 @@ a lease. `holds` says no from the moment that
   have given the partitions to others. This is a comparison of clocks at every question, so that a process that was
   stopped and goes on knows it before it publishes anything.
 
+While the group rebalances no heartbeats are sent: the pending request to join keeps the membership. It counts as a
+renewal as long as this thread sees it pending, for `REBALANCE_SESSIONS` sessions at most. So where a network is cut in
+the midst of a rebalance, two nodes may publish the same camera for that long, in sessions of their own.
+
 A broker that refuses connections is down for everybody: it gives nothing to others, and its session timers begin anew
 when it is back. So while all of them refuse, the lease goes on; one that is silent is taken for a cut network.
 """
@@ -22,6 +26,7 @@ from typing import Any
 import structlog
 from kafka import AsyncConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.base import MemberState
 from kafka.errors import KafkaError
 from kafka.future import Future
 
@@ -29,14 +34,16 @@ from workers.broker_down import all_refuse
 from workers.bus import STREAMS
 from workers.cluster_settings import ClusterSettings
 from workers.errors import BusError
-from workers.kafka_client import describe, open_consumer
+from workers.kafka_client import describe, open_admin, open_consumer
 from workers.kafka_settings import KafkaSettings
-from workers.topics import kafka_name
+from workers.topics import ensure_topics, kafka_name
 from workers.wish import partition_of
 
 log = structlog.get_logger(__name__)
 
 _POLL_MS = 200
+REBALANCE_SESSIONS = 3
+_SEEN_S = 1.5  # this thread looks five times a second; one that did not for so long was stopped
 _JOIN_S = 30.0
 _NEVER_S = float("-inf")
 
@@ -63,7 +70,9 @@ class Lease:
         self._renewed_s = _NEVER_S
         self._refused_s = _NEVER_S
         self._generation: tuple[str, int] = ("", -1)
+        self._rebalancing_s = _NEVER_S
         self._was_valid = False
+        self._invalid_since_s = 0.0
         self._problem: str | None = "not a member of the nodes' group yet"
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
@@ -74,7 +83,10 @@ class Lease:
     @property
     def valid(self) -> bool:
         """Whether nobody else can own what this node owns."""
-        return time.monotonic() < max(self._renewed_s, self._refused_s) + self._settings.session_timeout_s
+        now_s, session_s = time.monotonic(), self._settings.session_timeout_s
+        if now_s < max(self._renewed_s, self._refused_s) + session_s:
+            return True
+        return now_s < self._rebalancing_s + _SEEN_S and now_s < self._renewed_s + REBALANCE_SESSIONS * session_s
 
     def holds(self, stream_id: str) -> bool:
         """Whether this node is to run that stream now. Any thread; cheap."""
@@ -118,20 +130,28 @@ class Lease:
         self._problem = reason
 
     def _be_member(self) -> None:
+        self._ensure_topic()  # a broker might make one for whoever asks, with as many partitions as it likes
         consumer = open_consumer(self._kafka, self._options())
-        joined_by_s = time.monotonic() + max(_JOIN_S, 3 * self._settings.session_timeout_s)
+        self._invalid_since_s = time.monotonic()
         try:
             consumer.subscribe([self._topic], listener=_Listener(self))
             while not self._closing.is_set():
                 self._look(consumer)
-                if self._renewed_s == _NEVER_S and time.monotonic() > joined_by_s:
-                    raise BusError(f"the group {self._settings.group} cannot be joined: the broker does not answer")
         finally:
             self._let_go(self._held)
             self._release(frozenset(range(self._partitions)))
-            self._renewed_s = self._refused_s = _NEVER_S
+            self._renewed_s = self._refused_s = self._rebalancing_s = _NEVER_S
             self._generation, self._was_valid = ("", -1), False
             consumer.close(timeout_ms=1500)
+
+    def _ensure_topic(self) -> None:
+        admin = open_admin(self._kafka)
+        try:
+            refused = ensure_topics(admin, self._kafka, (STREAMS,))
+        finally:
+            admin.close()
+        if refused:
+            raise BusError(f"topic {self._topic}: {refused[STREAMS]}")
 
     def _options(self) -> dict[str, Any]:
         settings = self._settings
@@ -146,7 +166,7 @@ class Lease:
         }
 
     def _look(self, consumer: Any) -> None:
-        """One turn: let the client work, see whether the lease was renewed. Raises BusError when it has ended."""
+        """One turn: let the client work, see whether the lease was renewed. Raises BusError when nothing helps."""
         before_s = time.monotonic()
         consumer.poll(timeout_ms=_POLL_MS)
         self._note_renewal(consumer, before_s)
@@ -155,19 +175,31 @@ class Lease:
         if unheard_s > 2 * self._settings.heartbeat_interval_s and all_refuse(self._kafka):
             self._refused_s = time.monotonic()
             self._problem = "the broker is down for everybody; cameras run on"
+        self._judge(unheard_s)
+
+    def _judge(self, unheard_s: float) -> None:
+        """Start or stop cameras as the lease begins or ends. Raises BusError when it does not come back."""
         if self.valid:
             if unheard_s < self._settings.session_timeout_s:
                 self._problem = None
             if not self._was_valid:
                 self._was_valid = True
                 self._changed()
-        elif self._was_valid:
-            raise BusError(f"the broker has confirmed nothing for {unheard_s:.1f} s: others may run the cameras")
+            return
+        if self._was_valid:
+            self._was_valid = False
+            self._invalid_since_s = time.monotonic()
+            self._fail(f"the broker has confirmed nothing for {unheard_s:.1f} s: others may run the cameras")
+            self._release(frozenset(range(self._partitions)))
+        elif time.monotonic() - self._invalid_since_s > max(_JOIN_S, 3 * self._settings.session_timeout_s):
+            raise BusError(f"the group {self._settings.group} does not let this node in, or the broker does not answer")
 
     def _note_renewal(self, consumer: Any, before_s: float) -> None:
         """A join counts from before it was noticed, a heartbeat from when it was sent, once it is confirmed."""
         member = consumer.group_metadata()
         generation = (member.member_id, member.generation_id)
+        if member.state is MemberState.REBALANCING and member.generation_id >= 0:
+            self._rebalancing_s = time.monotonic()
         heartbeat = consumer._coordinator.heartbeat  # no public way tells of confirmed heartbeats
         if generation != self._generation:
             self._generation = generation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ class Node:
         self.promotions = Promotions(store, self._slots, self.settings)
         self._pipeline = Pipeline(self._slots, self.settings, name, self._publish)
         self._streams: dict[str, _Running] = {}
+        self._headers = (*_HEADERS, ("node", name.encode()))
+        self.gate: Callable[[str], bool] = lambda stream_id: True  # whether a stream's results may be published now
         self._lock = threading.RLock()
         self._changes = threading.Lock()
         self._ready = False
@@ -177,6 +180,10 @@ class Node:
         """The cards of every model there is."""
         return self._store.cards()
 
+    def runs(self, stream_id: str) -> bool:
+        """Whether the stream is one of this node's. Never waits."""
+        return stream_id in self._streams
+
     def loaded(self) -> dict[str, tuple[int, str]]:
         """The models in service: name → (version, backend)."""
         return {name: (slot.card.version, slot.backend) for name, slot in list(self._slots.items())}
@@ -244,7 +251,8 @@ class Node:
         running = self._streams.get(frame.stream_id)
         if running is not None:
             running.recent.add(frame, result)
-        self._bus.publish(Message(DETECTIONS, frame.stream_id, result.to_json(), _HEADERS, time.monotonic()))
+        if self.gate(frame.stream_id):
+            self._bus.publish(Message(DETECTIONS, frame.stream_id, result.to_json(), self._headers, time.monotonic()))
 
     def _view(self, running: _Running) -> StreamView:
         config = running.config

@@ -8,7 +8,9 @@ from collections import deque
 
 from pydantic import BaseModel, ConfigDict
 
+from stream.config import StreamConfig
 from stream.frame import Frame
+from stream.redact import redact
 from workers.result import FrameResult
 
 _WINDOW_S = 3.0
@@ -38,6 +40,14 @@ class StreamView(BaseModel):
     analysed: int = 0
     dropped: int = 0
     reconnects: int = 0
+
+
+def configured(config: StreamConfig, node: str, state: str, last_error: str | None) -> StreamView:
+    """A stream of which there is only the wish: it does not run, or not yet."""
+    url = config.url or ""
+    shared = config.model_dump(include=set(StreamView.model_fields))
+    own = {"kind": url.split(":", 1)[0], "url": redact(url), "ephemeral": False, "node": node, "state": state}
+    return StreamView.model_validate({**shared, **own, "last_error": last_error})
 
 
 class RecentResults:
