@@ -56,32 +56,47 @@ export async function listModels() {
   return (await json("/v1/models")).models;
 }
 
-export function addStream(config) {
-  return json("/v1/streams", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(config),
-    timeoutMs: 20000,
-  });
-}
+const asJson = (method, body) => ({
+  method,
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+  timeoutMs: 20000,
+});
+
+export const addStream = (config) => json("/v1/streams", asJson("POST", config));
+
+/** @param {{url?: string, models?: string[], enabled?: boolean}} changes */
+export const changeStream = (id, changes) => json(streamPath(id), asJson("PATCH", changes));
 
 export const removeStream = (id) => request(streamPath(id), { method: "DELETE", timeoutMs: 20000 });
 
-/** Newest analysed picture, at most `width` pixels across: `{blob, session, ptsUs}`; null where there is none yet. */
-export async function snapshot(id, { overlay = false, width, signal, timeoutMs = 5000 } = {}) {
-  const query = new URLSearchParams({ overlay: overlay ? 1 : 0, ...(width && { width }) });
+/** The newest analysed picture as a JPEG Blob; null where there is none yet. */
+export async function snapshot(id, { overlay = false } = {}) {
   try {
-    const response = await request(`${streamPath(id)}/snapshot.jpg?${query}`, { signal, timeoutMs });
-    return {
-      blob: await response.blob(),
-      session: response.headers.get("x-livesight-session") ?? "",
-      ptsUs: Number(response.headers.get("x-livesight-pts-us") ?? NaN),
-    };
+    return await (await request(`${streamPath(id)}/snapshot.jpg?overlay=${overlay ? 1 : 0}`)).blob();
   } catch (error) {
     if (error instanceof ApiError && [404, 503].includes(error.status)) return null;
     throw error;
   }
 }
+
+/** Opens a camera's address and gives its first picture as a Blob, without adding it. @throws {ApiError} why not */
+export async function testStream(url, signal) {
+  const options = { ...asJson("POST", { url }), signal, timeoutMs: 45000 };
+  return (await request("/v1/streams/test", options)).blob();
+}
+
+/** What a route answers, or null where this service has no such route. */
+export async function ifThere(path, signal) {
+  try {
+    return await json(path, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+export const metricsText = async (signal) => (await request("/metrics", { signal })).text();
 
 /** Readiness: `{state: "ready"|"degraded"|"down", reasons: string[]}`; never throws for a 503. */
 export async function readiness(signal) {

@@ -3,9 +3,9 @@
 import { readiness } from "./api.js";
 
 const LINK_WORDS = {
-  connecting: ["Connecting", "Connecting to the results."],
-  open: ["Connected", "Results arrive as they are made."],
-  waiting: ["Reconnecting", "The connection for results is lost; trying again. Pictures come without boxes meanwhile."],
+  connecting: ["Connecting", "Connecting to the server."],
+  open: ["Connected", "The server answers."],
+  waiting: ["Reconnecting", "The server does not answer; trying again."],
   closed: ["Paused", "Nothing is fetched while this tab is hidden."],
 };
 const HEALTH_WORDS = {
@@ -48,8 +48,9 @@ export function toast(words, kind = "info") {
   setTimeout(() => note.remove(), 6000);
 }
 
-/** Asks /readyz now and then; `pause()` while the tab is hidden. */
-export class HealthWatch {
+/** Asks /readyz now and then; `pause()` while the tab is hidden. Event: "change" when `health` was read. */
+export class HealthWatch extends EventTarget {
+  health = null; // {state, reasons}, of `readiness`
   #timer = 0;
   #running = false;
 
@@ -67,7 +68,9 @@ export class HealthWatch {
   async #ask() {
     const health = await readiness();
     if (!this.#running) return;
+    this.health = health;
     this.#show(health);
+    this.dispatchEvent(new Event("change"));
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#ask(), HEALTH_EVERY_MS);
   }
@@ -77,6 +80,7 @@ export class HealthWatch {
     const pill = document.getElementById("health");
     pill.dataset.state = state;
     pill.title = [words, ...reasons].join("\n");
+    pill.setAttribute("aria-label", `State of the service: ${text}`);
     if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
     document.getElementById("health-title").textContent = text;
     document.getElementById("health-text").textContent = words;

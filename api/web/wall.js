@@ -1,4 +1,4 @@
-// The wall: tiles in a grid that fills the screen, one of them alone on demand, all by keyboard too.
+// The tiles in a grid that fills the screen, one of them alone on demand, all by keyboard too.
 
 import { Tile } from "./tile.js";
 
@@ -6,6 +6,7 @@ const GAP = 12; // between tiles, and around them
 const FOOT = 44; // height of a tile's line of figures, as in app.css
 const LEAST_WIDTH = 260; // narrower tiles help nobody: scroll instead
 const PHONE = 640;
+const ALONE = "#/live/"; // and the camera's id: the address of one camera
 
 /** Columns and tile width so that `count` tiles of one aspect ratio fill the room best. Pure. */
 export function layout(count, width, height, aspect) {
@@ -31,12 +32,11 @@ function commonAspect(tiles) {
   return Math.min(2.4, Math.max(1, Number([...ratios][0])));
 }
 
-/** Events: "visible" {id, visible} when a tile came into sight or left it; "action" {action, tile}. */
+/** Event: "action" {action, tile}. */
 export class Wall extends EventTarget {
   #root;
   #template;
   #tiles = new Map();
-  #sight;
   #focused = null;
   #columns = 1;
 
@@ -44,16 +44,9 @@ export class Wall extends EventTarget {
     super();
     this.#root = root;
     this.#template = template;
-    this.#sight = new IntersectionObserver(
-      (entries) => {
-        for (const { target, isIntersecting } of entries)
-          this.#tell("visible", { id: target.dataset.stream, visible: isIntersecting });
-      },
-      { rootMargin: "80px" },
-    );
     new ResizeObserver(() => this.arrange()).observe(root);
     root.addEventListener("keydown", (event) => this.#onKey(event));
-    window.addEventListener("popstate", () => this.#readAddress());
+    window.addEventListener("popstate", () => this.readAddress());
   }
 
   get size() {
@@ -76,8 +69,7 @@ export class Wall extends EventTarget {
     this.#tiles.set(id, tile);
     if (before) before.element.after(tile.element);
     else this.#root.prepend(tile.element);
-    this.#sight.observe(tile.element);
-    if (!this.#readAddress()) this.arrange();
+    if (!this.readAddress()) this.arrange();
     return tile;
   }
 
@@ -86,7 +78,6 @@ export class Wall extends EventTarget {
     if (!tile) return;
     const hadKeyboard = tile.element.contains(document.activeElement);
     const next = tile.element.nextElementSibling ?? tile.element.previousElementSibling;
-    this.#sight.unobserve(tile.element);
     this.#tiles.delete(id);
     tile.close();
     if (this.#focused === id) this.focusOne(null);
@@ -104,7 +95,7 @@ export class Wall extends EventTarget {
       tile.setAlone(tile.id === id);
     }
     this.#root.classList.toggle("one", id !== null);
-    if (push) history[id ? "pushState" : "replaceState"](null, "", id ? `#/${id}` : location.pathname);
+    if (push) history[id ? "pushState" : "replaceState"](null, "", id ? `${ALONE}${id}` : location.pathname);
     this.arrange();
     this.#tiles.get(id ?? before)?.element.focus({ preventScroll: true });
   }
@@ -117,6 +108,7 @@ export class Wall extends EventTarget {
     const tiles = this.#focused ? [this.#tiles.get(this.#focused)] : this.tiles;
     const aspect = commonAspect(tiles);
     const { clientWidth, clientHeight } = this.#root;
+    if (!clientWidth) return; // another page is shown
     const { columns, tileWidth } = layout(tiles.length, clientWidth - 2 * GAP, clientHeight - 2 * GAP, aspect);
     const side = (clientWidth - columns * tileWidth - (columns - 1) * GAP) / 2;
     const style = this.#root.style;
@@ -126,8 +118,9 @@ export class Wall extends EventTarget {
     style.setProperty("--aspect", aspect);
   }
 
-  #readAddress() {
-    const id = location.hash.startsWith("#/") ? location.hash.slice(2) : null;
+  /** Shows the camera alone that the address names. */
+  readAddress() {
+    const id = location.hash.startsWith(ALONE) ? location.hash.slice(ALONE.length) : null;
     if (id === this.#focused || (id && !this.#tiles.has(id))) return false;
     this.focusOne(id, { push: false });
     return true;

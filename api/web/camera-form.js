@@ -1,0 +1,183 @@
+// The form for a camera: a new one, or another address or other models for one that is there. Test before save.
+
+import { addStream, changeStream, listModels, testStream } from "./api.js";
+import { el } from "./dom.js";
+
+const ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const SCHEMES = /^(rtsps?|https?):\/\//i;
+
+/** A name made of the address's host, as a first guess. */
+function guessId(url, taken) {
+  let host = "";
+  try {
+    host = new URL(url).hostname;
+  } catch {
+    return "";
+  }
+  const stem = host.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 50);
+  if (!stem) return "";
+  const base = /^\d/.test(stem) ? `camera-${stem.split("-").at(-1)}` : stem;
+  for (let n = 1; ; n += 1) {
+    const id = n === 1 ? base : `${base}-${n}`;
+    if (!taken.has(id)) return id;
+  }
+}
+
+/** What keeps this from being sent, in words; null if nothing. */
+function complaint({ id, url, models }, editing) {
+  if (!url && !editing) return "Give the camera's address.";
+  if (url && !/^[a-z][a-z0-9+.-]*:/i.test(url))
+    return "The address begins with rtsp://, rtsps://, http:// or https://.";
+  if (!ID.test(id)) return "The name has small letters, digits, “-” and “_”, and begins with a letter or a digit.";
+  if (models.length === 0) return "Choose at least one thing to look for.";
+  return null;
+}
+
+export class CameraForm {
+  #dialog = document.getElementById("add-dialog");
+  #form = document.getElementById("add-form");
+  #error = document.getElementById("add-error");
+  #choices = this.#dialog.querySelector(".choices");
+  #image = document.getElementById("add-preview");
+  #tested = document.getElementById("add-tested");
+  #test = document.getElementById("add-test");
+  #save = this.#form.querySelector("[type=submit]");
+  #editing = null; // the view of the camera that is changed
+  #guessed = "";
+  #testing = null; // AbortController
+
+  /** @param {() => Set<string>} takenIds @param {(view: object, added: boolean) => void} onSaved */
+  constructor(takenIds, onSaved) {
+    this.takenIds = takenIds;
+    this.onSaved = onSaved;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("close", () => this.#forgetTest());
+    this.#test.addEventListener("click", () => this.#tryOut());
+    const { url, id } = this.#form.elements;
+    url.addEventListener("input", () => {
+      this.#forgetTest();
+      if (this.#editing || id.value !== this.#guessed) return; // typed by hand: leave it
+      id.value = this.#guessed = guessId(url.value.trim(), this.takenIds());
+    });
+  }
+
+  /** @param {object|null} view the camera to change; null for a new one */
+  open(view = null) {
+    this.#editing = view;
+    this.#form.reset();
+    this.#guessed = "";
+    this.#say(null);
+    this.#forgetTest();
+    const { url, id } = this.#form.elements;
+    id.disabled = view !== null;
+    if (view) id.value = view.id;
+    url.required = view === null;
+    document.getElementById("add-title").textContent = view ? `Change “${view.id}”` : "Add a camera";
+    const hint = document.getElementById("add-url-hint");
+    hint.textContent = view ? `Now ${view.url ?? "unknown"}. Leave it empty to keep it.` : "";
+    hint.hidden = view === null;
+    this.#save.textContent = this.#saveWords;
+    this.#dialog.showModal();
+    url.focus();
+    this.#fillModels();
+  }
+
+  get #saveWords() {
+    return this.#editing ? "Save changes" : "Add camera";
+  }
+
+  async #fillModels() {
+    let models = [];
+    try {
+      models = await listModels();
+    } catch (error) {
+      this.#say(`The models could not be listed: ${error.message}`);
+      return;
+    }
+    const detectors = [...new Set(models.filter(({ card }) => card.task === "detect").map(({ name }) => name))];
+    const first = detectors.includes("mask") ? "mask" : detectors[0];
+    const chosen = new Set(this.#editing?.models ?? [first]);
+    const names = [...new Set([...detectors, ...(this.#editing?.models ?? [])])];
+    this.#choices.replaceChildren(
+      ...names.map((name) =>
+        el("label", {}, el("input", { type: "checkbox", name: "models", value: name, checked: chosen.has(name) }), name),
+      ),
+    );
+    if (names.length === 0) this.#say("The server has no model that finds things in pictures.");
+  }
+
+  async #tryOut() {
+    const url = this.#form.elements.url.value.trim();
+    if (!SCHEMES.test(url)) return this.#say("Give an address that begins with rtsp://, rtsps://, http:// or https://.");
+    this.#forgetTest();
+    this.#say(null);
+    const testing = (this.#testing = new AbortController());
+    this.#test.disabled = true;
+    this.#tested.textContent = "Opening the camera…";
+    try {
+      const blob = await testStream(url, testing.signal);
+      const bitmap = await createImageBitmap(blob);
+      if (testing.signal.aborted) return bitmap.close();
+      this.#image.width = bitmap.width;
+      this.#image.height = bitmap.height;
+      this.#image.getContext("2d").drawImage(bitmap, 0, 0);
+      this.#image.hidden = false;
+      this.#tested.textContent = `It works: its first picture, ${bitmap.width} × ${bitmap.height}.`;
+      bitmap.close();
+    } catch (error) {
+      if (testing.signal.aborted) return;
+      this.#tested.textContent = "";
+      this.#say(error.message);
+    } finally {
+      this.#test.disabled = false;
+    }
+  }
+
+  #forgetTest() {
+    this.#testing?.abort();
+    this.#testing = null;
+    this.#test.disabled = false;
+    this.#tested.textContent = "";
+    this.#image.hidden = true;
+    this.#image.width = this.#image.height = 0;
+  }
+
+  async #submit() {
+    const { url, id } = this.#form.elements;
+    const config = {
+      id: id.value.trim(),
+      url: url.value.trim(),
+      models: new FormData(this.#form).getAll("models"),
+    };
+    const wrong = complaint(config, this.#editing !== null);
+    if (wrong) return this.#say(wrong);
+    this.#say(null);
+    this.#save.disabled = true;
+    this.#save.textContent = this.#editing ? "Saving…" : "Adding…";
+    try {
+      const view = this.#editing ? await this.#change(config) : await addStream(config);
+      this.#dialog.close();
+      this.onSaved(view, this.#editing === null);
+    } catch (error) {
+      this.#say(error.message);
+    } finally {
+      this.#save.disabled = false;
+      this.#save.textContent = this.#saveWords;
+    }
+  }
+
+  #change({ id, url, models }) {
+    const same = models.join() === this.#editing.models.join();
+    const changes = { ...(url && { url }), ...(!same && { models }) };
+    return Object.keys(changes).length ? changeStream(id, changes) : this.#editing;
+  }
+
+  #say(words) {
+    this.#error.hidden = !words;
+    this.#error.textContent = words ?? "";
+  }
+}

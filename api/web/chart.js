@@ -1,0 +1,76 @@
+// Charts by plotly.js, which is loaded out of the installed plotly package when the first chart is drawn.
+
+let loading = null;
+
+function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = "/static/plotly.min.js";
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      loading = null;
+      script.remove();
+      reject(new Error("The drawing library could not be loaded."));
+    };
+    document.head.append(script);
+  });
+  return loading;
+}
+
+const COLOURS = ["#0b8f81", "#4f7fe0", "#b0589f", "#c98f2b", "#7c6ad6", "#4f9d4a", "#c25b4e", "#6f7f8f"];
+
+export class Chart {
+  #place;
+  #drawing = Promise.resolve();
+
+  /** @param {HTMLElement} place */
+  constructor(place) {
+    this.#place = place;
+  }
+
+  /** @param {object[]} traces of plotly @param {string} unit of the y axis */
+  draw(traces, unit) {
+    this.#drawing = this.#drawing.then(() => this.#draw(traces, unit)).catch((error) => {
+      this.#place.textContent = error.message;
+    });
+    return this.#drawing;
+  }
+
+  async #draw(traces, unit) {
+    const { react } = await plotly();
+    if (!this.#place.clientWidth) return; // another page is shown
+    const style = getComputedStyle(document.body);
+    const [text, line] = ["--quiet", "--line"].map((name) => resolved(style.getPropertyValue(name)));
+    const axis = { color: text, gridcolor: line, zeroline: false, automargin: true, fixedrange: true };
+    await react(
+      this.#place,
+      traces,
+      {
+        autosize: true,
+        height: 240,
+        margin: { l: 48, r: 12, t: 8, b: 32 },
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        colorway: COLOURS,
+        font: { family: style.fontFamily, size: 12, color: text },
+        xaxis: { ...axis, showgrid: false, nticks: 6 },
+        yaxis: { ...axis, rangemode: "tozero", title: { text: unit } },
+        showlegend: traces.length > 1,
+        legend: { orientation: "h", y: -0.18 },
+        hovermode: "x unified",
+        transition: { duration: 0 },
+      },
+      { displayModeBar: false, responsive: true, scrollZoom: false },
+    );
+  }
+}
+
+/** light-dark(…) and the like as the colour that they are now: plotly reads plain colours only. */
+function resolved(colour) {
+  const probe = document.createElement("i");
+  probe.style.color = colour;
+  document.body.append(probe);
+  const plain = getComputedStyle(probe).color;
+  probe.remove();
+  return plain;
+}

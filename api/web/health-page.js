@@ -1,0 +1,167 @@
+// How the service is: latency and throughput drawn from /metrics, which node runs which camera, alerts, drift.
+
+import { ifThere, metricsText } from "./api.js";
+import { Chart } from "./chart.js";
+import { badge, el } from "./dom.js";
+import { buckets, byLabel, parseMetrics, quantile, rates } from "./metrics.js";
+import { nameOfState } from "./states.js";
+
+const EVERY_MS = 2000;
+const KEPT = 150; // five minutes
+const STAGES = ["decode", "wait", "convert", "inference", "track", "classify", "publish"];
+const STATES = { ready: ["live", "Healthy"], degraded: ["stalled", "Degraded"], down: ["failed", "Not ready"] };
+
+export class HealthPage {
+  title = "Health";
+  #streams;
+  #watch;
+  #timer = 0;
+  #abort = null;
+  #last = null; // the reading before: {at, samples}
+  #points = []; // {at, p50, p95, rates, dropped}
+  #charts = null;
+  #shown = false;
+
+  /** @param {import("./streams.js").Streams} streams @param {import("./status.js").HealthWatch} watch */
+  constructor(streams, watch) {
+    this.#streams = streams;
+    this.#watch = watch;
+    watch.addEventListener("change", () => this.#shown && this.#showHealth());
+    streams.addEventListener("change", () => this.#shown && this.#showNodes());
+    document.addEventListener("themechange", () => this.#shown && this.#draw());
+  }
+
+  show() {
+    this.#shown = true;
+    this.#charts ??= {
+      latency: new Chart(document.getElementById("chart-latency")),
+      rate: new Chart(document.getElementById("chart-rate")),
+      stages: new Chart(document.getElementById("chart-stages")),
+    };
+    this.#showHealth();
+    this.#showNodes();
+    this.#read();
+    this.#askFor("alerts", "/v1/alerts", "This service raises no alerts yet: nothing watches for them here.");
+    this.#askFor("drift", "/v1/drift", "This service does not watch for drift yet.");
+  }
+
+  hide() {
+    this.#shown = false;
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+    this.#last = null; // what happens meanwhile is not known
+  }
+
+  async #read() {
+    clearTimeout(this.#timer);
+    const { signal } = (this.#abort = new AbortController());
+    if (!document.hidden) {
+      try {
+        const samples = parseMetrics(await metricsText(signal));
+        if (signal.aborted) return;
+        this.#note(samples, performance.now());
+        this.#draw();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#last = null;
+      }
+    }
+    this.#timer = setTimeout(() => this.#read(), EVERY_MS);
+  }
+
+  #note(samples, at) {
+    const before = this.#last;
+    this.#last = { at, samples };
+    this.#showStages(samples);
+    if (!before) return;
+    const seconds = (at - before.at) / 1000;
+    const latency = (share) => {
+      const value = quantile(...[before.samples, samples].map((each) => buckets(each, "livesight_latency_seconds")), share);
+      return value === null ? null : value * 1000;
+    };
+    const rate = (name) => rates(...[before.samples, samples].map((each) => byLabel(each, name, "stream")), seconds);
+    this.#points.push({
+      at: new Date(),
+      p50: latency(0.5),
+      p95: latency(0.95),
+      analysed: rate("livesight_frames_analysed_total"),
+      dropped: [...rate("livesight_frames_dropped_total").values()].reduce((sum, value) => sum + value, 0),
+    });
+    if (this.#points.length > KEPT) this.#points.shift();
+  }
+
+  #draw() {
+    const x = this.#points.map(({ at }) => at);
+    const line = (name, y, more = {}) => ({ type: "scatter", mode: "lines", name, x, y, ...more });
+    this.#charts.latency.draw(
+      [
+        line("median", this.#points.map(({ p50 }) => p50)),
+        line("95 of 100", this.#points.map(({ p95 }) => p95), { line: { dash: "dot" } }),
+      ],
+      "ms",
+    );
+    const ids = [...new Set(this.#points.flatMap(({ analysed }) => [...analysed.keys()]))].sort();
+    this.#charts.rate.draw(
+      [
+        ...ids.map((id) => line(id, this.#points.map(({ analysed }) => analysed.get(id) ?? null))),
+        line("passed over, all", this.#points.map(({ dropped }) => dropped), { line: { dash: "dot" } }),
+      ],
+      "pictures/s",
+    );
+  }
+
+  #showStages(samples) {
+    const sums = byLabel(samples, "livesight_stage_seconds_sum", "stage");
+    const counts = byLabel(samples, "livesight_stage_seconds_count", "stage");
+    const stages = [...STAGES.filter((stage) => counts.get(stage) > 0)];
+    const mean = stages.map((stage) => (sums.get(stage) / counts.get(stage)) * 1000);
+    this.#charts.stages.draw([{ type: "bar", name: "mean", x: stages, y: mean }], "ms a picture");
+  }
+
+  #showHealth() {
+    const { state, reasons } = this.#watch.health ?? { state: null, reasons: [] };
+    const [tone, words] = STATES[state] ?? ["connecting", "Checking"];
+    document.getElementById("health-state").replaceChildren(badge(tone, words));
+    const said = reasons.length ? reasons : state === "ready" ? ["Models are loaded and results go out."] : [];
+    document.getElementById("health-said").replaceChildren(...said.map((reason) => el("li", {}, reason)));
+  }
+
+  #showNodes() {
+    const rows = this.#streams.views.map((view) =>
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, view.node),
+        el("td", {}, el("a", { href: `#/live/${view.id}` }, view.id)),
+        el("td", {}, badge(view.state, nameOfState(view.state))),
+        el("td", { class: "figure" }, `${view.fps.toFixed(0)} / ${view.analysed_fps.toFixed(0)}`),
+      ),
+    );
+    rows.sort((a, b) => a.textContent.localeCompare(b.textContent));
+    document.getElementById("node-rows").replaceChildren(...rows);
+    document.getElementById("nodes-none").hidden = rows.length > 0;
+  }
+
+  /** Alerts and drift as the server lists them, or that it has none of that. */
+  async #askFor(what, path, absent) {
+    const place = document.getElementById(`${what}-list`);
+    try {
+      const answer = await ifThere(path);
+      const entries = answer === null ? [] : (answer[what] ?? answer.items ?? answer.reports ?? []);
+      const items = entries.slice(0, 50).map((entry) => el("li", {}, describe(entry)));
+      const none = answer === null ? absent : `No ${what} now.`;
+      place.replaceChildren(...(items.length ? items : [el("li", { class: "quiet" }, none)]));
+    } catch (error) {
+      place.replaceChildren(el("li", {}, `They could not be read: ${error.message}`));
+    }
+  }
+}
+
+/** An entry's plain values in words, whatever they are called. */
+function describe(entry) {
+  if (typeof entry !== "object" || entry === null) return String(entry);
+  return Object.entries(entry)
+    .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
+    .map(([key, value]) => `${key.replaceAll("_", " ")}: ${value}`)
+    .join(", ");
+}

@@ -1,0 +1,27 @@
+// What a camera's states are called. Pure.
+
+const NAMES = {
+  connecting: "Connecting",
+  live: "Live",
+  stalled: "Stalled",
+  reconnecting: "Reconnecting",
+  ended: "Ended",
+  failed: "Failed",
+  disabled: "Paused",
+};
+
+export const nameOfState = (state) => NAMES[state] ?? state;
+
+/** "1280 × 720, H.264" */
+export function pictureWords({ size_wh: size, codec }) {
+  return [size ? `${size[0]} × ${size[1]}` : null, codec ? nameOfCodec(codec) : null].filter(Boolean).join(", ") || "–";
+}
+
+const CODECS = { h264: "H.264", hevc: "H.265", vp8: "VP8", vp9: "VP9", av1: "AV1", mjpeg: "JPEG", png: "PNG" };
+
+export const nameOfCodec = (codec) => CODECS[codec] ?? codec;
+
+export const number = (value, digits = 0) =>
+  typeof value === "number" && Number.isFinite(value) ? value.toFixed(digits) : "–";
+
+export const short = (value) => (value >= 10000 ? `${Math.round(value / 1000)}k` : String(value ?? 0));
