@@ -14,7 +14,21 @@ from typing import Literal
 
 from fastapi import Depends, FastAPI
 
-from api import describe, detections, frames, health, models, pages, pictures, predict, problems, streams, whip
+from api import (
+    describe,
+    detections,
+    frames,
+    health,
+    models,
+    pages,
+    pictures,
+    predict,
+    probe,
+    problems,
+    streams,
+    video,
+    whip,
+)
 from api.cluster_routes import ClusterRoutes
 from api.directory import ClusterDirectory, LocalDirectory
 from api.headers import SecurityHeaders
@@ -28,6 +42,7 @@ from api.principal import current_principal
 from api.proxy import ClusterProxy, node_client
 from api.pushes import Pushes
 from api.settings import ApiSettings
+from api.video import Videos
 from api.whip import WhipPushes
 from workers.bus import Bus
 from workers.cluster import Cluster
@@ -75,11 +90,10 @@ def create_app(
     return app
 
 
-def _parts(
-    node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role], cluster: Cluster | None
-) -> Parts:
+def _parts(node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role], cluster: Cluster | None) -> Parts:
     hub = Hub(bus, settings)
     pushes = Pushes(node, hub)
+    feeds = Feeds(node, hub, settings)
     return Parts(
         node=node,
         directory=LocalDirectory(node) if cluster is None else ClusterDirectory(cluster, node, "node" in roles),
@@ -89,7 +103,8 @@ def _parts(
         settings=settings,
         hub=hub,
         pushes=pushes,
-        feeds=Feeds(node, hub, settings),
+        feeds=feeds,
+        videos=Videos(node, hub, feeds, settings),
         predictor=Predictor(node, settings),
         whip=WhipPushes(node, pushes),
     )
@@ -98,9 +113,9 @@ def _parts(
 def _include(app: FastAPI, roles: Collection[Role]) -> None:
     routers = [health.router, describe.router]
     if "api" in roles:
-        routers += [pages.router, streams.router, detections.router]
+        routers += [pages.router, streams.router, probe.router, detections.router]
     if "node" in roles:
-        routers += [whip.router, frames.router, pictures.router, models.router, predict.router]
+        routers += [whip.router, frames.router, pictures.router, video.router, models.router, predict.router]
     for router in routers:
         app.include_router(router)
 
@@ -129,6 +144,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await app.state.node_client.aclose()
         await parts.whip.sessions.close()
         await parts.pushes.close()
+        await parts.videos.close()
         await parts.feeds.close()
         await parts.predictor.close()
 

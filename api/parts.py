@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from api.mjpeg import Feeds
     from api.predict import Predictor
     from api.pushes import Pushes
+    from api.video import Videos
     from api.whip import WhipPushes
 
 
@@ -36,6 +37,7 @@ class Parts:
     hub: Hub
     pushes: Pushes
     feeds: Feeds
+    videos: Videos
     predictor: Predictor
     whip: WhipPushes
 

@@ -8,6 +8,7 @@ later is aborted. Message sizes are bounded before a message is read.
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import structlog
@@ -26,6 +27,7 @@ CUT_OFF = Counter("livesight_viewers_cut_off", "Connections ended because the pe
 
 _GRACE_S = 2.0
 _SLACK_BYTES = 4096
+_UNSENT_BYTES = 2**17
 
 
 class _Socket(WebSocketsSansIOProtocol):
@@ -34,6 +36,13 @@ class _Socket(WebSocketsSansIOProtocol):
     timeout_s: float
     _stuck: asyncio.TimerHandle | None = None
     _discarding = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # What is not sent yet waits here, where it can be skipped, not in the kernel, which takes megabytes.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
     def pause_writing(self) -> None:
         super().pause_writing()

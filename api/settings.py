@@ -37,6 +37,10 @@ class ApiSettings(BaseModel):
     viewers: int = Field(default=2000, ge=1, description="Most viewers at a time.")
     viewer_queue: int = Field(default=64, ge=1, description="Results a viewer may lag behind before it skips.")
     viewer_timeout_s: float = Field(default=10.0, gt=0, description="A viewer that accepts nothing this long is cut.")
+    video_queue_bytes: int = Field(
+        default=4 * 2**20, ge=2**16, description="Encoded pictures that may wait for a viewer before it skips."
+    )
+    video_lag_s: float = Field(default=2.0, gt=0, le=60, description="A viewer further behind skips to a key frame.")
     pushes: int = Field(default=128, ge=1, description="Most WebSockets that push frames at a time.")
     answer_timeout_s: float = Field(default=10.0, gt=0, description="A pushed frame unanswered this long is dropped.")
     mjpeg_fps: float = Field(default=15.0, gt=0, le=60, description="Most pictures a second of an MJPEG stream.")

@@ -19,6 +19,7 @@ class StreamConfig(BaseModel):
     url: str | None = Field(default=None, max_length=2048)
     models: tuple[str, ...] = Field(default=("mask",), min_length=1, max_length=8)
     enabled: bool = True
+    blur: bool = Field(default=False, description="Blur what the models find, before any picture leaves the server.")
 
 
 class StreamSettings(BaseModel):

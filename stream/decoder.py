@@ -60,6 +60,11 @@ class Decoder:
         self._observe_decode = STAGE_SECONDS.labels("decode")
 
     @property
+    def in_order(self) -> bool:
+        """Whether packets' times turned out not to be their pictures', so that only their order counts."""
+        return self._in_order
+
+    @property
     def ordinal(self) -> int:
         """How many pictures there were so far, decoded or not."""
         return self._ordinal

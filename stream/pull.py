@@ -67,6 +67,7 @@ class PullSource(Source):
         self.mailbox.close()
         if self._started and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
+        self.ring.close()
         self._vitals.closed()
 
     def status(self) -> SourceStatus:

@@ -103,8 +103,7 @@ class FramesSource(Source):
             if self._closed:
                 raise MailboxClosed("the source is closed")
             pushed = _Pushed(ordinal, data, header, self._next_pts_us(arrived_s), captured_at_ns, arrived_s)
-            if header.kind == "jpeg":
-                self._keep(pushed)
+            self._keep(pushed)
             self._header = header
         self._encoded.put(pushed)
 
@@ -129,6 +128,7 @@ class FramesSource(Source):
         if not already and (waiting := self._encoded.take()) is not None:
             self._drop(waiting.ordinal)
         self.mailbox.close()
+        self.ring.close()
         if self._started and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
         if not already:
@@ -151,10 +151,12 @@ class FramesSource(Source):
         return self._last_pts_us
 
     def _keep(self, pushed: _Pushed) -> None:
-        """Put a JPEG into the ring; a new size is a new configuration. Under the lock."""
+        """Put a JPEG into the ring; a new size or kind is a new configuration. Under the lock."""
         config = CodecConfig(_CODEC_NAMES[pushed.header.kind], b"", pushed.header.size_wh)
         if self.ring.codec != config:
             self.ring.configure(config)
+        if pushed.header.kind != "jpeg":
+            return
         self.ring.append(
             RingPacket(
                 session=self.session,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,7 +20,11 @@ class CodecConfig:
 
 @dataclass(frozen=True, slots=True)
 class RingPacket:
-    """One encoded picture, untouched. Times in microseconds since the session began."""
+    """One encoded picture, untouched. Times in microseconds since the session began.
+
+    exact: whether `pts_us` is the time of the picture in this packet; not so where a stream with B-frames has no
+    presentation times of its own.
+    """
 
     session: str
     pts_us: int
@@ -27,6 +32,20 @@ class RingPacket:
     is_key: bool
     data: bytes
     captured_at_ns: int
+    exact: bool = True
+
+
+RingEvent = RingPacket | CodecConfig | None
+"""What followers are told, in order: a packet, another configuration, and None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The state of a ring at the moment from which on a follower is told everything. `stop` ends it, any thread."""
+
+    codec: CodecConfig | None
+    packets: list[RingPacket]
+    stop: Callable[[], None]
 
 
 class PacketRing:
@@ -42,7 +61,10 @@ class PacketRing:
         self._packets: deque[RingPacket] = deque()
         self._group_sizes: deque[int] = deque()  # packets in each group of pictures, oldest group first
         self._bytes = 0
+        self._newest_bytes = 0
         self._codec: CodecConfig | None = None
+        self._followers: list[Callable[[RingEvent], None]] = []
+        self._closed = False
         self._lock = threading.Lock()
 
     @property
@@ -55,6 +77,30 @@ class PacketRing:
         """Bytes of packet data held."""
         return self._bytes
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the newest group alone takes half of the room: time for another key frame, where one can be had."""
+        return self._newest_bytes * 2 > self._max_bytes
+
+    def follow(self, listener: Callable[[RingEvent], None]) -> Following:
+        """Be told all that comes from now on; the packets from the newest key frame to now are in what is returned.
+
+        `listener` is called in order, on the thread that fills the ring and under its lock: it must only hand over. It
+        gets packets that the ring itself cannot keep, too.
+        """
+        with self._lock:
+            self._followers.append(listener)
+            if self._closed:
+                listener(None)
+            return Following(self._codec, self._newest_group(), lambda: self._forget(listener))
+
+    def close(self) -> None:
+        """Nothing comes any more: followers are told. What is held stays. Idempotent."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._tell(None)
+
     def configure(self, codec: CodecConfig, keep_from_us: int | None = None) -> None:
         """A new session or configuration: what was there cannot be decoded with it and goes.
 
@@ -64,17 +110,21 @@ class PacketRing:
             self._codec = codec
             while self._packets and not self._first_group_shows(keep_from_us):
                 self._pop_group()
+            self._tell(codec)
 
     def append(self, packet: RingPacket) -> None:
         """Add the next packet in decode order and let go what is beyond the bounds."""
         with self._lock:
+            self._tell(packet)
             if packet.is_key:
                 self._group_sizes.append(0)
+                self._newest_bytes = 0
             elif not self._group_sizes:
                 return
             self._packets.append(packet)
             self._group_sizes[-1] += 1
             self._bytes += len(packet.data)
+            self._newest_bytes += len(packet.data)
             while self._packets and self._bytes > self._max_bytes:
                 self._pop_group()
             oldest_us = packet.dts_us - self._max_us
@@ -84,9 +134,7 @@ class PacketRing:
     def from_key(self) -> list[RingPacket]:
         """The packets from the newest key frame on, in decode order; empty while there is none."""
         with self._lock:
-            if not self._group_sizes:
-                return []
-            return list(islice(self._packets, len(self._packets) - self._group_sizes[-1], None))
+            return self._newest_group()
 
     def cut(self, from_us: int, to_us: int) -> list[RingPacket]:
         """The packets that show from_us..to_us, in decode order, with all that they refer to.
@@ -102,6 +150,20 @@ class PacketRing:
                 start = index
         inside = [index for index, packet in enumerate(packets) if index >= start and packet.pts_us <= to_us]
         return packets[start : inside[-1] + 1] if inside else []
+
+    def _newest_group(self) -> list[RingPacket]:
+        if not self._group_sizes:
+            return []
+        return list(islice(self._packets, len(self._packets) - self._group_sizes[-1], None))
+
+    def _tell(self, event: RingEvent) -> None:
+        for listener in self._followers:
+            listener(event)
+
+    def _forget(self, listener: Callable[[RingEvent], None]) -> None:
+        with self._lock:
+            if listener in self._followers:
+                self._followers.remove(listener)
 
     def _pop_group(self) -> None:
         for _ in range(self._group_sizes.popleft()):

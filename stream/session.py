@@ -144,6 +144,7 @@ class Session:
                 is_key=packet.is_keyframe,
                 data=bytes(packet),
                 captured_at_ns=arrival.captured_at_ns,
+                exact=(stamp.known and not self._decoder.in_order) or not connection.context.reorder_depth,
             )
             self._outlet.ring.append(entry)
         try:

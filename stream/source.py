@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,12 +46,17 @@ class SourceStatus:
 
 
 class Source(ABC):
-    """Frames of one stream, handed over by `mailbox`. `start` once, `close` as often as you like."""
+    """Frames of one stream, handed over by `mailbox`. `start` once, `close` as often as you like.
+
+    ring: its encoded packets, where it has some; closed with the source. request_key: asks the sender for a key frame,
+    where it listens; any thread, never blocks.
+    """
 
     id: str
     kind: str
     mailbox: Mailbox[Frame]
     ring: PacketRing | None = None
+    request_key: Callable[[], None] | None = None
 
     @abstractmethod
     def start(self) -> None:

@@ -109,6 +109,7 @@ class WhipSource(Source):
             self._wake.notify()
             started = self._started
         self.mailbox.close()
+        self.ring.close()
         STREAM_UP.labels(self.id).set(0)
         if not started:
             self.on_stopped()
@@ -185,6 +186,8 @@ class WhipSource(Source):
             self.ring.append(packet)
         else:
             self.ring.append(packet)
+            if self.ring.crowded:
+                self.request_key()  # WebRTC sends key pictures on request only; without one the ring would run empty
             decoded = None if shed else self._decode(frame, pts_us)
         if shed:
             self._skip(1)

@@ -25,6 +25,7 @@ from workers.engine import U8, Engine
 from workers.errors import StreamExists, StreamUnknown
 from workers.loading import EngineSlots
 from workers.metrics import forget_stream
+from workers.outlet import Outlet, outlet_of
 from workers.pipeline import Pipeline, still_result
 from workers.promote import Promotions
 from workers.result import FRAME_SCHEMA, FrameResult
@@ -167,6 +168,12 @@ class Node:
         with self._lock:
             return self._find(stream_id).recent.latest
 
+    def outlet(self, stream_id: str) -> Outlet:
+        """Where a stream's encoded packets come from, for viewers and clips. Raises StreamUnknown."""
+        with self._lock:
+            running = self._find(stream_id)
+            return outlet_of(running.config, running.source)
+
     def analyse_image(self, image_bgr: U8, models: tuple[str, ...] | None = None) -> FrameResult:
         """Detect in one picture (u8 HWC BGR). Blocks; there is no tracking. Raises ModelError, EngineError."""
         names = models or ("mask",)
@@ -282,6 +289,7 @@ class Node:
             url=url,
             models=config.models,
             enabled=config.enabled,
+            blur=config.blur,
             ephemeral=running.ephemeral,
             node=self.name,
             **known,

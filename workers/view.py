@@ -29,6 +29,7 @@ class StreamView(BaseModel):
     ephemeral: bool
     node: str
     state: str
+    blur: bool = False
     last_error: str | None = None
     session: str | None = None
     size_wh: tuple[int, int] | None = None

@@ -16,7 +16,15 @@ from av.video.stream import VideoStream
 from tests.peers.numbers import numbered_picture
 
 Image = npt.NDArray[np.uint8]
-ENCODERS = {"h264": "libx264", "vp8": "libvpx", "vp9": "libvpx-vp9", "mpeg4": "mpeg4", "mjpeg": "mjpeg"}
+ENCODERS = {
+    "h264": "libx264",
+    "hevc": "libx265",
+    "vp8": "libvpx",
+    "vp9": "libvpx-vp9",
+    "av1": "libsvtav1",
+    "mpeg4": "mpeg4",
+    "mjpeg": "mjpeg",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,11 @@ def _open_encoder(container: av.container.OutputContainer, spec: ClipSpec) -> Vi
         context.max_b_frames = spec.b_frames
         keys = f"keyint={spec.gop}:min-keyint={spec.gop}:scenecut=0:bframes={spec.b_frames}:b-adapt=0"
         stream.options = {"preset": "veryfast", "x264-params": f"{keys}:threads=1"}
+    elif spec.codec == "hevc":
+        keys = f"keyint={spec.gop}:min-keyint={spec.gop}:scenecut=0:bframes={spec.b_frames}:open-gop=0"
+        stream.options = {"preset": "ultrafast", "x265-params": f"{keys}:pools=1:log-level=none"}
+    elif spec.codec == "av1":
+        stream.options = {"preset": "10", "svtav1-params": "lp=1:pred-struct=1:rc=2"}
     elif spec.codec in ("vp8", "vp9"):
         stream.options = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0", "lag-in-frames": "0"}
     elif spec.codec == "mpeg4" and spec.b_frames:

@@ -226,14 +226,15 @@ def test_jpegs_are_kept_in_the_ring_untouched() -> None:
         jpegs = [encoded(number) for number in range(3)]
         for ordinal, jpeg in enumerate(jpegs):
             pushed.push(ordinal, jpeg)
-        pushed.push(3, encoded(3, ".png"))
         packets = pushed.ring.cut(0, 2**62)
         assert [packet.data for packet in packets] == jpegs
         assert all(packet.is_key and packet.session == pushed.session for packet in packets)
         assert pushed.ring.codec is not None
         assert (pushed.ring.codec.name, pushed.ring.codec.size_wh) == ("mjpeg", (320, 240))
+        pushed.push(3, encoded(3, ".png"))
+        assert pushed.ring.codec.name == "png" and pushed.ring.from_key() == []
         pushed.push(4, encoded(4, size_wh=(640, 480)))
-        assert pushed.ring.codec.size_wh == (640, 480)
+        assert (pushed.ring.codec.name, pushed.ring.codec.size_wh) == ("mjpeg", (640, 480))
         assert [packet.pts_us for packet in pushed.ring.from_key()] > [packets[-1].pts_us]
 
 

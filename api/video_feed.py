@@ -1,0 +1,67 @@
+"""The events of one packet ring, brought from the thread that fills it to the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from stream.ring import PacketRing, RingEvent, RingPacket
+
+_MOST_PACKETS = 4096
+_MOST_BYTES = 64 * 2**20
+
+
+class RingFeed:
+    """Hands over in order, and wakes the loop once for all that gathers until it runs.
+
+    `on_events` is called on the loop with what came, beginning with the configuration and the packets from the newest
+    key frame on; never after `close`. A loop that stands still for long loses what is too much, all of it: then
+    `on_events` gets an empty list in its place, and only what follows the next key frame can be decoded.
+    """
+
+    def __init__(self, ring: PacketRing, on_events: Callable[[list[RingEvent]], None]) -> None:
+        """On the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._on_events = on_events
+        self._lock = threading.Lock()
+        self._handed: list[RingEvent] = []
+        self._bytes = 0
+        self._lost = self._scheduled = self._closed = False
+        following = ring.follow(self._arrived)
+        self._stop = following.stop
+        first: list[RingEvent] = [following.codec] if following.codec is not None else []
+        on_events([*first, *following.packets])
+
+    def close(self) -> None:
+        """Follow no more. Idempotent."""
+        self._closed = True
+        self._stop()
+
+    def _arrived(self, event: RingEvent) -> None:
+        """On the filling thread, under the ring's lock."""
+        with self._lock:
+            self._handed.append(event)
+            self._bytes += len(event.data) if isinstance(event, RingPacket) else 0
+            if len(self._handed) > _MOST_PACKETS or self._bytes > _MOST_BYTES:
+                self._handed = [kept for kept in self._handed if not isinstance(kept, RingPacket)][-2:]
+                self._bytes, self._lost = 0, True
+            if self._scheduled:
+                return
+            self._scheduled = True
+        try:
+            self._loop.call_soon_threadsafe(self._hand_over)
+        except RuntimeError:  # the loop is closed: there is nobody left to tell
+            self._closed = True
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            events, self._handed = self._handed, []
+            lost, self._lost = self._lost, False
+            self._bytes, self._scheduled = 0, False
+        if self._closed:
+            return
+        if lost:
+            self._on_events([])
+        if events:
+            self._on_events(events)
