@@ -20,6 +20,38 @@ from training.voc import LabelledBox, write_voc
 EXAMPLE_CLASSES = ("disc", "square")
 _COLOURS_BGR = {"disc": (40, 40, 210), "square": (210, 60, 30)}
 _SIDES_PX = (24, 56)
+TINY = "tiny.yaml"
+_TINY_YAML = """\
+# YOLOv8 with a quarter of n's channels
+nc: 2
+scales:
+  n: [0.33, 0.125, 512]
+backbone:
+  - [-1, 1, Conv, [64, 3, 2]]
+  - [-1, 1, Conv, [128, 3, 2]]
+  - [-1, 3, C2f, [128, True]]
+  - [-1, 1, Conv, [256, 3, 2]]
+  - [-1, 6, C2f, [256, True]]
+  - [-1, 1, Conv, [512, 3, 2]]
+  - [-1, 6, C2f, [512, True]]
+  - [-1, 1, Conv, [1024, 3, 2]]
+  - [-1, 3, C2f, [1024, True]]
+  - [-1, 1, SPPF, [1024, 5]]
+head:
+  - [-1, 1, nn.Upsample, [None, 2, "nearest"]]
+  - [[-1, 6], 1, Concat, [1]]
+  - [-1, 3, C2f, [512]]
+  - [-1, 1, nn.Upsample, [None, 2, "nearest"]]
+  - [[-1, 4], 1, Concat, [1]]
+  - [-1, 3, C2f, [256]]
+  - [-1, 1, Conv, [256, 3, 2]]
+  - [[-1, 12], 1, Concat, [1]]
+  - [-1, 3, C2f, [512]]
+  - [-1, 1, Conv, [512, 3, 2]]
+  - [[-1, 9], 1, Concat, [1]]
+  - [-1, 3, C2f, [1024]]
+  - [[15, 18, 21], 1, Detect, [nc]]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +65,7 @@ class ExampleSettings:
 
 
 def write_example(folder: Path, settings: ExampleSettings) -> None:
-    """Write images/, annotations/ and params.yaml for `dvc repro`. Raises DatasetError when the folder is not empty."""
+    """Write raw/, the network and params.yaml for `dvc repro`. Raises DatasetError when the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DatasetError(f"{folder}: is not an empty folder")
     rng = random.Random(settings.seed)
@@ -47,6 +79,7 @@ def write_example(folder: Path, settings: ExampleSettings) -> None:
         if not cv2.imwrite(str(data / "images" / f"{name}.jpg"), image):
             raise DatasetError(f"{data / 'images' / name}.jpg: cannot be written")
         write_voc(data / "annotations" / f"{name}.xml", f"{name}.jpg", settings.size_wh, boxes)
+    (folder / TINY).write_text(_TINY_YAML)
     (folder / "params.yaml").write_text(yaml.safe_dump(example_params(data), sort_keys=False))
 
 
@@ -58,8 +91,8 @@ def example_params(data: Path) -> dict[str, object]:
             "options": "--zooms 8 --rare-repeats 1 --ratios 0.7,0.15,0.15",
         },
         "train": {
-            "weights": "yolov8n.yaml", "epochs": 30, "imgsz": 160, "batch": 8,
-            "options": "--lr0 0.004 --mosaic 0 --no-augment",
+            "weights": TINY, "epochs": 30, "imgsz": 128, "batch": 8,
+            "options": "--lr0 0.006 --mosaic 0 --no-augment --device cpu",
         },
         "evaluate": {"part": "val", "gates": "map50=0.9"},
         "export": {

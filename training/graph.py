@@ -136,8 +136,8 @@ def check_slots(graph: ov.Model, pictures: list[U8], shapes: Shapes) -> None:
 def agreement(model: Exported, paths: Sequence[Path], shapes: Shapes) -> dict[str, Any]:
     """Boxes of the checkpoint (PyTorch) beside those of the graph on real pictures, at every shape.
 
-    A box of confidence ≥ 0.25 agrees when the other side has one of the same class, each side within AGREE_PX input
-    pixels and the confidence within AGREE_SCORE. Returns the share that agrees, the largest differences among those,
+    A box of confidence ≥ 0.25 on either side agrees when the other side has one of the same class, each of its sides
+    within AGREE_PX input pixels and the confidence within AGREE_SCORE. Returns the share that agrees, the largest differences among those,
     and how many there were. Raises ExportError below AGREE_SHARE.
     """
     boxes = agreed = 0
@@ -146,15 +146,13 @@ def agreement(model: Exported, paths: Sequence[Path], shapes: Shapes) -> dict[st
         compiled = _compiled(model.graph, (shape[1], shape[0]), 1)
         for path in paths:
             tensor = letterboxed(path, shape)
-            after = _confident(_infer(compiled, tensor)[0])
-            before = _confident(_by_torch(model.checkpoint, tensor))
-            boxes += max(len(after), len(before))
-            for row, column in match(before[:, :4], after[:, :4]):
-                px = float(np.abs(before[row, :4] - after[column, :4]).max())
-                score = float(abs(before[row, 4] - after[column, 4]))
-                if px <= AGREE_PX and score <= AGREE_SCORE and before[row, 5] == after[column, 5]:
-                    agreed += 1
-                    worst_px, worst_score = max(worst_px, px), max(worst_score, score)
+            after, before = _infer(compiled, tensor)[0], _by_torch(model.checkpoint, tensor)
+            for ours, theirs in ((after, before), (before, after)):
+                found = _differences(ours, theirs)
+                boxes += int((ours[:, 4] >= AGREE_CONFIDENCE).sum())
+                agreed += len(found)
+                worst_px = max([worst_px, *(px for px, _ in found)])
+                worst_score = max([worst_score, *(score for _, score in found)])
     share = agreed / boxes if boxes else 1.0
     if share < AGREE_SHARE:
         raise ExportError(
@@ -165,8 +163,16 @@ def agreement(model: Exported, paths: Sequence[Path], shapes: Shapes) -> dict[st
     return {"boxes": boxes, **rounded, "tolerance_px": AGREE_PX, "tolerance_confidence": AGREE_SCORE}
 
 
-def _confident(rows: F32) -> F32:
-    return rows[rows[:, 4] >= AGREE_CONFIDENCE]
+def _differences(ours: F32, theirs: F32) -> list[tuple[float, float]]:
+    """For each confident box that the other side has too: how far its sides (pixels) and its confidence are apart."""
+    found = []
+    confident = ours[ours[:, 4] >= AGREE_CONFIDENCE]
+    for row, column in match(confident[:, :4], theirs[:, :4]):
+        px = float(np.abs(confident[row, :4] - theirs[column, :4]).max())
+        score = float(abs(confident[row, 4] - theirs[column, 4]))
+        if px <= AGREE_PX and score <= AGREE_SCORE and confident[row, 5] == theirs[column, 5]:
+            found.append((px, score))
+    return found
 
 
 def _by_torch(checkpoint: Any, tensor: U8) -> F32:
