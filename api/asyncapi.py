@@ -1,0 +1,171 @@
+"""The AsyncAPI document: sockets and topics, and what goes over them. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workers.bus import DETECTIONS, STATUS, STREAMS
+from workers.schemas import MESSAGES
+
+_REF = "#/components/schemas/{model}"
+_ID = {"description": "A stream's id.", "examples": ["entrance"]}
+_ABOUT = {
+    DETECTIONS: "Results of every stream, keyed by stream id, in order per stream, at least once.",
+    STREAMS: "Compacted: the streams that shall run, keyed by stream id.",
+    STATUS: "Compacted: which node runs which stream, keyed by stream id.",
+}
+
+
+def asyncapi_document(version: str) -> dict[str, Any]:
+    """AsyncAPI 3.0 of the sockets and of the topics. Of what is served, not of what is planned."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Livesight",
+            "version": version,
+            "description": "Frame results over WebSockets and Kafka. Sockets' addresses are paths of the HTTP service.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "streamDetections": _channel("/v1/streams/{streamId}/detections", "Results of a stream.", ["frameResult"]),
+            "detections": _channel(
+                "/v1/detections",
+                "Results of all streams, or of those named by the query.",
+                ["frameResult"],
+                query={"stream": {"type": "array", "items": {"type": "string"}, "description": "Repeatable."}},
+            ),
+            "frames": _channel(
+                "/v1/streams/{streamId}/frames",
+                "Push pictures; each is answered exactly once. The n-th picture, from 0, is ordinal n.",
+                ["picture", "frameResult", "dropped", "refused"],
+                query={"models": {"type": "string", "description": "Names, separated by commas."}},
+            ),
+            "video": _channel(
+                "/v1/streams/{streamId}/video",
+                "The picture, for WebCodecs: a configuration, then packets in decode order, first those since a key.",
+                ["videoConfiguration", "videoPacket"],
+            ),
+            **_topics(),
+        },
+        "operations": _operations(),
+        "components": {"schemas": _schemas(), "messages": {**_messages(), **_published()}},
+    }
+
+
+def _channel(
+    address: str, description: str, messages: list[str], query: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    channel: dict[str, Any] = {
+        "address": address,
+        "description": description,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+    }
+    if "{streamId}" in address:
+        channel["parameters"] = {"streamId": _ID}
+    ws: dict[str, Any] = {"method": "GET", "bindingVersion": "0.1.0"}
+    if query:
+        ws["query"] = {"type": "object", "properties": query}
+    return {**channel, "bindings": {"ws": ws}}
+
+
+def _operations() -> dict[str, Any]:
+    def operation(action: str, channel: str, messages: list[str]) -> dict[str, Any]:
+        return {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{channel}"},
+            "messages": [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in messages],
+        }
+
+    return {
+        "sendStreamDetections": operation("send", "streamDetections", ["frameResult"]),
+        "sendDetections": operation("send", "detections", ["frameResult"]),
+        "receivePictures": operation("receive", "frames", ["picture"]),
+        "answerPictures": operation("send", "frames", ["frameResult", "dropped", "refused"]),
+        "sendVideo": operation("send", "video", ["videoConfiguration", "videoPacket"]),
+        **{
+            f"publish{channel[0].upper()}{channel[1:-5]}": operation("send", channel, list(found["messages"]))
+            for channel, found in _topics().items()
+        },
+    }
+
+
+def _messages() -> dict[str, Any]:
+    ordinal = {"type": "integer", "minimum": 0}
+    return {
+        "picture": {
+            "summary": "One JPEG, PNG or WebP as a binary message.",
+            "contentType": "application/octet-stream",
+            "payload": {"type": "string", "format": "binary"},
+        },
+        "dropped": {
+            "summary": "Ordinals of pictures that will not be analysed.",
+            "payload": {
+                "type": "object",
+                "properties": {"dropped": {"type": "array", "items": ordinal, "minItems": 1}},
+                "required": ["dropped"],
+            },
+        },
+        "refused": {
+            "summary": "A picture that is no good, with an RFC 9457 problem.",
+            "payload": {
+                "type": "object",
+                "properties": {"error": {"type": "object"}, "frame": ordinal},
+                "required": ["error", "frame"],
+            },
+        },
+        "videoConfiguration": {
+            "summary": "The codec's configuration (livesight.video/1), as a text message; again at each change.",
+            "payload": {
+                "type": "object",
+                "properties": {"schema": {"const": "livesight.video/1"}},
+                "required": ["schema"],
+            },
+        },
+        "videoPacket": {
+            "summary": "1 byte kind (0 delta, 1 key, 2 JPEG), 8 bytes pts_us big-endian, then the packet.",
+            "contentType": "application/octet-stream",
+            "payload": {"type": "string", "format": "binary"},
+        },
+    }
+
+
+def _message_name(name: str) -> str:
+    return "frameResult" if name == "frame" else name
+
+
+def _topics() -> dict[str, Any]:
+    """A channel for each topic that something is published to."""
+    channels: dict[str, Any] = {}
+    for topic, what in _ABOUT.items():
+        names = [_message_name(name) for name, kind in MESSAGES.items() if kind.topic == topic]
+        channels[f"{topic.partition('.')[2]}Topic"] = {
+            "address": topic,
+            "description": what,
+            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+            "bindings": {"kafka": {"topic": topic, "key": {"type": "string"}, "bindingVersion": "0.5.0"}},
+        }
+    return channels
+
+
+def _published() -> dict[str, Any]:
+    """The messages that topics carry; headers are there on Kafka only."""
+    return {
+        _message_name(name): {
+            "summary": f"{kind.summary} ({kind.schema_id})",
+            "headers": {
+                "type": "object",
+                "description": "On Kafka only.",
+                "properties": {"schema": {"const": kind.schema_id}, "content-type": {"const": "application/json"}},
+            },
+            "payload": {"$ref": f"#/components/schemas/{kind.model.__name__}"},
+        }
+        for name, kind in MESSAGES.items()
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for kind in MESSAGES.values():
+        schema = kind.model.model_json_schema(by_alias=True, mode="serialization", ref_template=_REF)
+        found |= {**schema.pop("$defs", {}), kind.model.__name__: schema}
+    return found

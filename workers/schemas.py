@@ -1,0 +1,45 @@
+"""The JSON Schema of every message that is published, by name, and the topics they go to. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from workers.bus import DETECTIONS, STATUS, STREAMS
+from workers.result import FrameResult
+from workers.status import NodeStatus, StreamStatus
+from workers.wish import Epoch, Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One kind of message: what it is, what it looks like, where it goes."""
+
+    summary: str
+    model: type[BaseModel]
+    topic: str
+
+    @property
+    def schema_id(self) -> str:
+        """What its `schema` field and header say, such as livesight.frame/1."""
+        return str(self.model.model_fields["schema_"].default)
+
+
+MESSAGES = {
+    "frame": Published("What was seen in one picture.", FrameResult, DETECTIONS),
+    "stream": Published("That a stream shall run, and how; a tombstone ends it.", Wish, STREAMS),
+    "epoch": Published(
+        "The name of this topic's life, keyed _epoch: a broker that lost its data has none.", Epoch, STREAMS
+    ),
+    "status": Published("Which node runs a stream, and how that goes.", StreamStatus, STATUS),
+    "node": Published("That a node lives, keyed _node.NAME.", NodeStatus, STATUS),
+}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a kind of message. Raises KeyError."""
+    kind = MESSAGES[name]
+    schema = kind.model.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": kind.schema_id, **schema}
