@@ -81,7 +81,7 @@ export class HealthPage {
     };
     const rate = (name) => rates(...[before.samples, samples].map((each) => byLabel(each, name, "stream")), seconds);
     this.#points.push({
-      at: new Date(),
+      at,
       p50: latency(0.5),
       p95: latency(0.95),
       analysed: rate("livesight_frames_analysed_total"),
@@ -91,7 +91,9 @@ export class HealthPage {
   }
 
   #draw() {
-    const x = this.#points.map(({ at }) => at);
+    const now = this.#last?.at ?? performance.now();
+    const x = this.#points.map(({ at }) => (at - now) / 1000);
+    const axis = { range: [Math.min(-30, x[0] ?? 0), 0], ticksuffix: " s" };
     const line = (name, y, more = {}) => ({ type: "scatter", mode: "lines", name, x, y, ...more });
     this.#charts.latency.draw(
       [
@@ -99,6 +101,7 @@ export class HealthPage {
         line("95 of 100", this.#points.map(({ p95 }) => p95), { line: { dash: "dot" } }),
       ],
       "ms",
+      axis,
     );
     const ids = [...new Set(this.#points.flatMap(({ analysed }) => [...analysed.keys()]))].sort();
     this.#charts.rate.draw(
@@ -107,6 +110,7 @@ export class HealthPage {
         line("passed over, all", this.#points.map(({ dropped }) => dropped), { line: { dash: "dot" } }),
       ],
       "pictures/s",
+      axis,
     );
   }
 

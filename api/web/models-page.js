@@ -54,7 +54,7 @@ function card({ name, version, in_service: serving, backend, card: facts }) {
         Licence: facts.licence,
       }),
     ),
-    figures("Figures", facts.metrics),
+    figures("Figures", facts.metrics, true),
     figures("Data", facts.data),
   );
 }
@@ -64,13 +64,13 @@ const named = (values) =>
     .filter(([, value]) => value)
     .map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)));
 
-/** Nested figures as a table of two columns, folded away when there are many. */
-function figures(title, value) {
+/** Nested figures as a table of two columns, to be folded away. */
+function figures(title, value, open = false) {
   const rows = flat(value);
   if (rows.length === 0) return null;
   return el(
     "details",
-    { open: rows.length <= 8 },
+    { open },
     el("summary", {}, title),
     el(
       "table",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-from collections.abc import AsyncIterator, Iterator
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
 from tests.peers.chromium import chromium
 from tests.peers.clips import ClipSpec, make_numbered
@@ -37,13 +38,14 @@ COLOURS = {
 CLIP = ClipSpec(frames=200, fps=25, size_wh=(640, 360), bit_rate=3_000_000)
 SECOND = 1000.0
 
-# Pictures of a tile's canvas together with the identity that the tile claims for them, and what the socket said.
+# Pictures of a view's canvas together with the identity that the view claims for them, and what the socket said.
 SAMPLE = """async ({stream, count, patience}) => {
   const results = {};
   const socket = new WebSocket(`ws://${location.host}/v1/detections?stream=${stream}`);
   socket.onmessage = ({data}) => { const r = JSON.parse(data); results[`${r.session}/${r.pts_us}`] = r; };
-  const tile = document.getElementById(`tile-${stream}`), canvas = tile.querySelector("canvas");
-  const keyNow = () => `${tile.dataset.session}/${tile.dataset.ptsUs}`;
+  const view = document.querySelector(`#tile-${stream} livesight-view`);
+  const canvas = view.shadowRoot.querySelector("canvas");
+  const keyNow = () => `${view.dataset.session}/${view.dataset.ptsUs}`;
   const samples = [], began = performance.now();
   let last = keyNow();
   while (samples.length < count && performance.now() - began < patience) {
@@ -66,12 +68,22 @@ class Witness:
     complaints: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    _open: list[WebSocket] = field(default_factory=list)
+
+    def sockets(self, part: str) -> list[str]:
+        """The paths of the sockets that are open now and hold `part`."""
+        paths = [urlsplit(socket.url).path for socket in self._open if not socket.is_closed()]
+        return [path for path in paths if part in path]
 
     def watch(self, page: Page) -> None:
         page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._asked(request.method, request.url))
-        page.on("websocket", lambda socket: self._asked("WS", socket.url))
+        page.on("websocket", self._connected)
+
+    def _connected(self, socket: WebSocket) -> None:
+        self._asked("WS", socket.url)
+        self._open.append(socket)
 
     def _asked(self, method: str, url: str) -> None:
         self.requests.append((method, urlsplit(url).path))
@@ -120,11 +132,20 @@ def tile_of(page: Page, stream: str) -> Locator:
     return page.locator(f"#tile-{stream}")
 
 
+async def until(found: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Wait until `found()` is truthy; fails after `timeout_s`."""
+    async with asyncio.timeout(timeout_s):
+        while not found():
+            await asyncio.sleep(0.05)
+
+
 async def live(page: Page, stream: str) -> Locator:
     """The tile of a stream, once it is live and shows a picture."""
     tile = tile_of(page, stream)
     await expect(tile).to_have_attribute("data-state", "live", timeout=30 * SECOND)
-    await expect(tile.locator(".tile-notice")).to_be_hidden(timeout=15 * SECOND)
+    await expect(tile.locator("livesight-view")).to_have_attribute(
+        "data-pts-us", re.compile(r"\d+"), timeout=30 * SECOND
+    )
     return tile
 
 
@@ -239,7 +260,14 @@ async def test_add_and_remove_a_camera(service: LivesightProcess, numbered_h264:
             await form.get_by_role("button", name="Add camera").click()
             await expect(form.locator("#add-error")).to_contain_text("rtsp://")  # the server's words
             assert service.get_json("/v1/streams")["streams"][-1]["id"] != "yard"
+            await form.get_by_label("Address").fill(camera.url("yard") + "-none")
+            await form.get_by_role("button", name="Test").click()
+            await expect(form.locator("#add-error")).to_contain_text("404", timeout=30 * SECOND)  # the camera's words
             await form.get_by_label("Address").fill(camera.url("yard"))
+            await form.get_by_role("button", name="Test").click()
+            await expect(form.locator("#add-tested")).to_contain_text("320 × 180", timeout=30 * SECOND)
+            await expect(form.locator("#add-preview")).to_be_visible()
+            assert "yard" not in {stream["id"] for stream in service.get_json("/v1/streams")["streams"]}
             await form.get_by_role("button", name="Add camera").click()
             tile = await live(page, "yard")
             await tile.hover()
@@ -252,7 +280,7 @@ async def test_add_and_remove_a_camera(service: LivesightProcess, numbered_h264:
             await expect(tile).to_have_count(0)
             assert "yard" not in {stream["id"] for stream in service.get_json("/v1/streams")["streams"]}
             refused = [text for text in witness.complaints if "status of 4" in text]
-            assert len(refused) == 1  # the browser's own line about the refused address
+            assert len(refused) == 2  # the browser's own lines about the refused addresses
             witness.complaints.clear()
 
 
@@ -277,13 +305,11 @@ async def test_keyboard_shows_one_camera_and_all_again(service: LivesightProcess
         await tile.focus()
         await page.keyboard.press("Enter")
         await expect(other).to_be_hidden()
-        assert urlsplit(page.url).fragment == "/demo"
+        assert urlsplit(page.url).fragment == "/live/demo"
         large = await tile.bounding_box()
         assert small and large and large["width"] > small["width"] * 1.3
-        await page.wait_for_timeout(500)
-        witness.requests.clear()
-        await page.wait_for_timeout(1000)
-        assert not any("/numbers/" in path for _, path in witness.requests), "nothing is fetched for what is not shown"
+        await until(lambda: not witness.sockets("/numbers/"))
+        assert witness.sockets("/demo/"), "what is shown goes on"
         await page.keyboard.press("Escape")
         await expect(other).to_be_visible()
         await page.keyboard.press("ArrowRight")
@@ -295,14 +321,15 @@ async def test_a_hidden_tab_fetches_nothing(service: LivesightProcess) -> None:
       document.dispatchEvent(new Event("visibilitychange")); }"""
     async with chromium() as browser, opened(browser, service) as (page, witness):
         tile = await live(page, "demo")
+        view = tile.locator("livesight-view")
         await page.evaluate(turn, True)
-        await page.wait_for_timeout(500)
+        await until(lambda: not witness.sockets("/"))
         witness.requests.clear()
         await page.wait_for_timeout(2500)
         assert witness.requests == []
-        before = await tile.get_attribute("data-pts-us")
+        before = await view.get_attribute("data-pts-us")
         await page.evaluate(turn, False)
-        await expect(tile).not_to_have_attribute("data-pts-us", before or "", timeout=5 * SECOND)
+        await expect(view).not_to_have_attribute("data-pts-us", before or "", timeout=15 * SECOND)
 
 
 async def test_from_nothing_to_a_camera_and_through_a_restart(numbered_h264: Path) -> None:
@@ -319,13 +346,14 @@ async def test_from_nothing_to_a_camera_and_through_a_restart(numbered_h264: Pat
             tile = await live(page, "yard")  # nobody reloaded the page
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390
 
-            session = await tile.get_attribute("data-session")
+            view = tile.locator("livesight-view")
+            session = await view.get_attribute("data-session")
             await asyncio.to_thread(service.stop)
             await expect(page.locator("#banner")).to_contain_text("cannot be reached", timeout=15 * SECOND)
             await expect(page.locator("#link")).to_have_attribute("data-state", "waiting")
             await expect(tile).to_be_visible()
             await asyncio.to_thread(service.start)
             await expect(page.locator("#banner")).to_be_hidden(timeout=15 * SECOND)
-            await expect(tile).not_to_have_attribute("data-session", session or "", timeout=30 * SECOND)
+            await expect(view).not_to_have_attribute("data-session", session or "", timeout=30 * SECOND)
             await expect(page.locator("#link")).to_have_attribute("data-state", "open")
             witness.complaints.clear()  # the browser's lines about the time without a server

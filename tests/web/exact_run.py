@@ -81,7 +81,9 @@ class Run:
 
 
 @contextmanager
-def numbered_service(folder: Path, *, b_frames: int = 0, delay_s: tuple[float, float] = (0.005, 0.04)) -> Iterator[Service]:
+def numbered_service(
+    folder: Path, *, b_frames: int = 0, delay_s: tuple[float, float] = (0.005, 0.04)
+) -> Iterator[Service]:
     """A service that watches the camera `yard`; its engine takes `delay_s` (from, to) a picture."""
     spec = ClipSpec(frames=CLIP_FRAMES, gop=24, b_frames=b_frames)
     clip = make_numbered(folder / "numbered.h264", spec)
