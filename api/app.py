@@ -15,6 +15,7 @@ from typing import Literal
 from fastapi import Depends, FastAPI
 
 from api import (
+    clips,
     describe,
     detections,
     frames,
@@ -115,7 +116,8 @@ def _include(app: FastAPI, roles: Collection[Role]) -> None:
     if "api" in roles:
         routers += [pages.router, streams.router, probe.router, detections.router]
     if "node" in roles:
-        routers += [whip.router, frames.router, pictures.router, video.router, models.router, predict.router]
+        routers += [whip.router, frames.router, pictures.router, video.router, clips.router]
+        routers += [models.router, predict.router]
     for router in routers:
         app.include_router(router)
 

@@ -30,7 +30,7 @@ router = APIRouter()
 
 @router.websocket("/v1/streams/{stream_id}/frames")
 async def push_frames(
-    websocket: WebSocket, stream_id: StreamIdInPath, parts: TheParts, models: ModelsQuery = None
+    websocket: WebSocket, stream_id: StreamIdInPath, parts: TheParts, models: ModelsQuery = None, blur: bool = False
 ) -> None:
     """Push pictures as the stream `stream_id`, which exists as long as the push and a little longer."""
     await websocket.accept()
@@ -49,7 +49,7 @@ async def push_frames(
     answers.session = source.session
     try:
         with parts.hub.attached(answers, frozenset({stream_id})):
-            push = await parts.pushes.begin(source, model_names(models), answers.stream_removed)
+            push = await parts.pushes.begin(source, model_names(models), answers.stream_removed, blur)
             try:
                 await _serve(websocket, parts, source, answers)
             finally:

@@ -49,11 +49,12 @@ class StreamChanges(BaseModel):
     url: str | None = Field(default=None, min_length=1, max_length=2048)
     models: tuple[ModelName, ...] | None = Field(default=None, min_length=1, max_length=8)
     enabled: bool | None = None
+    blur: bool | None = None
 
     @model_validator(mode="after")
     def _something(self) -> StreamChanges:
         if not self.changes():
-            raise ValueError("name at least one of url, models, enabled, and a value for it")
+            raise ValueError("name at least one of url, models, enabled, blur, and a value for it")
         return self
 
     def changes(self) -> dict[str, Any]:

@@ -35,11 +35,14 @@ class WhipPushes:
         self._pushes = pushes
         self._by_session: dict[str, Push] = {}
 
-    async def create(self, stream_id: str, offer_sdp: str, models: tuple[str, ...] | None) -> WhipAnswer:
+    async def create(
+        self, stream_id: str, offer_sdp: str, models: tuple[str, ...] | None, blur: bool = False
+    ) -> WhipAnswer:
         """Begin a push. Raises Problem (stream-busy), WhipError, ModelError, EngineError."""
         await self._pushes.refuse_busy(stream_id)
         answer = await self.sessions.create(stream_id, offer_sdp)
-        push = await self._pushes.begin(answer.source, models, lambda: None)  # closing the source ends the session
+        # closing the source ends the session
+        push = await self._pushes.begin(answer.source, models, lambda: None, blur)
         self._by_session[answer.id] = push
         if answer.source.mailbox.closed:  # the peer left meanwhile: `_ended` may have been called before this
             self._ended(answer.id, answer.source)
@@ -71,11 +74,11 @@ async def whip_options(stream_id: StreamIdInPath) -> Response:
     openapi_extra={"requestBody": {"required": True, "content": {_SDP: {"schema": {"type": "string"}}}}},
 )
 async def whip_offer(
-    request: Request, parts: TheParts, stream_id: StreamIdInPath, models: ModelsQuery = None
+    request: Request, parts: TheParts, stream_id: StreamIdInPath, models: ModelsQuery = None, blur: bool = False
 ) -> Response:
     """An SDP offer in, the answer out. Creates the stream where there is none; 409 where somebody else feeds it."""
     offer_sdp = await _text(request, _SDP)
-    answer = await parts.whip.create(stream_id, offer_sdp, model_names(models))
+    answer = await parts.whip.create(stream_id, offer_sdp, model_names(models), blur)
     response = Response(answer.sdp, status_code=201, media_type=None)
     response.headers["content-type"] = _SDP
     response.headers["location"] = f"/v1/streams/{stream_id}/whip/{answer.id}"

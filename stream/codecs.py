@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from stream.encoded import vp8_size_wh
 from stream.parameter_sets import HeaderError, h264_sequence, h265_sequence, leading_nals, vp9_sequence
-from stream.ring import CodecConfig
+from stream.ring import CodecConfig, RingPacket
 
 JPEG = "jpeg"
 PASSED_ON = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mjpeg"})
@@ -54,16 +54,57 @@ def decoder_config(codec: CodecConfig, key: bytes) -> DecoderConfig | None:
     return None
 
 
-def annex_b_sets(codec: CodecConfig, key: bytes) -> bytes:
-    """The parameter sets of a key picture as Annex B, from the stream's header where it has none itself; for muxers.
-
-    Empty for other codecs, and where a global header says it all.
+def self_contained(codec: CodecConfig, packet: RingPacket) -> bytes:
+    """A packet whose decoding needs no global header: H.264 and H.265 as Annex B, with the parameter sets before each
+    key picture that has none itself. For muxers, which make their own header of that. Raises HeaderError.
     """
-    if codec.name == "h264" and not _is_record(codec.extradata):
-        return _sets(codec.extradata, key, _H264_PICTURES, _H264_SETS, 0)[1]
-    if codec.name == "hevc" and not _is_record(codec.extradata):
-        return _sets(codec.extradata, key, _H265_PICTURES, _H265_SETS, 1)[1]
-    return b""
+    if codec.name not in ("h264", "hevc"):
+        return codec.extradata + packet.data if codec.name == "mpeg4" and packet.is_key else packet.data
+    if _is_record(codec.extradata):
+        data, sets = _started(packet.data, _length_size(codec)), _sets_in_record(codec)
+        return sets + data if packet.is_key else data
+    if not packet.is_key:
+        return packet.data
+    pictures, wanted, shift = (
+        (_H264_PICTURES, _H264_SETS, 0) if codec.name == "h264" else (_H265_PICTURES, _H265_SETS, 1)
+    )
+    return _sets(codec.extradata, packet.data, pictures, wanted, shift)[0] + packet.data
+
+
+def _length_size(codec: CodecConfig) -> int:
+    at = 4 if codec.name == "h264" else 21
+    if len(codec.extradata) <= at:
+        raise HeaderError("avcC or hvcC is too short")
+    return (codec.extradata[at] & 3) + 1
+
+
+def _started(data: bytes, length_size: int) -> bytes:
+    """NAL units behind start codes, from NAL units behind their lengths."""
+    units, at = [], 0
+    while at + length_size < len(data):
+        length = int.from_bytes(data[at : at + length_size], "big")
+        units.append(data[at + length_size : at + length_size + length])
+        at += length_size + length
+    return b"".join(b"\0\0\0\1" + unit for unit in units)
+
+
+def _sets_in_record(codec: CodecConfig) -> bytes:
+    """The parameter sets of an avcC (ISO/IEC 14496-15, 5.3.3.1) or hvcC (8.3.3.1) as Annex B."""
+    record, units = codec.extradata, []
+    groups, at = (2, 5) if codec.name == "h264" else (record[22] if len(record) > 22 else 0, 23)
+    try:
+        for group in range(groups):
+            if codec.name == "h264":
+                count, at = record[at] & (0x1F if group == 0 else 0xFF), at + 1
+            else:
+                count, at = int.from_bytes(record[at + 1 : at + 3], "big"), at + 3
+            for _ in range(count):
+                length = int.from_bytes(record[at : at + 2], "big")
+                units.append(record[at + 2 : at + 2 + length])
+                at += 2 + length
+    except IndexError:
+        raise HeaderError("avcC or hvcC is damaged") from None
+    return b"".join(b"\0\0\0\1" + unit for unit in units)
 
 
 def _is_record(extradata: bytes) -> bool:

@@ -239,7 +239,8 @@ class Node:
     def _run(self, running: _Running, source: Source) -> None:
         running.source = source
         running.recent = RecentResults()
-        running.lane = self._pipeline.add(running.config.id, source.mailbox, running.config.models)
+        config = running.config
+        running.lane = self._pipeline.add(config.id, source.mailbox, config.models, blur=config.blur)
         source.start()
 
     def _stop(self, running: _Running) -> None:

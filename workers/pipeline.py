@@ -22,6 +22,7 @@ from stream.mailbox import Mailbox
 from stream.metrics import FRAMES_DROPPED, STAGE_SECONDS
 from workers.assemble import Assembler
 from workers.batcher import Batcher, Lane, Ticket
+from workers.blur import Blurrer
 from workers.classify import Classifiers
 from workers.classify_tracks import Mode, StreamClassifier
 from workers.engine import EngineSlot
@@ -71,10 +72,18 @@ class Pipeline:
         for index in range(self._count):
             self._spawn(index)
 
-    def add(self, stream_id: str, mailbox: Mailbox[Frame], models: tuple[str, ...], stills: bool = False) -> Lane:
+    def add(
+        self,
+        stream_id: str,
+        mailbox: Mailbox[Frame],
+        models: tuple[str, ...],
+        stills: bool = False,
+        blur: bool = False,
+    ) -> Lane:
         """Analyse what arrives in `mailbox` with `models`, until `remove` or until it is closed and empty.
 
-        `stills`: pictures that have nothing to do with each other, each of whose boxes is classified.
+        `stills`: pictures that have nothing to do with each other, each of whose boxes is classified. `blur`: what the
+        detectors find is unrecognisable in the pictures that `emit` gets.
         Raises ModelError for a model that no slot holds.
         """
         for name in models:
@@ -84,8 +93,10 @@ class Pipeline:
         classifier = StreamClassifier(self._slots, models, self._classifiers, self._classify, mode)
         assembler = Assembler(self._node, classifier, self._confidence)
 
+        blurrer = Blurrer() if blur else None
+
         def deliver(ticket: Ticket) -> None:
-            self._deliver(assembler, ticket)
+            self._deliver(assembler, ticket, blurrer)
 
         most = 2 if mailbox.policy == "newest" else self._count
         lane = Lane(stream_id, mailbox, models, deliver, most)
@@ -178,7 +189,7 @@ class Pipeline:
             tickets[0].error = error
             log.exception("frame_failed", stream=tickets[0].lane.stream_id, frame=tickets[0].frame.number)
 
-    def _deliver(self, assembler: Assembler, ticket: Ticket) -> None:
+    def _deliver(self, assembler: Assembler, ticket: Ticket, blurrer: Blurrer | None) -> None:
         if ticket.released:
             return
         ticket.released = True
@@ -187,8 +198,9 @@ class Pipeline:
             return
         try:
             result = assembler.result(ticket)
+            frame = ticket.frame if blurrer is None else blurrer.blurred(ticket.frame, ticket.rows.values())
             started = time.perf_counter()
-            self._emit(ticket.frame, result)
+            self._emit(frame, result)
             STAGE_SECONDS.labels("publish").observe(time.perf_counter() - started)
         except Exception:
             FRAMES_DROPPED.labels(ticket.lane.stream_id, "error").inc()

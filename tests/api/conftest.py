@@ -68,13 +68,18 @@ def running(
     stream_settings: StreamSettings | None = None,
     engine: NumberEngine | None = None,
     ready: bool = True,
+    store: ModelStore | None = None,
     **api_settings: Any,
 ) -> Iterator[Service]:
-    """A node with the test engine as the models `number` and `mask`, and the application on a free port."""
+    """A node with the test engine as the models `number` and `mask`, and the application on a free port.
+
+    store: real models in place of the test engine.
+    """
     bus = LocalBus()
-    node = Node("test", ModelStore([]), bus, WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir)
+    node = Node("test", store or ModelStore([]), bus, WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir)
     engine = engine or NumberEngine()
-    node._slots["number"] = node._slots["mask"] = EngineSlot(engine)
+    if store is None:
+        node._slots["number"] = node._slots["mask"] = EngineSlot(engine)
     if ready:
         node.start(())
     app = create_app(node, bus, ApiSettings(port=0, **api_settings))

@@ -1,0 +1,91 @@
+"""Clips: the pictures that were asked for, from the key frame before them, as they came."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+import av
+import httpx
+import pytest
+
+from stream.config import StreamConfig
+from tests.api.conftest import Service
+from tests.api.push_client import encoded, pushing
+from tests.peers.clips import ClipSpec, make_numbered
+from tests.peers.numbers import read_number
+
+
+def numbers(data: bytes) -> dict[int, int]:
+    """The painted number by time in microseconds of each picture of a clip."""
+    with av.open(io.BytesIO(data)) as container:
+        return {
+            round(picture.pts * picture.time_base * 1_000_000): read_number(picture.to_ndarray(format="bgr24"))
+            for picture in container.decode(video=0)
+            if picture.pts is not None and picture.time_base is not None
+        }
+
+
+async def cut(http: httpx.AsyncClient, from_us: int, to_us: int) -> httpx.Response:
+    return await http.post("/v1/streams/cam/clips", json={"from_us": from_us, "to_us": to_us})
+
+
+async def until_kept(http: httpx.AsyncClient, from_us: int, to_us: int) -> httpx.Response:
+    """The clip, as soon as all of it has arrived."""
+    async with asyncio.timeout(40):
+        while True:
+            answer = await cut(http, from_us, to_us)
+            if answer.status_code == 200 and int(answer.headers["x-livesight-to-us"]) >= to_us:
+                return answer
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "media"),
+    [("h264", ".mp4", "video/mp4"), ("hevc", ".mp4", "video/mp4"), ("vp9", ".webm", "video/webm")],
+)
+async def test_a_clip_holds_what_was_asked_for(
+    service: Service, tmp_path: Path, codec: str, suffix: str, media: str
+) -> None:
+    b_frames = 2 if suffix == ".mp4" else 0
+    clip = make_numbered(tmp_path / f"clip{suffix}", ClipSpec(frames=250, codec=codec, b_frames=b_frames, gop=25))
+    config = StreamConfig(id="cam", url=f"file:{clip}", models=("number",))
+    await asyncio.to_thread(service.node.add, config, allow_local=True)
+    async with service.http() as http:
+        answer = await until_kept(http, 1_200_000, 2_000_000)
+        assert answer.headers["content-type"] == media
+        assert answer.headers["x-livesight-from-us"] == "1000000", "the key frame before"
+        assert 2_000_000 <= int(answer.headers["x-livesight-to-us"]) <= 2_080_000
+        shown = numbers(answer.content)
+        assert {time_us // 40_000 + 25 for time_us in shown} >= set(range(30, 51))
+        assert all(number == round(time_us / 40_000) + 25 for time_us, number in shown.items()), shown
+        late = await cut(http, 10**12, 10**12 + 1)
+        assert late.status_code == 416 and late.json()["type"] == "urn:livesight:problem:range-unavailable"
+        assert late.json()["to_us"] >= 2_000_000 and "is kept" in late.json()["detail"]
+        other = await http.post("/v1/streams/cam/clips", json={"from_us": 0, "to_us": 1, "session": "another"})
+        assert other.status_code == 409
+
+
+async def test_clips_that_cannot_be_cut(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(encoded(1, ".png"))
+    config = StreamConfig(id="cam", url=f"file:{tmp_path}/*.png", models=("number",))
+    await asyncio.to_thread(service.node.add, config, allow_local=True)
+    async with service.http() as http:
+        nothing = await cut(http, 0, 1)
+        assert nothing.status_code == 404 and nothing.json()["type"] == "urn:livesight:problem:clip-unavailable"
+        backwards = await cut(http, 2, 1)
+        assert backwards.status_code == 422 and "to_us" in backwards.json()["detail"]
+        unknown = await http.post("/v1/streams/nobody/clips", json={"from_us": 0, "to_us": 1})
+        assert unknown.status_code == 404 and unknown.json()["type"] == "urn:livesight:problem:stream-unknown"
+
+
+async def test_pushed_jpegs_make_a_clip(service: Service) -> None:
+    async with pushing(service.ws, "cam") as pusher, service.http() as http:
+        pts = []
+        for number in range(6):
+            await pusher.send(encoded(number))
+            pts.append((await pusher.answer())["pts_us"])
+        answer = await cut(http, pts[0], pts[-1])
+        assert answer.status_code == 200 and answer.headers["x-livesight-pictures"] == "6"
+        assert set(numbers(answer.content).values()) >= set(range(5))
