@@ -21,7 +21,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "deployment": set(),
 }
 OURS = {*MAY_IMPORT, "livesight", "tests"}
-STARTERS = {"deployment/bench/run_livesight.py", "deployment/soak/loopback_livesight.py"}
+STARTERS = {
+    "deployment/bench/run_livesight.py",
+    "deployment/soak/loopback_livesight.py",
+    "deployment/soak/cluster.py",
+}
 """These run Livesight itself in a process of its own, to be measured; nothing imports them."""
 
 
