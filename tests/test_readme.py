@@ -1,4 +1,4 @@
-"""What README.md and ARCHITECTURE.md say holds: their snippets run against a real service, their paths exist."""
+"""What the pages say holds: their snippets run against a real service, the paths they name exist."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from tests.peers.livesight_process import LivesightProcess
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "ARCHITECTURE.md")
-SNIPPETS = re.findall(r"<!-- run -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+WITH_SNIPPETS = ("README.md", "docs/integrators.md")
+SNIPPETS = re.findall(
+    r"<!-- run -->\n```python\n(.*?)```", "\n".join((ROOT / page).read_text() for page in WITH_SNIPPETS), re.S
+)
 SAYS = ("picture 2", "without_mask", "demo", "results a second")
 
 
