@@ -37,8 +37,9 @@ format: $(VENV)/.test ## put the sources into the house's format
 bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and a drift run (18 minutes)
 	$(BIN)/python deployment/bench/standing.py $(BENCH)
 
-soak: $(VENV)/.test peers ## ten minutes of 8 streams and 200 sessions opened and dropped: memory, threads, descriptors
+soak: $(VENV)/.test peers ## 20 minutes: sessions opened and dropped (memory, threads, descriptors), then the broker's outages
 	$(BIN)/python deployment/soak/memory.py $(SOAK)
+	$(BIN)/python deployment/soak/outage.py $(OUTAGE)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
