@@ -15,6 +15,22 @@ _ABOUT = {
     STATUS: "Compacted: which node runs which stream, keyed by stream id.",
 }
 
+_VIDEO_CONFIGURATION: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "schema": {"const": "livesight.video/1"},
+        "session": {"type": "string", "description": "The session that pts_us count in, as in results."},
+        "codec": {"type": "string", "description": "As WebCodecs names it; jpeg where pictures are JPEGs."},
+        "coded_wh": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2},
+        "description": {
+            "type": ["string", "null"],
+            "contentEncoding": "base64",
+            "description": "avcC or hvcC; null: what a decoder needs is in the key frames (Annex B).",
+        },
+    },
+    "required": ["schema", "session", "codec", "coded_wh", "description"],
+}
+
 
 def asyncapi_document(version: str) -> dict[str, Any]:
     """AsyncAPI 3.0 of the sockets and of the topics. Of what is served, not of what is planned."""
@@ -43,7 +59,7 @@ def asyncapi_document(version: str) -> dict[str, Any]:
             "video": _channel(
                 "/v1/streams/{streamId}/video",
                 "The picture, for WebCodecs: a configuration, then packets in decode order, first those since a key.",
-                ["videoConfiguration", "videoPacket"],
+                ["videoConfiguration", "videoPacket", "videoSkipped"],
             ),
             **_topics(),
         },
@@ -81,7 +97,7 @@ def _operations() -> dict[str, Any]:
         "sendDetections": operation("send", "detections", ["frameResult"]),
         "receivePictures": operation("receive", "frames", ["picture"]),
         "answerPictures": operation("send", "frames", ["frameResult", "dropped", "refused"]),
-        "sendVideo": operation("send", "video", ["videoConfiguration", "videoPacket"]),
+        "sendVideo": operation("send", "video", ["videoConfiguration", "videoPacket", "videoSkipped"]),
         **{
             f"publish{channel[0].upper()}{channel[1:-5]}": operation("send", channel, list(found["messages"]))
             for channel, found in _topics().items()
@@ -114,17 +130,21 @@ def _messages() -> dict[str, Any]:
             },
         },
         "videoConfiguration": {
-            "summary": "The codec's configuration (livesight.video/1), as a text message; again at each change.",
-            "payload": {
-                "type": "object",
-                "properties": {"schema": {"const": "livesight.video/1"}},
-                "required": ["schema"],
-            },
+            "summary": "How the packets that follow are decoded, as a text message; again at each change.",
+            "payload": _VIDEO_CONFIGURATION,
         },
         "videoPacket": {
             "summary": "1 byte kind (0 delta, 1 key, 2 JPEG), 8 bytes pts_us big-endian, then the packet.",
             "contentType": "application/octet-stream",
             "payload": {"type": "string", "format": "binary"},
+        },
+        "videoSkipped": {
+            "summary": "The viewer lagged: so many pictures were left out before the key frame that follows.",
+            "payload": {
+                "type": "object",
+                "properties": {"skipped": {"type": "integer", "minimum": 1}},
+                "required": ["skipped"],
+            },
         },
     }
 
