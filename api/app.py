@@ -18,6 +18,7 @@ from api import (
     clips,
     describe,
     detections,
+    explain,
     frames,
     health,
     models,
@@ -117,7 +118,7 @@ def _include(app: FastAPI, roles: Collection[Role]) -> None:
         routers += [pages.router, streams.router, probe.router, detections.router]
     if "node" in roles:
         routers += [whip.router, frames.router, pictures.router, video.router, clips.router]
-        routers += [models.router, predict.router]
+        routers += [models.router, predict.router, explain.router]
     for router in routers:
         app.include_router(router)
 

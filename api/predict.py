@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 import cv2
 import numpy as np
@@ -19,17 +20,21 @@ from api.parts import Parts, TheParts
 from api.problems import problem_of
 from api.queries import ModelsQuery, model_names
 from api.settings import ApiSettings
+from stream.config import StreamSettings
 from stream.errors import BadImageError
 from stream.image_header import read_header
 from workers.node import Node
 from workers.result import FrameResult
 
 router = APIRouter(tags=["predict"])
-SINGLE_PATHS = ("/v1/predict", "/predict")
+SINGLE_PATHS = ("/v1/predict", "/predict", "/v1/predict/explain")
 BATCH_PATHS = ("/v1/predict/batch", "/batch-predict")
 
+T = TypeVar("T")
+Given = TypeVarTuple("Given")
+
 _IMAGES: dict[str, Any] = {"image/jpeg": {}, "image/png": {}, "image/webp": {}, "application/octet-stream": {}}
-_FILE = {"type": "string", "format": "binary"}
+FILE = {"type": "string", "format": "binary"}
 
 
 class Refused(BaseModel):
@@ -56,29 +61,32 @@ class Predictor:
 
     async def predict(self, data: bytes, models: tuple[str, ...] | None) -> FrameResult:
         """What is in one encoded picture. Raises Problem (overloaded), BadImageError, ModelError, EngineError."""
+        return await self.run(self._predict, data, models)
+
+    async def run(self, work: Callable[[*Given], T], *given: *Given) -> T:
+        """Do something of that kind in one of the threads. Raises Problem (overloaded) and what `work` raises."""
         if self._under_way >= self._most:
             raise Problem("overloaded", f"{self._most} predictions wait already", headers={"retry-after": "1"})
         self._under_way += 1
-        work = asyncio.get_running_loop().run_in_executor(self._pool, self._predict, data, models)
-        work.add_done_callback(self._done)  # not in a finally: a client that leaves does not end the thread's work
-        return await asyncio.shield(work)
+        under_way = asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
+        under_way.add_done_callback(self._done)  # not in a finally: the thread's work goes on when a client leaves
+        return await asyncio.shield(under_way)
 
     async def close(self) -> None:
         """Let the threads end. Idempotent."""
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
-    def _done(self, work: asyncio.Future[FrameResult]) -> None:
+    def _done(self, work: asyncio.Future[Any]) -> None:
         self._under_way -= 1
         if not work.cancelled():
             work.exception()  # retrieved, should nobody wait any more
 
     def _predict(self, data: bytes, models: tuple[str, ...] | None) -> FrameResult:
-        return self._node.analyse_image(decode(data, self._node), models)
+        return self._node.analyse_image(decode(data, self._node.stream_settings), models)
 
 
-def decode(data: bytes, node: Node) -> npt.NDArray[np.uint8]:
+def decode(data: bytes, limits: StreamSettings) -> npt.NDArray[np.uint8]:
     """A JPEG, PNG or WebP as u8 HWC BGR, turned by its EXIF. Raises TooLargeError, BadImageError."""
-    limits = node.stream_settings
     header = read_header(data, limits.image_bytes, limits.image_pixels)
     image_bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image_bgr is None:
@@ -86,24 +94,23 @@ def decode(data: bytes, node: Node) -> npt.NDArray[np.uint8]:
     return cast("npt.NDArray[np.uint8]", image_bgr)
 
 
-def _body(field: str, schema: dict[str, Any], raw: bool) -> dict[str, Any]:
+def body_of(field: str, schema: dict[str, Any], raw: bool) -> dict[str, Any]:
     """OpenAPI of a request with pictures."""
     form = {"schema": {"type": "object", "properties": {field: schema}, "required": [field]}}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": form, **(_IMAGES if raw else {})}}}
 
 
-@router.post("/v1/predict", openapi_extra=_body("file", _FILE, raw=True))
+@router.post("/v1/predict", openapi_extra=body_of("file", FILE, raw=True))
 async def predict(request: Request, parts: TheParts, models: ModelsQuery = None) -> FrameResult:
     """What is in one picture: multipart `file`, or the picture itself as the body.
 
     The answer is a frame result whose stream_id is `predict`; track ids are null, `frame` and `pts_us` are 0.
     """
     names = model_names(models)
-    pictures = await _pictures(request, "file", 1) if _is_form(request) else [await _raw(request)]
-    return await parts.predictor.predict(pictures[0], names)
+    return await parts.predictor.predict(await one_picture(request), names)
 
 
-@router.post("/v1/predict/batch", openapi_extra=_body("files", {"type": "array", "items": _FILE}, raw=False))
+@router.post("/v1/predict/batch", openapi_extra=body_of("files", {"type": "array", "items": FILE}, raw=False))
 async def predict_batch(request: Request, parts: TheParts, models: ModelsQuery = None) -> BatchResult:
     """What is in several pictures: multipart `files`. A picture that is no good costs its own entry only."""
     names = model_names(models)
@@ -113,7 +120,7 @@ async def predict_batch(request: Request, parts: TheParts, models: ModelsQuery =
     return BatchResult(results=[await _entry(parts, data, names, index) for index, data in enumerate(pictures)])
 
 
-@router.post("/predict", deprecated=True, openapi_extra=_body("file", _FILE, raw=True))
+@router.post("/predict", deprecated=True, openapi_extra=body_of("file", FILE, raw=True))
 async def predict_alias(
     request: Request, response: Response, parts: TheParts, models: ModelsQuery = None
 ) -> FrameResult:
@@ -123,7 +130,7 @@ async def predict_alias(
 
 
 @router.post(
-    "/batch-predict", deprecated=True, openapi_extra=_body("files", {"type": "array", "items": _FILE}, raw=False)
+    "/batch-predict", deprecated=True, openapi_extra=body_of("files", {"type": "array", "items": FILE}, raw=False)
 )
 async def predict_batch_alias(
     request: Request, response: Response, parts: TheParts, models: ModelsQuery = None
@@ -139,6 +146,12 @@ async def _entry(parts: Parts, data: bytes, names: tuple[str, ...] | None, index
     except BadImageError as error:
         return Refused(frame=index, error=problem_of(error).document())
     return result.model_copy(update={"frame": index})
+
+
+async def one_picture(request: Request) -> bytes:
+    """The encoded picture that a request brings, as multipart `file` or as its body. Raises Problem."""
+    pictures = await _pictures(request, "file", 1) if _is_form(request) else [await _raw(request)]
+    return pictures[0]
 
 
 def _media_type(request: Request) -> str:

@@ -30,6 +30,7 @@ from stream.errors import (
 from workers.errors import (
     BusError,
     EngineError,
+    ExplainError,
     ModelDamaged,
     ModelError,
     PromotionError,
@@ -55,6 +56,7 @@ _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
     (ModelDamaged, "model-damaged"),
     (PromotionError, "promotion-refused"),
     (ModelError, "model-unavailable"),
+    (ExplainError, "nothing-to-explain"),
     (EngineError, "engine-unavailable"),
     (BusError, "bus-unavailable"),
     (SourceError, "source-refused"),

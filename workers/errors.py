@@ -21,6 +21,10 @@ class PromotionError(ModelError):
     """A version cannot be put in service, or there is none to roll back to; what was in service goes on."""
 
 
+class ExplainError(WorkerError):
+    """There is nothing like that to explain in this picture."""
+
+
 class EngineError(WorkerError):
     """A backend is not there or refuses the model."""
 

@@ -34,6 +34,12 @@ class Placement:
         limits = np.array([*self.size_wh, *self.size_wh], np.float32)
         return np.clip(boxes, 0.0, limits).astype(np.float32)
 
+    def to_input(self, xyxy: F32) -> F32:
+        """Boxes (n, 4) in pixels of the picture → pixels of the input. A new array."""
+        fx, fy = self.inner_wh[0] / self.size_wh[0], self.inner_wh[1] / self.size_wh[1]
+        left, top = self.origin_xy
+        return (xyxy * np.array([fx, fy, fx, fy], np.float32) + np.array([left, top, left, top])).astype(np.float32)
+
 
 def place(size_wh: tuple[int, int], shape_wh: tuple[int, int]) -> Placement:
     """Centre a picture in an input, as large as its aspect ratio allows."""

@@ -23,6 +23,7 @@ from workers.bus import DETECTIONS, Bus, Message
 from workers.card import ModelCard, ModelStore
 from workers.engine import U8, Engine
 from workers.errors import StreamExists, StreamUnknown
+from workers.explain import Explainer
 from workers.loading import EngineSlots
 from workers.metrics import forget_stream
 from workers.outlet import Outlet, outlet_of
@@ -69,6 +70,7 @@ class Node:
         self._bus = bus
         self._wishes = WishFile(state_dir) if state_dir else None
         self._slots = EngineSlots(store, self.settings)
+        self.explainer = Explainer(store, self._slots, name)
         self.promotions = Promotions(store, self._slots, self.settings)
         self._pipeline = Pipeline(self._slots, self.settings, name, self._publish)
         self._streams: dict[str, _Running] = {}

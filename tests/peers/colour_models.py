@@ -67,6 +67,65 @@ def write_colour_model(
     return folder
 
 
+SQUARE = 64
+STRIDE = 8
+
+
+def square_graph() -> ov.Model:
+    """[N, H, W, 3] u8 RGB → rows (slot, x1, y1, x2, y2, confidence, class): squares of 64 pixels of one colour.
+
+    As trained detectors are exported: a score for each cell and class, the best class of each, one NMS over all.
+    """
+    width, height = SHAPE_WH
+    columns, rows = width // STRIDE, height // STRIDE
+    picture = ops.parameter([-1, height, width, 3], np.uint8, name="images")
+    planes = ops.transpose(ops.divide(ops.convert(picture, "f32"), np.float32(255)), np.array([0, 3, 1, 2]))
+    pad = SQUARE // 2 - STRIDE // 2
+    mean = ops.avg_pool(planes, [STRIDE, STRIDE], [pad, pad], [pad, pad], [SQUARE, SQUARE], exclude_pad=False)
+    own = ops.subtract(mean, ops.reduce_mean(mean, np.array([1]), keep_dims=True))
+    scores = ops.clamp(ops.multiply(own, np.float32(2)), 0.0, 1.0)
+    cells = ops.transpose(ops.reshape(scores, np.array([0, 3, rows * columns]), True), np.array([0, 2, 1]))
+    x, y = np.meshgrid((np.arange(columns) + 0.5) * STRIDE, (np.arange(rows) + 0.5) * STRIDE)
+    corners = np.stack([x - 32, y - 32, x + 32, y + 32], -1).reshape(1, -1, 4).astype(np.float32)
+    boxes = ops.add(ops.multiply(ops.reduce_max(cells, np.array([2]), keep_dims=True), np.float32(0)), corners)
+    best = ops.topk(cells, ops.constant(1), axis=2, mode="max", sort="none")
+    chosen = ops.non_max_suppression(
+        boxes,
+        ops.transpose(best.output(0), np.array([0, 2, 1])),
+        ops.constant(np.int64(20)),
+        ops.constant(np.float32(0.05)),
+        ops.constant(np.float32(0.1)),
+        box_encoding="corner",
+        sort_result_descending=False,
+        output_type="i32",
+    )
+    found = ops.concat([boxes, best.output(0), ops.convert(best.output(1), "f32")], -1)
+    where = ops.gather(chosen.output(0), ops.constant([0, 2]), ops.constant(1))
+    slot = ops.convert(ops.gather(chosen.output(0), ops.constant([0]), ops.constant(1)), "f32")
+    return ov.Model([ops.concat([slot, ops.gather_nd(found, where)], 1)], [picture], "squares")
+
+
+def write_square_model(
+    root: Path, version: int = 1, classes: tuple[str, ...] = COLOURS, name: str = "squares", threshold: float = 0.5
+) -> Path:
+    """The detector as a model folder `root/name/version`."""
+    folder = root / name / str(version)
+    folder.mkdir(parents=True)
+    ov.save_model(square_graph(), folder / "model.xml", compress_to_fp16=False)
+    card = ModelCard(
+        name=name,
+        version=version,
+        task="detect",
+        classes=classes,
+        shapes_wh=(SHAPE_WH,),
+        thresholds=dict.fromkeys(classes, threshold),
+        files={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
+        licence="none",
+    )
+    (folder / CARD_FILE).write_text(card.model_dump_json(by_alias=True))
+    return folder
+
+
 def things_card(version: int = 1) -> ModelCard:
     """The card of the engine below."""
     return ModelCard(

@@ -54,7 +54,7 @@ class LivesightProcess:
         assert self._process is not None, "not started"
         return self._process.pid
 
-    def start(self, timeout_s: float = 60.0) -> None:
+    def start(self, timeout_s: float = 180.0) -> None:
         """Start, and wait until `/readyz` answers 200. Raises RuntimeError with the log when it ends or is late."""
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
