@@ -137,8 +137,8 @@ def agreement(model: Exported, paths: Sequence[Path], shapes: Shapes) -> dict[st
     """Boxes of the checkpoint (PyTorch) beside those of the graph on real pictures, at every shape.
 
     A box of confidence ≥ 0.25 on either side agrees when the other side has one of the same class, each of its sides
-    within AGREE_PX input pixels and the confidence within AGREE_SCORE. Returns the share that agrees, the largest differences among those,
-    and how many there were. Raises ExportError below AGREE_SHARE.
+    within AGREE_PX input pixels and the confidence within AGREE_SCORE. Returns the share that agrees, the largest
+    differences among those, and how many there were. Raises ExportError below AGREE_SHARE.
     """
     boxes = agreed = 0
     worst_px = worst_score = 0.0

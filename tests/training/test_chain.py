@@ -1,0 +1,238 @@
+"""From pictures to a version that serves, on a set that is trivially separable: real training, real export."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import yaml
+
+from tests.training.commands import ROOT, environment, livesight, needs_train
+from training.labelled import read_labelled
+from training.served import open_engine
+from workers.card import load_card
+from workers.errors import ModelError
+
+pytestmark = [needs_train, pytest.mark.timeout(1200)]
+BEST = "artifacts/run/train/weights/best.pt"
+
+
+def run(*command: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=1100, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which `dvc repro` ran on the example set, as training/README.md says."""
+    folder = tmp_path_factory.mktemp("chain") / "example"
+    assert livesight("dataset", "example", folder).returncode == 0
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    binaries = folder.parent / "bin"
+    binaries.mkdir()
+    (binaries / "livesight").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m livesight "$@"\n')
+    (binaries / "livesight").chmod(0o755)
+    assert run(sys.executable, "-m", "dvc", "init", "--no-scm", "-q", cwd=folder).returncode == 0
+    done = run(
+        sys.executable, "-m", "dvc", "repro", cwd=folder, PATH=f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return folder
+
+
+def metrics(chain: Path) -> dict[str, Any]:
+    return dict(json.loads((chain / "artifacts" / "evaluation" / "metrics.json").read_text()))
+
+
+def test_it_learned(chain: Path) -> None:
+    summary = json.loads((chain / "artifacts" / "run" / "train.json").read_text())
+    assert summary["loss"]["last"] < summary["loss"]["first"] / 2
+    assert summary["epochs"] == yaml.safe_load((chain / "params.yaml").read_text())["train"]["epochs"]
+    figures = metrics(chain)
+    assert figures["map50"] > 0.9 and figures["passed"]
+    low, high = figures["intervals"]["map50"]
+    assert low <= figures["map50"] <= high
+
+
+def test_the_run_is_tracked_with_every_epoch_and_where_it_comes_from(chain: Path) -> None:
+    record = json.loads((chain / "artifacts" / "data" / "dataset.json").read_text())
+    with sqlite3.connect(chain / "artifacts" / "mlflow.db") as database:
+        tags = dict(database.execute("select key, value from tags").fetchall())
+        params = dict(database.execute("select key, value from params").fetchall())
+        steps = database.execute("select step from metrics where key = 'metrics/mAP50B' order by step").fetchall()
+        status = database.execute("select status from runs").fetchall()
+    assert tags["data_version"] == params["data_version"] == record["version"]
+    assert tags["git_commit"]
+    assert [step for (step,) in steps] == list(range(1, int(params["epochs"]) + 1))
+    assert status == [("FINISHED",)]
+    kept = {path.name for path in (chain / "artifacts" / "mlartifacts").rglob("*")}
+    assert {"best.pt", "last.pt", "results.png", "DATA_CARD.md"} <= kept
+
+
+def test_the_version_serves_what_was_measured(chain: Path) -> None:
+    folder = chain / "models" / "shapes" / "1"
+    card = load_card(folder)
+    assert card.classes == ("disc", "square") and card.shapes_wh == ((160, 128), (128, 160))
+    assert set(card.files) == {"model.xml", "model.bin", "model.onnx", "model-int8.xml", "model-int8.bin"}
+    assert card.metrics["full"]["map50"] > 0.9 and card.metrics["int8_lost"] <= 0.02
+    assert card.metrics["agreement"]["share"] >= 0.98
+    assert {"label", "confidence", "box_side", "boxes", "brightness", "contrast", "sharpness"} == set(card.reference)
+    for feature in card.reference.values():
+        assert sum(feature["counts"]) == feature["n"] > 0
+        bins = len(feature["edges"]) - 1 if feature["kind"] == "numeric" else len(feature["categories"])
+        assert len(feature["counts"]) == bins
+    engine = open_engine(folder, "int8")
+    assert engine.backend.endswith("int8")
+    engine.close()
+
+
+def test_livesight_analyses_with_it(chain: Path) -> None:
+    item = read_labelled(chain / "artifacts" / "data", "val")[0]
+    done = livesight(
+        "analyze", item.path, "--json", "--models", "shapes",
+        LIVESIGHT_WORKERS__MODELS_DIR=str(chain / "models"), LIVESIGHT_STATE_DIR=str(chain / "state"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[0])["detections"]
+    assert sorted(box["label"] for box in found) == sorted(box.label for box in item.boxes)
+
+
+def test_the_onnx_file_is_a_network_that_opencv_runs(chain: Path) -> None:
+    net = cv2.dnn.readNetFromONNX(str(chain / "models" / "shapes" / "1" / "model.onnx"))
+    assert not net.empty()
+
+
+def test_the_report_needs_nothing_from_elsewhere(chain: Path) -> None:
+    text = (chain / "artifacts" / "evaluation" / "report.html").read_text()
+    assert "http://" not in text and "https://" not in text
+    assert text.count("data:image/png;base64,") == 5
+    assert "map50" in text and "Worst mistakes" in text
+
+
+def test_a_version_is_never_overwritten(chain: Path) -> None:
+    before = sorted(path.stat().st_mtime_ns for path in (chain / "models").rglob("*"))
+    done = livesight(*export_arguments(chain, "1"))
+    assert done.returncode == 2 and "a version is never overwritten" in done.stderr
+    assert sorted(path.stat().st_mtime_ns for path in (chain / "models").rglob("*")) == before
+
+
+def export_arguments(chain: Path, version: str, *more: str) -> tuple[str, ...]:
+    data, models = str(chain / "artifacts" / "data"), str(chain / "models")
+    head = ("export", "--checkpoint", str(chain / BEST), "--data", data, "--models", models, "--name", "shapes")
+    return (*head, "--version", version, "--shapes", "160x128", "--formats", "openvino", *more)
+
+
+def test_a_model_that_misses_a_gate_is_not_exported(chain: Path) -> None:
+    done = livesight(*export_arguments(chain, "2", "--gates", "map50=1.01"))
+    assert done.returncode == 1, done.stderr
+    assert "map50" in done.stderr and "is not exported" in done.stderr
+    assert [path.name for path in (chain / "models" / "shapes").iterdir()] == ["1"]
+
+
+def test_a_killed_export_leaves_nothing_that_loads(chain: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "livesight", *export_arguments(chain, "3", "--gates", "none")],
+        env=environment(),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    written = chain / "models" / "shapes"
+    deadline_s = time.monotonic() + 300
+    while not list(written.glob(".export-*/3/model.bin")):
+        assert process.poll() is None and time.monotonic() < deadline_s, "the export wrote no graph"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    assert not (written / "3").exists()
+    with pytest.raises(ModelError):
+        load_card(written / "3")
+    again = livesight(*export_arguments(chain, "3", "--gates", "none"))
+    assert again.returncode == 0, again.stderr
+    assert sorted(path.name for path in written.iterdir()) == ["1", "3"], "what the killed export left is gone"
+
+
+def test_evaluate_against_itself_is_no_gain(chain: Path, tmp_path: Path) -> None:
+    version = str(chain / "models" / "shapes" / "1")
+    done = livesight(
+        "evaluate", version, "--data", chain / "artifacts" / "data", "--out", tmp_path / "out", "--champion", version
+    )
+    assert done.returncode == 1, done.stderr
+    assert "gate: gain 0.0 fails" in done.stdout
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["passed"] is False
+
+
+def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path) -> None:
+    arguments = (
+        "train", "detector", "--data", str(chain / "artifacts" / "data"), "--out", str(tmp_path / "run"), "--weights",
+        str(chain / "tiny.yaml"), "--epochs", "4", "--imgsz", "64", "--batch", "16", "--mosaic", "0", "--device", "cpu",
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "livesight", *arguments], env=environment(), cwd=ROOT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    csv = tmp_path / "run" / "train" / "results.csv"
+    last = tmp_path / "run" / "train" / "weights" / "last.pt"
+    deadline_s = time.monotonic() + 400
+    while not (last.is_file() and csv.is_file() and len(csv.read_text().splitlines()) >= 2):
+        assert process.poll() is None and time.monotonic() < deadline_s, "no epoch was done"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    done_epochs = len(csv.read_text().splitlines()) - 1
+    run_id = (tmp_path / "run" / "mlflow_run_id").read_text()
+
+    refused = livesight(*arguments)
+    assert refused.returncode == 2 and "--resume" in refused.stderr
+    again = livesight(*arguments, "--resume")
+    assert again.returncode == 0, again.stderr[-2000:]
+    summary = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert summary["first_epoch"] in (done_epochs, done_epochs + 1)  # killed between checkpoint and table
+    assert summary["epochs"] == 4
+    assert (tmp_path / "run" / "mlflow_run_id").read_text() == run_id
+
+
+def broken_inputs(folder: Path) -> list[tuple[tuple[str, ...], str]]:
+    """Command lines that cannot work, with what they have to say."""
+    (folder / "empty").mkdir()
+    (folder / "broken.pt").write_bytes(b"not a checkpoint")
+    (folder / "data").mkdir()
+    (folder / "data" / "data.yaml").write_text("names: [disc\n")
+    data, out = str(folder / "empty"), str(folder / "out")
+    return [
+        (("train", "detector", "--data", data, "--out", out), "empty/data.yaml: cannot be read"),
+        (("train", "detector", "--data", str(folder / "data"), "--out", out), "data.yaml: not a data set's data.yaml"),
+        (("evaluate", str(folder / "none.pt"), "--data", data, "--out", out), "none.pt: there is no such checkpoint"),
+        (("evaluate", str(folder / "none"), "--data", data, "--out", out), "none: neither the folder of a version"),
+        (("evaluate", data, "--data", data, "--out", out), "card.json: cannot be read"),
+    ]
+
+
+def test_broken_input_is_named(tmp_path: Path) -> None:
+    for arguments, message in broken_inputs(tmp_path):
+        done = livesight(*arguments)
+        assert done.returncode == 2, (arguments, done.stderr)
+        assert message in done.stderr, (arguments, done.stderr)
+        assert "Traceback" not in done.stderr
+
+
+def test_a_broken_checkpoint_is_named(chain: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes((chain / BEST).read_bytes()[:2000])
+    arguments = list(export_arguments(chain, "9", "--gates", "none"))
+    arguments[2] = str(broken)
+    done = livesight(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert "broken.pt: not a readable checkpoint" in done.stderr
+    assert not (chain / "models" / "shapes" / "9").exists()
