@@ -1,7 +1,7 @@
 """One process among those that share the cameras over Kafka. Any thread; writing wishes blocks.
 
-Every process, node or not, reads all wishes and all status; a node is a member of the group besides. Threads: the
-tail (workers/kafka_tail.py), and on nodes the lease, its runner and the announcer.
+Every process, node or not, reads all wishes and follows the status; a node is a member of the group besides. Threads:
+the tail (workers/kafka_tail.py), and on nodes the lease, its runner and the announcer.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Cluster:
         self.known = KnownWishes(member.state_dir, self._wake)
         self.board = StatusBoard(settings.away_s)
         self._writer = ControlWriter(kafka)
-        plan = TailPlan("cluster", (STREAMS, STATUS), from_start=True, reread_s=settings.reread_s)
+        # of the status nothing old is needed: who lives repeats it, and a compacted topic can be long all the same
+        plan = TailPlan("cluster", whole=(STREAMS,), from_now=(STATUS,), reread_s=settings.reread_s)
         self._reader = _Reader(self)
         self._tail = Tail(kafka, plan, self._reader)
         self._lease: Lease | None = None
@@ -85,7 +86,7 @@ class Cluster:
 
     @property
     def settled(self) -> bool:
-        """Whether the wishes and the status have been read once."""
+        """Whether the wishes have been read once."""
         return self._reader.settled_once
 
     def problems(self) -> list[str]:
@@ -177,8 +178,7 @@ class _Reader:
 
     def take(self, record: Record) -> None:
         if record.topic == STATUS:
-            age_s = 0.0 if self._content is None else time.time() - record.timestamp_ms / 1000
-            self._cluster.board.hear(record.key, record.value, age_s)
+            self._cluster.board.hear(record.key, record.value)
             return
         try:
             if self._content is None:

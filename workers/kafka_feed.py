@@ -18,7 +18,7 @@ class KafkaFeed:
         """own: the name of the node in this process, whose results are on `local` already."""
         self._local = local
         self._own = None if own is None else own.encode()
-        self._tail = Tail(settings, TailPlan("feed", (DETECTIONS,), from_start=False), self)
+        self._tail = Tail(settings, TailPlan("feed", from_now=(DETECTIONS,)), self)
 
     def start(self) -> None:
         """The broker need not be there."""

@@ -51,17 +51,20 @@ class Reader(Protocol):
         ...
 
     def settled(self) -> None:
-        """All that there was when reading began has been taken. Not called for a tail that begins now."""
+        """All that the whole topics had when reading began has been taken. Not called without such topics."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TailPlan:
-    """What to follow. `reread_s`: read everything again that often, None: never without need."""
+    """What to follow: topics read whole, and topics read from now on.
+
+    `reread_s`: begin again that often, None: never without need.
+    """
 
     name: str
-    topics: tuple[str, ...]
-    from_start: bool
+    whole: tuple[str, ...] = ()
+    from_now: tuple[str, ...] = ()
     reread_s: float | None = None
 
 
@@ -72,7 +75,7 @@ class Tail:
         self._settings = settings
         self._plan = plan
         self._reader = reader
-        self._names = {kafka_name(topic, settings.topics): topic for topic in plan.topics}
+        self._names = {kafka_name(topic, settings.topics): topic for topic in (*plan.whole, *plan.from_now)}
         self._again = threading.Event()
         self._closing = threading.Event()
         self._problem: str | None = "not connected yet"
@@ -124,23 +127,24 @@ class Tail:
         self._ensure_topics()
         consumer = open_consumer(self._settings, {"client_id": f"{self._settings.client_id}-{self._plan.name}"})
         try:
-            partitions = self._assign(consumer)
+            behind = self._assign(consumer)
             self._reader.begin()
             self._problem = None
-            self._read(consumer, partitions if self._plan.from_start else [])
+            self._read(consumer, behind)
         finally:
             consumer.close(timeout_ms=1000)
 
     def _ensure_topics(self) -> None:
         admin = open_admin(self._settings)
         try:
-            refused = ensure_topics(admin, self._settings, self._plan.topics)
+            refused = ensure_topics(admin, self._settings, self._names.values())
         finally:
             admin.close()
         for topic, reason in refused.items():
             raise BusError(f"topic {topic}: {reason}")
 
     def _assign(self, consumer: Any) -> list[TopicPartition]:
+        """Returns the partitions that are read from their start."""
         found = []
         for name in self._names:
             numbers = consumer.partitions_for_topic(name)
@@ -152,23 +156,26 @@ class Tail:
                 raise BusError(f"topic {name} has no partitions")
             found += [TopicPartition(name, number) for number in sorted(numbers)]
         consumer.assign(found)
-        if self._plan.from_start:
-            consumer.seek_to_beginning(*found)
-        else:
-            consumer.seek_to_end(*found)
-        return found
+        whole = [partition for partition in found if self._names[partition.topic] in self._plan.whole]
+        late = [partition for partition in found if partition not in whole]
+        if whole:
+            consumer.seek_to_beginning(*whole)
+        if late:
+            consumer.seek_to_end(*late)
+        return whole
 
     def _read(self, consumer: Any, behind: list[TopicPartition]) -> None:
         """`behind`: the partitions whose end is not reached yet."""
         began_s = probed_s = time.monotonic()
         reread_s = self._plan.reread_s
+        ends: dict[TopicPartition, int] = {}
         while not (self._closing.is_set() or self._again.is_set()):
             for records in consumer.poll(timeout_ms=_POLL_MS).values():
                 for found in records:
                     self._take(found)
             now_s = time.monotonic()
             if behind:
-                behind = [partition for partition in behind if not _reached(consumer, partition)]
+                behind = [partition for partition in behind if not _reached(consumer, partition, ends)]
                 if not behind:
                     self._reader.settled()
                 elif now_s - began_s > _SETTLE_S:
@@ -194,7 +201,11 @@ class Tail:
         )
 
 
-def _reached(consumer: Any, partition: TopicPartition) -> bool:
-    """Whether everything up to the partition's end has been read. The end is known from its first fetch."""
-    end = consumer.highwater(partition)
-    return end is not None and (end == 0 or consumer.position(partition, timeout_ms=200) >= end)
+def _reached(consumer: Any, partition: TopicPartition, ends: dict[TopicPartition, int]) -> bool:
+    """Whether everything up to the end that the partition's first fetch told of has been read; noted in `ends`."""
+    if partition not in ends:
+        end = consumer.highwater(partition)
+        if end is None:
+            return False
+        ends[partition] = end
+    return ends[partition] == 0 or consumer.position(partition, timeout_ms=200) >= ends[partition]

@@ -56,7 +56,7 @@ class LocalCluster:
         """Some api process."""
         return next(process for name, process in self.processes.items() if name.startswith("api"))
 
-    def start(self, name: str, timeout_s: float = 120.0) -> LivesightProcess:
+    def start(self, name: str, timeout_s: float = 300.0) -> LivesightProcess:
         """Start one more process, or one again; its role is the first part of its name."""
         process = LivesightProcess(
             ["--roles", name.split("-")[0]],
@@ -69,10 +69,11 @@ class LocalCluster:
             state_dir=Path(self._folder.name) / name,
             python=self._python,
         )
+        with self._lock:
+            self._stack.push(process.__exit__)
         process.start(timeout_s)
         with self._lock:
             self.processes[name] = process
-            self._stack.push(process.__exit__)
         return process
 
     def kill(self, name: str) -> None:
@@ -131,13 +132,17 @@ class LocalCluster:
         self._folder.cleanup()
 
 
-def ask(url: str, method: str = "GET", body: bytes | None = None, timeout_s: float = 30.0) -> dict[str, Any]:
+def ask(
+    url: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """JSON over HTTP. Raises AssertionError with the problem for what is no success."""
-    request = urllib.request.Request(url, data=body, method=method, headers={"content-type": "application/json"})
+    fields = {"content-type": "application/json", **(headers or {})}
+    request = urllib.request.Request(url, data=body, method=method, headers=fields)
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             text = answer.read()
     except urllib.error.HTTPError as error:
-        raise AssertionError(f"{method} {url}: {error.code} {error.read().decode()}") from error
+        with error:
+            raise AssertionError(f"{method} {url}: {error.code} {error.read().decode()}") from error
     found: dict[str, Any] = json.loads(text) if text else {}
     return found

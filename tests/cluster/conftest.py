@@ -1,0 +1,77 @@
+"""One cluster for all tests of this folder: starting its processes takes longest. The tests run in the file's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.peers.clips import ClipSpec, make_numbered
+from tests.peers.cluster import NUMBER_LIVESIGHT, LocalCluster
+from tests.peers.results import Results
+from tests.peers.rtsp import Mount, RtspServer
+from workers.wish import partition_of
+
+PARTITIONS = 16
+CAMERAS = 12
+
+
+def spread(count: int, prefix: str = "cam") -> list[str]:
+    """Ids that all lie in partitions of their own: 12 of 16 leave no node of three (with 5 each) without a camera."""
+    found: dict[int, str] = {}
+    number = 0
+    while len(found) < count:
+        stream_id = f"{prefix}{number}"
+        found.setdefault(partition_of(stream_id, PARTITIONS), stream_id)
+        number += 1
+    return list(found.values())
+
+
+@dataclass
+class Site:
+    """The cluster, its cameras' picture, and what is published."""
+
+    cluster: LocalCluster
+    url: str
+    results: Results
+    cameras: list[str]
+
+    def live(self) -> dict[str, tuple[str, str]] | None:
+        """Stream → (node, session), once all cameras are live on nodes that live; else None."""
+        streams = self.cluster.streams()
+        found = {
+            name: (streams[name]["node"], streams[name]["session"])
+            for name in self.cameras
+            if name in streams and streams[name]["state"] == "live" and streams[name]["session"]
+        }
+        whole = len(found) == len(self.cameras)
+        return found if whole and {node for node, _ in found.values()} <= set(self.cluster.nodes) else None
+
+    def each_once(self) -> dict[str, set[str]] | None:
+        """Node → its cameras, as the nodes themselves say, once no camera is missing or doubled; else None."""
+        running = {node: up & set(self.cameras) for node, up in self.cluster.running().items()}
+        total = sum(len(up) for up in running.values())
+        whole = total == len(self.cameras) and set().union(*running.values()) == set(self.cameras)
+        return running if whole else None
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Three nodes and an api process with the test engine, a broker, and one RTSP camera that all streams show."""
+    clip = make_numbered(tmp_path_factory.mktemp("cluster") / "slow.h264", ClipSpec(frames=60, gop=3))
+    settings = {
+        "KAFKA__TOPICS__PARTITIONS": str(PARTITIONS),
+        "CLUSTER__STATUS_S": "1",
+        "CLUSTER__AWAY_S": "8",
+        "CLUSTER__SESSION_TIMEOUT_S": "12",  # on a busy machine a process may get no CPU for seconds
+        "CLUSTER__HEARTBEAT_S": "1",
+        "STREAM__EPHEMERAL_S": "2",
+        "WORKERS__THREADS": "2",
+    }
+    with (
+        RtspServer({"cam": Mount(clip, fps=3)}) as rtsp,
+        LocalCluster(nodes=3, apis=1, settings=settings, python=NUMBER_LIVESIGHT) as cluster,
+        Results(cluster.broker.address) as results,
+    ):
+        yield Site(cluster, rtsp.url("cam"), results, spread(CAMERAS))

@@ -1,0 +1,169 @@
+"""Nodes share the cameras: one node each, whoever comes, goes, dies or sleeps. Real processes, a real broker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from tests.cluster.conftest import Site
+from tests.peers.cluster import ask
+
+pytestmark = pytest.mark.timeout(600)
+
+PATIENCE_S = 150.0
+
+
+def say(measured: str) -> None:
+    """Shown by `pytest -s`, and with a failure."""
+    sys.stdout.write(f"\n{measured}\n")
+
+
+def moved(before: dict[str, tuple[str, str]], after: dict[str, tuple[str, str]]) -> set[str]:
+    """The streams that run elsewhere now."""
+    return {stream for stream in before if before[stream][0] != after[stream][0]}
+
+
+def begun_again(before: dict[str, tuple[str, str]], after: dict[str, tuple[str, str]]) -> set[str]:
+    """The streams that were interrupted: every start is a session of its own."""
+    return {stream for stream in before if before[stream][1] != after[stream][1]}
+
+
+def test_each_camera_runs_on_exactly_one_node(site: Site) -> None:
+    for stream in site.cameras:
+        added = site.cluster.add(stream, site.url)
+        assert added["state"] in ("waiting", "connecting", "live")
+    live = site.cluster.wait(site.live, PATIENCE_S, "12 live cameras")
+    running = site.cluster.wait(site.each_once, PATIENCE_S, "camera on exactly one node")
+    assert set(running) == {"node-1", "node-2", "node-3"}
+    assert all(running.values()), f"a node without a camera: {running}"
+    assert {stream: node for node, streams in running.items() for stream in streams} == {
+        stream: node for stream, (node, _) in live.items()
+    }, "the status topic names other nodes than run them"
+
+
+def test_a_node_that_joins_gets_its_share_and_nothing_else_is_interrupted(site: Site) -> None:
+    before = site.cluster.wait(site.live, PATIENCE_S, "12 live cameras")
+    site.cluster.start("node-4")
+
+    def settled() -> dict[str, tuple[str, str]] | None:
+        now = site.live()
+        return now if now and any(node == "node-4" for node, _ in now.values()) and site.each_once() else None
+
+    site.cluster.wait(settled, PATIENCE_S, "camera on the new node")
+    # two rounds of a rebalance move partitions; wait until nothing moves for longer than a round takes
+    after = settle_down(site)
+    assert moved(before, after), "the new node got nothing"
+    assert {node for stream, (node, _) in after.items() if stream in moved(before, after)} == {"node-4"}
+    assert begun_again(before, after) == moved(before, after)
+
+
+def test_sigterm_hands_over(site: Site) -> None:
+    before = site.cluster.wait(site.live, PATIENCE_S, "12 live cameras")
+    theirs = {stream for stream, (node, _) in before.items() if node == "node-4"}
+    began_s = time.monotonic()
+    code, seconds = site.cluster.end("node-4")
+    assert code == 0
+    assert seconds < 10
+    site.cluster.wait(site.live, PATIENCE_S, "new nodes for the cameras of the one that ended")
+    after = settle_down(site)
+    assert moved(before, after) == theirs
+    assert begun_again(before, after) == theirs
+    gaps = site.results.gaps(began_s, theirs)
+    say(f"SIGTERM: the gap of each camera {sorted(round(gap, 1) for gap in gaps.values())} s")
+
+
+def test_a_node_that_slept_too_long_publishes_nothing_and_leaves_its_cameras(site: Site) -> None:
+    before = site.cluster.wait(site.live, PATIENCE_S, "12 live cameras")
+    sleeper = "node-2"
+    theirs = {stream for stream, (node, _) in before.items() if node == sleeper}
+    assert theirs
+    process = site.cluster.processes[sleeper]
+    began_s = time.monotonic()
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+
+        def taken_over() -> bool:
+            new = {seen.stream for seen in site.results.since(began_s) if seen.node != sleeper}
+            return theirs <= new
+
+        site.cluster.wait(taken_over, PATIENCE_S, "results of the sleeper's cameras from other nodes")
+        say(f"SIGSTOP: all {len(theirs)} cameras elsewhere after {time.monotonic() - began_s:.1f} s")
+    finally:
+        woken_s, woken_at_s = time.monotonic(), time.time()
+        os.kill(process.pid, signal.SIGCONT)
+    site.cluster.wait(lambda: settled_without_doubles(site), PATIENCE_S, "one node for each camera")
+    old = {session for stream, (_, session) in before.items() if stream in theirs}
+    late = [seen for seen in site.results.since(woken_s) if seen.session in old]
+    # what lay in the socket or the spool when it fell asleep is of before; what counts are pictures of after
+    assert not [seen for seen in late if seen.captured_at_s > woken_at_s + 1.0], late
+    say(f"SIGCONT: {len(late)} results of the old sessions, {[round(s.captured_at_s - woken_at_s, 1) for s in late]}")
+
+
+def settled_without_doubles(site: Site) -> bool:
+    return bool(site.live() and site.each_once())
+
+
+def test_a_killed_nodes_cameras_live_elsewhere(site: Site) -> None:
+    before = site.cluster.wait(site.live, PATIENCE_S, "12 live cameras")
+    theirs = {stream for stream, (node, _) in before.items() if node == "node-3"}
+    began_s = time.monotonic()
+    site.cluster.kill("node-3")
+    stream = min(theirs)
+    with pytest.raises(AssertionError, match=r"503 .*node-away"):
+        ask(f"{site.cluster.api.url}/v1/streams/{stream}/snapshot.jpg")
+    others = {"node-1", "node-2"}
+
+    def taken_over() -> bool:
+        return theirs <= {seen.stream for seen in site.results.since(began_s) if seen.node in others}
+
+    site.cluster.wait(taken_over, PATIENCE_S, "results of the killed node's cameras")
+    say(f"kill -9: all {len(theirs)} cameras live elsewhere after {time.monotonic() - began_s:.1f} s")
+    after = site.cluster.wait(site.live, PATIENCE_S, "12 live cameras on two nodes")
+    assert begun_again(before, after) == theirs
+    assert site.cluster.wait(site.each_once, PATIENCE_S, "camera on exactly one node")
+
+
+def test_wishes_outlive_the_loss_of_all_that_the_broker_had(site: Site) -> None:
+    site.cluster.broker.kill()
+    refused = pytest.raises(AssertionError, match=r"503 .*bus-unavailable")
+    with refused:
+        site.cluster.add("late", site.url)
+    site.cluster.broker.start()
+    site.cluster.wait(lambda: not problems(site), PATIENCE_S, "readiness without reasons")
+    assert site.cluster.wait(site.live, PATIENCE_S, "12 live cameras again")
+    assert site.cluster.wait(site.each_once, PATIENCE_S, "camera on exactly one node")
+
+
+def problems(site: Site) -> list[str]:
+    return [reason for process in site.cluster.processes.values() for reason in process.get_json("/readyz")["reasons"]]
+
+
+def test_a_tombstone_ends_a_stream_everywhere(site: Site) -> None:
+    gone = site.cameras.pop()
+    ask(f"{site.cluster.api.url}/v1/streams/{gone}", "DELETE")
+    site.cluster.wait(lambda: site.each_once() and site.live(), PATIENCE_S, "eleven cameras")
+    site.cluster.wait(lambda: gone not in site.cluster.streams(), PATIENCE_S, "a list without the removed stream")
+    with pytest.raises(AssertionError, match=r"404 .*stream-unknown"):
+        ask(f"{site.cluster.api.url}/v1/streams/{gone}/snapshot.jpg")
+
+
+def settle_down(site: Site, quiet_s: float = 8.0) -> dict[str, tuple[str, str]]:
+    """Wait until all cameras have run where they are for `quiet_s`."""
+    found: list[tuple[dict[str, tuple[str, str]], float]] = []
+
+    def quiet() -> dict[str, tuple[str, str]] | None:
+        now = site.live()
+        if now is None:
+            found.clear()
+        elif not found or found[-1][0] != now:
+            found.append((now, time.monotonic()))
+        elif time.monotonic() - found[-1][1] > quiet_s:
+            return now
+        return None
+
+    settled: dict[str, tuple[str, str]] = site.cluster.wait(quiet, PATIENCE_S, "quiet after the move")
+    return settled

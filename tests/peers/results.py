@@ -1,0 +1,94 @@
+"""Everything that is published to `livesight.detections`, as it comes. Reads in its own thread."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+from kafka import KafkaConsumer, TopicPartition
+
+TOPIC = "livesight.detections"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One result. `at_s` is time.monotonic() when the test got it, `captured_at_s` the wall clock of its picture."""
+
+    stream: str
+    node: str
+    session: str
+    pts_us: int
+    captured_at_s: float
+    at_s: float
+
+
+class Results:
+    """A context manager that collects from now on."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._seen: list[Seen] = []
+        self._lock = threading.Lock()
+        self._ready = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="results")
+
+    def since(self, at_s: float = 0.0) -> list[Seen]:
+        """What came after that moment, oldest first."""
+        with self._lock:
+            return [seen for seen in self._seen if seen.at_s >= at_s]
+
+    def gaps(self, since_s: float, streams: set[str]) -> dict[str, float]:
+        """The longest silence of each stream from then until now, in seconds."""
+        now_s = time.monotonic()
+        times: dict[str, list[float]] = {stream: [since_s] for stream in streams}
+        for seen in self.since(since_s):
+            if seen.stream in times:
+                times[seen.stream].append(seen.at_s)
+        return {
+            stream: max(after - before for before, after in zip(moments, [*moments[1:], now_s], strict=True))
+            for stream, moments in times.items()
+        }
+
+    def _run(self) -> None:
+        consumer = KafkaConsumer(bootstrap_servers=self._address, group_id=None)
+        try:
+            while not (partitions := consumer.partitions_for_topic(TOPIC)):
+                time.sleep(0.1)
+                consumer.topics()
+            assigned = [TopicPartition(TOPIC, number) for number in partitions]
+            consumer.assign(assigned)
+            consumer.seek_to_end(*assigned)
+            consumer.poll(timeout_ms=500)
+            self._ready.set()
+            while not self._closing.is_set():
+                for records in consumer.poll(timeout_ms=200).values():
+                    for record in records:
+                        self._note(record.value)
+        finally:
+            consumer.close(timeout_ms=1000)
+
+    def _note(self, value: bytes) -> None:
+        result = json.loads(value)
+        seen = Seen(
+            stream=result["stream_id"],
+            node=result["node"],
+            session=result["session"],
+            pts_us=result["pts_us"],
+            captured_at_s=result["captured_at_ns"] / 1e9,
+            at_s=time.monotonic(),
+        )
+        with self._lock:
+            self._seen.append(seen)
+
+    def __enter__(self) -> Results:
+        self._thread.start()
+        assert self._ready.wait(60), "the topic is not there"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closing.set()
+        self._thread.join(20)
