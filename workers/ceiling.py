@@ -86,10 +86,11 @@ def _loop(engines: Sequence[Engine], samples: Sequence[Sample], settings: Worker
             sample = samples[index % len(samples)]
             for engine, shape_wh, picture in zip(engines, sample.shapes_wh, sample.inputs, strict=True):
                 with engine.request(shape_wh) as request:
-                    for slot in range(settings.max_batch):
+                    size = min(settings.max_batch, len(request.tensor))
+                    for slot in range(size):
                         np.copyto(request.tensor[slot], picture)
-                    request.run(settings.max_batch)
-            count += settings.max_batch
+                    request.run(size)
+            count += size
         counts.append(count)
 
     threads = [

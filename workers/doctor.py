@@ -138,14 +138,15 @@ def _decoders() -> Iterator[Finding]:
 
 
 def _models(store: ModelStore, default_model: str) -> Iterator[Finding]:
-    cards = [path for root in store.roots for path in sorted(root.glob(f"*/*/{CARD_FILE}"))]
+    found = [path for root in store.roots for path in sorted(root.glob(f"*/*/{CARD_FILE}"))]
+    cards = [path for path in found if path.parent.name.isdigit()]  # not `current`, which names one of them
     for path in cards:
         name = f"model {path.parent.parent.name} {path.parent.name}"
         try:
             card = load_card(path.parent)
-            yield Finding(
-                subject=name, verdict="ok", detail=f"{card.task}, {len(card.files)} files as in the card; {path.parent}"
-            )
+            used = ", in service" if store.folder(card.name).resolve() == path.parent.resolve() else ""
+            detail = f"{card.task}, {len(card.files)} files as in the card{used}; {path.parent}"
+            yield Finding(subject=name, verdict="ok", detail=detail)
         except WorkerError as error:
             yield Finding(subject=name, verdict="wrong", detail=str(error))
     if not any(path.parent.parent.name == default_model for path in cards):
