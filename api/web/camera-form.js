@@ -75,6 +75,7 @@ export class CameraForm {
     const { url, id } = this.#form.elements;
     id.disabled = view !== null;
     if (view) id.value = view.id;
+    this.#form.elements.blur.checked = view?.blur === true;
     url.required = view === null;
     document.getElementById("add-title").textContent = view ? `Change “${view.id}”` : "Add a camera";
     const hint = document.getElementById("add-url-hint");
@@ -147,10 +148,11 @@ export class CameraForm {
   }
 
   async #submit() {
-    const { url, id } = this.#form.elements;
+    const { url, id, blur } = this.#form.elements;
     const config = {
       id: id.value.trim(),
       url: url.value.trim(),
+      blur: blur.checked,
       models: new FormData(this.#form).getAll("models"),
     };
     const wrong = complaint(config, this.#editing !== null);
@@ -170,9 +172,9 @@ export class CameraForm {
     }
   }
 
-  #change({ id, url, models }) {
+  #change({ id, url, blur, models }) {
     const same = models.join() === this.#editing.models.join();
-    const changes = { ...(url && { url }), ...(!same && { models }) };
+    const changes = { ...(url && { url }), ...(!same && { models }), ...(blur !== (this.#editing.blur === true) && { blur }) };
     return Object.keys(changes).length ? changeStream(id, changes) : this.#editing;
   }
 

@@ -73,7 +73,7 @@ export class CamerasPage {
     row.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
     row.facts.replaceChildren(
       fact("Picture", pictureWords(view)),
-      fact("Looks for", view.models.join(", ")),
+      fact("Looks for", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
       fact("Received / analysed", `${number(view.fps)} / ${number(view.analysed_fps)} fps`),
       fact("Delay", view.latency_ms === null ? "–" : `${number(view.latency_ms)} ms`),
       fact("Dropped", short(view.dropped)),
