@@ -9,18 +9,27 @@ from __future__ import annotations
 import importlib.util
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    KafkaTimeoutError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+)
 
 from workers.errors import BusError
 from workers.kafka_settings import Compression, KafkaSettings
 
 Client = TypeVar("Client")
 
+LOGIN_ERRORS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError, AuthorizationError)
+HANDSHAKE_S = 3.0
 NEVER_MS = 7 * 24 * 3600 * 1000
 CODEC_MODULES: dict[Compression, str | None] = {"lz4": "lz4", "zstd": "zstandard", "gzip": None, "none": None}
 
@@ -151,16 +160,27 @@ def probe(settings: KafkaSettings, timeout_s: float = 1.0) -> str | None:
         host = host.strip("[]")
         try:
             with socket.create_connection((host, int(port)), timeout_s) as plain:
-                if context is not None:
-                    context.wrap_socket(plain, server_hostname=host).close()
-            return None
-        except ssl.SSLCertVerificationError as error:
-            reasons.append(f"{address}: TLS: {error.verify_message}")
-        except ssl.SSLError as error:
-            reasons.append(f"{address}: TLS: {error.reason or error}; is it a TLS port?")
+                refused = None if context is None else _handshake(context, plain, host)
         except OSError as error:
-            reasons.append(f"{address}: {error.strerror or error}")
+            refused = error.strerror or str(error)
+        if refused is None:
+            return None
+        reasons.append(f"{address}: {refused}")
     return "; ".join(reasons)
+
+
+def _handshake(context: ssl.SSLContext, plain: socket.socket, host: str) -> str | None:
+    """None, or why there is no TLS to be had."""
+    plain.settimeout(HANDSHAKE_S)
+    try:
+        context.wrap_socket(plain, server_hostname=host).close()
+    except ssl.SSLCertVerificationError as error:
+        return f"TLS: {error.verify_message}"
+    except TimeoutError:
+        return f"TLS: no handshake within {HANDSHAKE_S:g} s; is it a TLS port?"
+    except ssl.SSLError as error:
+        return f"TLS: {error.reason or error}; is it a TLS port?"
+    return None
 
 
 def describe(error: BaseException) -> str:
@@ -175,25 +195,46 @@ def _opened(kind: Callable[..., Client], options: dict[str, Any], settings: Kafk
     if unreachable is not None:
         raise BusError(unreachable)  # asked first, because the client leaks a socket for each refused connection
     clients: list[Any] = []
+    connections: deque[Any] = deque(maxlen=8)
 
     def make_client(**configs: Any) -> Any:
-        clients.append(KafkaProducer.DEFAULT_CONFIG["kafka_client"](**configs))
-        return clients[-1]
+        client = KafkaProducer.DEFAULT_CONFIG["kafka_client"](**configs)
+        clients.append(client)
+        _remember(client._manager, connections)
+        return client
 
     try:
-        return kind(kafka_client=make_client, **options)
+        opened = kind(kafka_client=make_client, **options)
     except (KafkaError, OSError, ValueError, RuntimeError, AssertionError) as error:
         for client in clients:
             client.close()  # else its sockets stay open until collected
-        raise BusError(_explained(error, settings)) from error
+        raise BusError(_explained(error, list(connections), settings)) from error
+    for client in clients:
+        del client._manager.get_connection
+    return opened
 
 
-def _explained(error: BaseException, settings: KafkaSettings) -> str:
+def _remember(manager: Any, connections: deque[Any]) -> None:
+    """Have `manager` note its connections: while it looks for a broker it tells nobody why one failed."""
+    original = manager.get_connection
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        connections.append(original(*args, **kwargs))
+        return connections[-1]
+
+    manager.get_connection = noted
+
+
+def _explained(error: BaseException, connections: list[Any], settings: KafkaSettings) -> str:
     """What the constructor's error means for whoever configured it."""
-    if isinstance(error, KafkaTimeoutError):
-        return (
-            f"{', '.join(settings.bootstrap_servers)}: connects, but gives no Kafka answer within "
-            f"{settings.connect_timeout_s:g} s (is kafka.security_protocol {settings.security_protocol} right?)"
-        )
-    text = describe(error)
-    return f"{text} (user {settings.sasl_username}, {settings.sasl_mechanism})" if "Authentication" in text else text
+    failures = [one.init_future.exception for one in connections if one.init_future.failed()]
+    error = next((failure for failure in failures if isinstance(failure, LOGIN_ERRORS)), error)
+    if isinstance(error, LOGIN_ERRORS):
+        return f"{describe(error)} (user {settings.sasl_username}, {settings.sasl_mechanism})"
+    if not isinstance(error, KafkaTimeoutError):
+        return describe(error)
+    login = f", sasl_mechanism {settings.sasl_mechanism}" if settings.sasl_mechanism else ""
+    return (
+        f"{', '.join(settings.bootstrap_servers)}: connects, but gives no Kafka answer within "
+        f"{settings.connect_timeout_s:g} s (is kafka.security_protocol {settings.security_protocol}{login} right?)"
+    )

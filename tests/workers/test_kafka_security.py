@@ -1,0 +1,169 @@
+"""TLS, SASL and what goes wrong with them: said in words, soon, and by readiness."""
+
+from __future__ import annotations
+
+import gc
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
+
+from tests.peers.kafka import Broker
+from tests.peers.ports import free_port
+from tests.peers.sasl_gate import SaslGate
+from tests.workers.test_kafka_bus import message, wait_until
+from workers.bus import DETECTIONS, EVENTS, LocalBus
+from workers.kafka_bus import KafkaBus
+from workers.kafka_client import open_admin
+from workers.kafka_settings import KafkaSettings
+from workers.topics import ALL_TOPICS, ensure_topics
+
+pytestmark = [
+    pytest.mark.usefixtures("no_thread_left"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # kafka-python, of refused connections
+]
+USER, PASSWORD = "livesight", "s3cret"
+NAMED_WITHIN_S = 15.0
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What the client left is collected here."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1, with its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test broker")])
+    now = datetime.now(UTC)
+    found = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "broker.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(found.public_bytes(serialization.Encoding.PEM) + private)
+    return path
+
+
+@pytest.fixture
+def gate(certificate: Path) -> Iterator[SaslGate]:
+    """A broker behind TLS and SASL."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    port = free_port()
+    with Broker(advertised_port=port) as broker, SaslGate(broker.port, USER, PASSWORD, tls, port) as standing:
+        yield standing
+
+
+def settings(port: int, **changes: Any) -> KafkaSettings:
+    quick = {"retry_s": 0.2, "request_timeout_s": 5.0, "connect_timeout_s": 5.0}
+    return KafkaSettings.model_validate({"bootstrap_servers": f"127.0.0.1:{port}", **quick, **changes})
+
+
+def secured(gate: SaslGate, certificate: Path, **changes: Any) -> KafkaSettings:
+    login = {"sasl_mechanism": "SCRAM-SHA-512", "sasl_username": USER, "sasl_password": PASSWORD}
+    return settings(gate.port, **{"security_protocol": "SASL_SSL", "ssl_cafile": certificate, **login, **changes})
+
+
+def named(options: KafkaSettings) -> str:
+    """What readiness says, within the time that is promised."""
+    bus = KafkaBus(options, LocalBus())
+    began_s = time.monotonic()
+    wait_until(bus.problems, 60)
+    took_s, said = time.monotonic() - began_s, "; ".join(bus.problems())
+    bus.close(0.5)
+    assert took_s < NAMED_WITHIN_S
+    return said
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_results_go_through_tls_and_sasl(gate: SaslGate, certificate: Path, mechanism: str) -> None:
+    bus = KafkaBus(secured(gate, certificate, sasl_mechanism=mechanism), LocalBus())
+    bus.publish(message(1))
+    assert bus.flush(30), bus.problems()
+    bus.close(5)
+
+
+def test_a_wrong_password_is_named(gate: SaslGate, certificate: Path) -> None:
+    for mechanism in ("PLAIN", "SCRAM-SHA-256"):
+        said = named(secured(gate, certificate, sasl_mechanism=mechanism, sasl_password="wrong"))
+        assert "SaslAuthenticationFailed" in said
+        assert f"user {USER}, {mechanism}" in said
+        assert "wrong" not in said
+
+
+def test_wrong_certificates_protocols_and_hosts_are_named(gate: SaslGate, certificate: Path) -> None:
+    assert "TLS: self-signed certificate" in named(secured(gate, certificate, ssl_cafile=None))
+    assert "security_protocol PLAINTEXT right?" in named(settings(gate.port))
+    assert "kafka.invalid:9092: " in named(settings(1, bootstrap_servers="kafka.invalid:9092"))
+    with Broker() as plain:
+        assert "is it a TLS port?" in named(settings(plain.port, security_protocol="SSL"))
+
+
+def test_topics_are_created_as_configured_and_what_is_missing_is_named() -> None:
+    with Broker() as broker:
+        topics = {"prefix": "site-7", "partitions": 3, "events": {"partitions": 2}}
+        options = settings(broker.port, topics=topics)
+        admin = open_admin(options)
+        assert ensure_topics(admin, options) == {}
+        made = {found["name"]: len(found["partitions"]) for found in admin.describe_topics()}
+        admin.close()
+        assert made == {name.replace("livesight", "site-7"): 2 if name == EVENTS else 3 for name in ALL_TOPICS}
+        assert "it is missing, and kafka.topics.create is false" in named(
+            settings(broker.port, topics={"prefix": "other", "create": False})
+        )
+
+
+class Unauthorised:
+    """An admin client of a broker that lets this user create nothing."""
+
+    def list_topics(self) -> list[str]:
+        return []
+
+    def create_topics(self, topics: dict[str, Any], raise_errors: bool) -> dict[str, Any]:
+        return {
+            "topics": [{"name": name, "error_code": 29, "error_message": "Authorization failed."} for name in topics]
+        }
+
+
+def test_a_topic_that_is_not_authorised_is_named() -> None:
+    refused = ensure_topics(Unauthorised(), settings(1))
+    assert refused[DETECTIONS] == "[Error 29] TopicAuthorizationFailedError: Authorization failed."
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"security_protocol": "SASL_SSL"}, "needs sasl_mechanism, sasl_username, sasl_password"),
+        ({"sasl_mechanism": "PLAIN"}, "sasl_mechanism needs security_protocol"),
+        ({"security_protocol": "SSL", "ssl_cafile": "/nowhere/ca.pem"}, "there is no file /nowhere/ca.pem"),
+        ({"topics": {"streams": {"cleanup": "compact", "retention_s": 5}}}, "a compacted topic has no retention_s"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        settings(1, **changes)
