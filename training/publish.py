@@ -19,7 +19,7 @@ from training.labelled import Labelled, read_labelled
 from training.reference import reference
 from training.served import Seen, look, open_engine
 from training.statistics import data_version
-from workers.card import ModelCard
+from workers.card import ModelCard, sha256_of
 
 CHECKED = 12
 CARD_FIGURES = ("map50", "map50_95", "intervals", "ap50", "by_size", "at_thresholds", "latency_ms")
@@ -64,7 +64,7 @@ def publish(settings: PublishSettings) -> ModelCard:
             small, _ = measured(folder, pictures, "int8")
             metrics["int8"] = _kept(small)
             metrics["int8_lost"] = _lost(settings, full, small)
-        facts = {**settings.facts, "version": _version(settings.data), "checkpoint": settings.checkpoint.name}
+        facts = {**settings.facts, "version": _version(settings.data), "checkpoint": sha256_of(settings.checkpoint)}
         complete = card.model_copy(update={"metrics": metrics, "data": facts, "reference": reference(card, seen)})
         write_card(ModelCard.model_validate(complete.model_dump(by_alias=True)), folder)
     return complete
