@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import cv2
@@ -60,6 +60,13 @@ SAMPLE = """async ({stream, count, patience}) => {
 }"""
 
 
+class HasUrl(Protocol):
+    """Any service, in a process of its own or in this one."""
+
+    @property
+    def url(self) -> str: ...
+
+
 @dataclass
 class Witness:
     """What a page said and asked for."""
@@ -92,7 +99,7 @@ class Witness:
 
 
 @asynccontextmanager
-async def opened(browser: Browser, service: LivesightProcess, **context: Any) -> AsyncIterator[tuple[Page, Witness]]:
+async def opened(browser: Browser, service: HasUrl, **context: Any) -> AsyncIterator[tuple[Page, Witness]]:
     """The live page; when it is left nothing may have been complained about and nobody else been asked."""
     witness = Witness(urlsplit(service.url).netloc)
     tab = await browser.new_context(viewport={"width": 1000, "height": 640}, **context)

@@ -373,7 +373,8 @@ export class LivesightView extends HTMLElement {
     this.#notice.querySelector("span").textContent = text || TEXTS[state] || "";
     this.#hint.hidden = state !== "live" || !text;
     this.#hint.textContent = text;
-    if (!this.#canvas.hasAttribute("aria-label")) this.#canvas.setAttribute("aria-label", this.stream);
+    if (performance.now() - this.#wordsAt > WORDS_MS || !this.#canvas.hasAttribute("aria-label"))
+      this.#canvas.setAttribute("aria-label", `${this.getAttribute("label") || this.stream || "Live picture"}: ${TITLES[state] ?? state}`);
   }
 
   #link(what) {
