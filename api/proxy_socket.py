@@ -102,6 +102,7 @@ async def _to_viewer(websocket: WebSocket, node: ClientConnection) -> None:
 
 def _url(websocket: WebSocket, where: Elsewhere) -> str:
     scope = websocket.scope
-    path = (scope.get("raw_path") or scope["path"].encode()).split(b"?", 1)[0].decode("ascii", errors="ignore")
-    query = scope.get("query_string", b"").decode("ascii", errors="ignore")
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    path = raw.split(b"?", 1)[0].decode("ascii", errors="ignore")
+    query: str = scope.get("query_string", b"").decode("ascii", errors="ignore")
     return "ws" + where.address.removeprefix("http") + path + (f"?{query}" if query else "")

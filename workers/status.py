@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workers.view import StreamView
 
-STATUS_SCHEMA = "livesight.status/1"
-NODE_SCHEMA = "livesight.node/1"
+STATUS_SCHEMA: Final = "livesight.status/1"
+NODE_SCHEMA: Final = "livesight.node/1"
 NODE_PREFIX = "_node."
 
 

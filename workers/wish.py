@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from kafka.partitioner.default import murmur2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from stream.config import StreamConfig
 from workers.errors import WorkerError
 
-WISH_SCHEMA = "livesight.stream/1"
-EPOCH_SCHEMA = "livesight.epoch/1"
-EPOCH_KEY = "_epoch"
+WISH_SCHEMA: Final = "livesight.stream/1"
+EPOCH_SCHEMA: Final = "livesight.epoch/1"
+EPOCH_KEY: Final = "_epoch"
 
 
 class WishError(WorkerError):
