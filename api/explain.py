@@ -148,10 +148,10 @@ def accepted(header: str) -> Format:
             ranges.append((float(weight), name))
         except ValueError:
             continue
-    for weight, name in sorted(ranges, key=lambda found: -found[0]):
-        if weight > 0 and name in MEDIA_TYPES:
-            return MEDIA_TYPES[name]
-        if weight > 0 and name in ("*/*", "image/*"):
+    for share, kind in sorted(ranges, key=lambda found: -found[0]):
+        if share > 0 and kind in MEDIA_TYPES:
+            return MEDIA_TYPES[kind]
+        if share > 0 and kind in ("*/*", "image/*"):
             return "png"
     return "png"
 

@@ -24,7 +24,8 @@ class FigureMaker:
 
     def figures(self, picture: av.VideoFrame, pts_us: int) -> ImageFigures:
         """brightness: mean luma; contrast: twice its standard deviation; sharpness: see workers.crops."""
-        small = cv2.resize(luma(picture), _THUMBNAIL_WH, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        thumbnail = cv2.resize(luma(picture), _THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
+        small = np.asarray(thumbnail, np.float32) / np.float32(255)
         if self._thumbnail is None or float(np.abs(small - self._thumbnail).mean()) >= _SAME:
             self._thumbnail, self._changed_us = small, pts_us
         return ImageFigures(

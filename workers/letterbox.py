@@ -38,7 +38,8 @@ class Placement:
         """Boxes (n, 4) in pixels of the picture → pixels of the input. A new array."""
         fx, fy = self.inner_wh[0] / self.size_wh[0], self.inner_wh[1] / self.size_wh[1]
         left, top = self.origin_xy
-        return (xyxy * np.array([fx, fy, fx, fy], np.float32) + np.array([left, top, left, top])).astype(np.float32)
+        boxes: F32 = xyxy * np.array([fx, fy, fx, fy], np.float32) + np.array([left, top, left, top], np.float32)
+        return boxes
 
 
 def place(size_wh: tuple[int, int], shape_wh: tuple[int, int]) -> Placement:
