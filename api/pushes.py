@@ -64,7 +64,9 @@ class Pushes:
         """
         push = Push(source.id, on_removed)
         try:
-            config = StreamConfig(id=source.id, blur=blur, **({"models": models} if models else {}))
+            config = StreamConfig(id=source.id, blur=blur)
+            if models:
+                config = StreamConfig(id=source.id, blur=blur, models=models)
             await self.evict(source.id)
             await asyncio.to_thread(self._node.attach, source, config)
         except StreamExists as error:

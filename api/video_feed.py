@@ -44,7 +44,8 @@ class RingFeed:
             self._handed.append(event)
             self._bytes += len(event.data) if isinstance(event, RingPacket) else 0
             if len(self._handed) > _MOST_PACKETS or self._bytes > _MOST_BYTES:
-                self._handed = [kept for kept in self._handed if not isinstance(kept, RingPacket)][-2:]
+                kept: list[RingEvent] = [event for event in self._handed if not isinstance(event, RingPacket)]
+                self._handed = kept[-2:]
                 self._bytes, self._lost = 0, True
             if self._scheduled:
                 return

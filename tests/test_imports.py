@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 OURS = {*MAY_IMPORT, "livesight", "tests"}
 STARTERS = {
     "deployment/bench/run_livesight.py",
+    "deployment/bench/viewers.py",
     "deployment/soak/loopback_livesight.py",
     "deployment/soak/cluster.py",
 }
