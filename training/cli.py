@@ -1,4 +1,4 @@
-"""`livesight dataset | train | evaluate | evaluate-webcam | export`. Runs on the calling thread.
+"""`livesight dataset | train | evaluate | evaluate-webcam | export | export-classifier`. Runs on the calling thread.
 
 Only typer is imported here: what a command needs is imported by the command, so that `livesight --help` answers at
 once and serving never sees torch.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import typer
 
+from training.classifier_cli import classifier, export_classifier
 from training.dataset_cli import dataset_app
 from training.detector_cli import detector
 from training.evaluate_cli import evaluate, evaluate_webcam, export
 
 train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
 train_app.command("detector")(detector)
+train_app.command("classifier")(classifier)
 
 
 @train_app.callback()
@@ -28,3 +30,4 @@ def mount(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate)
     app.command("evaluate-webcam")(evaluate_webcam)
     app.command("export")(export)
+    app.command("export-classifier")(export_classifier)
