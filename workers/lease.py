@@ -69,6 +69,7 @@ class Lease:
         self._partitions = 0
         self._renewed_s = _NEVER_S
         self._refused_s = _NEVER_S
+        self._sent_s = self._received_s = _NEVER_S  # of the last look
         self._generation: tuple[str, int] = ("", -1)
         self._rebalancing_s = _NEVER_S
         self._was_valid = False
@@ -141,6 +142,7 @@ class Lease:
             self._let_go(self._held)
             self._release(frozenset(range(self._partitions)))
             self._renewed_s = self._refused_s = self._rebalancing_s = _NEVER_S
+            self._sent_s = self._received_s = _NEVER_S
             self._generation, self._was_valid = ("", -1), False
             consumer.close(timeout_ms=1500)
 
@@ -201,12 +203,17 @@ class Lease:
         if member.state is MemberState.REBALANCING and member.generation_id >= 0:
             self._rebalancing_s = time.monotonic()
         heartbeat = consumer._coordinator.heartbeat  # no public way tells of confirmed heartbeats
+        received_s, sent_s = heartbeat.last_receive, heartbeat.last_send  # in this order: a pair seen late is older
         if generation != self._generation:
             self._generation = generation
             if member.generation_id >= 0:
                 self._renewed_s = max(self._renewed_s, before_s)
-        elif member.generation_id >= 0 and heartbeat.last_receive >= heartbeat.last_send > self._renewed_s:
-            self._renewed_s = heartbeat.last_send
+        elif member.generation_id >= 0:
+            if received_s >= sent_s:
+                self._renewed_s = max(self._renewed_s, sent_s)
+            elif received_s > self._received_s:  # confirmed, and the next one sent since: at least the one seen last
+                self._renewed_s = max(self._renewed_s, self._sent_s)
+        self._sent_s, self._received_s = sent_s, received_s
 
     def _gain(self, partitions: frozenset[int]) -> None:
         """On the client's thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -80,6 +81,27 @@ def test_a_broker_that_is_down_for_all_carries_a_lease(lease: Lease, clock: Cloc
     assert lease.holds("entrance")
     clock.now_s += SESSION_S
     assert not lease.holds("entrance")
+
+
+def seen(lease: Lease, clock: Clock, sent_s: float, received_s: float) -> None:
+    """One look at a member of the group whose heartbeats are at that."""
+    member = SimpleNamespace(member_id="me", generation_id=3, state="stable")
+    heartbeat = SimpleNamespace(last_send=sent_s, last_receive=received_s)
+    consumer = SimpleNamespace(group_metadata=lambda: member, _coordinator=SimpleNamespace(heartbeat=heartbeat))
+    lease._note_renewal(consumer, clock.now_s)
+
+
+def test_a_slow_broker_whose_next_heartbeat_is_always_under_way_renews_too(lease: Lease, clock: Clock) -> None:
+    lease._generation = ("me", 3)
+    start_s = clock.now_s
+    seen(lease, clock, sent_s=start_s + 1, received_s=start_s - 1)
+    assert lease._renewed_s == start_s
+    seen(lease, clock, sent_s=start_s + 3, received_s=start_s + 2.9)
+    assert lease._renewed_s == start_s + 1, "the heartbeat that was confirmed had been sent then"
+    seen(lease, clock, sent_s=start_s + 3, received_s=start_s + 2.9)
+    assert lease._renewed_s == start_s + 1, "nothing new was confirmed"
+    seen(lease, clock, sent_s=start_s + 3, received_s=start_s + 5)
+    assert lease._renewed_s == start_s + 3
 
 
 def test_refused_is_down_and_silence_is_not() -> None:
