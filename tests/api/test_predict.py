@@ -137,7 +137,8 @@ def test_models_are_listed_with_their_cards(service: Service, monkeypatch: pytes
     shipped = Path(__file__).resolve().parents[2] / "models"
     monkeypatch.setattr(service.node, "_store", ModelStore([shipped]))
     models = httpx.get(f"{service.url}/v1/models").json()["models"]
-    assert [(model["name"], model["version"]) for model in models] == [("mask", 1)]
+    models = [model for model in models if (model["name"], model["version"]) == ("mask", 1)]
+    assert len(models) == 1
     assert models[0]["in_service"] is True and models[0]["backend"] == "test"
     assert models[0]["card"]["schema"] == "livesight.card/1"
     assert models[0]["card"]["classes"]
