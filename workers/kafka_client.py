@@ -44,7 +44,9 @@ def choose_compression(wished: Compression | None) -> Compression:
 
 
 def _installed(module: str | None) -> bool:
-    return module is None or importlib.util.find_spec(module) is not None
+    """A folder of that name somewhere on the path is no package."""
+    found = None if module is None else importlib.util.find_spec(module)
+    return module is None or (found is not None and found.origin is not None)
 
 
 class Producer(KafkaProducer):  # type: ignore[misc]

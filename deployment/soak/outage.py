@@ -124,11 +124,12 @@ def service_for(plan: Plan, broker: Broker, folder: Path) -> LivesightProcess:
 @contextmanager
 def running(service: LivesightProcess) -> Iterator[LivesightProcess]:
     """The service, started with patience: the machine may be busy."""
-    service.start(START_S)
     try:
+        service.start(START_S)
         yield service
     finally:
         service.kill()
+        service.__exit__(None, None, None)  # its folder
 
 
 def wait_analysed(service: LivesightProcess, plan: Plan) -> None:
