@@ -22,10 +22,12 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 OURS = {*MAY_IMPORT, "livesight", "tests"}
 STARTERS = {
+    "deployment/bench/bus.py",
     "deployment/bench/run_livesight.py",
     "deployment/bench/viewers.py",
     "deployment/soak/loopback_livesight.py",
     "deployment/soak/cluster.py",
+    "deployment/soak/numbered_livesight.py",
 }
 """These run Livesight itself in a process of its own, to be measured; nothing imports them."""
 

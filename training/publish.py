@@ -107,7 +107,7 @@ def _refuse(settings: PublishSettings, figures: Mapping[str, Any]) -> None:
 def _lost(settings: PublishSettings, full: Mapping[str, Any], small: Mapping[str, Any]) -> float:
     if full["map50"] is None or small["map50"] is None:
         raise ExportError(f"{settings.data}: no object in part {settings.part}; nothing can be measured")
-    lost = round(full["map50"] - small["map50"], 4)
+    lost: float = round(full["map50"] - small["map50"], 4)
     if lost > settings.most_lost:
         raise GateError(
             f"int8 loses {lost} of mAP50 (limit {settings.most_lost}); export without it (--formats openvino,onnx), "

@@ -100,7 +100,7 @@ def _clip(engine: Engine, faces: _Faces, path: Path, settings: WebcamSettings) -
     counts = {"frames": 0, "judged": 0, "faces": 0, "right_frames": 0, "wrong_frames": 0}
     for frame in _frames(path, settings.every):
         counts["frames"] += 1
-        truth = faces.xyxy(frame.to_ndarray(format="bgr24"))
+        truth = faces.xyxy(frame.to_ndarray(format="bgr24").astype(np.uint8))
         if not len(truth):
             continue
         rows = detect(engine, letterbox, frame)

@@ -76,7 +76,9 @@ def running(
     store: real models in place of the test engine.
     """
     bus = LocalBus()
-    node = Node("test", store or ModelStore([]), bus, WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir)
+    node = Node(
+        "test", store or ModelStore([]), bus, WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir
+    )
     engine = engine or NumberEngine()
     if store is None:
         node._slots["number"] = node._slots["mask"] = EngineSlot(engine)

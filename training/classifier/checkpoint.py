@@ -60,4 +60,5 @@ def network_of(state: Mapping[str, Any]) -> Network:
     network.mean.copy_(torch.tensor(state["mean"]).view(1, 3, 1, 1) * 255)
     network.std.copy_(torch.tensor(state["std"]).view(1, 3, 1, 1) * 255)
     network.load_state_dict(state["network"])
-    return network.eval()
+    network.eval()
+    return network
