@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from api.errors import Problem
 from api.parts import TheParts
-from api.streams import _check_url as check_url
+from api.streams import check_url
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import MailboxClosed, SourceError
 from stream.open import open_source

@@ -71,7 +71,7 @@ async def list_streams(parts: TheParts) -> StreamList:
 @router.post("/v1/streams", status_code=201)
 async def add_stream(parts: TheParts, response: Response, stream: Annotated[NewStream, Body()]) -> Stream:
     """Add a stream; it is kept over restarts. 409 when the id is taken."""
-    _check_url(stream.url)
+    check_url(stream.url)
     await parts.pushes.evict(stream.id)
     config = StreamConfig.model_validate(stream.model_dump())
     view = await asyncio.to_thread(parts.directory.add, config)
@@ -89,7 +89,7 @@ async def get_stream(parts: TheParts, stream_id: StreamIdInPath) -> Stream:
 async def change_stream(parts: TheParts, stream_id: StreamIdInPath, changes: StreamChanges) -> Stream:
     """Change a stream's URL, its models, or whether it runs."""
     if changes.url is not None:
-        _check_url(changes.url)
+        check_url(changes.url)
     view = await asyncio.to_thread(parts.directory.stream, stream_id)
     if view.ephemeral:
         raise Problem("conflict", f"{stream_id} is pushed: it is what its client sends, and cannot be changed here")
@@ -109,7 +109,7 @@ def _shown(parts: Parts, view: StreamView) -> Stream:
     return Stream(**view.model_dump(), viewers=parts.hub.viewers(view.id))
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
     """Only what lies on the network may be named over HTTP. Raises Problem."""
     try:
         address = urlsplit(url)
