@@ -1,7 +1,4 @@
-"""The model that ships, over a real clip with ground truth.
-
-The floors keep what this version reaches (recall 0.74, precision 0.91, labels 0.75). The goal is 0.8, 0.8 and 0.85.
-"""
+"""The model that ships, over a real clip with ground truth, and over faces at webcam distance."""
 
 from __future__ import annotations
 
@@ -53,7 +50,7 @@ def test_clip_against_its_ground_truth(data_dir: Path) -> None:
             labelled_right += objects[row]["label"] == result.detections[column].label
             ious[row, :] = ious[:, column] = 0
     figures = {"recall": matched / expected, "precision": matched / found, "label": labelled_right / matched}
-    assert figures["recall"] >= 0.7 and figures["precision"] >= 0.85 and figures["label"] >= 0.7, figures
+    assert figures["recall"] >= 0.8 and figures["precision"] >= 0.8 and figures["label"] >= 0.85, figures
 
 
 def test_two_runs_agree(data_dir: Path) -> None:
