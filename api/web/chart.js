@@ -35,36 +35,36 @@ export class Chart {
     this.#place = place;
   }
 
-  /** @param {object[]} traces of plotly @param {string} unit of the y axis @param {object} more of the x axis */
-  draw(traces, unit, more = {}) {
-    this.#drawing = this.#drawing.then(() => this.#draw(traces, unit, more)).catch((error) => {
+  /** @param {object[]} traces of plotly @param {{x: object, y: object, hover?: string}} axes what differs from all charts */
+  draw(traces, axes) {
+    this.#drawing = this.#drawing.then(() => this.#draw(traces, axes)).catch((error) => {
       this.#place.textContent = error.message;
     });
     return this.#drawing;
   }
 
-  async #draw(traces, unit, more) {
+  async #draw(traces, { x, y, hover = "x unified" }) {
     const { react } = await plotly();
     if (!this.#place.clientWidth) return; // another page is shown
     const style = getComputedStyle(document.body);
     const [text, line] = ["--quiet", "--line"].map((name) => resolved(style.getPropertyValue(name)));
-    const axis = { color: text, gridcolor: line, zeroline: false, automargin: true, fixedrange: true };
+    const axis = { color: text, gridcolor: line, zeroline: false, automargin: true, fixedrange: true, ticklabelstandoff: 5 };
     await react(
       this.#place,
       traces,
       {
         autosize: true,
         height: 240,
-        margin: { l: 44, r: 8, t: 26, b: 34 },
+        margin: { l: 44, r: 18, t: 26, b: 34 },
         paper_bgcolor: "rgba(0,0,0,0)",
         plot_bgcolor: "rgba(0,0,0,0)",
         colorway: COLOURS,
         font: { family: style.fontFamily, size: 12, color: text },
-        xaxis: { ...axis, showgrid: false, nticks: 6, tickangle: 0, ...more },
-        yaxis: { ...axis, rangemode: "tozero", nticks: 5, title: { text: unit } },
+        xaxis: { ...axis, nticks: 6, tickangle: 0, ...x },
+        yaxis: { ...axis, nticks: 5, ...y },
         showlegend: traces.length > 1,
         legend: { orientation: "h", x: 0, y: 1.14, yanchor: "middle" },
-        hovermode: "x unified",
+        hovermode: hover,
         transition: { duration: 0 },
       },
       { displayModeBar: false, responsive: true, scrollZoom: false },

@@ -7,6 +7,7 @@ import { buckets, byLabel, parseMetrics, quantile, rates } from "./metrics.js";
 import { nameOfState } from "./states.js";
 
 const EVERY_MS = 2000;
+const FIRST_MS = 700; // until there is a line to see
 const KEPT = 150; // five minutes
 const STAGES = ["decode", "wait", "convert", "inference", "track", "classify", "publish"];
 const STATES = { ready: ["live", "Healthy"], degraded: ["stalled", "Degraded"], down: ["failed", "Not ready"] };
@@ -66,7 +67,7 @@ export class HealthPage {
         this.#last = null;
       }
     }
-    this.#timer = setTimeout(() => this.#read(), EVERY_MS);
+    this.#timer = setTimeout(() => this.#read(), this.#points.length < 3 ? FIRST_MS : EVERY_MS);
   }
 
   #note(samples, at) {
@@ -93,25 +94,31 @@ export class HealthPage {
   #draw() {
     const now = this.#last?.at ?? performance.now();
     const x = this.#points.map(({ at }) => (at - now) / 1000);
-    const axis = { range: [Math.min(-30, x[0] ?? 0), 0], ticksuffix: " s" };
+    const past = { range: [Math.min(-30, x[0] ?? 0), 0], ticksuffix: " s", showgrid: false };
+    const axes = (unit) => ({ x: past, y: { rangemode: "tozero", title: { text: unit } } });
     const line = (name, y, more = {}) => ({ type: "scatter", mode: "lines", name, x, y, ...more });
     this.#charts.latency.draw(
       [
         line("median", this.#points.map(({ p50 }) => p50)),
         line("95 of 100", this.#points.map(({ p95 }) => p95), { line: { dash: "dot" } }),
       ],
-      "ms",
-      axis,
+      axes("ms"),
     );
-    const ids = [...new Set(this.#points.flatMap(({ analysed }) => [...analysed.keys()]))].sort();
+    const ids = this.#charted();
     this.#charts.rate.draw(
       [
         ...ids.map((id) => line(id, this.#points.map(({ analysed }) => analysed.get(id) ?? null))),
         line("passed over, all", this.#points.map(({ dropped }) => dropped), { line: { dash: "dot" } }),
       ],
-      "pictures/s",
-      axis,
+      axes("pictures/s"),
     );
+  }
+
+  /** The cameras that there are, and those that were analysed in the time shown: others count nothing any more. */
+  #charted() {
+    const ids = new Set(this.#streams.views.map(({ id }) => id));
+    for (const { analysed } of this.#points) for (const [id, rate] of analysed) if (rate > 0) ids.add(id);
+    return [...ids].sort();
   }
 
   #showStages(samples) {
@@ -119,7 +126,11 @@ export class HealthPage {
     const counts = byLabel(samples, "livesight_stage_seconds_count", "stage");
     const stages = [...STAGES.filter((stage) => counts.get(stage) > 0)];
     const mean = stages.map((stage) => (sums.get(stage) / counts.get(stage)) * 1000);
-    this.#charts.stages.draw([{ type: "bar", name: "mean", x: stages, y: mean }], "ms a picture");
+    this.#charts.stages.draw([{ type: "bar", orientation: "h", name: "mean", x: mean, y: stages }], {
+      x: { rangemode: "tozero", title: { text: "ms a picture" } },
+      y: { autorange: "reversed", showgrid: false, nticks: stages.length },
+      hover: "closest",
+    });
   }
 
   #showHealth() {

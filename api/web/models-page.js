@@ -46,7 +46,7 @@ function card({ name, version, in_service: serving, backend, card: facts }) {
       { class: "facts wide" },
       ...named({
         Classes: (facts.classes ?? []).map((label) => label.replaceAll("_", " ")).join(", "),
-        "Applies to": [facts.applies_to].flat().filter(Boolean).join(", "),
+        "Applies to": [facts.applies_to].flat().filter(Boolean).join(", ").replaceAll("_", " "),
         "Input sizes": (facts.shapes_wh ?? []).map((size) => size.join(" × ")).join(", "),
         Thresholds: Object.entries(facts.thresholds ?? {})
           .map(([label, value]) => `${label.replaceAll("_", " ")} ${value}`)
