@@ -99,13 +99,15 @@ class Witness:
 
 
 @asynccontextmanager
-async def opened(browser: Browser, service: HasUrl, **context: Any) -> AsyncIterator[tuple[Page, Witness]]:
-    """The live page; when it is left nothing may have been complained about and nobody else been asked."""
+async def opened(
+    browser: Browser, service: HasUrl, path: str = "/", **context: Any
+) -> AsyncIterator[tuple[Page, Witness]]:
+    """A page, by default the live one; when it is left nothing may have been complained about and nobody else been asked."""
     witness = Witness(urlsplit(service.url).netloc)
     tab = await browser.new_context(viewport={"width": 1000, "height": 640}, **context)
     page = await tab.new_page()
     witness.watch(page)
-    await page.goto(service.url)
+    await page.goto(service.url + path)
     yield page, witness
     await tab.close()
     assert witness.complaints == []
