@@ -1,0 +1,1 @@
+"""Classifiers: what is learned, exported and refused."""
