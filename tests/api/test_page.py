@@ -102,7 +102,7 @@ class Witness:
 async def opened(
     browser: Browser, service: HasUrl, path: str = "/", **context: Any
 ) -> AsyncIterator[tuple[Page, Witness]]:
-    """A page, by default the live one; when it is left nothing may have been complained about and nobody else been asked."""
+    """A page, by default the live one; when it is left, it may not have complained, nor asked anybody else."""
     witness = Witness(urlsplit(service.url).netloc)
     tab = await browser.new_context(viewport={"width": 1000, "height": 640}, **context)
     page = await tab.new_page()
