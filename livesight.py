@@ -204,8 +204,11 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
             _add(node, stream)
         cluster = join_cluster(settings, sock, node, local, parts)
         application = create_app(node, bus, settings.api, settings.roles, cluster)  # type: ignore[arg-type]
-        Service(application, parts.close, lambda: announce(settings, sock, node)).run([sock])
-    structlog.get_logger(__name__).info("stopped", threads_left=threads_left())
+        service = Service(application, parts.close, lambda: announce(settings, sock, node))
+        service.run([sock])
+    left = threads_left()
+    structlog.get_logger(__name__).info("stopped", threads_left=left)
+    service.over(left)
 
 
 def _add(node: Node, stream: StreamConfig) -> None:

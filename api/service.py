@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
@@ -61,6 +61,8 @@ class Service(Server):
         super().__init__(app, **{"timeout_graceful_shutdown": 1, **changes})
         self._drain = drain
         self._announce = started
+        self._over = threading.Event()
+        self._guard: threading.Thread | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
@@ -91,8 +93,22 @@ class Service(Server):
         if self.should_exit and sig == signal.SIGINT:
             os._exit(130)
         if not self.should_exit:
-            threading.Thread(target=_give_up, name="give-up", daemon=True).start()
+            self._guard = threading.Thread(target=_give_up, args=(self._over,), name="give-up", daemon=True)
+            self._guard.start()
         self.should_exit = True
+
+    def over(self, left: Sequence[str]) -> None:
+        """All is closed and logged: end, so that no thread wakes in an interpreter that is being taken down.
+
+        With threads `left`, one that loads a model perhaps, that is by force: their native code would crash in it.
+        """
+        if left:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+        self._over.set()
+        if self._guard is not None:
+            self._guard.join()
 
 
 @contextmanager
@@ -119,8 +135,9 @@ def threads_left(grace_s: float = 1.0) -> list[str]:
         time.sleep(0.02)
 
 
-def _give_up() -> None:
-    time.sleep(GIVE_UP_S)
+def _give_up(over: threading.Event) -> None:
+    if over.wait(GIVE_UP_S):
+        return
     log.error("stopping_takes_too_long", threads=threads_left(0))
     sys.stderr.flush()
     os._exit(1)

@@ -125,6 +125,8 @@ def test_a_running_service_changes_versions(settings: dict[str, str], tmp_path: 
         connect(f"{service.ws_url}/v1/streams/yard/detections") as socket,
     ):
         assert next(results(socket))["models"] == {"squares": 2}, "it survives a restart"
+        code, _ = service.stop(30)
+        assert code == 0, service.log()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_the_command_line_promotes_and_names_what_is_wrong(settings: dict[str, s
     for arguments, told in [
         (["promote", "squares", "3"], "3/model.xml: sha256 is"),
         (["promote", "squares", "4"], "there is no model squares version 4"),
-        (["promote", "squares", "0"], "VERSION"),
+        (["promote", "squares", "0"], "Invalid value for 'version'"),
         (["rollback", "nose"], "there is no model nose"),
     ]:
         failed = command(settings, tmp_path, *arguments)
