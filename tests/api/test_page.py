@@ -38,7 +38,7 @@ COLOURS = {
 CLIP = ClipSpec(frames=200, fps=25, size_wh=(640, 360), bit_rate=3_000_000)
 SECOND = 1000.0
 
-# Pictures of a view's canvas together with the identity that the view claims for them, and what the socket said.
+# Analysed pictures of a view's canvas with the identity that the view claims for them, and what the socket said.
 SAMPLE = """async ({stream, count, patience}) => {
   const results = {};
   const socket = new WebSocket(`ws://${location.host}/v1/detections?stream=${stream}`);
@@ -47,16 +47,16 @@ SAMPLE = """async ({stream, count, patience}) => {
   const canvas = view.shadowRoot.querySelector("canvas");
   const keyNow = () => `${view.dataset.session}/${view.dataset.ptsUs}`;
   const samples = [], began = performance.now();
+  const analysed = () => samples.filter(({key}) => key in results);
   let last = keyNow();
-  while (samples.length < count && performance.now() - began < patience) {
+  while (analysed().length < count && performance.now() - began < patience) {
     await new Promise(requestAnimationFrame);
     if (keyNow() === last) continue;
     last = keyNow();
     samples.push({key: last, png: canvas.toDataURL("image/png")});
   }
-  await new Promise((resolve) => setTimeout(resolve, 500));
   socket.close();
-  return samples.filter(({key}) => key in results).map((sample) => ({...sample, result: results[sample.key]}));
+  return analysed().map((sample) => ({...sample, result: results[sample.key]}));
 }"""
 
 
@@ -141,7 +141,7 @@ def tile_of(page: Page, stream: str) -> Locator:
     return page.locator(f"#tile-{stream}")
 
 
-async def until(found: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(found: Callable[[], object], timeout_s: float = 20.0) -> None:
     """Wait until `found()` is truthy; fails after `timeout_s`."""
     async with asyncio.timeout(timeout_s):
         while not found():
@@ -163,7 +163,7 @@ def decoded(data_url: str) -> Picture:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data_url.partition(",")[2]))).convert("RGBA"))
 
 
-async def samples_of(page: Page, stream: str, count: int, patience_s: float = 20) -> list[dict[str, Any]]:
+async def samples_of(page: Page, stream: str, count: int, patience_s: float = 60) -> list[dict[str, Any]]:
     samples: list[dict[str, Any]] = await page.evaluate(
         SAMPLE, {"stream": stream, "count": count, "patience": patience_s * SECOND}
     )
@@ -192,7 +192,7 @@ def edges_found(canvas: Picture, result: dict[str, Any], shift_px: int) -> list[
 async def test_a_stream_is_live_with_boxes_where_the_results_say(service: LivesightProcess) -> None:
     async with chromium() as browser, opened(browser, service) as (page, _):
         tile = await live(page, "demo")
-        samples = await samples_of(page, "demo", 25)
+        samples = await samples_of(page, "demo", 15)
         seen = [sample for sample in samples if sample["result"]["detections"]]
         assert len(seen) >= 10, "the demo shows faces"
         assert min(decoded(sample["png"])[..., :3].std() for sample in seen) > 10, "a blank canvas"
@@ -201,13 +201,13 @@ async def test_a_stream_is_live_with_boxes_where_the_results_say(service: Livesi
         fps = (await tile.locator('[data-stat="fps"] dd').inner_text()).split(" / ")
         assert float(fps[0]) > 5 and float(fps[1]) > 0
         await expect(page.locator("#link")).to_have_attribute("data-state", "open")
-        await expect(page.locator("#health")).to_have_attribute("data-state", "ready", timeout=8 * SECOND)
+        await expect(page.locator("#health")).to_have_attribute("data-state", "ready")
 
 
 async def test_each_picture_is_the_one_that_its_boxes_belong_to(service: LivesightProcess) -> None:
     async with chromium() as browser, opened(browser, service) as (page, _):
         await live(page, "numbers")
-        samples = await samples_of(page, "numbers", 60, patience_s=30)
+        samples = await samples_of(page, "numbers", 25)
         assert len(samples) >= 20
         painted = [read_number(decoded(sample["png"])[..., :3]) for sample in samples]
         claimed = [sample["result"]["frame"] % CLIP.frames for sample in samples]
@@ -232,7 +232,7 @@ async def test_own_camera_end_to_end(service: LivesightProcess, tmp_path: Path) 
         assert stream is not None and stream.startswith("cam-")
         view = service.get_json(f"/v1/streams/{stream}")
         assert (view["kind"], view["state"], view["ephemeral"]) == ("whip", "live", True)
-        samples = [s for s in await samples_of(page, stream, 40) if s["result"]["detections"]]
+        samples = [s for s in await samples_of(page, stream, 20) if s["result"]["detections"]]
         assert len(samples) >= 10, "the overlay follows the results"
         assert share_of_edges(samples) > 0.9
         assert decoded(samples[0]["png"])[..., 3].min() == 0, "the overlay lets the preview through"
@@ -245,17 +245,17 @@ async def test_own_camera_end_to_end(service: LivesightProcess, tmp_path: Path) 
         assert [path for method, path in witness.requests if method == "DELETE" and "/whip" in path]
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("NotAllowedError", "not allowed"), ("NotFoundError", "No camera"), ("NotReadableError", "in use")],
-)
-async def test_a_camera_that_cannot_be_used_is_told_in_words(service: LivesightProcess, name: str, words: str) -> None:
-    refuse = f"void (MediaDevices.prototype.getUserMedia = async () => {{ throw new DOMException('', '{name}'); }})"
+async def test_a_camera_that_cannot_be_used_is_told_in_words(service: LivesightProcess) -> None:
+    refuse = "(name) => { MediaDevices.prototype.getUserMedia = async () => { throw new DOMException('', name); } }"
+    refusals = {"NotAllowedError": "not allowed", "NotFoundError": "No camera", "NotReadableError": "in use"}
     async with chromium() as browser, opened(browser, service) as (page, _):
-        await page.evaluate(refuse)
-        await page.get_by_role("button", name="Use my camera").first.click()
-        await expect(page.locator("#camera-error")).to_contain_text(words)
-        await expect(page.get_by_role("button", name="Start")).to_be_disabled()
+        for name, words in refusals.items():
+            await page.evaluate(refuse, name)
+            await page.get_by_role("button", name="Use my camera").first.click()
+            await expect(page.locator("#camera-error")).to_contain_text(words)
+            await expect(page.get_by_role("button", name="Start")).to_be_disabled()
+            await page.keyboard.press("Escape")
+            await expect(page.locator("#camera-dialog")).to_be_hidden()
 
 
 async def test_add_and_remove_a_camera(service: LivesightProcess, numbered_h264: Path) -> None:
@@ -338,7 +338,7 @@ async def test_a_hidden_tab_fetches_nothing(service: LivesightProcess) -> None:
         assert witness.requests == []
         before = await view.get_attribute("data-pts-us")
         await page.evaluate(turn, False)
-        await expect(view).not_to_have_attribute("data-pts-us", before or "", timeout=15 * SECOND)
+        await expect(view).not_to_have_attribute("data-pts-us", before or "", timeout=30 * SECOND)
 
 
 async def test_from_nothing_to_a_camera_and_through_a_restart(numbered_h264: Path) -> None:
@@ -358,11 +358,11 @@ async def test_from_nothing_to_a_camera_and_through_a_restart(numbered_h264: Pat
             view = tile.locator("livesight-view")
             session = await view.get_attribute("data-session")
             await asyncio.to_thread(service.stop)
-            await expect(page.locator("#banner")).to_contain_text("cannot be reached", timeout=15 * SECOND)
+            await expect(page.locator("#banner")).to_contain_text("cannot be reached")
             await expect(page.locator("#link")).to_have_attribute("data-state", "waiting")
             await expect(tile).to_be_visible()
             await asyncio.to_thread(service.start)
-            await expect(page.locator("#banner")).to_be_hidden(timeout=15 * SECOND)
+            await expect(page.locator("#banner")).to_be_hidden(timeout=30 * SECOND)
             await expect(view).not_to_have_attribute("data-session", session or "", timeout=30 * SECOND)
             await expect(page.locator("#link")).to_have_attribute("data-state", "open")
             witness.complaints.clear()  # the browser's lines about the time without a server

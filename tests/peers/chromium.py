@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.peers.clips import ClipSpec, make_numbered
+
+expect.set_options(timeout=20_000)  # milliseconds: Playwright's own five are few on a busy machine
 
 EXECUTABLE = Path("/usr/bin/chromium")
 FLAGS = (
