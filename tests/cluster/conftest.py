@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 
@@ -28,6 +29,14 @@ def spread(count: int, prefix: str = "cam") -> list[str]:
     return list(found.values())
 
 
+class Place(NamedTuple):
+    """Where a camera runs. Each start, and each connection after, is a session; `reconnects` counts the latter."""
+
+    node: str
+    session: str
+    reconnects: int
+
+
 @dataclass
 class Site:
     """The cluster, its cameras' picture, and what is published."""
@@ -37,16 +46,16 @@ class Site:
     results: Results
     cameras: list[str]
 
-    def live(self) -> dict[str, tuple[str, str]] | None:
-        """Stream → (node, session), once all cameras are live on nodes that live; else None."""
+    def live(self) -> dict[str, Place] | None:
+        """Where each camera runs, once all are live on nodes that live; else None."""
         streams = self.cluster.streams()
         found = {
-            name: (streams[name]["node"], streams[name]["session"])
+            name: Place(streams[name]["node"], streams[name]["session"], streams[name]["reconnects"])
             for name in self.cameras
             if name in streams and streams[name]["state"] == "live" and streams[name]["session"]
         }
         whole = len(found) == len(self.cameras)
-        return found if whole and {node for node, _ in found.values()} <= set(self.cluster.nodes) else None
+        return found if whole and {place.node for place in found.values()} <= set(self.cluster.nodes) else None
 
     def each_once(self) -> dict[str, set[str]] | None:
         """Node → its cameras, as the nodes themselves say, once no camera is missing or doubled; else None."""

@@ -90,6 +90,8 @@ class Broker:
             partitions: set[int] = set()
             while not partitions and time.monotonic() < deadline_s:
                 partitions = consumer.partitions_for_topic(topic) or set()
+            if not partitions:
+                return records
             consumer.assign([TopicPartition(topic, partition) for partition in partitions])
             consumer.seek_to_beginning()
             while len(records) < count and time.monotonic() < deadline_s:
