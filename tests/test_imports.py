@@ -28,6 +28,7 @@ STARTERS = {
     "deployment/soak/loopback_livesight.py",
     "deployment/soak/cluster.py",
     "deployment/soak/numbered_livesight.py",
+    "deployment/soak/outage.py",
 }
 """These run Livesight itself in a process of its own, to be measured; nothing imports them."""
 

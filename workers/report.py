@@ -78,6 +78,8 @@ def tally_table(tally: Tally) -> Table:
 def models_table(cards: Iterable[tuple[ModelCard, bool]]) -> Table:
     """Models; the second of each pair says whether it is in service."""
     table = _table(("name", "version", "task", "labels", "shapes", "licence"))
+    for column in table.columns[:2]:
+        column.no_wrap = True
     for card, in_service in cards:
         shapes = ", ".join(f"{width}×{height}" for width, height in card.shapes_wh)
         version = f"{card.version}{' in service' if in_service else ''}"
