@@ -81,9 +81,9 @@ def models_table(cards: Iterable[tuple[ModelCard, bool]]) -> Table:
     for column in table.columns[:2]:
         column.no_wrap = True
     for card, in_service in cards:
-        shapes = ", ".join(f"{width}×{height}" for width, height in card.shapes_wh)
+        shapes = "\n".join(f"{width}×{height}" for width, height in card.shapes_wh)
         version = f"{card.version}{' in service' if in_service else ''}"
-        table.add_row(card.name, version, card.task, ", ".join(card.classes), shapes, card.licence)
+        table.add_row(card.name, version, card.task, "\n".join(card.classes), shapes, card.licence)
     return table
 
 
