@@ -91,7 +91,7 @@ def example_params(data: Path) -> dict[str, object]:
             "options": "--zooms 8 --rare-repeats 1 --ratios 0.7,0.15,0.15",
         },
         "train": {
-            "weights": TINY, "epochs": 30, "imgsz": 128, "batch": 8,
+            "weights": TINY, "epochs": 20, "imgsz": 128, "batch": 8,
             "options": "--lr0 0.006 --mosaic 0 --no-augment --device cpu",
         },
         "evaluate": {"part": "val", "gates": "map50=0.9"},
