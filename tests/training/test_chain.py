@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 import yaml
 
 from tests.training.commands import ROOT, environment, livesight, needs_train
+from tests.training.each import Outcome, livesight_each
 from training.labelled import read_labelled
 from training.served import open_engine
 from workers.card import load_card
@@ -120,24 +122,71 @@ def test_the_report_needs_nothing_from_elsewhere(chain: Path) -> None:
     assert "map50" in text and "Worst mistakes" in text
 
 
-def test_a_version_is_never_overwritten(chain: Path) -> None:
-    before = sorted(path.stat().st_mtime_ns for path in (chain / "models").rglob("*"))
-    done = livesight(*export_arguments(chain, "1"))
-    assert done.returncode == 2 and "a version is never overwritten" in done.stderr
-    assert sorted(path.stat().st_mtime_ns for path in (chain / "models").rglob("*")) == before
-
-
 def export_arguments(chain: Path, version: str, *more: str) -> tuple[str, ...]:
     data, models = str(chain / "artifacts" / "data"), str(chain / "models")
     head = ("export", "--checkpoint", str(chain / BEST), "--data", data, "--models", models, "--name", "shapes")
     return (*head, "--version", version, "--shapes", "160x128", "--formats", "openvino", *more)
 
 
-def test_a_model_that_misses_a_gate_is_not_exported(chain: Path) -> None:
-    done = livesight(*export_arguments(chain, "2", "--gates", "map50=1.01"))
-    assert done.returncode == 1, done.stderr
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Commands that must not give a version, and the models' files (with when they were written) around them."""
+
+    outcomes: dict[str, Outcome]
+    evaluation: Path
+    before: dict[Path, int]
+    after: dict[Path, int]
+
+
+def written(chain: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in (chain / "models").rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def refused(chain: Path, tmp_path_factory: pytest.TempPathFactory) -> Refused:
+    folder = tmp_path_factory.mktemp("refused")
+    broken = folder / "broken.pt"
+    broken.write_bytes((chain / BEST).read_bytes()[:2000])
+    cut = list(export_arguments(chain, "9", "--gates", "none"))
+    cut[2] = str(broken)
+    version, data = chain / "models" / "shapes" / "1", chain / "artifacts" / "data"
+    commands = {
+        "exists": export_arguments(chain, "1"),
+        "gate": export_arguments(chain, "2", "--gates", "map50=1.01"),
+        "cut": cut,
+        "itself": ("evaluate", version, "--data", data, "--out", folder / "out", "--champion", version),
+    }
+    before = written(chain)
+    outcomes = dict(zip(commands, livesight_each(list(commands.values())), strict=True))
+    return Refused(outcomes, folder / "out", before, written(chain))
+
+
+def test_nothing_is_written_over_or_beside_a_version(refused: Refused) -> None:
+    assert refused.before == refused.after
+
+
+def test_a_version_is_never_overwritten(refused: Refused) -> None:
+    done = refused.outcomes["exists"]
+    assert done.code == 2 and "a version is never overwritten" in done.stderr
+
+
+def test_a_model_that_misses_a_gate_is_not_exported(refused: Refused) -> None:
+    done = refused.outcomes["gate"]
+    assert done.code == 1, done.stderr
     assert "map50" in done.stderr and "is not exported" in done.stderr
-    assert [path.name for path in (chain / "models" / "shapes").iterdir()] == ["1"]
+
+
+def test_a_broken_checkpoint_is_named(refused: Refused) -> None:
+    done = refused.outcomes["cut"]
+    assert done.code == 2, done.stderr
+    assert "broken.pt: not a readable checkpoint" in done.stderr
+
+
+def test_evaluate_against_itself_is_no_gain(refused: Refused) -> None:
+    done = refused.outcomes["itself"]
+    assert done.code == 1, done.stderr
+    assert "gate: gain 0.0 fails" in done.stdout
+    assert json.loads((refused.evaluation / "metrics.json").read_text())["passed"] is False
 
 
 def test_a_killed_export_leaves_nothing_that_loads(chain: Path) -> None:
@@ -163,16 +212,6 @@ def test_a_killed_export_leaves_nothing_that_loads(chain: Path) -> None:
     assert sorted(path.name for path in written.iterdir()) == ["1", "3"], "what the killed export left is gone"
 
 
-def test_evaluate_against_itself_is_no_gain(chain: Path, tmp_path: Path) -> None:
-    version = str(chain / "models" / "shapes" / "1")
-    done = livesight(
-        "evaluate", version, "--data", chain / "artifacts" / "data", "--out", tmp_path / "out", "--champion", version
-    )
-    assert done.returncode == 1, done.stderr
-    assert "gate: gain 0.0 fails" in done.stdout
-    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["passed"] is False
-
-
 def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path) -> None:
     arguments = (
         "train", "detector", "--data", str(chain / "artifacts" / "data"), "--out", str(tmp_path / "run"), "--weights",
@@ -193,10 +232,13 @@ def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path
     done_epochs = len(csv.read_text().splitlines()) - 1
     run_id = (tmp_path / "run" / "mlflow_run_id").read_text()
 
-    refused = livesight(*arguments)
-    assert refused.returncode == 2 and "--resume" in refused.stderr
-    again = livesight(*arguments, "--resume")
-    assert again.returncode == 0, again.stderr[-2000:]
+    go_on = (*arguments, "--resume")
+    refused, again, finished = livesight_each([arguments, go_on, go_on])
+    assert refused.code == 2 and "--resume" in refused.stderr
+    assert again.code == 0, again.stderr[-2000:]
+    assert finished.code == 2 and "this run is finished" in finished.stderr
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        assert database.execute("select status from runs").fetchall() == [("FINISHED",)]
     summary = json.loads((tmp_path / "run" / "train.json").read_text())
     assert summary["first_epoch"] in (done_epochs, done_epochs + 1)  # killed between checkpoint and table
     assert summary["epochs"] == 4
@@ -220,19 +262,8 @@ def broken_inputs(folder: Path) -> list[tuple[tuple[str, ...], str]]:
 
 
 def test_broken_input_is_named(tmp_path: Path) -> None:
-    for arguments, message in broken_inputs(tmp_path):
-        done = livesight(*arguments)
-        assert done.returncode == 2, (arguments, done.stderr)
+    cases = broken_inputs(tmp_path)
+    for (arguments, message), done in zip(cases, livesight_each([case[0] for case in cases]), strict=True):
+        assert done.code == 2, (arguments, done.stderr)
         assert message in done.stderr, (arguments, done.stderr)
         assert "Traceback" not in done.stderr
-
-
-def test_a_broken_checkpoint_is_named(chain: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.pt"
-    broken.write_bytes((chain / BEST).read_bytes()[:2000])
-    arguments = list(export_arguments(chain, "9", "--gates", "none"))
-    arguments[2] = str(broken)
-    done = livesight(*arguments)
-    assert done.returncode == 2, done.stderr
-    assert "broken.pt: not a readable checkpoint" in done.stderr
-    assert not (chain / "models" / "shapes" / "9").exists()

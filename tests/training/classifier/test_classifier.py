@@ -18,8 +18,8 @@ import openvino as ov
 import pytest
 
 from tests.training.classifier.crops import write_crops
-from tests.training.classifier.each import Outcome, livesight_each
 from tests.training.commands import ROOT, environment, needs_train
+from tests.training.each import Outcome, livesight_each
 from workers.card import load_card
 from workers.openvino_engine import OpenVinoEngine
 from workers.settings import WorkerSettings

@@ -16,16 +16,17 @@ from tests.training.commands import ROOT, environment
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A command's exit code and what it wrote to its standard error."""
+    """A command's exit code and what it wrote."""
 
     code: int
+    stdout: str
     stderr: str
 
 
 def livesight_each(commands: Sequence[Sequence[str | Path]], timeout_s: float = 800) -> list[Outcome]:
     """Run `livesight` with each of these arguments."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.training.classifier.each"],
+        [sys.executable, "-m", "tests.training.each"],
         input=json.dumps([[str(part) for part in command] for command in commands]),
         capture_output=True,
         text=True,
@@ -42,14 +43,14 @@ def _run(arguments: Sequence[str]) -> dict[str, object]:
     from livesight import main
 
     sys.argv = ["livesight", *arguments]
-    errors = io.StringIO()
+    written, errors = io.StringIO(), io.StringIO()
     code: object = 0
-    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(written):
         try:
             main()
         except SystemExit as end:
             code = end.code or 0
-    return {"code": code, "stderr": errors.getvalue()}
+    return {"code": code, "stdout": written.getvalue(), "stderr": errors.getvalue()}
 
 
 if __name__ == "__main__":
