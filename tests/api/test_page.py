@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import cv2
-import matplotlib.cbook
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -83,7 +83,7 @@ class Witness:
         return [path for path in paths if part in path]
 
     def watch(self, page: Page) -> None:
-        page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        page.on("console", lambda message: self.complaints.extend([message.text] if message.type == "error" else []))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._asked(request.method, request.url))
         page.on("websocket", self._connected)
@@ -117,8 +117,8 @@ async def opened(
 def face(number: int, size_wh: tuple[int, int]) -> Picture:
     """A face that moves with the number, above the number's strip. u8 BGR."""
     width, height = size_wh
-    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:  # type: ignore[no-untyped-call]
-        portrait = cv2.cvtColor(np.asarray(Image.open(file).convert("RGB")), cv2.COLOR_RGB2BGR)
+    with Image.open(Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")) as picture:
+        portrait = cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR)
     portrait = cv2.resize(portrait, (int(height * 0.66 * portrait.shape[1] / portrait.shape[0]), int(height * 0.66)))
     background = np.full((height, width, 3), 90, np.uint8)
     left = 20 + (number * 4) % (width - portrait.shape[1] - 40)
