@@ -73,6 +73,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "KAFKA__TOPICS__PARTITIONS": str(PARTITIONS),
         "CLUSTER__STATUS_S": "1",
         "CLUSTER__AWAY_S": "8",
+        "CLUSTER__REREAD_S": "15",  # a broker that is back at once, empty, is noticed by reading again
         "CLUSTER__SESSION_TIMEOUT_S": "12",  # on a busy machine a process may get no CPU for seconds
         "CLUSTER__HEARTBEAT_S": "1",
         "STREAM__EPHEMERAL_S": "2",
