@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -67,13 +69,24 @@ def _open_encoder(container: av.container.OutputContainer, spec: ClipSpec) -> Vi
     return stream
 
 
+@contextmanager
+def _own_priority() -> Iterator[None]:
+    """SVT-AV1, run as root, makes the thread that calls it a real-time one; all that it starts later would be too."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def encode(path: Path, spec: ClipSpec, pictures: Iterator[av.VideoFrame]) -> Path:
     """Encode pictures into `path`; the suffix names the container (.mp4, .mkv, .avi, .webm, .h264 for Annex B).
 
     Raw H.264 carries no times: with B-frames the presentation order goes into `PATH.pts`, for the RTSP server.
     """
     order: list[int] = []
-    with av.open(str(path), "w", format="h264" if path.suffix == ".h264" else None) as container:
+    raw = "h264" if path.suffix == ".h264" else None
+    with _own_priority(), av.open(str(path), "w", format=raw) as container:
         stream = _open_encoder(container, spec)
 
         def write(picture: av.VideoFrame | None) -> None:
