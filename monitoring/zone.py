@@ -1,0 +1,61 @@
+"""Zones and lines of a camera's picture, as configuration and API have them. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stream.config import StreamId
+
+Relative = Annotated[float, Field(ge=0, le=1)]
+Point = tuple[Relative, Relative]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$")]
+
+
+class Zone(BaseModel):
+    """A polygon, in shares of the picture's width and height. A box is inside when its anchor is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    polygon: tuple[Point, ...] = Field(min_length=3, max_length=64)
+    labels: tuple[str, ...] = Field(default=(), description="Only these; empty: all.")
+    anchor: Literal["foot", "centre"] = "foot"
+    stay_s: float | None = Field(default=None, gt=0, description="zone_stayed when a track is inside longer than this.")
+
+
+class Line(BaseModel):
+    """A line from `start` to `end`; who crosses it to the right of that direction, y growing downwards, goes `in`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    start: Point
+    end: Point
+    labels: tuple[str, ...] = ()
+    anchor: Literal["foot", "centre"] = "foot"
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Line:
+        if self.start == self.end:
+            raise ValueError("start and end of a line must differ")
+        return self
+
+
+class Scene(BaseModel):
+    """The zones and lines of one stream. Names are unique among both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stream_id: StreamId
+    zones: tuple[Zone, ...] = Field(default=(), max_length=64)
+    lines: tuple[Line, ...] = Field(default=(), max_length=64)
+
+    @model_validator(mode="after")
+    def _unlike(self) -> Scene:
+        names = [part.name for part in (*self.zones, *self.lines)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"there are two zones or lines {name}")
+        return self
