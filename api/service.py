@@ -100,12 +100,13 @@ class Service(Server):
     def over(self, left: Sequence[str]) -> None:
         """All is closed and logged: end, so that no thread wakes in an interpreter that is being taken down.
 
-        With threads `left`, one that loads a model perhaps, that is by force: their native code would crash in it.
+        With threads `left`, one that loads a model perhaps, that is by force, since their native code would crash in it,
+        and with exit code 1: it was no orderly end.
         """
         if left:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(0)
+            os._exit(1)
         self._over.set()
         if self._guard is not None:
             self._guard.join()

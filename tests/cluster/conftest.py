@@ -30,11 +30,10 @@ def spread(count: int, prefix: str = "cam") -> list[str]:
 
 
 class Place(NamedTuple):
-    """Where a camera runs. Each start, and each connection after, is a session; `reconnects` counts the latter."""
+    """Where a camera runs. Each start, and each connection after, is a session."""
 
     node: str
     session: str
-    reconnects: int
 
 
 @dataclass
@@ -50,7 +49,7 @@ class Site:
         """Where each camera runs, once all are live on nodes that live; else None."""
         streams = self.cluster.streams()
         found = {
-            name: Place(streams[name]["node"], streams[name]["session"], streams[name]["reconnects"])
+            name: Place(streams[name]["node"], streams[name]["session"])
             for name in self.cameras
             if name in streams and streams[name]["state"] == "live" and streams[name]["session"]
         }

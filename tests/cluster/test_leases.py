@@ -28,9 +28,8 @@ def moved(before: dict[str, Place], after: dict[str, Place]) -> set[str]:
 
 
 def begun_again(before: dict[str, Place], after: dict[str, Place]) -> set[str]:
-    """The streams that were stopped and started; a camera that connected anew, on a starved machine, was not."""
-    changed = {stream for stream in before if before[stream].session != after[stream].session}
-    return {stream for stream in changed if after[stream].reconnects <= before[stream].reconnects}
+    """The streams whose picture was interrupted, for whatever reason."""
+    return {stream for stream in before if before[stream].session != after[stream].session}
 
 
 def test_each_camera_runs_on_exactly_one_node(site: Site) -> None:
@@ -43,7 +42,7 @@ def test_each_camera_runs_on_exactly_one_node(site: Site) -> None:
     assert set(running) == {"node-1", "node-2", "node-3"}
     assert all(running.values()), f"a node without a camera: {running}"
     assert {stream: node for node, streams in running.items() for stream in streams} == {
-        stream: node for stream, (node, _, _) in live.items()
+        stream: node for stream, (node, _) in live.items()
     }, "the status topic names other nodes than run them"
 
 
@@ -53,19 +52,19 @@ def test_a_node_that_joins_gets_its_share_and_nothing_else_is_interrupted(site: 
 
     def settled() -> dict[str, Place] | None:
         now = site.live()
-        return now if now and any(node == "node-4" for node, _, _ in now.values()) and site.each_once() else None
+        return now if now and any(node == "node-4" for node, _ in now.values()) and site.each_once() else None
 
     site.cluster.wait(settled, PATIENCE_S, "camera on the new node")
     # two rounds of a rebalance move partitions; wait until nothing moves for longer than a round takes
     after = settle_down(site)
     assert moved(before, after), "the new node got nothing"
-    assert {node for stream, (node, _, _) in after.items() if stream in moved(before, after)} == {"node-4"}
+    assert {node for stream, (node, _) in after.items() if stream in moved(before, after)} == {"node-4"}
     assert begun_again(before, after) == moved(before, after)
 
 
 def test_sigterm_hands_over(site: Site) -> None:
     before = site.cluster.wait(site.live, PATIENCE_S, "12 live cameras")
-    theirs = {stream for stream, (node, _, _) in before.items() if node == "node-4"}
+    theirs = {stream for stream, (node, _) in before.items() if node == "node-4"}
     began_s = time.monotonic()
     code, seconds = site.cluster.end("node-4")
     assert code == 0
@@ -81,7 +80,7 @@ def test_sigterm_hands_over(site: Site) -> None:
 def test_a_node_that_slept_too_long_publishes_nothing_and_leaves_its_cameras(site: Site) -> None:
     before = site.cluster.wait(site.live, PATIENCE_S, "12 live cameras")
     sleeper = "node-2"
-    theirs = {stream for stream, (node, _, _) in before.items() if node == sleeper}
+    theirs = {stream for stream, (node, _) in before.items() if node == sleeper}
     assert theirs
     process = site.cluster.processes[sleeper]
     began_s = time.monotonic()
@@ -98,7 +97,7 @@ def test_a_node_that_slept_too_long_publishes_nothing_and_leaves_its_cameras(sit
         woken_s, woken_at_s = time.monotonic(), time.time()
         os.kill(process.pid, signal.SIGCONT)
     site.cluster.wait(lambda: settled_without_doubles(site), PATIENCE_S, "one node for each camera")
-    old = {session for stream, (_, session, _) in before.items() if stream in theirs}
+    old = {session for stream, (_, session) in before.items() if stream in theirs}
     late = [seen for seen in site.results.since(woken_s) if seen.session in old]
     # what lay in the socket or the spool when it fell asleep is of before; what counts are pictures of after
     assert not [seen for seen in late if seen.captured_at_s > woken_at_s + 1.0], late
@@ -107,7 +106,7 @@ def test_a_node_that_slept_too_long_publishes_nothing_and_leaves_its_cameras(sit
 
 def shared_by_all(site: Site) -> bool:
     """Whether all cameras are live and every node has some."""
-    return {node for node, _, _ in (site.live() or {}).values()} == set(site.cluster.nodes)
+    return {node for node, _ in (site.live() or {}).values()} == set(site.cluster.nodes)
 
 
 def settled_without_doubles(site: Site) -> bool:
@@ -118,7 +117,7 @@ def test_a_killed_nodes_cameras_live_elsewhere(site: Site) -> None:
     # the node that slept joins again, and cameras move to it: what moves after that is the kill's doing
     site.cluster.wait(lambda: shared_by_all(site), PATIENCE_S, "camera on every node")
     before = settle_down(site)
-    theirs = {stream for stream, (node, _, _) in before.items() if node == "node-3"}
+    theirs = {stream for stream, (node, _) in before.items() if node == "node-3"}
     began_s = time.monotonic()
     site.cluster.kill("node-3")
     stream = min(theirs)
