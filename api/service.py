@@ -100,8 +100,8 @@ class Service(Server):
     def over(self, left: Sequence[str]) -> None:
         """All is closed and logged: end, so that no thread wakes in an interpreter that is being taken down.
 
-        With threads `left`, one that loads a model perhaps, that is by force, since their native code would crash in it,
-        and with exit code 1: it was no orderly end.
+        With threads `left`, one that loads a model perhaps, that is by force, since their native code would crash in
+        it, and with exit code 1: it was no orderly end.
         """
         if left:
             sys.stdout.flush()

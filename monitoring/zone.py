@@ -54,7 +54,7 @@ class Scene(BaseModel):
 
     @model_validator(mode="after")
     def _unlike(self) -> Scene:
-        names = [part.name for part in (*self.zones, *self.lines)]
+        names = [*(zone.name for zone in self.zones), *(line.name for line in self.lines)]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"there are two zones or lines {name}")

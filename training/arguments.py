@@ -1,8 +1,13 @@
-"""Lists and sizes as command lines give them. Pure. Raises typer.BadParameter, which is exit code 2."""
+"""Lists, sizes and small files as command lines give them. Raises typer.BadParameter, which is exit code 2."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import typer
+
+from training.errors import ExportError
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -36,3 +41,26 @@ def shapes(text: str) -> tuple[tuple[int, int], ...]:
             raise typer.BadParameter(f"{part!r}: sides are multiples of 32")
         found.append((width, height))
     return tuple(found)
+
+
+def formats(text: str) -> tuple[str, ...]:
+    """`openvino,onnx,int8`: what to export; OpenVINO's is what serves."""
+    found = names(text)
+    if "openvino" not in found or set(found) - {"openvino", "onnx", "int8"}:
+        raise typer.BadParameter(f"{text!r}: openvino, and perhaps onnx and int8", param_hint="--formats")
+    return found
+
+
+def facts(path: Path | None) -> dict[str, object]:
+    """A JSON object for a card's `data`; nothing without a file. Raises ExportError naming the file."""
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ExportError(f"{path}: not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ExportError(f"{path}: not a JSON object")
+    return found

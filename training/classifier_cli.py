@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +9,6 @@ from typing import Annotated, Literal
 import typer
 
 from training import arguments
-from training.errors import ExportError
 from training.extra import require
 
 
@@ -112,9 +110,7 @@ def export_classifier(
     from training.classifier.export import ExportSettings, export
     from training.gates import read_gates
 
-    chosen = arguments.names(formats)
-    if "openvino" not in chosen or set(chosen) - {"openvino", "onnx", "int8"}:
-        raise typer.BadParameter(f"{formats!r}: openvino, and perhaps onnx and int8", param_hint="--formats")
+    chosen = arguments.formats(formats)
     labels: tuple[str, ...] | Literal["image"] = "image" if applies_to == "image" else arguments.names(applies_to)
     card = export(
         ExportSettings(
@@ -128,7 +124,7 @@ def export_classifier(
             formats=chosen,
             most_lost=most_lost,
             gates=read_gates(gates, "classify", champion=False),
-            facts=_facts(facts),
+            facts=arguments.facts(facts),
             licence=licence,
         )
     )
@@ -137,15 +133,3 @@ def export_classifier(
         f"held out: accuracy {full['accuracy']}, F1 {full['f1']}; int8 loses {card.metrics.get('int8_lost', '–')}"
     )
     typer.echo(f"{models / name / str(version)}")
-
-
-def _facts(path: Path | None) -> dict[str, object]:
-    if path is None:
-        return {}
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ExportError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ExportError(f"{path}: is not a JSON object")
-    return found

@@ -1,11 +1,4 @@
-"""Train a detector with Ultralytics. Runs in its own process, for minutes to hours. Needs the extra `train`.
-
-`livesight train detector` is the way to start it. The older
-
-    python -m training.detector --facemask DIR --maskcls DIR --yunet FILE --weights yolov8n.pt --out runs/mask
-
-builds the mask data set and trains in one go.
-"""
+"""Train a detector with Ultralytics. Runs in its own process, for minutes to hours. Needs the extra `train`."""
 
 from __future__ import annotations
 
@@ -14,12 +7,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PosixPath
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from training.classifier.disk import write_whole
-from training.dataset import RECORD, BuildSettings, build
+from training.dataset import RECORD
+from training.disk import write_text, write_whole
 from training.errors import RunError
 from training.labelled import read_data_yaml
 from training.tracking import Run, TrackSettings, git_commit, tracked
@@ -87,7 +78,7 @@ def fit(settings: TrainSettings, resume: bool = False) -> dict[str, Any]:
         _train(model, settings, resume)
         summary = _summary(model, settings, run, rows)
         _keep(run, settings)
-    (settings.out / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
+    write_text(settings.out / SUMMARY, json.dumps(summary, indent=1) + "\n")
     return summary
 
 
@@ -238,38 +229,3 @@ def _keep(run: Run, settings: TrainSettings) -> None:
     run.files(folder / "weights" / "best.pt", folder / "weights" / "last.pt", folder="weights")
     run.files(*sorted(folder.glob("*.png")), *sorted(folder.glob("*.jpg")), folder="plots")
     run.files(folder / "results.csv", folder / "args.yaml", settings.data / RECORD, settings.data / "DATA_CARD.md")
-
-
-def train(
-    facemask: Annotated[Path, typer.Option(help="Folder with images/, annotations/ and split.json.")],
-    maskcls: Annotated[Path, typer.Option(help="Folder with with_mask/ and without_mask/ face crops.")],
-    yunet: Annotated[Path, typer.Option(help="YuNet ONNX weights, to find the face in each crop.")],
-    weights: Annotated[Path, typer.Option(help="Start weights, for example yolov8n.pt.")],
-    out: Annotated[Path, typer.Option(help="Where data set and runs go.")] = Path("runs/mask"),
-    epochs: int = 10,
-    imgsz: int = 448,
-    batch: int = 16,
-    lr0: float = 0.0012,
-    close_mosaic: int = 5,
-    resume: bool = False,
-) -> None:
-    """Build the data set, then train. The best checkpoint is OUT/train/weights/best.pt."""
-    data = out / "data"
-    if not resume:
-        build(BuildSettings(source=facemask, crops=maskcls, yunet=yunet, out=data))
-    settings = TrainSettings(
-        data=data,
-        weights=str(weights),
-        out=out,
-        epochs=epochs,
-        imgsz=imgsz,
-        batch=batch,
-        lr0=lr0,
-        close_mosaic=close_mosaic,
-        patience=0,
-    )
-    fit(settings, resume)
-
-
-if __name__ == "__main__":
-    typer.run(train)

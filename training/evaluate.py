@@ -1,21 +1,14 @@
-"""How good a model is as it is served: through its engine, letterbox and shapes. Runs in its own process.
-
-`livesight evaluate` is the way to start it; `python -m training.evaluate --model models/mask/1 --facemask DIR` prints a
-detector's figures as JSON.
-"""
+"""How good a model is as it is served: through its engine, letterbox and shapes. Runs in its own process."""
 
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from training import plots
 from training.classification_figures import classification_figures, classify, read_crops, worst_crops
@@ -27,6 +20,7 @@ from training.mistakes import worst_pictures
 from training.report import write_report
 from training.served import Seen, look, open_engine
 from workers.card import load_card
+from workers.durable import write_text
 
 METRICS, REPORT = "metrics.json", "report.html"
 
@@ -77,9 +71,7 @@ def evaluate(settings: EvaluateSettings) -> tuple[dict[str, Any], list[Verdict]]
         settings.out.mkdir(parents=True, exist_ok=True)
         title = f"{card.name} {card.version} on {settings.part}"
         write_report(settings.out / REPORT, title, figures, verdicts, measured.plots, measured.worst)
-        aside = settings.out / f"{METRICS}.part"
-        aside.write_text(json.dumps(figures, indent=1) + "\n")
-        os.replace(aside, settings.out / METRICS)
+        write_text(settings.out / METRICS, json.dumps(figures, indent=1) + "\n")
     except OSError as error:
         raise EvaluationError(f"{error.filename or settings.out}: {error.strerror or error}") from error
     return figures, verdicts
@@ -159,19 +151,3 @@ def served_version(model: Path, data: Path, part: str, shapes: tuple[tuple[int, 
         )  # fmt: skip
         write_graphs(settings, Path(scratch))
         yield Path(scratch)
-
-
-def main(
-    model: Annotated[Path, typer.Option(help="Folder of one version of a model.")],
-    facemask: Annotated[Path, typer.Option(help="Folder with images/, annotations/ and split.json.")],
-    part: str = "val",
-    precision: Annotated[str, typer.Option(help="auto, full or int8: which of the model's graphs.")] = "auto",
-) -> None:
-    """Print the figures of one detector as JSON."""
-    settings = EvaluateSettings(model=model, data=facemask, out=Path(), part=part, precision=precision)
-    head, card, seen = _run(model, settings, read_labelled(facemask, part))
-    typer.echo(json.dumps(head | detection_figures(card, seen)))
-
-
-if __name__ == "__main__":
-    typer.run(main)

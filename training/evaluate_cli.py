@@ -141,9 +141,7 @@ def export(
     from training.graph import SHAPES_WH
     from training.publish import PublishSettings, publish
 
-    chosen = arguments.names(formats)
-    if "openvino" not in chosen or set(chosen) - {"openvino", "onnx", "int8"}:
-        raise typer.BadParameter(f"{formats!r}: openvino, and perhaps onnx and int8", param_hint="--formats")
+    chosen = arguments.formats(formats)
     if not checkpoint.is_file():
         raise ExportError(f"{checkpoint}: there is no such checkpoint")
     card = publish(
@@ -159,25 +157,9 @@ def export(
             most_lost=most_lost,
             threshold=threshold,
             gates=read_gates(gates, "detect", champion=False),
-            facts=_facts(facts),
+            facts=arguments.facts(facts),
             licence=licence,
         )
     )
     typer.echo(f"mAP50 {card.metrics['full']['map50']}; int8 loses {card.metrics.get('int8_lost', '–')}")
     typer.echo(f"{models / name / str(version)}")
-
-
-def _facts(path: Path | None) -> dict[str, object]:
-    import json
-
-    if path is None:
-        return {}
-    try:
-        facts = json.loads(path.read_text())
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ExportError(f"{path}: not JSON: {error}") from error
-    if not isinstance(facts, dict):
-        raise ExportError(f"{path}: not a JSON object")
-    return facts

@@ -1,18 +1,11 @@
 """From a checkpoint to a folder that serves: graphs, checks, card. Runs in its own process. Needs the extra `train`.
 
-`livesight export` is the way to start it. The older
-
-    python -m training.export --checkpoint best.pt --images DIR --calibrate DIR --card-json FILE --out models
-
-takes figures and thresholds from a JSON file instead of measuring.
-
 A version is written aside, flushed to the disk and renamed: a process that is killed or a disk that is full leaves no
 folder that loads.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -20,17 +13,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import openvino as ov
-import typer
 
-from training.check import IMAGE_SUFFIXES
 from training.errors import ExportError
 from training.graph import PAD_VALUE, SHAPES_WH, Exported, Shapes, agreement, check_slots, exported
 from training.labelled import read_image
 from training.quantize import quantized
 from workers.card import CARD_FILE, ModelCard, sha256_of
+from workers.durable import sync_folder
 from workers.openvino_engine import GRAPH, GRAPH_INT8
 
 ONNX = "model.onnx"
@@ -115,7 +107,7 @@ def new_version(models: Path, name: str, version: int) -> Iterator[Path]:
             yield folder
             _flush(folder)
             folder.rename(target)
-            _flush_folder(target.parent)
+            sync_folder(target.parent)
     except OSError as error:
         raise ExportError(f"{error.filename or target}: cannot be written: {error.strerror or error}") from error
 
@@ -130,47 +122,4 @@ def _flush(folder: Path) -> None:
     for path in folder.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    _flush_folder(folder)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def pictures_in(folder: Path) -> tuple[Path, ...]:
-    """The pictures in a folder, by name. Raises ExportError when there is none."""
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    if not paths:
-        raise ExportError(f"{folder}: there are no pictures in it")
-    return tuple(paths)
-
-
-def export(
-    checkpoint: Annotated[Path, typer.Option(help="Ultralytics checkpoint (.pt).")],
-    images: Annotated[Path, typer.Option(help="Folder of pictures for the checks.")],
-    out: Annotated[Path, typer.Option(help="The models folder; NAME/VERSION is made in it.")],
-    calibrate: Annotated[Path, typer.Option(help="Folder of training pictures that int8 is calibrated on.")],
-    card_json: Annotated[Path, typer.Option(help="JSON with the card's data, metrics, licence and thresholds.")],
-    name: str = "mask",
-    version: int = 1,
-) -> None:
-    """Export, check every batch slot against single pictures, write the folder whole or not at all."""
-    settings = GraphSettings(
-        checkpoint=checkpoint,
-        name=name,
-        version=version,
-        checked=pictures_in(images)[:SLOTS],
-        calibrate=pictures_in(calibrate),
-        formats=("openvino", "int8"),
-        card=json.loads(card_json.read_text()),
-    )
-    with new_version(out, name, version) as folder:
-        write_graphs(settings, folder)
-
-
-if __name__ == "__main__":
-    typer.run(export)
+    sync_folder(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from workers.durable import OWNER_ONLY, write_text
 from workers.wish import TopicContent, Wish, newer
 from workers.wishes import WishFile
 
@@ -124,12 +124,7 @@ class KnownWishes:
         if self._path is None:
             return
         content = _File(epoch=self._epoch, wishes=list(self._wishes.values())).model_dump(mode="json", by_alias=True)
-        temporary = self._path.with_suffix(".tmp")
         try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(content, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
+            write_text(self._path, json.dumps(content, indent=1), OWNER_ONLY)
         except OSError as error:
             log.error("wishes_not_kept", path=str(self._path), error=str(error))

@@ -20,6 +20,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from workers.card import CARD_FILE, CURRENT, load_card
+from workers.durable import sync_folder, write_text
 from workers.errors import ModelDamaged, PromotionError
 
 log = structlog.get_logger(__name__)
@@ -98,7 +99,7 @@ class PromotedModels:
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return target
 
     def point(self, name: str, version: int) -> None:
@@ -108,7 +109,7 @@ class PromotedModels:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(str(version))
         fresh.replace(folder / CURRENT)
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def history(self, name: str) -> tuple[Change, ...]:
         """What was changed, oldest first. Raises ModelDamaged when the file cannot be read."""
@@ -145,14 +146,7 @@ class PromotedModels:
         self._write(name, tuple(known))
 
     def _write(self, name: str, changes: tuple[Change, ...]) -> None:
-        path = self.home / name / HISTORY
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".tmp")
-        with fresh.open("w") as file:
-            json.dump([change.model_dump() for change in changes], file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        write_text(self.home / name / HISTORY, json.dumps([change.model_dump() for change in changes]))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -161,11 +155,3 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfileobj(reader, writer, 2**20)
         writer.flush()
         os.fsync(writer.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

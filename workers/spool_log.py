@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from workers.bus import Message
+from workers.durable import sync_folder
 from workers.spool_record import Found, decode, encode, records
 
 FIRST_NUMBER = 10**9  # files are numbered upwards from here; one that must come before all others gets a lower number
@@ -216,11 +217,7 @@ class TopicLog:
         self._fd = os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._last = number
         self._segments[number] = self._active = segment
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._folder)
 
     def _write(self, segment: Segment, data: bytes) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import structlog
 from pydantic import ValidationError
 
 from stream.config import StreamConfig
+from workers.durable import OWNER_ONLY, write_text
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +43,5 @@ class WishFile:
 
     def write(self, configs: Iterable[StreamConfig]) -> None:
         """Replace what is kept. Raises OSError when the disk refuses."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".tmp")
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump([config.model_dump(mode="json") for config in configs], file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        content = [config.model_dump(mode="json") for config in configs]
+        write_text(self._path, json.dumps(content, indent=1), OWNER_ONLY)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.check import IMAGE_SUFFIXES
-from training.classifier.disk import write_text
 from training.compose import FaceBoxer
+from training.disk import write_text
 from training.errors import DatasetError
 from training.labelled import Image, read_image
 from training.twins import fingerprint, groups, twins

@@ -20,10 +20,10 @@ from training.classifier import checkpoint
 from training.classifier.backbones import Backbone, load_backbone
 from training.classifier.bank import Bank, choosing_bank, learning_bank, pooled
 from training.classifier.crops import CropSet, read_crops
-from training.classifier.disk import write_text
 from training.classifier.figures import Figures, figures_of
 from training.classifier.network import Network
 from training.classifier.settings import ClassifierSettings
+from training.disk import write_text
 from training.errors import RunError
 from training.tracking import Run, TrackSettings, git_commit, tracked
 

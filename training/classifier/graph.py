@@ -16,8 +16,8 @@ import numpy as np
 import openvino as ov
 import torch
 
-from training.classifier.disk import write_whole
 from training.classifier.network import Network, Served
+from training.disk import write_whole
 from training.errors import ExportError
 from training.labelled import Image
 from workers.engine import F32

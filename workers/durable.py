@@ -1,0 +1,43 @@
+"""Files that are there whole or not at all, whenever a process or the machine dies. Any thread; waits for the disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+OWNER_ONLY = 0o600
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object], mode: int = 0o644) -> None:
+    """Let `write` fill a file beside `path`, flush it to the disk and put it in its place. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+            temporary = Path(file.name)
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(mode)
+        temporary.replace(path)
+        temporary = None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, mode: int = 0o644) -> None:
+    """See write_whole."""
+    write_whole(path, lambda file: file.write(text.encode()), mode)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush a folder's entries, so that what was made or renamed in it is found after the machine dies."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
