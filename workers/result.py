@@ -40,12 +40,19 @@ class Detection(_Result):
 
 
 class ImageFigures(_Result):
-    """Figures of the whole picture, 0 to 1; ARCHITECTURE.md defines them."""
+    """Figures of the whole picture, 0 to 1; ARCHITECTURE.md defines them.
+
+    They are made once a second; results in between carry the last, which `pts_us` tells apart.
+    """
 
     brightness: float = Field(ge=0, le=1)
     contrast: float = Field(ge=0, le=1)
     sharpness: float = Field(ge=0, le=1)
     frozen_s: float = Field(ge=0)
+    saturation: float | None = Field(default=None, ge=0, le=1)
+    detail: float | None = Field(default=None, ge=0, le=1, description="Share of an 8×8 grid's cells with texture.")
+    hash: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="Difference hash of 17×16 luma.")
+    pts_us: int | None = Field(default=None, description="Of the picture that they were made of.")
     attributes: dict[str, Attribute] = Field(default_factory=dict)
     tags: tuple[str, ...] = ()
     caption: str | None = None
