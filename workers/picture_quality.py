@@ -40,7 +40,7 @@ def sampled(grey: U8) -> U8:
 
 
 def changed(before: U8, now: U8) -> float:
-    """The share of pixels that differ at all, 0 to 1; 1 when the size changed. A live sensor makes some by its noise."""
+    """The share of pixels that differ at all, 0 to 1; 1 when the size changed. A live sensor makes some by noise."""
     if before.shape != now.shape:
         return 1.0
     return float(np.count_nonzero(before != now)) / max(1, now.size)
