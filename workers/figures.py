@@ -11,6 +11,7 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from workers.crops import U8, luma, sharpness
+from workers.picture_quality import blockiness, changed, focus, sampled
 from workers.result import ImageFigures
 
 _THUMBNAIL_WH = (64, 36)
@@ -29,6 +30,7 @@ class FigureMaker:
         self._reformatter = VideoReformatter()
         self._thumbnail: npt.NDArray[np.float32] | None = None
         self._changed_us = 0
+        self._sampled: U8 | None = None
 
     def figures(self, picture: av.VideoFrame, pts_us: int) -> ImageFigures:
         """brightness: mean luma; contrast: twice its standard deviation; sharpness: see workers.crops."""
@@ -36,6 +38,7 @@ class FigureMaker:
         small = np.asarray(cv2.resize(grey, _THUMBNAIL_WH, interpolation=cv2.INTER_AREA), np.float32) / np.float32(255)
         if self._thumbnail is None or float(np.abs(small - self._thumbnail).mean()) >= _SAME:
             self._thumbnail, self._changed_us = small, pts_us
+        before, self._sampled = self._sampled, sampled(grey)
         return ImageFigures(
             brightness=round(float(small.mean()), 4),
             contrast=round(min(1.0, 2 * float(small.std())), 4),
@@ -44,6 +47,9 @@ class FigureMaker:
             saturation=round(self._saturation(picture), 4),
             detail=round(detail(grey), 4),
             hash=difference_hash(grey),
+            focus=round(focus(grey), 4),
+            blockiness=round(blockiness(grey), 4),
+            changed=None if before is None else round(changed(before, self._sampled), 4),
             pts_us=pts_us,
         )
 
