@@ -1,0 +1,46 @@
+"""What monitoring/ raises. Pure.
+
+Each carries what HTTP tells of it (`problem`: stable kind, status, title); its text is the detail.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from workers.errors import WorkerError
+
+
+class MonitoringError(WorkerError):
+    """Base of all errors of this package."""
+
+    problem: ClassVar[tuple[str, int, str] | None] = ("monitoring-failed", 500, "Monitoring could not do that")
+
+
+class StoreUnavailable(MonitoringError):
+    """The database cannot be had now."""
+
+    problem = ("store-unavailable", 503, "The database cannot be had now")
+
+
+class StoreRefused(MonitoringError):
+    """The database cannot be used as configured."""
+
+    problem = ("store-unavailable", 503, "The database cannot be used")
+
+
+class EventUnknown(MonitoringError):
+    """There is no event of that id, or no more."""
+
+    problem = ("event-unknown", 404, "There is no such event")
+
+
+class MediaUnknown(MonitoringError):
+    """There is no snapshot or clip of that number, or no more."""
+
+    problem = ("media-unknown", 404, "There is no such picture or clip")
+
+
+class BadQuery(MonitoringError):
+    """A filter or cursor that cannot be understood."""
+
+    problem = ("invalid-request", 422, "The request is not valid")

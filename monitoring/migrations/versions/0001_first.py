@@ -1,0 +1,119 @@
+"""The first tables. Other parts' tables of the first release belong here too, each in a function of its own."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from monitoring.tables import EventId, Serial
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """To this version."""
+    _store()
+
+
+def downgrade() -> None:
+    """From this version."""
+    op.drop_table("outbox")
+    op.drop_table("offsets")
+    op.drop_index("ix_media_captured_at_ns", table_name="media")
+    op.drop_table("media")
+    op.drop_table("handler_states")
+    op.drop_index("ix_events_zone_captured_at_ns", table_name="events")
+    op.drop_index("ix_events_stream_id_captured_at_ns", table_name="events")
+    op.drop_index("ix_events_label_captured_at_ns", table_name="events")
+    op.drop_index("ix_events_kind_captured_at_ns", table_name="events")
+    op.drop_index("ix_events_captured_at_ns", table_name="events")
+    op.drop_table("events")
+    op.drop_table("event_counts")
+
+
+def _store() -> None:
+    """Events, states, offsets, outbox, media (monitoring/tables.py)."""
+    op.create_table(
+        "event_counts",
+        sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stream_id", sa.String(length=63), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("label", sa.String(length=200), nullable=False),
+        sa.Column("zone", sa.String(length=63), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hour", "stream_id", "kind", "label", "zone", name="pk_event_counts"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "events",
+        sa.Column("seq", Serial, nullable=False),
+        sa.Column("id", EventId(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("stream_id", sa.String(length=63), nullable=False),
+        sa.Column("session", sa.String(length=64), nullable=False),
+        sa.Column("captured_at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("track_id", sa.BigInteger(), nullable=True),
+        sa.Column("label", sa.String(length=200), nullable=True),
+        sa.Column("confidence", sa.Float(), nullable=True),
+        sa.Column("zone", sa.String(length=63), nullable=True),
+        sa.Column("line", sa.String(length=63), nullable=True),
+        sa.Column("person", sa.String(length=200), nullable=True),
+        sa.Column("rule", sa.String(length=63), nullable=True),
+        sa.Column("severity", sa.String(length=16), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_events"),
+        sa.UniqueConstraint("id", name="uq_events_id"),
+    )
+    op.create_index("ix_events_captured_at_ns", "events", ["captured_at_ns"], unique=False)
+    op.create_index("ix_events_kind_captured_at_ns", "events", ["kind", "captured_at_ns"], unique=False)
+    op.create_index("ix_events_label_captured_at_ns", "events", ["label", "captured_at_ns"], unique=False)
+    op.create_index("ix_events_stream_id_captured_at_ns", "events", ["stream_id", "captured_at_ns"], unique=False)
+    op.create_index("ix_events_zone_captured_at_ns", "events", ["zone", "captured_at_ns"], unique=False)
+    op.create_table(
+        "handler_states",
+        sa.Column("handler", sa.String(length=63), nullable=False),
+        sa.Column("stream_id", sa.String(length=63), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("updated_ns", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("handler", "stream_id", name="pk_handler_states"),
+    )
+    op.create_table(
+        "media",
+        sa.Column("id", Serial, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("stream_id", sa.String(length=63), nullable=False),
+        sa.Column("session", sa.String(length=64), nullable=False),
+        sa.Column("track_id", sa.BigInteger(), nullable=True),
+        sa.Column("event_id", EventId(), nullable=True),
+        sa.Column("pts_us", sa.BigInteger(), nullable=False),
+        sa.Column("captured_at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("media_type", sa.String(length=63), nullable=False),
+        sa.Column("path", sa.String(length=500), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("quality", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_media"),
+        sa.UniqueConstraint("event_id", "kind", name="uq_media_event_id_kind"),
+        sa.UniqueConstraint(
+            "stream_id", "session", "track_id", "kind", name="uq_media_stream_id_session_track_id_kind"
+        ),
+    )
+    op.create_index("ix_media_captured_at_ns", "media", ["captured_at_ns"], unique=False)
+    op.create_table(
+        "offsets",
+        sa.Column("topic", sa.String(length=200), nullable=False),
+        sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("next_offset", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "partition", name="pk_offsets"),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("seq", Serial, nullable=False),
+        sa.Column("topic", sa.String(length=200), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("schema", sa.String(length=63), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_outbox"),
+    )

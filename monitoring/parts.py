@@ -1,0 +1,82 @@
+"""What the parts of monitoring give each other: how handlers, stores, threads and routes plug in. Pure.
+
+`assemble` (monitoring/assembly.py) makes them from `Shared`; Monitoring (monitoring/service.py) owns and runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+
+from monitoring.database import Database
+from monitoring.event import Event
+from monitoring.handler import Handler
+from monitoring.media import MediaStore
+from monitoring.settings import MonitorSettings
+from monitoring.store import Outgoing
+from workers.bus import LocalBus
+from workers.kafka_settings import KafkaSettings
+
+CutClip = Callable[[str, int, int], bytes]
+"""(stream, from_us, to_us) → MP4 or WebM, cut by the node that has the stream. Blocks; raises WorkerError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What every part may use. `node`: this process's name. `local`: the in-process bus; `kafka`: None without."""
+
+    settings: MonitorSettings
+    state_dir: Path
+    node: str
+    local: LocalBus
+    kafka: KafkaSettings | None
+    database: Database
+    media: MediaStore
+    cut_clip: CutClip
+
+
+class Keeper(Protocol):
+    """Writes in the monitor's own transactions: alert deliveries, drift reports. Calls come from its thread."""
+
+    def keep(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """Within the transaction that stores `events`, all of them new. Returns what to publish besides them.
+
+        May be called again with the same events when the transaction fails; what a keeper that is a handler as well
+        had gathered is void then, and `forget(None)` says so.
+        """
+        ...
+
+    def kept(self, events: Sequence[Event]) -> None:
+        """After the commit: wake whoever sends. Must not block or raise."""
+        ...
+
+
+class Helper(Protocol):
+    """A thread, or several, beside the monitor's: a dispatcher, say."""
+
+    def start(self) -> None:
+        """Begin. The database is migrated; brokers and targets need not be there."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What is wrong now, in words for readiness; empty when well."""
+        ...
+
+    def close(self, timeout_s: float) -> None:
+        """End. Idempotent."""
+        ...
+
+
+@dataclass(slots=True)
+class Built:
+    """What `assemble` made. Handlers run in their order here; helpers start in theirs and close the other way round."""
+
+    handlers: list[Handler] = field(default_factory=list)
+    keepers: list[Keeper] = field(default_factory=list)
+    helpers: list[Helper] = field(default_factory=list)
+    routers: list[APIRouter] = field(default_factory=list)

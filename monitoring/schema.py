@@ -1,0 +1,7 @@
+"""All tables of all parts: what the migrations must lead to. Pure. Parts with a file of tables import it here."""
+
+from __future__ import annotations
+
+from monitoring.tables import metadata
+
+__all__ = ["metadata"]

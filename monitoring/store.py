@@ -1,0 +1,103 @@
+"""Writing events, in the caller's transaction. Any thread; blocks."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from monitoring.event import EVENT_SCHEMA, Event
+from monitoring.tables import event_counts, events, outbox
+from workers.bus import EVENTS
+
+HOUR_NS = 3_600_000_000_000
+_MOST_IDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for Kafka, kept until the broker has it. `body`: JSON."""
+
+    topic: str
+    key: str
+    schema: str
+    body: str
+
+
+def outgoing_event(event: Event) -> Outgoing:
+    """An event as it is published."""
+    return Outgoing(EVENTS, event.stream_id, EVENT_SCHEMA, event.to_json().decode())
+
+
+def known_ids(connection: Connection, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of `ids` that are stored."""
+    wanted = list(ids)
+    found: set[uuid.UUID] = set()
+    for at in range(0, len(wanted), _MOST_IDS):
+        found.update(connection.scalars(select(events.c.id).where(events.c.id.in_(wanted[at : at + _MOST_IDS]))))
+    return found
+
+
+def add_events(connection: Connection, happened: Iterable[Event]) -> list[Event]:
+    """Store what is not there yet, count it, and return that, in order. The same event twice is stored once."""
+    by_id = {event.id: event for event in happened}
+    known = known_ids(connection, by_id)
+    fresh = [event for event in by_id.values() if event.id not in known]
+    if fresh:
+        connection.execute(events.insert(), [_row(event) for event in fresh])
+        _count(connection, fresh)
+    return fresh
+
+
+def add_outgoing(connection: Connection, messages: Sequence[Outgoing]) -> None:
+    """Have messages published: they stay until the broker has confirmed them."""
+    if messages:
+        rows = [{"topic": one.topic, "key": one.key, "schema": one.schema, "body": one.body} for one in messages]
+        connection.execute(outbox.insert(), rows)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, add: str | None = None) -> None:
+    """Insert rows, or where their primary key is there already replace the other columns (`add`: add to that one)."""
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    if add is not None:
+        changed[add] = table.c[add] + statement.excluded[add]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "kind": event.kind,
+        "stream_id": event.stream_id,
+        "session": event.session,
+        "captured_at_ns": event.captured_at_ns,
+        "track_id": event.track_id,
+        "label": event.label,
+        "confidence": event.confidence,
+        "zone": event.zone,
+        "line": event.line,
+        "person": event.person,
+        "rule": event.rule,
+        "severity": event.severity,
+        "body": event.to_json().decode(),
+    }
+
+
+def _count(connection: Connection, fresh: Sequence[Event]) -> None:
+    counts = Counter(
+        (one.captured_at_ns // HOUR_NS, one.stream_id, one.kind, one.label or "", one.zone or "") for one in fresh
+    )
+    names = ("hour", "stream_id", "kind", "label", "zone")
+    # sorted: two writers that lock the same rows in the same order do not wait for each other for ever
+    rows = [{**dict(zip(names, key, strict=True)), "count": number} for key, number in sorted(counts.items())]
+    upsert(connection, event_counts, rows, add="count")
