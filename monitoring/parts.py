@@ -20,10 +20,12 @@ from monitoring.media import MediaStore
 from monitoring.settings import MonitorSettings
 from monitoring.store import Outgoing
 from workers.bus import LocalBus
+from workers.clip import Clip
 from workers.kafka_settings import KafkaSettings
 
-CutClip = Callable[[str, int, int], bytes]
-"""(stream, from_us, to_us) → MP4 or WebM, cut by the node that has the stream. Blocks; raises WorkerError."""
+CutClip = Callable[[str, str, int, int], Clip]
+"""(stream, session, from_us, to_us) → what the node that has the stream still keeps of that time. Blocks; raises
+ClipUnavailable, and its ClipNotYet when there may be one later."""
 
 
 @dataclass(frozen=True, slots=True)

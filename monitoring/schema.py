@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitoring.alerts import tables as _alerts  # noqa: F401 - declares its tables
 from monitoring.tables import metadata
 
 __all__ = ["metadata"]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from monitoring.alerts.settings import AlertSettings
+
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -42,6 +44,7 @@ class MonitorSettings(BaseModel):
     tick_s: float = Field(default=1.0, gt=0, le=60, description="How often rules look at the clock.")
     states_s: float = Field(default=30.0, gt=0, description="How often states that may be lost are kept.")
     retention: RetentionSettings = RetentionSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @field_validator("database_url")
     @classmethod

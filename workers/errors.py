@@ -41,5 +41,13 @@ class StreamUnknown(WorkerError):
     """There is no stream with that id."""
 
 
+class ClipUnavailable(WorkerError):
+    """Nothing, or nothing any more, is kept of that time of a stream."""
+
+
+class ClipNotYet(ClipUnavailable):
+    """The pictures have not come yet, or the node that has them is away."""
+
+
 class SettingsError(WorkerError):
     """The configuration has unknown keys or bad values; one line of the message for each."""

@@ -16,10 +16,13 @@ depends_on = None
 def upgrade() -> None:
     """To this version."""
     _store()
+    _alerts()
 
 
 def downgrade() -> None:
     """From this version."""
+    op.drop_table("alert_deliveries")
+    op.drop_table("alerts")
     op.drop_table("outbox")
     op.drop_table("offsets")
     op.drop_index("ix_media_captured_at_ns", table_name="media")
@@ -117,3 +120,49 @@ def _store() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_outbox"),
     )
+
+
+def _alerts() -> None:
+    """Alerts and their deliveries (monitoring/alerts/tables.py)."""
+    op.create_table(
+        "alerts",
+        sa.Column("seq", Serial, nullable=False),
+        sa.Column("id", EventId(), nullable=False),
+        sa.Column("stream_id", sa.String(length=63), nullable=False),
+        sa.Column("rule", sa.String(length=63), nullable=False),
+        sa.Column("severity", sa.String(length=16), nullable=False),
+        sa.Column("captured_at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at_ns", sa.BigInteger(), nullable=True),
+        sa.Column("acknowledged_at_ns", sa.BigInteger(), nullable=True),
+        sa.Column("acknowledged_by", sa.String(length=200), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("clip", sa.String(length=16), nullable=False),
+        sa.Column("clip_why", sa.Text(), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_alerts"),
+        sa.UniqueConstraint("id", name="uq_alerts_id"),
+    )
+    op.create_index("ix_alerts_captured_at_ns", "alerts", ["captured_at_ns"])
+    op.create_index("ix_alerts_stream_id_captured_at_ns", "alerts", ["stream_id", "captured_at_ns"])
+    op.create_index("ix_alerts_ended_at_ns_captured_at_ns", "alerts", ["ended_at_ns", "captured_at_ns"])
+    op.create_index("ix_alerts_clip", "alerts", ["clip"])
+    op.create_table(
+        "alert_deliveries",
+        sa.Column("seq", Serial, nullable=False),
+        sa.Column("notice_id", EventId(), nullable=False),
+        sa.Column("alert_id", EventId(), nullable=False),
+        sa.Column("target", sa.String(length=63), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_ns", sa.BigInteger(), nullable=False),
+        sa.Column("next_ns", sa.BigInteger(), nullable=False),
+        sa.Column("changed_ns", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_alert_deliveries"),
+        sa.UniqueConstraint("notice_id", "target", name="uq_alert_deliveries_notice_id_target"),
+    )
+    op.create_index("ix_alert_deliveries_target_state_seq", "alert_deliveries", ["target", "state", "seq"])
+    op.create_index("ix_alert_deliveries_alert_id", "alert_deliveries", ["alert_id"])
+    op.create_index("ix_alert_deliveries_created_ns", "alert_deliveries", ["created_ns"])

@@ -1,0 +1,1 @@
+"""Alerts, kept and told: who is to know of them, until they know."""

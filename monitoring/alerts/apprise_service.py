@@ -1,0 +1,105 @@
+"""Alerts through Apprise, which knows mail, Slack, Telegram and a hundred more. Its calls block: each in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import threading
+from typing import Any
+
+import apprise
+from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+
+from monitoring.alerts.errors import Undelivered
+from monitoring.alerts.notice import Notice
+from monitoring.alerts.settings import AppriseTarget
+from stream.redact import redact
+
+_TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
+_SHOWN_CHARACTERS = 300
+_LEAST_SECRET = 5
+
+
+def service_of(url: str, timeout_s: float) -> apprise.NotifyBase:
+    """The service that an Apprise URL names. Raises ValueError, without the URL, when it names none."""
+    asset = AppriseAsset(app_id="Livesight", app_desc="Livesight", app_url="", secure_logging=True)
+    service = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    if service is None:
+        scheme = url.partition("://")[0] if "://" in url else ""
+        what = f"Apprise cannot use a {scheme}:// address like that" if scheme.isalnum() else "no Apprise URL"
+        raise ValueError(f"url: {what}; see https://appriseit.com for what each service needs")
+    service.socket_connect_timeout = min(service.socket_connect_timeout, timeout_s)
+    service.socket_read_timeout = timeout_s
+    return service
+
+
+class AppriseService:
+    """One service. A call that does not come back in time goes on in its thread; until it has ended there is no other
+    try, so that what hangs costs one thread.
+    """
+
+    def __init__(self, settings: AppriseTarget) -> None:
+        self._name = settings.name
+        self._url = settings.url.get_secret_value()
+        self._picture = settings.picture
+        self._apprise = Apprise()
+        self._apprise.add(service_of(self._url, settings.timeout_s))
+        self._running: threading.Thread | None = None
+        self._turn = asyncio.Lock()
+
+    async def send(self, notice: Notice) -> None:
+        """See Target."""
+        async with self._turn:
+            if self._running is not None and self._running.is_alive():
+                raise Undelivered("it has not answered the try before yet")
+            loop = asyncio.get_running_loop()
+            answered: asyncio.Future[str | None] = loop.create_future()
+
+            def run() -> None:
+                why = self._notify(notice)
+                try:
+                    loop.call_soon_threadsafe(_settle, answered, why)
+                except RuntimeError:  # the loop has ended: nobody wants to know any more
+                    return
+
+            self._running = threading.Thread(target=run, name=f"alert-{self._name}", daemon=True)
+            self._running.start()
+            why = await answered
+            if why is not None:
+                raise Undelivered(why)
+
+    async def close(self) -> None:
+        """See Target."""
+
+    def _notify(self, notice: Notice) -> str | None:
+        """Why not; None when it was told."""
+        picture = str(notice.picture) if self._picture and notice.picture and notice.picture.is_file() else None
+        try:
+            result = self._apprise.notify(
+                body=notice.words(),
+                title=notice.title,
+                notify_type=NotifyType.SUCCESS if notice.kind == "alert_ended" else _TYPES[notice.severity],
+                body_format=NotifyFormat.TEXT,
+                attach=picture,
+                log_level=logging.WARNING,
+            )
+        except Exception as error:  # noqa: BLE001 - a hundred plug-ins: what they raise is told as their answer
+            return self._clean(f"{type(error).__name__}: {error}")
+        if result:
+            return None
+        said = [str(entry.message) for one in result for attempt in one.attempts for entry in attempt.logs]
+        return self._clean(" ".join(said) or "it did not take the message")
+
+    def _clean(self, text: str) -> str:
+        """One line, without what the URL holds: for many services all of it is secret."""
+        text = redact(" ".join(text.split()))
+        for part in sorted(set(re.split(r"[/:@?&=#]+", self._url)), key=len, reverse=True):
+            if len(part) >= _LEAST_SECRET:
+                text = text.replace(part, "***")
+        return text[:_SHOWN_CHARACTERS]
+
+
+def _settle(answered: asyncio.Future[Any], why: str | None) -> None:
+    if not answered.done():
+        answered.set_result(why)

@@ -1,0 +1,146 @@
+"""What is to be told to whom, kept in the database until it is. Any thread; blocks."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import RowMapping, func, select, update
+
+from monitoring.alerts.errors import DeliveryUnknown, NotGivenUp
+from monitoring.alerts.notice import NoticeKind
+from monitoring.alerts.tables import deliveries
+from monitoring.database import Database
+from monitoring.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One thing to tell one target; times are wall clocks in nanoseconds."""
+
+    seq: int
+    notice_id: uuid.UUID
+    alert_id: uuid.UUID
+    target: str
+    kind: NoticeKind
+    state: str
+    attempts: int
+    created_ns: int
+    next_ns: int
+    changed_ns: int
+    error: str | None
+    body: str
+
+    @property
+    def event(self) -> Event:
+        """The event that is told."""
+        return Event.model_validate_json(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What one target has not been told: `waiting`, the oldest of it since `oldest_ns`, and what was `given_up`."""
+
+    waiting: int = 0
+    oldest_ns: int | None = None
+    given_up: int = 0
+
+
+class Deliveries:
+    """All methods raise StoreUnavailable when the database is away; then nothing has changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def head(self, target: str) -> Delivery | None:
+        """What the target is to be told next."""
+        waiting = (deliveries.c.target == target) & (deliveries.c.state == "waiting")
+        with self._database.read() as connection:
+            found = connection.execute(select(deliveries).where(waiting).order_by(deliveries.c.seq).limit(1))
+            row = found.mappings().first()
+        return None if row is None else _delivery(row)
+
+    def delivered(self, delivery: Delivery) -> None:
+        """It has arrived."""
+        self._change(delivery, state="delivered", attempts=delivery.attempts + 1, error=None)
+
+    def failed(self, delivery: Delivery, next_ns: int, why: str) -> None:
+        """It has not; try again then."""
+        self._change(delivery, attempts=delivery.attempts + 1, next_ns=next_ns, error=why)
+
+    def give_up(self, delivery: Delivery, why: str) -> None:
+        """It never will."""
+        self._change(delivery, state="given_up", attempts=delivery.attempts + 1, error=why)
+
+    def give_up_older(self, target: str, before_ns: int, why: str) -> int:
+        """Give up all that waits for the target since before then; how many that was."""
+        where = (deliveries.c.target == target) & (deliveries.c.created_ns < before_ns)
+        return self._give_up_where(where, why)
+
+    def give_up_strangers(self, targets: Collection[str]) -> int:
+        """Give up what waits for targets that are none of these."""
+        return self._give_up_where(deliveries.c.target.not_in(targets), "there is no such target any more")
+
+    def take_up(self, alert_id: uuid.UUID, target: str) -> int:
+        """Have what was given up of an alert told after all; how many messages that is.
+
+        It comes in its old place: before what waits. Raises DeliveryUnknown and NotGivenUp.
+        """
+        ours = (deliveries.c.alert_id == alert_id) & (deliveries.c.target == target)
+        now_ns = time.time_ns()
+        fresh = {"state": "waiting", "next_ns": 0, "created_ns": now_ns, "changed_ns": now_ns}
+        with self._database.write() as connection:
+            changed = connection.execute(update(deliveries).where(ours, deliveries.c.state == "given_up").values(fresh))
+            if changed.rowcount:
+                return changed.rowcount
+            if connection.execute(select(deliveries.c.seq).where(ours).limit(1)).first() is None:
+                raise DeliveryUnknown(f"alert {alert_id} was not to be told to {target}")
+        raise NotGivenUp(f"alert {alert_id} is not given up for {target}: it has arrived, or is still being tried")
+
+    def of_alerts(self, alert_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Delivery]]:
+        """Every delivery of these alerts, in order."""
+        found: dict[uuid.UUID, list[Delivery]] = {alert_id: [] for alert_id in alert_ids}
+        if found:
+            query = select(deliveries).where(deliveries.c.alert_id.in_(found)).order_by(deliveries.c.seq)
+            with self._database.read() as connection:
+                for row in connection.execute(query).mappings():
+                    found[row["alert_id"]].append(_delivery(row))
+        return found
+
+    def backlogs(self, targets: Collection[str]) -> dict[str, Backlog]:
+        """By target; those without any are left out."""
+        columns = (deliveries.c.target, deliveries.c.state)
+        query = (
+            select(*columns, func.count(), func.min(deliveries.c.created_ns))
+            .where(deliveries.c.target.in_(targets), deliveries.c.state.in_(("waiting", "given_up")))
+            .group_by(*columns)
+        )
+        waiting: dict[str, tuple[int, int]] = {}
+        given_up: dict[str, int] = {}
+        with self._database.read() as connection:
+            for target, state, count, oldest_ns in connection.execute(query):
+                if state == "waiting":
+                    waiting[target] = (count, oldest_ns)
+                else:
+                    given_up[target] = count
+        return {
+            target: Backlog(*waiting.get(target, (0, None)), given_up.get(target, 0))
+            for target in waiting.keys() | given_up.keys()
+        }
+
+    def _change(self, delivery: Delivery, **values: object) -> None:
+        changes = {**values, "changed_ns": time.time_ns()}
+        with self._database.write() as connection:
+            connection.execute(update(deliveries).where(deliveries.c.seq == delivery.seq).values(changes))
+
+    def _give_up_where(self, where: object, why: str) -> int:
+        changes = {"state": "given_up", "error": why, "changed_ns": time.time_ns()}
+        with self._database.write() as connection:
+            query = update(deliveries).where(where, deliveries.c.state == "waiting").values(changes)  # type: ignore[arg-type]
+            return connection.execute(query).rowcount
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    return Delivery(**row)

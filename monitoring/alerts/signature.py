@@ -1,0 +1,42 @@
+"""Signatures of webhooks, as the Standard Webhooks specification has them (standardwebhooks.com, v1). Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+_PREFIX = "whsec_"
+_LEAST_BYTES = 16
+
+
+def key_of(secret: str) -> bytes:
+    """The key that a secret stands for: base64 after `whsec_`, else the text's own UTF-8.
+
+    Raises ValueError, without the secret, when it is no base64 or shorter than 16 bytes.
+    """
+    if secret.startswith(_PREFIX):
+        try:
+            key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        except binascii.Error as error:
+            raise ValueError(f"a secret that begins with {_PREFIX} must go on in base64") from error
+    else:
+        key = secret.encode()
+    if len(key) < _LEAST_BYTES:
+        raise ValueError(f"a secret must have {_LEAST_BYTES} bytes or more")
+    return key
+
+
+def signed_headers(message_id: str, at_s: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
+    """The headers that name, date and sign a message; without keys there is no signature.
+
+    `webhook-signature` holds one HMAC-SHA256 of `id.timestamp.body` a key, divided by spaces.
+    """
+    headers = {"webhook-id": message_id, "webhook-timestamp": str(at_s)}
+    if keys:
+        content = f"{message_id}.{at_s}.".encode() + body
+        signatures = (base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
+        headers["webhook-signature"] = " ".join(f"v1,{signature}" for signature in signatures)
+    return headers

@@ -1,0 +1,55 @@
+"""The tables of alerts. Pure."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, UniqueConstraint
+
+from monitoring.tables import AGED, Aged, EventId, Serial, metadata
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("id", EventId, nullable=False, unique=True),
+    Column("stream_id", String(63), nullable=False),
+    Column("rule", String(63), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("captured_at_ns", BigInteger, nullable=False),
+    Column("ended_at_ns", BigInteger),
+    Column("acknowledged_at_ns", BigInteger),
+    Column("acknowledged_by", String(200)),
+    Column("note", Text),
+    Column("clip", String(16), nullable=False),  # none, wanted, kept, failed
+    Column("clip_why", Text),
+    Column("body", Text, nullable=False),  # the event, as published
+    Index(None, "captured_at_ns"),
+    Index(None, "stream_id", "captured_at_ns"),
+    Index(None, "ended_at_ns", "captured_at_ns"),
+    Index(None, "clip"),
+)
+"""What was raised, whether it is over, and what people said of it."""
+
+deliveries = Table(
+    "alert_deliveries",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("notice_id", EventId, nullable=False),  # the event that is told
+    Column("alert_id", EventId, nullable=False),  # the alert that it is about
+    Column("target", String(63), nullable=False),
+    Column("kind", String(16), nullable=False),  # alert, alert_ended
+    Column("state", String(16), nullable=False),  # waiting, delivered, given_up
+    Column("attempts", Integer, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("next_ns", BigInteger, nullable=False),
+    Column("changed_ns", BigInteger, nullable=False),
+    Column("error", Text),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("notice_id", "target"),
+    Index(None, "target", "state", "seq"),
+    Index(None, "alert_id"),
+    Index(None, "created_ns"),
+)
+"""What is to be told to whom, in the order of `seq`, and what became of it."""
+
+AGED.append(Aged(alerts, alerts.c.seq, alerts.c.captured_at_ns))
+AGED.append(Aged(deliveries, deliveries.c.seq, deliveries.c.created_ns))
