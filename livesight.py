@@ -18,21 +18,24 @@ import typer
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from rich.console import Console
-from rich.markup import escape
 
 from api.address import reached_at
 from api.errors import ApiError
+from api.explain_cli import mount as mount_explain
 from api.settings import ApiSettings
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import StreamError
 from stream.redact import redact
 from training.cli import mount as mount_training
 from training.errors import GateError, TrainingError
+from workers.bench_cli import mount as mount_bench
 from workers.cluster_settings import ClusterSettings
+from workers.command import CONFIG_VARIABLE, ConfigOption, JsonOption, ModelsOption, Opened
 from workers.environment import explain, merged, read_environment, read_yaml
 from workers.errors import SettingsError, WorkerError
 from workers.logs import LogFormat, LogLevel, configure_logs
-from workers.naming import DEFAULT_MODELS, as_url, named_source, named_sources
+from workers.models_cli import mount as mount_models
+from workers.naming import DEFAULT_MODELS, model_names, named_source, named_sources
 from workers.settings import KafkaSettings, WorkerSettings
 
 if TYPE_CHECKING:
@@ -40,11 +43,9 @@ if TYPE_CHECKING:
     from workers.card import ModelStore
     from workers.cluster import Cluster
     from workers.node import Node
-    from workers.promote import Promotion, Promotions
     from workers.result import FrameResult
 
 ROLES = ("node", "api", "monitor")
-CONFIG_VARIABLE = "LIVESIGHT_CONFIG"
 CLUSTER_S = 3.0
 DRAIN_S = 4.0
 BUS_S = 1.5
@@ -140,15 +141,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-models_app = typer.Typer(help="What models there are.", no_args_is_help=True)
-app.add_typer(models_app, name="models")
-mount_training(app)
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", envvar=CONFIG_VARIABLE, help="Settings as YAML.", show_default=False)
-]
-ModelsOption = Annotated[str | None, typer.Option(help="Models to run, by comma.", show_default="mask")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 PortOption = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.", show_default="8000")]
 
 
@@ -187,6 +180,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     configure_logs(settings.log_level, settings.log_format)
     from api.app import create_app
     from api.service import Service, listen, stopped_early, threads_left
+    from stream.open import open_source
     from workers.bus import LocalBus
     from workers.node import Node
 
@@ -198,6 +192,8 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         keeps = None if settings.kafka is not None and settings.cluster.lease else place  # else the cluster keeps them
         node = Node(settings.node_name, model_store(settings), bus, settings.workers, settings.stream, keeps)
         parts.callback(node.close, DRAIN_S)
+        for stream in streams:  # what is of no use is told before models are loaded
+            open_source(stream, settings.stream, live=True, allow_local=True)
         if runs_streams:
             node.start(tuple(dict.fromkeys(name for stream in streams for name in stream.models)) or DEFAULT_MODELS)
         for stream in streams:
@@ -320,150 +316,24 @@ def _results(settings: Settings, text: str, models: str | None, confidence: floa
     from stream.open import open_source
     from workers.analyze import analyze as analyze_source
 
-    named = named_source(text, models=_names(models))
+    named = named_source(text, models=model_names(models))
     source = open_source(named, settings.stream, live=False, allow_local=True)
     return analyze_source(source, named.models, model_store(settings), settings.workers, confidence, settings.node_name)
 
 
-def _names(models: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (models or "").split(",") if name.strip()) or DEFAULT_MODELS
-
-
-@app.command()
-def bench(
-    sources: Annotated[list[str], typer.Argument(help="Files, played at their own rate and looped, or URLs.")],
-    streams: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="How many; sources in turn.", show_default="each source once")
-    ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 30.0,
-    models: ModelsOption = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Measure what this machine does with so many streams, beside its engine alone."""
+def opened(config: Path | None, *, writes: bool = False) -> Opened:
+    """What the commands that other packages bring work with."""
     settings = load_settings(config)
     configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
-    from workers.bench import BenchPlan, run_bench
-    from workers.bench_report import render
-
-    console = Console(stderr=True, highlight=False)
-    plan = BenchPlan(
-        sources=tuple(as_url(source) for source in sources), streams=streams, seconds=seconds, models=_names(models)
-    )
-    report = run_bench(
-        plan,
-        model_store(settings),
-        settings.workers,
-        settings.stream,
-        lambda text: console.print(escape(text), style="dim"),
-    )
-    if as_json:
-        typer.echo(report.to_json())
-    else:
-        Console().print(render(report))
+    if writes:
+        state_dir(settings)
+    return Opened(model_store(settings), settings.workers, settings.stream, settings.node_name)
 
 
-@app.command("explain")
-def explain_picture(
-    image: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP.")],
-    model: Annotated[str, typer.Option(help="The detector or classifier to explain.")] = "mask",
-    detector: Annotated[str, typer.Option(help="Whose boxes a classifier of boxes looks at.")] = "mask",
-    detection: Annotated[
-        int | None, typer.Option(min=0, help="Which one, from 0; else the first the model applies to.")
-    ] = None,
-    label: Annotated[str | None, typer.Option(help="What to look for; else what the model says.")] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="The overlay, a PNG.", show_default="IMAGE-explained.png, here")
-    ] = None,
-    array: Annotated[
-        Path | None, typer.Option(help="The raw map too: f32, height × width of the picture, by NumPy.")
-    ] = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Why a model says what it says: a heatmap over a picture."""
-    settings = load_settings(config)
-    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
-    from api.explain_file import explain_file
-    from workers.explain import Question
-
-    store, question = model_store(settings), Question(model, detector, detection, label)
-    files = (image, output or Path(f"{image.stem}-explained.png"), array)
-    found = explain_file(files, question, store, settings.workers, settings.stream)
-    if as_json:
-        typer.echo(found.model_dump_json(by_alias=True))
-        return
-    place = "in the whole picture" if found.detection is None else f"in detection {found.detection}"
-    typer.echo(f"{found.model} {found.version}: {found.label} {found.confidence:.2f}, {place}")
-    typer.echo("\n".join(str(path) for path in files[1:] if path))
-
-
-@models_app.command("list")
-def models_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Every version of every model, and which one is in service."""
-    from workers.report import models_table
-
-    store = model_store(load_settings(config))
-    rows = [(card, store.folder(card.name).name == str(card.version)) for card in store.cards()]
-    if as_json:
-        Console(soft_wrap=True).print_json(
-            data=[{**card.model_dump(mode="json", by_alias=True), "in_service": used} for card, used in rows]
-        )
-        return
-    Console().print(models_table(rows))
-
-
-@models_app.command("show")
-def models_show(
-    name: str,
-    version: Annotated[int | None, typer.Option(help="Else the one in service.")] = None,
-    config: ConfigOption = None,
-) -> None:
-    """The card of a model, its files checked."""
-    from workers.card import load_card
-
-    folder = model_store(load_settings(config)).folder(name, version)
-    Console(stderr=True, soft_wrap=True).print(str(folder), style="dim")
-    Console(soft_wrap=True).print_json(load_card(folder).model_dump_json(by_alias=True))
-
-
-@models_app.command("promote")
-def models_promote(
-    name: str,
-    version: Annotated[int, typer.Argument(min=1)],
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Put a version in service, now and from now on; a service with this state_dir follows within a second or two."""
-    settings = load_settings(config)
-    state_dir(settings)
-    _tell(_promotions(settings).promote(name, version), as_json)
-
-
-@models_app.command("rollback")
-def models_rollback(name: str, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Put the version before the last promotion in service again; again to go back further."""
-    settings = load_settings(config)
-    state_dir(settings)
-    _tell(_promotions(settings).rollback(name), as_json)
-
-
-def _promotions(settings: Settings) -> Promotions:
-    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
-    from workers.loading import EngineSlots
-    from workers.promote import Promotions
-
-    store = model_store(settings)
-    return Promotions(store, EngineSlots(store, settings.workers), settings.workers)
-
-
-def _tell(done: Promotion, as_json: bool) -> None:
-    if as_json:
-        typer.echo(done.model_dump_json())
-    elif done.version == done.before:
-        typer.echo(f"{done.name} {done.version} is in service, as it was")
-    else:
-        typer.echo(f"{done.name} {done.version} is in service; before it was {done.before}")
+mount_bench(app, opened)
+mount_explain(app, opened)
+mount_models(app, opened)
+mount_training(app)
 
 
 @app.command()

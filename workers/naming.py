@@ -71,3 +71,8 @@ def _free(name: str | None, taken: Collection[str]) -> str:
     candidates = (f"{stem}{number}" for number in range(2 if name else 1, len(taken) + 3))
     free: str = next(one for one in (*((name,) if name else ()), *candidates) if one not in taken)
     return free
+
+
+def model_names(text: str | None) -> tuple[str, ...]:
+    """`mask,mask-classifier`, as `--models` has them; the default ones for nothing."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip()) or DEFAULT_MODELS

@@ -64,7 +64,7 @@ class Site:
         return running if whole else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Three nodes and an api process with the test engine, a broker, and one RTSP camera that all streams show."""
     clip = make_numbered(tmp_path_factory.mktemp("cluster") / "slow.h264", ClipSpec(frames=60, gop=3))

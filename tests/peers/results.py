@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 TOPIC = "livesight.detections"
+_SILENCE_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,20 @@ class Results:
             consumer.seek_to_end(*assigned)
             consumer.poll(timeout_ms=500)
             self._ready.set()
-            while not self._closing.is_set():
-                for records in consumer.poll(timeout_ms=200).values():
-                    for record in records:
-                        self._note(record.value)
+            self._follow(consumer, assigned)
         finally:
             consumer.close(timeout_ms=1000)
+
+    def _follow(self, consumer: KafkaConsumer, assigned: list[TopicPartition]) -> None:
+        heard_s = time.monotonic()
+        while not self._closing.is_set():
+            for records in consumer.poll(timeout_ms=200).values():
+                heard_s = time.monotonic()
+                for record in records:
+                    self._note(record.value)
+            if time.monotonic() - heard_s > _SILENCE_S:
+                heard_s = time.monotonic()
+                _begin_again_where_lost(consumer, assigned)
 
     def _note(self, value: bytes) -> None:
         result = json.loads(value)
@@ -92,3 +102,14 @@ class Results:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._closing.set()
         self._thread.join(20)
+
+
+def _begin_again_where_lost(consumer: KafkaConsumer, assigned: list[TopicPartition]) -> None:
+    """Where a broker lost its data the position lies past the end, until as much was written again."""
+    try:
+        ends = consumer.end_offsets(assigned)
+        for partition in assigned:
+            if consumer.position(partition) > ends[partition]:
+                consumer.seek_to_beginning(partition)
+    except KafkaError:
+        return  # it is away; asked again after the next silence

@@ -171,7 +171,7 @@ def test_a_disk_that_refuses_is_told_and_changes_nothing(tmp_path: Path) -> None
     home = Home(tmp_path)
     home.slots.ensure(["colour"])
     write_colour_model(home.shipped, version=3, applies_to="image")
-    (home.promoted / "colour" / "history.tmp").mkdir()  # cannot be written over
+    (home.promoted / "colour" / "history.json").mkdir()  # cannot be written over
     with pytest.raises(PromotionError, match="Is a directory"):
         home.promotions.promote("colour", 3)
     assert home.in_service == (1, 1)
