@@ -44,3 +44,15 @@ class BadQuery(MonitoringError):
     """A filter or cursor that cannot be understood."""
 
     problem = ("invalid-request", 422, "The request is not valid")
+
+
+class ArrangementUnknown(MonitoringError):
+    """There is no scene or rule of that name."""
+
+    problem = ("arrangement-unknown", 404, "There is no such scene or rule")
+
+
+class ArrangementFixed(MonitoringError):
+    """A scene or rule that cannot be changed over HTTP: the configuration says it."""
+
+    problem = ("conflict", 409, "That does not fit what is there now")

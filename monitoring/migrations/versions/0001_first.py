@@ -16,11 +16,14 @@ depends_on = None
 def upgrade() -> None:
     """To this version."""
     _store()
+    _arrangements()
     _alerts()
 
 
 def downgrade() -> None:
     """From this version."""
+    op.drop_table("rules")
+    op.drop_table("scenes")
     op.drop_table("alert_deliveries")
     op.drop_table("alerts")
     op.drop_table("outbox")
@@ -166,3 +169,15 @@ def _alerts() -> None:
     op.create_index("ix_alert_deliveries_target_state_seq", "alert_deliveries", ["target", "state", "seq"])
     op.create_index("ix_alert_deliveries_alert_id", "alert_deliveries", ["alert_id"])
     op.create_index("ix_alert_deliveries_created_ns", "alert_deliveries", ["created_ns"])
+
+
+def _arrangements() -> None:
+    """Zones, lines and rules that came over HTTP (monitoring/scenes.py, monitoring/rule_book.py)."""
+    for table in ("scenes", "rules"):
+        op.create_table(
+            table,
+            sa.Column("name", sa.String(length=63), nullable=False),
+            sa.Column("body", sa.Text(), nullable=False),
+            sa.Column("updated_ns", sa.BigInteger(), nullable=False),
+            sa.PrimaryKeyConstraint("name", name=f"pk_{table}"),
+        )
