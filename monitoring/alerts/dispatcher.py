@@ -48,6 +48,8 @@ class Lane:
     error: str | None = None
     failing_since_ns: int | None = None
     delivered_ns: int | None = None
+    telling: bool = False
+    task: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -73,6 +75,7 @@ class Dispatcher:
         self._settings = settings
         self._deliveries = deliveries
         self._picture_of = picture_of
+        self._stopping = False
         self.lanes = {one.name: Lane(one, targets[one.name], asyncio.Event()) for one in settings.targets}
 
     def wake(self) -> None:
@@ -89,10 +92,20 @@ class Dispatcher:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch())
                 for lane in self.lanes.values():
-                    tasks.create_task(self._serve(lane))
+                    lane.task = tasks.create_task(self._serve(lane))
         finally:
             for lane in self.lanes.values():
                 await lane.target.close()
+
+    async def drain(self, grace_s: float) -> None:
+        """End the lanes: those that are telling when they have told and noted it, or after `grace_s`."""
+        self._stopping = True
+        for lane in self.lanes.values():
+            if lane.task is not None and not lane.telling:
+                lane.task.cancel()
+        tasks = [lane.task for lane in self.lanes.values() if lane.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace_s)
 
     async def test(self, name: str, event: Event) -> float:
         """Tell a target that it is a test, at once and once; returns the seconds it took.
@@ -111,16 +124,27 @@ class Dispatcher:
         return time.monotonic() - began_s
 
     async def _serve(self, lane: Lane) -> None:
-        """One lane, for ever."""
-        while True:
-            lane.more.clear()
-            head = await self._stored(lambda: self._deliveries.head(lane.name))
-            if head is None:
-                await lane.more.wait()
-            elif (pause_s := wait_s(head.next_ns, time.time_ns(), lane.patience)) > 0:
-                await _wait(lane.more, pause_s)  # what was taken up again may be first now
-            else:
-                await self._try(lane, head)
+        """One lane, until the end."""
+        while not self._stopping:
+            try:
+                await self._next(lane)
+            except Exception as error:
+                log.exception("alert_lane_failed", target=lane.name)
+                lane.error = f"{type(error).__name__} while telling it"
+                await asyncio.sleep(lane.settings.retry_max_s)
+            finally:
+                lane.telling = False
+
+    async def _next(self, lane: Lane) -> None:
+        lane.more.clear()
+        head = await self._stored(lambda: self._deliveries.head(lane.name))
+        if head is None:
+            await lane.more.wait()
+        elif (pause_s := wait_s(head.next_ns, time.time_ns(), lane.patience)) > 0:
+            await _wait(lane.more, pause_s)  # what was taken up again may be first now
+        else:
+            lane.telling = True
+            await self._try(lane, head)
 
     async def _try(self, lane: Lane, delivery: Delivery) -> None:
         try:

@@ -1,0 +1,131 @@
+"""Alerts on a real database, raised as the monitor raises them: stored with the events, in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL
+
+from monitoring.alerts.service import Alerts
+from monitoring.alerts.settings import AlertSettings
+from monitoring.database import Database
+from monitoring.event import Event, Severity, event_id
+from monitoring.media import MediaStore
+from monitoring.parts import CutClip, Shared
+from monitoring.rule import Rule, Seen
+from monitoring.settings import MonitorSettings
+from monitoring.store import add_events
+from workers.bus import LocalBus
+from workers.clip import Clip
+from workers.errors import ClipUnavailable
+
+SESSION = "01JD0000000000000000000000"
+
+
+def no_clips(stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
+    """A node that keeps nothing."""
+    raise ClipUnavailable(f"{stream_id} keeps no packets")
+
+
+class Desk:
+    """`raise_alert` and `end_alert` do what the monitor does."""
+
+    def __init__(self, folder: Path, settings: AlertSettings, cut: CutClip = no_clips, url: URL | None = None) -> None:
+        self.rules: dict[str, Rule] = {}
+        self.database = Database(url or URL.create("sqlite", database=str(folder / "livesight.db")))
+        self.media = MediaStore(folder / "media")
+        shared = Shared(
+            settings=MonitorSettings(alerts=settings),
+            state_dir=folder,
+            node="test",
+            local=LocalBus(),
+            kafka=None,
+            database=self.database,
+            media=self.media,
+            cut_clip=cut,
+        )
+        self.alerts = Alerts(shared, self.rules.get)
+        self.count = 0
+
+    def raise_alert(
+        self, rule: str = "mask", stream: str = "door", severity: Severity = "warning", **fields: Any
+    ) -> Event:
+        """One alert, a second of the stream after the one before."""
+        self.count += 1
+        pts_us = self.count * 1_000_000
+        event = Event(
+            id=event_id("alert", stream, SESSION, pts_us, rule=rule),
+            kind="alert",
+            stream_id=stream,
+            session=SESSION,
+            pts_us=pts_us,
+            captured_at_ns=time.time_ns(),
+            rule=rule,
+            severity=severity,
+            text=f"Alert number {self.count}",
+            **fields,
+        )
+        self.store([event])
+        return event
+
+    def end_alert(self, alert: Event, after_s: float = 3.0) -> Event:
+        """The end of an alert."""
+        pts_us = alert.pts_us + int(after_s * 1e6)
+        event = alert.model_copy(
+            update={
+                "id": event_id("alert_ended", alert.stream_id, SESSION, pts_us, rule=alert.rule),
+                "kind": "alert_ended",
+                "pts_us": pts_us,
+                "captured_at_ns": time.time_ns(),
+                "duration_s": after_s,
+                "cause": alert.id,
+            }
+        )
+        self.store([event])
+        return event
+
+    def store(self, events: Sequence[Event]) -> None:
+        """As the monitor does; events that are stored already are left out."""
+        with self.database.write() as connection:
+            fresh = add_events(connection, events)
+            self.alerts.keep(connection, fresh)
+        self.alerts.kept(fresh)
+
+    def state(self, alert: Event) -> dict[str, list[str]]:
+        """The states of an alert's deliveries, by target."""
+        found: dict[str, list[str]] = {}
+        for one in self.alerts.deliveries.of_alerts([alert.id])[alert.id]:
+            found.setdefault(one.target, []).append(one.state)
+        return found
+
+
+def rule(name: str = "mask", **fields: Any) -> Rule:
+    """A rule with what tests care about."""
+    return Rule(name=name, when=Seen(), **fields)
+
+
+@contextmanager
+def desk(folder: Path, cut: CutClip = no_clips, url: URL | None = None, **settings: Any) -> Iterator[Desk]:
+    """A desk that runs. `settings` are AlertSettings."""
+    found = Desk(folder, AlertSettings.model_validate(settings), cut, url)
+    found.database.migrate()
+    found.alerts.start()
+    try:
+        yield found
+    finally:
+        found.alerts.close(5)
+        found.database.close()
+
+
+def eventually(found: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+    """What `found` returns once it is true. Raises TimeoutError."""
+    deadline_s = time.monotonic() + timeout_s
+    while not (value := found()):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"not within {timeout_s} s")
+        time.sleep(0.02)
+    return value

@@ -1,0 +1,189 @@
+"""Targets that fail, hang and recover: every alert arrives once, in order, and nobody else waits."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitoring.alerts.dispatcher import troubles
+from tests.monitoring.alerts.desk import Desk, desk, eventually
+from tests.peers.webhook import WebhookServer
+
+pytestmark = pytest.mark.usefixtures("no_thread_left")
+
+
+def hook(name: str, server: WebhookServer, **fields: Any) -> dict[str, Any]:
+    """A webhook that is tried often."""
+    fast = {"timeout_s": 0.5, "retry_min_s": 0.05, "retry_max_s": 0.3}
+    return {"type": "webhook", "name": name, "url": server.url, **fast, **fields}
+
+
+def texts(server: WebhookServer) -> list[str]:
+    """What a target took, in order."""
+    return [notice["text"] for notice in server.accepted]
+
+
+def test_one_fails_one_hangs_one_drips_and_one_is_well(tmp_path: Path) -> None:
+    """Twenty alerts, ten of them while all is broken: each arrives once at each target, in order."""
+    with ExitStack() as stack:
+        names = ("failing", "hanging", "dripping", "well")
+        servers = {name: stack.enter_context(WebhookServer()) for name in names}
+        servers["failing"].answer, servers["hanging"].answer, servers["dripping"].answer = 500, "hang", "drip"
+        office = stack.enter_context(desk(tmp_path, targets=[hook(name, server) for name, server in servers.items()]))
+        before = [office.raise_alert() for _ in range(10)]
+        well = servers["well"]
+        well.wait_for(lambda: len(well.accepted) == 10, 5)
+        for name in ("failing", "hanging", "dripping"):
+            servers[name].wait_for(lambda name=name: len(servers[name].received) >= 3)  # type: ignore[misc]
+            assert servers[name].accepted == []
+        assert office.state(before[0]) == {
+            "failing": ["waiting"], "hanging": ["waiting"], "dripping": ["waiting"], "well": ["delivered"],
+        }  # fmt: skip
+        told = eventually(lambda: found if len(found := office.alerts.problems()) == 3 else None)
+        assert "alerts cannot be told to failing: it answered 500" in told[0]
+        assert "did not answer within 0.5 s" in told[1]
+        for server in servers.values():
+            server.answer = 200
+        for _ in range(10):
+            office.raise_alert()
+        expected = [f"Alert number {number}" for number in range(1, 21)]
+        for name, server in servers.items():
+            server.wait_for(lambda server=server: len(server.accepted) >= 20)  # type: ignore[misc]
+            assert texts(server) == expected, name
+        eventually(lambda: not office.alerts.problems())
+
+
+def test_tries_grow_apart_and_carry_the_same_id(tmp_path: Path) -> None:
+    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server, retry_max_s=2.0)]) as office:
+        server.answer = 503
+        office.raise_alert()
+        server.wait_for(lambda: len(server.received) == 5)
+        server.answer = 200
+        server.wait_for(lambda: server.accepted)
+        tries = list(server.received)
+        assert len({one.headers["webhook-id"] for one in tries}) == len({one.body for one in tries}) == 1
+        waits = [after.at_s - before.at_s for before, after in pairwise(tries)]
+        assert all(wait >= 0.75 * 0.05 * 2**number for number, wait in enumerate(waits))
+
+
+def test_a_target_that_asks_for_patience_gets_it(tmp_path: Path) -> None:
+    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server)]) as office:
+        server.answer, server.headers = 429, {"retry-after": "1"}
+        office.raise_alert()
+        server.wait_for(lambda: server.received)
+        server.answer, server.headers = 200, {}
+        server.wait_for(lambda: server.accepted)
+        first, second = server.received
+        assert second.at_s - first.at_s >= 1.0
+
+
+def test_what_waits_survives_a_restart(tmp_path: Path) -> None:
+    """Alerts that were raised while the target was down arrive after a restart, before new ones, none twice."""
+    with WebhookServer() as server:
+        server.answer = 500
+        targets = [hook("ops", server)]
+        with desk(tmp_path, targets=targets) as office:
+            for _ in range(3):
+                office.raise_alert()
+            server.wait_for(lambda: server.received)
+        with desk(tmp_path, targets=targets) as office:
+            office.count = 3
+            server.answer = 200
+            office.raise_alert()
+            server.wait_for(lambda: len(server.accepted) >= 4)
+        assert texts(server) == [f"Alert number {number}" for number in range(1, 5)]
+
+
+def test_closing_waits_for_what_is_being_told(tmp_path: Path) -> None:
+    """A target that answers slowly does not get it twice, because the service was stopped meanwhile."""
+    with WebhookServer() as server:
+        server.delay_s = 0.5
+        targets = [hook("ops", server, timeout_s=5)]
+        with desk(tmp_path, targets=targets) as office:
+            office.raise_alert()
+            server.wait_for(lambda: server.received)
+        with desk(tmp_path, targets=targets) as office:
+            office.count = 1
+            office.raise_alert()
+            server.wait_for(lambda: len(server.accepted) >= 2)
+        assert texts(server) == ["Alert number 1", "Alert number 2"]
+
+
+def test_what_is_never_taken_is_given_up_visibly_and_can_be_taken_up(tmp_path: Path) -> None:
+    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server, give_up_s=0.6)]) as office:
+        server.answer = 500
+        lost = office.raise_alert()
+        eventually(lambda: office.state(lost) == {"ops": ["given_up"]})
+        problem = eventually(lambda: [one for one in office.alerts.problems() if "given up" in one])
+        assert "1 alert messages to ops were given up" in problem[0]
+        delivery = office.alerts.deliveries.of_alerts([lost.id])[lost.id][0]
+        assert delivery.error == "it answered 500 Internal Server Error: out of order"
+        server.answer = 200
+        assert office.alerts.deliveries.take_up(lost.id, "ops") == 1
+        office.alerts.wake()
+        server.wait_for(lambda: server.accepted)
+        eventually(lambda: office.state(lost) == {"ops": ["delivered"]})
+
+
+def test_a_message_that_is_refused_lets_others_through(tmp_path: Path) -> None:
+    """400 is about the message: three tries, then the next one."""
+    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server)]) as office:
+        server.answer = 400
+        refused = office.raise_alert()
+        server.wait_for(lambda: len(server.received) == 3)
+        eventually(lambda: office.state(refused) == {"ops": ["given_up"]})
+        server.answer = 200
+        office.raise_alert()
+        server.wait_for(lambda: server.accepted)
+        assert texts(server) == ["Alert number 2"]
+        assert len(server.received) == 4
+
+
+def test_a_target_nobody_listens_at_is_tried_until_somebody_does(tmp_path: Path) -> None:
+    with WebhookServer() as gone:
+        port = gone.port
+    target = {**hook("ops", gone), "url": f"http://127.0.0.1:{port}/hook"}
+    with desk(tmp_path, targets=[target]) as office:
+        office.raise_alert()
+        eventually(lambda: office.alerts.lanes()[0].error == "it cannot be reached")
+        with WebhookServer(port) as server:
+            server.wait_for(lambda: server.accepted)
+
+
+def test_a_target_that_left_the_configuration_is_given_up(tmp_path: Path) -> None:
+    with WebhookServer() as server:
+        server.answer = 500
+        with desk(tmp_path, targets=[hook("old", server)]) as office:
+            alert = office.raise_alert()
+            server.wait_for(lambda: server.received)
+        with desk(tmp_path, targets=[hook("new", server)]) as office:
+            eventually(lambda: office.state(alert) == {"old": ["given_up"]})
+
+
+def test_while_the_database_is_away_nothing_is_told_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alert arrives, noting that fails for a while: it is noted later, not told again."""
+    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server)]) as office:
+        _refuse_twice(office, monkeypatch)
+        alert = office.raise_alert()
+        eventually(lambda: office.state(alert) == {"ops": ["delivered"]})
+        assert len(server.received) == 1
+        assert troubles(office.alerts.lanes()) == []
+
+
+def _refuse_twice(office: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from monitoring.alerts.deliveries import Deliveries
+    from monitoring.errors import StoreUnavailable
+
+    really, refused = Deliveries.delivered, []
+
+    def delivered(self: Any, delivery: Any) -> None:
+        if len(refused) < 2:
+            refused.append(delivery)
+            raise StoreUnavailable("away")
+        really(self, delivery)
+
+    monkeypatch.setattr(Deliveries, "delivered", delivered)
