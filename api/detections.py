@@ -12,11 +12,11 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from api.parts import Parts, TheParts
-from api.sockets import close, race, until_gone
-from api.viewer import Viewer, ViewerEnded
+from api.sockets import serve
+from api.viewer import Viewer
 from stream.config import STREAM_ID_PATTERN
 
 router = APIRouter()
@@ -41,13 +41,7 @@ async def detections(
 
 async def _serve(websocket: WebSocket, parts: Parts, streams: frozenset[str] | None) -> None:
     with parts.hub.watched(streams) as viewer:
-        await websocket.accept()
-        try:
-            await race(_send(websocket, viewer), until_gone(websocket))
-        except WebSocketDisconnect:
-            return
-        except ViewerEnded as ended:
-            await close(websocket, ended.code, ended.reason)
+        await serve(websocket, _send(websocket, viewer))
 
 
 async def _send(websocket: WebSocket, viewer: Viewer) -> None:

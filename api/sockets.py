@@ -8,6 +8,8 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from api.viewer import ViewerEnded
+
 UNSUPPORTED_DATA = 1003
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
@@ -33,6 +35,19 @@ async def until_gone(websocket: WebSocket) -> None:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message["code"], message.get("reason"))
+
+
+async def serve(websocket: WebSocket, sending: Coroutine[Any, Any, None]) -> None:
+    """Accept and send until the peer leaves or what it looks at ends; the close frame says why."""
+    try:
+        await websocket.accept()
+        await race(sending, until_gone(websocket))
+    except WebSocketDisconnect:
+        return
+    except ViewerEnded as ended:
+        await close(websocket, ended.code, ended.reason)
+    finally:
+        sending.close()  # where accepting failed it never began
 
 
 async def close(websocket: WebSocket, code: int, reason: str) -> None:

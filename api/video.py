@@ -13,17 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi import APIRouter
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from api.detections import StreamIdInPath
 from api.hub import Hub
 from api.mjpeg import Feeds
 from api.parts import TheParts
 from api.settings import ApiSettings
-from api.sockets import close, race, until_gone
+from api.sockets import serve
 from api.video_channel import Channel
 from api.video_viewer import Patience, VideoViewer
-from api.viewer import ViewerEnded
 from workers.node import Node
 
 router = APIRouter()
@@ -89,13 +88,7 @@ async def video(websocket: WebSocket, stream_id: StreamIdInPath, parts: TheParts
     """The encoded pictures of one stream, from the last key frame on."""
     await asyncio.to_thread(parts.node.stream, stream_id)  # unknown: 404, before the handshake
     with parts.videos.watched(stream_id) as viewer:
-        await websocket.accept()
-        try:
-            await race(_send(websocket, viewer), until_gone(websocket))
-        except WebSocketDisconnect:
-            return
-        except ViewerEnded as ended:
-            await close(websocket, ended.code, ended.reason)
+        await serve(websocket, _send(websocket, viewer))
 
 
 async def _send(websocket: WebSocket, viewer: VideoViewer) -> None:

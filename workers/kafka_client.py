@@ -10,9 +10,11 @@ import importlib.util
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import structlog
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import (
@@ -27,6 +29,8 @@ from workers.errors import BusError
 from workers.kafka_settings import Compression, KafkaSettings
 
 Client = TypeVar("Client")
+
+log = structlog.get_logger(__name__)
 
 LOGIN_ERRORS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError, AuthorizationError)
 HANDSHAKE_S = 3.0
@@ -190,6 +194,20 @@ def describe(error: BaseException) -> str:
     text = str(error) or type(error).__name__
     name = type(error).__name__.removesuffix("Error")
     return text if name in text else f"{name}: {text}"
+
+
+@contextmanager
+def told(fail: Callable[[str], None]) -> Iterator[None]:
+    """What goes wrong with a broker reaches `fail` in words, what nobody expected with its traceback in the log too."""
+    try:
+        yield
+    except BusError as error:
+        fail(str(error))
+    except (KafkaError, OSError, ValueError, RuntimeError) as error:
+        fail(describe(error))
+    except Exception as error:
+        log.exception("kafka_thread_failed")
+        fail(describe(error))
 
 
 def _opened(kind: Callable[..., Client], options: dict[str, Any], settings: KafkaSettings) -> Client:

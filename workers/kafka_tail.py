@@ -14,10 +14,9 @@ from typing import Any, Protocol
 
 import structlog
 from kafka import TopicPartition
-from kafka.errors import KafkaError
 
 from workers.errors import BusError
-from workers.kafka_client import describe, open_admin, open_consumer, probe
+from workers.kafka_client import open_admin, open_consumer, probe, told
 from workers.kafka_settings import KafkaSettings
 from workers.topics import ensure_topics, kafka_name
 
@@ -104,16 +103,9 @@ class Tail:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            try:
+            with told(self._fail):
                 self._follow()
                 continue
-            except BusError as error:
-                self._fail(str(error))
-            except (KafkaError, OSError, ValueError, RuntimeError) as error:
-                self._fail(describe(error))
-            except Exception as error:
-                log.exception("tail_failed", tail=self._plan.name)
-                self._fail(describe(error))
             self._closing.wait(self._settings.retry_s)
 
     def _fail(self, reason: str) -> None:

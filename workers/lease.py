@@ -27,14 +27,13 @@ import structlog
 from kafka import AsyncConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.base import MemberState
-from kafka.errors import KafkaError
 from kafka.future import Future
 
 from workers.broker_down import all_refuse
 from workers.bus import STREAMS
 from workers.cluster_settings import ClusterSettings
 from workers.errors import BusError
-from workers.kafka_client import describe, open_admin, open_consumer
+from workers.kafka_client import open_admin, open_consumer, told
 from workers.kafka_settings import KafkaSettings
 from workers.topics import ensure_topics, kafka_name
 from workers.wish import partition_of
@@ -113,15 +112,8 @@ class Lease:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            try:
+            with told(self._fail):
                 self._be_member()
-            except BusError as error:
-                self._fail(str(error))
-            except (KafkaError, OSError, ValueError, RuntimeError) as error:
-                self._fail(describe(error))
-            except Exception as error:
-                log.exception("lease_failed")
-                self._fail(describe(error))
             if not self._closing.is_set():
                 self._closing.wait(self._kafka.retry_s)
 
