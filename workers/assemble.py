@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+from stream.frame import Frame
 from stream.metrics import STAGE_SECONDS
 from workers.batcher import Ticket
 from workers.card import ModelCard
 from workers.classify_tracks import StreamClassifier
 from workers.engine import F32
+from workers.figures import StreamFigures
 from workers.metrics import DETECTIONS, FRAMES_ANALYSED, LATENCY_SECONDS
 from workers.result import Detection, FrameResult, Latency
 from workers.tracking import TrackedBoxes, Tracker, TrackIds
@@ -18,12 +20,19 @@ class Assembler:
     """Makes the result of each picture of one stream, in order. A new session starts with new trackers.
 
     `confidence`, when given, goes before the thresholds of the cards. Stills are not `counted` in a stream's metrics.
+    Without `figures` results carry none.
     """
 
     def __init__(
-        self, node: str, classifier: StreamClassifier, confidence: float | None = None, counted: bool = True
+        self,
+        node: str,
+        classifier: StreamClassifier,
+        figures: StreamFigures | None = None,
+        confidence: float | None = None,
+        counted: bool = True,
     ) -> None:
         self._counted = counted
+        self._figures = figures
         self._node = node
         self._classifier = classifier
         self._confidence = confidence
@@ -32,13 +41,15 @@ class Assembler:
         self._trackers: dict[str, Tracker] = {}
         self._ids = TrackIds()
 
-    def result(self, ticket: Ticket) -> FrameResult:
-        """The result of the lane's next picture."""
+    def result(self, ticket: Ticket, shown: Frame | None = None) -> FrameResult:
+        """The result of the lane's next picture. `shown`: as others may see it, when that is not the picture itself."""
         frame = ticket.frame
         if frame.session != self._session:
             self._session, self._last_ordinal = frame.session, -1
             self._trackers, self._ids = {}, TrackIds()
             self._classifier.reset()
+            if self._figures is not None:
+                self._figures.reset()
         started = time.perf_counter()
         detections = [
             detection
@@ -46,7 +57,10 @@ class Assembler:
             for detection in self._track(name, ticket.cards[name], rows, frame.pts_us)
         ]
         STAGE_SECONDS.labels("track").observe(time.perf_counter() - started)
-        detections, image, versions = self._classifier.apply(frame, detections)
+        detections, attributes, versions = self._classifier.apply(frame, detections)
+        image = None if self._figures is None else self._figures.of(shown or frame)
+        if image is not None and attributes:
+            image = image.model_copy(update={"attributes": attributes})
         skipped = max(0, frame.ordinal - self._last_ordinal - 1)
         self._last_ordinal = frame.ordinal
         if self._counted:

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from stream.frame import Frame
 from workers.card import ModelCard
 from workers.classify import Classifiers, Crop, Submission
 from workers.crops import crop_region, cut, quality
 from workers.engine import EngineSlot
-from workers.figures import FigureMaker
+from workers.figures import Mode
 from workers.letterbox import Letterbox
-from workers.result import Attribute, Detection, ImageFigures
+from workers.result import Attribute, Detection
 from workers.settings import ClassifySettings
-
-Mode = Literal["live", "every_frame", "stills"]
-"""live: answers come with a later result. every_frame: with the same. stills: each picture stands for itself."""
 
 _FORGET_US = 10_000_000
 
@@ -82,10 +78,10 @@ class StreamClassifier:
 
     def apply(
         self, frame: Frame, detections: list[Detection]
-    ) -> tuple[list[Detection], ImageFigures | None, dict[str, int]]:
-        """The detections with their attributes, the picture's figures, and the classifiers' versions."""
+    ) -> tuple[list[Detection], dict[str, Attribute], dict[str, int]]:
+        """The detections with their attributes, the picture's own, and the classifiers' versions."""
         if not self._models:
-            return detections, None, {}
+            return detections, {}, {}
         cards = {name: self._slots[name].card for name in self._models}
         if self._pending is not None and self._pending[0].done:
             self._absorb(self._pending[1])
@@ -101,7 +97,7 @@ class StreamClassifier:
         own = [card for card in cards.values() if card.applies_to == "image"]
         every_s = 0.0 if self._mode == "stills" else self._settings.image_s
         if own and self._image.is_due(frame.pts_us, every_s, own):
-            self._image.look(frame)
+            self._image.looked_us = frame.pts_us
             for card in own:
                 yield _Wanted(Crop(card.name, card.version, frame.picture))
 
@@ -193,24 +189,18 @@ class StreamClassifier:
 
 
 class _Image:
-    """The figures of a stream's picture as they were last made, and what classifiers said of it."""
+    """What classifiers said of a stream's picture."""
 
     def __init__(self) -> None:
-        self._maker = FigureMaker()
-        self._figures: ImageFigures | None = None
-        self._looked_us = 0
+        self.looked_us: int | None = None
         self._attributes: dict[str, tuple[int, Attribute]] = {}
         self._asked: dict[str, int] = {}
 
     def is_due(self, pts_us: int, every_s: float, cards: Sequence[ModelCard]) -> bool:
         """Whether it is time, or a version is in service that never looked."""
-        if self._figures is None or pts_us - self._looked_us >= every_s * 1e6:
+        if self.looked_us is None or pts_us - self.looked_us >= every_s * 1e6:
             return True
         return any(self._asked.get(card.name) != card.version for card in cards)
-
-    def look(self, frame: Frame) -> None:
-        """Make the figures of this picture."""
-        self._figures, self._looked_us = self._maker.figures(frame.picture, frame.pts_us), frame.pts_us
 
     def absorb(self, crop: Crop) -> None:
         """Keep an answer. A classifier that failed keeps its last; one that is unsure has none."""
@@ -220,11 +210,8 @@ class _Image:
             if crop.answer is not None:
                 self._attributes[crop.model] = (crop.version, crop.answer)
 
-    def shown(self, cards: Mapping[str, ModelCard]) -> ImageFigures | None:
+    def shown(self, cards: Mapping[str, ModelCard]) -> dict[str, Attribute]:
         """What results carry: the attributes of versions in service."""
-        if self._figures is None:
-            return None
-        attributes = {
+        return {
             name: attribute for name, (version, attribute) in self._attributes.items() if cards[name].version == version
         }
-        return self._figures.model_copy(update={"attributes": attributes})

@@ -24,14 +24,16 @@ from workers.assemble import Assembler
 from workers.batcher import Batcher, Lane, Ticket
 from workers.blur import Blurrer
 from workers.classify import Classifiers
-from workers.classify_tracks import Mode, StreamClassifier
+from workers.classify_tracks import StreamClassifier
 from workers.engine import EngineSlot
 from workers.errors import EngineError, ModelError
+from workers.figures import Mode, StreamFigures
 from workers.letterbox import Letterbox, least_padding
 from workers.metrics import BATCH_SIZE, WORKER_RESTARTS
 from workers.openvino_engine import worker_count
 from workers.result import FrameResult
 from workers.settings import ClassifySettings, WorkerSettings
+from workers.sideline import Sideline
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +61,7 @@ class Pipeline:
         self._confidence = confidence
         self._classify = settings.classify
         self._classifiers = Classifiers(slots)
+        self.sideline = Sideline()
         self._batcher = Batcher(settings.max_batch, settings.max_wait_ms / 1000)
         self._count = worker_count(settings)
         self._threads: dict[int, threading.Thread] = {}
@@ -91,8 +94,8 @@ class Pipeline:
                 raise ModelError(f"model {name} is not loaded")
         mode: Mode = "live" if mailbox.policy == "newest" else "stills" if stills else "every_frame"
         classifier = StreamClassifier(self._slots, models, self._classifiers, self._classify, mode)
-        assembler = Assembler(self._node, classifier, self._confidence)
-
+        figures = StreamFigures(mode, self.sideline)
+        assembler = Assembler(self._node, classifier, figures, self._confidence)
         blurrer = Blurrer() if blur else None
 
         def deliver(ticket: Ticket) -> None:
@@ -129,6 +132,7 @@ class Pipeline:
         self._batcher.close()
         deadline = time.monotonic() + timeout_s
         self._classifiers.close(timeout_s / 2)
+        self.sideline.close(timeout_s / 2)
         for thread in list(self._threads.values()):
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
@@ -197,8 +201,8 @@ class Pipeline:
             FRAMES_DROPPED.labels(ticket.lane.stream_id, "error").inc()
             return
         try:
-            result = assembler.result(ticket)
             frame = ticket.frame if blurrer is None else blurrer.blurred(ticket.frame, ticket.rows.values())
+            result = assembler.result(ticket, frame)
             started = time.perf_counter()
             self._emit(frame, result)
             STAGE_SECONDS.labels("publish").observe(time.perf_counter() - started)
@@ -250,4 +254,5 @@ def detect_still(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[st
 def still_result(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[str, ...], node: str) -> FrameResult:
     """All stages for one picture that belongs to no stream, on the calling thread. Raises what a detector raises."""
     classifier = StreamClassifier(slots, models, Classifiers(slots), ClassifySettings(), "stills")
-    return Assembler(node, classifier, counted=False).result(detect_still(slots, frame, models))
+    figures = StreamFigures("stills", Sideline())
+    return Assembler(node, classifier, figures, counted=False).result(detect_still(slots, frame, models))

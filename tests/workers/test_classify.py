@@ -220,16 +220,14 @@ def test_classifiers_of_whole_pictures_look_once_a_second(start: Start, whole: P
         return found.label if found else None
 
     first = running.show(picture, models=("scene",))
-    assert first.detections == () and first.image is not None and first.models == {"scene": 1}
-    assert 0 < first.image.brightness < 1 and 0 < first.image.sharpness < 1
+    assert first.detections == () and first.models == {"scene": 1}
     running.show_until(picture, lambda result: scene(result) == "red")
     began = running.number
     while running.number < began + 40:  # four seconds of the stream
         assert scene(running.show(picture)) == "red"
         time.sleep(0.002)
     assert 3 <= count("crops_classified", "scene") - before <= 7
-    result = running.show_until(coloured("blue", (0, 0, 640, 360)), lambda result: scene(result) == "blue")
-    assert result.image is not None and result.image.frozen_s < 2
+    running.show_until(coloured("blue", (0, 0, 640, 360)), lambda result: scene(result) == "blue")
 
 
 def test_a_new_version_looks_at_every_track_again(start: Start, folder: Path, tmp_path: Path) -> None:
