@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from monitoring.event import Severity
+from monitoring.event import Kind, Severity
 from monitoring.zone import Name
 from stream.config import StreamId
+
+_KINDS = tuple(kind for kind in get_args(Kind) if not kind.startswith("alert"))
 
 
 class _When(BaseModel):
@@ -45,6 +47,16 @@ class Happened(_When):
     labels: tuple[str, ...] = ()
     place: Name | None = None
     direction: Literal["in", "out"] | None = None
+
+    @field_validator("kinds")
+    @classmethod
+    def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [kind for kind in kinds if kind not in _KINDS]
+        if unknown:
+            raise ValueError(
+                f"{unknown[0]} is no kind of event that a rule may be about; there are {', '.join(_KINDS)}"
+            )
+        return kinds
 
 
 class Down(_When):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from stream.config import StreamId
 
@@ -23,6 +23,14 @@ class Zone(BaseModel):
     labels: tuple[str, ...] = Field(default=(), description="Only these; empty: all.")
     anchor: Literal["foot", "centre"] = "foot"
     stay_s: float | None = Field(default=None, gt=0, description="zone_stayed when a track is inside longer than this.")
+
+    @field_validator("polygon")
+    @classmethod
+    def _has_an_inside(cls, polygon: tuple[Point, ...]) -> tuple[Point, ...]:
+        (x0, y0), distinct = polygon[0], set(polygon)
+        if all(abs((x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)) < 1e-9 for x1, y1 in distinct for x2, y2 in distinct):
+            raise ValueError("the points lie on one line: nothing is inside")
+        return polygon
 
 
 class Line(BaseModel):
