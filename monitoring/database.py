@@ -12,8 +12,16 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, TimeoutError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 
 from monitoring.errors import StoreRefused, StoreUnavailable
 
@@ -31,14 +39,17 @@ class Database:
 
     On SQLite writers of this process wait for each other at a lock of ours, which is fairer than SQLite's polling: a
     retention that deletes in small steps holds up nobody. Both raise StoreUnavailable when the database is away or
-    refuses; IntegrityError comes as it is.
+    refuses; what is wrong with the statement or its data (IntegrityError, DataError, ProgrammingError) comes as it is.
     """
 
-    def __init__(self, url: URL) -> None:
-        """Connects to nothing yet."""
-        self.url = url
-        self.is_sqlite = url.get_backend_name() == "sqlite"
-        self.engine = _engine(url)
+    def __init__(self, url: str) -> None:
+        """Connects to nothing yet. `url` as MonitorSettings.url gives it. Raises StoreRefused."""
+        try:
+            self.url = make_url(url)
+        except ArgumentError as error:
+            raise StoreRefused("monitoring.database_url: is no database URL") from error
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _engine(self.url)
         self._writing = threading.Lock()
         self._writer = self.engine.execution_options(**{_WRITES: True})
 
@@ -62,10 +73,7 @@ class Database:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
         except CommandError as error:
-            known = ScriptDirectory.from_config(alembic_config()).get_current_head()
-            raise StoreRefused(
-                f"{self.name} was made by a later version of Livesight ({error}; known is {known})"
-            ) from error
+            raise StoreRefused(f"{self.name} was made by a later version of Livesight: {error}") from error
         except (OSError, SQLAlchemyError) as error:
             raise StoreRefused(f"{self.name}: {in_words(error)}") from error
 
@@ -140,7 +148,7 @@ def _told(name: str) -> Iterator[None]:
     """The driver's errors as ours."""
     try:
         yield
-    except IntegrityError:
+    except (IntegrityError, DataError, ProgrammingError):
         raise
     except (DBAPIError, TimeoutError) as error:
         raise StoreUnavailable(f"{name}: {in_words(error)}") from error

@@ -56,3 +56,9 @@ class ArrangementFixed(MonitoringError):
     """A scene or rule that cannot be changed over HTTP: the configuration says it."""
 
     problem = ("conflict", 409, "That does not fit what is there now")
+
+
+class TooManyListeners(MonitoringError):
+    """So many follow the events that no more can."""
+
+    problem = ("overloaded", 503, "Too much at a time")

@@ -50,12 +50,27 @@ class MediaStore:
 
         Returns the paths of files that this one replaces: to be given to `unlink` after the commit.
         """
-        path = self._write(picture, data)
+        return self.add(connection, picture, self.write(picture, data), len(data))
+
+    def write(self, picture: Picture, data: bytes) -> str:
+        """The file alone; returns its path, for `add`. Raises OSError."""
+        day = datetime.fromtimestamp(picture.captured_at_ns / 1e9, UTC).strftime("%Y-%m-%d")
+        (self.folder / day).mkdir(parents=True, exist_ok=True)
+        whose = picture.event_id if picture.track_id is None else f"{picture.session}-{picture.track_id}"
+        name = f"{picture.stream_id}-{whose}-{picture.pts_us}-{picture.kind}.{EXTENSIONS[picture.media_type]}"
+        place = self.folder / day / name
+        partial = place.with_name(name + ".part")
+        partial.write_bytes(data)
+        os.replace(partial, place)
+        return f"{day}/{name}"
+
+    def add(self, connection: Connection, picture: Picture, path: str, size: int) -> list[str]:
+        """The row of a file that is written; see `put`."""
         same = _same(picture)
         replaced = list(connection.scalars(select(media.c.path).where(*same)))
         connection.execute(delete(media).where(*same))
         row: dict[str, Any] = {name: getattr(picture, name) for name in Picture.__dataclass_fields__}
-        connection.execute(insert(media).values(**row, path=path, bytes=len(data)))
+        connection.execute(insert(media).values(**row, path=path, bytes=size))
         return [old for old in replaced if old != path]
 
     def path(self, row: RowMapping) -> Path:
@@ -82,18 +97,6 @@ class MediaStore:
         lost = [path for path in found if path not in known]
         self.unlink(lost)
         return len(lost)
-
-    def _write(self, picture: Picture, data: bytes) -> str:
-        day = datetime.fromtimestamp(picture.captured_at_ns / 1e9, UTC).strftime("%Y-%m-%d")
-        folder = self.folder / day
-        folder.mkdir(parents=True, exist_ok=True)
-        whose = picture.event_id if picture.track_id is None else f"{picture.session}-{picture.track_id}"
-        name = f"{picture.stream_id}-{whose}-{picture.pts_us}-{picture.kind}.{EXTENSIONS[picture.media_type]}"
-        place = folder / name.replace("/", "_")
-        partial = place.with_name(place.name + ".part")
-        partial.write_bytes(data)
-        os.replace(partial, place)
-        return str(place.relative_to(self.folder))
 
 
 def of_tracks(connection: Connection, tracks: Collection[tuple[str, int]]) -> Sequence[RowMapping]:

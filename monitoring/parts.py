@@ -30,7 +30,10 @@ ClipUnavailable, and its ClipNotYet when there may be one later."""
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What every part may use. `node`: this process's name. `local`: the in-process bus; `kafka`: None without."""
+    """What every part may use. `node`: this process's name. `local`: the in-process bus; `kafka`: None without.
+
+    `active`: whether this process's monitor works; where it stands by, another's does, and helpers do nothing.
+    """
 
     settings: MonitorSettings
     state_dir: Path
@@ -40,6 +43,7 @@ class Shared:
     database: Database
     media: MediaStore
     cut_clip: CutClip
+    active: Callable[[], bool]
 
 
 class Keeper(Protocol):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from monitoring.alerts.settings import AlertSettings
 
@@ -41,6 +40,9 @@ class MonitorSettings(BaseModel):
     begin: Literal["newest", "oldest"] = Field(
         default="newest", description="Where reading from Kafka begins when nothing has been read yet."
     )
+    keep_s: float = Field(
+        default=2.0, gt=0, le=60, description="How often states and offsets are kept while nothing happens."
+    )
     tick_s: float = Field(default=1.0, gt=0, le=60, description="How often rules look at the clock.")
     states_s: float = Field(default=30.0, gt=0, description="How often states that may be lost are kept.")
     retention: RetentionSettings = RetentionSettings()
@@ -50,31 +52,32 @@ class MonitorSettings(BaseModel):
     @classmethod
     def _known(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            parsed_url(value.get_secret_value())
+            driver_url(value.get_secret_value())
         return value
 
-    def url(self, state_dir: Path) -> URL:
-        """Where the database is."""
+    def url(self, state_dir: Path) -> str:
+        """Where the database is, as SQLAlchemy takes it; may hold a password."""
         if self.database_url is None:
-            return URL.create("sqlite", database=str(state_dir / "livesight.db"))
-        return parsed_url(self.database_url.get_secret_value())
+            return f"sqlite:///{state_dir / 'livesight.db'}"
+        return driver_url(self.database_url.get_secret_value())
 
     @property
     def on_sqlite(self) -> bool:
         """Whether one process alone can use the database."""
-        return self.database_url is None or parsed_url(self.database_url.get_secret_value()).drivername == "sqlite"
+        return self.database_url is None or self.database_url.get_secret_value().startswith("sqlite")
 
 
-def parsed_url(text: str) -> URL:
+def driver_url(text: str) -> str:
     """A database URL with our driver. Raises ValueError; the URL, which may hold a password, is not in its text."""
-    try:
-        url = make_url(text)
-    except ArgumentError as error:
-        raise ValueError("is no database URL, such as postgresql://user:password@host/livesight") from error
-    if url.drivername in _POSTGRESQL:
-        return url.set(drivername="postgresql+psycopg")
-    if url.drivername != "sqlite":
-        raise ValueError(f"a database of the kind {url.drivername} is not supported; postgresql:// and sqlite:// are")
-    if not url.database or url.database == ":memory:":
+    scheme, found, rest = text.partition("://")
+    if not found:
+        raise ValueError("is no database URL, such as postgresql://user:password@host/livesight")
+    if scheme in _POSTGRESQL:
+        if not urlsplit(text).path.strip("/"):
+            raise ValueError("names no database; it ends in the database's name: postgresql://host/livesight")
+        return f"postgresql+psycopg://{rest}"
+    if scheme != "sqlite":
+        raise ValueError(f"a database of the kind {scheme} is not supported; postgresql:// and sqlite:// are")
+    if not rest.startswith("/") or rest.strip("/") in ("", ":memory:"):
         raise ValueError("sqlite:// needs a path, such as sqlite:////var/lib/livesight/livesight.db")
-    return url
+    return text

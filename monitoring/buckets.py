@@ -1,0 +1,134 @@
+"""How many events there were, by time and by what they are. Blocks; any thread."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, field_validator
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from monitoring.errors import BadQuery
+from monitoring.query import EventFilters, conditions, time_ns
+from monitoring.store import HOUR_NS
+from monitoring.tables import event_counts, events
+
+Bucket = Literal["minute", "hour", "day", "week", "month"]
+By = Literal["kind", "label", "stream", "zone"]
+
+_MINUTE_NS = 60_000_000_000
+_QUARTER_NS = 15 * _MINUTE_NS  # every time zone's offset is a multiple of that
+_MOST_BUCKETS = 20_000
+_COUNTED = {
+    "stream": event_counts.c.stream_id,
+    "kind": event_counts.c.kind,
+    "label": event_counts.c.label,
+    "zone": event_counts.c.zone,
+}
+_COLUMNS = {"stream": events.c.stream_id, "kind": events.c.kind, "label": events.c.label, "zone": events.c.zone}
+
+
+class CountQuery(EventFilters):
+    """What to count, and by what."""
+
+    bucket: Bucket = "hour"
+    by: By | None = Field(default=None, description="Count apart by this as well.")
+    tz: str = Field(default="UTC", max_length=64, description="Whose hours, days, weeks and months, as Europe/Berlin.")
+
+    @field_validator("tz")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"there is no time zone {name}")
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """So many in the bucket that begins there. `value`: of what it is counted by, None where an event has none."""
+
+    start: datetime
+    count: int
+    value: str | None = None
+
+
+def counts_of(connection: Connection, query: CountQuery) -> list[Count]:
+    """By time, oldest first; buckets without an event are left out. Raises BadQuery when there are too many."""
+    zone = ZoneInfo(query.tz)
+    rows = _by_hour(connection, query) if _hours_do(query, zone) else _by_scan(connection, query)
+    found: Counter[tuple[datetime, str | None]] = Counter()
+    starts: dict[int, datetime] = {}
+    for at_ns, value, count in rows:
+        if at_ns not in starts:
+            starts[at_ns] = _start(at_ns, query.bucket, zone)
+        found[starts[at_ns], value or None] += int(count)
+    if len(found) > _MOST_BUCKETS:
+        raise BadQuery(f"bucket: that would be more than {_MOST_BUCKETS} counts; take a larger one, or less time")
+    ordered = sorted(found.items(), key=lambda one: (one[0][0].timestamp(), one[0][1] or ""))
+    return [Count(start, count, value) for (start, value), count in ordered]
+
+
+def _hours_do(query: CountQuery, zone: ZoneInfo) -> bool:
+    """Whether what is counted by hours already answers: whole hours, and only what they are counted by."""
+    other = (query.line, query.person, query.rule, query.severity, query.session, query.track, query.min_confidence)
+    return (
+        query.bucket != "minute" and not any(other) and all(_whole(moment) for moment in _ends(query)) and _even(zone)
+    )
+
+
+def _ends(query: CountQuery) -> list[int]:
+    return [time_ns(moment) for moment in (query.since, query.until) if moment is not None]
+
+
+def _whole(at_ns: int) -> bool:
+    return at_ns % HOUR_NS == 0
+
+
+def _even(zone: ZoneInfo) -> bool:
+    """Whether its hours begin with those of UTC, in summer and winter of these years."""
+    year = datetime.now(UTC).year
+    moments = (datetime(year - back, month, 1, tzinfo=zone) for back in (0, 1, 2) for month in (1, 7))
+    return all((moment.utcoffset() or timedelta()) % timedelta(hours=1) == timedelta() for moment in moments)
+
+
+def _by_hour(connection: Connection, query: CountQuery) -> Iterable[Any]:
+    value = _COUNTED[query.by] if query.by else func.max("")
+    where: list[ColumnElement[bool]] = [
+        column.in_(values) for name, column in _COUNTED.items() if (values := getattr(query, name))
+    ]
+    if query.since is not None:
+        where.append(event_counts.c.hour >= time_ns(query.since) // HOUR_NS)
+    if query.until is not None:
+        where.append(event_counts.c.hour < time_ns(query.until) // HOUR_NS)
+    if query.alert is not None:
+        is_alert = event_counts.c.kind.in_(("alert", "alert_ended"))
+        where.append(is_alert if query.alert else ~is_alert)
+    groups = [event_counts.c.hour, *([value] if query.by else [])]
+    found = select(event_counts.c.hour * HOUR_NS, value, func.sum(event_counts.c.count)).where(*where)
+    return connection.execute(found.group_by(*groups)).all()
+
+
+def _by_scan(connection: Connection, query: CountQuery) -> Iterable[Any]:
+    """Reads the events themselves."""
+    step = _MINUTE_NS if query.bucket == "minute" else _QUARTER_NS
+    slot = events.c.captured_at_ns - events.c.captured_at_ns % step
+    value = _COLUMNS[query.by] if query.by else func.max("")
+    groups = [slot, *([value] if query.by else [])]
+    return connection.execute(select(slot, value, func.count()).where(*conditions(query)).group_by(*groups)).all()
+
+
+def _start(at_ns: int, bucket: Bucket, zone: ZoneInfo) -> datetime:
+    """Where the bucket of that time begins."""
+    moment = datetime.fromtimestamp(at_ns // 1_000_000_000, zone)
+    if bucket == "minute":
+        return moment.replace(second=0)
+    if bucket == "hour":
+        return moment.replace(minute=0, second=0)
+    day = moment.replace(hour=0, minute=0, second=0, fold=0)
+    if bucket == "day":
+        return day
+    return day - timedelta(days=moment.weekday()) if bucket == "week" else day.replace(day=1)

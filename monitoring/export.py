@@ -1,0 +1,59 @@
+"""Events as CSV (RFC 4180). Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+COLUMNS = (
+    "time",
+    "kind",
+    "stream_id",
+    "track_id",
+    "detector",
+    "label",
+    "before",
+    "confidence",
+    "person",
+    "zone",
+    "line",
+    "direction",
+    "count",
+    "duration_s",
+    "reason",
+    "rule",
+    "severity",
+    "text",
+    "session",
+    "pts_us",
+    "captured_at_ns",
+    "node",
+    "id",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def heading() -> str:
+    """The first line."""
+    return ",".join(COLUMNS) + "\r\n"
+
+
+def lines(bodies: Iterable[str]) -> str:
+    """A line for each event, given as JSON."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    for body in bodies:
+        event = json.loads(body)
+        at_s, rest_ns = divmod(event["captured_at_ns"], 1_000_000_000)
+        moment = datetime.fromtimestamp(at_s, UTC).replace(microsecond=rest_ns // 1000)
+        writer.writerow([moment.isoformat(timespec="milliseconds"), *(_cell(event.get(name)) for name in COLUMNS[1:])])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula is marked as text (OWASP, CSV injection)."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -1,0 +1,186 @@
+"""Events over HTTP: pages, counts, CSV, live; and the files that belong to them. Runs on the event loop.
+
+The database is asked in the loop's executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from pydantic import BaseModel
+from sqlalchemy import Connection, select
+
+from monitoring.buckets import CountQuery, counts_of
+from monitoring.database import Database
+from monitoring.errors import MediaUnknown, TooManyListeners
+from monitoring.event import Event
+from monitoring.export import heading, lines
+from monitoring.live import LiveEvents
+from monitoring.media import MediaStore, of_events, of_tracks
+from monitoring.query import EventFilters, PageQuery, event_of, page_of, wanted_by
+from monitoring.tables import media as media_table
+
+Answer = TypeVar("Answer")
+
+_CSV_PAGE = 500
+_FOR_EVER = "private, max-age=31536000, immutable"  # another picture has another number
+
+
+class StoredEvent(Event):
+    """An event and where its files are; null where there are none."""
+
+    snapshot_url: str | None = None
+    picture_url: str | None = None
+    clip_url: str | None = None
+
+
+class EventPage(BaseModel):
+    """A page of events. `next`: the cursor of the page that follows, null at the end."""
+
+    events: list[StoredEvent]
+    next: str | None
+
+
+class EventCount(BaseModel):
+    """So many in the bucket that begins at `start`; `value`: of what is counted by, null where events have none."""
+
+    start: str
+    count: int
+    value: str | None = None
+
+
+class EventCounts(BaseModel):
+    """Counts, oldest first; buckets without events are left out."""
+
+    bucket: str
+    by: str | None
+    tz: str
+    total: int
+    counts: list[EventCount]
+
+
+def event_routes(database: Database, media: MediaStore, live: LiveEvents) -> APIRouter:
+    """The routes of events and of their files."""
+    router = APIRouter(tags=["events"])
+
+    async def ask(question: Callable[[Connection], Answer]) -> Answer:
+        def asked() -> Answer:
+            with database.read() as connection:
+                return question(connection)
+
+        return await asyncio.to_thread(asked)
+
+    @router.get("/v1/events", response_model=EventPage)
+    async def list_events(query: Annotated[PageQuery, Query()]) -> JSONResponse:
+        """Events, the newest first, a page at a time."""
+        return JSONResponse(await ask(lambda connection: _page(connection, query)))
+
+    @router.get("/v1/events/counts")
+    async def count_events(query: Annotated[CountQuery, Query()]) -> EventCounts:
+        """How many events there were in each minute, hour, day, week or month."""
+        found = await ask(lambda connection: counts_of(connection, query))
+        counts = [EventCount(start=one.start.isoformat(), count=one.count, value=one.value) for one in found]
+        total = sum(one.count for one in found)
+        return EventCounts(bucket=query.bucket, by=query.by, tz=query.tz, total=total, counts=counts)
+
+    @router.get("/v1/events/live", response_class=StreamingResponse)
+    async def follow_events(query: Annotated[EventFilters, Query()]) -> StreamingResponse:
+        """Events as they happen, as server-sent events; `data` is an event. Times do not filter here."""
+        if live.full:
+            raise TooManyListeners("too many follow the events already")
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        stream = live.follow(lambda event: wanted_by(query, event))
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+    @router.get("/v1/events.csv", response_class=StreamingResponse)
+    async def export_events(query: Annotated[EventFilters, Query()]) -> StreamingResponse:
+        """All events that pass the filters, the oldest first, as CSV."""
+        pages = _csv(ask, query)
+        first = await anext(pages)  # what is wrong with the query is said before the answer begins
+        headers = {"content-disposition": 'attachment; filename="events.csv"'}
+        return StreamingResponse(_chained(first, pages), media_type="text/csv; charset=utf-8", headers=headers)
+
+    @router.get("/v1/events/{event_id}", response_model=StoredEvent)
+    async def get_event(event_id: uuid.UUID) -> JSONResponse:
+        """One event."""
+        shown = await ask(lambda connection: _shown(connection, [event_of(connection, event_id)]))
+        return JSONResponse(shown[0])
+
+    async def send_file(number: int, kinds: tuple[str, ...]) -> FileResponse:
+        row = await ask(
+            lambda connection: (
+                connection.execute(select(media_table).where(media_table.c.id == number)).mappings().first()
+            )
+        )
+        if row is None or row["kind"] not in kinds:
+            raise MediaUnknown(f"there is no {' or '.join(kinds)} {number}, or no more")
+        path = media.path(row)
+        if not await asyncio.to_thread(path.is_file):
+            raise MediaUnknown(f"the file of {row['kind']} {number} is not on this machine")
+        return FileResponse(path, media_type=row["media_type"], headers={"cache-control": _FOR_EVER})
+
+    number = Annotated[int, Path(ge=1, le=2**62)]
+
+    @router.get("/v1/snapshots/{number}", response_class=FileResponse)
+    async def get_snapshot(number: number) -> FileResponse:
+        """A track's best crop, or the whole picture it was cut from: JPEG."""
+        return await send_file(number, ("crop", "picture"))
+
+    @router.get("/v1/clips/{number}", response_class=FileResponse)
+    async def get_clip(number: number) -> FileResponse:
+        """The clip of an alert: MP4 or WebM."""
+        return await send_file(number, ("clip",))
+
+    return router
+
+
+def _page(connection: Connection, query: PageQuery) -> dict[str, Any]:
+    page = page_of(connection, query)
+    return {"events": _shown(connection, page.rows), "next": page.next}
+
+
+def _shown(connection: Connection, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Events with the addresses of their files. An alert has those of the track that brought it about."""
+    tracks = {(row["session"], row["track_id"]) for row in rows if row["track_id"] is not None}
+    files = {(one["session"], one["track_id"], one["kind"]): one["id"] for one in of_tracks(connection, tracks)}
+    clips = {one["event_id"]: one["id"] for one in of_events(connection, [row["id"] for row in rows])}
+    shown = []
+    for row in rows:
+        track = (row["session"], row["track_id"])
+        crop, picture, clip = files.get((*track, "crop")), files.get((*track, "picture")), clips.get(row["id"])
+        shown.append(
+            {
+                **json.loads(row["body"]),
+                "snapshot_url": None if crop is None else f"/v1/snapshots/{crop}",
+                "picture_url": None if picture is None else f"/v1/snapshots/{picture}",
+                "clip_url": None if clip is None else f"/v1/clips/{clip}",
+            }
+        )
+    return shown
+
+
+async def _csv(ask: Callable[[Callable[[Connection], Any]], Any], query: EventFilters) -> AsyncIterator[str]:
+    """A page at a time, so that any number of events takes the same memory."""
+    filters = query.model_dump()
+    cursor: str | None = None
+    text = heading()
+    while True:
+        page = PageQuery(**filters, cursor=cursor, limit=_CSV_PAGE, order="oldest")
+        found = await ask(partial(page_of, query=page))
+        yield text + lines(row["body"] for row in found.rows)
+        text, cursor = "", found.next
+        if cursor is None:
+            return
+
+
+async def _chained(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:
+    yield first
+    async for text in rest:
+        yield text
