@@ -16,14 +16,30 @@ from monitoring.alerts.notice import Notice
 from monitoring.alerts.settings import AppriseTarget
 from stream.redact import redact
 
+# It logs URLs, which are secrets, as it meets them; what there is to say of a try comes with its result.
+_logger = logging.getLogger("apprise")
+_logger.propagate = False
+_logger.addHandler(logging.NullHandler())
+_logger.setLevel(logging.DEBUG)
+
 _TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
 _SHOWN_CHARACTERS = 300
 _LEAST_SECRET = 5
+_PAUSE_S = 0.5
+_DETAIL = re.compile(r"exception|response", re.I)
 
 
 def service_of(url: str, timeout_s: float) -> apprise.NotifyBase:
     """The service that an Apprise URL names. Raises ValueError, without the URL, when it names none."""
-    asset = AppriseAsset(app_id="Livesight", app_desc="Livesight", app_url="", secure_logging=True)
+    # 0: the call stays in our thread. Apprise's limit would put it into a pool that the end of the process waits for.
+    asset = AppriseAsset(
+        app_id="Livesight",
+        app_desc="Livesight",
+        app_url="",
+        secure_logging=True,
+        service_timeout=0,
+        result_log_disk_size=0,
+    )
     service = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if service is None:
         scheme = url.partition("://")[0] if "://" in url else ""
@@ -31,6 +47,8 @@ def service_of(url: str, timeout_s: float) -> apprise.NotifyBase:
         raise ValueError(f"url: {what}; see https://appriseit.com for what each service needs")
     service.socket_connect_timeout = min(service.socket_connect_timeout, timeout_s)
     service.socket_read_timeout = timeout_s
+    # Between two messages many services wait 5.5 s, asleep in the call. What goes too fast is told so, and tried again.
+    service.request_rate_per_sec = min(service.request_rate_per_sec, _PAUSE_S)
     return service
 
 
@@ -82,14 +100,16 @@ class AppriseService:
                 notify_type=NotifyType.SUCCESS if notice.kind == "alert_ended" else _TYPES[notice.severity],
                 body_format=NotifyFormat.TEXT,
                 attach=picture,
-                log_level=logging.WARNING,
+                log_level=logging.DEBUG,
             )
         except Exception as error:  # noqa: BLE001 - a hundred plug-ins: what they raise is told as their answer
             return self._clean(f"{type(error).__name__}: {error}")
         if result:
             return None
-        said = [str(entry.message) for one in result for attempt in one.attempts for entry in attempt.logs]
-        return self._clean(" ".join(said) or "it did not take the message")
+        logs = [entry for one in result for attempt in one.attempts for entry in attempt.logs]
+        said = [entry.message for entry in logs if entry.level not in ("DEBUG", "INFO", "TRACE")]
+        details = [entry.message for entry in logs if entry.level == "DEBUG" and _DETAIL.search(entry.message)]
+        return self._clean(" ".join([*said, *details]) or "it did not take the message")
 
     def _clean(self, text: str) -> str:
         """One line, without what the URL holds: for many services all of it is secret."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -33,15 +34,17 @@ _AGAIN_S = 2.0
 _PATIENCE_S = 20.0
 _WHOLE_US = 500_000
 _STORE_RETRY_S = 2.0
+_STANDBY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ClipShelf:
-    """Where clips come from and where they go."""
+    """Where clips come from and where they go. `active`: whether they are this process's affair."""
 
     cut: CutClip
     media: MediaStore
     database: Database
+    active: Callable[[], bool]
 
 
 class ClipKeeper:
@@ -76,6 +79,8 @@ class ClipKeeper:
 
     async def _round(self) -> float | None:
         """Cut what is due; seconds until there is more to do, None when nothing is waited for."""
+        if not self._shelf.active():
+            return _STANDBY_S
         wanted = await asyncio.to_thread(self._book.clips_wanted, _MOST)
         now_s = time.time()
         for event in wanted:
@@ -138,6 +143,7 @@ class ClipKeeper:
             media_type=clip.media_type,
             event_id=event.id,
         )
+        path = self._shelf.media.write(picture, clip.data)
         with self._shelf.database.write() as connection:
-            replaced = self._shelf.media.put(connection, picture, clip.data)
+            replaced = self._shelf.media.add(connection, picture, path, len(clip.data))
         self._shelf.media.unlink(replaced)

@@ -30,11 +30,17 @@ from monitoring.event import Event
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
-PictureOf = Callable[[Event], Path | None]
-"""The file of an alert's picture, when there is one. Blocks."""
-
 _WATCH_S = 2.0
 _STORE_RETRY_S = 1.0
+_STANDBY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the dispatcher asks of the rest: an alert's picture, when there is one (blocks); whether it is its turn."""
+
+    picture_of: Callable[[Event], Path | None]
+    active: Callable[[], bool]
 
 
 @dataclass(slots=True)
@@ -66,15 +72,11 @@ class Dispatcher:
     """Made and run on its loop. `targets`: one for each of the settings' targets, by name."""
 
     def __init__(
-        self,
-        settings: AlertSettings,
-        targets: dict[str, Target],
-        deliveries: Deliveries,
-        picture_of: PictureOf,
+        self, settings: AlertSettings, targets: dict[str, Target], deliveries: Deliveries, access: Access
     ) -> None:
         self._settings = settings
         self._deliveries = deliveries
-        self._picture_of = picture_of
+        self._access = access
         self._stopping = False
         self.lanes = {one.name: Lane(one, targets[one.name], asyncio.Event()) for one in settings.targets}
 
@@ -86,9 +88,6 @@ class Dispatcher:
     async def run(self) -> None:
         """Until cancelled; closes the targets then."""
         try:
-            gone = await self._stored(lambda: self._deliveries.give_up_strangers(list(self.lanes)))
-            if gone:
-                log.warning("alerts_given_up", messages=gone, reason="their target is not configured any more")
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch())
                 for lane in self.lanes.values():
@@ -136,6 +135,10 @@ class Dispatcher:
                 lane.telling = False
 
     async def _next(self, lane: Lane) -> None:
+        if not self._access.active():  # another process tells now
+            lane.error = lane.failing_since_ns = None
+            await asyncio.sleep(_STANDBY_S)
+            return
         lane.more.clear()
         head = await self._stored(lambda: self._deliveries.head(lane.name))
         if head is None:
@@ -199,14 +202,20 @@ class Dispatcher:
         event = delivery.event
         links = links_of(str(delivery.alert_id), event.stream_id, self._settings.public_url)
         try:
-            picture = await asyncio.to_thread(self._picture_of, event)
+            picture = await asyncio.to_thread(self._access.picture_of, event)
         except (StoreUnavailable, OSError):  # the words matter more
             picture = None
         return Notice(str(delivery.notice_id), delivery.kind, event, links, picture)
 
     async def _watch(self) -> None:
-        """What waits, for metrics and readiness."""
+        """What waits, for metrics and readiness; what waits for targets that are gone is given up."""
+        strangers_left = True
         while True:
+            if strangers_left and self._access.active():
+                gone = await self._stored(lambda: self._deliveries.give_up_strangers(list(self.lanes)))
+                if gone:
+                    log.warning("alerts_given_up", messages=gone, reason="their target is not configured any more")
+                strangers_left = False
             found = await self._stored(lambda: self._deliveries.backlogs(list(self.lanes)))
             now_ns = time.time_ns()
             for lane in self.lanes.values():

@@ -20,7 +20,7 @@ from monitoring.alerts import metrics
 from monitoring.alerts.book import AlertBook, RuleOf, record
 from monitoring.alerts.clips import ClipKeeper, ClipShelf
 from monitoring.alerts.deliveries import Deliveries
-from monitoring.alerts.dispatcher import Dispatcher, Lane, troubles
+from monitoring.alerts.dispatcher import Access, Dispatcher, Lane, troubles
 from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import AlertSettings, AppriseTarget, MqttTarget
 from monitoring.alerts.settings import Target as TargetSettings
@@ -142,8 +142,10 @@ class Alerts:
         self._loop = asyncio.get_running_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(_DATABASE_THREADS, thread_name_prefix="alerts-blocking"))
         targets = {one.name: make_target(one) for one in self.settings.targets}
-        shelf = ClipShelf(self._shared.cut_clip, self._shared.media, self._shared.database)
-        self._dispatcher = Dispatcher(self.settings, targets, self.deliveries, self.picture_of)
+        shared = self._shared
+        shelf = ClipShelf(shared.cut_clip, shared.media, shared.database, shared.active)
+        access = Access(self.picture_of, self._shared.active)
+        self._dispatcher = Dispatcher(self.settings, targets, self.deliveries, access)
         self._clips = ClipKeeper(self.settings, self.book, shelf)
         self._main = asyncio.create_task(self._both(self._dispatcher, self._clips))
         self._running.set()

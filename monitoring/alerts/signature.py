@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ def key_of(secret: str) -> bytes:
     if secret.startswith(_PREFIX):
         try:
             key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise ValueError(f"a secret that begins with {_PREFIX} must go on in base64") from error
     else:
         key = secret.encode()

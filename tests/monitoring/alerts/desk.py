@@ -36,6 +36,7 @@ class Desk:
 
     def __init__(self, folder: Path, settings: AlertSettings, cut: CutClip = no_clips, url: URL | None = None) -> None:
         self.rules: dict[str, Rule] = {}
+        self.is_active = True
         self.database = Database(url or URL.create("sqlite", database=str(folder / "livesight.db")))
         self.media = MediaStore(folder / "media")
         shared = Shared(
@@ -47,6 +48,7 @@ class Desk:
             database=self.database,
             media=self.media,
             cut_clip=cut,
+            active=lambda: self.is_active,
         )
         self.alerts = Alerts(shared, self.rules.get)
         self.count = 0

@@ -1,0 +1,235 @@
+"""What arrives at each kind of target, by real servers: HTTP, an MQTT broker, SMTP behind Apprise."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from monitoring.alerts.errors import TargetFailed, TargetUnknown
+from monitoring.alerts.settings import AlertSettings
+from monitoring.media import Picture
+from tests.monitoring.alerts.desk import SESSION, desk, eventually, rule
+from tests.peers.mailbox_server import MailServer
+from tests.peers.mosquitto import Listener, Mosquitto
+from tests.peers.ports import free_port
+from tests.peers.webhook import WebhookServer
+from workers.environment import explain
+
+pytestmark = pytest.mark.usefixtures("no_thread_left")
+
+FAST = {"timeout_s": 2.0, "retry_min_s": 0.05, "retry_max_s": 0.3}
+KEY = b"0123456789abcdef0123456789abcdef"
+
+
+def signature(key: bytes, headers: dict[str, str], body: bytes) -> str:
+    """What standardwebhooks.com says a receiver has to compute."""
+    content = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
+    return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+
+
+def test_a_webhook_carries_the_event_signed_and_named(tmp_path: Path) -> None:
+    with WebhookServer() as server:
+        target = {
+            "type": "webhook", "name": "ops", "url": server.url, "secret": "whsec_" + base64.b64encode(KEY).decode(),
+            "previous_secret": "the one until last week", "headers": {"Authorization": "Bearer abc"}, **FAST,
+        }  # fmt: skip
+        with desk(tmp_path, targets=[target], public_url="https://cams.example/") as office:
+            alert = office.raise_alert(zone="entrance", label="without_mask", count=2)
+            over = office.end_alert(alert)
+            server.wait_for(lambda: len(server.accepted) == 2)
+    first, second = server.received
+    assert first.headers["content-type"] == "application/json"
+    assert first.headers["authorization"] == "Bearer abc"
+    assert first.headers["webhook-id"] == first.headers["idempotency-key"] == first.json["id"] == str(alert.id)
+    assert abs(int(first.headers["webhook-timestamp"]) - time.time()) < 60
+    assert first.headers["webhook-signature"].split(" ") == [
+        signature(KEY, first.headers, first.body),
+        signature(b"the one until last week", first.headers, first.body),
+    ]
+    assert first.json["schema"] == "livesight.alert/1" and first.json["type"] == "alert"
+    assert first.json["data"] == json.loads(alert.to_json())
+    assert first.json["links"]["clip"] == f"https://cams.example/v1/alerts/{alert.id}/clip"
+    assert second.json["type"] == "alert_ended" and second.json["id"] == str(over.id)
+    assert second.json["links"]["alert"].endswith(str(alert.id))
+
+
+def test_who_is_told_what(tmp_path: Path) -> None:
+    """Rules name targets, targets name the least severity, and who learnt of an alert learns of its end."""
+    with WebhookServer() as all_of_it, WebhookServer() as worst, WebhookServer() as begins:
+        targets: list[dict[str, Any]] = [
+            {"type": "webhook", "name": "all", "url": all_of_it.url, **FAST},
+            {"type": "webhook", "name": "worst", "url": worst.url, "severity": "critical", **FAST},
+            {"type": "webhook", "name": "begins", "url": begins.url, "ended": False, **FAST},
+        ]
+        with desk(tmp_path, targets=targets) as office:
+            office.rules["quiet"] = rule("quiet", targets=())
+            office.rules["narrow"] = rule("narrow", targets=("begins", "nobody"))
+            office.raise_alert("quiet", severity="critical")
+            narrow = office.raise_alert("narrow")
+            open_ended = office.raise_alert("open", severity="critical")
+            office.end_alert(narrow)
+            office.end_alert(open_ended)
+            office.end_alert(open_ended)  # the same again: stored already
+            last = office.raise_alert("last", severity="info")
+            eventually(
+                lambda: set(office.state(last)) == {"all", "begins"} and "waiting" not in str(office.state(last))
+            )
+            eventually(lambda: office.state(open_ended)["worst"] == ["delivered", "delivered"])
+
+    def heard(server: WebhookServer) -> list[tuple[str, str]]:
+        return [(one["type"], one["data"]["rule"]) for one in server.accepted]
+
+    assert heard(all_of_it) == [("alert", "open"), ("alert_ended", "open"), ("alert", "last")]
+    assert heard(worst) == [("alert", "open"), ("alert_ended", "open")]
+    assert heard(begins) == [("alert", "narrow"), ("alert", "open"), ("alert", "last")]
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_mqtt_gets_them_in_order_also_after_the_broker_was_away(tmp_path: Path, qos: int) -> None:
+    """Killed and started again with QoS 1 and 2; with 0, what is sent into a dead connection is lost by design."""
+    with Mosquitto(tmp_path, "livesight", "a secret") as broker:
+        target = {
+            "type": "mqtt", "name": "home", "host": "127.0.0.1", "port": broker.port, "username": "livesight",
+            "password": "a secret", "topic": "cams/{stream}/{kind}", "qos": qos, **FAST,
+        }  # fmt: skip
+        with desk(tmp_path, targets=[target]) as office:
+            with Listener(broker.port, ("livesight", "a secret")) as listener:
+                alert = office.raise_alert()
+                office.end_alert(alert)
+                messages = listener.wait_for(2)
+            assert [topic for topic, _ in messages] == ["cams/door/alert", "cams/door/alert_ended"]
+            assert json.loads(messages[0][1])["data"] == json.loads(alert.to_json())
+            if qos == 0:
+                return
+            broker.kill()
+            office.raise_alert()
+            eventually(lambda: office.alerts.lanes()[0].error)
+            office.raise_alert()
+            _start_with(broker, office)
+
+
+def _start_with(broker: Mosquitto, office: Any) -> None:
+    """A listener that is there before the first alert comes: the broker keeps nothing for those who come later."""
+    lane = office.alerts.lanes()[0]
+    really = lane.target.send
+
+    async def not_yet(notice: Any) -> None:
+        from monitoring.alerts.errors import Undelivered
+
+        raise Undelivered("the test is not ready")
+
+    lane.target.send = not_yet
+    broker.start()
+    with Listener(broker.port, ("livesight", "a secret")) as listener:
+        lane.target.send = really
+        messages = listener.wait_for(2)
+    assert [json.loads(payload)["text"] for _, payload in messages] == ["Alert number 2", "Alert number 3"]
+
+
+def test_mqtt_a_frozen_broker_and_a_refusal(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path, "livesight", "a secret") as broker:
+        target = {
+            "type": "mqtt", "name": "home", "host": "127.0.0.1", "port": broker.port, "username": "livesight",
+            "password": "a secret", **FAST, "timeout_s": 0.5,
+        }  # fmt: skip
+        wrong = {**target, "name": "wrong", "password": "a guess"}
+        with desk(tmp_path, targets=[target, wrong]) as office:
+            with Listener(broker.port, ("livesight", "a secret")) as listener:
+                office.raise_alert()
+                listener.wait_for(1)
+                eventually(lambda: "refuses the connection: Not authorized" in str(office.alerts.lanes()[1].error))
+                broker.freeze()
+                late = office.raise_alert()
+                eventually(lambda: "did not answer within 0.5 s" in str(office.alerts.lanes()[0].error))
+                broker.thaw()
+                eventually(lambda: office.state(late)["home"] == ["delivered"])
+                ids = [json.loads(payload)["id"] for _, payload in listener.wait_for(2)]
+                assert ids[-1] == str(late.id)  # twice at most, by the same id: the frozen broker had it
+
+
+def test_apprise_sends_a_mail_with_the_picture_and_tries_again(tmp_path: Path) -> None:
+    with MailServer() as mail:
+        url = f"mailto://127.0.0.1:{mail.port}?from=livesight@example.org&to=ops@example.org&mode=insecure"
+        target = {"type": "apprise", "name": "mail", "url": url, **FAST}
+        with desk(tmp_path, targets=[target], public_url="https://cams.example") as office:
+            jpeg = cv2.imencode(".jpg", np.full((90, 160, 3), 90, np.uint8))[1].tobytes()
+            shown = Picture("picture", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
+            with office.database.write() as connection:
+                office.media.put(connection, shown, jpeg)
+            mail.refuses = True
+            alert = office.raise_alert(track_id=7, severity="critical")
+            mail.wait_for(lambda: mail.refused >= 2)
+            assert "451" in str(office.alerts.lanes()[0].error)
+            mail.refuses = False
+            office.raise_alert()
+            mail.wait_for(lambda: len(mail.mails) >= 2)
+    first, second = mail.mails
+    assert "Critical: mask on door" in first["subject"]
+    body = first.get_body(("plain", "html"))
+    assert body is not None
+    text = body.get_content()
+    assert "Alert number 1" in text and f"https://cams.example/v1/alerts/{alert.id}" in text
+    assert [part.get_content() for part in first.iter_attachments()] == [jpeg]
+    assert "Alert number 2" in second.as_string() and not list(second.iter_attachments())
+
+
+async def test_a_target_is_tested_on_the_spot(tmp_path: Path) -> None:
+    with WebhookServer() as server:
+        nobody = f"mailto://user:hunter22@127.0.0.1:{free_port()}?from=b@example.org&to=a@example.org&mode=insecure"
+        targets = [
+            {"type": "webhook", "name": "ops", "url": server.url, **FAST},
+            {"type": "apprise", "name": "mail", "url": nobody, **FAST},
+        ]
+        with desk(tmp_path, targets=targets) as office:
+            assert await office.alerts.test("ops") < 2
+            assert server.accepted[0]["type"] == "test"
+            server.answer = 500
+            with pytest.raises(TargetFailed, match="ops: it answered 500"):
+                await office.alerts.test("ops")
+            with pytest.raises(TargetFailed) as failed:
+                await office.alerts.test("mail")
+            assert "refused" in str(failed.value) and "hunter22" not in str(failed.value)
+            with pytest.raises(TargetUnknown):
+                await office.alerts.test("pager")
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ({"type": "webhook", "url": "ftp://files.example/x"}, "url must be http"),
+        ({"type": "webhook", "url": "https://a.example", "secret": "hunter22"}, "16 bytes or more"),
+        ({"type": "webhook", "url": "https://a.example", "secret": "whsec_hunter22§"}, "base64"),
+        ({"type": "webhook", "url": "https://a.example", "ca_file": "/nowhere.pem"}, "/nowhere.pem cannot be read"),
+        ({"type": "webhook", "url": "https://a.example", "retry_min_s": 9, "retry_max_s": 3}, "retry_max_s"),
+        ({"type": "mqtt", "host": "a.example", "topic": "cams/{camera}"}, "topic may hold"),
+        ({"type": "mqtt", "host": "a.example", "topic": "cams/#"}, "nor hold"),
+        ({"type": "mqtt", "host": "a.example", "password": "hunter22"}, "needs a username"),
+        ({"type": "apprise", "url": "nothing://hunter22"}, "Apprise cannot use a nothing://"),
+        ({"type": "apprise", "url": "hunter22"}, "no Apprise URL"),
+        ({"type": "pager"}, "pager"),
+    ],
+)
+def test_a_bad_target_is_named_and_its_secrets_are_not(
+    target: dict[str, Any], words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        AlertSettings.model_validate({"targets": [{"name": "ops", **target}]})
+    told = str(explain(refused.value, AlertSettings, {}))  # as the command line tells it
+    assert words in told
+    assert "hunter22" not in told + capfd.readouterr().err
+
+
+def test_two_targets_of_a_name_are_refused() -> None:
+    twice = [{"type": "mqtt", "name": "home", "host": "a"}, {"type": "mqtt", "name": "home", "host": "b"}]
+    with pytest.raises(ValidationError, match="there are two targets home"):
+        AlertSettings.model_validate({"targets": twice})
