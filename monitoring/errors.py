@@ -58,6 +58,12 @@ class ArrangementFixed(MonitoringError):
     problem = ("conflict", 409, "That does not fit what is there now")
 
 
+class ArrangementRefused(MonitoringError):
+    """A rule that names what there is not."""
+
+    problem = ("invalid-request", 422, "The request is not valid")
+
+
 class TooManyListeners(MonitoringError):
     """So many follow the events that no more can."""
 

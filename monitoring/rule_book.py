@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import BigInteger, Column, String, Table, Text
 
 from monitoring.database import Database
+from monitoring.errors import ArrangementRefused
 from monitoring.kept import Given, Kept
 from monitoring.rule import CameraFault, Down, Drifted, Rule
 from monitoring.tables import metadata
@@ -31,10 +32,20 @@ DEFAULT_RULES = (
 class RuleBook(Kept[Rule]):
     """Rules by name."""
 
-    def __init__(self, database: Database, configured: Iterable[Rule] = ()) -> None:
+    def __init__(self, database: Database, configured: Iterable[Rule] = (), targets: Iterable[str] = ()) -> None:
+        """targets: whom alerts can be told."""
+        self._targets = frozenset(targets)
         by_name = {rule.name: rule for rule in configured}
         defaults = {} if by_name else {rule.name: rule for rule in DEFAULT_RULES}
         super().__init__(database, rules_table, Rule, Given(configured=by_name, defaults=defaults))
+
+    def put(self, name: str, one: Rule) -> bool:
+        """See Kept. Raises ArrangementRefused when it names a target that there is not."""
+        for target in one.targets or ():
+            if target not in self._targets:
+                known = ", ".join(sorted(self._targets)) or "none"
+                raise ArrangementRefused(f"targets: there is no target {target}; the configuration has {known}")
+        return super().put(name, one)
 
     def rule(self, name: str) -> Rule | None:
         """The rule of that name as it is now, None when there is none."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from monitoring.alerts.settings import AlertSettings
+from monitoring.event_settings import EventSettings
+from monitoring.rule import Rule
+from monitoring.zone import Scene
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
@@ -46,7 +50,40 @@ class MonitorSettings(BaseModel):
     tick_s: float = Field(default=1.0, gt=0, le=60, description="How often rules look at the clock.")
     states_s: float = Field(default=30.0, gt=0, description="How often states that may be lost are kept.")
     retention: RetentionSettings = RetentionSettings()
+    events: EventSettings = EventSettings()
+    scenes: tuple[Scene, ...] = Field(default=(), description="Zones and lines; further ones may come over HTTP.")
+    rules: tuple[Rule, ...] = Field(
+        default=(), description="In place of stream-down, camera-fault and drift; further ones may come over HTTP."
+    )
+    reread_s: float = Field(
+        default=2.0, gt=0, le=60, description="How soon zones and rules that another process was told of are known."
+    )
     alerts: AlertSettings = AlertSettings()
+
+    @field_validator("scenes")
+    @classmethod
+    def _one_scene_each(cls, scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
+        twice = [stream for stream, count in Counter(scene.stream_id for scene in scenes).items() if count > 1]
+        if twice:
+            raise ValueError(f"stream {twice[0]} is there twice")
+        return scenes
+
+    @field_validator("rules")
+    @classmethod
+    def _unlike(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        twice = [name for name, count in Counter(rule.name for rule in rules).items() if count > 1]
+        if twice:
+            raise ValueError(f"there are two rules {twice[0]}")
+        return rules
+
+    @model_validator(mode="after")
+    def _tell_somebody(self) -> MonitorSettings:
+        targets = {target.name for target in self.alerts.targets}
+        for rule in self.rules:
+            unknown = set(rule.targets or ()) - targets
+            if unknown:
+                raise ValueError(f"rule {rule.name} names the target {min(unknown)}, which alerts.targets lacks")
+        return self
 
     @field_validator("database_url")
     @classmethod

@@ -233,7 +233,8 @@ def test_a_stream_that_is_down() -> None:
     watch.restart()
     assert not watch.tick(90)
     (ended,) = watch.hear("stream_up", 100, NEXT_SESSION)
-    assert (ended.kind, ended.cause, ended.duration_s) == ("alert_ended", raised.id, pytest.approx(66.5))
+    assert (ended.kind, ended.cause) == ("alert_ended", raised.id)
+    assert ended.duration_s == pytest.approx(66.5)
     assert not watch.take([], 3, session=NEXT_SESSION, start_s=101)
 
 
