@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from monitoring.alerts.routes import alert_routes
+from monitoring.alerts.service import Alerts
 from monitoring.arrangement_routes import rule_routes, scene_routes
 from monitoring.conditions import DriftAlarm, Fault
 from monitoring.parts import Built, Shared
@@ -20,10 +22,12 @@ def assemble(shared: Shared) -> Built:
     scenes = Scenes(shared.database, settings.scenes)
     rules = RuleBook(shared.database, settings.rules, (target.name for target in settings.alerts.targets))
     events = Events(settings.events, scenes)
+    alerts = Alerts(shared, rules.rule)
     return Built(
         handlers=[events, Rules(rules, events, _Unwatched())],
-        helpers=[Rereading((scenes, rules), settings.reread_s)],
-        routers=[scene_routes(scenes), rule_routes(rules)],
+        keepers=[alerts],
+        helpers=[Rereading((scenes, rules), settings.reread_s), alerts],
+        routers=[scene_routes(scenes), rule_routes(rules), alert_routes(alerts, shared.database)],
     )
 
 

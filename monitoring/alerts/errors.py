@@ -53,10 +53,10 @@ class Undelivered(MonitoringError):
 class NoClip(MonitoringError):
     """There is no clip of an alert; the text says why."""
 
-    problem = ("clip-unavailable", 404, "There is no clip of this alert")
+    problem = ("clip-unavailable", 404, "There is nothing to cut a clip from")
 
 
-class ClipLater(NoClip):
-    """Not now: the node is away, or the pictures after the alert have not come yet."""
+class NoPicture(MonitoringError):
+    """No picture belongs to an alert."""
 
-    problem = ("clip-unavailable", 503, "There is no clip of this alert yet")
+    problem = ("media-unknown", 404, "There is no such picture or clip")

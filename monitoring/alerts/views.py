@@ -1,0 +1,177 @@
+"""Alerts, deliveries and targets as HTTP shows them. Pure, but for `shown`, which asks the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, RowMapping
+
+from monitoring.alerts.book import AlertFilter, AlertState
+from monitoring.alerts.deliveries import Delivery
+from monitoring.alerts.dispatcher import Lane
+from monitoring.event import Event, Severity
+from monitoring.media import of_events, of_tracks
+from monitoring.query import time_ns
+from stream.config import StreamId
+
+ClipState = Literal["none", "wanted", "kept", "failed"]
+
+
+class DeliveryView(BaseModel):
+    """One message to one target. `kind`: the alert, or its end. `error`: why the last try failed."""
+
+    target: str
+    kind: Literal["alert", "alert_ended"]
+    state: Literal["waiting", "delivered", "given_up"]
+    attempts: int
+    created_at_ns: int
+    changed_at_ns: int
+    next_at_ns: int | None = Field(description="When it is tried again, if it waits; 0: as soon as its turn comes.")
+    error: str | None
+
+
+class AlertView(Event):
+    """An alert: its event, what became of it, and where its files are; null where there are none."""
+
+    ended_at_ns: int | None
+    acknowledged_at_ns: int | None
+    acknowledged_by: str | None
+    note: str | None
+    clip: ClipState = Field(description="none: the rule wants none; wanted: it is still to be cut.")
+    clip_why: str | None = Field(description="Why there is no clip.")
+    snapshot_url: str | None
+    picture_url: str | None
+    clip_url: str | None
+    deliveries: list[DeliveryView]
+
+
+class AlertPage(BaseModel):
+    """A page of alerts, the newest first. `next`: the cursor of the page that follows, null at the end."""
+
+    alerts: list[AlertView]
+    next: str | None
+
+
+class DeliveryList(BaseModel):
+    """What was to be told of an alert, in order."""
+
+    deliveries: list[DeliveryView]
+
+
+class TargetView(BaseModel):
+    """A target and how it does. `error`: why it cannot be told now, since `failing_since_ns`."""
+
+    name: str
+    type: Literal["webhook", "mqtt", "apprise"]
+    severity: Severity
+    ended: bool
+    waiting: int
+    oldest_waiting_ns: int | None
+    given_up: int
+    error: str | None
+    failing_since_ns: int | None
+    delivered_at_ns: int | None = Field(description="When it was last told something, since this service started.")
+
+
+class TargetList(BaseModel):
+    """All targets, as configured."""
+
+    targets: list[TargetView]
+
+
+class TestedTarget(BaseModel):
+    """The test has arrived."""
+
+    target: str
+    took_ms: float
+
+
+class AlertQuery(BaseModel):
+    """Which alerts. Of a field named several times any value will do; fields narrow each other."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: datetime | None = Field(default=None, description="From this time on; UTC unless it says otherwise.")
+    until: datetime | None = Field(default=None, description="Before this time.")
+    stream: list[StreamId] = Field(default=[], max_length=64)
+    rule: list[str] = Field(default=[], max_length=32)
+    severity: list[Severity] = Field(default=[], max_length=3)
+    state: AlertState | None = None
+    cursor: str | None = Field(default=None, max_length=200, description="`next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=500)
+
+    def wanted(self) -> AlertFilter:
+        """As the book understands it. Raises BadQuery."""
+        return AlertFilter(
+            streams=self.stream,
+            rules=self.rule,
+            severities=self.severity,
+            state=self.state,
+            since_ns=None if self.since is None else time_ns(self.since),
+            until_ns=None if self.until is None else time_ns(self.until),
+        )
+
+
+class Acknowledgement(BaseModel):
+    """Who has seen an alert, and what there is to say of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: str | None = Field(default=None, min_length=1, max_length=200)
+    note: str | None = Field(default=None, max_length=4000)
+
+
+def shown(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """Alerts with the addresses of their files, without their deliveries. An alert has those of its track."""
+    events = [json.loads(row["body"]) for row in rows]
+    tracks = {(event["session"], event["track_id"]) for event in events if event["track_id"] is not None}
+    files = {(one["session"], one["track_id"], one["kind"]): one["id"] for one in of_tracks(connection, tracks)}
+    clips = {one["event_id"]: one["id"] for one in of_events(connection, [row["id"] for row in rows])}
+    return [_shown(row, event, files, clips.get(row["id"])) for row, event in zip(rows, events, strict=True)]
+
+
+def _shown(row: RowMapping, event: dict[str, Any], files: Mapping[Any, int], clip: int | None) -> dict[str, Any]:
+    track = (event["session"], event["track_id"])
+    crop, picture = files.get((*track, "crop")), files.get((*track, "picture"))
+    kept = ("ended_at_ns", "acknowledged_at_ns", "acknowledged_by", "note", "clip", "clip_why")
+    return {
+        **event,
+        **{name: row[name] for name in kept},
+        "snapshot_url": None if crop is None else f"/v1/snapshots/{crop}",
+        "picture_url": None if picture is None else f"/v1/snapshots/{picture}",
+        "clip_url": None if clip is None else f"/v1/clips/{clip}",
+    }
+
+
+def delivery_view(delivery: Delivery) -> dict[str, Any]:
+    """A DeliveryView, JSON-ready."""
+    return {
+        "target": delivery.target,
+        "kind": delivery.kind,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "created_at_ns": delivery.created_ns,
+        "changed_at_ns": delivery.changed_ns,
+        "next_at_ns": delivery.next_ns if delivery.state == "waiting" else None,
+        "error": delivery.error,
+    }
+
+
+def target_view(lane: Lane) -> TargetView:
+    """A target as it does now."""
+    return TargetView(
+        name=lane.name,
+        type=lane.settings.type,
+        severity=lane.settings.severity,
+        ended=lane.settings.ended,
+        waiting=lane.backlog.waiting,
+        oldest_waiting_ns=lane.backlog.oldest_ns,
+        given_up=lane.backlog.given_up,
+        error=lane.error,
+        failing_since_ns=lane.failing_since_ns,
+        delivered_at_ns=lane.delivered_ns,
+    )
