@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import structlog
 import typer
@@ -23,6 +24,7 @@ from api.address import reached_at
 from api.errors import ApiError
 from api.explain_cli import mount as mount_explain
 from api.settings import ApiSettings
+from monitoring.settings import MonitorSettings
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import StreamError
 from stream.redact import redact
@@ -32,13 +34,14 @@ from workers.bench_cli import mount as mount_bench
 from workers.cluster_settings import ClusterSettings
 from workers.command import CONFIG_VARIABLE, ConfigOption, JsonOption, ModelsOption, Opened
 from workers.environment import explain, merged, read_environment, read_yaml
-from workers.errors import SettingsError, WorkerError
+from workers.errors import ClipUnavailable, SettingsError, WorkerError
 from workers.logs import LogFormat, LogLevel, configure_logs
 from workers.models_cli import mount as mount_models
 from workers.naming import DEFAULT_MODELS, model_names, named_source, named_sources
 from workers.settings import KafkaSettings, WorkerSettings
 
 if TYPE_CHECKING:
+    from monitoring.service import Monitoring
     from workers.bus import Bus, LocalBus
     from workers.card import ModelStore
     from workers.cluster import Cluster
@@ -48,12 +51,29 @@ if TYPE_CHECKING:
 ROLES = ("node", "api", "monitor")
 CLUSTER_S = 3.0
 DRAIN_S = 4.0
+MONITOR_S = 1.0
 BUS_S = 1.5
+ALL_S = 8.5
 
 
 def default_state_dir() -> Path:
     """Where the XDG convention puts state."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "livesight"
+
+
+class Parts(ExitStack):
+    """What is closed at the end, the last opened first, all of it within `ALL_S` from the first on."""
+
+    _ends_s: float | None = None
+
+    def closes(self, close: Callable[[float], object], most_s: float) -> None:
+        """Have `close` called with the seconds it may take: `most_s`, or what is left."""
+        self.callback(self._close, close, most_s)
+
+    def _close(self, close: Callable[[float], object], most_s: float) -> None:
+        if self._ends_s is None:
+            self._ends_s = time.monotonic() + ALL_S
+        close(max(0.3, min(most_s, self._ends_s - time.monotonic())))
 
 
 class Settings(BaseSettings):
@@ -66,6 +86,7 @@ class Settings(BaseSettings):
     workers: WorkerSettings = WorkerSettings()
     kafka: KafkaSettings | None = None
     cluster: ClusterSettings = ClusterSettings()
+    monitoring: MonitorSettings = MonitorSettings()
     streams: tuple[StreamConfig, ...] = ()
     roles: tuple[str, ...] = ROLES
     state_dir: Path = Field(default_factory=default_state_dir)
@@ -91,8 +112,8 @@ class Settings(BaseSettings):
         unknown = set(roles) - set(ROLES)
         if unknown:
             raise ValueError(f"unknown role {', '.join(sorted(unknown))}; there are {', '.join(ROLES)}")
-        if not {"node", "api"} & set(roles):
-            raise ValueError("monitor has nothing to run by itself yet; name node or api with it")
+        if not roles:
+            raise ValueError(f"name at least one of {', '.join(ROLES)}")
         return roles
 
     @field_validator("streams")
@@ -129,6 +150,11 @@ def load_settings(
         raise SettingsError(
             f"roles: {','.join(settings.roles)} without the rest needs Kafka: set kafka.bootstrap_servers "
             "(LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS), or leave roles out"
+        )
+    if "monitor" in settings.roles and set(settings.roles) != set(ROLES) and settings.monitoring.on_sqlite:
+        raise SettingsError(
+            f"roles: {','.join(settings.roles)}: a monitor apart from the rest needs PostgreSQL: set "
+            "monitoring.database_url (LIVESIGHT_MONITORING__DATABASE_URL) to postgresql://user:password@host/database"
         )
     return settings
 
@@ -178,20 +204,21 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     if streams and not runs_streams:
         raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
     configure_logs(settings.log_level, settings.log_format)
-    from api.app import create_app
-    from api.service import Service, listen, stopped_early, threads_left
+    from api.app import create_app, extend
+    from api.service import Early, Service, listen, threads_left
     from stream.open import open_source
     from workers.bus import LocalBus
     from workers.node import Node
 
-    place = state_dir(settings)
-    with stopped_early(), closing(listen(settings.api.host, settings.api.port)) as sock, ExitStack() as parts:
+    place, early = state_dir(settings), Early()
+    with early.listening(), closing(listen(settings.api.host, settings.api.port)) as sock, Parts() as parts:
         local = LocalBus()
         bus = open_bus(settings, local)
-        parts.callback(bus.close, BUS_S)
+        parts.closes(bus.close, BUS_S)
+        monitoring = open_monitoring(settings, local, parts)
         keeps = None if settings.kafka is not None and settings.cluster.lease else place  # else the cluster keeps them
         node = Node(settings.node_name, model_store(settings), bus, settings.workers, settings.stream, keeps)
-        parts.callback(node.close, DRAIN_S)
+        parts.closes(node.close, DRAIN_S)
         for stream in streams:  # what is of no use is told before models are loaded
             open_source(stream, settings.stream, live=True, allow_local=True)
         if runs_streams:
@@ -200,7 +227,11 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
             _add(node, stream)
         cluster = join_cluster(settings, sock, node, local, parts)
         application = create_app(node, bus, settings.api, settings.roles, cluster)  # type: ignore[arg-type]
-        service = Service(application, parts.close, lambda: announce(settings, sock, node))
+        if monitoring is not None:
+            extend(application, monitoring)
+            if cluster is not None:
+                cluster.announce_monitor(lambda: monitoring.active)
+        service = Service(application, parts.close, lambda: announce(settings, sock, node), early)
         service.run([sock])
     left = threads_left()
     structlog.get_logger(__name__).info("stopped", threads_left=left)
@@ -237,9 +268,25 @@ def open_bus(settings: Settings, local: LocalBus) -> Bus:
     return KafkaBus(settings.kafka, local, settings.state_dir)
 
 
-def join_cluster(
-    settings: Settings, sock: socket.socket, node: Node, local: LocalBus, parts: ExitStack
-) -> Cluster | None:
+def open_monitoring(settings: Settings, local: LocalBus, parts: Parts) -> Monitoring | None:
+    """Begin to read results, before the node makes any; closed after it, with its last results."""
+    if "monitor" not in settings.roles:
+        return None
+    from monitoring.service import Monitoring, Surroundings
+
+    around = Surroundings(settings.state_dir, settings.node_name, local, settings.kafka, no_clip)
+    monitoring = Monitoring(settings.monitoring, around)
+    parts.closes(monitoring.close, MONITOR_S)
+    monitoring.start()
+    return monitoring
+
+
+def no_clip(stream_id: str, session: str, from_us: int, to_us: int) -> NoReturn:
+    """Where no node can be asked."""
+    raise ClipUnavailable(f"{stream_id}: no node to be asked for a clip")
+
+
+def join_cluster(settings: Settings, sock: socket.socket, node: Node, local: LocalBus, parts: Parts) -> Cluster | None:
     """With Kafka: share cameras with the other processes, and have their results on `local`."""
     if settings.kafka is None:
         return None
@@ -248,12 +295,12 @@ def join_cluster(
 
     address = settings.cluster.address or reached_at(sock)
     cluster = Cluster(settings.kafka, settings.cluster, Member(node.name, address, settings.state_dir))
-    parts.callback(cluster.close, CLUSTER_S)
+    parts.closes(cluster.close, CLUSTER_S)
     runs_streams = "node" in settings.roles
     cluster.start(node if runs_streams else None)
     if "api" in settings.roles:
         feed = KafkaFeed(settings.kafka, local, node.name if runs_streams else None)
-        parts.callback(feed.close, BUS_S)
+        parts.closes(feed.close, BUS_S)
         feed.start()
     return cluster
 

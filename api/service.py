@@ -57,10 +57,18 @@ def listen(host: str, port: int) -> socket.socket:
 class Service(Server):
     """`run` blocks until a signal; `drain` is called once, in a thread, between the last frame and the server's end."""
 
-    def __init__(self, app: FastAPI, drain: Callable[[], None], started: Callable[[], None], **changes: Any) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        drain: Callable[[], None],
+        started: Callable[[], None],
+        early: Early | None = None,
+        **changes: Any,
+    ) -> None:
         super().__init__(app, **{"timeout_graceful_shutdown": 1, **changes})
         self._drain = drain
         self._announce = started
+        self._early = early
         self._over = threading.Event()
         self._guard: threading.Thread | None = None
 
@@ -82,6 +90,8 @@ class Service(Server):
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn's, without raising the signal again: an orderly end is exit code 0."""
         before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        if self._early is not None and self._early.signalled is not None:
+            self.handle_exit(self._early.signalled, None)
         try:
             yield
         finally:
@@ -112,18 +122,29 @@ class Service(Server):
             self._guard.join()
 
 
-@contextmanager
-def stopped_early() -> Iterator[None]:
-    """Until `Service.run` listens for signals, a SIGTERM raises SystemExit, so that what was opened is closed."""
+class Early:
+    """Signals before `Service.run` listens for them: they raise SystemExit, so that what was opened is closed.
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        sys.exit(0)
+    What they raise can be lost where it hits: in a destructor, in a library's callback. So they are remembered as well,
+    and the service ends as soon as it runs.
+    """
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def __init__(self) -> None:
+        self.signalled: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """For as long as this lasts."""
+        before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
+        self.signalled = number
+        sys.exit(0 if number == signal.SIGTERM else 130)
 
 
 def threads_left(grace_s: float = 1.0) -> list[str]:

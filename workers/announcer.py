@@ -13,7 +13,17 @@ from workers.cluster_settings import ClusterSettings
 from workers.control import ControlWriter
 from workers.known_wishes import KnownWishes
 from workers.node import Node
-from workers.status import NODE_PREFIX, NODE_SCHEMA, STATUS_SCHEMA, NodeStatus, StatusBoard, StreamStatus
+from workers.status import (
+    MONITOR_PREFIX,
+    MONITOR_SCHEMA,
+    NODE_PREFIX,
+    NODE_SCHEMA,
+    STATUS_SCHEMA,
+    MonitorStatus,
+    NodeStatus,
+    StatusBoard,
+    StreamStatus,
+)
 from workers.view import StreamView, configured
 
 log = structlog.get_logger(__name__)
@@ -93,3 +103,44 @@ class Announcer:
     def _tell(self, key: str, value: bytes | None, schema: str) -> None:
         self._board.hear(key, value)
         self._writer.tell(STATUS, key, value, schema)
+
+
+class MonitorAnnouncer:
+    """Says which process's monitor works, in a thread of its own. Owned by the cluster."""
+
+    def __init__(self, name: str, address: str, writer: ControlWriter, board: StatusBoard) -> None:
+        self._said = MonitorStatus(monitor=name, address=address)
+        self._writer = writer
+        self._board = board
+        self._active = False
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, settings: ClusterSettings, active: Callable[[], bool]) -> None:
+        """`active`: whether this process's monitor works."""
+        self._thread = threading.Thread(target=self._run, args=(settings, active), name="monitor-status", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout_s: float) -> None:
+        """Idempotent."""
+        if self._thread is None or self._closing.is_set():
+            return
+        self._closing.set()
+        self._thread.join(timeout_s)
+        if self._active:
+            self._tell(None)
+
+    def _run(self, settings: ClusterSettings, active: Callable[[], bool]) -> None:
+        due_s = 0.0
+        while not self._closing.wait(_LOOK_S):
+            works = active()
+            if works == self._active and (not works or time.monotonic() < due_s):
+                continue
+            due_s = time.monotonic() + settings.status_s
+            self._active = works
+            self._tell(self._said.to_json() if works else None)
+
+    def _tell(self, value: bytes | None) -> None:
+        key = MONITOR_PREFIX + self._said.monitor
+        self._board.hear(key, value)
+        self._writer.tell(STATUS, key, value, MONITOR_SCHEMA)

@@ -15,7 +15,7 @@ import structlog
 from ulid import ULID
 
 from stream.config import StreamConfig
-from workers.announcer import Announcer
+from workers.announcer import Announcer, MonitorAnnouncer
 from workers.bus import STATUS, STREAMS
 from workers.cluster_settings import ClusterSettings
 from workers.control import ControlWriter
@@ -41,6 +41,10 @@ from workers.wish import (
 )
 
 log = structlog.get_logger(__name__)
+
+_RUNNER_S = 0.5
+_LEAVE_S = 2.0
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Cluster:
         self._lease: Lease | None = None
         self._runner: LeaseRunner | None = None
         self._announcer: Announcer | None = None
+        self._monitor: MonitorAnnouncer | None = None
 
     def start(self, node: Node | None) -> None:
         """Read, and with a node: lease and run cameras, unless the settings say that it keeps its own."""
@@ -83,6 +88,11 @@ class Cluster:
             self._runner.start(self._lease)
             self._lease.start()
         self._announcer.start(self.settings, self._leasing, self._failures)
+
+    def announce_monitor(self, active: Callable[[], bool]) -> None:
+        """Tell the others that this process's monitor works, while it does."""
+        self._monitor = MonitorAnnouncer(self.member.name, self.member.address, self._writer, self.board)
+        self._monitor.start(self.settings, active)
 
     @property
     def settled(self) -> bool:
@@ -113,11 +123,36 @@ class Cluster:
         self.known.apply(stream_id, None)
 
     def close(self, timeout_s: float) -> None:
-        """Stop the shared cameras, leave the group, say goodbye. Idempotent. The node is closed after this."""
+        """Hand the shared cameras over, leave the group, say goodbye. Idempotent. The node is closed after this.
+
+        Handing over takes `handover_s` at most, before `timeout_s` begins.
+        """
+        if self._runner is not None and self._lease is not None:
+            self._hand_over(self._runner, self._lease)
         deadline_s = time.monotonic() + timeout_s
-        for part in (self._runner, self._lease, self._announcer, self._tail, self._writer):
+        for part in (self._runner, self._lease, self._announcer, self._monitor, self._tail, self._writer):
             if part is not None:
                 part.close(max(0.3, deadline_s - time.monotonic()))
+
+    def _hand_over(self, runner: LeaseRunner, lease: Lease) -> None:
+        """Leave the group while the cameras run on, and stop each once another node shows it live."""
+        others = [node.node for node in self.board.nodes() if node.leasing and node.node != self.member.name]
+        runner.close(_RUNNER_S)
+        if not others or not runner.running() or not lease.valid or lease.problem is not None:
+            return
+        limit_s = self.settings.handover_s
+        deadline_s = time.monotonic() + limit_s
+        lease.leave(limit_s, _LEAVE_S)
+        while (mine := runner.running()) and (left_s := deadline_s - time.monotonic()) > 0:
+            taken = [stream_id for stream_id in mine if self._is_live_elsewhere(stream_id)]
+            runner.stop(taken)
+            if not taken:
+                self.board.wait(min(left_s, _LOOK_S))
+        log.info("cameras_handed_over", to=others, left=runner.running())
+
+    def _is_live_elsewhere(self, stream_id: str) -> bool:
+        status = self.board.stream(stream_id)
+        return status is not None and status.node != self.member.name and status.state == "live"
 
     def _shared(self, stream_id: str) -> Wish:
         wish = self.known.get(stream_id)

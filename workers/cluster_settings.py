@@ -24,6 +24,12 @@ class ClusterSettings(BaseModel):
     )
     heartbeat_s: float | None = Field(default=None, gt=0, le=60, description="None: a sixth of the session, 1 at most.")
     stop_timeout_s: float = Field(default=2.0, gt=0, le=30, description="For stopping cameras before letting them go.")
+    handover_s: float = Field(
+        default=6.0,
+        ge=0,
+        le=60,
+        description="At its end a node runs cameras on until others have them, so long at most.",
+    )
     status_s: float = Field(default=2.0, gt=0, le=60, description="How often a node says what it runs.")
     away_s: float = Field(default=8.0, gt=0, le=600, description="A node that says nothing for that long is away.")
     reread_s: float = Field(default=60.0, ge=1, description="How often everything is read again, should it be lost.")

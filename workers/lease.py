@@ -12,6 +12,9 @@ While the group rebalances no heartbeats are sent: the pending request to join k
 renewal as long as this thread sees it pending, for `REBALANCE_SESSIONS` sessions at most. So where a network is cut in
 the midst of a rebalance, two nodes may publish the same camera for that long, in sessions of their own.
 
+A node that ends in order leaves the group first and keeps its cameras until another node shows them live (`leave`): for
+that moment, `cluster.handover_s` at most, both publish, in sessions of their own, and nobody sees a gap.
+
 A broker that refuses connections is down for everybody: it gives nothing to others, and its session timers begin anew
 when it is back. So while all of them refuse, the lease goes on; one that is silent is taken for a cut network.
 """
@@ -71,6 +74,7 @@ class Lease:
         self._sent_s = self._received_s = _NEVER_S  # of the last look
         self._generation: tuple[str, int] = ("", -1)
         self._rebalancing_s = _NEVER_S
+        self._kept_until_s = _NEVER_S
         self._was_valid = False
         self._invalid_since_s = 0.0
         self._problem: str | None = "not a member of the nodes' group yet"
@@ -82,8 +86,10 @@ class Lease:
 
     @property
     def valid(self) -> bool:
-        """Whether nobody else can own what this node owns."""
+        """Whether nobody else can own what this node owns; or it has left the group and hands over."""
         now_s, session_s = time.monotonic(), self._settings.session_timeout_s
+        if now_s < self._kept_until_s:
+            return True
         if now_s < max(self._renewed_s, self._refused_s) + session_s:
             return True
         return now_s < self._rebalancing_s + _SEEN_S and now_s < self._renewed_s + REBALANCE_SESSIONS * session_s
@@ -101,14 +107,23 @@ class Lease:
         """Why this node runs no shared cameras, in words."""
         return self._problem
 
+    def leave(self, keep_s: float, timeout_s: float) -> None:
+        """Leave the group now, so that others get the cameras; they are held here for `keep_s` more, until `close`."""
+        self._kept_until_s = time.monotonic() + keep_s
+        self._closing.set()
+        self._thread.join(timeout_s)
+
     def close(self, timeout_s: float) -> None:
-        """Stop the cameras, then leave the group, so that others get them at once. Idempotent."""
+        """Stop what cameras there still are and, unless that was done, leave the group. Idempotent."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
             if self._thread.is_alive():
                 log.error("lease_thread_left")
-        self._held = frozenset()
+        if self._held:
+            self._let_go(self._held)
+            self._release(frozenset(range(self._partitions)))
+        self._kept_until_s = _NEVER_S
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -131,12 +146,17 @@ class Lease:
             while not self._closing.is_set():
                 self._look(consumer)
         finally:
-            self._let_go(self._held)
-            self._release(frozenset(range(self._partitions)))
+            if not self._leaving:
+                self._let_go(self._held)
+                self._release(frozenset(range(self._partitions)))
             self._renewed_s = self._refused_s = self._rebalancing_s = _NEVER_S
             self._sent_s = self._received_s = _NEVER_S
             self._generation, self._was_valid = ("", -1), False
             consumer.close(timeout_ms=1500)
+
+    @property
+    def _leaving(self) -> bool:
+        return self._kept_until_s > _NEVER_S
 
     def _ensure_topic(self) -> None:
         admin = open_admin(self._kafka)
@@ -232,6 +252,8 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
         """The group goes on once this returns."""
+        if self._lease._leaving:
+            return  # they run on until others have them
         partitions = frozenset(one.partition for one in revoked) & self._lease._held
         self._lease._let_go(partitions)
         if not partitions:

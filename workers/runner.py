@@ -71,6 +71,15 @@ class LeaseRunner:
                 ending = [stream_id for stream_id in self._mine if lease.owner_of(partitions, stream_id)]
             self._stop(ending)
 
+    def running(self) -> list[str]:
+        """The shared streams that run here, those that are being stopped among them."""
+        with self._lock:
+            return list(self._mine)
+
+    def stop(self, stream_ids: Collection[str]) -> None:
+        """Stop these side by side; blocks, `stop_timeout_s` at most. Call `close` first."""
+        self._stop(stream_ids)
+
     def close(self, timeout_s: float) -> None:
         """End the thread; the streams are the lease's or the node's to stop. Idempotent."""
         self._closing.set()
@@ -147,10 +156,19 @@ class LeaseRunner:
                 thread.start()
         return thread
 
+    def _reason(self, stream_id: str) -> str:
+        """Why a stream is stopped here, as events say it."""
+        wish, lease = self._known.get(stream_id), self._lease
+        if wish is None:
+            return "removed"
+        if not wish.stream.enabled:
+            return "disabled"
+        return "replaced" if lease is not None and lease.holds(stream_id) else "released"
+
     def _remove(self, stream_id: str) -> None:
         """In its own thread. Until the end the stream counts as ours, so that nothing late of it is published."""
         try:
-            self._node.remove(stream_id)
+            self._node.remove(stream_id, self._reason(stream_id))
             log.info("leased_stream_stopped", stream=stream_id)
         except StreamUnknown:
             pass  # the node was closed, or it never began

@@ -1,6 +1,7 @@
 """The fact: who runs what, as `livesight.status` carries it, and what a process knows of it. Any thread.
 
-Records are keyed by stream; those keyed `_node.NAME` say that a node lives, whether it runs streams or not.
+Records are keyed by stream; those keyed `_node.NAME` say that a node lives, whether it runs streams or not, and those
+keyed `_monitor.NAME` which process's monitor works.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from workers.view import StreamView
 
 STATUS_SCHEMA: Final = "livesight.status/1"
 NODE_SCHEMA: Final = "livesight.node/1"
+MONITOR_SCHEMA: Final = "livesight.monitor/1"
 NODE_PREFIX = "_node."
+MONITOR_PREFIX = "_monitor."
 
 
 class NodeStatus(BaseModel):
@@ -28,6 +31,20 @@ class NodeStatus(BaseModel):
     address: str
     leasing: bool
     streams: int = Field(ge=0)
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class MonitorStatus(BaseModel):
+    """The monitor that works. Those that stand by say nothing."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.monitor/1"] = Field(default=MONITOR_SCHEMA, alias="schema")
+    monitor: str
+    address: str
 
     def to_json(self) -> bytes:
         """The record's value."""
@@ -73,9 +90,10 @@ class StatusBoard:
 
     def __init__(self, away_s: float) -> None:
         self._away_s = away_s
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._streams: dict[str, tuple[StreamStatus, float]] = {}
         self._nodes: dict[str, tuple[NodeStatus, float]] = {}
+        self._monitors: dict[str, tuple[MonitorStatus, float]] = {}
 
     def hear(self, key: str, value: bytes | None, age_s: float = 0.0) -> None:
         """One record, `age_s` old. One that cannot be read, such as a later version's, is as good as none."""
@@ -88,12 +106,24 @@ class StatusBoard:
                         self._nodes.pop(name, None)
                     else:
                         self._nodes[name] = (NodeStatus.model_validate_json(value), at_s)
+                elif key.startswith(MONITOR_PREFIX):
+                    name = key.removeprefix(MONITOR_PREFIX)
+                    if value is None:
+                        self._monitors.pop(name, None)
+                    else:
+                        self._monitors[name] = (MonitorStatus.model_validate_json(value), at_s)
                 elif value is None:
                     self._streams.pop(key, None)
                 else:
                     self._streams[key] = (StreamStatus.model_validate_json(value), at_s)
             except ValidationError:
                 return
+            self._lock.notify_all()
+
+    def wait(self, timeout_s: float) -> None:
+        """Until something is heard, or the time is over."""
+        with self._lock:
+            self._lock.wait(timeout_s)
 
     def stream(self, stream_id: str) -> StreamStatus | None:
         """What its node says of a stream; None when nobody does, or no more."""
@@ -117,6 +147,13 @@ class StatusBoard:
         with self._lock:
             now_s = time.monotonic()
             return [node for _, (node, at_s) in sorted(self._nodes.items()) if now_s - at_s < self._away_s]
+
+    def monitors(self) -> list[MonitorStatus]:
+        """The monitors that work, the one heard of last first: there is one, and for a moment its predecessor."""
+        with self._lock:
+            now_s = time.monotonic()
+            heard = sorted(self._monitors.values(), key=lambda one: -one[1])
+            return [monitor for monitor, at_s in heard if now_s - at_s < self._away_s]
 
     def _fresh(self, heard: tuple[StreamStatus, float] | None) -> StreamStatus | None:
         return heard[0] if heard is not None and time.monotonic() - heard[1] < self._away_s else None
