@@ -67,7 +67,7 @@ class Event(BaseModel):
     direction: Literal["in", "out"] | None = None
     count: int | None = Field(default=None, ge=0)
     duration_s: float | None = Field(default=None, ge=0)
-    reason: str | None = Field(default=None, description="Why a track or stream ended: gone, stream_lost, an error.")
+    reason: str | None = Field(default=None, description="Why a track or stream ended: gone, removed, an error.")
     path: tuple[PathPoint, ...] = Field(default=(), description="Of a track that ended; at most 64 points.")
     rule: str | None = None
     severity: Severity | None = None

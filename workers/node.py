@@ -17,12 +17,13 @@ from stream.frame import Frame, new_session
 from stream.metrics import forget_stream as forget_source
 from stream.open import open_source
 from stream.redact import redact
-from stream.source import Source
+from stream.source import Source, SourceStatus
 from workers.batcher import Lane
-from workers.bus import DETECTIONS, Bus, Message
+from workers.bus import DETECTIONS, EVENTS, Bus, Message
 from workers.card import ModelCard, ModelStore
 from workers.engine import U8, Engine
 from workers.errors import StreamExists, StreamUnknown
+from workers.event import EVENT_SCHEMA, Event
 from workers.explain import Explainer
 from workers.loading import EngineSlots
 from workers.metrics import forget_stream
@@ -31,12 +32,14 @@ from workers.pipeline import Pipeline, still_result
 from workers.promote import Promotions
 from workers.result import FRAME_SCHEMA, FrameResult
 from workers.settings import WorkerSettings
+from workers.snapshots import Snapshots
+from workers.stream_events import StreamEvents
 from workers.view import RecentResults, StreamView
 from workers.wishes import WishFile
 
 log = structlog.get_logger(__name__)
 
-_HEADERS = (("schema", FRAME_SCHEMA.encode()), ("content-type", b"application/json"))
+_JSON = ("content-type", b"application/json")
 
 
 @dataclass(slots=True)
@@ -74,7 +77,9 @@ class Node:
         self.promotions = Promotions(store, self._slots, self.settings)
         self._pipeline = Pipeline(self._slots, self.settings, name, self._publish)
         self._streams: dict[str, _Running] = {}
-        self._headers = (*_HEADERS, ("node", name.encode()))
+        self._headers = (("schema", FRAME_SCHEMA.encode()), _JSON, ("node", name.encode()))
+        self._snapshots = Snapshots(name, self.settings.snapshots, self._pipeline.sideline, self._send)
+        self._events = StreamEvents(name, self._say, self._status)
         self.gate: Callable[[str], bool] = lambda stream_id: True  # whether a stream's results may be published now
         self._lock = threading.RLock()
         self._changes = threading.Lock()
@@ -91,6 +96,7 @@ class Node:
         self._slots.ensure(models)
         self.promotions.watch()
         self._pipeline.start()
+        self._events.start()
         for config in self._wishes.read() if self._wishes else []:
             try:
                 self.add(config, keep=True)
@@ -124,13 +130,13 @@ class Node:
             self._run(running, source)
         return self.stream(config.id)
 
-    def remove(self, stream_id: str) -> None:
-        """Stop a stream and forget it. Raises StreamUnknown."""
+    def remove(self, stream_id: str, reason: str = "removed") -> None:
+        """Stop a stream and forget it; `reason` is what its stream_down event says. Raises StreamUnknown."""
         with self._lock:
             running = self._find(stream_id)
             del self._streams[stream_id]
             self._keep()
-        self._stop(running)
+        self._stop(running, reason)
         forget_source(stream_id)
         forget_stream(stream_id)
 
@@ -148,7 +154,7 @@ class Node:
                     config, self.stream_settings, live=True, allow_local=config.url == running.config.url
                 )
             self._slots.ensure(config.models)
-            self._stop(running)
+            self._stop(running, "replaced" if config.enabled else "disabled")
             running.config = config
             if config.enabled and fresh is not None:
                 self._run(running, fresh)
@@ -210,6 +216,7 @@ class Node:
         if self._closed:
             return
         self._closed = True
+        self._events.halt(1.0)
         self.promotions.close()
         deadline = time.monotonic() + timeout_s
         with self._lock:
@@ -225,6 +232,8 @@ class Node:
         for thread in closers:
             thread.join(max(0.1, deadline - time.monotonic()))
         self._pipeline.close(max(0.5, deadline - time.monotonic()))
+        self._snapshots.close()
+        self._events.close()
         self._bus.flush(max(0.5, deadline - time.monotonic()))
         self._slots.close()
 
@@ -243,13 +252,17 @@ class Node:
         running.recent = RecentResults()
         config = running.config
         running.lane = self._pipeline.add(config.id, source.mailbox, config.models, blur=config.blur)
+        self._events.begin(config.id)
         source.start()
 
-    def _stop(self, running: _Running) -> None:
+    def _stop(self, running: _Running, reason: str) -> None:
+        self._events.leave(running.config.id)
         if running.source is not None:
             running.source.close()
         if running.lane is not None:
             self._pipeline.remove(running.lane)
+        self._snapshots.forget(running.config.id)
+        self._events.over(running.config.id, reason)
         running.recent.clear_picture()
         running.source = running.lane = None
 
@@ -262,7 +275,22 @@ class Node:
         if running is not None:
             running.recent.add(frame, result)
         if self.gate(frame.stream_id):
+            self._events.result(result)
             self._bus.publish(Message(DETECTIONS, frame.stream_id, result.to_json(), self._headers, time.monotonic()))
+            self._snapshots.offer(frame, result)
+
+    def _say(self, event: Event) -> None:
+        headers = (("schema", EVENT_SCHEMA.encode()), _JSON, ("node", self.name.encode()))
+        self._send(Message(EVENTS, event.stream_id, event.to_json(), headers, time.monotonic()))
+
+    def _send(self, message: Message) -> None:
+        if self.gate(message.key):
+            self._bus.publish(message)
+
+    def _status(self, stream_id: str) -> SourceStatus | None:
+        running = self._streams.get(stream_id)
+        source = None if running is None else running.source
+        return None if source is None else source.status()
 
     def _view(self, running: _Running) -> StreamView:
         config = running.config

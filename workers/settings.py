@@ -28,6 +28,20 @@ class ClassifySettings(BaseModel):
     crops: int = Field(default=16, ge=1, le=256, description="Most crops of a live picture; the best first.")
 
 
+class SnapshotSettings(BaseModel):
+    """The best crop of each track, and the picture it was cut from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(default=True, description="False: no crops and pictures leave the node.")
+    gain: float = Field(default=1.5, gt=1, description="Sent again when sharpness × area × confidence grew so much.")
+    again_s: float = Field(default=2.0, ge=0, description="How long a track is left alone after it was sent.")
+    margin: float = Field(default=0.25, ge=0, le=2, description="Of the box's width (height), added on each side.")
+    crop_px: int = Field(default=400, ge=16, le=4096, description="Longest side of a crop.")
+    picture_px: int = Field(default=960, ge=64, le=4096, description="Longest side of a whole picture.")
+    most_bytes: int = Field(default=50_000, ge=2000, description="Of one JPEG.")
+
+
 class WorkerSettings(BaseModel):
     """How models are found and run. None means: chosen from what the machine has."""
 
@@ -44,3 +58,4 @@ class WorkerSettings(BaseModel):
     models_dir: Path | None = Field(default=None, description="More models, before those that ship.")
     models_poll_s: float = Field(default=1.0, gt=0, le=60, description="How often promotions from outside are seen.")
     classify: ClassifySettings = ClassifySettings()
+    snapshots: SnapshotSettings = SnapshotSettings()
