@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import av
 import structlog
@@ -16,10 +17,13 @@ from api.errors import Problem
 from api.parts import TheParts
 from stream.parameter_sets import HeaderError
 from stream.ring import CodecConfig, PacketRing, RingPacket
+from workers.node import Node
 
 log = structlog.get_logger(__name__)
 
 router = APIRouter(tags=["pictures"])
+
+SESSION_HEADER, FROM_HEADER, TO_HEADER = "x-livesight-session", "x-livesight-from-us", "x-livesight-to-us"
 
 _FOREVER_US = 2**62
 _AT_ONCE = asyncio.Semaphore(4)
@@ -41,6 +45,17 @@ class ClipWish(BaseModel):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A clip and what it shows."""
+
+    file: ClipFile
+    session: str
+    from_us: int
+    to_us: int
+    pictures: int
+
+
 @router.post(
     "/v1/streams/{stream_id}/clips",
     response_class=Response,
@@ -56,25 +71,36 @@ async def cut_clip(parts: TheParts, stream_id: StreamIdInPath, wish: ClipWish) -
 
     It begins with the key frame before; the X-Livesight headers tell what it covers.
     """
-    outlet = await asyncio.to_thread(parts.node.outlet, stream_id)
+    async with _AT_ONCE:
+        cut = await asyncio.to_thread(cut_here, parts.node, stream_id, wish)
+    headers = {
+        "cache-control": "no-store",
+        "content-disposition": f'attachment; filename="{stream_id}-{cut.from_us}.{cut.file.suffix}"',
+        SESSION_HEADER: cut.session,
+        FROM_HEADER: str(cut.from_us),
+        TO_HEADER: str(cut.to_us),
+        "x-livesight-pictures": str(cut.pictures),
+    }
+    return Response(cut.file.data, headers=headers, media_type=cut.file.media_type)
+
+
+def cut_here(node: Node, stream_id: str, wish: ClipWish) -> Cut:
+    """A clip of a stream that `node` runs. Blocks. Raises Problem and StreamUnknown."""
+    outlet = node.outlet(stream_id)
     if outlet.blurred:
         raise Problem("conflict", f"{stream_id} is blurred: there are no clips of it, for its packets are not")
     if outlet.ring is None or outlet.ring.codec is None:
         raise Problem("clip-unavailable", f"{stream_id} has no encoded packets (now) that a clip could be cut from")
     codec = outlet.ring.codec
     packets = _cut(stream_id, outlet.ring, wish)
-    async with _AT_ONCE:
-        file = await asyncio.to_thread(_muxed, stream_id, codec, packets)
     shown_us = sorted(packet.pts_us for packet in packets)
-    headers = {
-        "cache-control": "no-store",
-        "content-disposition": f'attachment; filename="{stream_id}-{shown_us[0]}.{file.suffix}"',
-        "x-livesight-session": packets[0].session,
-        "x-livesight-from-us": str(shown_us[0]),
-        "x-livesight-to-us": str(shown_us[-1]),
-        "x-livesight-pictures": str(len(packets)),
-    }
-    return Response(file.data, headers=headers, media_type=file.media_type)
+    return Cut(
+        file=_muxed(stream_id, codec, packets),
+        session=packets[0].session,
+        from_us=shown_us[0],
+        to_us=shown_us[-1],
+        pictures=len(packets),
+    )
 
 
 def _cut(stream_id: str, ring: PacketRing, wish: ClipWish) -> list[RingPacket]:
