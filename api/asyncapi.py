@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.bus import DETECTIONS, STATUS, STREAMS
-from workers.schemas import MESSAGES
+from workers.bus import DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
+from workers.schemas import MESSAGES, Published
 
 _REF = "#/components/schemas/{model}"
 _ID = {"description": "A stream's id.", "examples": ["entrance"]}
 _ABOUT = {
     DETECTIONS: "Results of every stream, keyed by stream id, in order per stream, at least once.",
+    EVENTS: "What happened, keyed by stream id; ids follow from causes, so the same thing always has the same id.",
+    SNAPSHOTS: "JPEGs of tracks, keyed by stream id; whose they are is in the headers.",
     STREAMS: "Compacted: the streams that shall run, keyed by stream id.",
     STATUS: "Compacted: which node runs which stream, keyed by stream id.",
 }
@@ -172,15 +174,24 @@ def _published() -> dict[str, Any]:
     return {
         _message_name(name): {
             "summary": f"{kind.summary} ({kind.schema_id})",
-            "headers": {
-                "type": "object",
-                "description": "On Kafka only.",
-                "properties": {"schema": {"const": kind.schema_id}, "content-type": {"const": "application/json"}},
-            },
-            "payload": {"$ref": f"#/components/schemas/{kind.model.__name__}"},
+            **_form(kind),
         }
         for name, kind in MESSAGES.items()
     }
+
+
+def _form(kind: Published) -> dict[str, Any]:
+    """Headers and value. Of what is not JSON the headers are what the schema is of, each as text."""
+    reference = {"$ref": f"#/components/schemas/{kind.model.__name__}"}
+    if kind.content_type != "application/json":
+        value = {"type": "string", "format": "binary"}
+        return {"contentType": kind.content_type, "headers": reference, "payload": value}
+    headers = {
+        "type": "object",
+        "description": "On Kafka only.",
+        "properties": {"schema": {"const": kind.schema_id}, "content-type": {"const": kind.content_type}},
+    }
+    return {"headers": headers, "payload": reference}
 
 
 def _schemas() -> dict[str, Any]:

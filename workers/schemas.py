@@ -7,19 +7,25 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from workers.bus import DETECTIONS, STATUS, STREAMS
+from workers.bus import DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
+from workers.event import Event
 from workers.result import FrameResult
-from workers.status import NodeStatus, StreamStatus
+from workers.snapshot import Snapshot
+from workers.status import MonitorStatus, NodeStatus, StreamStatus
 from workers.wish import Epoch, Wish
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One kind of message: what it is, what it looks like, where it goes."""
+    """One kind of message: what it is, what it looks like, where it goes.
+
+    content_type: of the value; when that is not JSON, `model` says what is in the headers.
+    """
 
     summary: str
     model: type[BaseModel]
     topic: str
+    content_type: str = "application/json"
 
     @property
     def schema_id(self) -> str:
@@ -29,11 +35,16 @@ class Published:
 
 MESSAGES = {
     "frame": Published("What was seen in one picture.", FrameResult, DETECTIONS),
+    "event": Published("What happened: from the monitor, or from a node (stream up, down).", Event, EVENTS),
+    "snapshot": Published(
+        "A track's best crop, or the picture it was cut from, as JPEG.", Snapshot, SNAPSHOTS, "image/jpeg"
+    ),
     "stream": Published("That a stream shall run, and how; a tombstone ends it.", Wish, STREAMS),
     "epoch": Published(
         "The name of this topic's life, keyed _epoch: a broker that lost its data has none.", Epoch, STREAMS
     ),
     "status": Published("Which node runs a stream, and how that goes.", StreamStatus, STATUS),
+    "monitor": Published("Which process's monitor works, keyed _monitor.NAME.", MonitorStatus, STATUS),
     "node": Published("That a node lives, keyed _node.NAME.", NodeStatus, STATUS),
 }
 
