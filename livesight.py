@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
@@ -34,13 +34,14 @@ from workers.bench_cli import mount as mount_bench
 from workers.cluster_settings import ClusterSettings
 from workers.command import CONFIG_VARIABLE, ConfigOption, JsonOption, ModelsOption, Opened
 from workers.environment import explain, merged, read_environment, read_yaml
-from workers.errors import ClipUnavailable, SettingsError, WorkerError
+from workers.errors import SettingsError, WorkerError
 from workers.logs import LogFormat, LogLevel, configure_logs
 from workers.models_cli import mount as mount_models
 from workers.naming import DEFAULT_MODELS, model_names, named_source, named_sources
 from workers.settings import KafkaSettings, WorkerSettings
 
 if TYPE_CHECKING:
+    from monitoring.parts import CutClip
     from monitoring.service import Monitoring
     from workers.bus import Bus, LocalBus
     from workers.card import ModelStore
@@ -205,6 +206,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
     configure_logs(settings.log_level, settings.log_format)
     from api.app import create_app, extend
+    from api.clip_cutter import ClipCutter
     from api.service import Early, Service, listen, threads_left
     from stream.open import open_source
     from workers.bus import LocalBus
@@ -215,9 +217,10 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         local = LocalBus()
         bus = open_bus(settings, local)
         parts.closes(bus.close, BUS_S)
-        monitoring = open_monitoring(settings, local, parts)
         keeps = None if settings.kafka is not None and settings.cluster.lease else place  # else the cluster keeps them
         node = Node(settings.node_name, model_store(settings), bus, settings.workers, settings.stream, keeps)
+        cluster: Cluster | None = None
+        monitoring = open_monitoring(settings, local, parts, lambda *clip: ClipCutter(node, cluster)(*clip))
         parts.closes(node.close, DRAIN_S)
         for stream in streams:  # what is of no use is told before models are loaded
             open_source(stream, settings.stream, live=True, allow_local=True)
@@ -268,22 +271,17 @@ def open_bus(settings: Settings, local: LocalBus) -> Bus:
     return KafkaBus(settings.kafka, local, settings.state_dir)
 
 
-def open_monitoring(settings: Settings, local: LocalBus, parts: Parts) -> Monitoring | None:
+def open_monitoring(settings: Settings, local: LocalBus, parts: Parts, cut_clip: CutClip) -> Monitoring | None:
     """Begin to read results, before the node makes any; closed after it, with its last results."""
     if "monitor" not in settings.roles:
         return None
     from monitoring.service import Monitoring, Surroundings
 
-    around = Surroundings(settings.state_dir, settings.node_name, local, settings.kafka, no_clip)
+    around = Surroundings(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip)
     monitoring = Monitoring(settings.monitoring, around)
     parts.closes(monitoring.close, MONITOR_S)
     monitoring.start()
     return monitoring
-
-
-def no_clip(stream_id: str, session: str, from_us: int, to_us: int) -> NoReturn:
-    """Where no node can be asked."""
-    raise ClipUnavailable(f"{stream_id}: no node to be asked for a clip")
 
 
 def join_cluster(settings: Settings, sock: socket.socket, node: Node, local: LocalBus, parts: Parts) -> Cluster | None:

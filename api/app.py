@@ -38,7 +38,7 @@ from api.hub import Hub
 from api.limits import BodyLimit
 from api.mjpeg import Feeds
 from api.origin import OriginGuard
-from api.parts import Parts
+from api.parts import Extension, Parts
 from api.predict import Predictor
 from api.principal import current_principal
 from api.proxy import ClusterProxy, node_client
@@ -81,7 +81,7 @@ def create_app(
     )
     app.state.parts = parts
     if cluster is not None:
-        routes = ClusterRoutes(cluster, node, parts.roles)
+        routes = ClusterRoutes(cluster, node, parts.roles, parts.extensions)
         app.state.node_client = node_client()
         app.add_middleware(ClusterProxy, routes=routes, client=app.state.node_client)
     app.add_middleware(BodyLimit, most_bytes=parts.settings.body_bytes, by_path=_picture_limits(parts))
@@ -90,6 +90,13 @@ def create_app(
     problems.install(app)
     _include(app, roles)
     return app
+
+
+def extend(app: FastAPI, extension: Extension) -> None:
+    """Serve what an extension brings, and tell in readiness how it is. Before the first request."""
+    app.state.parts.extensions.append(extension)
+    for router in extension.routers:
+        app.include_router(router)
 
 
 def _parts(node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role], cluster: Cluster | None) -> Parts:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from api.errors import Problem
+from api.parts import Extension
 from workers.cluster import Cluster
 from workers.errors import StreamUnknown
 from workers.node import Node
@@ -21,6 +22,7 @@ _STREAM = re.compile(r"/v1/streams/([a-z0-9][a-z0-9_-]{0,62})(?:/(.+))?")
 _HERE = frozenset({"detections"})  # answered by any api process, from Kafka
 _PUSHES = ("whip", "frames")
 _ANY_NODE = re.compile(r"/(?:v1/predict|predict|batch-predict|v1/models)(?:/.*)?")
+_MONITOR = re.compile(r"/(?:drift|v1/(?:events|alerts|drift|rules|zones|snapshots|clips|report))(?:[/.].*)?")
 _AFFINITY_S = 60.0
 _MOST_AFFINITIES = 10_000
 
@@ -36,7 +38,11 @@ class Elsewhere:
 class ClusterRoutes:
     """Runs on the event loop; asks only what is in memory."""
 
-    def __init__(self, cluster: Cluster, node: Node, roles: Collection[str]) -> None:
+    def __init__(
+        self, cluster: Cluster, node: Node, roles: Collection[str], extensions: Sequence[Extension] = ()
+    ) -> None:
+        """extensions: looked at with each request; monitoring may be among them."""
+        self._extensions = extensions
         self._cluster = cluster
         self._node = node
         self._is_node = "node" in roles
@@ -45,6 +51,8 @@ class ClusterRoutes:
 
     def target(self, method: str, path: str) -> Elsewhere | None:
         """None: this process answers. Raises Problem when the one that could is away, or there is none."""
+        if _MONITOR.fullmatch(path):
+            return self._monitor()
         found = _STREAM.fullmatch(path)
         if found is None:
             return None if self._is_node or not _ANY_NODE.fullmatch(path) else self._any_node()
@@ -85,6 +93,17 @@ class ClusterRoutes:
 
     def _runs_here(self, stream_id: str) -> bool:
         return self._is_node and self._node.runs(stream_id)
+
+    def _monitor(self) -> Elsewhere | None:
+        """The monitor that works; one that stands by answers only when none does: what was stored is there."""
+        if any(extension.active for extension in self._extensions):
+            return None
+        for found in self._cluster.board.monitors():
+            if found.address != self._cluster.member.address:
+                return Elsewhere(found.monitor, found.address)
+        if self._extensions:
+            return None
+        raise Problem("monitor-away", "no monitor is there to answer that", headers={"retry-after": "2"})
 
     def _any_node(self) -> Elsewhere:
         """The living nodes in turn."""

@@ -45,6 +45,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "overloaded": (503, "Too much at a time"),
     "engine-unavailable": (503, "No engine can run this now"),
     "bus-unavailable": (503, "The bus cannot be used"),
+    "monitor-away": (503, "The monitor that could answer is away"),
     "node-away": (503, "The node that could answer is away"),
 }
 """Problem kinds: the stable end of `type` → HTTP status and title."""
@@ -57,7 +58,7 @@ class ApiError(Exception):
 class Problem(ApiError, HTTPException):
     """An error with a stable `type`, told to the client. `detail` is fit for users; credentials are redacted here.
 
-    `extra` are further members of the problem JSON.
+    `extra` are further members of the problem JSON; `meaning` is status and title of a kind that is not in KINDS.
     """
 
     def __init__(
@@ -67,8 +68,9 @@ class Problem(ApiError, HTTPException):
         *,
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
+        meaning: tuple[int, str] | None = None,
     ) -> None:
-        status, self.title = KINDS[kind]
+        status, self.title = meaning or KINDS[kind]
         HTTPException.__init__(self, status, redact(detail), dict(headers) if headers else None)
         self.kind = kind
         self.extra = dict(extra or {})

@@ -64,9 +64,12 @@ async def metrics() -> Response:
 
 def _readiness(parts: Parts) -> Readiness:
     cluster = parts.cluster.problems() if parts.cluster is not None else []
-    reasons = list(dict.fromkeys([*parts.node.problems(), *parts.bus.problems(), *cluster]))
+    others = [reason for extension in parts.extensions for reason in extension.problems()]
+    reasons = list(dict.fromkeys([*parts.node.problems(), *parts.bus.problems(), *cluster, *others]))
     if "node" in parts.roles and not parts.node.ready:
         return Readiness(status="not ready", reasons=reasons or ["the models are not loaded, or the node is stopping"])
     if "node" not in parts.roles and parts.cluster is not None and not parts.cluster.settled:
         return Readiness(status="not ready", reasons=reasons or ["the streams are not read from Kafka yet"])
+    if "node" not in parts.roles and not all(extension.ready for extension in parts.extensions):
+        return Readiness(status="not ready", reasons=reasons or ["the database has not been reached yet"])
     return Readiness(status="degraded" if reasons else "ready", reasons=reasons)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Protocol
 
-from fastapi import Depends
+from fastapi import APIRouter, Depends
 from starlette.requests import HTTPConnection
 
 from api.directory import Directory
@@ -24,6 +25,29 @@ if TYPE_CHECKING:
     from api.whip import WhipPushes
 
 
+class Extension(Protocol):
+    """What a package that api does not know brings to the same address: monitoring."""
+
+    @property
+    def routers(self) -> Sequence[APIRouter]:
+        """What it serves."""
+        ...
+
+    @property
+    def active(self) -> bool:
+        """Whether it does its work in this process now, and not in another. Never waits."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can answer at all. Never waits."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What is wrong with it now, in words. Never waits."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The owners of everything; one object an application, under `app.state.parts`."""
@@ -40,6 +64,7 @@ class Parts:
     videos: Videos
     predictor: Predictor
     whip: WhipPushes
+    extensions: list[Extension] = field(default_factory=list)
 
     @property
     def stream_settings(self) -> StreamSettings:

@@ -77,6 +77,9 @@ def problem_of(error: Exception) -> Problem:
     """The problem that tells of `error`; one that nobody foresaw is logged and told without its inside."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, WorkerError) and error.problem is not None:
+        kind, status, title = error.problem
+        return Problem(kind, str(error) or title, meaning=(status, title))
     for kind_of_error, kind in _BY_ERROR:
         if isinstance(error, kind_of_error):
             return Problem(kind, str(error) or KINDS[kind][1])

@@ -1,8 +1,17 @@
 """What workers/ raises. Pure."""
 
+from __future__ import annotations
+
+from typing import ClassVar
+
 
 class WorkerError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package.
+
+    `problem`: what HTTP tells of it (stable kind, status, title), for errors of packages that api does not know.
+    """
+
+    problem: ClassVar[tuple[str, int, str] | None] = None
 
 
 class ModelError(WorkerError):
