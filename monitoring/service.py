@@ -72,7 +72,7 @@ class Monitoring:
         own: list[Helper] = [Retention(settings.retention, self.database, media, self._is_active)]
         self._wanted = [*([] if publisher is None else [publisher]), *own, *built.helpers]
         self._routers = [event_routes(self.database, media, self.live), *built.routers]
-        self._first_try()
+        self._migrated = self._first_try()
 
     @property
     def routers(self) -> list[APIRouter]:
@@ -109,18 +109,21 @@ class Monitoring:
     def _is_active(self) -> bool:
         return self._monitor.active
 
-    def _first_try(self) -> None:
+    def _first_try(self) -> bool:
         """What can never work is said before anything is served; a database that is away may come."""
         try:
             self.database.migrate()
+            return True
         except StoreUnavailable as error:
             if self.database.is_sqlite:
                 raise
             log.warning("database_away", reason=str(error))
+            return False
 
     def _prepare(self) -> None:
         """Runs on the monitor's thread, again until it succeeds."""
-        self.database.migrate()
+        if not self._migrated:
+            self.database.migrate()
         while self._wanted:
             self._wanted[0].start()
             self._helpers.append(self._wanted.pop(0))

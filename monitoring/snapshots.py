@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import time
+from pydantic import ValidationError
 
 from monitoring.inbox import Item
 from monitoring.media import Picture
+from workers.snapshot import Snapshot
 
+_JPEG = b"\xff\xd8"
 _LONGEST = 64
-_MOST = 2**62
+_LARGEST = 2**62
 
 
 def read_snapshot(item: Item) -> Picture | None:
-    """What a snapshot shows, or None for one that cannot be understood."""
-    headers = {name: value.decode(errors="replace") for name, value in item.headers}
+    """What a snapshot shows, or None for one that cannot be understood. The session becomes part of a file's name."""
     try:
-        captured_at_ns = int(headers.get("captured_at_ns") or time.time_ns())
-        picture = Picture(
-            kind=headers["view"],
-            stream_id=item.key,
-            session=headers["session"],
-            track_id=int(headers["track"]),
-            pts_us=int(headers["pts_us"]),
-            captured_at_ns=captured_at_ns,
-            media_type="image/jpeg",
-            quality=float(headers["quality"]) if "quality" in headers else None,
-        )
-    except (KeyError, ValueError):
+        told = Snapshot.model_validate({name: value.decode() for name, value in item.headers})
+    except (ValidationError, UnicodeDecodeError):
         return None
-    fine = (
-        picture.kind in ("crop", "picture")
-        and 0 < len(picture.session) <= _LONGEST
-        and picture.session.isalnum()
-        and 0 <= captured_at_ns < _MOST
-        and abs(picture.pts_us) < _MOST
-        and abs(picture.track_id or 0) < _MOST
-        and item.value.startswith(b"\xff\xd8")
+    named = told.session.isalnum() and len(told.session) <= _LONGEST
+    in_range = 0 <= told.captured_at_ns < _LARGEST and abs(told.pts_us) < _LARGEST and abs(told.track) < _LARGEST
+    if not (named and in_range and item.value.startswith(_JPEG)):
+        return None
+    return Picture(
+        kind=told.view,
+        stream_id=item.key,
+        session=told.session,
+        track_id=told.track,
+        pts_us=told.pts_us,
+        captured_at_ns=told.captured_at_ns,
+        media_type=told.content_type,
+        quality=told.quality,
     )
-    return picture if fine else None

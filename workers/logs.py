@@ -17,6 +17,7 @@ _LIBRARIES: dict[str, int] = {
     "aiortc": logging.WARNING,
     "aioice": logging.WARNING,
     "libav": logging.CRITICAL,
+    "alembic": logging.WARNING,
 }
 
 
