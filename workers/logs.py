@@ -14,6 +14,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 _LIBRARIES: dict[str, int] = {
     "kafka": logging.CRITICAL,  # logs each attempt; the bus says once what is wrong
     "uvicorn": logging.WARNING,
+    "httpx": logging.WARNING,  # tells each request with its URL, which for webhooks is a secret
     "aiortc": logging.WARNING,
     "aioice": logging.WARNING,
     "libav": logging.CRITICAL,

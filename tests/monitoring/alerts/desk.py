@@ -59,17 +59,15 @@ class Desk:
         """One alert, a second of the stream after the one before."""
         self.count += 1
         pts_us = self.count * 1_000_000
+        given = {"session": SESSION, "pts_us": pts_us, "captured_at_ns": time.time_ns(), **fields}
         event = Event(
-            id=event_id("alert", stream, SESSION, pts_us, rule=rule),
+            id=event_id("alert", stream, given["session"], given["pts_us"], rule=rule),
             kind="alert",
             stream_id=stream,
-            session=SESSION,
-            pts_us=pts_us,
-            captured_at_ns=time.time_ns(),
             rule=rule,
             severity=severity,
             text=f"Alert number {self.count}",
-            **fields,
+            **given,
         )
         self.store([event])
         return event
