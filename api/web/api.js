@@ -96,6 +96,39 @@ export async function ifThere(path, signal) {
   }
 }
 
+// what the role monitor has; null where no process has it
+
+const queried = (path, wishes) => {
+  const given = Object.entries(wishes).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+};
+
+/** @returns {Promise<{events: object[], next: string|null}|null>} newest first */
+export const listEvents = (wishes, signal) => ifThere(queried("/v1/events", wishes), signal);
+
+/** @returns {Promise<{counts: object[]}|null>} */
+export const eventCounts = (wishes, signal) => ifThere(queried("/v1/events/counts", wishes), signal);
+
+/** @returns {Promise<{alerts: object[], next: string|null}|null>} newest first */
+export const listAlerts = (wishes, signal) => ifThere(queried("/v1/alerts", wishes), signal);
+
+export const acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
+
+export const testTarget = (name) => request(`/v1/alerts/test/${encodeURIComponent(name)}`, asJson("POST", {}));
+
+const zonesPath = (id) => `/v1/zones/${encodeURIComponent(id)}`;
+
+/** @param {{zones: object[], lines: object[]}} scene in place of what was there */
+export const putScene = (id, scene) => json(zonesPath(id), asJson("PUT", { stream_id: id, ...scene }));
+
+export const deleteScene = (id) => request(zonesPath(id), { method: "DELETE" });
+
+const rulePath = (name) => `/v1/rules/${encodeURIComponent(name)}`;
+
+export const putRule = (rule) => json(rulePath(rule.name), asJson("PUT", rule));
+
+export const deleteRule = (name) => request(rulePath(name), { method: "DELETE" });
+
 export const metricsText = async (signal) => (await request("/metrics", { signal })).text();
 
 /** Readiness: `{state: "ready"|"degraded"|"down", reasons: string[]}`; never throws for a 503. */

@@ -2,23 +2,29 @@
 
 import "./livesight-view.js";
 import "./theme.js";
+import { AlertWatch } from "./alert-watch.js";
+import { AlertsPage } from "./alerts-page.js";
 import { CamerasPage } from "./cameras-page.js";
 import { EventsPage } from "./events-page.js";
 import { HealthPage } from "./health-page.js";
 import { LivePage } from "./live-page.js";
 import { ModelsPage } from "./models-page.js";
+import { MonitoringPage } from "./monitoring-page.js";
 import { Router } from "./router.js";
 import { HealthWatch, showBanner, showLink } from "./status.js";
 import { Streams } from "./streams.js";
 
 const streams = new Streams();
 const health = new HealthWatch();
+const alerts = new AlertWatch();
 const cameras = new CamerasPage(streams);
 const router = new Router({
-  live: new LivePage(streams),
+  live: new LivePage(streams, alerts),
   cameras,
   events: new EventsPage(streams),
-  health: new HealthPage(streams, health),
+  alerts: new AlertsPage(streams, alerts),
+  monitoring: new MonitoringPage(streams, alerts),
+  health: new HealthPage(streams, health, alerts),
   models: new ModelsPage(),
 });
 
@@ -40,11 +46,13 @@ function wake() {
   showLink("connecting");
   streams.start();
   health.start();
+  alerts.start();
 }
 
 function sleep() {
   streams.stop();
   health.pause();
+  alerts.stop();
   showLink("closed");
 }
 

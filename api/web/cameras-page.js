@@ -4,6 +4,7 @@ import { changeStream, removeStream } from "./api.js";
 import { CameraForm } from "./camera-form.js";
 import { ask } from "./confirm.js";
 import { badge, el, icon } from "./dom.js";
+import { SceneDialog } from "./scene-dialog.js";
 import { nameOfState, number, pictureWords, short } from "./states.js";
 import { toast } from "./status.js";
 
@@ -17,6 +18,7 @@ export class CamerasPage {
   title = "Cameras";
   #streams;
   #form;
+  #scenes = new SceneDialog();
   #rows = new Map(); // id → {element, text}
   #busy = new Set();
   #shown = false;
@@ -96,10 +98,11 @@ export class CamerasPage {
       trouble: el("p", { class: "camera-trouble" }),
       facts: el("dl", { class: "facts" }),
       pause: button("Pause", "pause", () => this.#toggle(row.view)),
+      zones: button("Zones", "zone", () => this.#scenes.open(row.view)),
       edit: button("Edit", "edit", () => this.#form.open(row.view)),
       remove: button("Delete", "trash", () => this.#remove(id)),
     });
-    for (const [name, what] of [[row.edit, "Edit"], [row.remove, "Delete"]]) name.setAttribute("aria-label", `${what} ${id}`);
+    for (const [name, what] of [[row.zones, "Zones of"], [row.edit, "Edit"], [row.remove, "Delete"]]) name.setAttribute("aria-label", `${what} ${id}`);
     row.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
@@ -107,7 +110,7 @@ export class CamerasPage {
       row.url,
       row.trouble,
       row.facts,
-      el("div", { class: "card-actions" }, row.pause, row.edit, row.remove),
+      el("div", { class: "card-actions" }, row.pause, row.zones, row.edit, row.remove),
     );
     return row;
   }

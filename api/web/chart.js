@@ -35,7 +35,7 @@ export class Chart {
     this.#place = place;
   }
 
-  /** @param {object[]} traces of plotly @param {{x: object, y: object, hover?: string}} axes what differs from all charts */
+  /** @param {object[]} traces of plotly @param {{x: object, y: object, hover?: string, height?: number, more?: object}} axes what differs from all charts */
   draw(traces, axes) {
     this.#drawing = this.#drawing.then(() => this.#draw(traces, axes)).catch((error) => {
       this.#place.textContent = error.message;
@@ -43,7 +43,7 @@ export class Chart {
     return this.#drawing;
   }
 
-  async #draw(traces, { x, y, hover = "x unified" }) {
+  async #draw(traces, { x, y, hover = "x unified", height = 240, more = {} }) {
     const { react } = await plotly();
     if (!this.#place.clientWidth) return; // another page is shown
     const style = getComputedStyle(document.body);
@@ -54,7 +54,7 @@ export class Chart {
       traces,
       {
         autosize: true,
-        height: 240,
+        height,
         margin: { l: 44, r: 18, t: 26, b: 34 },
         paper_bgcolor: "rgba(0,0,0,0)",
         plot_bgcolor: "rgba(0,0,0,0)",
@@ -66,6 +66,7 @@ export class Chart {
         legend: { orientation: "h", x: 0, y: 1.14, yanchor: "middle" },
         hovermode: hover,
         transition: { duration: 0 },
+        ...more,
       },
       { displayModeBar: false, responsive: true, scrollZoom: false },
     );

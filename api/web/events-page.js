@@ -1,62 +1,116 @@
-// What happened: the event store's list, newest first, filtered and paged by the server. Says so where there is none.
+// What happened: filtered by the server, newest first, as they come; how many when; pictures and clips.
 
-import { ifThere } from "./api.js";
-import { el } from "./dom.js";
+import { eventCounts, ifThere, listEvents, listModels } from "./api.js";
+import { Chart } from "./chart.js";
+import { colourOf, wordsOf } from "./colours.js";
+import { badge, el } from "./dom.js";
+import { EventDialog } from "./event-dialog.js";
+import { KINDS, SEVERITIES, timeOf, whatOf, whoOf } from "./event-words.js";
+import { countQueryOf, queryOf, rangeOf } from "./event-query.js";
 
 const EVERY_MS = 5000;
+const SOON_MS = 500; // after something happened: what comes together is read together
+const COUNTS_MS = 10000;
 const PAGE = 50;
-const KINDS = {
-  track_began: "Came into sight",
-  track_ended: "Left",
-  label_changed: "Changed",
-  stream_up: "Camera up",
-  stream_down: "Camera down",
-};
+const MOST = 500; // rows kept while new ones come
+const TONES = { critical: "failed", warning: "stalled", info: "idle" };
 
 export class EventsPage {
   title = "Events";
   #streams;
   #timer = 0;
   #abort = null;
-  #events = new Map(); // id → event
+  #live = null; // EventSource: tells that something happened
+  #events = []; // newest first
   #next = null; // cursor of the older ones
+  #countedAt = 0;
+  #dialog = new EventDialog();
+  #chart = null;
   #note = document.getElementById("events-note");
   #tools = document.getElementById("events-tools");
   #list = document.getElementById("events-list");
   #older = document.getElementById("events-older");
+  #csv = document.getElementById("events-csv");
+  #timeline = document.getElementById("events-timeline");
 
   constructor(streams) {
     this.#streams = streams;
-    this.#tools.addEventListener("change", () => {
-      this.#events.clear();
-      this.#next = null;
-      this.#load();
-    });
+    const { kind } = this.#tools.elements;
+    kind.append(...Object.entries(KINDS).map(([value, words]) => new Option(words, value)));
+    this.#tools.addEventListener("submit", (event) => event.preventDefault());
+    this.#tools.addEventListener("change", () => this.#again());
     this.#older.addEventListener("click", () => this.#load(this.#next));
+    document.getElementById("events-reset").addEventListener("click", () => {
+      this.#tools.reset();
+      this.#again();
+    });
+    document.addEventListener("themechange", () => this.#shown && this.#count());
   }
 
-  show() {
-    const select = this.#tools.elements.stream;
-    const chosen = select.value;
+  get #shown() {
+    return this.#abort !== null;
+  }
+
+  async show() {
+    const { stream } = this.#tools.elements;
+    const chosen = stream.value;
     const ids = this.#streams.views.map(({ id }) => id);
-    select.replaceChildren(new Option("All cameras", ""), ...ids.map((id) => new Option(id, id, false, id === chosen)));
-    this.#load();
+    stream.replaceChildren(new Option("All cameras", ""), ...ids.map((id) => new Option(id, id, false, id === chosen)));
+    this.#again();
+    this.#fill("zone", "Anywhere", (await ifThere("/v1/zones").catch(() => null))?.scenes.flatMap(({ zones }) => zones.map(({ name }) => name)));
+    this.#fill("label", "All labels", (await listModels().catch(() => [])).flatMap(({ card }) => card.classes));
   }
 
   hide() {
     clearTimeout(this.#timer);
     this.#abort?.abort();
+    this.#abort = null;
+    this.#live?.close();
+    this.#live = null;
+  }
+
+  /** Offers names in a list; without any there is no list. */
+  #fill(name, none, found) {
+    const select = this.#tools.elements[name];
+    const names = [...new Set([...(found ?? []), ...(select.value ? [select.value] : [])])].sort();
+    select.replaceChildren(new Option(none, ""), ...names.map((each) => new Option(wordsOf(each), each, false, each === select.value)));
+    select.hidden = names.length === 0;
+  }
+
+  /** Another question: everything anew. */
+  #again() {
+    this.#events = [];
+    this.#next = null;
+    this.#list.replaceChildren();
+    const custom = this.#tools.elements.range.value === "custom";
+    for (const name of ["since", "until"]) this.#tools.elements[name].closest("label").hidden = !custom;
+    this.#load();
+    this.#count();
+    this.#listen();
+  }
+
+  /** What fits comes at once; without that (a proxy that keeps it back) every few seconds. */
+  #listen() {
+    this.#live?.close();
+    const { since: _, until, ...wishes } = this.#wishes;
+    if (until) return; // what is over does not change
+    this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(wishes)}`);
+    this.#live.addEventListener("message", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#load(), SOON_MS);
+    });
+  }
+
+  get #wishes() {
+    return queryOf(new FormData(this.#tools));
   }
 
   async #load(cursor = null) {
     clearTimeout(this.#timer);
     this.#abort?.abort();
     const { signal } = (this.#abort = new AbortController());
-    const { stream, kind } = this.#tools.elements;
-    const wishes = { limit: PAGE, stream: stream.value, kind: kind.value, cursor };
-    const query = new URLSearchParams(Object.entries(wishes).filter(([, value]) => value));
     try {
-      const answer = await ifThere(`/v1/events?${query}`, signal);
+      const answer = await listEvents({ ...this.#wishes, limit: PAGE, cursor }, signal);
       if (signal.aborted) return;
       if (answer === null) return this.#absent();
       this.#take(answer, cursor !== null);
@@ -64,7 +118,8 @@ export class EventsPage {
       if (signal.aborted) return;
       this.#say("The events could not be read", error.message);
     }
-    this.#timer = setTimeout(() => (document.hidden ? this.#wait() : this.#load()), EVERY_MS);
+    if (performance.now() - this.#countedAt > COUNTS_MS) this.#count();
+    this.#wait();
   }
 
   #wait() {
@@ -72,26 +127,97 @@ export class EventsPage {
   }
 
   #absent() {
-    this.#tools.hidden = true;
-    this.#older.hidden = true;
+    this.#tools.hidden = this.#older.hidden = this.#timeline.hidden = this.#csv.hidden = true;
     this.#list.replaceChildren();
-    this.#say(
-      "This service keeps no events yet",
-      "It has no event store: what the cameras see goes out live, frame by frame, over the WebSocket /v1/detections " +
-        "and to Kafka, and is not kept here. This page fills by itself once /v1/events answers.",
+    const text = "No process with the role monitor answers. What the cameras see goes out live all the same.";
+    this.#say("This service keeps no events", text);
+    this.#wait();
+  }
+
+  #take({ events, next }, older) {
+    const first = this.#events.length === 0;
+    const known = new Map(this.#events.map((event) => [event.id, event]));
+    const fresh = new Set(first || older ? [] : events.map(({ id }) => id).filter((id) => !known.has(id)));
+    if (older || first) this.#next = next;
+    for (const event of events) known.set(event.id, event); // pictures and clips come after their events
+    this.#events = [...known.values()].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
+    if (!older && this.#events.length > MOST) this.#events.length = MOST;
+    this.#tools.hidden = this.#csv.hidden = false;
+    this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#wishes)}`;
+    this.#older.hidden = this.#next === null;
+    if (this.#events.length) this.#note.hidden = true;
+    else this.#say("Nothing happened", "Nothing that fits what you chose above. Events appear here as they come.");
+    this.#show(fresh);
+  }
+
+  /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
+  #show(fresh) {
+    const rows = new Map([...this.#list.children].map((row) => [row.dataset.id, row]));
+    const shown = this.#events.map((event) => {
+      const said = JSON.stringify(event);
+      let row = rows.get(event.id);
+      if (row?.said !== said) row = Object.assign(this.#row(event), { said });
+      if (fresh.has(event.id)) row.classList.add("fresh");
+      return row;
+    });
+    if (shown.length === this.#list.children.length && shown.every((row, at) => row === this.#list.children[at])) return;
+    const focused = document.activeElement?.closest?.(".event")?.dataset.id;
+    this.#list.replaceChildren(...shown);
+    if (focused) this.#list.querySelector(`[data-id="${focused}"] .event-open`)?.focus({ preventScroll: true });
+  }
+
+  #row(event) {
+    const time = new Date(timeOf(event));
+    const dot = event.label ? el("i", { class: "dot" }) : null;
+    dot?.style.setProperty("--dot", colourOf(event.label));
+    const picture = event.snapshot_url
+      ? el("img", { src: event.snapshot_url, alt: "", loading: "lazy" })
+      : el("span", { class: "event-blank", "aria-hidden": "true" });
+    return el(
+      "li",
+      { class: "event", dataset: { id: event.id, kind: event.kind } },
+      el(
+        "button",
+        { class: "event-open", type: "button", on: { click: () => this.#dialog.open(event) } },
+        picture,
+        el("span", { class: "event-what" }, el("strong", {}, whatOf(event)), el("span", { class: "event-who" }, dot, whoOf(event))),
+        event.severity ? badge(TONES[event.severity], SEVERITIES[event.severity]) : null,
+        event.clip_url ? el("span", { class: "badge" }, "Clip") : null,
+      ),
+      el("time", { dateTime: time.toISOString() }, time.toLocaleString()),
+      el("a", { href: `#/live/${event.stream_id}` }, event.stream_id),
     );
   }
 
-  #take(answer, older) {
-    const events = answer.events ?? answer.items ?? [];
-    if (older || this.#events.size === 0) this.#next = answer.next ?? answer.next_cursor ?? answer.cursor ?? null;
-    for (const event of events) this.#events.set(event.id, event);
-    this.#tools.hidden = false;
-    this.#older.hidden = this.#next === null;
-    const all = [...this.#events.values()].sort((a, b) => timeOf(b) - timeOf(a));
-    if (all.length) this.#note.hidden = true;
-    else this.#say("Nothing happened yet", "Events appear here as they come, or none fits what you chose above.");
-    this.#list.replaceChildren(...all.map(row));
+  /** How many there were, over the time that is shown. */
+  async #count() {
+    this.#countedAt = performance.now();
+    const { signal } = this.#abort ?? new AbortController();
+    const chosen = new FormData(this.#tools);
+    try {
+      const answer = await eventCounts(countQueryOf(chosen), signal);
+      if (signal.aborted || answer === null) return;
+      this.#timeline.hidden = false;
+      this.#draw(answer, rangeOf(chosen));
+    } catch {
+      if (!signal.aborted) this.#timeline.hidden = true; // the list says what the matter is
+    }
+  }
+
+  #draw({ counts, total, bucket }, range) {
+    document.getElementById("events-total").textContent = `${total.toLocaleString()} ${total === 1 ? "event" : "events"}, by ${bucket}`;
+    this.#chart ??= new Chart(document.getElementById("chart-events"));
+    const bars = (name, colour, wanted) => {
+      const sums = new Map();
+      for (const { start, count, value } of counts)
+        if (wanted(value)) sums.set(start, (sums.get(start) ?? 0) + count);
+      // plotly knows no time zones: it is given the local time, as the server counted
+      return { type: "bar", name, x: [...sums.keys()].map((start) => start.slice(0, 19)), y: [...sums.values()], marker: { color: colour } };
+    };
+    const isAlert = (kind) => kind === "alert";
+    const traces = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];
+    const x = { type: "date", range: range.map(localTime) };
+    this.#chart.draw(traces, { x, y: { rangemode: "tozero" }, height: 150, more: { barmode: "stack" } });
   }
 
   #say(title, text) {
@@ -101,25 +227,5 @@ export class EventsPage {
   }
 }
 
-/** Milliseconds since 1970. */
-function timeOf(event) {
-  if (event.captured_at_ns) return event.captured_at_ns / 1e6;
-  const named = event.at_ns ? event.at_ns / 1e6 : Date.parse(event.at ?? event.time ?? event.occurred_at ?? "");
-  return Number.isFinite(named) ? named : 0;
-}
-
-function row(event) {
-  const time = new Date(timeOf(event));
-  const what = KINDS[event.kind] ?? String(event.kind ?? "event").replaceAll("_", " ");
-  const about = [event.label?.replaceAll?.("_", " "), event.track_id ? `#${event.track_id}` : null, event.rule];
-  const picture = event.snapshot_url ?? event.snapshot;
-  return el(
-    "li",
-    { class: "event" },
-    typeof picture === "string" ? el("img", { src: picture, alt: `Picture of this event`, loading: "lazy" }) : null,
-    el("time", { dateTime: time.toISOString() }, time.toLocaleString()),
-    el("strong", {}, what),
-    el("span", {}, about.filter(Boolean).join(" ")),
-    el("a", { href: `#/live/${event.stream_id ?? event.stream}` }, event.stream_id ?? event.stream ?? ""),
-  );
-}
+/** "2026-11-21T12:00:00", by this clock. */
+const localTime = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().slice(0, 19);

@@ -1,8 +1,9 @@
 // How the service is: latency and throughput drawn from /metrics, which node runs which camera, alerts, drift.
 
-import { ifThere, metricsText } from "./api.js";
+import { metricsText } from "./api.js";
 import { Chart } from "./chart.js";
 import { badge, el } from "./dom.js";
+import { SEVERITIES } from "./event-words.js";
 import { buckets, byLabel, parseMetrics, quantile, rates } from "./metrics.js";
 import { nameOfState } from "./states.js";
 
@@ -16,6 +17,7 @@ export class HealthPage {
   title = "Health";
   #streams;
   #watch;
+  #alerts;
   #timer = 0;
   #abort = null;
   #last = null; // the reading before: {at, samples}
@@ -23,10 +25,13 @@ export class HealthPage {
   #charts = null;
   #shown = false;
 
-  /** @param {import("./streams.js").Streams} streams @param {import("./status.js").HealthWatch} watch */
-  constructor(streams, watch) {
+  /** @param {import("./streams.js").Streams} streams @param {import("./status.js").HealthWatch} watch
+   *  @param {import("./alert-watch.js").AlertWatch} alerts */
+  constructor(streams, watch, alerts) {
     this.#streams = streams;
     this.#watch = watch;
+    this.#alerts = alerts;
+    alerts.addEventListener("change", () => this.#shown && this.#showAlerts());
     watch.addEventListener("change", () => this.#shown && this.#showHealth());
     streams.addEventListener("change", () => this.#shown && this.#showNodes());
     document.addEventListener("themechange", () => this.#shown && this.#draw());
@@ -42,8 +47,7 @@ export class HealthPage {
     this.#showHealth();
     this.#showNodes();
     this.#read();
-    this.#askFor("alerts", "/v1/alerts", "This service raises no alerts yet: nothing watches for them here.");
-    this.#askFor("drift", "/v1/drift", "This service does not watch for drift yet.");
+    this.#showAlerts();
   }
 
   hide() {
@@ -157,26 +161,12 @@ export class HealthPage {
     document.getElementById("nodes-none").hidden = rows.length > 0;
   }
 
-  /** Alerts and drift as the server lists them, or that it has none of that. */
-  async #askFor(what, path, absent) {
-    const place = document.getElementById(`${what}-list`);
-    try {
-      const answer = await ifThere(path);
-      const entries = answer === null ? [] : (answer[what] ?? answer.items ?? answer.reports ?? []);
-      const items = entries.slice(0, 50).map((entry) => el("li", {}, describe(entry)));
-      const none = answer === null ? absent : `No ${what} now.`;
-      place.replaceChildren(...(items.length ? items : [el("li", { class: "quiet" }, none)]));
-    } catch (error) {
-      place.replaceChildren(el("li", {}, `They could not be read: ${error.message}`));
-    }
+  #showAlerts() {
+    const { open } = this.#alerts;
+    const none = open === null ? "No process with the role monitor answers." : "No alert is open.";
+    const items = (open ?? []).map(({ stream_id: stream, text, rule, severity }) =>
+      el("li", {}, `${SEVERITIES[severity]}: ${text ?? rule}`, el("span", { class: "quiet" }, ` (${stream})`)),
+    );
+    document.getElementById("alerts-list").replaceChildren(...(items.length ? items : [el("li", { class: "quiet" }, none)]));
   }
-}
-
-/** An entry's plain values in words, whatever they are called. */
-function describe(entry) {
-  if (typeof entry !== "object" || entry === null) return String(entry);
-  return Object.entries(entry)
-    .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
-    .map(([key, value]) => `${key.replaceAll("_", " ")}: ${value}`)
-    .join(", ");
 }

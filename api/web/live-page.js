@@ -15,10 +15,13 @@ export class LivePage {
   #publisher = null; // of the own camera, while it runs
   #streams;
 
-  /** @param {import("./streams.js").Streams} streams */
-  constructor(streams) {
+  /** @param {import("./streams.js").Streams} streams @param {import("./alert-watch.js").AlertWatch} alerts */
+  constructor(streams, alerts) {
     this.#streams = streams;
     streams.addEventListener("change", () => this.#show());
+    alerts.addEventListener("change", () => {
+      for (const tile of this.#wall.tiles) tile.setAlert(alerts.of(tile.id));
+    });
     this.#wall.addEventListener("action", ({ detail: { action, tile } }) => this.#act(action, tile));
     const dialog = new CameraDialog((publisher) => this.#useCamera(publisher));
     for (const button of document.querySelectorAll('[data-open="camera"]'))

@@ -25,6 +25,7 @@ export class Tile {
       name: find(".tile-name"),
       badge: find(".badge"),
       badgeText: find(".badge-text"),
+      alert: find(".tile-alert"),
       labels: find(".tile-labels"),
       fps: find('[data-stat="fps"] dd'),
       latency: find('[data-stat="latency"] dd'),
@@ -84,6 +85,14 @@ export class Tile {
   setBroken(broken) {
     this.#broken = broken;
     this.#showState();
+  }
+
+  /** The alert that is shown over the picture, null for none. */
+  setAlert(alert) {
+    const words = alert ? (alert.text ?? alert.rule) : "";
+    this.element.dataset.alert = alert?.severity ?? "";
+    this.#parts.alert.hidden = !alert;
+    if (this.#parts.alert.textContent !== words) this.#parts.alert.textContent = words;
   }
 
   /** @param {object} view of `GET /v1/streams` */

@@ -1,0 +1,77 @@
+// One event: its picture with the box and the way that was taken, its clip, what is known of it.
+
+import { el } from "./dom.js";
+import { durationOf, KINDS, timeOf, whatOf, whoOf } from "./event-words.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export class EventDialog {
+  #dialog = document.getElementById("event-dialog");
+  #body = document.getElementById("event-body");
+
+  constructor() {
+    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("close", () => this.#body.replaceChildren());
+  }
+
+  /** @param {object} event of `GET /v1/events` */
+  open(event) {
+    document.getElementById("event-title").textContent = whatOf(event);
+    this.#body.replaceChildren(...[picture(event), clip(event), facts(event)].filter(Boolean));
+    if (!this.#dialog.open) this.#dialog.showModal();
+  }
+}
+
+function picture(event) {
+  const source = event.picture_url ?? event.snapshot_url;
+  if (!source) return null;
+  const words = `The camera's picture: ${whatOf(event)} ${whoOf(event)}`.trim();
+  const frame = el("div", { class: "event-picture" });
+  const image = el("img", { src: source, alt: words });
+  image.addEventListener("error", () => frame.replaceChildren(el("p", { class: "quiet" }, "The picture is no longer kept.")));
+  frame.append(image);
+  // the whole picture alone has room for the way; it is that of the best moment, so the box is not drawn over it
+  if (event.picture_url && event.path?.length > 1) frame.append(way(event.path));
+  return frame;
+}
+
+/** The way of a track's foot, from the first place (small) to the last. */
+function way(path) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 1 1");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  const points = path.map(({ x, y }) => `${x},${y}`).join(" ");
+  for (const name of ["event-way-halo", "event-way"]) {
+    const line = document.createElementNS(SVG, "polyline");
+    line.setAttribute("points", points);
+    line.setAttribute("class", name);
+    svg.append(line);
+  }
+  return svg;
+}
+
+function clip({ clip_url: source }) {
+  if (!source) return null;
+  return el("video", { class: "event-clip", src: source, controls: true, muted: true, playsInline: true, preload: "metadata", "aria-label": "Clip of this event" });
+}
+
+function facts(event) {
+  const time = new Date(timeOf(event));
+  const known = {
+    When: time.toLocaleString(),
+    Camera: el("a", { href: `#/live/${event.stream_id}` }, event.stream_id),
+    Kind: KINDS[event.kind] ?? event.kind,
+    What: whoOf(event),
+    Zone: event.zone,
+    Line: event.line,
+    Rule: event.rule,
+    Severity: event.severity,
+    Duration: durationOf(event.duration_s),
+    Why: event.reason?.replaceAll("_", " "),
+    Models: Object.entries(event.models ?? {}).map(([name, version]) => `${name} ${version}`).join(", "),
+    Node: event.node,
+  };
+  const rows = Object.entries(known).filter(([, value]) => value);
+  return el("dl", { class: "facts" }, ...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}

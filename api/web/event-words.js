@@ -1,0 +1,65 @@
+// What events and alerts are called. Pure.
+
+import { wordsOf } from "./colours.js";
+
+/** Kinds in words, in the order in which they are offered. */
+export const KINDS = {
+  alert: "Alert",
+  alert_ended: "Alert over",
+  track_began: "Came into sight",
+  track_ended: "Left",
+  label_changed: "Changed",
+  zone_entered: "Entered a zone",
+  zone_left: "Left a zone",
+  zone_stayed: "Stayed in a zone",
+  line_crossed: "Crossed a line",
+  count_changed: "Count changed",
+  stream_up: "Camera up",
+  stream_down: "Camera down",
+};
+
+export const SEVERITIES = { critical: "Critical", warning: "Warning", info: "Info" };
+
+const WHERE = {
+  zone_entered: ({ zone }) => `Entered ${zone}`,
+  zone_left: ({ zone }) => `Left ${zone}`,
+  zone_stayed: ({ zone }) => `Stayed in ${zone}`,
+  line_crossed: ({ line, direction }) => `Crossed ${line}${direction ? `, ${direction}` : ""}`,
+  count_changed: ({ count, before, zone }) => `${count} there${zone ? ` in ${zone}` : ""}, before ${before ?? 0}`,
+  label_changed: ({ before, label }) => `${wordsOf(before ?? "?")} → ${wordsOf(label ?? "?")}`,
+  alert: ({ rule, text }) => text ?? `Alert: ${rule}`,
+  alert_ended: ({ rule, text }) => text ?? `Over: ${rule}`,
+};
+
+/** What happened, in a few words. @param {object} event `livesight.event/1` */
+export const whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind] ?? event.kind.replaceAll("_", " ");
+
+/** Who or what it is about: "without mask 91 % #7". */
+export function whoOf({ kind, label, confidence, track_id: track, person }) {
+  const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
+  const parts = [person, kind === "label_changed" ? null : label && wordsOf(label), percent, track ? `#${track}` : null];
+  return parts.filter(Boolean).join(" ");
+}
+
+/** Milliseconds since 1970. */
+export const timeOf = ({ captured_at_ns: at }) => at / 1e6;
+
+/** "1 min 20 s" */
+export function durationOf(seconds) {
+  if (typeof seconds !== "number") return null;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** "just now", "5 min ago"; the date where it is longer ago than a day. */
+export function ago(ms, now = Date.now()) {
+  const seconds = (now - ms) / 1000;
+  if (seconds < 10) return "just now";
+  if (seconds < 60) return `${Math.round(seconds)} s ago`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
+  if (seconds < 86400) return `${Math.round(seconds / 3600)} h ago`;
+  return new Date(ms).toLocaleString();
+}
