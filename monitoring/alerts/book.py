@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from monitoring.alerts.errors import AlertUnknown
 from monitoring.alerts.settings import Target, severe_enough
@@ -42,12 +43,12 @@ def record(connection: Connection, events: Sequence[Event], rule_of: RuleOf, tar
 
     Returns how many messages wait to be told.
     """
-    waiting: list[dict[str, Any]] = []
-    now_ns = time.time_ns()
+    waiting, now_ns = 0, time.time_ns()
     for event in events:
         if event.kind == "alert":
             rule = rule_of(event.rule or "")
-            connection.execute(alerts.insert(), _row(event, rule))
+            if not _insert(connection, alerts, [_row(event, rule)]):
+                continue  # known, though its event is not any more: read again after it was deleted
             alert_id: uuid.UUID | None = event.id
             told = _told(event, rule, targets)
         elif event.kind == "alert_ended":
@@ -55,10 +56,14 @@ def record(connection: Connection, events: Sequence[Event], rule_of: RuleOf, tar
             told = [] if alert_id is None else _told_before(connection, alert_id, targets)
         else:
             continue
-        waiting += [_waiting(event, alert_id, name, now_ns) for name in told]
-    if waiting:
-        connection.execute(deliveries.insert(), waiting)
-    return len(waiting)
+        waiting += _insert(connection, deliveries, [_waiting(event, alert_id, name, now_ns) for name in told])
+    return waiting
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert the rows that are not there yet; how many that were."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return sum(connection.execute(dialect.insert(table).values(row).on_conflict_do_nothing()).rowcount for row in rows)
 
 
 def _told(event: Event, rule: Rule | None, targets: Sequence[Target]) -> list[str]:

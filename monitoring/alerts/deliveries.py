@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import RowMapping, func, select, update
 
@@ -117,18 +117,15 @@ class Deliveries:
             .where(deliveries.c.target.in_(targets), deliveries.c.state.in_(("waiting", "given_up")))
             .group_by(*columns)
         )
-        waiting: dict[str, tuple[int, int]] = {}
-        given_up: dict[str, int] = {}
+        found: dict[str, Backlog] = {}
         with self._database.read() as connection:
             for target, state, count, oldest_ns in connection.execute(query):
+                known = found.get(target, Backlog())
                 if state == "waiting":
-                    waiting[target] = (count, oldest_ns)
+                    found[target] = replace(known, waiting=count, oldest_ns=oldest_ns)
                 else:
-                    given_up[target] = count
-        return {
-            target: Backlog(*waiting.get(target, (0, None)), given_up.get(target, 0))
-            for target in waiting.keys() | given_up.keys()
-        }
+                    found[target] = replace(known, given_up=count)
+        return found
 
     def _change(self, delivery: Delivery, **values: object) -> None:
         changes = {**values, "changed_ns": time.time_ns()}

@@ -22,9 +22,10 @@ from monitoring.alerts.clips import ClipKeeper, ClipShelf
 from monitoring.alerts.deliveries import Deliveries
 from monitoring.alerts.dispatcher import Access, Dispatcher, Lane, troubles
 from monitoring.alerts.errors import TargetFailed, TargetUnknown
-from monitoring.alerts.settings import AlertSettings, AppriseTarget, MqttTarget
+from monitoring.alerts.settings import SEVERITIES, AlertSettings, AppriseTarget, MqttTarget
 from monitoring.alerts.settings import Target as TargetSettings
 from monitoring.alerts.target import Target
+from monitoring.errors import StoreUnavailable
 from monitoring.event import Event, event_id
 from monitoring.media import of_tracks
 from monitoring.parts import Shared
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _DATABASE_THREADS = 4
+_COUNT_S = 5.0
 _GRACE = 0.6
 """Of the time to close: for what is being told."""
 
@@ -165,6 +167,17 @@ class Alerts:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(dispatcher.run())
             tasks.create_task(clips.run())
+            tasks.create_task(self._count_open())
+
+    async def _count_open(self) -> None:
+        while True:
+            try:
+                found = await asyncio.to_thread(self.book.open_counts)
+            except StoreUnavailable:
+                found = {}
+            for severity in SEVERITIES:
+                metrics.OPEN.labels(severity).set(found.get(severity, 0))
+            await asyncio.sleep(_COUNT_S)
 
     def _look(self) -> None:
         if self._dispatcher is not None and self._clips is not None:

@@ -99,10 +99,10 @@ def _retry_after_s(value: str | None) -> float | None:
 
 def _words(error: Exception) -> str:
     """Without the URL, which may be a secret."""
-    kind = {
+    words: dict[type[Exception], str] = {
         httpx.ConnectTimeout: "it cannot be reached in time",
         httpx.ConnectError: "it cannot be reached",
         httpx.ReadTimeout: "it does not answer in time",
         httpx.RemoteProtocolError: "it ended the connection, or does not speak HTTP",
-    }.get(type(error))
-    return kind or f"{type(error).__name__} while asking it"
+    }
+    return words.get(type(error)) or f"{type(error).__name__} while asking it"

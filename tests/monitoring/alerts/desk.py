@@ -57,10 +57,23 @@ class Desk:
         self, rule: str = "mask", stream: str = "door", severity: Severity = "warning", **fields: Any
     ) -> Event:
         """One alert, a second of the stream after the one before."""
+        event = self.alert(rule, stream, severity, **fields)
+        self.store([event])
+        return event
+
+    def end_alert(self, alert: Event, after_s: float = 3.0) -> Event:
+        """The end of an alert."""
+        event = self.end_of(alert, after_s)
+        self.store([event])
+        return event
+
+    def alert(self, rule: str = "mask", stream: str = "door", severity: Severity = "warning", **fields: Any) -> Event:
+        """As `raise_alert`, not stored."""
         self.count += 1
-        pts_us = self.count * 1_000_000
-        given = {"session": SESSION, "pts_us": pts_us, "captured_at_ns": time.time_ns(), **fields}
-        event = Event(
+        given = {
+            "session": SESSION, "pts_us": self.count * 1_000_000, "captured_at_ns": time.time_ns(), **fields
+        }  # fmt: skip
+        return Event(
             id=event_id("alert", stream, given["session"], given["pts_us"], rule=rule),
             kind="alert",
             stream_id=stream,
@@ -69,13 +82,11 @@ class Desk:
             text=f"Alert number {self.count}",
             **given,
         )
-        self.store([event])
-        return event
 
-    def end_alert(self, alert: Event, after_s: float = 3.0) -> Event:
-        """The end of an alert."""
+    def end_of(self, alert: Event, after_s: float = 3.0) -> Event:
+        """As `end_alert`, not stored."""
         pts_us = alert.pts_us + int(after_s * 1e6)
-        event = alert.model_copy(
+        return alert.model_copy(
             update={
                 "id": event_id("alert_ended", alert.stream_id, SESSION, pts_us, rule=alert.rule),
                 "kind": "alert_ended",
@@ -85,8 +96,6 @@ class Desk:
                 "cause": alert.id,
             }
         )
-        self.store([event])
-        return event
 
     def store(self, events: Sequence[Event]) -> None:
         """As the monitor does; events that are stored already are left out."""

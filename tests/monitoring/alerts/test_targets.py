@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import delete
 
 from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import AlertSettings
 from monitoring.media import Picture
+from monitoring.tables import events
 from tests.monitoring.alerts.desk import SESSION, desk, eventually, rule
 from tests.peers.mailbox_server import MailServer
 from tests.peers.mosquitto import Listener, Mosquitto
@@ -92,6 +94,23 @@ def test_who_is_told_what(tmp_path: Path) -> None:
     assert heard(all_of_it) == [("alert", "open"), ("alert_ended", "open"), ("alert", "last")]
     assert heard(worst) == [("alert", "open"), ("alert_ended", "open")]
     assert heard(begins) == [("alert", "narrow"), ("alert", "open"), ("alert", "last")]
+
+
+def test_an_alert_and_its_end_of_one_batch(tmp_path: Path) -> None:
+    """A monitor that catches up stores both at once; read again after retention took the events, nothing is told."""
+    with WebhookServer() as server:
+        with desk(tmp_path, targets=[{"type": "webhook", "name": "ops", "url": server.url, **FAST}]) as office:
+            alert = office.alert()
+            both = [alert, office.end_of(alert)]
+            office.store(both)
+            server.wait_for(lambda: len(server.accepted) == 2)
+            with office.database.write() as connection:
+                connection.execute(delete(events))
+            office.store(both)
+            office.raise_alert()
+            server.wait_for(lambda: len(server.accepted) == 3)
+    assert [one["type"] for one in server.accepted] == ["alert", "alert_ended", "alert"]
+    assert [one["data"]["pts_us"] for one in server.accepted] == [1_000_000, 4_000_000, 2_000_000]
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
