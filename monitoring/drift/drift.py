@@ -1,0 +1,175 @@
+"""Drift of all streams: a handler of the monitor's, the conditions that rules look at, and the reports.
+
+Runs in the monitor's thread; `reports` and `commission` may be called from any. Every minute of a stream's results its
+windows are compared with its references. What counts as found is decided over the hypotheses of all streams together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from monitoring.conditions import DriftAlarm, Fault
+from monitoring.drift.making import card_findings, make_reports
+from monitoring.drift.metrics import Shown
+from monitoring.drift.report import DRIFT_SCHEMA, DriftReport
+from monitoring.drift.settings import DriftSettings
+from monitoring.drift.statistics import discoveries
+from monitoring.drift.stream_drift import StreamDrift
+from monitoring.event import Event
+from monitoring.handler import Durability
+from monitoring.store import Outgoing
+from workers.bus import DRIFT
+from workers.card import ModelCard
+from workers.result import FrameResult
+
+Cards = Callable[[str, int], ModelCard | None]
+_PUBLISH_S = 600.0
+_STALE = 3  # comparisons
+
+
+class Drift:
+    """Handler, Keeper and Conditions in one. `cards`: the card of a model's version, None when there is none here."""
+
+    name = "drift"
+    durability: Durability = "sometimes"
+
+    def __init__(self, settings: DriftSettings, cards: Cards) -> None:
+        self._settings = settings
+        self._cards = cards
+        self._known_cards: dict[tuple[str, int], ModelCard | None] = {}
+        self._streams: dict[str, StreamDrift] = {}
+        self._reports: dict[str, tuple[DriftReport, ...]] = {}
+        self._published_s: dict[str, float] = {}
+        self._waiting: list[DriftReport] = []
+        self._asked: set[str] = set()
+        self._asking = threading.Lock()
+        self._shown = Shown()
+
+    def restore(self, stream_id: str, state: Any | None) -> None:
+        """See Handler. A state of another release that cannot be read is none: commissioning begins anew."""
+        stream = StreamDrift(self._settings, self._detects)
+        if state is not None:
+            try:
+                stream.restore(state)
+            except (KeyError, TypeError, ValueError, IndexError):
+                stream = StreamDrift(self._settings, self._detects)
+        self._streams[stream_id] = stream
+
+    def forget(self, stream_id: str | None) -> None:
+        """See Handler."""
+        self._waiting = [report for report in self._waiting if stream_id not in (None, report.stream_id)]
+        for gone in [stream_id] if stream_id is not None else list(self._streams):
+            self._streams.pop(gone, None)
+            self._reports.pop(gone, None)
+            self._published_s.pop(gone, None)
+        self._show()
+
+    def take(self, result: FrameResult, events: list[Event]) -> None:
+        """See Handler. Makes no events: rules make alerts of the conditions."""
+        if not self._settings.enabled:
+            return
+        stream = self._streams[result.stream_id]
+        with self._asking:
+            if result.stream_id in self._asked:
+                self._asked.discard(result.stream_id)
+                stream.commission()
+        now_s = result.captured_at_ns / 1e9
+        changed = stream.take(result)
+        if stream.is_due(now_s):
+            self._compare(stream, now_s)
+            changed |= stream.judge(self._rejected(stream, now_s), now_s)
+            self._report(result.stream_id, stream, now_s, changed)
+        elif changed:
+            self._report(result.stream_id, stream, now_s, True)
+
+    def hear(self, event: Event, events: list[Event]) -> None:
+        """See Handler."""
+
+    def tick(self, now_ns: int, events: list[Event]) -> None:
+        """See Handler. Drift goes by the times of results."""
+
+    def dump(self, stream_id: str) -> Any:
+        """See Handler."""
+        stream = self._streams[stream_id]
+        return stream.dump(stream.compared_s)
+
+    def keep(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """See Keeper: the reports that are to be published."""
+        waiting, self._waiting = self._waiting, []
+        return [Outgoing(DRIFT, report.model, DRIFT_SCHEMA, report.to_json().decode()) for report in waiting]
+
+    def kept(self, events: Sequence[Event]) -> None:
+        """See Keeper."""
+
+    def faults(self, stream_id: str) -> Mapping[str, Fault]:
+        """See Conditions."""
+        stream = self._streams.get(stream_id)
+        return {} if stream is None else {str(kind): fault for kind, fault in stream.watch.faults().items()}
+
+    def drifts(self, stream_id: str) -> Sequence[DriftAlarm]:
+        """See Conditions."""
+        stream = self._streams.get(stream_id)
+        return () if stream is None or stream.alarm is None else (stream.alarm,)
+
+    def reports(self, stream_id: str | None = None, model: str | None = None) -> list[DriftReport]:
+        """The newest of each stream and model, sorted. Any thread."""
+        found = [report for reports in list(self._reports.values()) for report in reports]
+        return sorted(
+            (report for report in found if stream_id in (None, report.stream_id) and model in (None, report.model)),
+            key=lambda report: (report.stream_id, report.model),
+        )
+
+    def commission(self, stream_id: str) -> bool:
+        """Learn a stream's reference anew, from its next result on. False when it is not known. Any thread."""
+        with self._asking:
+            if stream_id in self._streams:
+                self._asked.add(stream_id)
+            return stream_id in self._asked
+
+    def _compare(self, stream: StreamDrift, now_s: float) -> None:
+        stream.compare(now_s)
+        if self._settings.alarm_on_card:
+            stream.findings += [
+                finding
+                for model, version in stream.versions.items()
+                for finding in card_findings(stream, model, now_s, self._settings, self._card(model, version))
+            ]
+
+    def _rejected(self, stream: StreamDrift, now_s: float) -> list[bool]:
+        """Of the stream's hypotheses those to reject, all that are tested now on any camera being one family."""
+        oldest_s = now_s - _STALE * self._settings.every_s
+        others = [
+            finding.p
+            for other in self._streams.values()
+            if other is not stream and oldest_s <= other.compared_s <= now_s + self._settings.every_s
+            for finding in other.findings
+        ]
+        return discoveries([*(finding.p for finding in stream.findings), *others], self._settings.fdr)[
+            : len(stream.findings)
+        ]
+
+    def _report(self, stream_id: str, stream: StreamDrift, now_s: float, changed: bool) -> None:
+        self._reports[stream_id] = reports = make_reports(stream_id, stream, now_s, self._settings, self._card)
+        if changed or not 0 <= now_s - self._published_s.get(stream_id, -_PUBLISH_S) < _PUBLISH_S:
+            self._published_s[stream_id] = now_s
+            self._waiting += reports
+        self._show()
+
+    def _show(self) -> None:
+        self._shown.show(report for reports in self._reports.values() for report in reports)
+        self._shown.show_faults(
+            {(stream_id, kind) for stream_id, stream in self._streams.items() for kind in stream.watch.faults()}
+        )
+
+    def _card(self, model: str, version: int) -> ModelCard | None:
+        if (model, version) not in self._known_cards:
+            self._known_cards[model, version] = self._cards(model, version)
+        return self._known_cards[model, version]
+
+    def _detects(self, model: str, version: int) -> bool:
+        card = self._card(model, version)
+        return card is None or card.task == "detect"

@@ -1,0 +1,142 @@
+"""Windows of samples compared with references: what differs, how surely and by how much. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitoring.drift.features import BINS, Feature
+from monitoring.drift.hours import LabelHours, NumericHours, Whole
+from monitoring.drift.scene import HOURS
+from monitoring.drift.statistics import (
+    F64,
+    Scatter,
+    chi2_p,
+    ks_p,
+    location_p,
+    psi,
+    total_variation,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One feature of one window against its reference.
+
+    effect: Kolmogorov-Smirnov distance, of categories the total variation distance; 0 to 1. p: of the null hypothesis
+    that nothing but the reference's own scatter is at work. large: the effect is one to care about. now, reference:
+    shares of the intervals between `edges` (none given: the feature's own), or of `labels`.
+    """
+
+    model: str
+    feature: Feature
+    window: str
+    n: int
+    n_effective: float
+    effect: float
+    p: float
+    large: bool
+    mean_now: float | None
+    mean_reference: float | None
+    now: F64
+    reference: F64
+    labels: tuple[str, ...] = ()
+    edges: tuple[float, ...] = ()
+
+    @property
+    def psi(self) -> float:
+        """The population stability index."""
+        return psi(self.now * self.n, self.reference * self.n)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it the same hypothesis from one comparison to the next."""
+        return self.model, self.feature.name, self.window
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A window's labels: the number of each among `names`, (n,), NaN where there is none."""
+
+    codes: F64
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From when on a window says something, and an effect is large."""
+
+    least_n: int
+    least_effect: float
+
+
+def compare_numbers(
+    model: str, window: str, values: F64, hours: Whole, known: NumericHours, limits: Limits
+) -> list[Finding]:
+    """values (n, features), NaN where one is missing; hours (n,): each hour's samples against that hour's reference.
+
+    Features of which there is too little say nothing. The smaller p of the two tests counts, doubled for there being
+    two.
+    """
+    there = np.isfinite(values)
+    n = there.sum(axis=0).astype(float)
+    weights = np.bincount(hours, minlength=HOURS) / max(1, len(hours))
+    enough = np.maximum(1.0, n)
+    places = known.places(np.where(there, values, 0.0)) + np.arange(len(known.features)) * BINS
+    now = np.bincount(places[there], minlength=len(known.features) * BINS).reshape(-1, BINS) / enough[:, None]
+    reference = np.tensordot(weights, known.shares, 1)
+    between = np.cumsum(now - reference, axis=1)
+    effects, moved = np.abs(between).max(axis=1), np.abs(between).sum(axis=1) / (BINS - 1) * known.scales
+    means, reference_means = np.where(there, values, 0.0).sum(axis=0) / enough, weights @ known.mean
+    scatter = Scatter(weights @ known.between, weights @ known.within, weights @ known.days)
+    effective = np.asarray(scatter.effective(enough))
+    shape = ks_p(effects, effective, np.maximum(2.0, effective * scatter.days))
+    chances = np.minimum(1.0, 2 * np.minimum(shape, location_p(means - reference_means, scatter, enough)))
+    least = np.maximum(known.least * known.scales, known.least_share * np.abs(reference_means))
+    large = (effects >= limits.least_effect) & (moved >= least)
+    return [
+        Finding(
+            model, feature, window, int(n[k]), float(effective[k]), float(effects[k]), float(chances[k]),
+            bool(large[k]), float(means[k]), float(reference_means[k]), now[k], reference[k],
+        )
+        for k, feature in enumerate(known.features)
+        if n[k] >= limits.least_n and known.known[k]
+    ]  # fmt: skip
+
+
+def compare_labels(
+    model: str, feature: Feature, window: str, labels: Labels, hours: Whole, known: LabelHours, limits: Limits
+) -> Finding | None:
+    """As compare_numbers, for categories. A label that the reference has never seen is one more category."""
+    there = np.isfinite(labels.codes)
+    n = int(there.sum())
+    if n < limits.least_n or not known.known:
+        return None
+    weights = np.bincount(hours[there], minlength=HOURS) / n
+    counts = np.bincount(labels.codes[there].astype(int), minlength=len(labels.names))
+    counted = {name: int(count) for name, count in zip(labels.names, counts, strict=True) if count}
+    names = (*known.labels, *sorted(set(counted) - set(known.labels)))
+    now = np.array([counted.get(name, 0) for name in names], float) / n
+    reference = np.zeros(len(names))
+    reference[: len(known.labels)] = weights @ known.shares
+    scatter = Scatter(float(weights @ known.between), float(weights @ known.within), float(weights @ known.days))
+    effective = float(scatter.effective(n))
+    effect = total_variation(now, reference)
+    p = chi2_p(now, reference, effective, max(2.0, effective * float(scatter.days)), float(scatter.dof))
+    return Finding(
+        model,
+        feature,
+        window,
+        n,
+        effective,
+        effect,
+        p,
+        effect >= limits.least_effect,
+        None,
+        None,
+        now,
+        reference,
+        names,
+    )

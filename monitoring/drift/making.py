@@ -1,0 +1,122 @@
+"""Reports of one stream out of what it knows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from monitoring.drift.card_reference import compare_card
+from monitoring.drift.features import TRACKS
+from monitoring.drift.findings import Finding, Limits
+from monitoring.drift.report import DriftReport, FeatureReport, fault_report, feature_report
+from monitoring.drift.series import Series
+from monitoring.drift.settings import DriftSettings
+from monitoring.drift.statistics import discoveries
+from monitoring.drift.stream_drift import StreamDrift
+from workers.card import ModelCard
+
+State = Literal["waiting", "commissioning", "watching"]
+Card = Callable[[str, int], ModelCard | None]
+
+
+def make_reports(
+    stream_id: str, stream: StreamDrift, now_s: float, settings: DriftSettings, card: Card
+) -> tuple[DriftReport, ...]:
+    """One for each model that the stream runs, after a comparison."""
+    found = {finding.key for finding in stream.found}
+    faults = tuple(fault_report(fault) for fault in stream.watch.faults().values())
+    reports = []
+    for model, version in sorted(stream.versions.items()):
+        detects = ("frames", model) in stream.series
+        own = [finding for finding in stream.findings if finding.model == model or (detects and not finding.model)]
+        against_card = card_findings(stream, model, now_s, settings, card(model, version))
+        features = _features(own, found) or [feature_report(finding, False) for finding in against_card]
+        series = stream.series.get(("tracks", model)) or (stream.series.get(("picture", "")) if detects else None)
+        alarm, why = stream.alarm, stream.explanation
+        drifted = alarm is not None and (detects or alarm.model == model)
+        reports.append(
+            DriftReport(
+                stream_id=stream_id,
+                model=model,
+                version=version,
+                captured_at_ns=round(now_s * 1e9),
+                state=_state(series),
+                commissioned_share=_share(series, now_s, settings.commission_s),
+                commissioned_at_ns=_ns(None if series is None else series.commissioned_s),
+                drifted=drifted,
+                cause=alarm.cause if drifted and alarm is not None else None,
+                kinds=why.kinds if drifted and why is not None else (),
+                text=why.text if drifted and why is not None else None,
+                since_ns=alarm.since_ns if drifted and alarm is not None else None,
+                score=max((feature.score for feature in features), default=0.0),
+                unlike_card=_unlike(against_card, settings),
+                features=tuple(features),
+                faults=faults,
+            )
+        )
+    return tuple(reports)
+
+
+def _features(own: list[Finding], found: set[tuple[str, str, str]]) -> list[FeatureReport]:
+    """Of each feature the window that differs most; those that were found before the others."""
+    best: dict[str, Finding] = {}
+    for finding in own:
+        known = best.get(finding.feature.name)
+        if known is None or (finding.key in found, -finding.p) > (known.key in found, -known.p):
+            best[finding.feature.name] = finding
+    return [feature_report(finding, finding.key in found) for finding in best.values()]
+
+
+def card_findings(
+    stream: StreamDrift, model: str, now_s: float, settings: DriftSettings, card: ModelCard | None
+) -> list[Finding]:
+    """The newest samples against the model's card, for what the camera has no reference of its own for."""
+    if card is None:
+        return []
+    kinds = (("picture", ""), ("frames", model)) if ("frames", model) in stream.series else ()
+    findings = []
+    for key in (*kinds, ("tracks", model)):
+        series = stream.series.get(key)
+        for feature in () if series is None else series.features.values():
+            known = card.reference.get(feature.name)
+            if series is None or known is None or series.commissioned_s is not None:
+                continue
+            rows = series.recent.window(series.windows[0], now_s)
+            values: Sequence[float | str]
+            if feature.kind == "categorical":
+                values = [label for label in series.recent.labels(feature.name, rows) if label is not None]
+            else:
+                numbers = series.recent.numbers(feature.name, rows)
+                values = numbers[np.isfinite(numbers)].tolist()
+            least = settings.least_tracks if feature.name in TRACKS else settings.least_pictures
+            finding = compare_card(model, feature, values, known, Limits(least, settings.least_effect))
+            if finding is not None:
+                findings.append(finding)
+    return findings
+
+
+def _unlike(against_card: list[Finding], settings: DriftSettings) -> bool | None:
+    if not against_card:
+        return None
+    rejected = discoveries([finding.p for finding in against_card], settings.fdr)
+    return any(is_one and finding.large for is_one, finding in zip(rejected, against_card, strict=True))
+
+
+def _state(series: Series | None) -> State:
+    if series is None or series.began_s is None:
+        return "waiting"
+    return "commissioning" if series.commissioned_s is None else "watching"
+
+
+def _share(series: Series | None, now_s: float, commission_s: float) -> float:
+    if series is None or series.began_s is None:
+        return 0.0
+    if series.commissioned_s is not None:
+        return 1.0
+    return round(min(1.0, max(0.0, (now_s - series.began_s) / commission_s)), 4)
+
+
+def _ns(at_s: float | None) -> int | None:
+    return None if at_s is None else round(at_s * 1e9)

@@ -1,0 +1,267 @@
+"""What a camera showed while it was commissioned, by hour of the day: the distributions, and how block means scatter.
+
+Samples are gathered in blocks of time as long as the window that will be compared. The scatter of blocks' means holds
+everything that makes samples alike: the same people again and again, clouds, a lamp, one day and the next. So nothing
+need be assumed about autocorrelation; it is measured where it acts (batch means; Flegal and Jones 2010). Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from monitoring.drift.features import BINS, Feature
+from monitoring.drift.hours import FeatureHours, LabelHours, NumericHours, stacked
+from monitoring.drift.scene import HOURS, hour_of
+from monitoring.drift.statistics import F64, moderated
+
+_LEAST_SAMPLES = 60
+_LEAST_BLOCKS = 12
+
+
+@dataclass(slots=True)
+class _Block:
+    """The block that is being filled: its number since the epoch, and sums of what fell into it."""
+
+    number: int = -1
+    n: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+
+class Scatterings:
+    """Block means of one value by hour: how many, their sum and squares, and the squares within blocks."""
+
+    ROWS = 6  # blocks, sum of means, of their squares, sum of squares within, its degrees of freedom, sum of 1/n
+
+    def __init__(self, block_s: float) -> None:
+        self._block_s = block_s
+        self._block = _Block()
+        self.sums: F64 = np.zeros((self.ROWS, HOURS))
+
+    def add(self, at_s: float, value: float) -> None:
+        """One more sample, in order of time."""
+        number = int(at_s // self._block_s)
+        if number != self._block.number:
+            self.flush()
+            self._block.number = number
+        block = self._block
+        block.n += 1
+        block.total += value
+        block.squares += value * value
+
+    def flush(self) -> None:
+        """The block is over."""
+        block = self._block
+        if block.n:
+            mean = block.total / block.n
+            within = max(0.0, block.squares - block.total * mean)
+            hour = hour_of(block.number * self._block_s)
+            self.sums[:, hour] += (1, mean, mean * mean, within, block.n - 1, 1 / block.n)
+        self._block = _Block()
+
+    def variances(self, weights: F64) -> tuple[F64, F64]:
+        """Between and within blocks, each (hours,); `weights` (hours, hours): whose blocks an hour goes by."""
+        blocks, means, squares, within, free, inverse = self.sums
+        own_mean = np.divide(means, blocks, out=np.zeros(HOURS), where=blocks > 0)
+        around = np.maximum(0.0, squares - blocks * own_mean**2)  # each hour's around its own mean
+        hours = (blocks > 0).astype(float)
+        pooled_within = _ratio(weights @ within, weights @ free, within.sum() / max(1.0, free.sum()))
+        of_means = _ratio(weights @ around, weights @ np.maximum(0.0, blocks - hours), 0.0)
+        mean_inverse = _ratio(weights @ inverse, weights @ blocks, 1.0)
+        between: F64 = np.maximum(0.0, of_means - pooled_within * mean_inverse)
+        return between, pooled_within
+
+
+def _ratio(above: F64, below: F64, otherwise: float) -> F64:
+    divided: F64 = np.divide(above, below, out=np.full(above.shape, otherwise), where=below > 0)
+    return divided
+
+
+class NumericReference:
+    """One numeric feature."""
+
+    def __init__(self, feature: Feature, block_s: float) -> None:
+        self._feature = feature
+        self.counts: F64 = np.zeros((HOURS, BINS))
+        self.totals: F64 = np.zeros(HOURS)
+        self.scatterings = Scatterings(block_s)
+
+    def add(self, at_s: float, value: float) -> None:
+        """One more sample."""
+        hour = hour_of(at_s)
+        place = min(BINS - 1, max(0, int(value * (BINS - 1) / self._feature.scale + 1e-9)))
+        self.counts[hour, place] += 1
+        self.totals[hour] += value
+        self.scatterings.add(at_s, value)
+
+
+class LabelReference:
+    """One categorical feature; each label's share is a value of its own that scatters."""
+
+    def __init__(self, block_s: float) -> None:
+        self._block_s = block_s
+        self.counts: dict[str, F64] = {}
+        self.scatterings: dict[str, Scatterings] = {}
+        self._blocks: list[tuple[float, str]] = []
+
+    def add(self, at_s: float, label: str) -> None:
+        """One more sample. Labels that it is not are told when the block is over, so that a new one comes in time."""
+        if label not in self.counts:
+            self.counts[label] = np.zeros(HOURS)
+        self.counts[label][hour_of(at_s)] += 1
+        if self._blocks and int(self._blocks[0][0] // self._block_s) != int(at_s // self._block_s):
+            self.flush()
+        self._blocks.append((at_s, label))
+
+    def flush(self) -> None:
+        """The block is over: each label seen so far is there or not in each of its samples."""
+        for label in self.counts:
+            scatterings = self.scatterings.setdefault(label, Scatterings(self._block_s))
+            for at_s, seen in self._blocks:
+                scatterings.add(at_s, float(seen == label))
+            scatterings.flush()
+        self._blocks = []
+
+
+@dataclass(slots=True)
+class Reference:
+    """The features of samples that come together: `add` while commissioning, `finish` gives what to compare with."""
+
+    features: dict[str, Feature]
+    block_s: float
+    numeric: dict[str, NumericReference] = field(default_factory=dict)
+    labels: dict[str, LabelReference] = field(default_factory=dict)
+    days: list[set[int]] = field(default_factory=lambda: [set() for _ in range(HOURS)])
+
+    def add(self, at_s: float, numbers: dict[str, float], labels: dict[str, str]) -> None:
+        """One more sample, in order of time; features that are none of ours do not count."""
+        self.days[hour_of(at_s)].add(int(at_s // 86400))
+        for name, value in numbers.items():
+            if name in self.features:
+                known = self.numeric.get(name)
+                if known is None:
+                    known = self.numeric[name] = NumericReference(self.features[name], self.block_s)
+                known.add(at_s, value)
+        for name, label in labels.items():
+            if name in self.features:
+                self.labels.setdefault(name, LabelReference(self.block_s)).add(at_s, label)
+
+    def finish(self) -> tuple[NumericHours | None, dict[str, LabelHours]]:
+        """What was learnt. Hours with little of their own take their neighbours', as far as need be."""
+        days = np.array([len(seen) for seen in self.days], float)
+        numeric = [self._finish_numbers(known, days) for known in self.numeric.values()]
+        features = tuple(self.features[name] for name in self.numeric)
+        return (
+            stacked(features, numeric) if features else None,
+            {name: self._finish_labels(known, days) for name, known in self.labels.items()},
+        )
+
+    def _finish_numbers(self, known: NumericReference, days: F64) -> FeatureHours:
+        known.scatterings.flush()
+        weights = _neighbours(known.counts.sum(axis=1), known.scatterings.sums[0])
+        counts = weights @ known.counts
+        samples = counts.sum(axis=1)
+        between, within = known.scatterings.variances(weights)
+        repeated = _repetitions(weights, days)
+        return FeatureHours(
+            shares=_shares(counts),
+            mean=_ratio(weights @ known.totals, samples, 0.0),
+            between=_moderate(between, repeated),
+            within=within,
+            days=repeated,
+            known=bool(samples.min() >= _LEAST_SAMPLES),
+        )
+
+    def _finish_labels(self, categories: LabelReference, days: F64) -> LabelHours:
+        categories.flush()
+        names = tuple(sorted(categories.counts))
+        each = np.array([categories.counts[name] for name in names])
+        blocks = np.max([categories.scatterings[name].sums[0] for name in names], axis=0)
+        weights = _neighbours(each.sum(axis=0), blocks)
+        counts = weights @ each.T
+        variances = [categories.scatterings[name].variances(weights) for name in names]
+        repeated = _repetitions(weights, days)
+        return LabelHours(
+            labels=names,
+            shares=_shares(counts),
+            between=_moderate(np.sum([one for one, _ in variances], axis=0), repeated),
+            within=np.sum([one for _, one in variances], axis=0),
+            days=repeated,
+            known=bool(counts.sum(axis=1).min() >= _LEAST_SAMPLES),
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """JSON-able; histograms without their zeros. The block that is being filled is lost with a restart."""
+        return {
+            "numeric": {
+                name: [_sparse(known.counts), known.totals.round(4).tolist(), known.scatterings.sums.round(6).tolist()]
+                for name, known in self.numeric.items()
+            },
+            "labels": {
+                name: {
+                    label: [
+                        known.counts[label].tolist(),
+                        known.scatterings.get(label, Scatterings(self.block_s)).sums.round(6).tolist(),
+                    ]
+                    for label in known.counts
+                }
+                for name, known in self.labels.items()
+            },
+            "days": [sorted(seen) for seen in self.days],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """What `dump` gave; features that are no more are left out."""
+        for name, (counts, totals, sums) in state["numeric"].items():
+            if name in self.features:
+                known = self.numeric[name] = NumericReference(self.features[name], self.block_s)
+                for place, count in counts.items():
+                    known.counts.flat[int(place)] = count
+                known.totals, known.scatterings.sums = np.asarray(totals, float), np.asarray(sums, float)
+        for name, categories in state["labels"].items():
+            own = self.labels[name] = LabelReference(self.block_s)
+            for label, (counts, sums) in categories.items():
+                own.counts[label] = np.asarray(counts, float)
+                own.scatterings[label] = Scatterings(self.block_s)
+                own.scatterings[label].sums = np.asarray(sums, float)
+        self.days = [set(seen) for seen in state["days"]]
+
+
+def _neighbours(samples: F64, blocks: F64) -> F64:
+    """(hours, hours) of 0 and 1: each hour itself, and as many beside it as it takes to know something."""
+    weights = np.zeros((HOURS, HOURS))
+    for hour in range(HOURS):
+        for reach in range(HOURS // 2 + 1):
+            near = [(hour + step) % HOURS for step in range(-reach, reach + 1)][:HOURS]
+            if samples[near].sum() >= _LEAST_SAMPLES and blocks[near].sum() >= _LEAST_BLOCKS:
+                break
+        weights[hour, near] = 1
+    return weights
+
+
+def _moderate(between: F64, days: F64) -> F64:
+    """Each hour's variance drawn towards the middle of all hours', more so the fewer days it was measured on."""
+    measured = between[between > 0]
+    pooled = float(np.median(measured)) if len(measured) else 0.0
+    return np.array(
+        [max(own, moderated(own, max(1.0, few - 1), pooled)) for own, few in zip(between, days, strict=True)]
+    )
+
+
+def _shares(counts: F64) -> F64:
+    samples = counts.sum(axis=1, keepdims=True)
+    divided: F64 = np.divide(counts, samples, out=np.zeros_like(counts), where=samples > 0)
+    return divided
+
+
+def _repetitions(weights: F64, days: F64) -> F64:
+    """On how many days each hour was seen, those that it goes by included."""
+    repeated: F64 = np.maximum(1.0, (weights @ days) / np.maximum(1, weights @ (days > 0)))
+    return repeated
+
+
+def _sparse(counts: F64) -> dict[str, int]:
+    return {str(place): int(counts.flat[place]) for place in np.flatnonzero(counts)}

@@ -1,0 +1,130 @@
+"""What `GET /v1/drift` answers and `livesight.drift` carries: a camera and a model, its features, and why. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from monitoring.conditions import Cause, Fault
+from monitoring.drift.features import BINS, Group
+from monitoring.drift.findings import Finding
+from monitoring.drift.statistics import F64
+
+DRIFT_SCHEMA = "livesight.drift/1"
+_SHOWN_BINS = 20
+Against = Literal["own", "card"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FeatureReport(_Part):
+    """One feature of the newest samples against its reference. Of several windows, the one that differs most."""
+
+    feature: str
+    group: Group
+    reference: Against
+    window: str = Field(description="recent or long; card: the recent one, against the model's card.")
+    samples: int
+    effective_samples: float = Field(description="How many independent samples those are worth.")
+    score: float = Field(ge=0, le=1, description="Effect: Kolmogorov-Smirnov or total variation distance.")
+    p_value: float = Field(ge=0, le=1)
+    psi: float
+    drifted: bool = Field(description="Found after correction for all that was tested, large, and confirmed.")
+    mean: float | None = None
+    reference_mean: float | None = None
+    edges: tuple[float, ...] | None = None
+    labels: tuple[str, ...] | None = None
+    shares: tuple[float, ...] = Field(description="Of the window, an interval or a label each.")
+    reference_shares: tuple[float, ...]
+
+
+class FaultReport(_Part):
+    """A camera fault that holds."""
+
+    kind: str
+    since_ns: int
+    known_ns: int
+    text: str
+
+
+class DriftReport(_Part):
+    """A camera and a model: whether what is seen is still what it was.
+
+    state: waiting (too little seen), commissioning (the camera's own reference is being learnt; the card's is looked
+    at), watching. commissioned_share: how much of the learning is done, 0 to 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: Literal["livesight.drift/1"] = Field(default="livesight.drift/1", alias="schema")
+    stream_id: str
+    model: str
+    version: int
+    captured_at_ns: int
+    state: Literal["waiting", "commissioning", "watching"]
+    commissioned_share: float = Field(ge=0, le=1)
+    commissioned_at_ns: int | None = None
+    drifted: bool
+    cause: Cause | None = None
+    kinds: tuple[str, ...] = Field(default=(), description="What of the cause: dark, blurred, moved, label, …")
+    text: str | None = None
+    since_ns: int | None = None
+    score: float = Field(ge=0, le=1, description="The largest of the features'.")
+    unlike_card: bool | None = Field(default=None, description="Whether the card's distributions are others; no alarm.")
+    features: tuple[FeatureReport, ...]
+    faults: tuple[FaultReport, ...] = ()
+
+    def to_json(self) -> bytes:
+        """The wire form, UTF-8."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+def drift_json_schema() -> dict[str, Any]:
+    """The published JSON Schema of a drift report."""
+    schema = DriftReport.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": DRIFT_SCHEMA, **schema}
+
+
+def feature_report(finding: Finding, drifted: bool) -> FeatureReport:
+    """A finding as it is told; histograms in at most twenty intervals."""
+    now, reference, edges = finding.now, finding.reference, finding.edges
+    if not finding.labels and not edges:
+        now, reference, edges = _coarse(finding)
+    return FeatureReport(
+        feature=finding.feature.name,
+        group=finding.feature.group,
+        reference="card" if finding.window == "card" else "own",
+        window=finding.window,
+        samples=finding.n,
+        effective_samples=round(finding.n_effective, 1),
+        score=round(min(1.0, finding.effect), 4),
+        p_value=min(1.0, max(0.0, finding.p)),
+        psi=round(finding.psi, 4),
+        drifted=drifted,
+        mean=None if finding.mean_now is None else round(finding.mean_now, 4),
+        reference_mean=None if finding.mean_reference is None else round(finding.mean_reference, 4),
+        edges=None if finding.labels else edges,
+        labels=finding.labels or None,
+        shares=tuple(now.round(4).tolist()),
+        reference_shares=tuple(reference.round(4).tolist()),
+    )
+
+
+def fault_report(fault: Fault) -> FaultReport:
+    """A fault as it is told."""
+    return FaultReport(kind=fault.kind, since_ns=fault.since_ns, known_ns=fault.known_ns, text=fault.text)
+
+
+def _coarse(finding: Finding) -> tuple[F64, F64, tuple[float, ...]]:
+    """The part of the feature's range where there is anything, in at most twenty intervals of equal width."""
+    there = np.flatnonzero(finding.now + finding.reference)
+    first, last = int(there[0]), int(there[-1])
+    width = max(1, -(-(last - first + 1) // _SHOWN_BINS))
+    starts = np.arange(first, last + 1, width)
+    step = finding.feature.scale / (BINS - 1)
+    edges = tuple(round(float(start * step), 4) for start in (*starts, starts[-1] + width))
+    return np.add.reduceat(finding.now, starts), np.add.reduceat(finding.reference, starts), edges

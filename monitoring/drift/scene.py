@@ -1,0 +1,66 @@
+"""What a camera looks at, by the difference hashes of its pictures: which of its marks are steady, and how they lie.
+
+Each of the 256 bits says whether a spot is darker than its neighbour. People and noise change some of them all the
+time; walls, doors and furniture do not. Only the steady ones are compared, so that a busy scene is no other scene. Each
+hour of the day is remembered apart, as a scene's marks are others by night. Pure; one object a stream.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[np.float32]
+Bits = npt.NDArray[np.float32]
+
+HOURS = 24
+_BITS = 256
+_STEADY = 0.1
+_LEAST_STEADY = 24
+
+
+def bits(digits: str) -> Bits:
+    """The 256 bits of a hash of 64 hexadecimal digits, as 0 and 1."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(digits), np.uint8)).astype(np.float32)
+
+
+class Memory:
+    """How often each bit was 1, a row a kind of time. A row forgets with `keep`, the pictures that it goes back."""
+
+    def __init__(self, rows: int, keep: float) -> None:
+        self._keep = keep
+        self._ones: F32 = np.zeros((rows, _BITS), np.float32)
+        self.seen: F32 = np.zeros(rows, np.float32)
+
+    def learn(self, row: int, now: Bits) -> None:
+        """One more picture."""
+        self.seen[row] = min(self.seen[row] + 1, self._keep)
+        self._ones[row] += (now - self._ones[row]) / self.seen[row]
+
+    def distances(self, now: Bits, least_seen: float) -> F32:
+        """The share of each row's steady bits that are other now, (rows,); infinite where too little is known."""
+        steady = np.abs(self._ones - 0.5) > 0.5 - _STEADY
+        count = steady.sum(axis=1)
+        other = (np.abs(self._ones - now) > 0.5) & steady
+        known = (self.seen >= least_seen) & (count >= _LEAST_STEADY)
+        shares = other.sum(axis=1) / np.maximum(1, count)
+        return np.where(known, shares, np.inf).astype(np.float32)
+
+    def dump(self) -> dict[str, Any]:
+        """JSON-able; bits' shares to 1/255."""
+        packed = np.round(self._ones * 255).astype(np.uint8).tobytes()
+        return {"ones": base64.b85encode(packed).decode(), "seen": [round(float(seen), 1) for seen in self.seen]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """What `dump` gave of a memory of as many rows."""
+        packed = np.frombuffer(base64.b85decode(state["ones"]), np.uint8)
+        self._ones = (packed.reshape(self._ones.shape) / np.float32(255)).astype(np.float32)
+        self.seen = np.asarray(state["seen"], np.float32)
+
+
+def hour_of(at_s: float) -> int:
+    """The hour of the day, UTC, which knows no summer time; nor does the sun."""
+    return int(at_s // 3600) % HOURS

@@ -1,0 +1,139 @@
+"""Two-sample tests for samples that resemble each other, and what many tests at once are worth. Pure.
+
+Pictures of one camera are nearly copies, tracks of one hour come from the same few people: n samples carry what fewer
+independent ones would. How many, the reference itself says: its blocks' means scatter as they do because of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+F64 = npt.NDArray[np.float64]
+
+PRIOR_DOF = 12.0
+"""How many degrees of freedom the scatter over all hours lends to that of one hour (as limma's; Smyth 2004)."""
+
+
+Values = F64 | float
+"""One number, or an array of them that is worked on element by element."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """How means of windows scatter without any change: between blocks of time and within them.
+
+    between, within: variances. days: how many independent repetitions of the hour the first was measured on.
+    """
+
+    between: Values
+    within: Values
+    days: Values
+
+    @property
+    def dof(self) -> Values:
+        """Degrees of freedom of `between`, the prior's among them."""
+        return np.asarray(np.maximum(1.0, np.asarray(self.days, float) - 1) + PRIOR_DOF, float)
+
+    def of_mean(self, n: Values) -> Values:
+        """The variance of the mean of n samples of one window."""
+        return np.asarray(self.between + self.within / n, float)
+
+    def effective(self, n: Values) -> Values:
+        """How many independent samples n samples of one window are worth, 1 to n; all of them where nothing varies."""
+        variance = np.asarray(self.of_mean(n), float)
+        worth = np.divide(self.between + self.within, variance, out=np.full_like(variance, np.inf), where=variance > 0)
+        return np.asarray(np.clip(worth, 1.0, n), float)
+
+
+def moderated(own: float, own_dof: float, pooled: float) -> float:
+    """A variance measured on few days, drawn towards that over all hours (Smyth 2004, equation 6)."""
+    return (own_dof * own + PRIOR_DOF * pooled) / (own_dof + PRIOR_DOF)
+
+
+def autocorrelated(values: F64) -> float:
+    """How many independent samples a series (n,) is worth, 1 to n, from its own autocorrelation.
+
+    n / (1 + 2 Σ ρ), summed in pairs for as long as those are positive (Geyer 1992, section 3.3).
+    """
+    n = len(values)
+    centred = values - values.mean()
+    power = float(centred @ centred)
+    if n < 4 or power <= 0:
+        return float(n)
+    spectrum = np.fft.rfft(centred, 2 * n)
+    rho = np.fft.irfft(spectrum * np.conj(spectrum))[:n] / power
+    pairs = rho[1 : n - 1 : 2] + rho[2:n:2]
+    ends = np.flatnonzero(pairs <= 0)
+    total = float(pairs[: ends[0] if len(ends) else len(pairs)].sum())
+    return min(float(n), max(1.0, n / (1 + 2 * total)))
+
+
+def ks_distance(now: F64, reference: F64) -> float:
+    """The greatest difference of two cumulative distributions; histograms over the same edges, not normalised."""
+    difference = np.cumsum(now) / now.sum() - np.cumsum(reference) / reference.sum()
+    return float(np.abs(difference).max())
+
+
+def ks_p(distance: Values, n: Values, m: Values) -> Values:
+    """The chance of such a Kolmogorov-Smirnov distance between n and m independent samples of one distribution.
+
+    The asymptotic distribution with Stephens' correction (1970), good from n·m/(n+m) of about 4.
+    """
+    root = np.sqrt(np.asarray(n * m / (n + m), float))
+    return np.asarray(special.kolmogorov((root + 0.12 + 0.11 / root) * distance), float)
+
+
+def location_p(difference: Values, scatter: Scatter, n: Values) -> Values:
+    """The chance of such a difference of a window's mean from the reference's, both ways, by Student's t.
+
+    It goes on where the distance above ends: two distributions that do not overlap are 1 apart however far.
+    """
+    variance = np.asarray(scatter.of_mean(n) + scatter.between / np.maximum(1.0, scatter.days), float)
+    far = np.abs(np.asarray(difference, float))
+    t = np.divide(far, np.sqrt(variance), out=np.where(far > 1e-12, np.inf, 0.0), where=variance > 0)
+    return np.asarray(2 * special.stdtr(scatter.dof, -t), float)
+
+
+def chi2_p(now: F64, reference: F64, n: float, m: float, dof: float) -> float:
+    """The chance that n and m effective samples with these shares (k,), (k,) come from the same categories.
+
+    Pearson's χ² for two samples, on effective counts (Rao and Scott 1981), referred to F as those are estimates
+    themselves (Thomas and Rao 1987): `dof` is that of their scatter. Categories that nobody has do not count.
+    """
+    pooled = (n * now + m * reference) / (n + m)
+    there = pooled > 0
+    free = int(there.sum()) - 1
+    if free < 1:
+        return 1.0
+    squares = (now[there] - reference[there]) ** 2 / (pooled[there] * (1 / n + 1 / m))
+    return float(special.fdtrc(free, free * dof, squares.sum() / free))
+
+
+def psi(now: F64, reference: F64) -> float:
+    """Population stability index of two histograms, half a count added to each; 0.1 is some shift, 0.25 a large one."""
+    p, q = (now + 0.5) / (now + 0.5).sum(), (reference + 0.5) / (reference + 0.5).sum()
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def total_variation(now: F64, reference: F64) -> float:
+    """The share that would have to change category, 0 to 1."""
+    return float(np.abs(now / now.sum() - reference / reference.sum()).sum() / 2)
+
+
+def discoveries(p_values: Sequence[float], fdr: float) -> list[bool]:
+    """Which of many hypotheses to reject so that the false ones among them are `fdr` at most on average.
+
+    Benjamini and Hochberg 1995; holds for what is positively dependent too (Benjamini and Yekutieli 2001).
+    """
+    if not p_values:
+        return []
+    values = np.asarray(p_values, float)
+    ordered = np.sort(values)
+    below = np.flatnonzero(ordered <= fdr * np.arange(1, len(values) + 1) / len(values))
+    limit = ordered[below[-1]] if len(below) else -1.0
+    return [bool(value <= limit) for value in values]

@@ -1,0 +1,166 @@
+"""Drift of one stream: its samples, references, windows, camera faults and alarm. Pure; one object a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from monitoring.conditions import DriftAlarm
+from monitoring.drift.camera import CameraWatch
+from monitoring.drift.causes import Explanation, explain
+from monitoring.drift.features import FRAMES, PICTURE, TRACKS, Feature
+from monitoring.drift.findings import Finding, Limits
+from monitoring.drift.recent import Window
+from monitoring.drift.samples import Sample, Sampler
+from monitoring.drift.series import Series
+from monitoring.drift.settings import DriftSettings
+from workers.result import FrameResult
+
+_CLEAR_AFTER = 5
+_HEAVY_S = 300.0
+
+
+class StreamDrift:
+    """One stream. `take` its results in order; when `is_due`, `compare`, then `judge` with what the others found."""
+
+    def __init__(self, settings: DriftSettings, detects: Callable[[str, int], bool]) -> None:
+        self._settings = settings
+        self._sampler = Sampler(settings, detects)
+        self.watch = CameraWatch(settings.camera)
+        self.series: dict[tuple[str, str], Series] = {}
+        self.versions: dict[str, int] = {}
+        self.findings: list[Finding] = []
+        self.found: list[Finding] = []
+        self.alarm: DriftAlarm | None = None
+        self.explanation: Explanation | None = None
+        self.compared_s = 0.0
+        self._in_a_row: dict[tuple[str, str, str], tuple[int, float]] = {}
+        self._clear = 0
+        self._heavy: tuple[float, dict[str, Any]] | None = None
+
+    def take(self, result: FrameResult) -> bool:
+        """One result. True when camera faults began or ended."""
+        self.versions = dict(result.models)
+        changed = False
+        if result.image is not None and self._settings.camera.enabled:
+            changed = self.watch.take(result.session, result.captured_at_ns / 1e9, result.image)
+        for sample in self._sampler.take(result):
+            self.add(sample)
+        return changed
+
+    def add(self, sample: Sample) -> None:
+        """One sample, as the sampler makes them, in order of time."""
+        kind = "picture" if not sample.model else "frames" if "boxes" in sample.numbers else "tracks"
+        known = self.series.get((kind, sample.model))
+        if known is None:
+            known = self.series[kind, sample.model] = self._new_series(kind, sample.model)
+        digits = sample.labels.get("hash")
+        if kind == "picture" and digits is not None:
+            sample = self._with_scene(sample, digits, known)
+        known.add(sample, self._settings.commission_s)
+
+    def _with_scene(self, sample: Sample, digits: str, known: Series) -> Sample:
+        distance = self.watch.scene_distance(digits, sample.at_s)
+        if known.commissioned_s is None:
+            self.watch.learn_scene(digits, sample.at_s)
+        numbers = sample.numbers if distance is None else sample.numbers | {"scene": distance}
+        return Sample(sample.at_s, sample.model, sample.version, numbers, {})
+
+    def _new_series(self, kind: str, model: str) -> Series:
+        settings = self._settings
+        by_time = (Window("recent", settings.picture_window_s, 0, settings.window_s),)
+        by_track = (
+            Window("recent", settings.track_window_s, settings.recent_tracks, settings.window_s),
+            Window("long", settings.track_window_s, settings.window_tracks, settings.window_s),
+        )
+        features: dict[str, dict[str, Feature]] = {"picture": PICTURE, "frames": FRAMES, "tracks": TRACKS}
+        least = settings.least_tracks if kind == "tracks" else settings.least_pictures
+        windows = by_track if kind == "tracks" else by_time
+        return Series(model, features[kind], windows, Limits(least, settings.least_effect))
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether it is time to compare."""
+        return not 0 <= now_s - self.compared_s < self._settings.every_s
+
+    def compare(self, now_s: float) -> list[Finding]:
+        """All windows against their references, whatever comes of it."""
+        self.compared_s = now_s
+        self.findings = [finding for known in self.series.values() for finding in known.compare(now_s)]
+        return self.findings
+
+    def judge(self, rejected: Sequence[bool], now_s: float) -> bool:
+        """What holds of the last comparison, given which hypotheses are rejected. True when the alarm is another."""
+        confirmed: list[Finding] = []
+        rows: dict[tuple[str, str, str], tuple[int, float]] = {}
+        for finding, is_rejected in zip(self.findings, rejected, strict=True):
+            if is_rejected and finding.large:
+                times, since_s = self._in_a_row.get(finding.key, (0, now_s))
+                rows[finding.key] = (times + 1, since_s)
+                if times + 1 >= self._settings.confirmations:
+                    confirmed.append(finding)
+        self._in_a_row = rows
+        self.found = confirmed
+        return self._decide(confirmed, now_s)
+
+    def _decide(self, confirmed: list[Finding], now_s: float) -> bool:
+        before = self.alarm
+        if not confirmed:
+            self._clear += 1
+            if before is not None and self._clear >= _CLEAR_AFTER:
+                self.alarm = self.explanation = None
+            return self.alarm is not before
+        self._clear = 0
+        explanation = explain(confirmed, self.findings)
+        worst = sorted(confirmed, key=lambda finding: -finding.effect)
+        if before is not None and _RANK[explanation.cause] >= _RANK[before.cause]:
+            return False  # it goes on; what follows from its cause is no new alarm
+        self.explanation = explanation
+        self.alarm = DriftAlarm(
+            model=next((finding.model for finding in worst if finding.model), self._first_model()),
+            cause=explanation.cause,
+            since_ns=round(min(self._in_a_row[finding.key][1] for finding in confirmed) * 1e9),
+            known_ns=round(now_s * 1e9),
+            features=tuple(dict.fromkeys(finding.feature.name for finding in worst)),
+            score=round(worst[0].effect, 4),
+            text=explanation.text,
+        )
+        return True
+
+    def _first_model(self) -> str:
+        return next((model for kind, model in self.series if kind == "frames"), next(iter(self.versions), ""))
+
+    def commission(self) -> None:
+        """Take what comes from now on as the reference: the camera was moved on purpose, the people are others."""
+        for known in self.series.values():
+            known.restart(known.version)
+        self.watch = CameraWatch(self._settings.camera)
+        self.findings, self.found, self._in_a_row = [], [], {}
+        self.alarm = self.explanation = None
+        self._heavy = None
+
+    def dump(self, now_s: float) -> dict[str, Any]:
+        """JSON-able. References and windows are made anew every few minutes only: they are large and change slowly."""
+        if self._heavy is None or not 0 <= now_s - self._heavy[0] < _HEAVY_S:
+            series = [[kind, model, known.dump()] for (kind, model), known in self.series.items()]
+            self._heavy = now_s, {"series": series}
+        light = {
+            "watch": self.watch.dump(),
+            "alarm": None if self.alarm is None else asdict(self.alarm),
+            "explanation": None if self.explanation is None else asdict(self.explanation),
+        }
+        return self._heavy[1] | light
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """What `dump` gave."""
+        for kind, model, known in state["series"]:
+            self.series[kind, model] = self._new_series(kind, model)
+            self.series[kind, model].restore(known)
+        self.watch.restore(state["watch"])
+        alarm, explanation = state["alarm"], state["explanation"]
+        if alarm is not None and explanation is not None:
+            self.alarm = DriftAlarm(**alarm | {"features": tuple(alarm["features"])})
+            self.explanation = Explanation(**explanation | {"kinds": tuple(explanation["kinds"])})
+
+
+_RANK = {"picture": 0, "population": 1, "model": 2, "unknown": 3}
