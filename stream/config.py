@@ -30,11 +30,19 @@ class StreamSettings(BaseModel):
     connect_timeout_s: float = Field(default=5.0, gt=0, le=60)
     stall_timeout_s: float = Field(default=10.0, gt=0, le=120, description="Silence after which a source reconnects.")
     stalled_after_s: float = Field(default=2.0, gt=0, description="Silence after which a source is shown as stalled.")
+    late_s: float = Field(
+        default=1.0, gt=0, description="A camera read later than this for as long goes on at a newer key frame."
+    )
     backoff_min_s: float = Field(default=0.5, gt=0)
     backoff_max_s: float = Field(default=30.0, gt=0)
     rtsp_transport: str = Field(default="tcp", pattern="^(tcp|udp)$")
-    ring_bytes: int = Field(default=16 * 2**20, ge=2**20, description="Most bytes of encoded packets kept a stream.")
-    ring_s: float = Field(default=6.0, gt=0, description="Encoded packets older than this, and than the key frame, go.")
+    ring_bytes: int = Field(default=32 * 2**20, ge=2**20, description="Most bytes of encoded packets kept a stream.")
+    ring_s: float = Field(
+        default=20.0,
+        gt=0,
+        description="Encoded packets older than this, and than the key frame, go. Clips of alerts, 5 s before and "
+        "5 s after, need 10 s and what it takes to ask for them.",
+    )
     image_bytes: int = Field(default=16 * 2**20, description="Most bytes of one pushed picture.")
     image_pixels: int = Field(default=40_000_000, description="Most pixels of one pushed picture.")
     image_fps: float = Field(default=5.0, gt=0, description="Rate at which a folder of pictures plays when live.")

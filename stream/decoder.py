@@ -96,6 +96,13 @@ class Decoder:
         finally:
             self._lose(len(self._pending))
 
+    def leave_out(self) -> None:
+        """A packet came too late to be decoded; the next one that is decoded must be a key frame."""
+        if self._context is not None and self._pending:
+            self._context.flush_buffers()
+        self._lose(len(self._pending), "late")
+        self._lose(1, "late")
+
     def _most_pending(self) -> int:
         """How many pictures the decoder may hold back; by their order alone a lost one is told only by this."""
         context = self._context
@@ -148,8 +155,8 @@ class Decoder:
         self._lose(index)
         return self._pending.pop(0)
 
-    def _lose(self, count: int) -> None:
+    def _lose(self, count: int, reason: str = "undecoded") -> None:
         if count:
             del self._pending[:count]
             self._ordinal += count
-            FRAMES_DROPPED.labels(self._stream_id, "undecoded").inc(count)
+            FRAMES_DROPPED.labels(self._stream_id, reason).inc(count)

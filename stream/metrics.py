@@ -7,21 +7,25 @@ from prometheus_client import Counter, Gauge, Histogram
 FRAMES_DECODED = Counter("livesight_frames_decoded", "Pictures decoded.", ["stream"])
 FRAMES_DROPPED = Counter(
     "livesight_frames_dropped",
-    "Pictures not analysed, by reason: newer (replaced in the mailbox), undecoded (shed or unreadable), error.",
+    "Pictures not analysed, by reason: newer (replaced in the mailbox), undecoded (shed or unreadable), late (left out "
+    "to catch up with the camera), error.",
     ["stream", "reason"],
 )
 STREAM_UP = Gauge("livesight_stream_up", "1 while the stream is live.", ["stream"])
 STREAM_RECONNECTS = Counter("livesight_stream_reconnects", "Connections lost and tried again.", ["stream"])
+STREAM_LAG = Gauge(
+    "livesight_stream_lag_seconds", "How late packets are read, compared with the session's least delay.", ["stream"]
+)
 STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5)
 STAGE_SECONDS = Histogram(
     "livesight_stage_seconds", "Time a picture spends in a stage.", ["stage"], buckets=STAGE_BUCKETS
 )
 
-DROP_REASONS = ("newer", "undecoded", "error")
+DROP_REASONS = ("newer", "undecoded", "late", "error")
 
 
 def forget_stream(stream_id: str) -> None:
     """Remove the series of a stream that is gone."""
-    for metric in (FRAMES_DECODED, STREAM_UP, STREAM_RECONNECTS):
+    for metric in (FRAMES_DECODED, STREAM_UP, STREAM_RECONNECTS, STREAM_LAG):
         metric.remove_by_labels({"stream": stream_id})
     FRAMES_DROPPED.remove_by_labels({"stream": stream_id})

@@ -11,12 +11,14 @@ import av
 import structlog
 from av.video.stream import VideoStream
 
-from stream.clock import PtsClock, RawTimes, guess_first
+from stream.clock import PtsClock, RawTimes, Stamp, guess_first
 from stream.config import StreamSettings
 from stream.connect import Connection, Target, explain
 from stream.decoder import Arrival, Decoder
 from stream.frame import Frame, new_session
+from stream.lag import Latecomer
 from stream.mailbox import Mailbox
+from stream.metrics import STREAM_LAG
 from stream.pace import Pacer
 from stream.ring import CodecConfig, PacketRing, RingPacket
 from stream.shedding import Shedder
@@ -62,6 +64,9 @@ class Session:
         self._shedder = Shedder()
         bursts = outlet.target.is_file or (outlet.target.kind == "http" and not connection.by_arrival)
         self._pacer = Pacer(outlet.stop) if outlet.live and bursts else None
+        network = outlet.live and outlet.target.is_network and self._pacer is None
+        self._latecomer = Latecomer(outlet.settings.late_s) if network else None
+        self._jumping = False
         self._barren = 0
         self._pictured_s = self._begun_s = self._heard_s = time.monotonic()
         self._codec: CodecConfig | None = None
@@ -147,6 +152,8 @@ class Session:
                 exact=(stamp.known and not self._decoder.in_order) or not connection.context.reorder_depth,
             )
             self._outlet.ring.append(entry)
+        if self._latecomer is not None and self._is_left_out(self._latecomer, packet, stamp, arrival):
+            return
         try:
             frames = self._decoder.decode(packet, stamp, arrival)
         except av.FFmpegError as error:
@@ -154,6 +161,23 @@ class Session:
             frames = []
         self._deliver(frames, connection)
         self._give_up_when_barren(frames, arrival.arrived_s)
+
+    def _is_left_out(
+        self, latecomer: Latecomer, packet: av.Packet[VideoStream], stamp: Stamp, arrival: Arrival
+    ) -> bool:
+        """Whether this packet is not decoded, because the camera is ahead by too much."""
+        late = latecomer.note(arrival.arrived_s, stamp.dts_us)
+        STREAM_LAG.labels(self._outlet.stream_id).set(latecomer.lag_s)
+        if late and not self._jumping:
+            self._jumping = True
+            log.warning("stream_late", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
+        elif self._jumping and not late and packet.is_keyframe:
+            self._jumping = False
+            self._barren, self._pictured_s = 0, arrival.arrived_s
+            log.info("stream_caught_up", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
+        if self._jumping:
+            self._decoder.leave_out()
+        return self._jumping
 
     def _refuse_late(self, now_s: float) -> None:
         """When a read times out FFmpeg first hands out the picture that it held back, and another time-out begins."""
