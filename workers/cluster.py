@@ -16,10 +16,11 @@ from ulid import ULID
 
 from stream.config import StreamConfig
 from workers.announcer import Announcer, MonitorAnnouncer
-from workers.bus import STATUS, STREAMS
+from workers.bus import MODELS, STATUS, STREAMS
 from workers.cluster_settings import ClusterSettings
 from workers.control import ControlWriter
 from workers.errors import StreamExists, StreamUnknown
+from workers.in_service import Follower
 from workers.kafka_settings import KafkaSettings
 from workers.kafka_tail import Record, Tail, TailPlan
 from workers.known_wishes import KnownWishes
@@ -68,19 +69,23 @@ class Cluster:
         self.board = StatusBoard(settings.away_s)
         self._writer = ControlWriter(kafka)
         # of the status nothing old is needed: who lives repeats it, and a compacted topic can be long all the same
-        plan = TailPlan("cluster", whole=(STREAMS,), from_now=(STATUS,), reread_s=settings.reread_s)
+        plan = TailPlan("cluster", whole=(STREAMS, MODELS), from_now=(STATUS,), reread_s=settings.reread_s)
         self._reader = _Reader(self)
         self._tail = Tail(kafka, plan, self._reader)
         self._lease: Lease | None = None
         self._runner: LeaseRunner | None = None
         self._announcer: Announcer | None = None
+        self._follower: Follower | None = None
         self._monitor: MonitorAnnouncer | None = None
 
     def start(self, node: Node | None) -> None:
         """Read, and with a node: lease and run cameras, unless the settings say that it keeps its own."""
-        self._tail.start()
         if node is None:
+            self._tail.start()
             return
+        self._follower = Follower(node.promotions)
+        self._follower.start()
+        self._tail.start()
         self._announcer = Announcer(node, self.member.address, self.known, self._writer, self.board)
         if self.settings.lease:
             self._runner = LeaseRunner(node, self.known, self.settings)
@@ -104,7 +109,7 @@ class Cluster:
         found = [f"kafka: wishes and status are not read: {self._tail.problem}"] if self._tail.problem else []
         if self._lease is not None and self._lease.problem is not None:
             found.append(f"lease: {self._lease.problem}")
-        return found
+        return [*found, *(self._follower.problems() if self._follower is not None else [])]
 
     def add(self, config: StreamConfig) -> None:
         """Wish for a new stream; some node runs it soon. Blocks. Raises StreamExists, BusError."""
@@ -130,7 +135,15 @@ class Cluster:
         if self._runner is not None and self._lease is not None:
             self._hand_over(self._runner, self._lease)
         deadline_s = time.monotonic() + timeout_s
-        for part in (self._runner, self._lease, self._announcer, self._monitor, self._tail, self._writer):
+        for part in (
+            self._runner,
+            self._lease,
+            self._announcer,
+            self._monitor,
+            self._tail,
+            self._follower,
+            self._writer,
+        ):
             if part is not None:
                 part.close(max(0.3, deadline_s - time.monotonic()))
 
@@ -188,6 +201,11 @@ class Cluster:
             self._writer.write(STREAMS, EPOCH_KEY, Epoch(epoch=epoch).to_json(), EPOCH_SCHEMA)
         self.known.begin_epoch(epoch)
 
+    def hear_model(self, name: str, value: bytes | None) -> None:
+        """One record of what is in service."""
+        if self._follower is not None:
+            self._follower.hear(name, value)
+
     def hear(self, key: str, value: bytes | None) -> None:
         """One record of the wishes, after everything was read."""
         if key == EPOCH_KEY:
@@ -214,6 +232,9 @@ class _Reader:
     def take(self, record: Record) -> None:
         if record.topic == STATUS:
             self._cluster.board.hear(record.key, record.value)
+            return
+        if record.topic == MODELS:
+            self._cluster.hear_model(record.key, record.value)
             return
         try:
             if self._content is None:

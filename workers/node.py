@@ -19,17 +19,18 @@ from stream.open import open_source
 from stream.redact import redact
 from stream.source import Source, SourceStatus
 from workers.batcher import Lane
-from workers.bus import DETECTIONS, EVENTS, Bus, Message
+from workers.bus import DETECTIONS, EVENTS, MODELS, Bus, Message
 from workers.card import ModelCard, ModelStore
 from workers.engine import U8, Engine
 from workers.errors import StreamExists, StreamUnknown
 from workers.event import EVENT_SCHEMA, Event
 from workers.explain import Explainer
+from workers.in_service import MODEL_SCHEMA, InService
 from workers.loading import EngineSlots
 from workers.metrics import forget_stream
 from workers.outlet import Outlet, outlet_of
 from workers.pipeline import Pipeline, still_result
-from workers.promote import Promotions
+from workers.promote import Promotion, Promotions
 from workers.result import FRAME_SCHEMA, FrameResult
 from workers.settings import WorkerSettings
 from workers.snapshots import Snapshots
@@ -75,6 +76,7 @@ class Node:
         self._slots = EngineSlots(store, self.settings)
         self.explainer = Explainer(store, self._slots, name)
         self.promotions = Promotions(store, self._slots, self.settings)
+        self.promotions.changed = self._tell_promotion
         self._pipeline = Pipeline(self._slots, self.settings, name, self._publish)
         self._streams: dict[str, _Running] = {}
         self._headers = (("schema", FRAME_SCHEMA.encode()), _JSON, ("node", name.encode()))
@@ -291,6 +293,11 @@ class Node:
         running = self._streams.get(stream_id)
         source = None if running is None else running.source
         return None if source is None else source.status()
+
+    def _tell_promotion(self, done: Promotion, at_ns: int) -> None:
+        record = InService(name=done.name, version=done.version, before=done.before, at_ns=at_ns, node=self.name)
+        headers = (("schema", MODEL_SCHEMA.encode()), *self._headers[1:])
+        self._bus.publish(Message(MODELS, done.name, record.to_json(), headers, time.monotonic()))
 
     def _view(self, running: _Running) -> StreamView:
         config = running.config

@@ -9,6 +9,8 @@ the command line, by looking at `current`.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +45,17 @@ class Promotions:
         self._slots = slots
         self._settings = settings
         self._disk = PromotedModels(store.promoted) if store.promoted else None
+        self.changed: Callable[[Promotion, int], None] = lambda done, at_ns: None
+        self._decided_ns: dict[str, int] = {}
         self._problems: dict[str, tuple[int, str]] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def promote(self, name: str, version: int) -> Promotion:
-        """Put a version in service. Raises ModelUnknown, ModelDamaged (a file is not as its card says), ModelError,
-        EngineError (it cannot be loaded), PromotionError; then the version before goes on.
+    def promote(self, name: str, version: int, *, decided_ns: int | None = None) -> Promotion:
+        """Put a version in service, and tell `changed` so, unless it was decided elsewhere at `decided_ns`.
+
+        Raises ModelUnknown, ModelDamaged (a file is not as its card says), ModelError, EngineError (it cannot be
+        loaded), PromotionError; then the version before goes on.
         """
         disk = self._needs_disk()
         with disk.locked():
@@ -61,7 +67,12 @@ class Promotions:
                     f"model {name}: workers.models_dir has a {name}/current, which goes before what is promoted"
                 )
             engine = self._tried(name, version, self._kept(disk, source, name, version))
-            return self._put(disk, Promotion(name=name, version=version, before=before), engine, forward=True)
+            done = self._put(disk, Promotion(name=name, version=version, before=before), engine, forward=True)
+        if decided_ns is None:
+            self._tell(done)
+        else:
+            self._decided_ns[name] = decided_ns
+        return done
 
     def rollback(self, name: str) -> Promotion:
         """Put the version before the last promotion in service again. Raises as promote."""
@@ -70,7 +81,14 @@ class Promotions:
             before, version = self._in_service(name), disk.back(name)
             source = self._store.folder(name, version)
             engine = self._tried(name, version, self._kept(disk, source, name, version))
-            return self._put(disk, Promotion(name=name, version=version, before=before), engine, forward=False)
+            done = self._put(disk, Promotion(name=name, version=version, before=before), engine, forward=False)
+        self._tell(done)
+        return done
+
+    def decided_ns(self, name: str) -> int:
+        """Wall clock of when what is in service was decided, here or elsewhere; 0 when nobody ever did."""
+        before = self._disk.stamp(name) if self._disk else 0  # of an earlier run
+        return self._decided_ns.setdefault(name, before)
 
     def history(self, name: str) -> list[tuple[int, int, int]]:
         """(before, after, wall clock in ns) of the promotions that can be rolled back, oldest first."""
@@ -183,8 +201,15 @@ class Promotions:
                 log.error("promotion_refused", model=name, version=version, error=str(error))
                 return
             if engine is not None:
+                before = slot.card.version
                 self._slots.put(engine)
                 self._problems.pop(name, None)
+                self._tell(Promotion(name=name, version=version, before=before))
+
+    def _tell(self, done: Promotion) -> None:
+        self._decided_ns[done.name] = time.time_ns()
+        if done.version != done.before:
+            self.changed(done, self._decided_ns[done.name])
 
 
 def try_engine(engine: Engine) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from workers.bus import DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 from workers.event import Event
+from workers.in_service import InService
 from workers.result import FrameResult
 from workers.snapshot import Snapshot
 from workers.status import MonitorStatus, NodeStatus, StreamStatus
@@ -43,6 +44,7 @@ MESSAGES = {
     "epoch": Published(
         "The name of this topic's life, keyed _epoch: a broker that lost its data has none.", Epoch, STREAMS
     ),
+    "model": Published("Which version of a model is in service, keyed by the model.", InService, MODELS),
     "status": Published("Which node runs a stream, and how that goes.", StreamStatus, STATUS),
     "monitor": Published("Which process's monitor works, keyed _monitor.NAME.", MonitorStatus, STATUS),
     "node": Published("That a node lives, keyed _node.NAME.", NodeStatus, STATUS),

@@ -66,7 +66,7 @@ class LocalCluster:
                 "NODE_NAME": name,
                 **self._settings,
             },
-            state_dir=Path(self._folder.name) / name,
+            state_dir=self.state_dir(name),
             python=self._python,
         )
         with self._lock:
@@ -75,6 +75,10 @@ class LocalCluster:
         with self._lock:
             self.processes[name] = process
         return process
+
+    def state_dir(self, name: str) -> Path:
+        """Where a process of that name keeps its state, or will."""
+        return Path(self._folder.name) / name
 
     def kill(self, name: str) -> None:
         """kill -9."""
