@@ -33,7 +33,10 @@ class RuleState:
 
 @dataclass(slots=True)
 class StreamRules:
-    """One stream. `down_since_ns`: as its node says; `wanted`: whether anybody wishes it to run."""
+    """One stream. `wanted`: whether anybody wishes it to run.
+
+    `down_since_ns`: as its node says; `down_after`: the picture (session, pts_us) that was its last.
+    """
 
     session: str = ""
     node: str | None = None
@@ -42,6 +45,7 @@ class StreamRules:
     captured_at_ns: int = 0
     down_since_ns: int | None = None
     down_reason: str | None = None
+    down_after: tuple[str, int] = ("", 0)
     wanted: bool = True
     rules: dict[str, RuleState] = field(default_factory=dict)
 

@@ -25,8 +25,9 @@ from workers.result import FrameResult
 
 log = structlog.get_logger(__name__)
 
-UNWISHED = frozenset({"removed", "disabled", "stopped", "replaced", "push_ended", "shutdown"})
-"""Reasons of stream_down that are somebody's wish, and no alert."""
+_WISHED = frozenset({"removed", "disabled", "push_ended"})
+"""Reasons of stream_down that are somebody's wish, and no alert (workers/stream_events.py names all)."""
+_SHUTDOWN = "shutdown"
 
 _STATE = TypeAdapter(StreamRules)
 
@@ -44,6 +45,10 @@ class Presence(Protocol):
 
     def tracks(self, stream_id: str) -> Iterable[Track]:
         """Tracks that have begun and not ended."""
+        ...
+
+    def present(self, stream_id: str) -> Iterable[Track]:
+        """Those of them who count as being there now."""
         ...
 
 
@@ -71,6 +76,9 @@ class Rules:
         except ValidationError as error:
             log.warning("state_unreadable", handler=self.name, stream=stream_id, error=str(error))
             self._streams[stream_id] = StreamRules()
+        known = self._streams[stream_id]
+        if known.down_reason == _SHUTDOWN and not any(_is_open(known, name) for name in known.rules):
+            known.wanted, known.down_since_ns = False, None  # perhaps all was shut down together, and that is over
 
     def forget(self, stream_id: str | None) -> None:
         """See Handler."""
@@ -87,7 +95,8 @@ class Rules:
     def take(self, result: FrameResult, events: list[Event]) -> None:
         """See Handler."""
         state = self._streams.setdefault(result.stream_id, StreamRules())
-        self._is_back(result.stream_id, result.captured_at_ns, events)
+        if result.session != state.down_after[0] or result.pts_us > state.down_after[1]:
+            self._is_back(result.stream_id, result.captured_at_ns, events)
         state.session, state.node, state.models = result.session, result.node, dict(result.models)
         state.pts_us, state.captured_at_ns = result.pts_us, result.captured_at_ns
         self._look(result.stream_id, result.captured_at_ns, tuple(events), events)
@@ -99,9 +108,7 @@ class Rules:
         if event.kind == "stream_up":
             self._is_back(event.stream_id, event.captured_at_ns, events)
         elif event.kind == "stream_down":
-            state.wanted = event.reason not in UNWISHED
-            if state.wanted and state.down_since_ns is None:
-                state.down_since_ns, state.down_reason = event.captured_at_ns, event.reason
+            self._is_gone(state, event)
         if event.session != state.session:
             state.session, state.node, state.pts_us = event.session, event.node, event.pts_us
         state.pts_us, state.captured_at_ns = max(state.pts_us, event.pts_us), event.captured_at_ns
@@ -122,25 +129,24 @@ class Rules:
         for name in [name for name in state.rules if name not in applying]:
             end_alerts(now, state, name, reason="rule_removed")
             del state.rules[name]
-        tracks = tuple(self._presence.tracks(stream_id))
         for rule in applying.values():
             if isinstance(rule.when, Happened):
                 _tell_moments(rule, rule.when, state, made, events)
             else:
-                holds = {one.subject: one for one in self._holding(now, rule, state, tracks)}
+                holds = {one.subject: one for one in self._holding(now, rule, state)}
                 end_alerts(now, state, rule.name, holds)
                 for key, one in holds.items():
                     raise_alert(now, state, rule, one, key)
             tidy(state, rule, now_ns)
 
-    def _holding(self, now: Now, rule: Rule, state: StreamRules, tracks: Sequence[Track]) -> Iterator[Holding]:
+    def _holding(self, now: Now, rule: Rule, state: StreamRules) -> Iterator[Holding]:
         when, stream_id = rule.when, now.origin.stream_id
         if isinstance(when, Seen):
-            one = holding.seen(when, tracks)
+            one = holding.seen(when, self._presence.tracks(stream_id))
             if one is not None:
                 yield one
         elif isinstance(when, Counted):
-            yield from _too_many(rule.name, when, state, tracks)
+            yield from _too_many(rule.name, when, state, holding.count(when, self._presence.present(stream_id)))
         elif isinstance(when, Down):
             yield from self._is_down(now, rule.name, when, state)
         elif isinstance(when, CameraFault):
@@ -158,6 +164,13 @@ class Rules:
             quiet_ns is not None and now.captured_at_ns - quiet_ns >= when.for_s * 1e9
         ):  # until something comes, over restarts too
             yield Holding(f"The stream has sent nothing for {holding.seconds(when.for_s)}", about={"reason": "silent"})
+
+    def _is_gone(self, state: StreamRules, event: Event) -> None:
+        state.wanted, state.down_after = event.reason not in _WISHED, (event.session, event.pts_us)
+        if not state.wanted:
+            state.down_since_ns = state.down_reason = None
+        elif state.down_since_ns is None:
+            state.down_since_ns, state.down_reason = event.captured_at_ns, event.reason
 
     def _is_back(self, stream_id: str, now_ns: int, events: list[Event]) -> None:
         """The stream is there. An outage that was long enough is told even when nobody looked while it lasted."""
@@ -182,8 +195,7 @@ def _tell_moments(rule: Rule, when: Happened, state: StreamRules, made: Sequence
             end_alerts(now, state, rule.name, reason="momentary")
 
 
-def _too_many(name: str, when: Counted, state: StreamRules, tracks: Sequence[Track]) -> Iterator[Holding]:
-    number = holding.count(when, tracks)
+def _too_many(name: str, when: Counted, state: StreamRules, number: int) -> Iterator[Holding]:
     if number <= when.above:
         if name in state.rules:
             state.rules[name].above_since_us = None

@@ -26,10 +26,17 @@ log = structlog.get_logger(__name__)
 
 GONE, LOST = "gone", "stream_lost"
 
+_SOON = 2**62
+_ENDS_KEPT = 8
+
 
 @dataclass(slots=True)
 class StreamTracks:
-    """What is known of a stream's session: its last picture, who is there."""
+    """What is known of a stream's session: its last picture, who is there.
+
+    `ends`: sessions that are said to end, and the `pts_us` of their last picture: events and results of a stream are
+    read side by side, so the end may be heard of before the last picture.
+    """
 
     session: str = ""
     node: str | None = None
@@ -38,6 +45,7 @@ class StreamTracks:
     captured_at_ns: int = 0
     tracks: dict[int, Track] = field(default_factory=dict)
     counts: Counts = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
 
     def origin(self, stream_id: str) -> Origin:
         """Where events come from that no result is the reason for."""
@@ -77,6 +85,12 @@ class Events:
         """The tracks that have begun and not ended, in no order."""
         state = self._streams.get(stream_id)
         return iter(()) if state is None else (track for track in state.tracks.values() if track.begun)
+
+    def present(self, stream_id: str) -> Iterator[Track]:
+        """Those of them who were seen a moment ago: they are counted."""
+        state = self._streams.get(stream_id)
+        since_us = 0 if state is None else state.pts_us - self._settings.missed_s * 1e6
+        return (track for track in self.tracks(stream_id) if track.last.pts_us >= since_us)
 
     def restore(self, stream_id: str, state: Any | None) -> None:
         """See Handler. A state that cannot be read (of another version) is logged and dropped, with open tracks."""
@@ -123,26 +137,31 @@ class Events:
                 self._see(origin, places, track, sighting, events)
         for track in [track for track in state.tracks.values() if self._is_gone(track, result.pts_us)]:
             _end(origin, places, state, track, GONE, events)
-        counted = count_tracks(self.tracks(stream_id))
+        counted = count_tracks(self.present(stream_id))
         moment = (result.pts_us, result.captured_at_ns)
         events.extend(tell_counts(origin, state.counts, counted, moment, self._settings.count_s))
+        if result.pts_us >= state.ends.get(result.session, _SOON):
+            self._lose(stream_id, events)
 
     def hear(self, event: Event, events: list[Event]) -> None:
         """A stream that went down, or came up again as another session, has lost its tracks."""
-        state = self._streams.get(event.stream_id)
-        if state is None:
-            return
-        same = event.session == state.session
-        if (event.kind == "stream_down" and same) or (event.kind == "stream_up" and not same):
-            self._lose(event.stream_id, events)
+        state = self._streams.setdefault(event.stream_id, StreamTracks())
+        if event.kind == "stream_down":
+            state.ends[event.session] = event.pts_us
+            if event.session == state.session and state.pts_us >= event.pts_us:
+                self._lose(event.stream_id, events)
+        elif event.kind == "stream_up" and event.session != state.session:
+            state.ends.setdefault(state.session, _SOON)
+        for session in list(state.ends)[:-_ENDS_KEPT]:
+            del state.ends[session]
 
     def tick(self, now_ns: int, events: list[Event]) -> None:
-        """A stream that says nothing for long, not even that it is down, has lost its tracks too."""
+        """Nothing waits to be read: sessions that are said to end have. So have those of streams silent for long."""
         for stream_id, state in self._streams.items():
             if not state.tracks and not state.counts:
                 continue
             quiet_since_ns = self._quiet_ns.setdefault(stream_id, now_ns)
-            if now_ns - quiet_since_ns >= self._settings.silent_s * 1e9:
+            if state.session in state.ends or now_ns - quiet_since_ns >= self._settings.silent_s * 1e9:
                 self._lose(stream_id, events)
 
     def _see(self, origin: Origin, places: Places, track: Track, sighting: Sighting, events: list[Event]) -> None:
@@ -174,6 +193,7 @@ class Events:
     def _lose(self, stream_id: str, events: list[Event]) -> None:
         """The session is over: so are its tracks."""
         state = self._streams[stream_id]
+        state.ends.pop(state.session, None)
         origin = state.origin(stream_id)
         places = self._places_of(origin, state, events)
         for track in list(state.tracks.values()):

@@ -159,15 +159,15 @@ def test_what_a_classifier_says() -> None:
 def test_more_than_so_many_for_a_while() -> None:
     rule = Rule(name="crowd", when=Counted(above=2, zone="left", for_s=2))
     there = [Person(number, 0, 20, standing(0.1 * number, 0.5)) for number in (1, 2)]
-    short = Person(3, 4, 5, standing(0.3, 0.5))  # and gone at 6.92 s, 2.6 s after it was sure
+    short = Person(3, 4, 5, standing(0.3, 0.5))  # and counted until 5.92 s, from 4.56 s on
     longer = Person(4, 10, 14, standing(0.4, 0.5))
     raised, ended = Watch.over(rule).take([*there, longer], 20)
     assert told([raised, ended]) == [
         ("alert", None, 12.56, "crowd", "left", 3),
-        ("alert_ended", None, 15.92, "crowd", "left"),
+        ("alert_ended", None, 14.96, "crowd", "left"),
     ]
     assert raised.text == "entrance: 3 objects in zone left, more than 2 for 2 s"
-    brief = Rule(name="crowd", when=Counted(above=2, zone="left", for_s=3))
+    brief = Rule(name="crowd", when=Counted(above=2, zone="left", for_s=1.5))
     assert not Watch.over(brief).take([*there, short], 9)
 
 
@@ -251,6 +251,25 @@ def test_an_outage_while_nobody_looked_is_told_afterwards_as_it_would_have_been(
     assert alerts[0] == alerts[1]
 
 
+def test_results_that_are_read_after_the_end_was_heard_of_bring_no_stream_back() -> None:
+    watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
+    assert not watch.hear("stream_down", 3, reason="connection lost")
+    assert not watch.take([], 3)
+    (raised,) = watch.tick(34)
+    assert raised.reason == "connection lost"
+
+
+def test_a_shutdown_of_everything_is_no_outage_that_of_a_node_is() -> None:
+    for together in (True, False):
+        watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
+        watch.take([], 3)
+        watch.hear("stream_down", 3, reason="shutdown")
+        if together:
+            watch.restart()
+        assert [event.kind for event in watch.tick(60)] == ["alert"] * (not together)
+        assert [event.kind for event in watch.hear("stream_up", 70, NEXT_SESSION)] == ["alert_ended"] * (not together)
+
+
 @pytest.mark.parametrize("reason", ["removed", "disabled"])
 def test_a_stream_that_somebody_ended_is_no_alert(reason: str) -> None:
     watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
@@ -273,7 +292,7 @@ def test_a_silent_stream_is_down_until_something_comes_over_restarts_too() -> No
     watch.restart()
     assert not watch.tick(36)
     assert not watch.hear("stream_down", 37, reason="node gone")
-    (ended,) = watch.take([], 0.1, start_s=40)
+    (ended,) = watch.take([], 0.1, session=NEXT_SESSION, start_s=40)
     assert ended.cause == raised.id
 
 
@@ -324,7 +343,7 @@ def test_a_lost_stream_ends_alerts_about_who_was_there() -> None:
     )
     raised = watch.take([Person(1, 0, 60)], 3)
     assert [event.kind for event in raised] == ["alert", "alert"]
-    ended = watch.hear("stream_down", 3, reason="lost")
+    ended = watch.hear("stream_down", 2.92, reason="lost")
     assert {event.cause for event in ended} == {event.id for event in raised}
 
 
