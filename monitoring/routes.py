@@ -28,6 +28,7 @@ from monitoring.query import EventFilters, PageQuery, event_of, page_of, wanted_
 from monitoring.tables import media as media_table
 
 Answer = TypeVar("Answer")
+Number = Annotated[int, Path(ge=1, le=2**62)]
 
 _CSV_PAGE = 500
 _FOR_EVER = "private, max-age=31536000, immutable"  # another picture has another number
@@ -126,15 +127,13 @@ def event_routes(database: Database, media: MediaStore, live: LiveEvents) -> API
             raise MediaUnknown(f"the file of {row['kind']} {number} is not on this machine")
         return FileResponse(path, media_type=row["media_type"], headers={"cache-control": _FOR_EVER})
 
-    number = Annotated[int, Path(ge=1, le=2**62)]
-
     @router.get("/v1/snapshots/{number}", response_class=FileResponse)
-    async def get_snapshot(number: number) -> FileResponse:
+    async def get_snapshot(number: Number) -> FileResponse:
         """A track's best crop, or the whole picture it was cut from: JPEG."""
         return await send_file(number, ("crop", "picture"))
 
     @router.get("/v1/clips/{number}", response_class=FileResponse)
-    async def get_clip(number: number) -> FileResponse:
+    async def get_clip(number: Number) -> FileResponse:
         """The clip of an alert: MP4 or WebM."""
         return await send_file(number, ("clip",))
 
