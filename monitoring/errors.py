@@ -40,6 +40,12 @@ class MediaUnknown(MonitoringError):
     problem = ("media-unknown", 404, "There is no such picture or clip")
 
 
+class DriftUnknown(MonitoringError):
+    """Nothing is known of what a stream shows."""
+
+    problem = ("stream-unknown", 404, "There is no such stream")
+
+
 class BadQuery(MonitoringError):
     """A filter or cursor that cannot be understood."""
 

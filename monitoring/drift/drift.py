@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -23,12 +24,28 @@ from monitoring.event import Event
 from monitoring.handler import Durability
 from monitoring.store import Outgoing
 from workers.bus import DRIFT
-from workers.card import ModelCard
+from workers.card import ModelCard, ModelStore, load_card, shipped_models_dir
+from workers.errors import ModelError
 from workers.result import FrameResult
 
 Cards = Callable[[str, int], ModelCard | None]
+
 _PUBLISH_S = 600.0
 _STALE = 3  # comparisons
+
+
+def cards_of(state_dir: Path) -> Cards:
+    """The cards of the models that ship and of those promoted here; a monitor by itself may lack one."""
+    promoted = state_dir / "models"
+    store = ModelStore((promoted, shipped_models_dir()), promoted)
+
+    def card(model: str, version: int) -> ModelCard | None:
+        try:
+            return load_card(store.folder(model, version), verify=False)
+        except ModelError:
+            return None
+
+    return card
 
 
 class Drift:
@@ -122,6 +139,10 @@ class Drift:
             (report for report in found if stream_id in (None, report.stream_id) and model in (None, report.model)),
             key=lambda report: (report.stream_id, report.model),
         )
+
+    def knows(self, stream_id: str) -> bool:
+        """Whether anything has been seen of a stream. Any thread."""
+        return stream_id in self._streams
 
     def commission(self, stream_id: str) -> bool:
         """Learn a stream's reference anew, from its next result on. False when it is not known. Any thread."""

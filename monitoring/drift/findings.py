@@ -86,11 +86,12 @@ def compare_numbers(
     enough = np.maximum(1.0, n)
     places = known.places(np.where(there, values, 0.0)) + np.arange(len(known.features)) * BINS
     now = np.bincount(places[there], minlength=len(known.features) * BINS).reshape(-1, BINS) / enough[:, None]
-    reference = np.tensordot(weights, known.shares, 1)
-    between = np.cumsum(now - reference, axis=1)
-    effects, moved = np.abs(between).max(axis=1), np.abs(between).sum(axis=1) / (BINS - 1) * known.scales
-    means, reference_means = np.where(there, values, 0.0).sum(axis=0) / enough, weights @ known.mean
-    scatter = Scatter(weights @ known.between, weights @ known.within, weights @ known.days)
+    reference = _weighted(weights, known.shares)
+    apart = np.abs(np.cumsum(now - reference, axis=1))
+    effects, moved = apart.max(axis=1), apart.sum(axis=1) / (BINS - 1) * known.scales
+    mean, between, within, days = _weighted(weights, known.scatter)
+    means, reference_means = np.where(there, values, 0.0).sum(axis=0) / enough, mean
+    scatter = Scatter(between, within, days)
     effective = np.asarray(scatter.effective(enough))
     shape = ks_p(effects, effective, np.maximum(2.0, effective * scatter.days))
     chances = np.minimum(1.0, 2 * np.minimum(shape, location_p(means - reference_means, scatter, enough)))
@@ -120,7 +121,7 @@ def compare_labels(
     names = (*known.labels, *sorted(set(counted) - set(known.labels)))
     now = np.array([counted.get(name, 0) for name in names], float) / n
     reference = np.zeros(len(names))
-    reference[: len(known.labels)] = weights @ known.shares
+    reference[: len(known.labels)] = _weighted(weights, known.shares)
     scatter = Scatter(float(weights @ known.between), float(weights @ known.within), float(weights @ known.days))
     effective = float(scatter.effective(n))
     effect = total_variation(now, reference)
@@ -140,3 +141,12 @@ def compare_labels(
         reference,
         names,
     )
+
+
+def _weighted(weights: F64, shares: F64) -> F64:
+    """The mean over hours, (hours,) and (hours, …); most windows lie within one hour, or two."""
+    there = np.flatnonzero(weights)
+    total: F64 = weights[there[0]] * shares[there[0]]
+    for hour in there[1:]:
+        total = total + weights[hour] * shares[hour]
+    return total

@@ -31,14 +31,14 @@ class FeatureHours:
 
 @dataclass(frozen=True, slots=True)
 class NumericHours:
-    """Several numeric features side by side: shares (hours, features, bins), the others (hours, features)."""
+    """Several numeric features side by side: shares (hours, features, bins).
+
+    scatter (hours, 4, features): mean, between, within, days. The others: (features,).
+    """
 
     features: tuple[Feature, ...]
     shares: F64
-    mean: F64
-    between: F64
-    within: F64
-    days: F64
+    scatter: F64
     known: npt.NDArray[np.bool_]
     scales: F64
     least: F64
@@ -66,10 +66,9 @@ def stacked(features: tuple[Feature, ...], each: Sequence[FeatureHours]) -> Nume
     return NumericHours(
         features=features,
         shares=np.stack([hours.shares for hours in each], axis=1),
-        mean=np.stack([hours.mean for hours in each], axis=1),
-        between=np.stack([hours.between for hours in each], axis=1),
-        within=np.stack([hours.within for hours in each], axis=1),
-        days=np.stack([hours.days for hours in each], axis=1),
+        scatter=np.stack(
+            [np.stack([hours.mean, hours.between, hours.within, hours.days], axis=1) for hours in each], axis=2
+        ),
         known=np.array([hours.known for hours in each]),
         scales=np.array([feature.scale for feature in features]),
         least=np.array([feature.least for feature in features]),

@@ -1,0 +1,60 @@
+"""Drift over HTTP. Runs on the event loop; what it shows is in memory."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel
+
+from monitoring.drift.drift import Drift
+from monitoring.drift.report import DriftReport
+from monitoring.errors import DriftUnknown
+from stream.config import StreamId
+
+StreamIdInPath = Annotated[StreamId, Path()]
+
+
+class DriftList(BaseModel):
+    """The newest report of each stream and model, by stream and model."""
+
+    drifted: bool
+    reports: list[DriftReport]
+
+
+class Commissioning(BaseModel):
+    """The stream's reference is learnt anew, for so long."""
+
+    stream_id: str
+    commission_s: float
+
+
+def drift_routes(drift: Drift, commission_s: float) -> APIRouter:
+    """The routes of drift."""
+    router = APIRouter(tags=["drift"])
+
+    @router.get("/drift", deprecated=True)
+    @router.get("/v1/drift")
+    async def list_drift(
+        stream: Annotated[StreamId | None, Query()] = None, model: Annotated[str | None, Query(max_length=63)] = None
+    ) -> DriftList:
+        """Whether cameras and models still see what they were made for, feature by feature."""
+        reports = drift.reports(stream, model)
+        return DriftList(drifted=any(report.drifted for report in reports), reports=reports)
+
+    @router.get("/v1/drift/{stream_id}")
+    async def get_drift(stream_id: StreamIdInPath) -> DriftList:
+        """The reports of one stream."""
+        reports = drift.reports(stream_id)
+        if not reports and not drift.knows(stream_id):
+            raise DriftUnknown(f"nothing has been seen of stream {stream_id} since monitoring began")
+        return DriftList(drifted=any(report.drifted for report in reports), reports=reports)
+
+    @router.post("/v1/drift/{stream_id}/commission", status_code=202)
+    async def commission(stream_id: StreamIdInPath) -> Commissioning:
+        """Learn what this camera shows anew: it was moved on purpose, or its place is used otherwise now."""
+        if not drift.commission(stream_id):
+            raise DriftUnknown(f"nothing has been seen of stream {stream_id} since monitoring began")
+        return Commissioning(stream_id=stream_id, commission_s=commission_s)
+
+    return router
