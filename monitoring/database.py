@@ -42,7 +42,7 @@ class Database:
     refuses; what is wrong with the statement or its data (IntegrityError, DataError, ProgrammingError) comes as it is.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         """Connects to nothing yet. `url` as MonitorSettings.url gives it. Raises StoreRefused."""
         try:
             self.url = make_url(url)

@@ -49,7 +49,7 @@ class LiveEvents:
                 return
             self._listeners.add(listener)
         try:
-            yield b": events follow as they are stored\\n\\n"
+            yield b": events follow as they are stored\n\n"
             while True:
                 found = await listener.next()
                 if found is None:
@@ -101,14 +101,14 @@ class _Listener:
             async with asyncio.timeout(_SILENCE_S):
                 await self._awake.wait()
         except TimeoutError:
-            return b": still here\\n\\n"
+            return b": still here\n\n"
         self._awake.clear()
         with self._lock:
             events, missed = list(self._waiting), self._missed
             self._waiting.clear()
             self._missed = 0
-        parts = [b'event: missed\\ndata: {"missed": %d}\\n\\n' % missed] if missed else []
-        parts += [b"id: %s\\ndata: %s\\n\\n" % (str(event.id).encode(), event.to_json()) for event in events]
+        parts = [b'event: missed\ndata: {"missed": %d}\n\n' % missed] if missed else []
+        parts += [b"id: %s\ndata: %s\n\n" % (str(event.id).encode(), event.to_json()) for event in events]
         return b"".join(parts) if parts or not self._over else None
 
     def _wake(self) -> None:

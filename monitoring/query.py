@@ -178,8 +178,8 @@ def _rest(filters: EventFilters) -> list[ColumnElement[bool]]:
     if filters.min_confidence is not None:
         found.append(events.c.confidence >= filters.min_confidence)
     if filters.alert is not None:
-        kind = _plain(events.c.kind)
-        found.append(kind.in_(_ALERTS) if filters.alert else kind.not_in(_ALERTS))
+        is_alert = events.c.kind.in_(_ALERTS)
+        found.append(is_alert if filters.alert else ~is_alert)
     return found
 
 
@@ -188,7 +188,7 @@ def _behind(cursor: str | None, newest: bool) -> list[ColumnElement[bool]]:
     if cursor is None:
         return []
     try:
-        order, time_text, seq_text = base64.urlsafe_b64decode(cursor.encode()).decode().split(".")
+        order, time_text, seq_text = base64.b64decode(cursor, b"-_", validate=True).decode().split(".")
         at_ns, seq = int(time_text), int(seq_text)
     except (ValueError, binascii.Error) as error:
         raise BadQuery("cursor: is none that was given here") from error

@@ -17,6 +17,7 @@ from workers.bus import EVENTS
 
 HOUR_NS = 3_600_000_000_000
 _MOST_IDS = 500
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +83,26 @@ def _row(event: Event) -> dict[str, Any]:
         "session": event.session,
         "captured_at_ns": event.captured_at_ns,
         "track_id": event.track_id,
-        "label": event.label,
+        "label": _short(event.label),
         "confidence": event.confidence,
         "zone": event.zone,
         "line": event.line,
-        "person": event.person,
+        "person": _short(event.person),
         "rule": event.rule,
         "severity": event.severity,
         "body": event.to_json().decode(),
     }
 
 
+def _short(text: str | None) -> str | None:
+    """For finding it: as long as the column, and without NUL, which PostgreSQL refuses. The body has it whole."""
+    return None if text is None else text.replace("\0", "")[:_LONGEST]
+
+
 def _count(connection: Connection, fresh: Sequence[Event]) -> None:
     counts = Counter(
-        (one.captured_at_ns // HOUR_NS, one.stream_id, one.kind, one.label or "", one.zone or "") for one in fresh
+        (one.captured_at_ns // HOUR_NS, one.stream_id, one.kind, _short(one.label) or "", one.zone or "")
+        for one in fresh
     )
     names = ("hour", "stream_id", "kind", "label", "zone")
     # sorted: two writers that lock the same rows in the same order do not wait for each other for ever

@@ -1,0 +1,37 @@
+"""Databases to test on: each test that asks for `database` runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitoring.database import Database
+from monitoring.settings import driver_url
+from tests.peers.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests; each begins with an empty database."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database, as the settings take it."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'livesight.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.emptied()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Migrated and empty."""
+    opened = Database(driver_url(database_url))
+    opened.migrate()
+    yield opened
+    opened.close()

@@ -1,0 +1,356 @@
+"""The database, on SQLite and PostgreSQL: migrations, pages, counts, CSV, retention."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import random
+import sqlite3
+import threading
+import time
+import uuid
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, select
+
+from livesight import load_settings
+from monitoring.buckets import CountQuery, counts_of
+from monitoring.database import Database
+from monitoring.errors import BadQuery, StoreRefused, StoreUnavailable
+from monitoring.event import Event, Kind
+from monitoring.export import COLUMNS, heading, lines
+from monitoring.media import MediaStore, Picture
+from monitoring.query import EventFilters, PageQuery, page_of, wanted_by
+from monitoring.retention import Retention
+from monitoring.schema import metadata
+from monitoring.settings import RetentionSettings
+from monitoring.store import HOUR_NS, add_events
+from monitoring.tables import event_counts, events, media
+from tests.monitoring.happened import BEGAN_NS, SESSION, happened
+from workers.errors import SettingsError
+
+LABELS = ("with_mask", "without_mask", None)
+ZONES = ("gate", "till", None)
+
+
+def many(count: int, seed: int = 1) -> list[Event]:
+    """Events over ten hours, of three streams, in no order of time."""
+    dice = random.Random(seed)
+    kinds = [kind for kind in get_args(Kind) if kind != "alert"]
+    made = []
+    for number in range(count):
+        kind = "alert" if number % 20 == 0 else dice.choice(kinds)
+        confidence = round(dice.random(), 3)
+        made.append(
+            happened(
+                number,
+                kind,
+                dice.choice(["door", "yard", "hall"]),
+                captured_at_ns=BEGAN_NS + dice.randrange(10 * HOUR_NS),
+                track_id=dice.randrange(50),
+                label=dice.choice(LABELS),
+                zone=dice.choice(ZONES),
+                confidence=confidence,
+                severity=dice.choice(["info", "critical"]) if kind == "alert" else None,
+            )
+        )
+    return made
+
+
+def test_migrations_lead_to_the_tables(database: Database) -> None:
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.migrate()  # again: nothing to do
+
+
+def test_a_database_of_a_later_version_is_refused(database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreRefused, match="later version"):
+        database.migrate()
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "livesight.db"
+    place.write_text("this is a letter, and no database")
+    with pytest.raises((StoreRefused, StoreUnavailable), match="not a database"):
+        Database(f"sqlite:///{place}").migrate()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mysql://root:s3cret@host/db", "mysql is not supported"),
+        ("host/db", "no database URL"),
+        ("sqlite://", "needs a path"),
+        ("postgresql://u:s3cret@host", "names no database"),
+    ],
+)
+def test_wrong_urls_are_named_without_their_password(url: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told) as error:
+        load_settings(environ={"LIVESIGHT_MONITORING__DATABASE_URL": url})
+    assert "s3cret" not in str(error.value)
+
+
+def test_the_same_event_is_stored_and_counted_once(database: Database) -> None:
+    made = many(50)
+    with database.write() as connection:
+        assert len(add_events(connection, [*made, *made[:10]])) == 50
+    with database.write() as connection:
+        assert add_events(connection, made) == []
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(events)) == 50
+        assert connection.scalar(select(func.sum(event_counts.c.count))) == 50
+
+
+def test_what_people_write_does_not_hurt(database: Database) -> None:
+    """Labels may be long, and hold what a text column refuses."""
+    awkward = happened(1, label="a\x00b" + "x" * 300, person="Zoë ' \" ; DROP TABLE events", rule="r" * 63)
+    with database.write() as connection:
+        add_events(connection, [awkward])
+    with database.read() as connection:
+        page = page_of(connection, PageQuery())
+    assert Event.model_validate_json(page.rows[0]["body"]) == awkward
+
+
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"stream": ["door"]},
+    {"stream": ["door", "hall"], "kind": ["track_began", "track_ended"]},
+    {"label": ["without_mask"], "zone": ["gate"]},
+    {"zone": ["gate", "till"], "min_confidence": 0.5},
+    {"alert": True},
+    {"alert": True, "severity": ["critical"], "stream": ["yard"]},
+    {"alert": False, "label": ["with_mask"]},
+    {"session": SESSION, "track": 7},
+    {"kind": ["alert", "stream_down"], "alert": True},
+    {"stream": ["nobody"]},
+]
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_pages_give_each_event_once_in_order(database: Database, order: str) -> None:
+    made = many(300)
+    with database.write() as connection:
+        add_events(connection, made)
+    for filters in FILTERS:
+        query = PageQuery(**filters, order=order, limit=7)  # type: ignore[arg-type]
+        found: list[Event] = []
+        while True:
+            with database.read() as connection:
+                page = page_of(connection, query)
+            found += [Event.model_validate_json(row["body"]) for row in page.rows]
+            assert len(page.rows) == 7 or page.next is None
+            if page.next is None:
+                break
+            query = query.model_copy(update={"cursor": page.next})
+        wanted = [event for event in made if wanted_by(EventFilters(**filters), event)]
+        assert {event.id for event in found} == {event.id for event in wanted}, filters
+        assert len(found) == len(wanted)
+        times = [event.captured_at_ns for event in found]
+        assert times == sorted(times, reverse=order == "newest")
+
+
+def test_pages_go_on_where_they_were_while_events_come(database: Database) -> None:
+    """What is stored after the first page was read comes into no later page, and nothing is told twice."""
+    same_moment = [happened(number, captured_at_ns=BEGAN_NS) for number in range(20)]
+    with database.write() as connection:
+        add_events(connection, same_moment)
+    with database.read() as connection:
+        first = page_of(connection, PageQuery(limit=8))
+    with database.write() as connection:
+        add_events(connection, [happened(100)])
+    with database.read() as connection:
+        rest = page_of(connection, PageQuery(limit=100, cursor=first.next))
+    ids = [row["id"] for row in (*first.rows, *rest.rows)]
+    assert sorted(ids) == sorted(event.id for event in same_moment)
+
+
+@pytest.mark.parametrize("cursor", ["x", "bmV3ZXN0LjEuMg==x!", "b2xkZXN0LjEuMg==", "bmV3ZXN0LmEuYg=="])
+def test_cursors_that_are_none(database: Database, cursor: str) -> None:
+    with database.read() as connection, pytest.raises(BadQuery, match="cursor"):
+        page_of(connection, PageQuery(cursor=cursor))
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"stream": ["door"]},
+        {"kind": ["alert"], "zone": ["gate"]},
+        {"alert": True},
+        {"alert": False},
+        {"min_confidence": 0.5},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("by", [None, "label"])
+def test_counts_are_those_of_the_events(database: Database, filters: dict[str, Any], by: str | None) -> None:
+    """Whether they come from the table of counts or from the events themselves."""
+    made = many(400)
+    with database.write() as connection:
+        add_events(connection, made)
+    with database.read() as connection:
+        found = counts_of(connection, CountQuery(**filters, by=by))
+    wanted = Counter(
+        (event.captured_at_ns // HOUR_NS, event.label if by else None)
+        for event in made
+        if wanted_by(EventFilters(**filters), event)
+    )
+    assert {(int(one.start.timestamp()) // 3600, one.value): one.count for one in found} == wanted
+    assert [one.start for one in found] == sorted(one.start for one in found)
+
+
+def test_days_are_those_of_the_time_zone(database: Database) -> None:
+    """23:30 UTC is the next day in Berlin, and 05:00 of it in Kathmandu, which is 45 minutes off."""
+    late = int(datetime(2026, 3, 1, 23, 30, tzinfo=UTC).timestamp()) * 10**9
+    with database.write() as connection:
+        add_events(connection, [happened(1, captured_at_ns=late)])
+    starts = {}
+    for tz in ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York"):
+        with database.read() as connection:
+            (one,) = counts_of(connection, CountQuery(bucket="day", tz=tz))
+            (hour,) = counts_of(connection, CountQuery(bucket="hour", tz=tz))
+        starts[tz] = (one.start.isoformat(), hour.start.isoformat()[11:16])
+    assert starts == {
+        "UTC": ("2026-03-01T00:00:00+00:00", "23:00"),
+        "Europe/Berlin": ("2026-03-02T00:00:00+01:00", "00:00"),
+        "Asia/Kathmandu": ("2026-03-02T00:00:00+05:45", "05:00"),
+        "America/New_York": ("2026-03-01T00:00:00-05:00", "18:00"),
+    }
+
+
+def test_times_cut_where_they_say(database: Database) -> None:
+    made = [happened(number, captured_at_ns=BEGAN_NS + number * HOUR_NS // 2) for number in range(20)]
+    with database.write() as connection:
+        add_events(connection, made)
+    since, until = (datetime.fromtimestamp(made[number].captured_at_ns / 1e9, UTC) for number in (5, 9))
+    with database.read() as connection:
+        rows = page_of(connection, PageQuery(since=since, until=until, order="oldest")).rows
+        total = sum(one.count for one in counts_of(connection, CountQuery(since=since, until=until)))
+    assert [row["id"] for row in rows] == [event.id for event in made[5:9]]
+    assert total == 4
+
+
+def test_csv_holds_what_the_events_hold() -> None:
+    event = happened(3, "alert", text='=1+1, "quoted"', label="with_mask", confidence=0.5, captured_at_ns=BEGAN_NS)
+    rows = list(csv.DictReader(io.StringIO(heading() + lines([event.to_json().decode()]))))
+    assert list(rows[0]) == list(COLUMNS)
+    assert rows[0]["time"] == "2026-09-21T14:13:20.000+00:00"
+    assert rows[0]["text"] == '\'=1+1, "quoted"', "a spreadsheet must not take it for a formula"
+    assert (rows[0]["id"], rows[0]["zone"], rows[0]["confidence"]) == (str(event.id), "", "0.5")
+
+
+def snapshot(store: MediaStore, database: Database, at_ns: int, track: int, size: int = 1000) -> Path:
+    """A file with its row."""
+    picture = Picture("crop", "door", SESSION, 1, at_ns, "image/jpeg", track_id=track)
+    with database.write() as connection:
+        store.put(connection, picture, b"\xff\xd8" + bytes(size - 2))
+        row = connection.execute(select(media).where(media.c.track_id == track)).mappings().one()
+    return store.path(row)
+
+
+def test_retention_by_age_takes_rows_and_files_together(database: Database, tmp_path: Path) -> None:
+    store = MediaStore(tmp_path / "media")
+    now_ns = BEGAN_NS + 40 * 24 * HOUR_NS
+    made = [happened(number, captured_at_ns=BEGAN_NS + number * 24 * HOUR_NS) for number in range(40)]
+    files = [snapshot(store, database, event.captured_at_ns, number) for number, event in enumerate(made)]
+    with database.write() as connection:
+        add_events(connection, made)
+    Retention(RetentionSettings(days=10), database, store, lambda: True).run_once(now_ns)
+    with database.read() as connection:
+        assert set(connection.scalars(select(events.c.id))) == {event.id for event in made[30:]}
+        assert connection.scalar(select(func.sum(event_counts.c.count))) == 10
+        assert connection.scalar(select(func.count()).select_from(media)) == 10
+    assert [place.exists() for place in files] == [False] * 30 + [True] * 10
+    assert len(list((tmp_path / "media").iterdir())) == 10, "folders that became empty are gone"
+
+
+def test_retention_by_number_and_by_size(database: Database, tmp_path: Path) -> None:
+    store = MediaStore(tmp_path / "media")
+    made = [happened(number, captured_at_ns=BEGAN_NS + number // 100 * HOUR_NS) for number in range(1500)]
+    files = [snapshot(store, database, BEGAN_NS + number, number, 2**18) for number in range(8)]
+    with database.write() as connection:
+        add_events(connection, made)
+    settings = RetentionSettings(events=1000, media_bytes=2**20)
+    Retention(settings, database, store, lambda: True).run_once(BEGAN_NS + 20 * HOUR_NS)
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(events)) == 1000
+        assert connection.scalar(select(func.min(events.c.captured_at_ns))) == BEGAN_NS + 5 * HOUR_NS
+        assert connection.scalar(select(func.sum(media.c.bytes))) == 2**20
+    assert [place.exists() for place in files] == [False] * 4 + [True] * 4
+
+
+def test_files_without_a_row_are_swept(database: Database, tmp_path: Path) -> None:
+    store = MediaStore(tmp_path / "media")
+    kept = snapshot(store, database, BEGAN_NS, 1)
+    lost = kept.with_name("lost.jpg")
+    lost.write_bytes(b"x")
+    young = kept.with_name("young.jpg")
+    young.write_bytes(b"x")
+    for place in (kept, lost):
+        old_s = time.time() - 7200
+        os.utime(place, (old_s, old_s))
+    assert Retention(RetentionSettings(), database, store, lambda: True).sweep() == 1
+    assert (kept.exists(), lost.exists(), young.exists()) == (True, False, True)
+
+
+def test_retention_does_not_hold_up_writers(database: Database, tmp_path: Path) -> None:
+    """While 6,000 rows are deleted others write, and wait for a step at most."""
+    made = [happened(number, captured_at_ns=BEGAN_NS + number) for number in range(6_000)]
+    with database.write() as connection:
+        add_events(connection, made)
+    retention = Retention(RetentionSettings(), database, MediaStore(tmp_path / "media"), lambda: True)
+    waits, over = [], threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            began_s = time.monotonic()
+            with database.write() as connection:
+                add_events(connection, [happened(number, stream_id="yard", captured_at_ns=BEGAN_NS + 9 * HOUR_NS)])
+            waits.append(time.monotonic() - began_s)
+            over.wait(0.005)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    began_s = time.monotonic()
+    deleted = retention.delete_events(BEGAN_NS + HOUR_NS)
+    took_s = time.monotonic() - began_s
+    over.set()
+    writer.join()
+    assert deleted == 6_000
+    assert len(waits) >= 5, "the writer got its turns"
+    assert max(waits) < max(0.5, took_s / 2)
+
+
+def test_sqlite_is_in_wal_and_readers_see_one_state(tmp_path: Path) -> None:
+    opened = Database(f"sqlite:///{tmp_path / 'livesight.db'}")
+    opened.migrate()
+    with opened.write() as connection:
+        add_events(connection, [happened(1)])
+    with opened.read() as reader:
+        assert reader.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert len(page_of(reader, PageQuery()).rows) == 1
+        with opened.write() as connection:
+            add_events(connection, [happened(2)])
+        assert len(page_of(reader, PageQuery()).rows) == 1
+    opened.close()
+    with closing(sqlite3.connect(tmp_path / "livesight.db")) as plain:
+        assert plain.execute("SELECT length(id) FROM events").fetchone() == (16,)
+
+
+def test_ids_come_back_as_they_went(database: Database) -> None:
+    event = happened(1)
+    with database.write() as connection:
+        add_events(connection, [event])
+        assert connection.scalar(select(events.c.id)) == uuid.UUID(str(event.id))
