@@ -111,8 +111,7 @@ class Monitor:
                 closing = self._closing.is_set()
                 took = self._advance()
                 held()
-                if not took:
-                    self._look_at_the_clock()
+                self._look_at_the_clock(took)
                 if closing and not took:
                     break
             self._keep(every=True)
@@ -133,8 +132,8 @@ class Monitor:
         _ACTIVE.set(1)
         log.info("monitor_works", database=self._places.database.name, streams=self._thinking.streams)
 
-    def _advance(self) -> bool:
-        """Take what has come and keep what is due; whether anything came."""
+    def _advance(self) -> int:
+        """Take what has come and keep what is due; how many messages came."""
         one_by_one = self._careful > 0
         batch = self._places.inbox.take(self._settings.gather_s, 1 if one_by_one else self._settings.batch)
         self._work.move(batch.moves)
@@ -150,7 +149,7 @@ class Monitor:
             raise
         self._careful = max(0, self._careful - 1) if batch.items else 0
         _LAG.set(self._places.inbox.lag)
-        return bool(batch.items)
+        return len(batch.items)
 
     def _due(self) -> bool:
         """Events and pictures are kept at once, what only moves on every few seconds."""
@@ -162,11 +161,14 @@ class Monitor:
             or (work.messages and now_s - self._kept_s >= self._settings.keep_s)
         )
 
-    def _look_at_the_clock(self) -> None:
+    def _look_at_the_clock(self, took: int) -> None:
+        """After `took` messages. Streams that never rest are no reason to look away: caught up is who has read all but
+        what came meanwhile.
+        """
         now_s = time.monotonic()
         if now_s - self._all_kept_s >= self._settings.states_s:
             self._keep(every=True)
-        if now_s - self._ticked_s >= self._settings.tick_s and self._places.inbox.caught_up:
+        if now_s - self._ticked_s >= self._settings.tick_s and self._places.inbox.caught_up(took):
             self._ticked_s = now_s
             self._thinking.tick(time.time_ns(), self._work)
             if self._work.events:

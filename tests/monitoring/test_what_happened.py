@@ -1,0 +1,85 @@
+"""Events and rules as the monitor runs them: over the bus, by the clock, in its transactions."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import select
+
+from monitoring.event import Event
+from monitoring.rule import Down, Rule
+from monitoring.service import Monitoring, Surroundings
+from monitoring.settings import MonitorSettings
+from monitoring.tables import events
+from tests.monitoring.happened import message, result
+from workers.bus import LocalBus
+from workers.clip import Clip
+
+
+@contextmanager
+def monitoring(settings: MonitorSettings, state_dir: Path) -> Iterator[tuple[LocalBus, Monitoring]]:
+    """A monitor at work, in process."""
+    local = LocalBus()
+
+    def no_clip(stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
+        raise AssertionError("nobody asked for clips")
+
+    running = Monitoring(settings, Surroundings(state_dir, "test", local, None, no_clip))
+    running.start()
+    try:
+        while not running.active:
+            time.sleep(0.01)
+        yield local, running
+    finally:
+        running.close(10)
+
+
+def stored(running: Monitoring, *kinds: str) -> list[Event]:
+    """What is in the database, in the order in which it was kept."""
+    with running.database.read() as connection:
+        bodies = connection.scalars(select(events.c.body).where(events.c.kind.in_(kinds)).order_by(events.c.seq))
+        return [Event.model_validate_json(body) for body in bodies]
+
+
+def wait_for(found: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Until it is so."""
+    deadline_s = time.monotonic() + timeout_s
+    while not found():
+        assert time.monotonic() < deadline_s, "not in time"
+        time.sleep(0.02)
+
+
+@contextmanager
+def busy(bus: LocalBus) -> Iterator[None]:
+    """Another stream, that never stops for long enough to wait for it."""
+    done = threading.Event()
+
+    def publish() -> None:
+        frame = 0
+        while not done.wait(0.005):
+            bus.publish(message(result(frame, "busy")))
+            frame += 1
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_silent_stream_is_noticed_while_others_are_busy(tmp_path: Path) -> None:
+    rule = Rule(name="down", when=Down(for_s=0.5), clip=False)
+    settings = MonitorSettings(rules=(rule,), gather_s=0.05, tick_s=0.1)
+    with monitoring(settings, tmp_path) as (bus, running):
+        bus.publish(message(result(0, "gone")))
+        with busy(bus):
+            wait_for(lambda: bool(stored(running, "alert")))
+        assert [(alert.stream_id, alert.reason) for alert in stored(running, "alert")] == [("gone", "silent")]
+        bus.publish(message(result(1, "gone")))
+        wait_for(lambda: bool(stored(running, "alert_ended")))
