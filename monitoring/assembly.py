@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from monitoring.alerts.routes import alert_routes
 from monitoring.alerts.service import Alerts
 from monitoring.arrangement_routes import rule_routes, scene_routes
-from monitoring.conditions import DriftAlarm, Fault
+from monitoring.drift.drift import Drift, cards_of
+from monitoring.drift.routes import drift_routes
 from monitoring.parts import Built, Shared
+from monitoring.report.history import DriftHistory
+from monitoring.report.routes import report_routes
 from monitoring.rereading import Rereading
 from monitoring.rule_book import RuleBook
 from monitoring.rules import Rules
@@ -22,20 +23,17 @@ def assemble(shared: Shared) -> Built:
     scenes = Scenes(shared.database, settings.scenes)
     rules = RuleBook(shared.database, settings.rules, (target.name for target in settings.alerts.targets))
     events = Events(settings.events, scenes)
+    drift = Drift(settings.drift, cards_of(shared.state_dir))
     alerts = Alerts(shared, rules.rule)
     return Built(
-        handlers=[events, Rules(rules, events, _Unwatched())],
-        keepers=[alerts],
+        handlers=[events, drift, Rules(rules, events, drift)],
+        keepers=[drift, DriftHistory(drift.reports), alerts],
         helpers=[Rereading((scenes, rules), settings.reread_s), alerts],
-        routers=[scene_routes(scenes), rule_routes(rules), alert_routes(alerts, shared.database)],
+        routers=[
+            scene_routes(scenes),
+            drift_routes(drift, settings.drift.commission_s),
+            rule_routes(rules),
+            alert_routes(alerts, shared.database),
+            report_routes(shared.database, shared.media, settings.mlflow_url),
+        ],
     )
-
-
-class _Unwatched:
-    """Nobody looks for faults and drift."""
-
-    def faults(self, stream_id: str) -> Mapping[str, Fault]:
-        return {}
-
-    def drifts(self, stream_id: str) -> Sequence[DriftAlarm]:
-        return ()

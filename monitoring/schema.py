@@ -5,6 +5,7 @@ from __future__ import annotations
 from monitoring import rule_book as _rule_book  # noqa: F401 - declares its table
 from monitoring import scenes as _scenes  # noqa: F401 - declares its table
 from monitoring.alerts import tables as _alerts  # noqa: F401 - declares its tables
+from monitoring.report import history as _history  # noqa: F401 - declares its table
 from monitoring.tables import metadata
 
 __all__ = ["metadata"]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from monitoring.alerts.settings import AlertSettings
+from monitoring.drift.settings import DriftSettings
 from monitoring.event_settings import EventSettings
 from monitoring.rule import Rule
 from monitoring.zone import Scene
@@ -59,6 +60,12 @@ class MonitorSettings(BaseModel):
         default=2.0, gt=0, le=60, description="How soon zones and rules that another process was told of are known."
     )
     alerts: AlertSettings = AlertSettings()
+    drift: DriftSettings = DriftSettings()
+    mlflow_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+",
+        description="An MLflow server whose runs the Monitoring page and the report show, such as http://127.0.0.1:5000.",
+    )
 
     @field_validator("scenes")
     @classmethod

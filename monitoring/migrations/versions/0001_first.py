@@ -18,10 +18,12 @@ def upgrade() -> None:
     _store()
     _arrangements()
     _alerts()
+    _drift_history()
 
 
 def downgrade() -> None:
     """From this version."""
+    op.drop_table("drift_history")
     op.drop_table("rules")
     op.drop_table("scenes")
     op.drop_table("alert_deliveries")
@@ -181,3 +183,23 @@ def _arrangements() -> None:
             sa.Column("updated_ns", sa.BigInteger(), nullable=False),
             sa.PrimaryKeyConstraint("name", name=f"pk_{table}"),
         )
+
+
+def _drift_history() -> None:
+    """Drift reports that were kept (monitoring/report/history.py)."""
+    op.create_table(
+        "drift_history",
+        sa.Column("seq", Serial, nullable=False),
+        sa.Column("stream_id", sa.String(length=63), nullable=False),
+        sa.Column("model", sa.String(length=200), nullable=False),
+        sa.Column("captured_at_ns", sa.BigInteger(), nullable=False),
+        sa.Column("drifted", sa.Boolean(), nullable=False),
+        sa.Column("cause", sa.String(length=16), nullable=True),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_drift_history"),
+    )
+    op.create_index("ix_drift_history_captured_at_ns", "drift_history", ["captured_at_ns"])
+    op.create_index(
+        "ix_drift_history_stream_id_model_captured_at_ns", "drift_history", ["stream_id", "model", "captured_at_ns"]
+    )

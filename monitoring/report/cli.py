@@ -1,0 +1,80 @@
+"""`livesight report`. Runs on the calling thread."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Protocol
+from zoneinfo import available_timezones
+
+import typer
+
+from monitoring.settings import MonitorSettings
+from workers.command import ConfigOption
+from workers.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where the events are."""
+
+    settings: MonitorSettings
+    state_dir: Path
+
+
+class OpenKept(Protocol):
+    """Reads the settings and sets up the log."""
+
+    def __call__(self, config: Path | None) -> Kept:
+        """Raises SettingsError naming every unknown key and bad value."""
+        ...
+
+
+def mount(app: typer.Typer, open_: OpenKept) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def report(
+        since: Annotated[str, typer.Option(help="An age, such as 7d, 24h or 90m, or a date.")] = "7d",
+        output: Annotated[
+            Path | None, typer.Option(help="The HTML file; - is the standard output.", show_default="report-DATE.html")
+        ] = None,
+        tz: Annotated[str, typer.Option(help="Whose days and hours, such as Europe/Berlin.")] = "UTC",
+        config: ConfigOption = None,
+    ) -> None:
+        """What a while of watching came to, as one HTML file; the service may run meanwhile."""
+        kept = open_(config)
+        if tz not in available_timezones():
+            raise SettingsError(f"--tz: there is no time zone {tz}")
+        page = _page(kept, since, tz)
+        if output == Path("-"):
+            sys.stdout.write(page)
+            return
+        place = output or Path(f"report-{datetime.now(UTC):%Y-%m-%d}.html")
+        try:
+            place.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"{place}: {error.strerror or error}") from error
+        typer.echo(place)
+
+
+def _page(kept: Kept, since: str, tz: str) -> str:
+    from monitoring.database import Database
+    from monitoring.media import MediaStore
+    from monitoring.report.gather import gather
+    from monitoring.report.mlflow import newest_runs
+    from monitoring.report.page import written
+    from monitoring.report.period import period_of
+
+    period = period_of(since, datetime.now(UTC))
+    settings = kept.settings
+    if settings.database_url is None and not (kept.state_dir / "livesight.db").is_file():
+        raise SettingsError(f"state_dir: {kept.state_dir}: nothing has been kept there yet (no livesight.db)")
+    database = Database(settings.url(kept.state_dir))
+    try:
+        media = MediaStore(kept.state_dir / "media")
+        return written(gather(database, media, period, tz, newest_runs(settings.mlflow_url)))
+    finally:
+        database.close()

@@ -1,0 +1,93 @@
+"""Bars as SVG: what a report needs, printable and without a script. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monitoring.report.markup import Markup, tag
+
+WIDTH, HEIGHT = 720, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 10, 24
+SERIES = ("a", "b", "c", "d", "e", "f")
+"""Classes of the style sheet, a colour each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Bars beside each other, each of stacked parts: `parts` by name, values in the order of `names`."""
+
+    title: str
+    names: Sequence[str]
+    parts: Mapping[str, Sequence[float]]
+
+
+def stacked(bars: Bars) -> Markup:
+    """A picture of `bars` with its legend, where there is more than one part."""
+    totals = [sum(values) for values in zip(*bars.parts.values(), strict=True)]
+    top = _nice(max(totals, default=0))
+    inner_width, inner_height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+    step = inner_width / max(1, len(bars.names))
+    drawn: list[Markup] = _axis(top, inner_width, inner_height)
+    for at, name in enumerate(bars.names):
+        base = 0.0
+        for (part, values), series in zip(bars.parts.items(), SERIES, strict=False):
+            height = values[at] / top * inner_height
+            if height > 0:
+                y = _TOP + inner_height - base - height
+                words = tag("title", f"{name}: {values[at]:g} {part}")
+                attributes = {"x": _px(_LEFT + at * step + step * 0.1), "y": _px(y), "width": _px(step * 0.8)}
+                drawn.append(tag("g", words, tag("rect", **attributes, height=_px(height), class_=f"series-{series}")))
+            base += height
+        if at % max(1, math.ceil(len(bars.names) / 12)) == 0:
+            x = _px(_LEFT + (at + 0.5) * step)
+            drawn.append(tag("text", name, x=x, y=HEIGHT - 8, text_anchor="middle"))
+    picture = tag("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=bars.title)
+    return tag("figure", tag("figcaption", bars.title), legend(bars.parts) if len(bars.parts) > 1 else None, picture)
+
+
+def legend(names: Sequence[str] | Mapping[str, object]) -> Markup:
+    """What colour is what."""
+    items = [tag("li", tag("i", class_=f"series-{series}"), name) for name, series in zip(names, SERIES, strict=False)]
+    return tag("ul", items, class_="legend")
+
+
+def distributions(now: Sequence[float], reference: Sequence[float], title: str) -> Markup:
+    """What is seen now as bars, the reference as a line over them. Shares, an interval or a label each."""
+    width, height = 220, 70
+    top = max([*now, *reference, 1e-9])
+    step = width / max(1, len(now))
+    places = [(_px(at * step), height * share / top) for at, share in enumerate(now)]
+    bars = [
+        tag("rect", x=x, y=_px(height - high), width=_px(step), height=_px(high), class_="series-a")
+        for x, high in places
+    ]
+    line = [
+        f"{_px(edge * step)},{_px(height * (1 - share / top))}"
+        for at, share in enumerate(reference)
+        for edge in (at, at + 1)
+    ]
+    drawn = [*bars, tag("polyline", points=" ".join(line), class_="reference")]
+    return tag("svg", drawn, viewBox=f"0 -2 {width} {height + 4}", role="img", aria_label=title, class_="small")
+
+
+def _axis(top: float, width: float, height: float) -> list[Markup]:
+    drawn = []
+    for share in (0, 0.5, 1):
+        y = _TOP + height * (1 - share)
+        drawn.append(tag("line", x1=_LEFT, x2=_px(_LEFT + width), y1=_px(y), y2=_px(y), class_="grid"))
+        drawn.append(tag("text", f"{top * share:g}", x=_LEFT - 6, y=_px(y + 4), text_anchor="end"))
+    return drawn
+
+
+def _nice(value: float) -> float:
+    """The round number not below, whose half is round enough."""
+    if value <= 0:
+        return 1
+    size: float = 10.0 ** math.floor(math.log10(value))
+    return next(step * size for step in (1, 2, 4, 6, 8, 10) if step * size >= value)
+
+
+def _px(value: float) -> str:
+    return f"{value:.1f}"

@@ -1,0 +1,88 @@
+"""Drift reports, kept every hour and whenever they change, so that a written report can look back. Monitor's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Index, String, Table, Text, func, select
+
+from monitoring.drift.report import DriftReport
+from monitoring.event import Event
+from monitoring.store import Outgoing
+from monitoring.tables import AGED, Aged, Serial, metadata
+
+EVERY_NS = 3_600_000_000_000
+Reports = Callable[[], Sequence[DriftReport]]
+_Key = tuple[str, str]
+
+drift_history = Table(
+    "drift_history",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("stream_id", String(63), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("captured_at_ns", BigInteger, nullable=False),
+    Column("drifted", Boolean, nullable=False),
+    Column("cause", String(16)),
+    Column("score", Float, nullable=False),
+    Column("body", Text, nullable=False),  # the report as published
+    Index(None, "captured_at_ns"),
+    Index(None, "stream_id", "model", "captured_at_ns"),
+)
+"""What drift was told of each camera and model."""
+
+AGED.append(Aged(drift_history, drift_history.c.seq, drift_history.c.captured_at_ns))
+
+
+class DriftHistory:
+    """A Keeper. `reports`: the newest report of each camera and model."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+        self._last: dict[_Key, tuple[int, str]] | None = None
+        self._new: dict[_Key, tuple[int, str]] = {}
+
+    def keep(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """See Keeper."""
+        if self._last is None:
+            self._last = _kept(connection)
+        self._new = {}
+        for report in self._reports():
+            key, at_ns, said = (report.stream_id, report.model), report.captured_at_ns, _said(report)
+            before_ns, before = self._last.get(key, (-EVERY_NS, ""))
+            if at_ns - before_ns >= EVERY_NS or (said != before and at_ns > before_ns):
+                connection.execute(drift_history.insert().values(_row(report)))
+                self._new[key] = (at_ns, said)
+        return ()
+
+    def kept(self, events: Sequence[Event]) -> None:
+        """See Keeper: what a failed transaction would have written is written by the next."""
+        if self._last is not None:
+            self._last.update(self._new)
+
+
+def _said(report: DriftReport) -> str:
+    """What makes a report another one."""
+    faults = ",".join(sorted(fault.kind for fault in report.faults))
+    return f"{report.version}/{report.state}/{report.drifted}/{report.cause}/{faults}"
+
+
+def _row(report: DriftReport) -> dict[str, object]:
+    return {
+        "stream_id": report.stream_id,
+        "model": report.model,
+        "captured_at_ns": report.captured_at_ns,
+        "drifted": report.drifted,
+        "cause": report.cause,
+        "score": report.score,
+        "body": report.to_json().decode(),
+    }
+
+
+def _kept(connection: Connection) -> dict[_Key, tuple[int, str]]:
+    """The newest kept of each, as after a restart."""
+    columns = drift_history.c.stream_id, drift_history.c.model
+    newest = select(func.max(drift_history.c.seq)).group_by(*columns)
+    bodies = connection.scalars(select(drift_history.c.body).where(drift_history.c.seq.in_(newest)))
+    found = [DriftReport.model_validate_json(body) for body in bodies]
+    return {(report.stream_id, report.model): (report.captured_at_ns, _said(report)) for report in found}

@@ -1,0 +1,71 @@
+"""Training runs, asked of an MLflow server over its REST API. Any thread; blocks for `TIMEOUT_S` at most a request.
+
+Serving does not install MLflow; https://mlflow.org/docs/latest/rest-api.html says what is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from monitoring.report.facts import Run, Runs
+from stream.redact import redact
+
+TIMEOUT_S = 5.0
+_MOST_EXPERIMENTS = 100
+_NAME_TAG = "mlflow.runName"
+
+
+def newest_runs(url: str | None, limit: int = 20) -> Runs:
+    """The newest runs of all experiments. Never raises: what is wrong is in `why`."""
+    if url is None:
+        return Runs(why="No MLflow server is set (monitoring.mlflow_url).")
+    base = url.rstrip("/")
+    try:
+        with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client:
+            experiments = {
+                found["experiment_id"]: found["name"]
+                for found in _ask(
+                    client, f"{base}/api/2.0/mlflow/experiments/search", max_results=_MOST_EXPERIMENTS
+                ).get("experiments", ())
+            }
+            if not experiments:
+                return Runs(why="The MLflow server has no experiments.")
+            wish = {
+                "experiment_ids": list(experiments),
+                "max_results": limit,
+                "order_by": ["attributes.start_time DESC"],
+            }
+            found = _ask(client, f"{base}/api/2.0/mlflow/runs/search", **wish).get("runs", ())
+            runs = [_run(one, experiments, base) for one in found]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        return Runs(why=f"{redact(base)} does not answer as an MLflow server: {_words(error)}")
+    return Runs(runs, None if runs else "The MLflow server has no runs.")
+
+
+def _ask(client: httpx.Client, url: str, **wish: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = client.post(url, json=wish).raise_for_status().json()
+    return answer
+
+
+def _run(found: dict[str, Any], experiments: Mapping[str, str], base: str) -> Run:
+    info, data = found["info"], found.get("data", {})
+    tags = {tag["key"]: tag["value"] for tag in data.get("tags", ())}
+    experiment = info["experiment_id"]
+    return Run(
+        name=info.get("run_name") or tags.get(_NAME_TAG) or info["run_id"],
+        experiment=experiments.get(experiment, experiment),
+        status=info.get("status", "UNKNOWN"),
+        started_ms=int(info["start_time"]) if info.get("start_time") else None,
+        metrics={one["key"]: value for one in data.get("metrics", ()) if math.isfinite(value := float(one["value"]))},
+        url=redact(f"{base}/#/experiments/{experiment}/runs/{info['run_id']}"),
+    )
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"it says {error.response.status_code}"
+    return redact(str(error)) or type(error).__name__

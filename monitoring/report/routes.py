@@ -1,0 +1,87 @@
+"""The report and the training runs over HTTP. Runs on the event loop; all that blocks is done in its executor."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from monitoring.database import Database
+from monitoring.media import MediaStore
+from monitoring.report.gather import gather
+from monitoring.report.mlflow import newest_runs
+from monitoring.report.page import CONTENT_SECURITY_POLICY, written
+from monitoring.report.period import period_of
+
+
+class ReportQuery(BaseModel):
+    """Of what time, and whose days and hours."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: str = Field(default="7d", max_length=40, description="An age, such as 7d or 24h, or a date.")
+    tz: str = Field(default="UTC", max_length=64, description="Such as Europe/Berlin.")
+
+    @field_validator("tz")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"there is no time zone {name}")
+        return name
+
+
+class RunView(BaseModel):
+    """A training run, as MLflow has it."""
+
+    name: str
+    experiment: str
+    status: str
+    started_ms: int | None
+    metrics: dict[str, float]
+    url: str
+
+
+class RunList(BaseModel):
+    """The newest training runs. `why`: in words, when there are none."""
+
+    runs: list[RunView]
+    why: str | None
+
+
+def report_routes(database: Database, media: MediaStore, mlflow_url: str | None) -> APIRouter:
+    """The routes of the written report."""
+    router = APIRouter(tags=["report"])
+
+    def make(query: ReportQuery) -> str:
+        period = period_of(query.since, datetime.now(UTC))
+        return written(gather(database, media, period, query.tz, newest_runs(mlflow_url)))
+
+    @router.get("/v1/report", response_class=HTMLResponse)
+    async def get_report(query: Annotated[ReportQuery, Query()]) -> HTMLResponse:
+        """What a while of watching came to: one HTML page without scripts that fetches nothing."""
+        headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
+        return HTMLResponse(await asyncio.to_thread(make, query), headers=headers)
+
+    @router.get("/v1/report/runs")
+    async def list_runs() -> RunList:
+        """The newest training runs of the MLflow server that the configuration names."""
+        found = await asyncio.to_thread(newest_runs, mlflow_url)
+        runs = [
+            RunView(
+                name=run.name,
+                experiment=run.experiment,
+                status=run.status,
+                started_ms=run.started_ms,
+                metrics=dict(run.metrics),
+                url=run.url,
+            )
+            for run in found.runs
+        ]
+        return RunList(runs=runs, why=found.why)
+
+    return router
