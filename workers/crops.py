@@ -124,7 +124,7 @@ def coloured(picture: av.VideoFrame, size_wh: tuple[int, int]) -> npt.NDArray[np
             return np.zeros(size_wh[::-1], np.float32)
         plane = _rows(picture.planes[0])[:, : picture.width * 3]
         pixels = cv2.resize(plane.reshape(picture.height, picture.width, 3), size_wh, interpolation=cv2.INTER_AREA)
-        return (pixels.max(axis=2).astype(np.float32) - pixels.min(axis=2)) / 255
+        return np.asarray((pixels.max(axis=2).astype(np.float32) - pixels.min(axis=2)) / 255, np.float32)
     u, v = (cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in _chroma(picture))
     blue, red = np.asarray(u, np.float32) - 128, np.asarray(v, np.float32) - 128
     parts = np.stack((1.402 * red, -0.344 * blue - 0.714 * red, 1.772 * blue))

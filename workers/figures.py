@@ -53,9 +53,9 @@ class FigureMaker:
         thumbnail = np.asarray(cv2.resize(whole, _THUMBNAIL_WH, interpolation=cv2.INTER_AREA), np.float32)
         laplacian = edges(grey)
         if not full_range(picture):
-            thumbnail = np.clip((thumbnail - 16) * _STRETCH, 0, 255)
-            laplacian = laplacian * _STRETCH
-        thumbnail = thumbnail / 255
+            thumbnail = np.asarray(((thumbnail - 16) * _STRETCH).clip(0, 255), np.float32)
+            laplacian = np.asarray(laplacian * _STRETCH, np.float32)
+        thumbnail /= 255
         before, self._sampled = self._sampled, sampled(native)
         return ImageFigures(
             brightness=round(float(thumbnail.mean()), 4),

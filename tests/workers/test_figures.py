@@ -16,6 +16,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from stream.config import StreamConfig, StreamSettings
 from stream.frame import Frame, new_session
@@ -78,7 +79,8 @@ def test_each_figure_says_what_it_is_for() -> None:
     hand = np.random.default_rng(2).normal(100, 5, (720, 1280, 3)).clip(0, 255).astype(np.uint8)
     assert plain.detail is not None and plain.detail > 0.9 and of(hand).detail == 0.0
     black = of(np.zeros((720, 1280, 3), np.uint8), "yuv420p")
-    assert (black.brightness, black.contrast, black.detail, black.saturation) == (0, 0, 0, pytest.approx(0, abs=0.01))
+    assert (black.brightness, black.contrast, black.detail) == (0, 0, 0)
+    assert black.saturation == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize("size_wh", [(2, 2), (16, 10), (161, 91), (640, 2), (3841, 33)])
@@ -99,21 +101,25 @@ def frozen(pictures: Iterator[av.VideoFrame], every: int = 25) -> list[float]:
     ]
 
 
-@pytest.mark.parametrize(("codec", "options"), [("libx264", {"crf": "26", "g": "50"}), ("mpeg4", {"g": "25"})])
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [("libx264", {"crf": "26", "g": "50", "preset": "veryfast"}), ("mpeg4", {"g": "25"})],
+)
 def test_a_frozen_picture_is_told_even_when_it_is_encoded_again(codec: str, options: dict[str, str]) -> None:
     file = io.BytesIO()
-    with av.open(file, "w", format="matroska") as container:
-        stream = container.add_stream(codec, rate=25)
+    with av.open(file, "w", format="matroska") as output:
+        stream = output.add_stream(codec, rate=25)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
-        stream.options = {"preset": "veryfast", **options} if codec == "libx264" else options
+        stream.options = {**options}
         noisy = scene(size_wh=(640, 360)) + np.random.default_rng(1).normal(0, 6, (360, 640, 3))
         for number in range(20 * 25):
             picture = av.VideoFrame.from_ndarray(noisy.clip(0, 255).astype(np.uint8), format="bgr24")
             picture.pts, picture.time_base = number, Fraction(1, 25)
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file) as container:
+    with av.open(file, "r") as container:
         assert frozen(container.decode(video=0))[-1] >= 12
 
 
@@ -129,6 +135,7 @@ def test_results_of_a_live_stream_carry_figures_of_each_second(no_thread_left: N
     try:
         assert running.show(picture, models=("number",)).detections == ()
         first = running.show_until(picture, lambda result: result.image).image
+        assert first is not None
         assert first == FigureMaker().figures(picture, 0).model_copy(update={"pts_us": first.pts_us})
 
         def later(result: FrameResult) -> bool:
