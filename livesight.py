@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,20 +24,23 @@ from api.address import reached_at
 from api.errors import ApiError
 from api.explain_cli import mount as mount_explain
 from api.settings import ApiSettings
+from monitoring.report.cli import Kept
+from monitoring.report.cli import mount as mount_report
 from monitoring.settings import MonitorSettings
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import StreamError
 from stream.redact import redact
 from training.cli import mount as mount_training
 from training.errors import GateError, TrainingError
+from workers.analyze_cli import mount as mount_analyze
 from workers.bench_cli import mount as mount_bench
 from workers.cluster_settings import ClusterSettings
-from workers.command import CONFIG_VARIABLE, ConfigOption, JsonOption, ModelsOption, Opened
+from workers.command import CONFIG_VARIABLE, ConfigOption, JsonOption, Opened
 from workers.environment import explain, merged, read_environment, read_yaml
 from workers.errors import SettingsError, WorkerError
 from workers.logs import LogFormat, LogLevel, configure_logs
 from workers.models_cli import mount as mount_models
-from workers.naming import DEFAULT_MODELS, model_names, named_source, named_sources
+from workers.naming import DEFAULT_MODELS, named_sources
 from workers.settings import KafkaSettings, WorkerSettings
 
 if TYPE_CHECKING:
@@ -47,7 +50,6 @@ if TYPE_CHECKING:
     from workers.card import ModelStore
     from workers.cluster import Cluster
     from workers.node import Node
-    from workers.result import FrameResult
 
 ROLES = ("node", "api", "monitor")
 CLUSTER_S = 3.0
@@ -324,48 +326,6 @@ def state_dir(settings: Settings) -> Path:
     return path
 
 
-@app.command()
-def analyze(
-    source: Annotated[str, typer.Argument(help="A file, a URL, or a folder of pictures (by name).")],
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON line a frame on the standard output.")] = False,
-    output: Annotated[Path | None, typer.Option(help="The JSON lines into this file.", show_default=False)] = None,
-    models: ModelsOption = None,
-    confidence: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Least confidence, instead of the models' own.")
-    ] = None,
-    config: ConfigOption = None,
-) -> None:
-    """Analyse every frame of a source once, in order."""
-    if as_json and output:
-        raise typer.BadParameter("--json and --output exclude each other")
-    settings = load_settings(config)
-    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
-    from workers.report import shown, tally_table
-    from workers.tally import Tally
-
-    tally = Tally()
-    try:
-        for result in shown(_results(settings, source, models, confidence), redact(source), output):
-            tally.add(result)
-            if as_json:
-                sys.stdout.buffer.write(result.to_json() + b"\n")
-                sys.stdout.buffer.flush()
-    except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
-    if not as_json:
-        Console().print(tally_table(tally))
-
-
-def _results(settings: Settings, text: str, models: str | None, confidence: float | None) -> Iterator[FrameResult]:
-    from stream.open import open_source
-    from workers.analyze import analyze as analyze_source
-
-    named = named_source(text, models=model_names(models))
-    source = open_source(named, settings.stream, live=False, allow_local=True)
-    return analyze_source(source, named.models, model_store(settings), settings.workers, confidence, settings.node_name)
-
-
 def opened(config: Path | None, *, writes: bool = False) -> Opened:
     """What the commands that other packages bring work with."""
     settings = load_settings(config)
@@ -375,9 +335,18 @@ def opened(config: Path | None, *, writes: bool = False) -> Opened:
     return Opened(model_store(settings), settings.workers, settings.stream, settings.node_name)
 
 
+def kept(config: Path | None) -> Kept:
+    """Where what monitoring keeps is."""
+    settings = load_settings(config)
+    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    return Kept(settings.monitoring, settings.state_dir)
+
+
+mount_analyze(app, opened)
 mount_bench(app, opened)
 mount_explain(app, opened)
 mount_models(app, opened)
+mount_report(app, kept)
 mount_training(app)
 
 
