@@ -109,7 +109,8 @@ def _begin_again_where_lost(consumer: KafkaConsumer, assigned: list[TopicPartiti
     try:
         ends = consumer.end_offsets(assigned)
         for partition in assigned:
-            if consumer.position(partition) > ends[partition]:
+            end = ends.get(partition)  # none while the client learns of the topic anew
+            if end is not None and consumer.position(partition) > end:
                 consumer.seek_to_beginning(partition)
     except KafkaError:
         return  # it is away; asked again after the next silence
