@@ -24,6 +24,7 @@ from fastapi import FastAPI
 
 from api.errors import ApiError
 from api.server import Server
+from workers.background import ABANDONED
 
 log = structlog.get_logger(__name__)
 
@@ -111,12 +112,13 @@ class Service(Server):
         """All is closed and logged: end, so that no thread wakes in an interpreter that is being taken down.
 
         With threads `left`, one that loads a model perhaps, that is by force, since their native code would crash in
-        it, and with exit code 1: it was no orderly end.
+        it, and with exit code 1: it was no orderly end. Calls that were abandoned, of something that does not answer,
+        do not wake either, but are nothing to complain about.
         """
-        if left:
+        if left or any(thread.name.startswith(ABANDONED) for thread in threading.enumerate()):
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(1)
+            os._exit(1 if left else 0)
         self._over.set()
         if self._guard is not None:
             self._guard.join()
@@ -151,7 +153,8 @@ def threads_left(grace_s: float = 1.0) -> list[str]:
     """The names of the threads that do not end by themselves within `grace_s`."""
     deadline_s = time.monotonic() + grace_s
     while True:
-        left = [thread for thread in threading.enumerate() if thread.name not in ("MainThread", "give-up")]
+        named = [thread for thread in threading.enumerate() if thread.name not in ("MainThread", "give-up")]
+        left = [thread for thread in named if not thread.name.startswith(ABANDONED)]
         if not left or time.monotonic() >= deadline_s:
             return [thread.name for thread in left]
         time.sleep(0.02)

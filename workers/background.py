@@ -8,6 +8,9 @@ from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
 
+ABANDONED = "call-"
+"""Begins the names of daemon threads whose one call may outlive its caller, and the process need not wait for."""
+
 
 class Background(Generic[Result]):
     """`start` a call, `poll` for its end; one thread uses this."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import threading
-from typing import Any
 
 import apprise
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
+from monitoring.alerts.aside import aside
 from monitoring.alerts.errors import Undelivered
 from monitoring.alerts.notice import Notice
 from monitoring.alerts.settings import AppriseTarget
@@ -63,27 +62,16 @@ class AppriseService:
         self._picture = settings.picture
         self._apprise = Apprise()
         self._apprise.add(service_of(self._url, settings.timeout_s))
-        self._running: threading.Thread | None = None
+        self._busy = False
         self._turn = asyncio.Lock()
 
     async def send(self, notice: Notice) -> None:
         """See Target."""
         async with self._turn:
-            if self._running is not None and self._running.is_alive():
+            if self._busy:
                 raise Undelivered("it has not answered the try before yet")
-            loop = asyncio.get_running_loop()
-            answered: asyncio.Future[str | None] = loop.create_future()
-
-            def run() -> None:
-                why = self._notify(notice)
-                try:
-                    loop.call_soon_threadsafe(_settle, answered, why)
-                except RuntimeError:  # the loop has ended: nobody wants to know any more
-                    return
-
-            self._running = threading.Thread(target=run, name=f"alert-{self._name}", daemon=True)
-            self._running.start()
-            why = await answered
+            self._busy = True
+            why = await aside(f"alert-{self._name}", lambda: self._notify(notice))
             if why is not None:
                 raise Undelivered(why)
 
@@ -104,6 +92,8 @@ class AppriseService:
             )
         except Exception as error:  # noqa: BLE001 - a hundred plug-ins: what they raise is told as their answer
             return self._clean(f"{type(error).__name__}: {error}")
+        finally:
+            self._busy = False
         if result:
             return None
         logs = [entry for one in result for attempt in one.attempts for entry in attempt.logs]
@@ -118,8 +108,3 @@ class AppriseService:
             if len(part) >= _LEAST_SECRET:
                 text = text.replace(part, "***")
         return text[:_SHOWN_CHARACTERS]
-
-
-def _settle(answered: asyncio.Future[Any], why: str | None) -> None:
-    if not answered.done():
-        answered.set_result(why)

@@ -11,10 +11,12 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from monitoring.alerts import metrics
+from monitoring.alerts.aside import DATABASE, aside
 from monitoring.alerts.book import AlertBook
 from monitoring.alerts.settings import AlertSettings
 from monitoring.database import Database
@@ -81,7 +83,7 @@ class ClipKeeper:
         """Cut what is due; seconds until there is more to do, None when nothing is waited for."""
         if not self._shelf.active():
             return _STANDBY_S
-        wanted = await asyncio.to_thread(self._book.clips_wanted, _MOST)
+        wanted = await aside(DATABASE, lambda: self._book.clips_wanted(_MOST))
         now_s = time.time()
         for event in wanted:
             self._next_s.setdefault(event.id, self._complete_s(event))
@@ -104,9 +106,10 @@ class ClipKeeper:
         late = time.time() > self._complete_s(event) + _PATIENCE_S
         try:
             async with gate:
-                clip = await asyncio.to_thread(self._shelf.cut, event.stream_id, event.session, from_us, to_us)
+                cut = partial(self._shelf.cut, event.stream_id, event.session, from_us, to_us)
+                clip = await aside(f"clip-{event.stream_id}", cut)
                 if clip.to_us > self._kept_to_us.get(event.id, -1):
-                    await asyncio.to_thread(self._keep, event, clip)
+                    await aside(DATABASE, partial(self._keep, event, clip))
                     self._kept_to_us[event.id] = clip.to_us
         except ClipNotYet as error:
             await self._decide(event, late, str(error))
@@ -126,7 +129,8 @@ class ClipKeeper:
             return
         is_kept = event.id in self._kept_to_us
         outcome = "kept" if is_kept else "failed"
-        await asyncio.to_thread(self._book.clip_is, event.id, outcome, None if is_kept else why)
+        noted = partial(self._book.clip_is, event.id, outcome, None if is_kept else why)
+        await aside(DATABASE, noted)
         self._next_s.pop(event.id, None)
         self._kept_to_us.pop(event.id, None)
         metrics.CLIPS.labels(outcome).inc()

@@ -17,6 +17,7 @@ from typing import TypeVar
 import structlog
 
 from monitoring.alerts import metrics
+from monitoring.alerts.aside import DATABASE, aside
 from monitoring.alerts.deliveries import Backlog, Deliveries, Delivery
 from monitoring.alerts.errors import TargetFailed, TargetUnknown, Undelivered
 from monitoring.alerts.notice import Notice, links_of
@@ -202,7 +203,7 @@ class Dispatcher:
         event = delivery.event
         links = links_of(str(delivery.alert_id), event.stream_id, self._settings.public_url)
         try:
-            picture = await asyncio.to_thread(self._access.picture_of, event)
+            picture = await aside(DATABASE, lambda: self._access.picture_of(event))
         except (StoreUnavailable, OSError):  # the words matter more
             picture = None
         return Notice(str(delivery.notice_id), delivery.kind, event, links, picture)
@@ -231,7 +232,7 @@ class Dispatcher:
         told = False
         while True:
             try:
-                return await asyncio.to_thread(call)
+                return await aside(DATABASE, call)
             except StoreUnavailable as error:
                 if not told:
                     log.warning("alerts_wait_for_database", reason=str(error))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from monitoring.alerts.errors import Undelivered
 from monitoring.alerts.notice import Notice
 from monitoring.alerts.settings import MqttTarget
+from workers.background import ABANDONED
 
 _KEEPALIVE_S = 30
 
@@ -76,6 +78,7 @@ class _Connection:
         client.on_disconnect, client.on_publish = self._on_disconnect, self._on_publish
         client.connect_async(settings.host, settings.port_used, keepalive=_KEEPALIVE_S)
         client.loop_start()
+        _may_be_left()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Return when it has arrived. Raises Undelivered."""
@@ -144,3 +147,10 @@ class _Connection:
     def _settle(self, waiting: asyncio.Future[None]) -> None:
         if not waiting.done():
             waiting.set_result(None)
+
+
+def _may_be_left() -> None:
+    """paho's thread ends by itself, though while it connects not at once: nobody need wait for it."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("paho-mqtt-client"):
+            thread.name = f"{ABANDONED}{thread.name}"

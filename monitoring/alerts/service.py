@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from monitoring.alerts import metrics
+from monitoring.alerts.aside import DATABASE, aside, wait_for
 from monitoring.alerts.book import AlertBook, RuleOf, record
 from monitoring.alerts.clips import ClipKeeper, ClipShelf
 from monitoring.alerts.deliveries import Deliveries
@@ -30,13 +31,14 @@ from monitoring.event import Event, event_id
 from monitoring.media import of_tracks
 from monitoring.parts import Shared
 from monitoring.store import Outgoing
+from workers.background import ABANDONED
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-_DATABASE_THREADS = 4
 _COUNT_S = 5.0
+_RESOLVERS = 4
 _GRACE = 0.6
 """Of the time to close: for what is being told."""
 
@@ -91,12 +93,14 @@ class Alerts:
         """See Helper. What was not told is told after the next start."""
         if self._loop is None or self._thread is None:
             return
+        deadline_s = time.monotonic() + timeout_s
         end = self._stop(timeout_s * _GRACE)
         try:
             asyncio.run_coroutine_threadsafe(end, self._loop)
         except RuntimeError:  # it has ended
             end.close()
         self._thread.join(timeout_s)
+        wait_for(DATABASE, deadline_s - time.monotonic())
 
     # for the routes
 
@@ -132,17 +136,20 @@ class Alerts:
     # on the thread `alerts`
 
     def _serve(self) -> None:
+        """Not asyncio.run, which at its end waits for the loop's executor, and so for names that nobody resolves."""
+        self._loop = loop = asyncio.new_event_loop()
+        loop.set_default_executor(ThreadPoolExecutor(_RESOLVERS, thread_name_prefix=f"{ABANDONED}alerts"))
         try:
-            asyncio.run(self._run())
+            loop.run_until_complete(self._run())
+            loop.run_until_complete(loop.shutdown_asyncgens())
         except Exception as error:
             self._failed = f"alerts are not told: {type(error).__name__}"
             log.exception("alerts_failed")
         finally:
             self._running.set()
+            loop.close()
 
     async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(_DATABASE_THREADS, thread_name_prefix="alerts-blocking"))
         targets = {one.name: make_target(one) for one in self.settings.targets}
         shared = self._shared
         shelf = ClipShelf(shared.cut_clip, shared.media, shared.database, shared.active)
@@ -172,7 +179,7 @@ class Alerts:
     async def _count_open(self) -> None:
         while True:
             try:
-                found = await asyncio.to_thread(self.book.open_counts)
+                found = await aside(DATABASE, self.book.open_counts)
             except StoreUnavailable:
                 found = {}
             for severity in SEVERITIES:

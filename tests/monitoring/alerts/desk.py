@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL
-
 from monitoring.alerts.service import Alerts
 from monitoring.alerts.settings import AlertSettings
 from monitoring.database import Database
@@ -17,7 +15,7 @@ from monitoring.event import Event, Severity, event_id
 from monitoring.media import MediaStore
 from monitoring.parts import CutClip, Shared
 from monitoring.rule import Rule, Seen
-from monitoring.settings import MonitorSettings
+from monitoring.settings import MonitorSettings, driver_url
 from monitoring.store import add_events
 from workers.bus import LocalBus
 from workers.clip import Clip
@@ -34,10 +32,10 @@ def no_clips(stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
 class Desk:
     """`raise_alert` and `end_alert` do what the monitor does."""
 
-    def __init__(self, folder: Path, settings: AlertSettings, cut: CutClip = no_clips, url: URL | None = None) -> None:
+    def __init__(self, folder: Path, settings: AlertSettings, cut: CutClip = no_clips, url: str | None = None) -> None:
         self.rules: dict[str, Rule] = {}
         self.is_active = True
-        self.database = Database(url or URL.create("sqlite", database=str(folder / "livesight.db")))
+        self.database = Database(driver_url(url or f"sqlite:///{folder / 'livesight.db'}"))
         self.media = MediaStore(folder / "media")
         shared = Shared(
             settings=MonitorSettings(alerts=settings),
@@ -118,7 +116,7 @@ def rule(name: str = "mask", **fields: Any) -> Rule:
 
 
 @contextmanager
-def desk(folder: Path, cut: CutClip = no_clips, url: URL | None = None, **settings: Any) -> Iterator[Desk]:
+def desk(folder: Path, cut: CutClip = no_clips, url: str | None = None, **settings: Any) -> Iterator[Desk]:
     """A desk that runs. `settings` are AlertSettings."""
     found = Desk(folder, AlertSettings.model_validate(settings), cut, url)
     found.database.migrate()

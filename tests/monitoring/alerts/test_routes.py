@@ -40,8 +40,8 @@ async def ids(http: httpx.AsyncClient, **query: Any) -> list[str]:
     return [alert["id"] for alert in answer.json()["alerts"]]
 
 
-async def test_filters_and_pages(tmp_path: Path) -> None:
-    with desk(tmp_path) as office:
+async def test_filters_and_pages(tmp_path: Path, database_url: str) -> None:
+    with desk(tmp_path, url=database_url) as office:
         first = office.raise_alert("mask", "door", "info", captured_at_ns=10**18)
         second = office.raise_alert("crowd", "hall", "critical", captured_at_ns=10**18 + 10**9)
         third = office.raise_alert("mask", "hall", captured_at_ns=10**18 + 2 * 10**9)
@@ -70,11 +70,11 @@ async def test_filters_and_pages(tmp_path: Path) -> None:
                 assert next(iter(bad)) in refused.json()["detail"]
 
 
-async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path) -> None:
+async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path, database_url: str) -> None:
     clip = Clip(b"\0\0\0\x18ftypall", "video/mp4", 0, 10**12)
     with WebhookServer() as server:
         target = {"type": "webhook", "name": "ops", "url": server.url, **FAST}
-        with desk(tmp_path, lambda *wish: clip, clip_after_s=2, targets=[target]) as office:
+        with desk(tmp_path, lambda *wish: clip, url=database_url, clip_after_s=2, targets=[target]) as office:
             alert = office.raise_alert(track_id=7)
             bare = office.raise_alert()
             async with client(office) as http:
@@ -101,8 +101,8 @@ async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path) -> None:
                 assert (await http.get(f"/v1/alerts/{bare.id}/picture")).status_code == 404
 
 
-async def test_acknowledging(tmp_path: Path) -> None:
-    with desk(tmp_path) as office:
+async def test_acknowledging(tmp_path: Path, database_url: str) -> None:
+    with desk(tmp_path, url=database_url) as office:
         alert = office.raise_alert()
         at = f"/v1/alerts/{alert.id}/acknowledge"
         async with client(office) as http:

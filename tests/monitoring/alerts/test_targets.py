@@ -65,7 +65,7 @@ def test_a_webhook_carries_the_event_signed_and_named(tmp_path: Path) -> None:
     assert second.json["links"]["alert"].endswith(str(alert.id))
 
 
-def test_who_is_told_what(tmp_path: Path) -> None:
+def test_who_is_told_what(tmp_path: Path, database_url: str) -> None:
     """Rules name targets, targets name the least severity, and who learnt of an alert learns of its end."""
     with WebhookServer() as all_of_it, WebhookServer() as worst, WebhookServer() as begins:
         targets: list[dict[str, Any]] = [
@@ -73,7 +73,7 @@ def test_who_is_told_what(tmp_path: Path) -> None:
             {"type": "webhook", "name": "worst", "url": worst.url, "severity": "critical", **FAST},
             {"type": "webhook", "name": "begins", "url": begins.url, "ended": False, **FAST},
         ]
-        with desk(tmp_path, targets=targets) as office:
+        with desk(tmp_path, url=database_url, targets=targets) as office:
             office.rules["quiet"] = rule("quiet", targets=())
             office.rules["narrow"] = rule("narrow", targets=("begins", "nobody"))
             office.raise_alert("quiet", severity="critical")
@@ -96,10 +96,12 @@ def test_who_is_told_what(tmp_path: Path) -> None:
     assert heard(begins) == [("alert", "narrow"), ("alert", "open"), ("alert", "last")]
 
 
-def test_an_alert_and_its_end_of_one_batch(tmp_path: Path) -> None:
+def test_an_alert_and_its_end_of_one_batch(tmp_path: Path, database_url: str) -> None:
     """A monitor that catches up stores both at once; read again after retention took the events, nothing is told."""
     with WebhookServer() as server:
-        with desk(tmp_path, targets=[{"type": "webhook", "name": "ops", "url": server.url, **FAST}]) as office:
+        with desk(
+            tmp_path, url=database_url, targets=[{"type": "webhook", "name": "ops", "url": server.url, **FAST}]
+        ) as office:
             alert = office.alert()
             both = [alert, office.end_of(alert)]
             office.store(both)

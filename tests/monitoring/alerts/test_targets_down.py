@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from api.service import threads_left
 from monitoring.alerts.dispatcher import troubles
 from tests.monitoring.alerts.desk import Desk, desk, eventually
 from tests.peers.webhook import WebhookServer
@@ -27,13 +31,15 @@ def texts(server: WebhookServer) -> list[str]:
     return [notice["text"] for notice in server.accepted]
 
 
-def test_one_fails_one_hangs_one_drips_and_one_is_well(tmp_path: Path) -> None:
+def test_one_fails_one_hangs_one_drips_and_one_is_well(tmp_path: Path, database_url: str) -> None:
     """Twenty alerts, ten of them while all is broken: each arrives once at each target, in order."""
     with ExitStack() as stack:
         names = ("failing", "hanging", "dripping", "well")
         servers = {name: stack.enter_context(WebhookServer()) for name in names}
         servers["failing"].answer, servers["hanging"].answer, servers["dripping"].answer = 500, "hang", "drip"
-        office = stack.enter_context(desk(tmp_path, targets=[hook(name, server) for name, server in servers.items()]))
+        office = stack.enter_context(
+            desk(tmp_path, url=database_url, targets=[hook(name, server) for name, server in servers.items()])
+        )
         before = [office.raise_alert() for _ in range(10)]
         well = servers["well"]
         well.wait_for(lambda: len(well.accepted) == 10, 5)
@@ -81,16 +87,16 @@ def test_a_target_that_asks_for_patience_gets_it(tmp_path: Path) -> None:
         assert second.at_s - first.at_s >= 1.0
 
 
-def test_what_waits_survives_a_restart(tmp_path: Path) -> None:
+def test_what_waits_survives_a_restart(tmp_path: Path, database_url: str) -> None:
     """Alerts that were raised while the target was down arrive after a restart, before new ones, none twice."""
     with WebhookServer() as server:
         server.answer = 500
         targets = [hook("ops", server)]
-        with desk(tmp_path, targets=targets) as office:
+        with desk(tmp_path, url=database_url, targets=targets) as office:
             for _ in range(3):
                 office.raise_alert()
             server.wait_for(lambda: server.received)
-        with desk(tmp_path, targets=targets) as office:
+        with desk(tmp_path, url=database_url, targets=targets) as office:
             office.count = 3
             server.answer = 200
             office.raise_alert()
@@ -113,8 +119,34 @@ def test_closing_waits_for_what_is_being_told(tmp_path: Path) -> None:
         assert texts(server) == ["Alert number 1", "Alert number 2"]
 
 
-def test_what_is_never_taken_is_given_up_visibly_and_can_be_taken_up(tmp_path: Path) -> None:
-    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server, give_up_s=0.6)]) as office:
+def test_the_end_waits_for_nobody_who_hangs(tmp_path: Path) -> None:
+    """A webhook, a broker and a mail server that say nothing: closing takes no longer than it is given."""
+    with WebhookServer() as server, socket.create_server(("127.0.0.1", 0)) as silent:
+        server.answer = "hang"
+        port = silent.getsockname()[1]
+        slow = {"timeout_s": 4.0}
+        mail = f"mailto://127.0.0.1:{port}?from=a@example.org&to=b@example.org&mode=insecure"
+        targets = [
+            {"type": "webhook", "name": "hook", "url": server.url, **slow},
+            {"type": "mqtt", "name": "home", "host": "127.0.0.1", "port": port, **slow},
+            {"type": "apprise", "name": "mail", "url": mail, **slow},
+        ]
+        with desk(tmp_path, targets=targets) as office:
+            office.raise_alert()
+            server.wait_for(lambda: server.received)
+            eventually(lambda: "call-alert-mail" in [thread.name for thread in threading.enumerate()])
+            began_s = time.monotonic()
+            office.alerts.close(0.5)
+            assert time.monotonic() - began_s < 1.5
+            assert "alerts" not in [thread.name for thread in threading.enumerate()]
+            assert "call-alert-mail" not in threads_left(0), "is nobody's fault but the target's"
+
+
+def test_what_is_never_taken_is_given_up_visibly_and_can_be_taken_up(tmp_path: Path, database_url: str) -> None:
+    with (
+        WebhookServer() as server,
+        desk(tmp_path, url=database_url, targets=[hook("ops", server, give_up_s=0.6)]) as office,
+    ):
         server.answer = 500
         lost = office.raise_alert()
         eventually(lambda: office.state(lost) == {"ops": ["given_up"]})
@@ -154,13 +186,13 @@ def test_a_target_nobody_listens_at_is_tried_until_somebody_does(tmp_path: Path)
             server.wait_for(lambda: server.accepted)
 
 
-def test_a_target_that_left_the_configuration_is_given_up(tmp_path: Path) -> None:
+def test_a_target_that_left_the_configuration_is_given_up(tmp_path: Path, database_url: str) -> None:
     with WebhookServer() as server:
         server.answer = 500
-        with desk(tmp_path, targets=[hook("old", server)]) as office:
+        with desk(tmp_path, url=database_url, targets=[hook("old", server)]) as office:
             alert = office.raise_alert()
             server.wait_for(lambda: server.received)
-        with desk(tmp_path, targets=[hook("new", server)]) as office:
+        with desk(tmp_path, url=database_url, targets=[hook("new", server)]) as office:
             eventually(lambda: office.state(alert) == {"old": ["given_up"]})
 
 
