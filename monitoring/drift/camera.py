@@ -85,7 +85,7 @@ class CameraWatch:
     def scene_distance(self, digits: str, at_s: float) -> float | None:
         """How unlike the picture is to what is known of this hour and its neighbours; None while little is."""
         hour = hour_of(at_s)
-        near = self._hourly.distances(bits(digits), 6)[[hour - 1, hour, (hour + 1) % HOURS]]
+        near = self._hourly.distances(bits(digits), 6, [hour - 1, hour, (hour + 1) % HOURS])
         least = float(near.min())
         return least if np.isfinite(least) else None
 

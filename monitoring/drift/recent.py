@@ -21,6 +21,7 @@ class Window:
     seconds: float
     count: int
     most_s: float
+    every_s: float = 0.0  # how often it is worth another look
 
 
 class Recent:

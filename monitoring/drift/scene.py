@@ -8,6 +8,7 @@ hour of the day is remembered apart, as a scene's marks are others by night. Pur
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,13 @@ class Memory:
         self.seen[row] = min(self.seen[row] + 1, self._keep)
         self._ones[row] += (now - self._ones[row]) / self.seen[row]
 
-    def distances(self, now: Bits, least_seen: float) -> F32:
-        """The share of each row's steady bits that are other now, (rows,); infinite where too little is known."""
-        steady = np.abs(self._ones - 0.5) > 0.5 - _STEADY
+    def distances(self, now: Bits, least_seen: float, rows: Sequence[int] | slice = slice(None)) -> F32:
+        """The share of rows' steady bits that are other now, (rows,); infinite where too little is known."""
+        ones = self._ones[rows]
+        steady = np.abs(ones - 0.5) > 0.5 - _STEADY
         count = steady.sum(axis=1)
-        other = (np.abs(self._ones - now) > 0.5) & steady
-        known = (self.seen >= least_seen) & (count >= _LEAST_STEADY)
+        other = (np.abs(ones - now) > 0.5) & steady
+        known = (self.seen[rows] >= least_seen) & (count >= _LEAST_STEADY)
         shares = other.sum(axis=1) / np.maximum(1, count)
         return np.where(known, shares, np.inf).astype(np.float32)
 

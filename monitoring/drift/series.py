@@ -34,12 +34,13 @@ class Series:
         self._reference = Reference(features, windows[0].seconds)
         self._numeric: NumericHours | None = None
         self._labelled: dict[str, LabelHours] = {}
+        self._looked: dict[str, tuple[float, tuple[int, float], list[Finding]]] = {}
 
     def restart(self, version: int) -> None:
         """Commission anew: the scene is another, or the model is."""
         self.version, self.began_s, self.commissioned_s = version, None, None
         self._reference = Reference(self.features, self.windows[0].seconds)
-        self._numeric, self._labelled = None, {}
+        self._numeric, self._labelled, self._looked = None, {}, {}
         self.recent.clear()
 
     def add(self, sample: Sample, commission_s: float) -> None:
@@ -59,13 +60,22 @@ class Series:
         """The windows against the own reference; nothing before it is finished."""
         if self.commissioned_s is None:
             return
-        before = -1
+        shorter = -1
         for window in self.windows:
             rows = self.recent.window(window, now_s)
-            if rows[0] == before:  # the long window is no longer than the short one
+            if rows[0] == shorter:  # the long window is no longer than the short one
                 continue
-            before = rows[0]
-            yield from self._compare(window.name, rows)
+            shorter = rows[0]
+            yield from self._known_or_compared(window, rows, now_s)
+
+    def _known_or_compared(self, window: Window, rows: tuple[int, int], now_s: float) -> list[Finding]:
+        """The findings of a window, those of the last look when nothing came or it was not long ago."""
+        looked_s, ends, findings = self._looked.get(window.name, (0.0, (0, 0.0), []))
+        came = (rows[1] - rows[0], self.recent.newest_s)
+        if came != ends and not 0 <= now_s - looked_s < window.every_s:
+            findings = list(self._compare(window.name, rows))
+            self._looked[window.name] = now_s, came, findings
+        return findings
 
     def _compare(self, window: str, rows: tuple[int, int]) -> Iterator[Finding]:
         hours = (self.recent.at(rows) // 3600 % HOURS).astype(np.int64)

@@ -47,6 +47,7 @@ class DriftSettings(BaseModel):
     window_s: float = Field(default=86400.0, gt=0, description="The long window goes no further back.")
     track_after_s: float = Field(default=30.0, gt=0, description="A track that lasts longer counts when so old.")
     every_s: float = Field(default=60.0, gt=0, description="How often windows are compared with references.")
+    long_every_s: float = Field(default=600.0, gt=0, description="… the long one, which changes slowly.")
     fdr: float = Field(default=1e-4, gt=0, lt=0.5, description="False discoveries allowed a comparison.")
     confirmations: int = Field(default=2, ge=1, le=100, description="Comparisons in a row that must agree.")
     least_effect: float = Field(default=0.25, ge=0, le=1, description="Distributions nearer than this are alike.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from monitoring.conditions import DriftAlarm
@@ -21,6 +21,15 @@ _CLEAR_AFTER = 5
 _HEAVY_S = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """How often in a row a hypothesis was rejected, since when, and by what at last."""
+
+    times: int
+    since_s: float
+    finding: Finding | None
+
+
 class StreamDrift:
     """One stream. `take` its results in order; when `is_due`, `compare`, then `judge` with what the others found."""
 
@@ -35,7 +44,7 @@ class StreamDrift:
         self.alarm: DriftAlarm | None = None
         self.explanation: Explanation | None = None
         self.compared_s = 0.0
-        self._in_a_row: dict[tuple[str, str, str], tuple[int, float]] = {}
+        self._in_a_row: dict[tuple[str, str, str], _Row] = {}
         self._clear = 0
         self._heavy: tuple[float, dict[str, Any]] | None = None
 
@@ -72,7 +81,7 @@ class StreamDrift:
         by_time = (Window("recent", settings.picture_window_s, 0, settings.window_s),)
         by_track = (
             Window("recent", settings.track_window_s, settings.recent_tracks, settings.window_s),
-            Window("long", settings.track_window_s, settings.window_tracks, settings.window_s),
+            Window("long", settings.track_window_s, settings.window_tracks, settings.window_s, settings.long_every_s),
         )
         features: dict[str, dict[str, Feature]] = {"picture": PICTURE, "frames": FRAMES, "tracks": TRACKS}
         least = settings.least_tracks if kind == "tracks" else settings.least_pictures
@@ -92,12 +101,13 @@ class StreamDrift:
     def judge(self, rejected: Sequence[bool], now_s: float) -> bool:
         """What holds of the last comparison, given which hypotheses are rejected. True when the alarm is another."""
         confirmed: list[Finding] = []
-        rows: dict[tuple[str, str, str], tuple[int, float]] = {}
+        rows: dict[tuple[str, str, str], _Row] = {}
         for finding, is_rejected in zip(self.findings, rejected, strict=True):
             if is_rejected and finding.large:
-                times, since_s = self._in_a_row.get(finding.key, (0, now_s))
-                rows[finding.key] = (times + 1, since_s)
-                if times + 1 >= self._settings.confirmations:
+                before = self._in_a_row.get(finding.key, _Row(0, now_s, None))
+                again = finding is not before.finding  # a window that was not looked at anew confirms nothing
+                rows[finding.key] = row = _Row(before.times + again, before.since_s, finding)
+                if row.times >= self._settings.confirmations:
                     confirmed.append(finding)
         self._in_a_row = rows
         self.found = confirmed
@@ -119,7 +129,7 @@ class StreamDrift:
         self.alarm = DriftAlarm(
             model=next((finding.model for finding in worst if finding.model), self._first_model()),
             cause=explanation.cause,
-            since_ns=round(min(self._in_a_row[finding.key][1] for finding in confirmed) * 1e9),
+            since_ns=round(min(self._in_a_row[finding.key].since_s for finding in confirmed) * 1e9),
             known_ns=round(now_s * 1e9),
             features=tuple(dict.fromkeys(finding.feature.name for finding in worst)),
             score=round(worst[0].effect, 4),

@@ -1,0 +1,120 @@
+"""The tests against scipy's, and against simulated samples that resemble each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import signal, stats
+
+from monitoring.drift.statistics import (
+    Scatter,
+    autocorrelated,
+    chi2_p,
+    discoveries,
+    ks_distance,
+    ks_p,
+    location_p,
+    psi,
+    total_variation,
+)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(11)
+
+
+def ar1(rng: np.random.Generator, n: int, rho: float) -> np.ndarray:
+    drawn = rng.normal(0, np.sqrt(1 - rho**2), n)
+    drawn[0] = rng.normal()
+    return np.asarray(signal.lfilter([1.0], [1.0, -rho], drawn))
+
+
+def test_ks_is_scipys_on_independent_samples(rng: np.random.Generator) -> None:
+    for shift in (0.0, 0.2, 0.5):
+        a, b = rng.integers(0, 50, 300) + shift * 20, rng.integers(0, 50, 500)
+        a = a.astype(int)
+        ours = ks_distance(np.bincount(a, minlength=80).astype(float), np.bincount(b, minlength=80).astype(float))
+        theirs = stats.ks_2samp(a, b, method="asymp")
+        assert ours == pytest.approx(theirs.statistic, abs=1e-12)
+        # Stephens' correction of the asymptotic distribution is not scipy's: the same but for a few per cent
+        assert float(ks_p(ours, 300, 500)) == pytest.approx(theirs.pvalue, rel=0.35, abs=1e-9)
+
+
+def test_ks_holds_its_level(rng: np.random.Generator) -> None:
+    ps = [
+        float(ks_p(stats.ks_2samp(rng.normal(size=60), rng.normal(size=400)).statistic, 60, 400)) for _ in range(2000)
+    ]
+    assert 0.03 <= np.mean(np.array(ps) < 0.05) <= 0.06
+
+
+def test_chi2_is_scipys_on_independent_samples() -> None:
+    now, before = np.array([30.0, 50, 20]), np.array([120.0, 150, 30])
+    theirs = stats.chi2_contingency(np.array([now, before]), correction=False)
+    ours = chi2_p(now / now.sum(), before / before.sum(), now.sum(), before.sum(), 1e9)
+    assert ours == pytest.approx(theirs.pvalue, rel=1e-6)
+
+
+def test_chi2_needs_two_categories() -> None:
+    assert chi2_p(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 50, 50, 10) == 1.0
+
+
+def test_location_is_students(rng: np.random.Generator) -> None:
+    scatter = Scatter(between=0.04, within=1.0, days=7)
+    spread = np.sqrt(0.04 + 1 / 50 + 0.04 / 7)
+    assert location_p(0.7, scatter, 50) == pytest.approx(2 * stats.t.sf(0.7 / spread, scatter.dof), rel=1e-9)
+    assert float(location_p(0.0, Scatter(0.0, 0.0, 7), 50)) == 1.0
+    assert float(location_p(0.1, Scatter(0.0, 0.0, 7), 50)) == 0.0
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_effective_samples_of_a_series(rng: np.random.Generator, rho: float) -> None:
+    n = 2000
+    expected = n * (1 - rho) / (1 + rho)
+    found = np.mean([autocorrelated(ar1(rng, n, rho)) for _ in range(40)])
+    assert found == pytest.approx(expected, rel=0.15)
+
+
+def test_effective_samples_have_bounds() -> None:
+    assert autocorrelated(np.ones(50)) == 50
+    assert autocorrelated(np.array([1.0, 2.0])) == 2
+    assert float(Scatter(1.0, 0.0, 7).effective(100)) == 1
+    assert float(Scatter(0.0, 1.0, 7).effective(100)) == 100
+
+
+def test_plain_ks_cries_wolf_where_the_effective_one_does_not(rng: np.random.Generator) -> None:
+    """The reason for all this: 200 samples of an autocorrelated series against 20,000 of the same series."""
+    plain, ours = 0, 0
+    for _ in range(200):
+        series = ar1(rng, 20_200, 0.97)
+        before, now = series[:20_000], series[20_000:]
+        statistic = stats.ks_2samp(now, before, method="asymp")
+        plain += statistic.pvalue < 0.01
+        worth = 200 * 0.03 / 1.97
+        ours += float(ks_p(statistic.statistic, worth, worth * 100)) < 0.01
+    assert plain > 120
+    assert ours <= 8
+
+
+def test_discoveries_are_scipys(rng: np.random.Generator) -> None:
+    ps = np.concatenate([rng.random(40), rng.random(8) * 1e-4])
+    expected = stats.false_discovery_control(ps, method="bh") <= 0.05
+    assert discoveries(ps.tolist(), 0.05) == expected.tolist()
+    assert discoveries([], 0.05) == []
+    assert discoveries([0.2, 0.9], 0.05) == [False, False]
+
+
+def test_discoveries_keep_the_rate(rng: np.random.Generator) -> None:
+    shares = []
+    for _ in range(400):
+        ps = np.concatenate([rng.random(80), stats.norm.sf(rng.normal(4, 1, 20))])
+        found = np.array(discoveries(ps.tolist(), 0.1))
+        shares.append(found[:80].sum() / max(1, found.sum()))
+    assert np.mean(shares) <= 0.1
+
+
+def test_effects() -> None:
+    same = np.array([10.0, 20, 30])
+    assert psi(same, same * 7) == pytest.approx(0, abs=0.01)
+    assert psi(np.array([80.0, 20]), np.array([50.0, 50])) > 0.25
+    assert total_variation(np.array([80.0, 20]), np.array([5.0, 5])) == pytest.approx(0.3)
