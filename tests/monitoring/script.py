@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from monitoring.conditions import DriftAlarm, Fault
 from monitoring.event import Event
 from monitoring.handler import Handler
+from monitoring.rule import Rule
 from monitoring.zone import Scene
 from workers.result import Attribute, Detection, FrameResult, Latency
 
@@ -104,6 +106,33 @@ class FixedScenes:
         """Another scene from now on."""
         self.scenes[scene.stream_id] = scene
         self.version += 1
+
+
+@dataclass
+class FixedRules:
+    """Rules that a test changes by hand."""
+
+    all: list[Rule] = field(default_factory=list)
+
+    def rules(self) -> Sequence[Rule]:
+        """See RuleSource."""
+        return self.all
+
+
+@dataclass
+class FixedConditions:
+    """What drift detection would say."""
+
+    of_camera: dict[str, Fault] = field(default_factory=dict)
+    of_models: list[DriftAlarm] = field(default_factory=list)
+
+    def faults(self, stream_id: str) -> Mapping[str, Fault]:
+        """See Conditions."""
+        return self.of_camera
+
+    def drifts(self, stream_id: str) -> Sequence[DriftAlarm]:
+        """See Conditions."""
+        return self.of_models
 
 
 def run(handlers: Sequence[Handler], taken: Iterable[FrameResult]) -> list[Event]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,8 @@ from tests.monitoring.script import (
     NEXT_SESSION,
     SESSION,
     START_NS,
+    FixedConditions,
+    FixedRules,
     FixedScenes,
     Person,
     carried_over,
@@ -35,33 +37,6 @@ from tests.monitoring.script import (
 LEFT = Zone(name="left", polygon=((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)))
 SCENE = Scene(stream_id="entrance", zones=(LEFT,))
 SECOND = 10**9
-
-
-@dataclass
-class FixedRules:
-    """Rules that a test changes by hand."""
-
-    all: list[Rule] = field(default_factory=list)
-
-    def rules(self) -> Sequence[Rule]:
-        """See RuleSource."""
-        return self.all
-
-
-@dataclass
-class FixedConditions:
-    """What drift detection would say."""
-
-    of_camera: dict[str, Fault] = field(default_factory=dict)
-    of_models: list[DriftAlarm] = field(default_factory=list)
-
-    def faults(self, stream_id: str) -> Mapping[str, Fault]:
-        """See Conditions."""
-        return self.of_camera
-
-    def drifts(self, stream_id: str) -> Sequence[DriftAlarm]:
-        """See Conditions."""
-        return self.of_models
 
 
 @dataclass
