@@ -10,12 +10,12 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, literal, select
 
 from monitoring.errors import BadQuery
-from monitoring.query import EventFilters, conditions, time_ns
+from monitoring.query import ALERTS, EventFilters, conditions, time_ns
 from monitoring.store import HOUR_NS
-from monitoring.tables import event_counts, events
+from monitoring.tables import event_counts, event_hours, events
 
 Bucket = Literal["minute", "hour", "day", "week", "month"]
 By = Literal["kind", "label", "stream", "zone"]
@@ -23,13 +23,7 @@ By = Literal["kind", "label", "stream", "zone"]
 _MINUTE_NS = 60_000_000_000
 _QUARTER_NS = 15 * _MINUTE_NS  # every time zone's offset is a multiple of that
 _MOST_BUCKETS = 20_000
-_COUNTED = {
-    "stream": event_counts.c.stream_id,
-    "kind": event_counts.c.kind,
-    "label": event_counts.c.label,
-    "zone": event_counts.c.zone,
-}
-_COLUMNS = {"stream": events.c.stream_id, "kind": events.c.kind, "label": events.c.label, "zone": events.c.zone}
+_COUNTED = {"stream": "stream_id", "kind": "kind", "label": "label", "zone": "zone"}
 
 
 class CountQuery(EventFilters):
@@ -96,19 +90,22 @@ def _even(zone: ZoneInfo) -> bool:
 
 
 def _by_hour(connection: Connection, query: CountQuery) -> Iterable[Any]:
-    value = _COUNTED[query.by] if query.by else func.max("")
+    """From the smallest table that knows what is asked for."""
+    table = event_counts if query.label or query.zone or query.by in ("label", "zone") else event_hours
+    columns = {name: table.c[column] for name, column in _COUNTED.items() if column in table.c}
+    value = columns[query.by] if query.by else literal("")
     where: list[ColumnElement[bool]] = [
-        column.in_(values) for name, column in _COUNTED.items() if (values := getattr(query, name))
+        column.in_(values) for name, column in columns.items() if (values := getattr(query, name))
     ]
     if query.since is not None:
-        where.append(event_counts.c.hour >= time_ns(query.since) // HOUR_NS)
+        where.append(table.c.hour >= time_ns(query.since) // HOUR_NS)
     if query.until is not None:
-        where.append(event_counts.c.hour < time_ns(query.until) // HOUR_NS)
+        where.append(table.c.hour < time_ns(query.until) // HOUR_NS)
     if query.alert is not None:
-        is_alert = event_counts.c.kind.in_(("alert", "alert_ended"))
+        is_alert = table.c.kind.in_(ALERTS)
         where.append(is_alert if query.alert else ~is_alert)
-    groups = [event_counts.c.hour, *([value] if query.by else [])]
-    found = select(event_counts.c.hour * HOUR_NS, value, func.sum(event_counts.c.count)).where(*where)
+    groups = [table.c.hour, *([value] if query.by else [])]
+    found = select(table.c.hour * HOUR_NS, value, func.sum(table.c.count)).where(*where)
     return connection.execute(found.group_by(*groups)).all()
 
 
@@ -116,7 +113,7 @@ def _by_scan(connection: Connection, query: CountQuery) -> Iterable[Any]:
     """Reads the events themselves."""
     step = _MINUTE_NS if query.bucket == "minute" else _QUARTER_NS
     slot = events.c.captured_at_ns - events.c.captured_at_ns % step
-    value = _COLUMNS[query.by] if query.by else func.max("")
+    value = events.c[_COUNTED[query.by]] if query.by else literal("")
     groups = [slot, *([value] if query.by else [])]
     return connection.execute(select(slot, value, func.count()).where(*conditions(query)).group_by(*groups)).all()
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import Column, ColumnElement, Connection, Select, UnaryExpression, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Connection, Select, UnaryExpression, func, or_, select, union_all
 from sqlalchemy.sql.operators import custom_op
 
 from monitoring.errors import BadQuery, EventUnknown
@@ -19,7 +19,7 @@ from monitoring.event import Event, Kind, Severity
 from monitoring.tables import events
 from stream.config import StreamId
 
-_ALERTS: tuple[Kind, ...] = ("alert", "alert_ended")
+ALERTS: tuple[Kind, ...] = ("alert", "alert_ended")
 
 
 class EventFilters(BaseModel):
@@ -46,7 +46,7 @@ class EventFilters(BaseModel):
     def _alerts(self) -> Self:
         """`alert=true` is short for their kinds."""
         if self.alert and not self.kind:
-            self.kind = list(_ALERTS)
+            self.kind = list(ALERTS)
         return self
 
 
@@ -73,6 +73,8 @@ _EQUAL: tuple[tuple[str, Column[Any]], ...] = (
     ("stream", events.c.stream_id),
 )
 """Filters that have an index with the time behind, the one that leaves least first."""
+
+_LOOK = 2000
 
 _OTHER: tuple[tuple[str, Column[Any]], ...] = (
     ("line", events.c.line),
@@ -111,8 +113,7 @@ def event_of(connection: Connection, event_id: uuid.UUID) -> Any:
 
 def conditions(filters: EventFilters) -> list[ColumnElement[bool]]:
     """All filters, times included. Raises BadQuery."""
-    indexed = [column.in_(values) for name, column in _EQUAL if (values := getattr(filters, name))]
-    return [*_times(filters), *indexed, *_rest(filters)]
+    return [*_times(filters), *(column.in_(values) for column, values in _indexed(filters)), *_rest(filters)]
 
 
 def wanted_by(filters: EventFilters, event: Event) -> bool:
@@ -124,7 +125,7 @@ def wanted_by(filters: EventFilters, event: Event) -> bool:
         and filters.session in (None, event.session)
         and filters.track in (None, event.track_id)
         and (filters.min_confidence is None or (event.confidence or 0) >= filters.min_confidence)
-        and (filters.alert is None or filters.alert == (event.kind in _ALERTS))
+        and (filters.alert is None or filters.alert == (event.kind in ALERTS))
     )
 
 
@@ -133,24 +134,48 @@ def _select(connection: Connection, query: PageQuery, times: list[ColumnElement[
 
     Left alone, SQLite takes whichever index it likes for a filter of several values, and sorts all that it finds.
     """
-    leading = next(((column, values) for name, column in _EQUAL if (values := getattr(query, name))), None)
+    leading = _leading(connection, query, times)
     hidden = connection.dialect.name == "sqlite"
     others = [
         (_plain(column) if hidden else column).in_(values)
-        for name, column in _EQUAL
-        if (values := getattr(query, name)) and (leading is None or column is not leading[0])
+        for column, values in _indexed(query)
+        if leading is None or column is not leading[0]
     ]
     base = select(events).where(*times, *others, *_rest(query))
     order = [column.desc() if newest else column.asc() for column in (events.c.captured_at_ns, events.c.seq)]
     if leading is None:
         return base.order_by(*order).limit(query.limit + 1)
     column, values = leading
-    each = [base.where(column == value).order_by(*order).limit(query.limit + 1) for value in dict.fromkeys(values)]
+    each = [base.where(column == value).order_by(*order).limit(query.limit + 1) for value in values]
     if len(each) == 1:
         return each[0]
     found = union_all(*(select(one.subquery()) for one in each)).subquery()
     order = [found.c[name].desc() if newest else found.c[name].asc() for name in ("captured_at_ns", "seq")]
     return select(found).order_by(*order).limit(query.limit + 1)
+
+
+def _indexed(filters: EventFilters) -> list[tuple[Column[Any], list[Any]]]:
+    found = [(column, list(dict.fromkeys(getattr(filters, name)))) for name, column in _EQUAL]
+    return [(column, values) for column, values in found if values]
+
+
+def _leading(
+    connection: Connection, query: PageQuery, times: list[ColumnElement[bool]]
+) -> tuple[Column[Any], list[Any]] | None:
+    """The filter that fewest events pass, as far as a look of bounded length can tell; else the first of them."""
+    candidates = _indexed(query)
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    looks = [
+        select(func.count()).select_from(
+            select(events.c.captured_at_ns).where(*times, column == value).limit(_LOOK).subquery()
+        )
+        for column, values in candidates
+        for value in values
+    ]
+    counts = iter(connection.execute(select(*(look.scalar_subquery() for look in looks))).one())
+    sizes = [sum(next(counts) for _ in values) for _, values in candidates]
+    return candidates[sizes.index(min(sizes))]
 
 
 def _plain(column: Column[Any]) -> ColumnElement[Any]:
@@ -178,7 +203,7 @@ def _rest(filters: EventFilters) -> list[ColumnElement[bool]]:
     if filters.min_confidence is not None:
         found.append(events.c.confidence >= filters.min_confidence)
     if filters.alert is not None:
-        is_alert = events.c.kind.in_(_ALERTS)
+        is_alert = events.c.kind.in_(ALERTS)
         found.append(is_alert if filters.alert else ~is_alert)
     return found
 

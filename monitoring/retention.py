@@ -19,7 +19,7 @@ from monitoring.errors import MonitoringError
 from monitoring.media import MediaStore
 from monitoring.settings import RetentionSettings
 from monitoring.store import HOUR_NS
-from monitoring.tables import AGED, event_counts, events, handler_states, media
+from monitoring.tables import AGED, event_counts, event_hours, events, handler_states, media
 
 log = structlog.get_logger(__name__)
 
@@ -77,8 +77,15 @@ class Retention:
         """Delete the events of the hours before that one, and their counts; returns how many."""
         deleted = self._delete(events, events.c.seq, events.c.captured_at_ns < before_ns, events.c.captured_at_ns)
         with self._database.write() as connection:
-            connection.execute(delete(event_counts).where(event_counts.c.hour < before_ns // HOUR_NS))
+            for table in (event_counts, event_hours):
+                connection.execute(delete(table).where(table.c.hour < before_ns // HOUR_NS))
         return deleted
+
+    def tidy(self) -> None:
+        """Tell the database's planner what there is. PostgreSQL does so by itself, but later."""
+        with self._database.write() as connection:
+            for table in (events, event_hours, event_counts):
+                connection.exec_driver_sql(f"ANALYZE {table.name}")
 
     def sweep(self) -> int:
         """Delete files that a crash left without a row; returns how many."""
@@ -109,14 +116,14 @@ class Retention:
     def _surplus_ns(self) -> int:
         """Before which hour there are more events than are to be kept; 0 when there are not."""
         with self._database.read() as connection:
-            total = connection.scalar(select(func.sum(event_counts.c.count))) or 0
+            total = connection.scalar(select(func.sum(event_hours.c.count))) or 0
             over = int(total) - self._settings.events
             if over <= 0:
                 return 0
             hours = connection.execute(
-                select(event_counts.c.hour, func.sum(event_counts.c.count))
-                .group_by(event_counts.c.hour)
-                .order_by(event_counts.c.hour)
+                select(event_hours.c.hour, func.sum(event_hours.c.count))
+                .group_by(event_hours.c.hour)
+                .order_by(event_hours.c.hour)
             )
             for hour, count in hours:
                 over -= int(count)
@@ -176,7 +183,7 @@ class Retention:
     def _measure(self) -> None:
         with self._database.read() as connection:
             _MEDIA.set(connection.scalar(select(func.sum(media.c.bytes))) or 0)
-            _STORED.set(connection.scalar(select(func.sum(event_counts.c.count))) or 0)
+            _STORED.set(connection.scalar(select(func.sum(event_hours.c.count))) or 0)
 
 
 def _last_to_go(rows: Sequence[Any], over: int) -> int:

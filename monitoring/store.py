@@ -12,12 +12,14 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitoring.event import EVENT_SCHEMA, Event
-from monitoring.tables import event_counts, events, outbox
+from monitoring.tables import event_counts, event_hours, events, outbox
 from workers.bus import EVENTS
 
 HOUR_NS = 3_600_000_000_000
 _MOST_IDS = 500
 _LONGEST = 200
+_COARSE = ("hour", "kind", "stream_id")
+_FINE = (*_COARSE, "label", "zone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +102,18 @@ def _short(text: str | None) -> str | None:
 
 
 def _count(connection: Connection, fresh: Sequence[Event]) -> None:
-    counts = Counter(
-        (one.captured_at_ns // HOUR_NS, one.stream_id, one.kind, _short(one.label) or "", one.zone or "")
-        for one in fresh
-    )
-    names = ("hour", "stream_id", "kind", "label", "zone")
-    # sorted: two writers that lock the same rows in the same order do not wait for each other for ever
-    rows = [{**dict(zip(names, key, strict=True)), "count": number} for key, number in sorted(counts.items())]
-    upsert(connection, event_counts, rows, add="count")
+    for table, names in ((event_hours, _COARSE), (event_counts, _FINE)):
+        counts = Counter(tuple(_counted(event)[name] for name in names) for event in fresh)
+        # sorted: two writers that lock the same rows in the same order do not wait for each other for ever
+        rows = [{**dict(zip(names, key, strict=True)), "count": number} for key, number in sorted(counts.items())]
+        upsert(connection, table, rows, add="count")
+
+
+def _counted(event: Event) -> dict[str, int | str]:
+    return {
+        "hour": event.captured_at_ns // HOUR_NS,
+        "kind": event.kind,
+        "stream_id": event.stream_id,
+        "label": _short(event.label) or "",
+        "zone": event.zone or "",
+    }

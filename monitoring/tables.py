@@ -77,11 +77,12 @@ events = Table(
     Column("rule", String(63)),
     Column("severity", String(16)),
     Column("body", Text, nullable=False),  # the whole event as published; the columns are for finding it
-    Index(None, "captured_at_ns"),
-    Index(None, "stream_id", "captured_at_ns"),
-    Index(None, "kind", "captured_at_ns"),
-    Index(None, "label", "captured_at_ns"),
-    Index(None, "zone", "captured_at_ns"),
+    Index("ix_events_time", "captured_at_ns"),
+    # What a page is walked along; the columns behind the time are looked at without reading the rows.
+    Index("ix_events_stream", "stream_id", "captured_at_ns", "kind", "label", "zone", "confidence"),
+    Index("ix_events_kind", "kind", "captured_at_ns", "label", "zone", "confidence"),
+    Index("ix_events_label", "label", "captured_at_ns", "zone", "confidence"),
+    Index("ix_events_zone", "zone", "captured_at_ns", "label", "confidence"),
 )
 """What happened. Written with add_events (monitoring/store.py) only, which keeps `event_counts` true."""
 
@@ -89,14 +90,25 @@ event_counts = Table(
     "event_counts",
     metadata,
     Column("hour", BigInteger, primary_key=True, autoincrement=False),  # since 1970, UTC
-    Column("stream_id", String(63), primary_key=True),
     Column("kind", String(32), primary_key=True),
+    Column("stream_id", String(63), primary_key=True),
     Column("label", String(200), primary_key=True),  # '' where there is none, as a key may not be null
     Column("zone", String(63), primary_key=True),
     Column("count", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 """How many events there are by hour and what they are counted by, so that a month is summed without reading it."""
+
+event_hours = Table(
+    "event_hours",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(32), primary_key=True),
+    Column("stream_id", String(63), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The same more coarsely: a fifth of the rows, for what labels and zones do not matter to."""
 
 handler_states = Table(
     "handler_states",

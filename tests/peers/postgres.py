@@ -26,7 +26,9 @@ class Postgres:
     Entering it skips the test where there is no PostgreSQL. It does not run as root: it becomes `postgres` then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fsync: bool = False) -> None:
+        """fsync: whether what is committed is on the disk, as it is outside of tests."""
+        self._fsync = fsync
         self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="livesight-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,7 +59,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": self._folder,
-            "fsync": "off",
+            "fsync": "on" if self._fsync else "off",
         }
         settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         with (self._folder / "log").open("ab") as log:

@@ -33,12 +33,8 @@ def downgrade() -> None:
     op.drop_index("ix_media_captured_at_ns", table_name="media")
     op.drop_table("media")
     op.drop_table("handler_states")
-    op.drop_index("ix_events_zone_captured_at_ns", table_name="events")
-    op.drop_index("ix_events_stream_id_captured_at_ns", table_name="events")
-    op.drop_index("ix_events_label_captured_at_ns", table_name="events")
-    op.drop_index("ix_events_kind_captured_at_ns", table_name="events")
-    op.drop_index("ix_events_captured_at_ns", table_name="events")
     op.drop_table("events")
+    op.drop_table("event_hours")
     op.drop_table("event_counts")
 
 
@@ -47,12 +43,21 @@ def _store() -> None:
     op.create_table(
         "event_counts",
         sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("stream_id", sa.String(length=63), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("stream_id", sa.String(length=63), nullable=False),
         sa.Column("label", sa.String(length=200), nullable=False),
         sa.Column("zone", sa.String(length=63), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("hour", "stream_id", "kind", "label", "zone", name="pk_event_counts"),
+        sa.PrimaryKeyConstraint("hour", "kind", "stream_id", "label", "zone", name="pk_event_counts"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "event_hours",
+        sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("stream_id", sa.String(length=63), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hour", "kind", "stream_id", name="pk_event_hours"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -75,11 +80,13 @@ def _store() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_events"),
         sa.UniqueConstraint("id", name="uq_events_id"),
     )
-    op.create_index("ix_events_captured_at_ns", "events", ["captured_at_ns"], unique=False)
-    op.create_index("ix_events_kind_captured_at_ns", "events", ["kind", "captured_at_ns"], unique=False)
-    op.create_index("ix_events_label_captured_at_ns", "events", ["label", "captured_at_ns"], unique=False)
-    op.create_index("ix_events_stream_id_captured_at_ns", "events", ["stream_id", "captured_at_ns"], unique=False)
-    op.create_index("ix_events_zone_captured_at_ns", "events", ["zone", "captured_at_ns"], unique=False)
+    op.create_index("ix_events_time", "events", ["captured_at_ns"])
+    op.create_index(
+        "ix_events_stream", "events", ["stream_id", "captured_at_ns", "kind", "label", "zone", "confidence"]
+    )
+    op.create_index("ix_events_kind", "events", ["kind", "captured_at_ns", "label", "zone", "confidence"])
+    op.create_index("ix_events_label", "events", ["label", "captured_at_ns", "zone", "confidence"])
+    op.create_index("ix_events_zone", "events", ["zone", "captured_at_ns", "label", "confidence"])
     op.create_table(
         "handler_states",
         sa.Column("handler", sa.String(length=63), nullable=False),
