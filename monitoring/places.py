@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from monitoring.event import Event
 from monitoring.event_settings import EventSettings
-from monitoring.geometry import contour_of, crossed, distance, inside
+from monitoring.geometry import Anchor, Point, contour_of, crossed, distance, inside
 from monitoring.origin import Origin
 from monitoring.track_state import Crossing, Sighting, Track, Visit
 from monitoring.zone import Line, Scene, Zone
+
+Way = tuple[Point, Point]
+"""From the picture before to this one."""
 
 
 class Places:
@@ -28,11 +31,19 @@ class Places:
 
     def follow(self, origin: Origin, track: Track, before: Sighting, now: Sighting, events: list[Event]) -> None:
         """A track went from `before` to `now`, which it knows already."""
+        if not self._zones and not self._lines:
+            return
+        ways: dict[Anchor, Way] = {
+            "foot": (before.anchor("foot"), now.anchor("foot")),
+            "centre": (before.anchor("centre"), now.anchor("centre")),
+        }
         for zone, contour in self._zones:
-            is_in = _concerns(zone, track) and inside(contour, now.anchor(zone.anchor))
+            is_in = _concerns(zone, track) and inside(contour, ways[zone.anchor][1])
             self._visit(origin, track, zone, is_in, now, events)
         for line in self._lines:
-            self._approach(origin, track, line, (before, now), events)
+            if self._clear(track, line, ways[line.anchor], now):
+                _cross(origin, track, line, events)
+                track.crossings[line.name] = Crossing(clear=True)
 
     def leave(self, origin: Origin, track: Track, reason: str, events: list[Event]) -> None:
         """A track has ended: it is over the lines it went through, and in no zone any more."""
@@ -80,20 +91,15 @@ class Places:
             events.append(origin.of_track("zone_left", track, at, name, zone=name, duration_s=lasted_s, reason=reason))
         track.visits[name] = Visit()
 
-    def _approach(
-        self, origin: Origin, track: Track, line: Line, way: tuple[Sighting, Sighting], events: list[Event]
-    ) -> None:
-        before, now = way
-        point = now.anchor(line.anchor)
+    def _clear(self, track: Track, line: Line, way: Way, now: Sighting) -> bool:
+        """Note what the way does to the line; whether it leads clear of it."""
         crossing = track.crossings.setdefault(line.name, Crossing())
-        step = crossed(line.start, line.end, before.anchor(line.anchor), point)
+        step = crossed(line.start, line.end, *way)
         if step:
             crossing.net += step
             crossing.at = None if crossing.net == 0 else crossing.at or now
         width, height = now.size_wh
-        if distance(line.start, line.end, point, width / height) >= self._margin:
-            _cross(origin, track, line, events)
-            track.crossings[line.name] = Crossing(clear=True)
+        return distance(line.start, line.end, way[1], width / height) >= self._margin
 
 
 def _concerns(place: Zone | Line, track: Track) -> bool:

@@ -49,7 +49,7 @@ async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_zones_and_lines_are_put_kept_and_taken_away(client: httpx.AsyncClient, database: Database) -> None:
-    nothing = {"stream_id": "entrance", "zones": [], "lines": [], "origin": None}
+    nothing: dict[str, Any] = {"stream_id": "entrance", "zones": [], "lines": [], "origin": None}
     assert (await client.get("/v1/zones/entrance")).json() == nothing
     wanted = {"zones": [DOOR], "lines": [GATE]}
     put = await client.put("/v1/zones/entrance", json=wanted)
