@@ -45,6 +45,7 @@ export class EventsPage {
       this.#again();
     });
     document.addEventListener("themechange", () => this.#shown && this.#count());
+    streams.addEventListener("change", () => this.#shown && this.#offerStreams());
   }
 
   get #shown() {
@@ -52,10 +53,7 @@ export class EventsPage {
   }
 
   async show() {
-    const { stream } = this.#tools.elements;
-    const chosen = stream.value;
-    const ids = this.#streams.views.map(({ id }) => id);
-    stream.replaceChildren(new Option("All cameras", ""), ...ids.map((id) => new Option(id, id, false, id === chosen)));
+    this.#offerStreams();
     this.#again();
     this.#fill("zone", "Anywhere", (await ifThere("/v1/zones").catch(() => null))?.scenes.flatMap(({ zones }) => zones.map(({ name }) => name)));
     this.#fill("label", "All labels", (await listModels().catch(() => [])).flatMap(({ card }) => card.classes));
@@ -67,6 +65,15 @@ export class EventsPage {
     this.#abort = null;
     this.#live?.close();
     this.#live = null;
+  }
+
+  /** The cameras that there are, and the one that is chosen, which may be gone while its events are not. */
+  #offerStreams() {
+    const { stream } = this.#tools.elements;
+    const chosen = stream.value;
+    const ids = [...new Set([...this.#streams.views.map(({ id }) => id), ...(chosen ? [chosen] : [])])].sort();
+    if (ids.join() === [...stream.options].slice(1).map(({ value }) => value).join()) return;
+    stream.replaceChildren(new Option("All cameras", ""), ...ids.map((id) => new Option(id, id, false, id === chosen)));
   }
 
   /** Offers names in a list; without any there is no list. */
@@ -170,9 +177,11 @@ export class EventsPage {
     const time = new Date(timeOf(event));
     const dot = event.label ? el("i", { class: "dot" }) : null;
     dot?.style.setProperty("--dot", colourOf(event.label));
-    const picture = event.snapshot_url
-      ? el("img", { src: event.snapshot_url, alt: "", loading: "lazy" })
-      : el("span", { class: "event-blank", "aria-hidden": "true" });
+    const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
+    const image = event.snapshot_url && el("img", { src: event.snapshot_url, alt: "", loading: "lazy" });
+    // a better picture may have taken its place since; the next answer names that one
+    image?.addEventListener("error", () => image.replaceWith(blank));
+    const picture = image ?? blank;
     return el(
       "li",
       { class: "event", dataset: { id: event.id, kind: event.kind } },

@@ -59,24 +59,24 @@ export class SceneDialog {
   }
 
   /** @param {object} view of the stream */
-  async open({ id, models }) {
+  async open({ id, models, size_wh: size }) {
     this.#id = id;
     document.getElementById("scene-title").textContent = `Zones and lines of “${id}”`;
     this.#say(null);
     this.#canvas.open([]);
     this.#dialog.showModal();
-    await Promise.all([this.#loadPicture(id), this.#loadScene(id), this.#loadLabels(models)]);
+    await Promise.all([this.#loadPicture(id, size !== null), this.#loadScene(id), this.#loadLabels(models)]);
     this.#showTools();
     this.#showShape();
   }
 
-  async #loadPicture(id) {
+  async #loadPicture(id, seen) {
     const blank = document.getElementById("scene-blank");
     blank.hidden = false;
     blank.textContent = "Fetching a picture…";
     this.#picture.hidden = true;
     try {
-      const blob = await snapshot(id);
+      const blob = seen ? await snapshot(id) : null; // a camera that was never seen has none
       if (this.#id !== id) return;
       blank.textContent = "The camera has no picture now. You can draw all the same: places are shares of the picture.";
       if (!blob) return;

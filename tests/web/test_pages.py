@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -80,11 +79,13 @@ def artifact(name: str) -> Path | None:
     return Path(folder) / name
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-async def test_every_page_on_desktop_and_phone(service: Service, scheme: Any) -> None:
-    """No request to elsewhere, no complaint, no serious fault, nothing wider than the screen; screenshots."""
+async def test_every_page_on_desktop_and_phone_without_a_monitor(service: Service) -> None:
+    """No request to elsewhere, no complaint, no serious fault, nothing wider than the screen; screenshots.
+
+    What the pages show with events and alerts, light and dark, is in test_monitoring_pages.py.
+    """
     async with chromium() as browser:
-        async with opened(browser, service, color_scheme=scheme) as (page, _):
+        async with opened(browser, service) as (page, _):
             for name in PAGES:
                 await shown(page, name)
                 assert await faults(page) == []
@@ -92,7 +93,7 @@ async def test_every_page_on_desktop_and_phone(service: Service, scheme: Any) ->
                     await page.set_viewport_size({"width": width, "height": height})
                     await page.wait_for_timeout(300)  # charts redraw themselves
                     assert await page.evaluate("document.documentElement.scrollWidth") <= width, (name, size)
-                    if path := artifact(f"{name}-{scheme}-{size}.png"):
+                    if path := artifact(f"{name}-{size}.png"):
                         await page.screenshot(path=path)
             text = await page.locator("body").inner_text()
             assert "secret" not in text
