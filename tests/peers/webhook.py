@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,15 @@ class Received:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing of clients that have enough."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """See socketserver."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class WebhookServer:
@@ -50,7 +60,7 @@ class WebhookServer:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = _Quiet(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self.port = self._server.server_address[1]
