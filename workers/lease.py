@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 
 _POLL_MS = 200
 REBALANCE_SESSIONS = 3
+_FORGOTTEN_SESSIONS = 2
 _SEEN_S = 1.5  # this thread looks five times a second; one that did not for so long was stopped
 _JOIN_S = 30.0
 _NEVER_S = float("-inf")
@@ -189,7 +190,14 @@ class Lease:
         if unheard_s > 2 * self._settings.heartbeat_interval_s and all_refuse(self._kafka):
             self._refused_s = time.monotonic()
             self._problem = "the broker is down for everybody; cameras run on"
+        self._join_anew_if_forgotten()
         self._judge(unheard_s)
+
+    def _join_anew_if_forgotten(self) -> None:
+        """Raises BusError: a broker that came back without its data leaves the client's request unanswered for 30 s."""
+        back_s = time.monotonic() - self._refused_s
+        if self._renewed_s < self._refused_s and back_s > _FORGOTTEN_SESSIONS * self._settings.session_timeout_s:
+            raise BusError("the broker is back and does not know this node: joining anew")
 
     def _judge(self, unheard_s: float) -> None:
         """Start or stop cameras as the lease begins or ends. Raises BusError when it does not come back."""

@@ -12,6 +12,7 @@ import workers.lease as lease_module
 from tests.peers.ports import free_port
 from workers.broker_down import all_refuse
 from workers.cluster_settings import ClusterSettings
+from workers.errors import BusError
 from workers.kafka_settings import KafkaSettings
 from workers.lease import REBALANCE_SESSIONS, Lease
 from workers.wish import partition_of
@@ -81,6 +82,18 @@ def test_a_broker_that_is_down_for_all_carries_a_lease(lease: Lease, clock: Cloc
     assert lease.holds("entrance")
     clock.now_s += SESSION_S
     assert not lease.holds("entrance")
+
+
+def test_a_broker_that_came_back_and_forgot_the_node_is_joined_anew(lease: Lease, clock: Clock) -> None:
+    clock.now_s += 600
+    lease._refused_s = clock.now_s
+    clock.now_s += 2 * SESSION_S
+    lease._join_anew_if_forgotten()
+    clock.now_s += 0.1
+    with pytest.raises(BusError, match="joining anew"):
+        lease._join_anew_if_forgotten()
+    lease._renewed_s = clock.now_s
+    lease._join_anew_if_forgotten()
 
 
 def seen(lease: Lease, clock: Clock, sent_s: float, received_s: float) -> None:
