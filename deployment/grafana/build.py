@@ -132,6 +132,21 @@ def cameras() -> Dashboard:
                 width=12,
                 height=6,
             ),
+            Panel(
+                "Pictures of no use",
+                [(f"max by (stream, kind) (livesight_camera_fault{{{THIS}}})", "{{stream}}: {{kind}}")],
+                height=6,
+                most=1,
+                about="1 while the camera is frozen, black, covered or moved.",
+            ),
+            Panel(
+                "Late",
+                [(f"max by (stream) (livesight_stream_lag_seconds{{{THIS}}})", "{{stream}}")],
+                "s",
+                height=6,
+                worse=1,
+                about="How late packets are read, compared with the best of the session.",
+            ),
         ],
     )
     pictures = Row(
@@ -220,6 +235,122 @@ def models() -> Dashboard:
     return board("livesight-models", "Livesight: models and drift", "Whether to trust it.", [models, drift])
 
 
+def monitoring() -> Dashboard:
+    """Whether what is seen is kept, and whether people learn of it."""
+    now = Row(
+        "Now",
+        [
+            Panel("At work", [("sum(livesight_monitor_active)", "")], kind="stat", width=4, height=4),
+            Panel("Waiting", [("sum(livesight_monitor_lag_messages)", "")], kind="stat", width=4, height=4, worse=5000),
+            Panel("Events kept", [("max(livesight_events_stored)", "")], kind="stat", width=4, height=4),
+            Panel("Pictures and clips", [("max(livesight_media_bytes)", "")], "bytes", "stat", 4, 4),
+            Panel("Open alerts", [("sum(livesight_alerts_open)", "")], kind="stat", width=4, height=4, worse=1),
+            Panel(
+                "Oldest alert not told",
+                [("max(livesight_alert_oldest_waiting_seconds)", "")],
+                "s",
+                "stat",
+                4,
+                4,
+                worse=60,
+            ),
+        ],
+    )
+    events = Row(
+        "Events",
+        [
+            Panel(
+                "Events, by kind", [("sum by (kind) (rate(livesight_events_total[2m]))", "{{kind}}")], "ops", "stacked"
+            ),
+            Panel(
+                "Results looked at",
+                [
+                    ("sum(rate(livesight_monitor_results_total[2m]))", "results"),
+                    ("sum(rate(livesight_monitor_doubles_total[2m]))", "doubles"),
+                    ("sum(rate(livesight_snapshots_published_total[2m]))", "snapshots"),
+                ],
+                "ops",
+            ),
+            Panel(
+                "Keeping a batch, 95 of 100",
+                [
+                    (
+                        "histogram_quantile(0.95, sum by (le) (rate(livesight_monitor_commit_seconds_bucket[5m])))",
+                        "commit",
+                    )
+                ],
+                "s",
+                width=8,
+            ),
+            Panel(
+                "Trouble",
+                [
+                    ("sum(increase(livesight_monitor_lost_messages_total[10m]))", "could not be kept"),
+                    ("sum(increase(livesight_monitor_dropped_messages_total[10m]))", "dropped before"),
+                    (
+                        "sum by (topic) (increase(livesight_monitor_unreadable_messages_total[10m]))",
+                        "unreadable, {{topic}}",
+                    ),
+                    (
+                        "sum by (handler) (increase(livesight_monitor_handler_failures_total[10m]))",
+                        "failed, {{handler}}",
+                    ),
+                    ("sum(increase(livesight_media_failures_total[10m]))", "files refused"),
+                ],
+                kind="bars",
+                width=8,
+            ),
+            Panel(
+                "Deleted for their age",
+                [("sum by (table) (increase(livesight_retention_deleted_rows_total[10m]))", "{{table}}")],
+                kind="bars",
+                width=8,
+            ),
+        ],
+    )
+    alerts = Row(
+        "Alerts",
+        [
+            Panel(
+                "Raised",
+                [("sum by (rule, severity) (increase(livesight_alerts_total[10m]))", "{{rule}}, {{severity}}")],
+                kind="bars",
+            ),
+            Panel(
+                "Told",
+                [
+                    (
+                        "sum by (target, outcome) (increase(livesight_alert_deliveries_total[10m]))",
+                        "{{target}}: {{outcome}}",
+                    )
+                ],
+                kind="bars",
+            ),
+            Panel("Not told yet", [("sum by (target) (livesight_alert_deliveries_waiting)", "{{target}}")], width=8),
+            Panel(
+                "How long it takes, 95 of 100",
+                [
+                    (
+                        "histogram_quantile(0.95, sum by (target, le) "
+                        "(rate(livesight_alert_delivery_seconds_bucket[30m])))",
+                        "{{target}}",
+                    )
+                ],
+                "s",
+                width=8,
+            ),
+            Panel(
+                "Clips around alerts",
+                [("sum by (outcome) (increase(livesight_alert_clips_total[10m]))", "{{outcome}}")],
+                kind="bars",
+                width=8,
+            ),
+        ],
+    )
+    about = "Whether what is seen is kept, and whether people learn of it."
+    return board("livesight-monitoring", "Livesight: events and alerts", about, [now, events, alerts])
+
+
 def bus() -> Dashboard:
     """Whether what was seen gets to Kafka."""
     spool = Row(
@@ -228,6 +359,12 @@ def bus() -> Dashboard:
             Panel("In memory", [("livesight_bus_buffered_messages", "{{instance}}")], width=8),
             Panel("On disk", [("livesight_bus_spooled_messages", "{{instance}}")], width=8),
             Panel("On disk, bytes", [("livesight_bus_spooled_bytes", "{{instance}}")], "bytes", width=8),
+            Panel(
+                "Events in the database, not in Kafka yet",
+                [("max(livesight_outbox_messages)", "events and reports")],
+                width=24,
+                height=6,
+            ),
         ],
     )
     trouble = Row(
@@ -276,7 +413,7 @@ def bus() -> Dashboard:
 
 def built() -> dict[str, str]:
     """The files' texts by name."""
-    boards = {"service": service(), "cameras": cameras(), "models": models(), "bus": bus()}
+    boards = {"service": service(), "cameras": cameras(), "models": models(), "monitoring": monitoring(), "bus": bus()}
     encoder = JSONEncoder(sort_keys=True, indent=2)
     return {f"{name}.json": encoder.encode(board) + "\n" for name, board in boards.items()}
 
