@@ -145,7 +145,7 @@ def inject(camera: Camera, stream: StreamDrift, way: str, at_s: float) -> Detect
     tracks_at = np.array([one.at_s for one in samples if one.model == DETECTOR and one.labels])
     tracks_at = tracks_at[tracks_at >= at_s]
     hundredth = tracks_at[WITHIN_TRACKS - 1] - at_s if len(tracks_at) >= WITHIN_TRACKS else limit_s
-    alarms = [found for found in advance(stream, samples, at_s - 600, 1e-4) if found[1] is not None]
+    alarms = [found for found in advance(stream, samples, at_s - 600, DriftSettings().fdr) if found[1] is not None]
     after = [found for found in alarms if found[0] >= at_s]
     if not after:
         return Detected(way, None, len(tracks_at), False, None, ())

@@ -6,8 +6,8 @@ like, how much one person's tracks differ, how long people stay. The rest no cli
 - 12 tracks a minute by day, a twentieth of it by night, in groups of 1.4, busier and quieter for twenty minutes at a
   time (30 %) and from day to day (15 %);
 - three of ten tracks are of somebody who was there within the last twenty tracks: same label, same looks;
-- 80 % with a mask, 20 % without, sharing it within a group (70 %), the mix drifting to and fro (a logit of 0.25 for
-  half an hour, 0.15 from day to day);
+- 80 % with a mask, 20 % without, sharing it within a group (70 %), the mix going to and fro (a logit of 0.1 for half
+  an hour, 0.1 from day to day);
 - daylight: brightness and what goes with it fall to 35 % in the night, with dusk and dawn; weather of 4 % from day to
   day and 3 % for three quarters of an hour; by night a quarter of the scene's marks lie otherwise, and the model is
   0.05 less sure.
@@ -273,8 +273,8 @@ class Camera:
             share[grid >= change.at_s] = change.without
         mix = (
             np.log(share / (1 - share))
-            + rng.normal(0, 0.15, days[-1] + 1)[days]
-            + slow(rng, len(grid), STEP_S, 1800, 0.25)
+            + rng.normal(0, 0.1, days[-1] + 1)[days]
+            + slow(rng, len(grid), STEP_S, 1800, 0.1)
         )
         chance = 1 / (1 + np.exp(-mix[np.searchsorted(grid, began, side="right") - 1]))
         draws = rng.random(len(began)), rng.random(len(sizes))[group]

@@ -49,8 +49,8 @@ def _numeric(
     middles = (edges[:-1] + edges[1:]) / 2
     return Finding(
         model, feature, WINDOW, n, effective, effect, float(ks_p(effect, effective, counts.sum())),
-        effect >= limits.least_effect, float(values.mean()), float(reference @ middles), now / n, reference, (),
-        tuple(edges.tolist()),
+        effect >= limits.effects[feature.group], float(values.mean()), float(reference @ middles), now / n, reference,
+        (), tuple(edges.tolist()),
     )  # fmt: skip
 
 
@@ -69,6 +69,6 @@ def _labels(
     effect = total_variation(now, reference)
     p = chi2_p(now / n, reference / reference.sum(), effective, counts.sum(), _LARGE_DOF)
     return Finding(
-        model, feature, WINDOW, n, effective, effect, p, effect >= limits.least_effect, None, None,
+        model, feature, WINDOW, n, effective, effect, p, effect >= limits.effects[feature.group], None, None,
         now / n, reference / reference.sum(), names,
     )  # fmt: skip

@@ -15,6 +15,8 @@ from monitoring.drift.findings import Finding
 
 HINT_P = 1e-3
 """A picture that has changed as surely as that explains what else is found, though it would be no finding by itself."""
+SIGN_P = 0.05
+"""When it is known that the picture has changed, this sure a feature says in which way."""
 
 _WORDS = {
     "moved": "the camera looks elsewhere",
@@ -66,7 +68,8 @@ def explain(found: Sequence[Finding], all_findings: Sequence[Finding]) -> Explan
         ]
     population = [finding for finding in found if finding.feature.group == "population"]
     if pictures:
-        return _told("picture", _picture_kinds(pictures))
+        signs = [one for one in all_findings if one.feature.group == "picture" and one.large and one.p <= SIGN_P]
+        return _told("picture", _picture_kinds([*pictures, *signs]))
     if population:
         return _told("population", _names(population))
     return _told("model", _names(found))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from monitoring.drift.features import BINS, Feature
+from monitoring.drift.features import BINS, Feature, Group
 from monitoring.drift.hours import LabelHours, NumericHours, Whole
 from monitoring.drift.scene import HOURS
 from monitoring.drift.statistics import (
@@ -66,10 +66,10 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From when on a window says something, and an effect is large."""
+    """From when on a window says something, and an effect is large: by what it speaks of."""
 
     least_n: int
-    least_effect: float
+    effects: Mapping[Group, float]
 
 
 def compare_numbers(
@@ -89,14 +89,14 @@ def compare_numbers(
     reference = _weighted(weights, known.shares)
     apart = np.abs(np.cumsum(now - reference, axis=1))
     effects, moved = apart.max(axis=1), apart.sum(axis=1) / (BINS - 1) * known.scales
-    mean, between, within, days = _weighted(weights, known.scatter)
+    mean, between, within, days, samples = _weighted(weights, known.scatter)
     means, reference_means = np.where(there, values, 0.0).sum(axis=0) / enough, mean
-    scatter = Scatter(between, within, days)
+    scatter = Scatter(between, within, days, samples)
     effective = np.asarray(scatter.effective(enough))
-    shape = ks_p(effects, effective, np.maximum(2.0, effective * scatter.days))
+    shape = ks_p(effects, effective, scatter.of_reference())
     chances = np.minimum(1.0, 2 * np.minimum(shape, location_p(means - reference_means, scatter, enough)))
     least = np.maximum(known.least * known.scales, known.least_share * np.abs(reference_means))
-    large = (effects >= limits.least_effect) & (moved >= least)
+    large = (effects >= [limits.effects[feature.group] for feature in known.features]) & (moved >= least)
     return [
         Finding(
             model, feature, window, int(n[k]), float(effective[k]), float(effects[k]), float(chances[k]),
@@ -122,25 +122,12 @@ def compare_labels(
     now = np.array([counted.get(name, 0) for name in names], float) / n
     reference = np.zeros(len(names))
     reference[: len(known.labels)] = _weighted(weights, known.shares)
-    scatter = Scatter(float(weights @ known.between), float(weights @ known.within), float(weights @ known.days))
-    effective = float(scatter.effective(n))
+    scatter = Scatter(*(float(value) for value in _weighted(weights, known.scatter)))
+    effective, worth = float(scatter.effective(n)), float(scatter.of_reference())
     effect = total_variation(now, reference)
-    p = chi2_p(now, reference, effective, max(2.0, effective * float(scatter.days)), float(scatter.dof))
-    return Finding(
-        model,
-        feature,
-        window,
-        n,
-        effective,
-        effect,
-        p,
-        effect >= limits.least_effect,
-        None,
-        None,
-        now,
-        reference,
-        names,
-    )
+    p = chi2_p(now, reference, effective, worth, float(scatter.dof(n)))
+    large = effect >= limits.effects[feature.group]
+    return Finding(model, feature, window, n, effective, effect, p, large, None, None, now, reference, names)
 
 
 def _weighted(weights: F64, shares: F64) -> F64:

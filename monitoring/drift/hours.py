@@ -16,7 +16,7 @@ Whole = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class FeatureHours:
-    """One numeric feature. shares (hours, bins); mean and the parts of Scatter, each (hours,).
+    """One numeric feature. shares (hours, bins); mean and the parts of Scatter: each (hours,).
 
     known: whether there was enough of it at every hour, or around it, to say anything.
     """
@@ -26,6 +26,7 @@ class FeatureHours:
     between: F64
     within: F64
     days: F64
+    samples: F64
     known: bool
 
 
@@ -33,7 +34,7 @@ class FeatureHours:
 class NumericHours:
     """Several numeric features side by side: shares (hours, features, bins).
 
-    scatter (hours, 4, features): mean, between, within, days. The others: (features,).
+    scatter (hours, 5, features): mean, between, within, days, samples. The others: (features,).
     """
 
     features: tuple[Feature, ...]
@@ -51,13 +52,14 @@ class NumericHours:
 
 @dataclass(frozen=True, slots=True)
 class LabelHours:
-    """One categorical feature: shares (hours, labels), the others (hours,), summed over the labels."""
+    """One categorical feature: shares (hours, labels).
+
+    scatter (hours, 4): between and within, summed over the labels, days, samples.
+    """
 
     labels: tuple[str, ...]
     shares: F64
-    between: F64
-    within: F64
-    days: F64
+    scatter: F64
     known: bool
 
 
@@ -67,7 +69,7 @@ def stacked(features: tuple[Feature, ...], each: Sequence[FeatureHours]) -> Nume
         features=features,
         shares=np.stack([hours.shares for hours in each], axis=1),
         scatter=np.stack(
-            [np.stack([hours.mean, hours.between, hours.within, hours.days], axis=1) for hours in each], axis=2
+            [np.stack([one.mean, one.between, one.within, one.days, one.samples], axis=1) for one in each], axis=2
         ),
         known=np.array([hours.known for hours in each]),
         scales=np.array([feature.scale for feature in features]),

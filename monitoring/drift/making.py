@@ -91,7 +91,7 @@ def card_findings(
                 numbers = series.recent.numbers(feature.name, rows)
                 values = numbers[np.isfinite(numbers)].tolist()
             least = settings.least_tracks if feature.name in TRACKS else settings.least_pictures
-            finding = compare_card(model, feature, values, known, Limits(least, settings.least_effect))
+            finding = compare_card(model, feature, values, known, Limits(least, settings.effects.by_group()))
             if finding is not None:
                 findings.append(finding)
     return findings

@@ -172,6 +172,7 @@ class Reference:
             between=_moderate(between, repeated),
             within=within,
             days=repeated,
+            samples=samples,
             known=bool(samples.min() >= _LEAST_SAMPLES),
         )
 
@@ -184,13 +185,14 @@ class Reference:
         counts = weights @ each.T
         variances = [categories.scatterings[name].variances(weights) for name in names]
         repeated = _repetitions(weights, days)
+        between = _moderate(np.sum([one for one, _ in variances], axis=0), repeated)
+        within = np.sum([one for _, one in variances], axis=0)
+        samples = counts.sum(axis=1)
         return LabelHours(
             labels=names,
             shares=_shares(counts),
-            between=_moderate(np.sum([one for one, _ in variances], axis=0), repeated),
-            within=np.sum([one for _, one in variances], axis=0),
-            days=repeated,
-            known=bool(counts.sum(axis=1).min() >= _LEAST_SAMPLES),
+            scatter=np.stack([between, within, repeated, samples], axis=1),
+            known=bool(samples.min() >= _LEAST_SAMPLES),
         )
 
     def dump(self) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitoring.drift.features import Group
+
 
 class CameraSettings(BaseModel):
     """How long a fault lasts until it is told, and what counts as one. Figures are those of results' `image`."""
@@ -29,6 +31,23 @@ class CameraSettings(BaseModel):
     learn_s: float = Field(default=120.0, gt=0, description="How long a scene is watched until moving is told.")
 
 
+class EffectSettings(BaseModel):
+    """Distributions nearer than this are alike, however sure it is that they are not the same; 0 to 1.
+
+    Of pictures half must be other: what goes by in front of the lens for a minute or two is no drift.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    picture: float = Field(default=0.5, ge=0, le=1)
+    population: float = Field(default=0.15, ge=0, le=1)
+    model: float = Field(default=0.2, ge=0, le=1)
+
+    def by_group(self) -> dict[Group, float]:
+        """The same, by what features speak of."""
+        return {"picture": self.picture, "population": self.population, "model": self.model}
+
+
 class DriftSettings(BaseModel):
     """Against what, over which windows and how surely. `fdr` and the effects decide what is an alarm."""
 
@@ -48,9 +67,9 @@ class DriftSettings(BaseModel):
     track_after_s: float = Field(default=30.0, gt=0, description="A track that lasts longer counts when so old.")
     every_s: float = Field(default=60.0, gt=0, description="How often windows are compared with references.")
     long_every_s: float = Field(default=600.0, gt=0, description="… the long one, which changes slowly.")
-    fdr: float = Field(default=1e-4, gt=0, lt=0.5, description="False discoveries allowed a comparison.")
-    confirmations: int = Field(default=2, ge=1, le=100, description="Comparisons in a row that must agree.")
-    least_effect: float = Field(default=0.25, ge=0, le=1, description="Distributions nearer than this are alike.")
+    fdr: float = Field(default=1e-3, gt=0, lt=0.5, description="False discoveries allowed a comparison.")
+    confirmations: int = Field(default=1, ge=1, le=100, description="Comparisons in a row that must agree.")
+    effects: EffectSettings = EffectSettings()
     least_tracks: int = Field(default=40, ge=5, description="Fewer tracks in a window say nothing.")
     least_pictures: int = Field(default=15, ge=5, description="Fewer pictures in a window say nothing.")
     alarm_on_card: bool = Field(

@@ -27,17 +27,24 @@ Values = F64 | float
 class Scatter:
     """How means of windows scatter without any change: between blocks of time and within them.
 
-    between, within: variances. days: how many independent repetitions of the hour the first was measured on.
+    between, within: variances. days: how many independent repetitions of the hour the first was measured on. samples:
+    how many the reference's mean was.
     """
 
     between: Values
     within: Values
     days: Values
+    samples: Values
 
-    @property
-    def dof(self) -> Values:
-        """Degrees of freedom of `between`, the prior's among them."""
-        return np.asarray(np.maximum(1.0, np.asarray(self.days, float) - 1) + PRIOR_DOF, float)
+    def dof(self, n: Values) -> Values:
+        """Degrees of freedom of `of_mean`: those of `between`, the prior's among them; `within` is as good as known.
+
+        So the less `between` has to say, the more there are (Satterthwaite 1946).
+        """
+        own = np.maximum(1.0, np.asarray(self.days, float) - 1) + PRIOR_DOF
+        between = np.asarray(self.between, float)
+        share = np.divide(self.of_mean(n), between, out=np.full(np.shape(own), 1e3), where=between > 0)
+        return np.asarray(own * np.minimum(share, 1e3) ** 2, float)
 
     def of_mean(self, n: Values) -> Values:
         """The variance of the mean of n samples of one window."""
@@ -48,6 +55,13 @@ class Scatter:
         variance = np.asarray(self.of_mean(n), float)
         worth = np.divide(self.between + self.within, variance, out=np.full_like(variance, np.inf), where=variance > 0)
         return np.asarray(np.clip(worth, 1.0, n), float)
+
+    def of_reference(self) -> Values:
+        """How many independent samples the reference is worth: its days scatter as well."""
+        whole = np.asarray(self.between + self.within, float)
+        variance = np.asarray(self.between / np.maximum(1.0, self.days) + self.within / np.maximum(1, self.samples))
+        worth = np.divide(whole, variance, out=np.asarray(np.maximum(2.0, self.samples), float), where=variance > 0)
+        return np.asarray(np.maximum(2.0, worth), float)
 
 
 def moderated(own: float, own_dof: float, pooled: float) -> float:
@@ -93,17 +107,18 @@ def location_p(difference: Values, scatter: Scatter, n: Values) -> Values:
 
     It goes on where the distance above ends: two distributions that do not overlap are 1 apart however far.
     """
-    variance = np.asarray(scatter.of_mean(n) + scatter.between / np.maximum(1.0, scatter.days), float)
+    reference = scatter.between / np.maximum(1.0, scatter.days) + scatter.within / np.maximum(1.0, scatter.samples)
+    variance = np.asarray(scatter.of_mean(n) + reference, float)
     far = np.abs(np.asarray(difference, float))
     t = np.divide(far, np.sqrt(variance), out=np.where(far > 1e-12, np.inf, 0.0), where=variance > 0)
-    return np.asarray(2 * special.stdtr(scatter.dof, -t), float)
+    return np.asarray(2 * special.stdtr(scatter.dof(n), -t), float)
 
 
 def chi2_p(now: F64, reference: F64, n: float, m: float, dof: float) -> float:
     """The chance that n and m effective samples with these shares (k,), (k,) come from the same categories.
 
     Pearson's χ² for two samples, on effective counts (Rao and Scott 1981), referred to F as those are estimates
-    themselves (Thomas and Rao 1987): `dof` is that of their scatter. Categories that nobody has do not count.
+    themselves (Thomas and Rao 1987): `dof`: see Scatter. Categories that nobody has do not count.
     """
     pooled = (n * now + m * reference) / (n + m)
     there = pooled > 0

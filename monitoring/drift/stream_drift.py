@@ -86,7 +86,7 @@ class StreamDrift:
         features: dict[str, dict[str, Feature]] = {"picture": PICTURE, "frames": FRAMES, "tracks": TRACKS}
         least = settings.least_tracks if kind == "tracks" else settings.least_pictures
         windows = by_track if kind == "tracks" else by_time
-        return Series(model, features[kind], windows, Limits(least, settings.least_effect))
+        return Series(model, features[kind], windows, Limits(least, settings.effects.by_group()))
 
     def is_due(self, now_s: float) -> bool:
         """Whether it is time to compare."""
