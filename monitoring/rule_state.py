@@ -7,6 +7,7 @@ from uuid import UUID
 
 from monitoring.event import Severity
 from monitoring.origin import Origin
+from monitoring.sessions_past import SeenSessions
 
 
 @dataclass(slots=True)
@@ -35,7 +36,8 @@ class RuleState:
 class StreamRules:
     """One stream. `wanted`: whether anybody wishes it to run.
 
-    `down_since_ns`: as its node says; `down_after`: the picture (session, pts_us) that was its last.
+    `session` to `captured_at_ns`: of the last result, or of a node's word since. `down_since_ns`: as its node says;
+    `down_after`: the picture (session, pts_us) that was its last.
     """
 
     session: str = ""
@@ -47,6 +49,7 @@ class StreamRules:
     down_reason: str | None = None
     down_after: tuple[str, int] = ("", 0)
     wanted: bool = True
+    seen: SeenSessions = field(default_factory=SeenSessions)
     rules: dict[str, RuleState] = field(default_factory=dict)
 
     def origin(self, stream_id: str) -> Origin:

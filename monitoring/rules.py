@@ -97,6 +97,7 @@ class Rules:
         state = self._streams.setdefault(result.stream_id, StreamRules())
         if result.session != state.down_after[0] or result.pts_us > state.down_after[1]:
             self._is_back(result.stream_id, result.captured_at_ns, events)
+        state.seen.saw(result)
         state.session, state.node, state.models = result.session, result.node, dict(result.models)
         state.pts_us, state.captured_at_ns = result.pts_us, result.captured_at_ns
         self._look(result.stream_id, result.captured_at_ns, tuple(events), events)
@@ -105,6 +106,9 @@ class Rules:
         """See Handler: streams that go down and come up."""
         state = self._streams.setdefault(event.stream_id, StreamRules())
         heard = (event, *(other for other in events if other.id != event.id))
+        if state.seen.is_late(event):
+            self._look(event.stream_id, state.captured_at_ns, heard, events)  # it did happen, only it is over
+            return
         if event.kind == "stream_up":
             self._is_back(event.stream_id, event.captured_at_ns, events)
         elif event.kind == "stream_down":

@@ -18,6 +18,7 @@ from monitoring.event_settings import EventSettings
 from monitoring.handler import Durability
 from monitoring.origin import Origin
 from monitoring.places import Places
+from monitoring.sessions_past import SeenSessions
 from monitoring.track_state import Sighting, Track
 from monitoring.zone import Scene
 from workers.result import FrameResult
@@ -46,6 +47,7 @@ class StreamTracks:
     tracks: dict[int, Track] = field(default_factory=dict)
     counts: Counts = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
+    seen: SeenSessions = field(default_factory=SeenSessions)
 
     def origin(self, stream_id: str) -> Origin:
         """Where events come from that no result is the reason for."""
@@ -124,6 +126,7 @@ class Events:
         if result.pts_us <= state.pts_us:
             return
         state.pts_us, state.captured_at_ns = result.pts_us, result.captured_at_ns
+        state.seen.saw(result)
         state.node, state.models = result.node, dict(result.models)
         origin = Origin.of(result)
         places = self._places_of(origin, state, events)
@@ -146,6 +149,8 @@ class Events:
     def hear(self, event: Event, events: list[Event]) -> None:
         """A stream that went down, or came up again as another session, has lost its tracks."""
         state = self._streams.setdefault(event.stream_id, StreamTracks())
+        if state.seen.is_late(event):
+            return
         if event.kind == "stream_down":
             state.ends[event.session] = event.pts_us
             if event.session == state.session and state.pts_us >= event.pts_us:

@@ -234,6 +234,15 @@ def test_results_that_are_read_after_the_end_was_heard_of_bring_no_stream_back()
     assert raised.reason == "connection lost"
 
 
+def test_an_outage_that_is_heard_of_after_the_stream_was_back_is_over() -> None:
+    watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
+    watch.take([], 3)
+    watch.take([], 3, session=NEXT_SESSION, start_s=100)
+    assert not watch.hear("stream_down", 3, reason="connection lost")
+    assert not watch.tick(103)
+    assert not watch.take([], 4, session=NEXT_SESSION, start_s=101)
+
+
 def test_a_shutdown_of_everything_is_no_outage_that_of_a_node_is() -> None:
     for together in (True, False):
         watch = Watch.over(Rule(name="down", when=Down(for_s=30)))

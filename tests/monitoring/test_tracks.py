@@ -194,7 +194,7 @@ def test_a_new_session_ends_the_tracks_of_the_old() -> None:
     assert [event.session for event in events if event.kind == "track_began"] == [SESSION, NEXT_SESSION]
 
 
-def _node_event(kind: str, session: str) -> Event:
+def _node_event(kind: str, session: str, at_s: float = 10.0) -> Event:
     return Event.model_validate(
         {
             "id": event_id(kind, "entrance", session, 0),
@@ -202,7 +202,7 @@ def _node_event(kind: str, session: str) -> Event:
             "stream_id": "entrance",
             "session": session,
             "pts_us": 0,
-            "captured_at_ns": START_NS,
+            "captured_at_ns": START_NS + round(at_s * 1e9),
         }
     )
 
@@ -242,6 +242,20 @@ def test_an_end_that_is_heard_of_too_soon_waits_for_the_last_picture() -> None:
         told_at.append(events)
     assert [event.kind for event in told_at[0]] == ["track_began", "count_changed", "track_ended", "count_changed"]
     assert told_at[0] == told_at[1] == told_at[2]
+
+
+def test_events_that_are_read_long_after_the_results_end_nothing() -> None:
+    handler = Events(EventSettings(), FixedScenes())
+    started([handler])
+    run([handler], results([Person(1, 0, 9)], 1))
+    run([handler], results([Person(1, 0, 9)], 3, session=NEXT_SESSION, start_s=5))
+    events: list[Event] = []
+    for kind, session in (("stream_down", SESSION), ("stream_up", SESSION), ("stream_up", NEXT_SESSION)):
+        handler.hear(_node_event(kind, session), events)
+    never_came = "01KAH0000000000000000000CC"
+    handler.hear(_node_event("stream_down", never_came, 4), events)
+    handler.tick(START_NS, events)
+    assert not events
 
 
 def test_silence_ends_tracks_with_the_same_ids_as_a_new_session_would() -> None:
