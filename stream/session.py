@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 _MOST_BARREN = 50  # packets without a picture, after which a connection is given up
 _BARREN_S = 5.0
 _KEY_WAIT_S = 60.0
+_LATE_AGAIN_S = 60.0  # a machine that is always too slow does not fill the log
 
 
 class Lost(Exception):
@@ -67,6 +68,7 @@ class Session:
         network = outlet.live and outlet.target.is_network and self._pacer is None
         self._latecomer = Latecomer(outlet.settings.late_s) if network else None
         self._jumping = False
+        self._late_said_s = -_LATE_AGAIN_S
         self._barren = 0
         self._pictured_s = self._begun_s = self._heard_s = time.monotonic()
         self._codec: CodecConfig | None = None
@@ -170,11 +172,14 @@ class Session:
         STREAM_LAG.labels(self._outlet.stream_id).set(latecomer.lag_s)
         if late and not self._jumping:
             self._jumping = True
-            log.warning("stream_late", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
+            again = arrival.arrived_s - self._late_said_s < _LATE_AGAIN_S
+            report = log.debug if again else log.warning
+            report("stream_late", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
+            self._late_said_s = self._late_said_s if again else arrival.arrived_s
         elif self._jumping and not late and packet.is_keyframe:
             self._jumping = False
             self._barren, self._pictured_s = 0, arrival.arrived_s
-            log.info("stream_caught_up", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
+            log.debug("stream_caught_up", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
         if self._jumping:
             self._decoder.leave_out()
         return self._jumping
