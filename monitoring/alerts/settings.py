@@ -29,7 +29,7 @@ class _Target(BaseModel):
     ended: bool = Field(default=True, description="Tell when an alert is over, too.")
     timeout_s: float = Field(default=10.0, gt=0, le=120, description="For one try, from connecting to the answer.")
     retry_min_s: float = Field(default=1.0, gt=0, description="Between the first two tries; twice as long each time.")
-    retry_max_s: float = Field(default=60.0, gt=0, description="The longest wait between two tries.")
+    retry_max_s: float = Field(default=30.0, gt=0, description="The longest wait between two tries.")
     give_up_s: float = Field(
         default=86400.0, gt=0, description="An alert that could not be told for so long is given up, visibly."
     )
