@@ -2,7 +2,7 @@
 
     python deployment/bench/events.py [--events 1000000] [--databases sqlite,postgresql] [--seconds 30] [--json]
 
-A month of 16 cameras in shops: tracks begin, change their label, enter zones, cross lines, end with a path of 24 points.
+A month of 16 cameras in shops: tracks begin, change their label, enter zones, cross lines, end with paths of 24 points.
 They are stored as the monitor stores them. PostgreSQL is Debian's, as it comes, with fsync.
 """
 
