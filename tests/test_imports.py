@@ -16,7 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stream": set(),
     "workers": {"stream"},
     "api": {"stream", "workers"},
-    "monitoring": {"workers"},
+    "monitoring": {"stream", "workers"},
     "training": {"workers"},
     "deployment": set(),
 }
