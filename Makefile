@@ -9,7 +9,7 @@ export TEST_DATA_DIR ?= $(abspath ../shared/data)
 
 # What the tests' real peers need of Debian: an RTSP server, a browser, Prometheus, an MQTT broker. Without them tests skip, and say why.
 APT := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly chromium prometheus mosquitto
+	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly chromium prometheus mosquitto postgresql
 
 SOURCES := stream workers api training monitoring tests deployment setup.py $(wildcard livesight.py)
 

@@ -1,0 +1,183 @@
+"""Events over HTTP, in one process: pages, files, CSV, problems."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app, extend
+from monitoring.database import Database
+from monitoring.live import LiveEvents
+from monitoring.media import MediaStore, Picture
+from monitoring.routes import event_routes
+from monitoring.store import add_events
+from tests.monitoring.happened import BEGAN_NS, SESSION, happened
+from workers.bus import LocalBus
+from workers.card import ModelStore
+from workers.node import Node
+
+JPEG = b"\xff\xd8 a crop"
+
+
+class Site:
+    """The application with the routes of events, mounted as `livesight up` mounts them."""
+
+    active = True
+    ready = True
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.media = MediaStore(folder / "media")
+        self.live = LiveEvents()
+        self.routers = [event_routes(database, self.media, self.live)]
+        self.troubles: list[str] = []
+        self.app: FastAPI = create_app(Node("test", ModelStore([]), LocalBus()), LocalBus(), roles=["monitor"])
+        extend(self.app, self)
+
+    def problems(self) -> list[str]:
+        """See Extension."""
+        return self.troubles
+
+    def get(self, path: str) -> httpx.Response:
+        """Ask."""
+
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                return await client.get(path)
+
+        return asyncio.run(ask())
+
+    def store(self, *events: Any) -> None:
+        """As the monitor does."""
+        with self.database.write() as connection:
+            add_events(connection, events)
+
+    def put(self, **fields: Any) -> None:
+        """A file with its row."""
+        shown = Picture(**{"stream_id": "door", "session": SESSION, "pts_us": 1, "captured_at_ns": BEGAN_NS, **fields})
+        with self.database.write() as connection:
+            self.media.put(connection, shown, JPEG)
+
+
+@pytest.fixture
+def site(database: Database, tmp_path: Path) -> Iterator[Site]:
+    """Nothing has happened yet."""
+    yield Site(database, tmp_path)
+
+
+def test_events_come_with_their_pictures_and_clips(site: Site) -> None:
+    began = happened(1, track_id=7, label="with_mask")
+    alert = happened(2, "alert", track_id=7, rule="mask", severity="critical", text="look", cause=began.id)
+    site.store(began, alert, happened(3, "stream_down"))
+    site.put(kind="crop", track_id=7, media_type="image/jpeg")
+    site.put(kind="picture", track_id=7, media_type="image/jpeg")
+    site.put(kind="crop", track_id=7, media_type="image/jpeg", stream_id="yard", session=SESSION + "0")
+    site.put(kind="clip", event_id=alert.id, media_type="video/mp4")
+    down, alerted, first = site.get("/v1/events").json()["events"]
+    assert (down["snapshot_url"], down["picture_url"], down["clip_url"]) == (None, None, None)
+    assert first["snapshot_url"] == alerted["snapshot_url"] is not None
+    assert first["clip_url"] is None
+    crop = site.get(first["snapshot_url"])
+    assert (crop.content, crop.headers["content-type"]) == (JPEG, "image/jpeg")
+    assert "immutable" in crop.headers["cache-control"]
+    assert site.get(alerted["clip_url"]).headers["content-type"] == "video/mp4"
+    assert site.get(first["picture_url"]).status_code == 200
+    one = site.get(f"/v1/events/{alert.id}").json()
+    assert one == alerted
+    assert {key: one[key] for key in ("kind", "text", "cause")} == {
+        "kind": "alert",
+        "text": "look",
+        "cause": str(began.id),
+    }
+
+
+def test_pages_follow_each_other(site: Site) -> None:
+    site.store(*(happened(number) for number in range(120)))
+    seen: list[str] = []
+    path: str | None = "/v1/events?limit=50"
+    while path is not None:
+        page = site.get(path).json()
+        seen += [event["id"] for event in page["events"]]
+        path = None if page["next"] is None else f"/v1/events?limit=50&cursor={page['next']}"
+    assert seen == [str(happened(number).id) for number in reversed(range(120))]
+
+
+def test_csv_is_whole_however_long(site: Site) -> None:
+    site.store(*(happened(number, label="with_mask" if number % 2 else None) for number in range(1100)))
+    answer = site.get("/v1/events.csv?label=with_mask")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["id"] for row in rows] == [str(happened(number).id) for number in range(1, 1100, 2)]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "kind", "told"),
+    [
+        ("/v1/events?colour=red", 422, "invalid-request", "colour"),
+        ("/v1/events?limit=1000", 422, "invalid-request", "limit"),
+        ("/v1/events?cursor=x", 422, "invalid-request", "cursor"),
+        ("/v1/events?since=yesterday", 422, "invalid-request", "since"),
+        ("/v1/events?since=1817-01-01T00:00:00Z", 422, "invalid-request", "1817"),
+        ("/v1/events?kind=party", 422, "invalid-request", "kind"),
+        ("/v1/events?stream=No!", 422, "invalid-request", "stream"),
+        ("/v1/events/counts?tz=Mars/Olympus", 422, "invalid-request", "Mars/Olympus"),
+        ("/v1/events.csv?since=1817-01-01", 422, "invalid-request", "1817"),
+        ("/v1/events/7", 422, "invalid-request", "event_id"),
+        ("/v1/events/00000000-0000-0000-0000-000000000000", 404, "event-unknown", "no event"),
+        ("/v1/snapshots/1", 404, "media-unknown", "1"),
+        ("/v1/clips/99999999999999999999", 422, "invalid-request", "number"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(site: Site, path: str, status: int, kind: str, told: str) -> None:
+    answer = site.get(path)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (status, f"urn:livesight:problem:{kind}")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert told in problem["detail"]
+
+
+def test_a_snapshot_is_no_clip_and_a_lost_file_is_told(site: Site) -> None:
+    site.put(kind="crop", track_id=7, media_type="image/jpeg")
+    assert site.get("/v1/clips/1").status_code == 404
+    next((site.media.folder).glob("*/*.jpg")).unlink()
+    answer = site.get("/v1/snapshots/1")
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:livesight:problem:media-unknown")
+
+
+def test_readiness_tells_what_is_wrong(site: Site) -> None:
+    assert site.get("/readyz").json()["status"] == "ready"
+    site.troubles.append("the database is tired")
+    assert site.get("/readyz").json() == {"status": "degraded", "reasons": ["the database is tired"]}
+    site.ready = False
+    assert site.get("/readyz").status_code == 503
+
+
+def test_the_events_are_in_openapi(site: Site) -> None:
+    document = site.get("/openapi.json").json()
+    assert {"/v1/events", "/v1/events/counts", "/v1/events.csv", "/v1/events/live"} <= set(document["paths"])
+    names = {one["name"] for one in document["paths"]["/v1/events"]["get"]["parameters"]}
+    assert {"since", "until", "stream", "kind", "label", "zone", "min_confidence", "alert", "cursor"} <= names
+
+
+async def test_who_listens_too_slowly_is_told_how_much_was_missed() -> None:
+    live = LiveEvents()
+    following = live.follow(lambda event: event.stream_id == "door")
+    assert (await anext(following)).startswith(b":")
+    live.kept([happened(number) for number in range(1500)])
+    live.kept([happened(1, stream_id="yard")])
+    text = (await anext(following)).decode()
+    assert 'event: missed\ndata: {"missed": 500}\n\n' in text
+    told = [json.loads(line[6:]) for line in text.splitlines() if line.startswith('data: {"schema')]
+    assert [event["id"] for event in told] == [str(happened(number).id) for number in range(500, 1500)]
+    live.close()
+    assert [part async for part in following] == []
