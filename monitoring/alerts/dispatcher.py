@@ -218,9 +218,9 @@ class Dispatcher:
                     log.warning("alerts_given_up", messages=gone, reason="their target is not configured any more")
                 strangers_left = False
             found = await self._stored(lambda: self._deliveries.backlogs(list(self.lanes)))
-            now_ns = time.time_ns()
+            now_ns, active = time.time_ns(), self._access.active()
             for lane in self.lanes.values():
-                backlog = lane.backlog = found.get(lane.name, Backlog())
+                backlog = lane.backlog = found.get(lane.name, Backlog()) if active else Backlog()  # else counted there
                 age_s = 0.0 if backlog.oldest_ns is None else max(0.0, (now_ns - backlog.oldest_ns) / 1e9)
                 metrics.WAITING.labels(lane.name).set(backlog.waiting)
                 metrics.OLDEST_SECONDS.labels(lane.name).set(age_s)

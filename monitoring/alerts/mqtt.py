@@ -130,7 +130,8 @@ class _Connection:
 
     def _on_connect_fail(self, client: paho.Client, userdata: Any) -> None:
         client.loop_stop()  # else it would try for ever; on its own thread this only sets a flag
-        self._tell(self._end, "the broker cannot be reached")
+        doubt = ", or its certificate is not trusted" if self._settings.tls else ""  # paho does not tell
+        self._tell(self._end, f"the broker cannot be reached{doubt}")
 
     def _on_disconnect(self, client: paho.Client, userdata: Any, flags: Any, code: ReasonCode, properties: Any) -> None:
         self._tell(self._end, f"the broker ended the connection: {code.getName()}")

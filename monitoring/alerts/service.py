@@ -179,7 +179,7 @@ class Alerts:
     async def _count_open(self) -> None:
         while True:
             try:
-                found = await aside(DATABASE, self.book.open_counts)
+                found = await aside(DATABASE, self.book.open_counts) if self._shared.active() else {}
             except StoreUnavailable:
                 found = {}
             for severity in SEVERITIES:

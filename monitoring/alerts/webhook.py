@@ -98,10 +98,11 @@ def _retry_after_s(value: str | None) -> float | None:
 
 
 def _words(error: Exception) -> str:
-    """Without the URL, which may be a secret."""
+    """Without the URL, which may be a secret; what the system says of a connection does not have it."""
+    if isinstance(error, httpx.ConnectError):
+        return f"it cannot be reached: {error}" if str(error) else "it cannot be reached"
     words: dict[type[Exception], str] = {
         httpx.ConnectTimeout: "it cannot be reached in time",
-        httpx.ConnectError: "it cannot be reached",
         httpx.ReadTimeout: "it does not answer in time",
         httpx.RemoteProtocolError: "it ended the connection, or does not speak HTTP",
     }

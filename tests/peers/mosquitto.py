@@ -27,7 +27,11 @@ class Mosquitto:
     Entering it skips the test where there is no mosquitto.
     """
 
-    def __init__(self, folder: Path, user: str | None = None, password: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, user: str | None = None, password: str | None = None, tls: Path | None = None
+    ) -> None:
+        """`tls`: a certificate with its key, PEM."""
+        self._tls = tls
         self.port = free_port()
         self._folder = folder
         self._login = None if user is None or password is None else (user, password)
@@ -40,6 +44,8 @@ class Mosquitto:
             pytest.skip("there is no mosquitto (Debian package mosquitto)")
         lines = [f"listener {self.port} 127.0.0.1", "persistence false"]
         lines.append("allow_anonymous false" if self._login else "allow_anonymous true")
+        if self._tls is not None:
+            lines += [f"certfile {self._tls}", f"keyfile {self._tls}"]
         if self._login:
             passwords = self._folder / "passwords"
             passwords.write_text(":".join(self._login) + "\n")
@@ -89,11 +95,13 @@ class Mosquitto:
 class Listener:
     """Subscribes to everything; `messages` are (topic, payload) in the order in which they came."""
 
-    def __init__(self, port: int, login: tuple[str, str] | None = None) -> None:
+    def __init__(self, port: int, login: tuple[str, str] | None = None, tls: Path | None = None) -> None:
         self.messages: list[tuple[str, bytes]] = []
         self._changed = threading.Condition()
         self._ready = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        if tls is not None:
+            self._client.tls_set(str(tls))
         if login:
             self._client.username_pw_set(*login)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -39,7 +41,8 @@ class _Quiet(ThreadingHTTPServer):
 class WebhookServer:
     """`answer` is a status, or "hang" (takes the request and says nothing), or "drip" (an answer that never ends)."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: Path | None = None) -> None:
+        """`tls`: a certificate with its key, PEM."""
         self.answer: int | str = 204
         self.headers: dict[str, str] = {}
         self.words = b"out of order"
@@ -64,7 +67,11 @@ class WebhookServer:
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/hook"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}/hook"
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property

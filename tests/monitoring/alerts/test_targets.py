@@ -21,6 +21,7 @@ from monitoring.alerts.settings import AlertSettings
 from monitoring.media import Picture
 from monitoring.tables import events
 from tests.monitoring.alerts.desk import SESSION, desk, eventually, rule
+from tests.peers.certificate import make_certificate
 from tests.peers.mailbox_server import MailServer
 from tests.peers.mosquitto import Listener, Mosquitto
 from tests.peers.ports import free_port
@@ -155,6 +156,30 @@ def _start_with(broker: Mosquitto, office: Any) -> None:
         lane.target.send = really
         messages = listener.wait_for(2)
     assert [json.loads(payload)["text"] for _, payload in messages] == ["Alert number 2", "Alert number 3"]
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")  # paho leaves refused ones to the collector
+def test_tls_is_checked(tmp_path: Path) -> None:
+    """A webhook and a broker whose certificate is trusted by configuration get it, by others they do not."""
+    pem = make_certificate(tmp_path / "server.pem")
+    with WebhookServer(tls=pem) as server, Mosquitto(tmp_path, tls=pem) as broker:
+        hook = {"type": "webhook", "url": server.url, **FAST}
+        mqtt = {"type": "mqtt", "host": "127.0.0.1", "port": broker.port, "tls": True, **FAST}
+        targets = [
+            {**hook, "name": "hook", "ca_file": pem},
+            {**mqtt, "name": "home", "ca_file": pem},
+            {**hook, "name": "wary-hook"},
+            {**mqtt, "name": "wary-home"},
+        ]
+        with Listener(broker.port, tls=pem) as listener, desk(tmp_path, targets=targets) as office:
+            alert = office.raise_alert()
+            server.wait_for(lambda: server.accepted)
+            listener.wait_for(1)
+            eventually(lambda: [office.state(alert)[name] for name in ("hook", "home")] == [["delivered"]] * 2)
+            wary_hook, wary_home = office.alerts.lanes()[2:]
+            eventually(lambda: wary_hook.error and wary_home.error)
+            assert "CERTIFICATE_VERIFY_FAILED" in str(wary_hook.error)
+            assert "its certificate is not trusted" in str(wary_home.error)
 
 
 def test_mqtt_a_frozen_broker_and_a_refusal(tmp_path: Path) -> None:
