@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 _WISHED = frozenset({"removed", "disabled", "push_ended"})
 """Reasons of stream_down that are somebody's wish, and no alert (workers/stream_events.py names all)."""
 _SHUTDOWN = "shutdown"
+_RELEARN_S = 90.0
+"""After a restart drift detection may know half a minute less than the rules (its state is kept "sometimes"), and needs
+up to a minute to find again what it had found: alerts of it are not over before."""
 
 _STATE = TypeAdapter(StreamRules)
 
@@ -67,6 +70,7 @@ class Rules:
         self._conditions = conditions
         self._streams: dict[str, StreamRules] = {}
         self._quiet_ns: dict[str, int] = {}
+        self._restored_ns: dict[str, int | None] = {}
 
     def restore(self, stream_id: str, state: Any | None) -> None:
         """See Handler. A state that cannot be read (of another version) is logged and dropped."""
@@ -77,12 +81,14 @@ class Rules:
             log.warning("state_unreadable", handler=self.name, stream=stream_id, error=str(error))
             self._streams[stream_id] = StreamRules()
         known = self._streams[stream_id]
-        if known.down_reason == _SHUTDOWN and not any(_is_open(known, name) for name in known.rules):
+        if any(_is_open(known, name) for name in known.rules):
+            self._restored_ns[stream_id] = None
+        elif known.down_reason == _SHUTDOWN:
             known.wanted, known.down_since_ns = False, None  # perhaps all was shut down together, and that is over
 
     def forget(self, stream_id: str | None) -> None:
         """See Handler."""
-        for known in (self._streams, self._quiet_ns):
+        for known in (self._streams, self._quiet_ns, self._restored_ns):
             if stream_id is None:
                 known.clear()
             else:
@@ -138,7 +144,7 @@ class Rules:
                 _tell_moments(rule, rule.when, state, made, events)
             else:
                 holds = {one.subject: one for one in self._holding(now, rule, state)}
-                end_alerts(now, state, rule.name, holds)
+                end_alerts(now, state, rule.name, {*holds, *self._unsure(now, rule, state)})
                 for key, one in holds.items():
                     raise_alert(now, state, rule, one, key)
             tidy(state, rule, now_ns)
@@ -157,6 +163,16 @@ class Rules:
             yield from holding.faults(when, self._conditions, stream_id)
         elif isinstance(when, Drifted):
             yield from holding.drifts(when, self._conditions, stream_id)
+
+    def _unsure(self, now: Now, rule: Rule, state: StreamRules) -> Iterable[str]:
+        """The keys of alerts that may hold, as what would say so does not know yet."""
+        since_ns = self._restored_ns.get(now.origin.stream_id, 0)
+        if since_ns is None:
+            since_ns = self._restored_ns[now.origin.stream_id] = now.captured_at_ns
+        is_settled = abs(now.captured_at_ns - since_ns) >= _RELEARN_S * 1e9
+        if is_settled or not isinstance(rule.when, CameraFault | Drifted) or rule.name not in state.rules:
+            return ()
+        return state.rules[rule.name].alerts
 
     def _is_down(self, now: Now, name: str, when: Down, state: StreamRules) -> Iterator[Holding]:
         if not state.wanted:

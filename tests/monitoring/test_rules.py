@@ -298,6 +298,22 @@ def test_camera_faults_each_by_itself() -> None:
     assert [event.reason for event in watch.tick(604)] == ["frozen"]
 
 
+def test_a_fault_that_is_found_again_after_a_restart_is_the_same() -> None:
+    watch = Watch.over(Rule(name="camera", when=CameraFault()))
+    watch.take([], 1)
+    fault = Fault("black", START_NS, START_NS, "No light")
+    watch.conditions.of_camera["black"] = fault
+    (raised,) = watch.tick(2)
+    watch.conditions.of_camera.clear()
+    watch.restart()
+    assert not watch.tick(3)  # what was found last is not known any more
+    watch.conditions.of_camera["black"] = fault
+    assert not watch.tick(13)
+    assert not watch.tick(200)
+    watch.conditions.of_camera.clear()
+    assert [event.cause for event in watch.tick(201)] == [raised.id]
+
+
 def test_drift_alarms_by_model_and_cause() -> None:
     watch = Watch.over(Rule(name="drift", when=Drifted(causes=("picture", "population"))))
     watch.take([], 1)
