@@ -39,6 +39,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivesightProce
         "MONITORING__RULES": json.dumps([down]),
         "MONITORING__SCENES": json.dumps(CONFIGURED),
         "MONITORING__EVENTS__GONE_S": "0.5",
+        "MONITORING__DRIFT__EVERY_S": "1",  # so that there is something to compare within seconds
+        "MONITORING__DRIFT__PICTURE_EVERY_S": "0.5",
+        "MONITORING__DRIFT__LEAST_PICTURES": "5",
     }
     with LivesightProcess(sources, settings, python=NUMBER_LIVESIGHT) as process:
         yield process
@@ -209,7 +212,7 @@ FULL = {
     "cameras": "#camera-list .camera",
     "events": "#chart-events .bars path",
     "alerts": ".alert",
-    "monitoring": "#drift-view .drift",
+    "monitoring": ".drift-detail .barlayer path",
     "health": "#chart-latency .scatterlayer path.js-line[d*='L']",
     "models": "#model-list .model",
 }
