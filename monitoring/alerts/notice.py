@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from monitoring.event import Event
 
 NOTICE_SCHEMA = "livesight.alert/1"
 
 NoticeKind = Literal["alert", "alert_ended", "test"]
+
+
+class NoticeDocument(BaseModel):
+    """What webhooks and MQTT get. `type` says what it is."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.alert/1"] = Field(default="livesight.alert/1", alias="schema")
+    type: NoticeKind
+    id: str = Field(description="The same at every try.")
+    timestamp: datetime = Field(description="When it happened.")
+    title: str
+    text: str | None = Field(description="In words a person can act on.")
+    data: Event
+    links: dict[str, str] = Field(description="alert, picture, clip, live; paths where no public_url is set.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +57,21 @@ class Notice:
         what = {"alert": self.severity.capitalize(), "alert_ended": "Over", "test": "Test"}[self.kind]
         return f"{what}: {event.rule or 'alert'} on {event.stream_id}"
 
-    def document(self) -> dict[str, Any]:
-        """The JSON that webhooks and MQTT get: `type` says what it is, `data` is the event."""
-        return {
-            "schema": NOTICE_SCHEMA,
-            "type": self.kind,
-            "id": self.id,
-            "timestamp": moment(self.event.captured_at_ns).isoformat(),
-            "title": self.title,
-            "text": self.event.text,
-            "data": self.event.model_dump(mode="json", by_alias=True),
-            "links": self.links,
-        }
+    def document(self) -> NoticeDocument:
+        """For programs."""
+        return NoticeDocument(
+            type=self.kind,
+            id=self.id,
+            timestamp=moment(self.event.captured_at_ns),
+            title=self.title,
+            text=self.event.text,
+            data=self.event,
+            links=self.links,
+        )
 
     def to_json(self) -> bytes:
         """The document, UTF-8; the same bytes at every try."""
-        return json.dumps(self.document(), ensure_ascii=False, separators=(",", ":")).encode()
+        return self.document().model_dump_json(by_alias=True).encode()
 
     def words(self) -> str:
         """A few lines for a person."""
@@ -81,3 +96,9 @@ def links_of(alert_id: str | None, stream_id: str, public_url: str | None) -> di
         return live
     alert = f"{base}/v1/alerts/{alert_id}"
     return {"alert": alert, "picture": f"{alert}/picture", "clip": f"{alert}/clip", **live}
+
+
+def notice_json_schema() -> dict[str, Any]:
+    """The published JSON Schema of a notice."""
+    schema = NoticeDocument.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": NOTICE_SCHEMA, **schema}

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import RowMapping
 
 from monitoring.alerts.errors import NoClip, NoPicture
+from monitoring.alerts.notice import notice_json_schema
 from monitoring.alerts.service import Alerts
 from monitoring.alerts.views import (
     Acknowledgement,
@@ -78,6 +79,11 @@ def _reading(router: APIRouter, alerts: Alerts, views: _Views) -> None:
     async def list_targets() -> TargetList:
         """Whom alerts are told, and how that goes. Where they are is a secret of the configuration."""
         return TargetList(targets=[target_view(lane) for lane in alerts.lanes()])
+
+    @router.get("/v1/alerts/schema")
+    async def get_schema() -> dict[str, Any]:
+        """The JSON Schema of what webhooks and MQTT get."""
+        return notice_json_schema()
 
     @router.get("/v1/alerts/{alert_id}", response_model=AlertView)
     async def get_alert(alert_id: uuid.UUID) -> JSONResponse:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 from fastapi import FastAPI
 
@@ -125,6 +126,7 @@ async def test_targets_their_test_and_another_try(tmp_path: Path) -> None:
         with desk(tmp_path, targets=[target]) as office:
             async with client(office) as http:
                 assert (await http.post("/v1/alerts/test/ops")).json()["target"] == "ops"
+                jsonschema.validate(server.accepted[0], (await http.get("/v1/alerts/schema")).json())
                 assert (await http.post("/v1/alerts/test/pager")).status_code == 404
                 server.answer = 500
                 broken = await http.post("/v1/alerts/test/ops")
