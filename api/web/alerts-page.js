@@ -1,6 +1,6 @@
 // Alerts that were raised, with whom they were told; the rules that raise them.
 
-import { acknowledgeAlert, deleteRule, ifThere, listAlerts, putRule, testTarget } from "./api.js";
+import { acknowledgeAlert, deleteRule, ifThere, listAlerts, putRule, tellAgain, testTarget } from "./api.js";
 import { ask } from "./confirm.js";
 import { badge, el, icon } from "./dom.js";
 import { EventDialog } from "./event-dialog.js";
@@ -114,6 +114,9 @@ export class AlertsPage {
         { class: "card-actions" },
         el("button", { class: "button", type: "button", "aria-label": `Details of ${text ?? rule}`, on: { click: () => this.#detail.open(eventOf(alert)) } }, "Details"),
         seen ? null : el("button", { class: "button", type: "button", "aria-label": `I have seen ${text ?? rule}`, on: { click: () => this.#see(id) } }, "Seen"),
+        ...givenUpTo(alert).map((target) =>
+          el("button", { class: "button", type: "button", on: { click: () => this.#tellAgain(id, target) } }, `Tell ${target} again`),
+        ),
       ),
     );
   }
@@ -125,6 +128,16 @@ export class AlertsPage {
       toast(`It could not be noted: ${error.message}`, "bad");
     }
     this.#watch.poll();
+    this.#load();
+  }
+
+  async #tellAgain(id, target) {
+    try {
+      await tellAgain(id, target);
+      toast(`${target} is told again.`);
+    } catch (error) {
+      toast(`${target} could not be told again: ${error.message}`, "bad");
+    }
     this.#load();
   }
 
@@ -226,6 +239,8 @@ export class AlertsPage {
 
 /** An alert as the dialog of events shows it. */
 const eventOf = (alert) => ({ kind: "alert", ...(alert.event ?? {}), ...alert });
+
+const givenUpTo = ({ deliveries = [] }) => [...new Set(deliveries.filter(({ state }) => state === "given_up").map(({ target }) => target))];
 
 const STATES = { delivered: "told", waiting: "not told yet", given_up: "given up" };
 

@@ -114,6 +114,10 @@ export const listAlerts = (wishes, signal) => ifThere(queried("/v1/alerts", wish
 
 export const acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
 
+/** Has what was given up told after all. */
+export const tellAgain = (id, target) =>
+  json(`/v1/alerts/${id}/deliveries/${encodeURIComponent(target)}/retry`, asJson("POST", {}));
+
 export const testTarget = (name) => request(`/v1/alerts/test/${encodeURIComponent(name)}`, asJson("POST", {}));
 
 const zonesPath = (id) => `/v1/zones/${encodeURIComponent(id)}`;
