@@ -51,7 +51,7 @@ export class AlertWatch extends EventTarget {
     const ids = new Set((this.open ?? []).map(({ id }) => id));
     if (this.#told)
       for (const { id, severity, stream_id: stream, text, rule } of this.open ?? [])
-        if (!this.#told.has(id)) toast(`${stream}: ${text ?? rule}`, severity === "info" ? "info" : "bad");
+        if (!this.#told.has(id)) toast(text ?? `${stream}: ${rule}`, severity === "info" ? "info" : "bad");
     this.#told = new Set([...(this.#told ?? []), ...ids]);
   }
 
