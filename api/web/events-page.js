@@ -167,10 +167,13 @@ export class EventsPage {
       if (fresh.has(event.id)) row.classList.add("fresh");
       return row;
     });
-    if (shown.length === this.#list.children.length && shown.every((row, at) => row === this.#list.children[at])) return;
-    const focused = document.activeElement?.closest?.(".event")?.dataset.id;
-    this.#list.replaceChildren(...shown);
-    if (focused) this.#list.querySelector(`[data-id="${focused}"] .event-open`)?.focus({ preventScroll: true });
+    const focused = document.activeElement?.closest?.(".event");
+    for (const row of [...this.#list.children]) if (!shown.includes(row)) row.remove();
+    shown.forEach((row, at) => {
+      if (this.#list.children[at] !== row) this.#list.insertBefore(row, this.#list.children[at] ?? null);
+    });
+    if (focused && !focused.isConnected)
+      shown.find(({ dataset }) => dataset.id === focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
   }
 
   #row(event) {
@@ -184,7 +187,10 @@ export class EventsPage {
     const picture = image ?? blank;
     return el(
       "li",
-      { class: "event", dataset: { id: event.id, kind: event.kind } },
+      {
+        class: "event", dataset: { id: event.id, kind: event.kind },
+        on: { animationend: ({ currentTarget: row }) => row.classList.remove("fresh") },
+      },
       el(
         "button",
         { class: "event-open", type: "button", on: { click: () => this.#dialog.open(event) } },
@@ -225,7 +231,8 @@ export class EventsPage {
     };
     const isAlert = (kind) => kind === "alert";
     const traces = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];
-    const x = { type: "date", range: range.map(localTime) };
+    const narrow = matchMedia("(max-width: 699px)").matches;
+    const x = { type: "date", range: range.map(localTime), nticks: narrow ? 3 : 6 };
     this.#chart.draw(traces, { x, y: { rangemode: "tozero" }, height: 150, more: { barmode: "stack" } });
   }
 

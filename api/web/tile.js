@@ -92,7 +92,9 @@ export class Tile {
     const words = alert ? (alert.text ?? alert.rule) : "";
     this.element.dataset.alert = alert?.severity ?? "";
     this.#parts.alert.hidden = !alert;
-    if (this.#parts.alert.textContent !== words) this.#parts.alert.textContent = words;
+    if (this.#parts.alert.textContent === words) return;
+    this.#parts.alert.textContent = words;
+    this.#parts.alert.title = words;
   }
 
   /** @param {object} view of `GET /v1/streams` */
