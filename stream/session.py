@@ -89,6 +89,9 @@ class Session:
         except av.FFmpegError as error:
             self._finish(connection)
             raise Lost(explain(self._outlet.target, error)) from None
+        finally:
+            if self._latecomer is not None:
+                STREAM_LAG.labels(self._outlet.stream_id).set(0)
         self._finish(connection)
 
     def _finish(self, connection: Connection) -> None:

@@ -23,19 +23,22 @@ log = structlog.get_logger(__name__)
 _LOOK_S = 0.25
 _WISHED = frozenset({"removed", "disabled"})
 _RECONNECTED = "reconnected"
-_DOWN = {SourceState.RECONNECTING: None, SourceState.FAILED: None, SourceState.ENDED: "push_ended"}
+_PUSH_ENDED = "push_ended"
+_DOWN = (SourceState.RECONNECTING, SourceState.FAILED, SourceState.ENDED)
 
 
 @dataclass(slots=True)
 class _Known:
     """What was said of a stream. `session`: the newest that was up, or one that stands for all attempts that failed.
 
-    leaving: it is being stopped here, so that its source's end says nothing.
+    leaving: it is being stopped here, so that its source's end says nothing. ended: its push is over, which is as it
+    should be.
     """
 
     session: str | None = None
     up: bool = False
     leaving: bool = False
+    ended: bool = False
     pts_us: int = 0
     models: dict[str, int] = field(default_factory=dict)
 
@@ -87,7 +90,7 @@ class StreamEvents:
         """
         with self._lock:
             known = self._known.pop(stream_id, None)
-            if known is None or known.session is None:
+            if known is None or known.session is None or known.ended:
                 return
             if not known.up and reason in _WISHED:
                 known.pts_us += 1  # it was down already, but now that is as it should be: another event
@@ -129,10 +132,13 @@ class StreamEvents:
             replaced = known.up and status.session not in (known.session, None)
             if not replaced and (status.state not in _DOWN or not (known.up or known.session is None)):
                 return
-            reason = _RECONNECTED if replaced else _DOWN.get(status.state)
+            known.ended = status.state is SourceState.ENDED
             if known.session is None:
+                if known.ended:
+                    return  # a push without a picture
                 known.session = status.session or new_session()
-            self._say_down(stream_id, known, status.last_error or reason or status.state.value)
+            reason = _RECONNECTED if replaced else status.state.value
+            self._say_down(stream_id, known, _PUSH_ENDED if known.ended else status.last_error or reason)
 
     def _say_down(self, stream_id: str, known: _Known, reason: str) -> None:
         known.up = False

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from stream.config import StreamConfig
+from stream.push import FramesSource
 from tests.peers.clips import ClipSpec, Image, make_numbered
-from tests.peers.colour_models import RGB, ThingsEngine
+from tests.peers.colour_models import RGB, ThingsEngine, coloured
 from tests.peers.kafka import Broker
 from tests.peers.ports import free_port
 from tests.peers.rtsp import Mount, RtspServer
@@ -132,6 +134,22 @@ def test_a_camera_that_never_came_is_down_until_nobody_wants_it(node: Node, hear
     heard.wait(lambda: len(heard.events) == 2)
     assert heard.said()[1] == ("stream_down", "removed") and heard.events[1].session == down.session
     assert heard.events[1].id != down.id
+
+
+def test_a_push_that_ended_is_down_and_nothing_more_is_said(node: Node, heard: Heard) -> None:
+    silent, source = FramesSource("silent", QUICK), FramesSource("pushed", QUICK)
+    for one in (silent, source):
+        node.attach(one, StreamConfig(id=one.id, models=("things",)))
+    picture = coloured("red", (100, 100, 200, 200)).to_ndarray(format="bgr24")
+    source.push(0, cv2.imencode(".jpg", picture)[1].tobytes())
+    heard.wait(lambda: heard.said() == [("stream_up", None)])
+    for one in (silent, source):
+        one.close()
+    heard.wait(lambda: len(heard.events) == 2)
+    assert heard.said()[1] == ("stream_down", "push_ended") and heard.events[1].stream_id == "pushed"
+    node.remove("pushed")
+    node.remove("silent")
+    assert len(heard.events) == 2
 
 
 def test_streams_go_down_with_their_node(walk: Path, node: Node, heard: Heard) -> None:
