@@ -151,6 +151,7 @@ def _start_with(broker: Mosquitto, office: Any) -> None:
         raise Undelivered("the test is not ready")
 
     lane.target.send = not_yet
+    eventually(lambda: lane.error == "the test is not ready")  # no earlier try is on its way any more
     broker.start()
     with Listener(broker.port, ("livesight", "a secret")) as listener:
         lane.target.send = really
