@@ -242,7 +242,10 @@ class Outage:
 
     def read(self, stream: str) -> float:
         decoded = self.service.metric("livesight_frames_decoded_total", stream=stream)
-        return decoded + self.service.metric("livesight_frames_dropped_total", stream=stream, reason="undecoded")
+        return decoded + sum(
+            self.service.metric("livesight_frames_dropped_total", stream=stream, reason=reason)
+            for reason in ("undecoded", "late")
+        )
 
     def reconnects(self, stream: str) -> float:
         return self.service.metric("livesight_stream_reconnects_total", stream=stream)
