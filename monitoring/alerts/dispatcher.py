@@ -80,6 +80,8 @@ class Dispatcher:
         self._access = access
         self._stopping = False
         self.lanes = {one.name: Lane(one, targets[one.name], asyncio.Event()) for one in settings.targets}
+        for name in self.lanes:
+            metrics.begin(name)
 
     def wake(self) -> None:
         """There may be something new to tell. On the loop."""

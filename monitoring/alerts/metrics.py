@@ -21,3 +21,16 @@ DELIVERY_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600, 86400),
 )
 CLIPS = Counter("livesight_alert_clips", "Clips around alerts: kept, or failed.", ["outcome"])
+
+
+def begin(target: str) -> None:
+    """Show a target's series from the start: a counter that comes into being at 1 has not increased, to Prometheus."""
+    for outcome in ("delivered", "failed", "given_up"):
+        DELIVERIES.labels(target, outcome)
+    DELIVERY_SECONDS.labels(target)
+    for gauge in (WAITING, OLDEST_SECONDS, GIVEN_UP):
+        gauge.labels(target).set(0)
+
+
+for _outcome in ("kept", "failed"):
+    CLIPS.labels(_outcome)
