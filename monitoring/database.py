@@ -12,7 +12,8 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, FromClause, create_engine, event, make_url
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -118,9 +119,18 @@ def _engine(url: URL) -> Engine:
         patience = {"connect_timeout": _CONNECT_S, "tcp_user_timeout": 10_000, "keepalives_idle": 5}
         return create_engine(url, connect_args={"application_name": "livesight", **patience}, **_POOL)
     engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False}, **_POOL)
+    engine.dialect.statement_compiler = _NamesIndexes
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+class _NamesIndexes(SQLiteCompiler):
+    """Has `with_hint` say INDEXED BY: SQLAlchemy's own compiler leaves out hints for SQLite."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """See SQLCompiler."""
+        return text
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:

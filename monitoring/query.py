@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import Column, ColumnElement, Connection, Select, UnaryExpression, func, or_, select, union_all
-from sqlalchemy.sql.operators import custom_op
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, select, union_all
 
 from monitoring.errors import BadQuery, EventUnknown
 from monitoring.event import Event, Kind, Severity
@@ -74,7 +73,13 @@ _EQUAL: tuple[tuple[str, Column[Any]], ...] = (
 )
 """Filters that have an index with the time behind, the one that leaves least first."""
 
-_LOOK = 2000
+_INDEXES = {
+    "zone": "ix_events_zone",
+    "kind": "ix_events_kind",
+    "label": "ix_events_label",
+    "stream_id": "ix_events_stream",
+}
+_LOOK = 5000
 
 _OTHER: tuple[tuple[str, Column[Any]], ...] = (
     ("line", events.c.line),
@@ -132,26 +137,29 @@ def wanted_by(filters: EventFilters, event: Event) -> bool:
 def _select(connection: Connection, query: PageQuery, times: list[ColumnElement[bool]], newest: bool) -> Select[Any]:
     """Walks along one index in the order of time, once for each value of that filter, and stops when it has enough.
 
-    Left alone, SQLite takes whichever index it likes for a filter of several values, and sorts all that it finds.
+    Which index is said outright: left alone, SQLite walks along all events where a filter leaves none of them, or sorts
+    all that pass a filter of several values.
     """
-    leading = _leading(connection, query, times)
-    hidden = connection.dialect.name == "sqlite"
-    others = [
-        (_plain(column) if hidden else column).in_(values)
-        for column, values in _indexed(query)
-        if leading is None or column is not leading[0]
-    ]
+    leading = None if query.session is not None else _leading(connection, query, times)
+    others = [column.in_(values) for column, values in _indexed(query) if leading is None or column is not leading[0]]
     base = select(events).where(*times, *others, *_rest(query))
     order = [column.desc() if newest else column.asc() for column in (events.c.captured_at_ns, events.c.seq)]
     if leading is None:
-        return base.order_by(*order).limit(query.limit + 1)
+        index = "ix_events_time" if query.session is None else "ix_events_session"
+        return _along(base, index).order_by(*order).limit(query.limit + 1)
     column, values = leading
-    each = [base.where(column == value).order_by(*order).limit(query.limit + 1) for value in values]
+    base = _along(base, _INDEXES[column.name]).order_by(*order).limit(query.limit + 1)
+    each = [base.where(column == value) for value in values]
     if len(each) == 1:
         return each[0]
     found = union_all(*(select(one.subquery()) for one in each)).subquery()
     order = [found.c[name].desc() if newest else found.c[name].asc() for name in ("captured_at_ns", "seq")]
     return select(found).order_by(*order).limit(query.limit + 1)
+
+
+def _along(query: Select[Any], index: str) -> Select[Any]:
+    """By that index (https://www.sqlite.org/lang_indexedby.html); PostgreSQL decides by itself, and knows better."""
+    return query.with_hint(events, f"INDEXED BY {index}", "sqlite")
 
 
 def _indexed(filters: EventFilters) -> list[tuple[Column[Any], list[Any]]]:
@@ -168,7 +176,7 @@ def _leading(
         return candidates[0] if candidates else None
     looks = [
         select(func.count()).select_from(
-            select(events.c.captured_at_ns).where(*times, column == value).limit(_LOOK).subquery()
+            _along(select(column).where(*times, column == value), _INDEXES[column.name]).limit(_LOOK).subquery()
         )
         for column, values in candidates
         for value in values
@@ -176,11 +184,6 @@ def _leading(
     counts = iter(connection.execute(select(*(look.scalar_subquery() for look in looks))).one())
     sizes = [sum(next(counts) for _ in values) for _, values in candidates]
     return candidates[sizes.index(min(sizes))]
-
-
-def _plain(column: Column[Any]) -> ColumnElement[Any]:
-    """The column, not to be looked up in an index (https://www.sqlite.org/optoverview.html, 2.3)."""
-    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 def _times(filters: EventFilters) -> list[ColumnElement[bool]]:

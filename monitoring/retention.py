@@ -81,12 +81,6 @@ class Retention:
                 connection.execute(delete(table).where(table.c.hour < before_ns // HOUR_NS))
         return deleted
 
-    def tidy(self) -> None:
-        """Tell the database's planner what there is. PostgreSQL does so by itself, but later."""
-        with self._database.write() as connection:
-            for table in (events, event_hours, event_counts):
-                connection.exec_driver_sql(f"ANALYZE {table.name}")
-
     def sweep(self) -> int:
         """Delete files that a crash left without a row; returns how many."""
         before_s = time.time() - _ORPHAN_S  # younger ones may be about to get theirs

@@ -78,11 +78,12 @@ events = Table(
     Column("severity", String(16)),
     Column("body", Text, nullable=False),  # the whole event as published; the columns are for finding it
     Index("ix_events_time", "captured_at_ns"),
+    Index("ix_events_session", "session", "track_id"),
     # What a page is walked along; the columns behind the time are looked at without reading the rows.
     Index("ix_events_stream", "stream_id", "captured_at_ns", "kind", "label", "zone", "confidence"),
-    Index("ix_events_kind", "kind", "captured_at_ns", "label", "zone", "confidence"),
-    Index("ix_events_label", "label", "captured_at_ns", "zone", "confidence"),
-    Index("ix_events_zone", "zone", "captured_at_ns", "label", "confidence"),
+    Index("ix_events_kind", "kind", "captured_at_ns", "stream_id", "label", "zone", "confidence"),
+    Index("ix_events_label", "label", "captured_at_ns", "stream_id", "kind", "zone", "confidence"),
+    Index("ix_events_zone", "zone", "captured_at_ns", "stream_id", "kind", "label", "confidence"),
 )
 """What happened. Written with add_events (monitoring/store.py) only, which keeps `event_counts` true."""
 

@@ -113,6 +113,7 @@ PAGES: dict[str, dict[str, Any]] = {
     "stream, label": {"stream": ["cam03"], "label": ["without_mask"]},
     "three streams, two kinds": {"stream": ["cam03", "cam04", "cam05"], "kind": ["zone_entered", "track_ended"]},
     "zone, label, confidence": {"zone": ["entrance"], "label": ["without_mask"], "min_confidence": 0.9},
+    "one track": {"session": "01JDCAM03000000000003", "track": 4711},
     "confidence of 0.99": {"min_confidence": 0.99},
     "alerts": {"alert": True},
     "alerts of a stream in a zone": {"alert": True, "stream": ["cam03"], "zone": ["till"]},
@@ -208,7 +209,6 @@ def measure(name: str, url: str, folder: Path, arguments: argparse.Namespace) ->
     filled_s = time.perf_counter() - began_s
     say(f"{name}: {arguments.events} events in {filled_s:.0f} s")
     retention = Retention(RetentionSettings(), database, MediaStore(folder / "media"), lambda: True)
-    retention.tidy()
     pages, counts = read_all(database)
     say(f"{name}: pages and counts read")
     with Writer(database) as alone:

@@ -81,12 +81,11 @@ def _store() -> None:
         sa.UniqueConstraint("id", name="uq_events_id"),
     )
     op.create_index("ix_events_time", "events", ["captured_at_ns"])
-    op.create_index(
-        "ix_events_stream", "events", ["stream_id", "captured_at_ns", "kind", "label", "zone", "confidence"]
-    )
-    op.create_index("ix_events_kind", "events", ["kind", "captured_at_ns", "label", "zone", "confidence"])
-    op.create_index("ix_events_label", "events", ["label", "captured_at_ns", "zone", "confidence"])
-    op.create_index("ix_events_zone", "events", ["zone", "captured_at_ns", "label", "confidence"])
+    op.create_index("ix_events_session", "events", ["session", "track_id"])
+    found_by = {"stream": "stream_id", "kind": "kind", "label": "label", "zone": "zone"}
+    for name, column in found_by.items():
+        others = [other for other in found_by.values() if other != column]
+        op.create_index(f"ix_events_{name}", "events", [column, "captured_at_ns", *others, "confidence"])
     op.create_table(
         "handler_states",
         sa.Column("handler", sa.String(length=63), nullable=False),
