@@ -21,6 +21,7 @@ export class Router {
   go(focus = false) {
     const name = nameOf(location.hash) in this.#pages ? nameOf(location.hash) : "live";
     if (name === this.#current) return;
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close(); // a link in it led here
     if (this.#current) this.#pages[this.#current].hide();
     this.#current = name;
     for (const section of document.querySelectorAll("[data-page]")) section.hidden = section.dataset.page !== name;

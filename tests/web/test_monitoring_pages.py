@@ -165,6 +165,9 @@ async def test_events_are_filtered_counted_and_come_by_themselves(service: Lives
         await rows.first.get_by_role("button").click()
         await expect(page.locator("#event-body")).to_contain_text("clip")
         assert await faults(page) == []
+        await page.locator("#event-body").get_by_role("link", name="clip").click()
+        await expect(page.locator("#event-dialog")).to_be_hidden()
+        await expect(page.locator("#tile-clip")).to_be_visible()
 
 
 async def test_alerts_are_on_every_page_and_are_seen(service: LivesightProcess) -> None:
