@@ -23,7 +23,7 @@ from monitoring.tables import AGED, event_counts, event_hours, events, handler_s
 
 log = structlog.get_logger(__name__)
 
-_STEP = 500  # rows a transaction: a few milliseconds
+_STEP = 1000  # rows a transaction: some ten milliseconds
 _PAUSE_S = 0.002  # between two, for who waits
 _FIRST_S = 60.0
 _ORPHAN_S = 3600.0
@@ -133,7 +133,7 @@ class Retention:
                 if over <= 0:
                     return
                 rows = connection.execute(
-                    select(media.c.captured_at_ns, media.c.bytes).order_by(media.c.captured_at_ns).limit(10 * _STEP)
+                    select(media.c.captured_at_ns, media.c.bytes).order_by(media.c.captured_at_ns).limit(_STEP)
                 ).all()
             self._delete_media(media.c.captured_at_ns <= _last_to_go(rows, over))
 
@@ -159,17 +159,15 @@ class Retention:
     def _delete(
         self, table: Table, key: Column[Any], condition: ColumnElement[bool], order: Column[Any] | None = None
     ) -> int:
+        query = select(key).where(condition)
+        keys = (query if order is None else query.order_by(order)).limit(_STEP)
         total = 0
         while not self._closing.is_set():
-            query = select(key).where(condition)
-            keys: Sequence[Any]
             with self._database.write() as connection:
-                keys = connection.scalars((query if order is None else query.order_by(order)).limit(_STEP)).all()
-                if keys:
-                    connection.execute(delete(table).where(key.in_(keys)))
-            total += len(keys)
-            _DELETED.labels(table.name).inc(len(keys))
-            if len(keys) < _STEP:
+                gone = connection.execute(delete(table).where(key.in_(keys))).rowcount
+            total += gone
+            _DELETED.labels(table.name).inc(gone)
+            if gone < _STEP:
                 break
             self._closing.wait(_PAUSE_S)
         return total
