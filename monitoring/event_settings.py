@@ -10,7 +10,7 @@ class EventSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    began_s: float = Field(default=0.3, ge=0, le=10, description="How long a track is seen before it has begun.")
+    began_s: float = Field(default=0.5, ge=0, le=10, description="How long a track is seen before it has begun.")
     missed_s: float = Field(default=1.0, ge=0, le=60, description="How long who is unseen is counted all the same.")
     gone_s: float = Field(default=2.0, ge=0, le=60, description="How long it is unseen before it has ended.")
     label_s: float = Field(default=1.0, gt=0, le=60, description="After how long another label is a track's own.")

@@ -183,10 +183,11 @@ class Track:
         return self.labels.own
 
     def begin(self) -> None:
-        """It is no flicker: its label is what most speaks for so far."""
+        """It is no flicker. Its label is what most speaks for, by confidence and area, as who comes is cut at first."""
         scores: dict[str, float] = {}
         for sighting in self.pending:
-            scores[sighting.label] = scores.get(sighting.label, 0.0) + sighting.confidence
+            x1, y1, x2, y2 = sighting.xyxy
+            scores[sighting.label] = scores.get(sighting.label, 0.0) + sighting.confidence * (x2 - x1) * (y2 - y1)
         self.begun, self.labels.own = True, max(scores, key=lambda label: scores[label])
 
     def follow(self, sighting: Sighting, label_s: float) -> Rival | None:

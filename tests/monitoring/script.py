@@ -30,6 +30,7 @@ class Person:
     confidence: Callable[[float], float] = lambda _: 0.8
     attribute: Callable[[float], str | None] = lambda _: None
     detector: str = "mask"
+    size: Callable[[float], float] = lambda _: 1.0
 
 
 def standing(x: float, y: float) -> Callable[[float], tuple[float, float]]:
@@ -81,12 +82,13 @@ def _detection(person: Person, at_s: float) -> Detection:
     x, y = person.at(at_s)
     attribute = person.attribute(at_s)
     width, height = SIZE_WH
+    size = person.size(at_s)
     return Detection(
         detector=person.detector,
         track_id=person.track_id,
         label=person.label(at_s),
         confidence=person.confidence(at_s),
-        xyxy=(x * width - 20, y * height - 60, x * width + 20, y * height),
+        xyxy=(x * width - 20 * size, y * height - 60 * size, x * width + 20 * size, y * height),
         attributes={} if attribute is None else {"mask-classifier": Attribute(label=attribute, confidence=0.9)},
     )
 

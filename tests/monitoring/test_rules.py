@@ -172,7 +172,7 @@ def test_cooldown_counts_from_the_last_alert_of_the_stream() -> None:
     alerts = [event for event in Watch.over(rule).take(people, 30) if event.kind == "alert"]
     assert [event.track_id for event in alerts] == [1, 3, 4]
     waiting = [event for event in Watch.over(rule).take([Person(1, 0, 2), Person(2, 6, 18)], 30)]
-    assert told(waiting, "alert")[1] == ("alert", 2, 10.32, "visit")  # still there when it has cooled down
+    assert told(waiting, "alert")[1] == ("alert", 2, 10.56, "visit")  # still there when it has cooled down
 
 
 def test_restarts_lose_no_alert_and_repeat_none() -> None:

@@ -44,7 +44,7 @@ def test_somebody_comes_and_goes() -> None:
     events = events_of([Person(7, 1.0, 4.04, walking((0.1, 0.5), (0.9, 0.6), 1, 4))], 4)
     assert told(events) == [
         ("track_began", 7, 1.04, "without_mask"),
-        ("count_changed", None, 1.36, 1),
+        ("count_changed", None, 1.6, 1),
         ("track_ended", 7, 4.0, "without_mask", "gone"),
         ("count_changed", None, 5.04, 0),
     ]
@@ -81,6 +81,12 @@ def test_putting_a_mask_on_changes_the_label_once_at_the_time_it_happened() -> N
     assert told(changes) == [("label_changed", 1, 4.0, "without_mask")]
     assert changes[0].label == "with_mask"
     assert [event.label for event in events if event.kind == "track_ended"] == ["with_mask"]
+
+
+def test_who_comes_is_cut_at_first_and_has_the_label_of_the_better_pictures() -> None:
+    person = Person(1, 0, 5, label=partial(_masked_from, 0.33), size=lambda at_s: min(1.0, 0.4 + 2 * at_s))
+    events = events_of([person], 5)
+    assert told(events, "track_began", "label_changed") == [("track_began", 1, 0.0, "with_mask")]
 
 
 def _nth(labels: list[str], at_s: float) -> str:
