@@ -106,13 +106,13 @@ class Announcer:
 
 
 class MonitorAnnouncer:
-    """Says which process's monitor works, in a thread of its own. Owned by the cluster."""
+    """Says which process's monitor works, in a thread of its own. Owned by the cluster. `active`: what it said last."""
 
     def __init__(self, name: str, address: str, writer: ControlWriter, board: StatusBoard) -> None:
         self._said = MonitorStatus(monitor=name, address=address)
         self._writer = writer
         self._board = board
-        self._active = False
+        self.active = False
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -127,17 +127,17 @@ class MonitorAnnouncer:
             return
         self._closing.set()
         self._thread.join(timeout_s)
-        if self._active:
+        if self.active:
             self._tell(None)
 
     def _run(self, settings: ClusterSettings, active: Callable[[], bool]) -> None:
         due_s = 0.0
         while not self._closing.wait(_LOOK_S):
             works = active()
-            if works == self._active and (not works or time.monotonic() < due_s):
+            if works == self.active and (not works or time.monotonic() < due_s):
                 continue
             due_s = time.monotonic() + settings.status_s
-            self._active = works
+            self.active = works
             self._tell(self._said.to_json() if works else None)
 
     def _tell(self, value: bytes | None) -> None:

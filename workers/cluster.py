@@ -109,6 +109,11 @@ class Cluster:
         found = [f"kafka: wishes and status are not read: {self._tail.problem}"] if self._tail.problem else []
         if self._lease is not None and self._lease.problem is not None:
             found.append(f"lease: {self._lease.problem}")
+        if self._monitor is not None and self._monitor.active:
+            others = [one for one in self.board.monitors(2 * self.settings.status_s) if one.monitor != self.member.name]
+            found += [
+                f"monitor: {one.monitor} works too, so alerts come twice; they need one PostgreSQL" for one in others
+            ]
         return [*found, *(self._follower.problems() if self._follower is not None else [])]
 
     def add(self, config: StreamConfig) -> None:

@@ -148,12 +148,15 @@ class StatusBoard:
             now_s = time.monotonic()
             return [node for _, (node, at_s) in sorted(self._nodes.items()) if now_s - at_s < self._away_s]
 
-    def monitors(self) -> list[MonitorStatus]:
-        """The monitors that work, the one heard of last first: there is one, and for a moment its predecessor."""
+    def monitors(self, within_s: float | None = None) -> list[MonitorStatus]:
+        """The monitors that work, the one heard of last first: there is one, and for a moment its predecessor.
+
+        within_s: only those heard of so lately.
+        """
+        least_s = time.monotonic() - (self._away_s if within_s is None else within_s)
         with self._lock:
-            now_s = time.monotonic()
             heard = sorted(self._monitors.values(), key=lambda one: -one[1])
-            return [monitor for monitor, at_s in heard if now_s - at_s < self._away_s]
+        return [monitor for monitor, at_s in heard if at_s > least_s]
 
     def _fresh(self, heard: tuple[StreamStatus, float] | None) -> StreamStatus | None:
         return heard[0] if heard is not None and time.monotonic() - heard[1] < self._away_s else None
