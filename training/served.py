@@ -15,7 +15,7 @@ from training.labelled import Image, Labelled, read_image
 from workers.card import ModelCard, load_card
 from workers.engine import F32, Engine
 from workers.letterbox import Letterbox, least_padding
-from workers.openvino_engine import OpenVinoEngine
+from workers.loading import graph_engine
 from workers.settings import WorkerSettings
 
 STAGES = ("decode", "convert", "inference")
@@ -35,12 +35,12 @@ class Seen:
     seconds: tuple[float, float, float]
 
 
-def open_engine(folder: Path, precision: str = "auto", task: str | None = None) -> OpenVinoEngine:
+def open_engine(folder: Path, precision: str = "auto", task: str | None = None) -> Engine:
     """The engine of one version's folder. Raises ModelError, EngineError; EvaluationError for another task."""
     card = load_card(folder)
     if task is not None and card.task != task:
         raise EvaluationError(f"{folder}: is of task {card.task}, not {task}")
-    return OpenVinoEngine(card, folder, WorkerSettings.model_validate({"precision": precision, "threads": 1}))
+    return graph_engine(card, folder, WorkerSettings.model_validate({"precision": precision, "threads": 1}))
 
 
 def look(engine: Engine, pictures: Iterable[Labelled]) -> Iterator[Seen]:

@@ -20,6 +20,7 @@ from workers.card import ModelCard
 from workers.engine import F32, U8
 from workers.errors import EngineError, ModelError
 from workers.openvino_engine import CAM, GRAPH
+from workers.visual_words import VISUAL_WORDS
 
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16), (8,), (16,), (32,))
 _MOST_STEPS = 12
@@ -59,6 +60,10 @@ class ExplainGraph:
     def __init__(self, card: ModelCard, folder: Path, shape_wh: tuple[int, int]) -> None:
         if GRAPH not in card.files:
             raise ModelError(f"model {card.name} {card.version} has no {GRAPH}, which explanations are made from")
+        if VISUAL_WORDS in card.files:
+            raise ModelError(
+                f"model {card.name} {card.version} cannot be explained: it counts visual words, has no map"
+            )
         self.card = card
         self.shape_wh = shape_wh
         self.tensor: U8 = np.zeros((1, shape_wh[1], shape_wh[0], 3), np.uint8)

@@ -14,6 +14,8 @@ from workers.errors import ModelError
 from workers.metrics import MODEL_INFO
 from workers.openvino_engine import OpenVinoEngine
 from workers.settings import WorkerSettings
+from workers.visual_words import VISUAL_WORDS
+from workers.visual_words_engine import VisualWordsEngine
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +42,16 @@ def open_engine(folder: Path, settings: WorkerSettings) -> Engine:
 
             return TorchEngine(card, folder, settings)
         settings = settings.model_copy(update={"device": None})
+    return graph_engine(card, folder, settings)
+
+
+def graph_engine(card: ModelCard, folder: Path, settings: WorkerSettings) -> Engine:
+    """What runs the graph that the card names: over pictures, or over the visual words in them.
+
+    Raises ModelError, EngineError.
+    """
+    if VISUAL_WORDS in card.files:
+        return VisualWordsEngine(card, folder, settings)
     return OpenVinoEngine(card, folder, settings)
 
 

@@ -1,4 +1,4 @@
-"""From a classifier's checkpoint to a version that serves: graphs, checks, figures as served, gates, card.
+"""From a classifier's run to a version that serves: graphs, checks, figures as served, gates, card.
 
 The part `test` is looked at here, once, through the engine and the letterbox that serve. Runs on the calling thread.
 """
@@ -10,32 +10,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import openvino as ov
-
 from training.classification_figures import Answer, classification_figures
-from training.classifier import checkpoint
 from training.classifier.crops import SPLIT_FILE, LabelledCrop, read_crops
-from training.classifier.framing import PAD_VALUE, served_view
-from training.classifier.graph import agreement, check_slots, openvino_graph, quantized, write_onnx
+from training.classifier.framing import PAD_VALUE
 from training.classifier.reference import reference
+from training.classifier.runs import open_run
 from training.errors import ExportError, GateError
-from training.export import ONNX, new_version, write_card
+from training.export import new_version, write_card
 from training.gates import judge
 from training.served import as_frame, open_engine, probabilities
 from workers.card import ModelCard, sha256_of
 from workers.crops import crop_region
 from workers.letterbox import Letterbox
-from workers.openvino_engine import GRAPH, GRAPH_INT8
 
-CHECKED = 16
-CALIBRATED = 200
 KEPT = ("images", "accuracy", "f1", "auc", "per_class", "confusion", "calibration", "latency_ms", "intervals")
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """run: the folder of a run of `train classifier`. data, yunet: as it had them. most_lost: accuracy that int8 may
-    lose."""
+    """run: the folder of a run of `train classifier`. data, yunet: as it had them. formats: none named, all the run
+    has. most_lost: accuracy that int8 may lose."""
 
     run: Path
     data: Path
@@ -44,7 +38,7 @@ class ExportSettings:
     version: int
     yunet: Path | None = None
     applies_to: tuple[str, ...] | Literal["image"] = "image"
-    formats: tuple[str, ...] = ("openvino", "int8")
+    formats: tuple[str, ...] = ()
     most_lost: float = 0.005
     gates: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -53,16 +47,19 @@ class ExportSettings:
 
 def export(settings: ExportSettings) -> ModelCard:
     """Write MODELS/NAME/VERSION. Raises GateError when a gate fails or int8 lost too much, ExportError otherwise."""
-    state = checkpoint.load(settings.run / checkpoint.BEST)
+    run = open_run(settings.run)
     if not (settings.run / SPLIT_FILE).is_file():
         raise ExportError(f"{settings.run / SPLIT_FILE}: missing; without it there is no held-out part")
-    trained = state["settings"]
+    trained = run.settings
+    formats = settings.formats or run.formats
+    if unknown := set(formats) - set(run.formats):
+        raise ExportError(f"{trained['backbone']}: has no format {', '.join(sorted(unknown))}; its graph is OpenVINO's")
     crops = read_crops(settings.data, settings.run, settings.yunet, trained["seed"])
-    if crops.version != state["data_version"]:
-        raise ExportError(f"{settings.data}: not what the run was trained on ({state['data_version']})")
+    if crops.version != run.data_version:
+        raise ExportError(f"{settings.data}: not what the run was trained on ({run.data_version})")
     size, margin = trained["size"], trained["margin"]
     with new_version(settings.models, settings.name, settings.version) as folder:
-        agrees = _graphs(settings, state, crops.parts, folder)
+        agrees = run.write(folder, formats, crops.parts)
         card = ModelCard(
             name=settings.name,
             version=settings.version,
@@ -76,46 +73,23 @@ def export(settings: ExportSettings) -> ModelCard:
             licence=settings.licence,
         )
         write_card(card, folder)
-        metrics, seen = _measured(settings, folder, crops.parts["test"], margin)
-        chosen = state["progress"]["rows"][state["progress"]["best_epoch"] - 1]
-        metrics = {**metrics, "val": {key: round(value, 4) for key, value in chosen.items()}, "agreement": agrees}
+        metrics, seen = _measured(settings, "int8" in formats, folder, crops.parts["test"], margin)
+        val = {key: round(value, 4) for key, value in run.val.items()}
         facts = {
             **settings.facts,
             "crops": crops.counts(),
             "version": crops.version,
-            "start_weights": state["source"],
+            "start_weights": run.start_weights,
             "training": {key: value for key, value in trained.items() if key not in ("data", "out", "yunet")},
         }
-        card = card.model_copy(update={"metrics": metrics, "data": facts, "reference": reference(card, seen)})
+        updates = {
+            "metrics": {**metrics, "val": val, "agreement": agrees},
+            "data": facts,
+            "reference": reference(card, seen),
+        }
+        card = card.model_copy(update=updates)
         write_card(ModelCard.model_validate(card.model_dump(by_alias=True)), folder)
     return card
-
-
-def _graphs(
-    settings: ExportSettings,
-    state: Mapping[str, Any],
-    parts: Mapping[str, Sequence[LabelledCrop]],
-    folder: Path,
-) -> dict[str, float]:
-    """Write the graphs and check them on held-out crops; returns how they agree with PyTorch."""
-    network = checkpoint.network_of(state)
-    margin = state["settings"]["margin"]
-    step = max(1, len(parts["test"]) // CHECKED)
-    pictures = [served_view(crop, network.size, margin) for crop in parts["test"][::step][:CHECKED]]
-    graph = openvino_graph(network)
-    check_slots(graph, pictures)
-    files = [GRAPH]
-    ov.save_model(graph, folder / GRAPH, compress_to_fp16=True)
-    if "onnx" in settings.formats:
-        write_onnx(network, folder / ONNX)
-        files.append(ONNX)
-    if "int8" in settings.formats:
-        step = max(1, len(parts["train"]) // CALIBRATED)
-        learned = [served_view(crop, network.size, margin) for crop in parts["train"][::step][:CALIBRATED]]
-        small = quantized(graph, learned)
-        check_slots(small, pictures)
-        ov.save_model(small, folder / GRAPH_INT8, compress_to_fp16=True)
-    return agreement(network, folder, files, pictures)
 
 
 def answered(folder: Path, precision: str, crops: Sequence[LabelledCrop], margin: float | None) -> list[Answer]:
@@ -136,7 +110,7 @@ def answered(folder: Path, precision: str, crops: Sequence[LabelledCrop], margin
 
 
 def _measured(
-    settings: ExportSettings, folder: Path, held_out: Sequence[LabelledCrop], margin: float
+    settings: ExportSettings, int8: bool, folder: Path, held_out: Sequence[LabelledCrop], margin: float
 ) -> tuple[dict[str, Any], list[tuple[LabelledCrop, Answer]]]:
     """Figures on the held-out part, as served, and what was answered. Raises GateError."""
     from workers.card import load_card
@@ -152,7 +126,7 @@ def _measured(
     failed = [verdict for verdict in judge(settings.gates, full) if not verdict.passed]
     if failed:
         raise GateError("\n".join([*map(str, failed), f"{settings.name} {settings.version} is not exported"]))
-    if "int8" in settings.formats:
+    if int8:
         metrics["int8"] = _kept(card, answered(folder, "int8", held_out, None))
         lost = round(full["accuracy"] - metrics["int8"]["accuracy"], 4)
         metrics["int8_lost"] = lost

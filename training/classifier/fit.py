@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.classifier import checkpoint
+from training.classifier import checkpoint, classical
 from training.classifier.backbones import Backbone, load_backbone
 from training.classifier.bank import Bank, choosing_bank, learning_bank, pooled
 from training.classifier.crops import CropSet, read_crops
@@ -168,6 +168,8 @@ def fit(settings: ClassifierSettings, resume: bool = False, report: Report | Non
     before = checkpoint.load(last) if resume else None
     if before is None and last.exists():
         raise RunError(f"{settings.out}: has a run already; --resume goes on with it, another --out starts anew")
+    if (settings.out / classical.RUN).exists():
+        raise RunError(f"{settings.out}: has a classical run; another --out starts anew")
     crops = read_crops(settings.data, settings.out, settings.yunet, settings.seed)
     torch.manual_seed(settings.seed)
     learner = Learner(settings, crops, load_backbone(settings.backbone, settings.weights, settings.size))

@@ -29,18 +29,23 @@ pytestmark = [needs_train, needs_timm, pytest.mark.timeout(900)]
 
 QUICK = ("--backbone", "test_resnet", "--weights", "none", "--size", "64", "--views", "2", "--batch", "16")
 EPOCHS = ("--head-epochs", "6", "--tune-epochs", "8", "--tune-lr", "0.003", "--patience", "0", "--threads", "1")
+OTHERS = ("efficientnet_b0", "resnet50")
 Command = list[str | Path]
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A run, what was exported of it, and how the commands went: one export that should, one that no gate lets by."""
+    """A run, what was exported of it, and how the commands went: one export that should, one that no gate lets by.
+
+    others: how training and exporting other backbones went.
+    """
 
     crops: Path
     run: Path
     models: Path
     good: Outcome
     gated: Outcome
+    others: dict[str, tuple[Outcome, Outcome]]
 
     def summary(self) -> dict[str, Any]:
         return dict(json.loads((self.run / "train.json").read_text()))
@@ -51,15 +56,35 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("classifier")
     crops, run, models = write_crops(folder / "set"), folder / "runs" / "one", folder / "models"
     export: Command = ["export-classifier", run, "--data", crops, "--models", models, "--version", "1"]
-    learned, good, gated = livesight_each(
+    learned, good, gated, *others = livesight_each(
         [
             ["train", "classifier", "--data", crops, "--out", run, *QUICK, *EPOCHS],
             [*export, "--name", "tiny", "--applies-to", "with_mask,without_mask"],
             [*export, "--name", "slow", "--formats", "openvino", "--gates", "latency_most_ms=0.000001"],
+            *other_backbones(folder),
         ]
     )
     assert learned.code == 0, learned.stderr
-    return Trained(crops, run, models, good, gated)
+    pairs = zip(others[::2], others[1::2], strict=True)
+    return Trained(crops, run, models, good, gated, dict(zip(OTHERS, pairs, strict=True)))
+
+
+def other_backbones(folder: Path) -> list[Command]:
+    """Large ones from nothing, one step of each phase: that each is cut, trained, exported; nothing is learned."""
+    crops, models = write_crops(folder / "few", 12), folder / "others"
+    commands: list[Command] = []
+    for name in OTHERS:
+        run = folder / "runs" / name
+        commands.append(
+            ["train", "classifier", "--backbone", name, "--weights", "none", "--size", "32", "--views", "1",
+             "--unfreeze", "1", "--head-epochs", "1", "--tune-epochs", "1", "--threads", "1", "--data", crops,
+             "--out", run]
+        )  # fmt: skip
+        commands.append(
+            ["export-classifier", run, "--data", crops, "--models", models, "--name", name, "--version", "1",
+             "--formats", "openvino", "--gates", "none"]
+        )  # fmt: skip
+    return commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +203,21 @@ def test_export_serves_what_was_trained(trained: Trained) -> None:
         assert np.mean(np.argmax(rows, 1) == truth) > 0.9
     onnx = ov.Core().compile_model(folder / "model.onnx", "CPU")([pictures[..., ::-1].copy()])
     assert np.mean(onnx[0].argmax(1) == truth) > 0.9
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_backbones_train_export_and_serve(trained: Trained, name: str) -> None:
+    for outcome in trained.others[name]:
+        assert outcome.code == 0, outcome.stderr
+    folder = trained.models.parent / "others" / name / "1"
+    card = load_card(folder)
+    assert card.data["training"]["backbone"] == name and card.metrics["agreement"]["model.xml"] < 0.02
+    engine = OpenVinoEngine(card, folder, WorkerSettings.model_validate({"threads": 1}))
+    with engine.request((32, 32)) as request:
+        request.tensor[:2] = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3))
+        rows = request.run(2)
+    engine.close()
+    assert rows.shape == (2, 2) and rows.sum(1) == pytest.approx(1, abs=0.01)
 
 
 def test_a_missed_gate_leaves_no_version(trained: Trained) -> None:
