@@ -6,7 +6,9 @@ A crash between the two has a message sent again; an event's id is the same then
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 from kafka.errors import KafkaError
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 _BATCH = 500
 _LOOK_S = 1.0
 _SLOW_S = 10.0
+_POLL_S = 0.01
 
 _WAITING = Gauge(
     "livesight_outbox_messages", "Events and reports that are stored and that the broker has not confirmed."
@@ -99,13 +102,25 @@ class Publisher:
             headers = [("schema", row["schema"].encode()), ("content-type", b"application/json"), SOURCE_HEADER]
             topic = kafka_name(row["topic"], self._kafka.topics)
             sent.append(producer.send(topic, key=row["key"].encode(), value=row["body"].encode(), headers=headers))
-        for future in sent:
-            future.get(timeout=_SLOW_S)
+        if not self._confirmed(sent):
+            return False
         with self._database.write() as connection:
             connection.execute(delete(outbox).where(outbox.c.seq.in_([row["seq"] for row in rows])))
         _WAITING.set((waiting or 0) - len(rows))
         self._problem = None
         return len(rows) == _BATCH
+
+    def _confirmed(self, sent: Sequence[Any]) -> bool:
+        """Whether the broker has them all; False when it is time to end first. Raises what it refuses, BusError."""
+        deadline_s = time.monotonic() + _SLOW_S
+        for future in sent:
+            while not future.is_done:
+                if time.monotonic() > deadline_s:
+                    raise BusError(f"no answer for {_SLOW_S:.0f} s")
+                if self._closing.wait(_POLL_S):
+                    return False
+            future.get(timeout=0)
+        return True
 
     def _opened(self) -> Producer:
         if self._producer is None:
