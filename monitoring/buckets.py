@@ -18,12 +18,13 @@ from monitoring.store import HOUR_NS
 from monitoring.tables import event_counts, event_hours, events
 
 Bucket = Literal["minute", "hour", "day", "week", "month"]
-By = Literal["kind", "label", "stream", "zone"]
+By = Literal["kind", "label", "stream", "zone", "line", "direction"]
 
 _MINUTE_NS = 60_000_000_000
 _QUARTER_NS = 15 * _MINUTE_NS  # every time zone's offset is a multiple of that
 _MOST_BUCKETS = 20_000
 _COUNTED = {"stream": "stream_id", "kind": "kind", "label": "label", "zone": "zone"}
+_BY_HAND = ("line", "direction")  # not counted by hours: an index leads to their events
 
 
 class CountQuery(EventFilters):
@@ -68,7 +69,9 @@ def counts_of(connection: Connection, query: CountQuery) -> list[Count]:
 
 def _hours_do(query: CountQuery, zone: ZoneInfo) -> bool:
     """Whether what is counted by hours already answers: whole hours, and only what they are counted by."""
-    other = (query.line, query.person, query.rule, query.severity, query.session, query.track, query.min_confidence)
+    if query.by in _BY_HAND or query.line or query.direction:
+        return False
+    other = (query.person, query.rule, query.severity, query.session, query.track, query.min_confidence)
     return (
         query.bucket != "minute" and not any(other) and all(_whole(moment) for moment in _ends(query)) and _even(zone)
     )
@@ -113,7 +116,7 @@ def _by_scan(connection: Connection, query: CountQuery) -> Iterable[Any]:
     """Reads the events themselves."""
     step = _MINUTE_NS if query.bucket == "minute" else _QUARTER_NS
     slot = events.c.captured_at_ns - events.c.captured_at_ns % step
-    value = events.c[_COUNTED[query.by]] if query.by else literal("")
+    value = events.c[_COUNTED.get(query.by, query.by)] if query.by else literal("")
     groups = [slot, *([value] if query.by else [])]
     return connection.execute(select(slot, value, func.count()).where(*conditions(query)).group_by(*groups)).all()
 

@@ -89,6 +89,7 @@ def _row(event: Event) -> dict[str, Any]:
         "confidence": event.confidence,
         "zone": event.zone,
         "line": event.line,
+        "direction": event.direction,
         "person": _short(event.person),
         "rule": event.rule,
         "severity": event.severity,

@@ -73,6 +73,7 @@ events = Table(
     Column("confidence", Float),
     Column("zone", String(63)),
     Column("line", String(63)),
+    Column("direction", String(8)),
     Column("person", String(200)),
     Column("rule", String(63)),
     Column("severity", String(16)),

@@ -58,6 +58,8 @@ def many(count: int, seed: int = 1) -> list[Event]:
                 track_id=dice.randrange(50),
                 label=dice.choice(LABELS),
                 zone=dice.choice(ZONES),
+                line="gate" if kind == "line_crossed" else None,
+                direction=dice.choice(["in", "out"]) if kind == "line_crossed" else None,
                 confidence=confidence,
                 severity=dice.choice(["info", "critical"]) if kind == "alert" else None,
             )
@@ -133,6 +135,7 @@ FILTERS: list[dict[str, Any]] = [
     {"session": SESSION, "track": 7},
     {"kind": ["alert", "stream_down"], "alert": True},
     {"stream": ["nobody"]},
+    {"line": ["gate"], "direction": ["in"]},
 ]
 
 
@@ -189,10 +192,11 @@ def test_cursors_that_are_none(database: Database, cursor: str) -> None:
         {"alert": True},
         {"alert": False},
         {"min_confidence": 0.5},
+        {"line": ["gate"], "direction": ["out"]},
     ],
     ids=str,
 )
-@pytest.mark.parametrize("by", [None, "label"])
+@pytest.mark.parametrize("by", [None, "label", "direction"])
 def test_counts_are_those_of_the_events(database: Database, filters: dict[str, Any], by: str | None) -> None:
     """Whether they come from the table of counts or from the events themselves."""
     made = many(400)
@@ -201,7 +205,7 @@ def test_counts_are_those_of_the_events(database: Database, filters: dict[str, A
     with database.read() as connection:
         found = counts_of(connection, CountQuery(**filters, by=by))
     wanted = Counter(
-        (event.captured_at_ns // HOUR_NS, event.label if by else None)
+        (event.captured_at_ns // HOUR_NS, getattr(event, by) if by else None)
         for event in made
         if wanted_by(EventFilters(**filters), event)
     )

@@ -73,6 +73,7 @@ def _store() -> None:
         sa.Column("confidence", sa.Float(), nullable=True),
         sa.Column("zone", sa.String(length=63), nullable=True),
         sa.Column("line", sa.String(length=63), nullable=True),
+        sa.Column("direction", sa.String(length=8), nullable=True),
         sa.Column("person", sa.String(length=200), nullable=True),
         sa.Column("rule", sa.String(length=63), nullable=True),
         sa.Column("severity", sa.String(length=16), nullable=True),
