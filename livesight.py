@@ -353,12 +353,14 @@ mount_training(app)
 @app.command()
 def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """What is installed, which backends and devices work, and why not."""
+    from monitoring.doctor import examine_database
     from workers.doctor import examine
     from workers.report import findings_table
 
     settings = load_settings(config)
     configure_logs("error", settings.log_format)
     findings = examine(settings.workers, settings.kafka, model_store(settings), settings.state_dir)
+    findings.append(examine_database(settings.monitoring, settings.state_dir))
     if as_json:
         Console(soft_wrap=True).print_json(data=[finding.model_dump() for finding in findings])
     else:

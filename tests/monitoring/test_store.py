@@ -19,11 +19,13 @@ from typing import Any, get_args
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from livesight import load_settings
 from monitoring.buckets import CountQuery, counts_of
 from monitoring.database import Database
+from monitoring.doctor import examine_database
 from monitoring.errors import BadQuery, StoreRefused, StoreUnavailable
 from monitoring.event import Event, Kind
 from monitoring.export import COLUMNS, heading, lines
@@ -31,10 +33,11 @@ from monitoring.media import MediaStore, Picture
 from monitoring.query import EventFilters, PageQuery, page_of, wanted_by
 from monitoring.retention import Retention
 from monitoring.schema import metadata
-from monitoring.settings import RetentionSettings
+from monitoring.settings import MonitorSettings, RetentionSettings, driver_url
 from monitoring.store import HOUR_NS, add_events
 from monitoring.tables import event_counts, events, media
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
+from tests.peers.ports import free_port
 from workers.errors import SettingsError
 
 LABELS = ("with_mask", "without_mask", None)
@@ -78,6 +81,24 @@ def test_a_database_of_a_later_version_is_refused(database: Database) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StoreRefused, match="later version"):
         database.migrate()
+
+
+def test_doctor_says_how_the_database_is(database_url: str, tmp_path: Path) -> None:
+    settings = MonitorSettings(database_url=SecretStr(database_url))
+    before = examine_database(settings, tmp_path)
+    assert (before.verdict, "made" in before.detail) == ("ok", True)
+    opened = Database(driver_url(database_url))
+    opened.migrate()
+    with opened.write() as connection:
+        add_events(connection, [happened(1), happened(2)])
+    assert examine_database(settings, tmp_path).detail.endswith("version 0001, 2 events")
+    with opened.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    opened.close()
+    assert "later version" in examine_database(settings, tmp_path).detail
+    away = MonitorSettings(database_url=SecretStr(f"postgresql://me:s3cret@127.0.0.1:{free_port()}/none"))
+    found = examine_database(away, tmp_path)
+    assert found.verdict == "wrong" and "s3cret" not in found.detail
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
