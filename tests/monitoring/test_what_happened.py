@@ -15,6 +15,8 @@ from monitoring.rule import Down, Rule
 from monitoring.service import Monitoring, Surroundings
 from monitoring.settings import MonitorSettings
 from monitoring.tables import events
+from tests.monitoring.drift.made import START_S, figures
+from tests.monitoring.drift.made import result as pictured
 from tests.monitoring.happened import message, result
 from workers.bus import LocalBus
 from workers.clip import Clip
@@ -83,3 +85,20 @@ def test_a_silent_stream_is_noticed_while_others_are_busy(tmp_path: Path) -> Non
         assert [(alert.stream_id, alert.reason) for alert in stored(running, "alert")] == [("gone", "silent")]
         bus.publish(message(result(1, "gone")))
         wait_for(lambda: bool(stored(running, "alert_ended")))
+
+
+def test_a_black_picture_is_an_alert_within_ten_seconds_until_it_is_well_again(tmp_path: Path) -> None:
+    """Figures, drift detection, the rule that comes with Livesight, the database."""
+    black = {"brightness": 0.06, "contrast": 0.0, "detail": 0.0, "changed": 0.0, "sharpness": 0.0}
+    with monitoring(MonitorSettings(gather_s=0.05), tmp_path) as (bus, running):
+        at_s = START_S
+        for seconds, shown in ((120, {}), (10, black), (30, {})):
+            for _ in range(seconds):
+                bus.publish(message(pictured(at_s, [], figures(at_s, **shown))))
+                at_s += 1
+        wait_for(lambda: bool(stored(running, "alert_ended")))
+        (alert,) = stored(running, "alert")
+        (ended,) = stored(running, "alert_ended")
+    assert (alert.rule, alert.reason, alert.severity) == ("camera-fault", "black", "critical")
+    assert START_S + 120 < alert.captured_at_ns / 1e9 < START_S + 130
+    assert ended.cause == alert.id and ended.captured_at_ns / 1e9 >= START_S + 130
