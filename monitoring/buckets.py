@@ -54,7 +54,7 @@ class Count:
 def counts_of(connection: Connection, query: CountQuery) -> list[Count]:
     """By time, oldest first; buckets without an event are left out. Raises BadQuery when there are too many."""
     zone = ZoneInfo(query.tz)
-    rows = _by_hour(connection, query) if _hours_do(query, zone) else _by_scan(connection, query)
+    rows = _by_hour(connection, query) if _hours_do(query, zone) else _by_scan(connection, query, _Span.of(query))
     found: Counter[tuple[datetime, str | None]] = Counter()
     starts: dict[int, datetime] = {}
     for at_ns, value, count in rows:
@@ -67,22 +67,47 @@ def counts_of(connection: Connection, query: CountQuery) -> list[Count]:
     return [Count(start, count, value) for (start, value), count in ordered]
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """From when, and before when; None: without end."""
+
+    since_ns: int | None
+    until_ns: int | None
+
+    @classmethod
+    def of(cls, query: CountQuery) -> _Span:
+        """What is asked for. Raises BadQuery."""
+        return cls(*(None if moment is None else time_ns(moment) for moment in (query.since, query.until)))
+
+    def parts(self) -> tuple[list[_Span], _Span]:
+        """What lies before the first and after the last whole hour, and those hours."""
+        first_ns = None if self.since_ns is None else -(-self.since_ns // HOUR_NS) * HOUR_NS
+        last_ns = None if self.until_ns is None else self.until_ns // HOUR_NS * HOUR_NS
+        if first_ns is not None and last_ns is not None and first_ns >= last_ns:
+            return [self], _Span(0, 0)
+        edges = []
+        if self.since_ns != first_ns:
+            edges.append(_Span(self.since_ns, first_ns))
+        if self.until_ns != last_ns:
+            edges.append(_Span(last_ns, self.until_ns))
+        return edges, _Span(first_ns, last_ns)
+
+    def limits(self, column: ColumnElement[int], unit_ns: int = 1) -> list[ColumnElement[bool]]:
+        """As conditions on a column that counts in units."""
+        found: list[ColumnElement[bool]] = []
+        if self.since_ns is not None:
+            found.append(column >= self.since_ns // unit_ns)
+        if self.until_ns is not None:
+            found.append(column < self.until_ns // unit_ns)
+        return found
+
+
 def _hours_do(query: CountQuery, zone: ZoneInfo) -> bool:
-    """Whether what is counted by hours already answers: whole hours, and only what they are counted by."""
-    if query.by in _BY_HAND or query.line or query.direction:
+    """Whether what is counted by hours already answers: buckets of hours, and only what they are counted by."""
+    if query.by in _BY_HAND or query.line or query.direction or query.person or query.rule or query.severity:
         return False
-    other = (query.person, query.rule, query.severity, query.session, query.track, query.min_confidence)
-    return (
-        query.bucket != "minute" and not any(other) and all(_whole(moment) for moment in _ends(query)) and _even(zone)
-    )
-
-
-def _ends(query: CountQuery) -> list[int]:
-    return [time_ns(moment) for moment in (query.since, query.until) if moment is not None]
-
-
-def _whole(at_ns: int) -> bool:
-    return at_ns % HOUR_NS == 0
+    others = (query.session, query.track, query.min_confidence)
+    return query.bucket != "minute" and all(other is None for other in others) and _even(zone)
 
 
 def _even(zone: ZoneInfo) -> bool:
@@ -93,32 +118,32 @@ def _even(zone: ZoneInfo) -> bool:
 
 
 def _by_hour(connection: Connection, query: CountQuery) -> Iterable[Any]:
-    """From the smallest table that knows what is asked for."""
+    """From the smallest table that knows what is asked for; parts of hours at the ends from the events."""
+    edges, whole = _Span.of(query).parts()
     table = event_counts if query.label or query.zone or query.by in ("label", "zone") else event_hours
     columns = {name: table.c[column] for name, column in _COUNTED.items() if column in table.c}
     value = columns[query.by] if query.by else literal("")
     where: list[ColumnElement[bool]] = [
         column.in_(values) for name, column in columns.items() if (values := getattr(query, name))
     ]
-    if query.since is not None:
-        where.append(table.c.hour >= time_ns(query.since) // HOUR_NS)
-    if query.until is not None:
-        where.append(table.c.hour < time_ns(query.until) // HOUR_NS)
+    where += whole.limits(table.c.hour, HOUR_NS)
     if query.alert is not None:
         is_alert = table.c.kind.in_(ALERTS)
         where.append(is_alert if query.alert else ~is_alert)
     groups = [table.c.hour, *([value] if query.by else [])]
     found = select(table.c.hour * HOUR_NS, value, func.sum(table.c.count)).where(*where)
-    return connection.execute(found.group_by(*groups)).all()
+    rows = connection.execute(found.group_by(*groups)).all()
+    return [*rows, *(row for edge in edges for row in _by_scan(connection, query, edge))]
 
 
-def _by_scan(connection: Connection, query: CountQuery) -> Iterable[Any]:
+def _by_scan(connection: Connection, query: CountQuery, span: _Span) -> Iterable[Any]:
     """Reads the events themselves."""
     step = _MINUTE_NS if query.bucket == "minute" else _QUARTER_NS
     slot = events.c.captured_at_ns - events.c.captured_at_ns % step
     value = events.c[_COUNTED.get(query.by, query.by)] if query.by else literal("")
     groups = [slot, *([value] if query.by else [])]
-    return connection.execute(select(slot, value, func.count()).where(*conditions(query)).group_by(*groups)).all()
+    where = [*conditions(query), *span.limits(events.c.captured_at_ns)]
+    return connection.execute(select(slot, value, func.count()).where(*where).group_by(*groups)).all()
 
 
 def _start(at_ns: int, bucket: Bucket, zone: ZoneInfo) -> datetime:

@@ -154,6 +154,8 @@ FILTERS: list[dict[str, Any]] = [
     {"alert": True, "severity": ["critical"], "stream": ["yard"]},
     {"alert": False, "label": ["with_mask"]},
     {"session": SESSION, "track": 7},
+    {"track": 0},
+    {"min_confidence": 0.0},
     {"kind": ["alert", "stream_down"], "alert": True},
     {"stream": ["nobody"]},
     {"line": ["gate"], "direction": ["in"]},
@@ -251,6 +253,27 @@ def test_days_are_those_of_the_time_zone(database: Database) -> None:
         "Asia/Kathmandu": ("2026-03-02T00:00:00+05:45", "05:00"),
         "America/New_York": ("2026-03-01T00:00:00-05:00", "18:00"),
     }
+
+
+@pytest.mark.parametrize("by", [None, "kind", "label"])
+def test_hours_that_are_cut_are_counted_too(database: Database, by: Any) -> None:
+    """Whole hours come from the table of counts, the rest from the events: together it is all of them, once."""
+    made = many(400)
+    with database.write() as connection:
+        add_events(connection, made)
+    begin_ns = BEGAN_NS // HOUR_NS * HOUR_NS
+    spans_h = [(1.25, 6.5), (2.0, 3.0), (2.0, 2.75), (2.25, 3.0), (2.25, 2.75), (0.0, 11.0), (2.75, 3.25), (2.5, 4.5)]
+    for since_h, until_h in spans_h:
+        ends_ns = [begin_ns + int(hours * HOUR_NS) for hours in (since_h, until_h)]
+        since, until = (datetime.fromtimestamp(end_ns / 1e9, UTC) for end_ns in ends_ns)
+        with database.read() as connection:
+            found = counts_of(connection, CountQuery(since=since, until=until, by=by))
+        wanted = Counter(
+            (event.captured_at_ns // HOUR_NS, getattr(event, by) if by else None)
+            for event in made
+            if ends_ns[0] <= event.captured_at_ns < ends_ns[1]
+        )
+        assert {(int(one.start.timestamp()) // 3600, one.value): one.count for one in found} == wanted
 
 
 def test_times_cut_where_they_say(database: Database) -> None:
