@@ -1,18 +1,15 @@
 // Alerts that were raised, with whom they were told; the rules that raise them.
 
-import { acknowledgeAlert, deleteRule, ifThere, listAlerts, putRule, tellAgain, testTarget } from "./api.js";
-import { ask } from "./confirm.js";
-import { badge, el, icon } from "./dom.js";
+import { acknowledgeAlert, listAlerts, tellAgain } from "./api.js";
+import { badge, el } from "./dom.js";
 import { EventDialog } from "./event-dialog.js";
-import { ago, durationOf, SEVERITIES } from "./event-words.js";
-import { RuleDialog } from "./rule-dialog.js";
-import { sentence } from "./rule-words.js";
+import { ago, durationOf, SEVERITIES, TONES } from "./event-words.js";
+import { RuleList } from "./rule-list.js";
 import { toast } from "./status.js";
+import { TargetList } from "./target-list.js";
 
 const EVERY_MS = 3000;
 const PAGE = 50;
-const TONES = { critical: "failed", warning: "stalled", info: "idle" };
-const ORIGINS = { configuration: "set by the configuration", default: "comes with Livesight", api: "" };
 
 export class AlertsPage {
   title = "Alerts";
@@ -21,10 +18,10 @@ export class AlertsPage {
   #abort = null;
   #alerts = [];
   #next = null;
-  #targets = [];
+  #targets = new TargetList();
   #shown = ""; // what is drawn, so that nothing is drawn again without need
   #detail = new EventDialog();
-  #form;
+  #rules;
   #tools = document.getElementById("alerts-tools");
   #list = document.getElementById("alert-list");
   #note = document.getElementById("alerts-note");
@@ -33,23 +30,21 @@ export class AlertsPage {
   /** @param {import("./streams.js").Streams} streams @param {import("./alert-watch.js").AlertWatch} watch */
   constructor(streams, watch) {
     this.#watch = watch;
-    const ids = () => streams.views.map(({ id }) => id);
-    this.#form = new RuleDialog(ids, () => this.#targets, ({ name }) => {
-      toast(`The rule ${name} was saved.`);
-      this.#loadRules();
-    });
+    this.#rules = new RuleList(
+      () => streams.views.map(({ id }) => id),
+      () => this.#targets.names,
+    );
     this.#tools.addEventListener("change", () => {
       this.#alerts = [];
       this.#load();
     });
     this.#older.addEventListener("click", () => this.#load(this.#next));
-    document.getElementById("rule-add").addEventListener("click", () => this.#form.open());
   }
 
   show() {
     this.#load();
-    this.#loadRules();
-    this.#loadTargets();
+    this.#rules.load();
+    this.#targets.load();
   }
 
   hide() {
@@ -80,7 +75,8 @@ export class AlertsPage {
 
   #take({ alerts, next }, older) {
     if (older || this.#alerts.length <= PAGE) this.#next = next;
-    const rest = this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
+    const rest =
+      this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
     this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     this.#older.hidden = this.#next === null;
     if (this.#alerts.length) this.#note.hidden = true;
@@ -103,19 +99,53 @@ export class AlertsPage {
         "div",
         { class: "camera-head" },
         badge(ended ? "idle" : TONES[severity], ended ? "Over" : SEVERITIES[severity]),
-        el("time", { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() }, `${ago(time.getTime())}${lasted}`),
+        el(
+          "time",
+          { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() },
+          `${ago(time.getTime())}${lasted}`,
+        ),
       ),
       el("h3", {}, text ?? rule),
       el("p", { class: "quiet" }, el("a", { href: `#/live/${stream}` }, stream), `, rule ${rule}`),
       told(alert.deliveries ?? []),
-      seen ? el("p", { class: "quiet" }, `Seen by ${alert.acknowledged_by}, ${ago(seen / 1e6)}${alert.note ? `: ${alert.note}` : ""}`) : null,
+      seen
+        ? el(
+            "p",
+            { class: "quiet" },
+            `Seen by ${alert.acknowledged_by}, ${ago(seen / 1e6)}${alert.note ? `: ${alert.note}` : ""}`,
+          )
+        : null,
       el(
         "div",
         { class: "card-actions" },
-        el("button", { class: "button", type: "button", "aria-label": `Details of ${text ?? rule}`, on: { click: () => this.#detail.open(eventOf(alert)) } }, "Details"),
-        seen ? null : el("button", { class: "button", type: "button", "aria-label": `I have seen ${text ?? rule}`, on: { click: () => this.#see(id) } }, "Seen"),
+        el(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            "aria-label": `Details of ${text ?? rule}`,
+            on: { click: () => this.#detail.open(eventOf(alert)) },
+          },
+          "Details",
+        ),
+        seen
+          ? null
+          : el(
+              "button",
+              {
+                class: "button",
+                type: "button",
+                "aria-label": `I have seen ${text ?? rule}`,
+                on: { click: () => this.#see(id) },
+              },
+              "Seen",
+            ),
         ...givenUpTo(alert).map((target) =>
-          el("button", { class: "button", type: "button", on: { click: () => this.#tellAgain(id, target) } }, `Tell ${target} again`),
+          el(
+            "button",
+            { class: "button", type: "button", on: { click: () => this.#tellAgain(id, target) } },
+            `Tell ${target} again`,
+          ),
         ),
       ),
     );
@@ -141,92 +171,6 @@ export class AlertsPage {
     this.#load();
   }
 
-  // rules
-
-  async #loadRules() {
-    const place = document.getElementById("rule-list");
-    try {
-      const answer = await ifThere("/v1/rules");
-      document.getElementById("rules").hidden = answer === null;
-      place.replaceChildren(...(answer?.rules ?? []).map((entry) => this.#rule(entry)));
-    } catch (error) {
-      place.replaceChildren(el("li", { class: "quiet" }, `The rules could not be read: ${error.message}`));
-    }
-  }
-
-  #rule(entry) {
-    const { origin, ...rule } = entry;
-    const { name, severity, enabled, streams } = rule;
-    const fixed = origin === "configuration";
-    const button = (words, what, act) =>
-      el("button", { class: "button", type: "button", "aria-label": `${words} ${name}`, on: { click: act } }, icon(what), words);
-    return el(
-      "li",
-      { class: "card rule", dataset: { rule: name } },
-      el("div", { class: "camera-head" }, el("h3", {}, name), badge(enabled ? TONES[severity] : "idle", enabled ? SEVERITIES[severity] : "Off")),
-      el("p", {}, sentence(rule)),
-      el("p", { class: "quiet" }, [streams.length ? streams.join(", ") : "All cameras", ORIGINS[origin]].filter(Boolean).join(", ")),
-      fixed
-        ? null
-        : el(
-            "div",
-            { class: "card-actions" },
-            button(enabled ? "Turn off" : "Turn on", enabled ? "pause" : "play", () => this.#put({ ...rule, enabled: !enabled })),
-            button("Edit", "edit", () => this.#form.open(rule)),
-            origin === "api" ? button("Delete", "trash", () => this.#delete(name)) : null,
-          ),
-    );
-  }
-
-  async #put(rule) {
-    try {
-      await putRule(rule);
-    } catch (error) {
-      toast(`${rule.name} could not be changed: ${error.message}`, "bad");
-    }
-    this.#loadRules();
-  }
-
-  async #delete(name) {
-    if (!(await ask(`Delete the rule “${name}”?`, "Alerts that it raised are kept.", "Delete"))) return;
-    try {
-      await deleteRule(name);
-    } catch (error) {
-      toast(`${name} could not be deleted: ${error.message}`, "bad");
-    }
-    this.#loadRules();
-  }
-
-  // targets
-
-  async #loadTargets() {
-    const answer = await ifThere("/v1/alerts/targets").catch(() => null);
-    const targets = answer?.targets ?? [];
-    this.#targets = targets.map(({ name }) => name);
-    document.getElementById("targets").hidden = answer === null;
-    document.getElementById("targets-none").hidden = targets.length > 0;
-    document.getElementById("target-list").replaceChildren(...targets.map((target) => this.#target(target)));
-  }
-
-  #target(target) {
-    const state = el("span", { role: "status" });
-    const test = el("button", { class: "button", type: "button", "aria-label": `Send a test to ${target.name}` }, "Send a test");
-    test.addEventListener("click", async () => {
-      test.disabled = true;
-      state.textContent = "Sending…";
-      try {
-        await testTarget(target.name);
-        state.textContent = "It arrived.";
-      } catch (error) {
-        state.textContent = error.message;
-      }
-      test.disabled = false;
-    });
-    const waiting = target.waiting ? `, ${target.waiting} waiting` : "";
-    const lost = target.given_up ? `, ${target.given_up} given up` : "";
-    return el("li", { class: "target" }, el("strong", {}, target.name), el("span", { class: "quiet" }, `${target.type}${waiting}${lost}`), state, test);
-  }
-
   #say(title, text) {
     this.#shown = "";
     this.#list.replaceChildren();
@@ -240,12 +184,19 @@ export class AlertsPage {
 /** An alert as the dialog of events shows it. */
 const eventOf = (alert) => ({ kind: "alert", ...(alert.event ?? {}), ...alert });
 
-const givenUpTo = ({ deliveries = [] }) => [...new Set(deliveries.filter(({ state }) => state === "given_up").map(({ target }) => target))];
+const givenUpTo = ({ deliveries = [] }) => [
+  ...new Set(deliveries.filter(({ state }) => state === "given_up").map(({ target }) => target)),
+];
 
 const STATES = { delivered: "told", waiting: "not told yet", given_up: "given up" };
 
 function told(deliveries) {
   if (deliveries.length === 0) return null;
-  const words = ({ target, state, error }) => `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
-  return el("p", { class: deliveries.some(({ state }) => state === "given_up") ? "camera-trouble" : "quiet" }, deliveries.map(words).join(", "));
+  const words = ({ target, state, error }) =>
+    `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
+  return el(
+    "p",
+    { class: deliveries.some(({ state }) => state === "given_up") ? "camera-trouble" : "quiet" },
+    deliveries.map(words).join(", "),
+  );
 }

@@ -64,15 +64,35 @@ export class DriftView {
     return el(
       "li",
       { class: "card drift", dataset: { drifted: report.drifted } },
-      el("div", { class: "camera-head" }, el("h3", {}, report.stream_id, el("span", { class: "quiet" }, ` ${report.model} ${report.version}`)), badge(...stateOf(report))),
+      el(
+        "div",
+        { class: "camera-head" },
+        el("h3", {}, report.stream_id, el("span", { class: "quiet" }, ` ${report.model} ${report.version}`)),
+        badge(...stateOf(report)),
+      ),
       report.text || report.faults.length
         ? el("p", {}, [report.text, ...report.faults.map(({ text }) => text)].filter(Boolean).join(" "))
         : null,
-      el("p", { class: "quiet" }, report.features.length ? `Furthest apart: ${worst(report)}` : "No feature has been compared yet."),
+      el(
+        "p",
+        { class: "quiet" },
+        report.features.length ? `Furthest apart: ${worst(report)}` : "No feature has been compared yet.",
+      ),
       el(
         "div",
         { class: "card-actions" },
-        el("button", { class: "button", type: "button", "aria-pressed": key === this.#chosen, dataset: { drift: key }, "aria-label": `Features of ${report.stream_id}, ${report.model}`, on: { click: choose } }, "Features"),
+        el(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            "aria-pressed": key === this.#chosen,
+            dataset: { drift: key },
+            "aria-label": `Features of ${report.stream_id}, ${report.model}`,
+            on: { click: choose },
+          },
+          "Features",
+        ),
       ),
     );
   }
@@ -82,9 +102,7 @@ export class DriftView {
     const report = this.#reports.find((each) => keyOf(each) === this.#chosen);
     if (!report) return;
     this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: now against the reference`;
-    this.#facts.textContent = report.features.length
-      ? `As of ${new Date(report.captured_at_ns / 1e6).toLocaleTimeString()}.${report.unlike_card ? " What is seen is unlike what the model was trained with; that alone is no alarm." : ""}`
-      : "Nothing can be said yet: too few pictures and tracks have been seen.";
+    this.#facts.textContent = factsOf(report);
     const names = report.features.map(({ feature }) => feature);
     if (names.join() !== [...this.#charts.keys()].join()) this.#arrange(report);
     for (const feature of report.features) {
@@ -92,7 +110,13 @@ export class DriftView {
       card.dataset.drifted = feature.drifted;
       words.textContent = verdict(feature);
       const more = feature.labels ? { barmode: "group" } : { bargap: 0 };
-      chart.draw(traces(feature), { x: { showgrid: false }, y: { rangemode: "tozero", ticksuffix: " %" }, height: 170, hover: "x", more });
+      chart.draw(traces(feature), {
+        x: { showgrid: false },
+        y: { rangemode: "tozero", ticksuffix: " %" },
+        height: 170,
+        hover: "x",
+        more,
+      });
     }
   }
 
@@ -118,4 +142,10 @@ export class DriftView {
 function worst({ features }) {
   const [feature] = [...features].sort((a, b) => b.score - a.score);
   return `${nameOf(feature.feature).toLowerCase()}, ${feature.score.toFixed(2)} of 1`;
+}
+
+function factsOf({ features, captured_at_ns: at, unlike_card: unlike }) {
+  if (features.length === 0) return "Nothing can be said yet: too few pictures and tracks have been seen.";
+  const card = " What is seen is unlike what the model was trained with; that alone is no alarm.";
+  return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card : ""}`;
 }

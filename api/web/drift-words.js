@@ -1,6 +1,10 @@
 // What drift reports say, in words. Pure.
 
-export const GROUPS = { model: "How sure the model is", population: "Who and what is seen", picture: "The picture itself" };
+export const GROUPS = {
+  model: "How sure the model is",
+  population: "Who and what is seen",
+  picture: "The picture itself",
+};
 
 const FEATURES = {
   brightness: "Brightness",
@@ -35,7 +39,9 @@ const probability = (p) => (p < 0.0001 ? "p < 0.0001" : `p ${p.toPrecision(2)}`)
 /** "score 0.12, p 0.31, 512 samples worth 88" */
 export function verdict({ score, p_value: p, samples, effective_samples: worth, reference, window }) {
   const against = reference === "card" ? "against the model’s card" : "against its own first days";
-  return `${score.toFixed(2)} apart ${against} (${window === "long" ? "long" : "recent"} window), ${probability(p)}, ${samples} samples worth ${Math.round(worth)}`;
+  const which = window === "long" ? "long" : "recent";
+  const worthOf = `${samples} samples worth ${Math.round(worth)}`;
+  return `${score.toFixed(2)} apart ${against} (${which} window), ${probability(p)}, ${worthOf}`;
 }
 
 /** Groups in their order, each with its features, what drifted most first. */
@@ -48,7 +54,9 @@ export function grouped(features) {
 
 /** Plotly's traces: what is seen now over the reference. */
 export function traces({ edges, labels, shares, reference_shares: reference }) {
-  const x = labels ? labels.map((label) => label.replaceAll("_", " ")) : edges.slice(0, -1).map((edge, at) => (edge + edges[at + 1]) / 2);
+  const x = labels
+    ? labels.map((label) => label.replaceAll("_", " "))
+    : edges.slice(0, -1).map((edge, at) => (edge + edges[at + 1]) / 2);
   const widths = labels ? undefined : edges.slice(0, -1).map((edge, at) => edges[at + 1] - edge);
   const percent = (values) => values.map((value) => value * 100);
   const hover = "%{y:.1f} %<extra>%{fullData.name}</extra>";
@@ -58,9 +66,23 @@ export function traces({ edges, labels, shares, reference_shares: reference }) {
       { type: "bar", name: "now", x, y: percent(shares), hovertemplate: hover, marker: { color: "#0b8f81" } },
     ];
   return [
-    { type: "bar", name: "now", x, y: percent(shares), width: widths, marker: { color: "#0b8f81", opacity: 0.75 }, hovertemplate: hover },
     {
-      type: "scatter", mode: "lines", name: "reference", x, y: percent(reference), line: { shape: "hvh", color: "#8793a1", width: 2.5 }, hovertemplate: hover,
+      type: "bar",
+      name: "now",
+      x,
+      y: percent(shares),
+      width: widths,
+      marker: { color: "#0b8f81", opacity: 0.75 },
+      hovertemplate: hover,
+    },
+    {
+      type: "scatter",
+      mode: "lines",
+      name: "reference",
+      x,
+      y: percent(reference),
+      line: { shape: "hvh", color: "#8793a1", width: 2.5 },
+      hovertemplate: hover,
     },
   ];
 }

@@ -28,7 +28,9 @@ function picture(event) {
   const words = `The camera's picture: ${whatOf(event)} ${whoOf(event)}`.trim();
   const frame = el("div", { class: "event-picture" });
   const image = el("img", { src: source, alt: words });
-  image.addEventListener("error", () => frame.replaceChildren(el("p", { class: "quiet" }, "The picture is no longer kept.")));
+  image.addEventListener("error", () =>
+    frame.replaceChildren(el("p", { class: "quiet" }, "The picture is no longer kept.")),
+  );
   frame.append(image);
   // the whole picture alone has room for the way; it is that of the best moment, so the box is not drawn over it
   if (event.picture_url && event.path?.length > 1) frame.append(way(event.path));
@@ -53,7 +55,15 @@ function way(path) {
 
 function clip({ clip_url: source }) {
   if (!source) return null;
-  return el("video", { class: "event-clip", src: source, controls: true, muted: true, playsInline: true, preload: "metadata", "aria-label": "Clip of this event" });
+  return el("video", {
+    class: "event-clip",
+    src: source,
+    controls: true,
+    muted: true,
+    playsInline: true,
+    preload: "metadata",
+    "aria-label": "Clip of this event",
+  });
 }
 
 function facts(event) {
@@ -69,9 +79,15 @@ function facts(event) {
     Severity: event.severity,
     Duration: durationOf(event.duration_s),
     Why: event.reason?.replaceAll("_", " "),
-    Models: Object.entries(event.models ?? {}).map(([name, version]) => `${name} ${version}`).join(", "),
+    Models: Object.entries(event.models ?? {})
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", "),
     Node: event.node,
   };
   const rows = Object.entries(known).filter(([, value]) => value);
-  return el("dl", { class: "facts" }, ...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+  return el(
+    "dl",
+    { class: "facts" },
+    ...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+  );
 }

@@ -18,6 +18,9 @@ export const KINDS = {
   stream_down: "Camera down",
 };
 
+/** The badges' states. */
+export const TONES = { critical: "failed", warning: "stalled", info: "idle" };
+
 export const SEVERITIES = { critical: "Critical", warning: "Warning", info: "Info" };
 
 const WHERE = {
@@ -37,7 +40,12 @@ export const whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind]
 /** Who or what it is about: "without mask 91 % #7". */
 export function whoOf({ kind, label, confidence, track_id: track, person }) {
   const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
-  const parts = [person, kind === "label_changed" ? null : label && wordsOf(label), percent, track ? `#${track}` : null];
+  const parts = [
+    person,
+    kind === "label_changed" ? null : label && wordsOf(label),
+    percent,
+    track ? `#${track}` : null,
+  ];
   return parts.filter(Boolean).join(" ");
 }
 

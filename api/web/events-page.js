@@ -5,7 +5,7 @@ import { Chart } from "./chart.js";
 import { colourOf, wordsOf } from "./colours.js";
 import { badge, el } from "./dom.js";
 import { EventDialog } from "./event-dialog.js";
-import { KINDS, SEVERITIES, timeOf, whatOf, whoOf } from "./event-words.js";
+import { KINDS, SEVERITIES, timeOf, TONES, whatOf, whoOf } from "./event-words.js";
 import { countQueryOf, queryOf, rangeOf } from "./event-query.js";
 
 const EVERY_MS = 5000;
@@ -13,7 +13,6 @@ const SOON_MS = 500; // after something happened: what comes together is read to
 const COUNTS_MS = 10000;
 const PAGE = 50;
 const MOST = 500; // rows kept while new ones come
-const TONES = { critical: "failed", warning: "stalled", info: "idle" };
 
 export class EventsPage {
   title = "Events";
@@ -55,8 +54,16 @@ export class EventsPage {
   async show() {
     this.#offerStreams();
     this.#again();
-    this.#fill("zone", "Anywhere", (await ifThere("/v1/zones").catch(() => null))?.scenes.flatMap(({ zones }) => zones.map(({ name }) => name)));
-    this.#fill("label", "All labels", (await listModels().catch(() => [])).flatMap(({ card }) => card.classes));
+    this.#fill(
+      "zone",
+      "Anywhere",
+      (await ifThere("/v1/zones").catch(() => null))?.scenes.flatMap(({ zones }) => zones.map(({ name }) => name)),
+    );
+    this.#fill(
+      "label",
+      "All labels",
+      (await listModels().catch(() => [])).flatMap(({ card }) => card.classes),
+    );
   }
 
   hide() {
@@ -72,7 +79,14 @@ export class EventsPage {
     const { stream } = this.#tools.elements;
     const chosen = stream.value;
     const ids = [...new Set([...this.#streams.views.map(({ id }) => id), ...(chosen ? [chosen] : [])])].sort();
-    if (ids.join() === [...stream.options].slice(1).map(({ value }) => value).join()) return;
+    if (
+      ids.join() ===
+      [...stream.options]
+        .slice(1)
+        .map(({ value }) => value)
+        .join()
+    )
+      return;
     stream.replaceChildren(new Option("All cameras", ""), ...ids.map((id) => new Option(id, id, false, id === chosen)));
   }
 
@@ -80,7 +94,10 @@ export class EventsPage {
   #fill(name, none, found) {
     const select = this.#tools.elements[name];
     const names = [...new Set([...(found ?? []), ...(select.value ? [select.value] : [])])].sort();
-    select.replaceChildren(new Option(none, ""), ...names.map((each) => new Option(wordsOf(each), each, false, each === select.value)));
+    select.replaceChildren(
+      new Option(none, ""),
+      ...names.map((each) => new Option(wordsOf(each), each, false, each === select.value)),
+    );
     select.hidden = names.length === 0;
   }
 
@@ -173,7 +190,10 @@ export class EventsPage {
       if (this.#list.children[at] !== row) this.#list.insertBefore(row, this.#list.children[at] ?? null);
     });
     if (focused && !focused.isConnected)
-      shown.find(({ dataset }) => dataset.id === focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
+      shown
+        .find(({ dataset }) => dataset.id === focused.dataset.id)
+        ?.querySelector("button")
+        .focus({ preventScroll: true });
   }
 
   #row(event) {
@@ -188,14 +208,20 @@ export class EventsPage {
     return el(
       "li",
       {
-        class: "event", dataset: { id: event.id, kind: event.kind },
+        class: "event",
+        dataset: { id: event.id, kind: event.kind },
         on: { animationend: ({ currentTarget: row }) => row.classList.remove("fresh") },
       },
       el(
         "button",
         { class: "event-open", type: "button", on: { click: () => this.#dialog.open(event) } },
         picture,
-        el("span", { class: "event-what" }, el("strong", {}, whatOf(event)), el("span", { class: "event-who" }, dot, whoOf(event))),
+        el(
+          "span",
+          { class: "event-what" },
+          el("strong", {}, whatOf(event)),
+          el("span", { class: "event-who" }, dot, whoOf(event)),
+        ),
         event.severity ? badge(TONES[event.severity], SEVERITIES[event.severity]) : null,
         event.clip_url ? el("span", { class: "badge" }, "Clip") : null,
       ),
@@ -220,14 +246,20 @@ export class EventsPage {
   }
 
   #draw({ counts, total, bucket }, range) {
-    document.getElementById("events-total").textContent = `${total.toLocaleString()} ${total === 1 ? "event" : "events"}, by ${bucket}`;
+    document.getElementById("events-total").textContent =
+      `${total.toLocaleString()} ${total === 1 ? "event" : "events"}, by ${bucket}`;
     this.#chart ??= new Chart(document.getElementById("chart-events"));
     const bars = (name, colour, wanted) => {
       const sums = new Map();
-      for (const { start, count, value } of counts)
-        if (wanted(value)) sums.set(start, (sums.get(start) ?? 0) + count);
+      for (const { start, count, value } of counts) if (wanted(value)) sums.set(start, (sums.get(start) ?? 0) + count);
       // plotly knows no time zones: it is given the local time, as the server counted
-      return { type: "bar", name, x: [...sums.keys()].map((start) => start.slice(0, 19)), y: [...sums.values()], marker: { color: colour } };
+      return {
+        type: "bar",
+        name,
+        x: [...sums.keys()].map((start) => start.slice(0, 19)),
+        y: [...sums.values()],
+        marker: { color: colour },
+      };
     };
     const isAlert = (kind) => kind === "alert";
     const traces = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];

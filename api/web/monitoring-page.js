@@ -55,11 +55,17 @@ export class MonitoringPage {
       "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
       "Pictures a second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
       "Slowest camera's delay": delay(views),
-      "Waiting for Kafka": samples.has("livesight_bus_spooled_messages") ? sum("livesight_bus_spooled_messages").toLocaleString() : "no Kafka",
+      "Waiting for Kafka": samples.has("livesight_bus_spooled_messages")
+        ? sum("livesight_bus_spooled_messages").toLocaleString()
+        : "no Kafka",
       "Open alerts": open === null ? "–" : String(open.length),
     };
     const place = document.getElementById("monitoring-facts");
-    place.replaceChildren(...Object.entries(facts).map(([name, value]) => el("div", { class: "card fact" }, el("dt", {}, name), el("dd", {}, value))));
+    place.replaceChildren(
+      ...Object.entries(facts).map(([name, value]) =>
+        el("div", { class: "card fact" }, el("dt", {}, name), el("dd", {}, value)),
+      ),
+    );
   }
 
   async #showModels(signal) {
@@ -69,7 +75,10 @@ export class MonitoringPage {
       if (signal.aborted) return;
       place.replaceChildren(...models.map(row));
     } catch (error) {
-      if (!signal.aborted) place.replaceChildren(el("tr", {}, el("td", { colSpan: 5 }, `The models could not be listed: ${error.message}`)));
+      if (!signal.aborted)
+        place.replaceChildren(
+          el("tr", {}, el("td", { colSpan: 5 }, `The models could not be listed: ${error.message}`)),
+        );
     }
   }
 
@@ -80,7 +89,8 @@ export class MonitoringPage {
     } catch (error) {
       if (!signal.aborted) this.#drift.say(`Drift could not be read: ${error.message}`);
     }
-    document.getElementById("report-link").hidden = (await ifThere("/v1/report/runs", signal).catch(() => null)) === null;
+    document.getElementById("report-link").hidden =
+      (await ifThere("/v1/report/runs", signal).catch(() => null)) === null;
   }
 
   async #showRuns() {
@@ -91,7 +101,8 @@ export class MonitoringPage {
     place.replaceChildren(...runs.map(runRow));
     document.getElementById("runs-table").hidden = runs.length === 0;
     note.hidden = runs.length > 0;
-    note.textContent = answer === null ? "No process with the role monitor answers." : (answer.why ?? "The server has no runs.");
+    note.textContent =
+      answer === null ? "No process with the role monitor answers." : (answer.why ?? "The server has no runs.");
   }
 }
 
@@ -119,13 +130,19 @@ function headline(metrics, prefix = "") {
     if (typeof value === "number" && /^(map50|map50_95|map|accuracy|f1|recall|precision)$/i.test(key.replace("-", "_")))
       found.push(`${prefix}${key.replace("_", "-")} ${value.toFixed(3)}`);
     else if (typeof value === "object" && value !== null && !Array.isArray(value) && !prefix)
-      found.push(...headline(value, `${key.replaceAll("_", " ")} `).split(", ").filter(Boolean));
+      found.push(
+        ...headline(value, `${key.replaceAll("_", " ")} `)
+          .split(", ")
+          .filter(Boolean),
+      );
   }
   return found.slice(0, 4).join(", ");
 }
 
 function runRow({ name, experiment, status, started_ms: started, metrics, url }) {
-  const figures = Object.entries(metrics).slice(0, 4).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`);
+  const figures = Object.entries(metrics)
+    .slice(0, 4)
+    .map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`);
   const label = url ? el("a", { href: url, target: "_blank", rel: "noopener" }, name) : name;
   return el(
     "tr",

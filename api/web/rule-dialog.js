@@ -17,7 +17,16 @@ const PARTS = {
   camera: ["faults"],
   drift: ["causes"],
 };
-const NEW = { name: "", when: { type: "seen", labels: [], for_s: 2 }, streams: [], severity: "warning", cooldown_s: 60, clip: true, enabled: true, targets: null };
+const NEW = {
+  name: "",
+  when: { type: "seen", labels: [], for_s: 2 },
+  streams: [],
+  severity: "warning",
+  cooldown_s: 60,
+  clip: true,
+  enabled: true,
+  targets: null,
+};
 
 export class RuleDialog {
   #dialog = document.getElementById("rule-dialog");
@@ -35,7 +44,10 @@ export class RuleDialog {
     type.append(...Object.entries(TYPES).map(([value, words]) => new Option(words, value)));
     type.addEventListener("change", () => this.#showParts());
     attribute.addEventListener("change", () => this.#offerLabels());
-    this.#fill("kinds", Object.entries(KINDS).filter(([kind]) => !kind.startsWith("alert")));
+    this.#fill(
+      "kinds",
+      Object.entries(KINDS).filter(([kind]) => !kind.startsWith("alert")),
+    );
     this.#fill("faults", Object.entries(FAULTS));
     this.#fill("causes", Object.entries(DRIFT));
     this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
@@ -85,9 +97,17 @@ export class RuleDialog {
     this.#check("kinds", when.kinds ?? []);
     this.#check("faults", when.faults ?? Object.keys(FAULTS));
     this.#check("causes", when.causes ?? Object.keys(DRIFT));
-    this.#fill("streams", [...new Set([...this.streams(), ...streams])].sort().map((id) => [id, id]), streams);
+    this.#fill(
+      "streams",
+      [...new Set([...this.streams(), ...streams])].sort().map((id) => [id, id]),
+      streams,
+    );
     const targets = [...new Set([...this.targets(), ...(this.#rule.targets ?? [])])].sort();
-    this.#fill("targets", targets.map((target) => [target, target]), this.#rule.targets ?? targets);
+    this.#fill(
+      "targets",
+      targets.map((target) => [target, target]),
+      this.#rule.targets ?? targets,
+    );
     this.#part("targets").hidden = targets.length === 0;
     this.#offerLabels(when.labels ?? []);
     this.#showParts();
@@ -114,7 +134,9 @@ export class RuleDialog {
     const boxes = entries.map(([value, words]) =>
       el("label", {}, el("input", { type: "checkbox", name, value, checked: checked.includes(value) }), words),
     );
-    this.#part(name).querySelector(".choices").replaceChildren(...boxes);
+    this.#part(name)
+      .querySelector(".choices")
+      .replaceChildren(...boxes);
   }
 
   #check(name, values) {
@@ -125,7 +147,11 @@ export class RuleDialog {
     const attribute = this.#form.elements.attribute.value;
     const cards = this.#known.cards.filter((card) => (attribute ? card.name === attribute : card.task === "detect"));
     const labels = [...new Set([...cards.flatMap(({ classes }) => classes), ...chosen])];
-    this.#fill("labels", labels.map((label) => [label, wordsOf(label)]), chosen);
+    this.#fill(
+      "labels",
+      labels.map((label) => [label, wordsOf(label)]),
+      chosen,
+    );
   }
 
   #all(name) {
@@ -180,7 +206,8 @@ export class RuleDialog {
 
 /** What keeps a rule from being sent, in words; null if nothing. */
 function complaint({ name, when, cooldown_s: cooldown }) {
-  if (!NAME.test(name)) return "Give it a name: letters, digits, spaces, “.”, “_” and “-”, beginning with a letter or a digit.";
+  if (!NAME.test(name))
+    return "Give it a name: letters, digits, spaces, “.”, “_” and “-”, beginning with a letter or a digit.";
   for (const part of ["kinds", "faults", "causes"])
     if (when[part] && when[part].length === 0) return "Choose at least one of what it is about.";
   const amounts = [when.for_s ?? 0, when.above ?? 0, cooldown];

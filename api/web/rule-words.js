@@ -9,7 +9,8 @@ const seconds = (value) => (value > 0 ? ` for ${value} s` : "");
 const where = ({ zone }) => (zone ? ` in ${zone}` : "");
 
 const SENTENCES = {
-  seen: (when) => `${labels(when, "Anything")}${where(when)}${seconds(when.for_s)}${when.attribute ? ` (${when.attribute})` : ""}`,
+  seen: (when) =>
+    `${labels(when, "Anything")}${where(when)}${seconds(when.for_s)}${when.attribute ? ` (${when.attribute})` : ""}`,
   count: (when) => `More than ${when.above} ${labels(when, "objects")}${where(when)}${seconds(when.for_s)}`,
   event: (when) =>
     [
@@ -17,13 +18,20 @@ const SENTENCES = {
       when.place && `at ${when.place}`,
       when.direction && `going ${when.direction}`,
       labels(when, "") && `by ${labels(when, "")}`,
-    ].filter(Boolean).join(", "),
+    ]
+      .filter(Boolean)
+      .join(", "),
   stream_down: (when) => `Camera down or silent${seconds(when.for_s)}`,
   camera: (when) => `Picture ${list(when.faults)}`,
   drift: (when) => `Drift of ${list(when.causes.map((cause) => DRIFT[cause] ?? cause))}`,
 };
 
-export const DRIFT = { picture: "the picture", population: "who is seen", model: "the model's certainty", unknown: "unknown cause" };
+export const DRIFT = {
+  picture: "the picture",
+  population: "who is seen",
+  model: "the model's certainty",
+  unknown: "unknown cause",
+};
 
 export const TYPES = {
   seen: "Somebody is there",

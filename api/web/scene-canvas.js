@@ -217,7 +217,12 @@ export class SceneCanvas extends EventTarget {
     const outline = points.map((point) => point.join()).join(" ");
     const words = `${shape.name}, ${shape.kind} with ${points.length} points`;
     const area = node(shape.kind === "zone" ? "polygon" : "polyline", {
-      points: outline, class: "scene-area", "data-shape": number, tabindex: 0, role: "button", "aria-label": words,
+      points: outline,
+      class: "scene-area",
+      "data-shape": number,
+      tabindex: 0,
+      role: "button",
+      "aria-label": words,
       "aria-pressed": chosen,
     });
     if (shape.kind === "line") {
@@ -234,15 +239,24 @@ export class SceneCanvas extends EventTarget {
     if (shape.kind === "zone" && shape.points.length < MOST_POINTS)
       points.forEach((point, at) => {
         const [x, y] = [0, 1].map((axis) => (point[axis] + points[(at + 1) % points.length][axis]) / 2);
-        handles.push(node("circle", { cx: x, cy: y, r: 5, class: "scene-between", "data-shape": number, "data-between": at }));
+        handles.push(
+          node("circle", { cx: x, cy: y, r: 5, class: "scene-between", "data-shape": number, "data-between": at }),
+        );
       });
     points.forEach(([x, y], at) => {
       const [shareX, shareY] = shape.points[at].map((value) => Math.round(value * 100));
       const words = `${shape.name}, point ${at + 1}: ${shareX} % from the left, ${shareY} % from the top; arrow keys move it`;
       handles.push(
         node("circle", {
-          cx: x, cy: y, r: 8, class: "scene-handle", "data-shape": number, "data-handle": at, tabindex: 0,
-          role: "button", "aria-label": words,
+          cx: x,
+          cy: y,
+          r: 8,
+          class: "scene-handle",
+          "data-shape": number,
+          "data-handle": at,
+          tabindex: 0,
+          role: "button",
+          "aria-label": words,
         }),
       );
     });
@@ -274,7 +288,7 @@ function arrow(points) {
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
   const side = (turn) => [to[0] - 0.3 * dx + turn * 0.22 * dy, to[1] - 0.3 * dy - turn * 0.22 * dx].join();
   return node("path", {
-    class: "scene-arrow", d: `M${from.join()}L${to.join()}M${side(1)}L${to.join()}L${side(-1)}`,
+    class: "scene-arrow",
+    d: `M${from.join()}L${to.join()}M${side(1)}L${to.join()}L${side(-1)}`,
   });
 }
-

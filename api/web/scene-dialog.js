@@ -139,7 +139,9 @@ export class SceneDialog {
           el(
             "button",
             {
-              class: "button", type: "button", "aria-pressed": shape === selected,
+              class: "button",
+              type: "button",
+              "aria-pressed": shape === selected,
               on: { click: () => this.#canvas.select(shape) },
             },
             shape.name,
@@ -165,7 +167,12 @@ export class SceneDialog {
     const known = [...new Set([...this.#classes, ...shape.labels])];
     this.#labels.hidden = known.length === 0;
     const box = (label) =>
-      el("label", {}, el("input", { type: "checkbox", name: "labels", value: label, checked: shape.labels.includes(label) }), wordsOf(label));
+      el(
+        "label",
+        {},
+        el("input", { type: "checkbox", name: "labels", value: label, checked: shape.labels.includes(label) }),
+        wordsOf(label),
+      );
     this.#labels.querySelector(".choices").replaceChildren(...known.map(box));
   }
 
@@ -209,7 +216,12 @@ export class SceneDialog {
 
   async #leave() {
     const changed = JSON.stringify(sceneOf(this.#canvas.shapes)) !== this.#was;
-    if (changed && !this.#save.disabled && !(await ask("Leave without saving?", "What you drew is lost then.", "Leave"))) return;
+    if (
+      changed &&
+      !this.#save.disabled &&
+      !(await ask("Leave without saving?", "What you drew is lost then.", "Leave"))
+    )
+      return;
     this.#dialog.close();
   }
 

@@ -69,6 +69,15 @@ export function inward([start, end], length) {
 
 /** A first shape in the middle of the picture, for who does without a mouse. */
 export function ready(kind) {
-  if (kind === "line") return [[0.3, 0.5], [0.7, 0.5]];
-  return [[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]];
+  if (kind === "line")
+    return [
+      [0.3, 0.5],
+      [0.7, 0.5],
+    ];
+  return [
+    [0.3, 0.3],
+    [0.7, 0.3],
+    [0.7, 0.7],
+    [0.3, 0.7],
+  ];
 }
