@@ -76,7 +76,7 @@ def busy(bus: LocalBus) -> Iterator[None]:
 
 
 def test_a_silent_stream_is_noticed_while_others_are_busy(tmp_path: Path) -> None:
-    rule = Rule(name="down", when=Down(for_s=0.5), clip=False)
+    rule = Rule(name="down", when=Down(for_s=0.5), streams=("gone",), clip=False)
     settings = MonitorSettings(rules=(rule,), gather_s=0.05, tick_s=0.1)
     with monitoring(settings, tmp_path) as (bus, running):
         bus.publish(message(result(0, "gone")))
