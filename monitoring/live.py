@@ -97,11 +97,12 @@ class _Listener:
 
     async def next(self) -> bytes | None:
         """What has come, a comment after a silence, None at the end."""
-        try:
-            async with asyncio.timeout(_SILENCE_S):
-                await self._awake.wait()
-        except TimeoutError:
-            return b": still here\n\n"
+        if not self._over:
+            try:
+                async with asyncio.timeout(_SILENCE_S):
+                    await self._awake.wait()
+            except TimeoutError:
+                return b": still here\n\n"
         self._awake.clear()
         with self._lock:
             events, missed = list(self._waiting), self._missed

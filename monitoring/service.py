@@ -100,8 +100,8 @@ class Monitoring:
     def close(self, timeout_s: float) -> None:
         """Take what has come in process, keep everything, end all threads. Idempotent."""
         deadline_s = time.monotonic() + timeout_s
-        self.live.close()
         self._monitor.close(timeout_s)
+        self.live.close()  # who follows has heard the last events then
         for helper in reversed(self._helpers):
             helper.close(max(0.2, deadline_s - time.monotonic()))
         self.database.close()
