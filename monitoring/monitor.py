@@ -20,14 +20,15 @@ from monitoring.keeping import Keeping, Places
 from monitoring.lead import lead
 from monitoring.parts import Built
 from monitoring.settings import MonitorSettings
-from monitoring.states import Key, read_offsets, read_state, read_states, set_offsets
-from monitoring.store import known_ids
+from monitoring.states import Key, forget_states, read_offsets, read_state, read_states, set_offsets
+from monitoring.store import DAY_NS, known_ids
 from monitoring.thinking import Thinking, Work
 from workers.errors import WorkerError
 
 log = structlog.get_logger(__name__)
 
 _RETRY_S = 1.0
+_FORGET_S = 3600.0
 _CAREFUL = 50  # messages taken one by one after a failure that is no outage
 
 _LOST = Counter("livesight_monitor_lost_messages", "Messages that could not be kept whatever was tried.")
@@ -48,6 +49,7 @@ class Monitor:
         self._work = Work()
         self._kept_s = self._all_kept_s = self._ticked_s = 0.0
         self._careful = 0
+        self._forget_s = 0.0
         self._active = False
         self._problem: str | None = None
         self._closing = threading.Event()
@@ -168,6 +170,7 @@ class Monitor:
         now_s = time.monotonic()
         if now_s - self._all_kept_s >= self._settings.states_s:
             self._keep(every=True)
+            self._forget()
         if now_s - self._ticked_s >= self._settings.tick_s and self._places.inbox.caught_up(took):
             self._ticked_s = now_s
             self._thinking.tick(time.time_ns(), self._work)
@@ -180,6 +183,17 @@ class Monitor:
         if every:
             self._all_kept_s = self._kept_s
         self._keeping.keep(work, self._thinking.states(every=every))
+
+    def _forget(self) -> None:
+        """Streams that nobody has heard of for as long as anything is kept."""
+        if time.monotonic() < self._forget_s:
+            return
+        self._forget_s = time.monotonic() + _FORGET_S
+        with self._places.database.write() as connection:
+            before_ns = time.time_ns() - int(self._settings.retention.days * DAY_NS)
+            gone = forget_states(connection, before_ns)
+        for stream_id in gone:
+            self._thinking.forget(stream_id)
 
     def _pass_over(self, batch: Batch) -> None:
         """Read on behind what cannot be kept, with the states from before it."""

@@ -18,8 +18,8 @@ from monitoring.database import Database
 from monitoring.errors import MonitoringError
 from monitoring.media import MediaStore
 from monitoring.settings import RetentionSettings
-from monitoring.store import HOUR_NS
-from monitoring.tables import AGED, event_counts, event_hours, events, handler_states, media
+from monitoring.store import DAY_NS, HOUR_NS
+from monitoring.tables import AGED, event_counts, event_hours, events, media
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,6 @@ _STEP = 1000  # rows a transaction: some ten milliseconds
 _PAUSE_S = 0.002  # between two, for who waits
 _FIRST_S = 60.0
 _ORPHAN_S = 3600.0
-_DAY_NS = 24 * HOUR_NS
 
 _DELETED = Counter("livesight_retention_deleted_rows", "Rows that were deleted for their age or number.", ["table"])
 _MEDIA = Gauge("livesight_media_bytes", "Size of the snapshots and clips that are kept.")
@@ -64,11 +63,10 @@ class Retention:
 
     def run_once(self, now_ns: int) -> None:
         """Delete what is due. Raises StoreUnavailable."""
-        oldest_ns = now_ns - int(self._settings.days * _DAY_NS)
+        oldest_ns = now_ns - int(self._settings.days * DAY_NS)
         self.delete_events(min(max(oldest_ns, self._surplus_ns()), now_ns) // HOUR_NS * HOUR_NS)
         for aged in AGED:
             self._delete(aged.table, aged.key, aged.time < oldest_ns)
-        self._forget_streams(oldest_ns)
         self._delete_media(media.c.captured_at_ns < oldest_ns)
         self._shrink_media()
         self._measure()
@@ -148,13 +146,6 @@ class Retention:
             if len(rows) < _STEP:
                 return
             self._closing.wait(_PAUSE_S)
-
-    def _forget_streams(self, before_ns: int) -> None:
-        """Of streams that nobody has seen for so long."""
-        with self._database.write() as connection:
-            newest = func.max(handler_states.c.updated_ns)
-            gone = select(handler_states.c.stream_id).group_by(handler_states.c.stream_id).having(newest < before_ns)
-            connection.execute(delete(handler_states).where(handler_states.c.stream_id.in_(gone)))
 
     def _delete(
         self, table: Table, key: Column[Any], condition: ColumnElement[bool], order: Column[Any] | None = None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from monitoring.errors import MonitoringError
 from monitoring.inbox import Place
 from monitoring.store import upsert
 from monitoring.tables import handler_states, offsets
+
+_MOST = 500
 
 Key = tuple[str, str]
 """Handler, stream."""
@@ -46,9 +48,14 @@ def write_states(connection: Connection, states: Mapping[Key, str], now_ns: int)
     upsert(connection, handler_states, rows)
 
 
-def forget_states(connection: Connection, streams: Collection[str]) -> None:
-    """Of streams that are long gone."""
-    connection.execute(delete(handler_states).where(handler_states.c.stream_id.in_(streams)))
+def forget_states(connection: Connection, before_ns: int) -> list[str]:
+    """Of streams of which nothing was kept since then; returns them."""
+    newest = func.max(handler_states.c.updated_ns)
+    stream_id = handler_states.c.stream_id
+    gone = list(connection.scalars(select(stream_id).group_by(stream_id).having(newest < before_ns).limit(_MOST)))
+    if gone:
+        connection.execute(delete(handler_states).where(stream_id.in_(gone)))
+    return gone
 
 
 def read_offsets(connection: Connection) -> dict[Place, int]:

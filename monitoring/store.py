@@ -16,6 +16,7 @@ from monitoring.tables import event_counts, event_hours, events, outbox
 from workers.bus import EVENTS
 
 HOUR_NS = 3_600_000_000_000
+DAY_NS = 24 * HOUR_NS
 _MOST_IDS = 500
 _LONGEST = 200
 _COARSE = ("hour", "kind", "stream_id")

@@ -61,6 +61,7 @@ class Thinking:
         self._streams: set[str] = set()
         self._dumped: dict[Key, str] = {}
         self._touched: set[str] = set()
+        self._stirred: set[str] = set()  # touched since all states were asked for
         self._shown_s: dict[str, float] = {}
 
     @property
@@ -75,6 +76,7 @@ class Thinking:
             handler.forget(None)
         self._streams.clear()
         self._touched.clear()
+        self._stirred.clear()
         self._dumped = dict(states)
         for stream_id in sorted({stream_id for _, stream_id in states}):
             self._meet(stream_id)
@@ -86,6 +88,7 @@ class Thinking:
             handler.forget(stream_id)
         self._streams.discard(stream_id)
         self._touched.discard(stream_id)
+        self._stirred.discard(stream_id)
         self._dumped = {key: state for key, state in self._dumped.items() if key[1] != stream_id}
 
     def take(self, items: Sequence[Item], work: Work, known: Callable[[Sequence[Event]], set[str]]) -> None:
@@ -119,12 +122,13 @@ class Thinking:
         work.events += made
 
     def states(self, *, every: bool) -> dict[Key, str]:
-        """States that are not as they were kept, as JSON. every: of all streams, and those that may be lost too.
+        """States that are not as they were kept, as JSON. every: those that may be lost too.
 
         They count as kept from now on: when they are not, `restore` must follow.
         """
         found: dict[Key, str] = {}
-        for stream_id in self._streams if every else self._touched:
+        self._stirred |= self._touched
+        for stream_id in self._stirred if every else self._touched:
             dumped = self._sessions.dump(stream_id)
             states = [] if dumped is None else [(_SESSIONS, dumped)]
             for handler in self._handlers:
@@ -135,6 +139,8 @@ class Thinking:
                 if self._dumped.get((name, stream_id)) != text:
                     self._dumped[name, stream_id] = found[name, stream_id] = text
         self._touched.clear()
+        if every:
+            self._stirred.clear()
         return found
 
     def _take_result(self, item: Item, work: Work) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
+from sqlalchemy import func, select, update
 
 from monitoring.errors import StoreUnavailable
 from monitoring.inbox import LocalInbox
 from monitoring.lead import lead
 from monitoring.media import of_tracks
+from monitoring.settings import RetentionSettings
+from monitoring.tables import handler_states
 from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, NewTracks, Watch
 from tests.peers.postgres import Postgres
@@ -61,6 +64,23 @@ def test_a_restart_goes_on_where_it_was(database_url: str, tmp_path: Path) -> No
         say(watch, 6, 6)
         watch.wait_for(6)
     assert watch.handler.highest == {"door": 6}
+
+
+def test_a_stream_that_is_long_gone_is_forgotten(database_url: str, tmp_path: Path) -> None:
+    """Its states go from the database and from the handlers; one that comes back begins anew."""
+    often = FAST.model_copy(update={"states_s": 0.2, "retention": RetentionSettings(days=1)})
+    with Watch(database_url, tmp_path, settings=often) as watch:
+        say(watch, 1, 2)
+        watch.wait_for(2)
+    with watch.database.write() as connection:
+        connection.execute(update(handler_states).values(updated_ns=time.time_ns() - 2 * 86_400 * 10**9))
+    watch.database.close()
+    with Watch(database_url, tmp_path, settings=often) as watch:
+        watch.wait(lambda: watch.handler.highest == {}, "forgetting")
+        with watch.database.read() as connection:
+            assert connection.scalar(select(func.count()).select_from(handler_states)) == 0
+        say(watch, 1, 3, session=LATER)
+        watch.wait_for(5)
 
 
 def test_all_that_came_is_kept_at_the_end(database_url: str, tmp_path: Path) -> None:
