@@ -120,6 +120,9 @@ export const tellAgain = (id, target) =>
 
 export const testTarget = (name) => request(`/v1/alerts/test/${encodeURIComponent(name)}`, asJson("POST", {}));
 
+/** Has a camera's reference be learnt anew. */
+export const commission = (stream) => request(`/v1/drift/${encodeURIComponent(stream)}/commission`, asJson("POST", {}));
+
 const zonesPath = (id) => `/v1/zones/${encodeURIComponent(id)}`;
 
 /** @param {{zones: object[], lines: object[]}} scene in place of what was there */

@@ -1,8 +1,11 @@
 // Drift, camera by camera and model by model: what is seen now against the reference, feature by feature.
 
+import { commission } from "./api.js";
 import { Chart } from "./chart.js";
+import { ask } from "./confirm.js";
 import { badge, el } from "./dom.js";
 import { GROUPS, grouped, nameOf, stateOf, traces, verdict } from "./drift-words.js";
+import { toast } from "./status.js";
 
 const keyOf = ({ stream_id: stream, model }) => `${stream}/${model}`;
 
@@ -93,6 +96,16 @@ export class DriftView {
           },
           "Features",
         ),
+        el(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            "aria-label": `Learn ${report.stream_id} anew`,
+            on: { click: () => learnAnew(report.stream_id) },
+          },
+          "Learn anew",
+        ),
       ),
     );
   }
@@ -148,4 +161,15 @@ function factsOf({ features, captured_at_ns: at, unlike_card: unlike }) {
   if (features.length === 0) return "Nothing can be said yet: too few pictures and tracks have been seen.";
   const card = " What is seen is unlike what the model was trained with; that alone is no alarm.";
   return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card : ""}`;
+}
+
+async function learnAnew(stream) {
+  const text = "What it shows from now on becomes its reference; until that is learnt there are no alarms of drift on it.";
+  if (!(await ask(`Learn “${stream}” anew?`, text, "Learn anew"))) return;
+  try {
+    await commission(stream);
+    toast(`${stream} is learnt anew.`);
+  } catch (error) {
+    toast(`${stream} could not be learnt anew: ${error.message}`, "bad");
+  }
 }

@@ -89,14 +89,13 @@ export class MonitoringPage {
     } catch (error) {
       if (!signal.aborted) this.#drift.say(`Drift could not be read: ${error.message}`);
     }
-    document.getElementById("report-link").hidden =
-      (await ifThere("/v1/report/runs", signal).catch(() => null)) === null;
   }
 
   async #showRuns() {
     const place = document.getElementById("run-rows");
     const note = document.getElementById("runs-note");
     const answer = await ifThere("/v1/report/runs").catch((error) => ({ runs: [], why: error.message }));
+    document.getElementById("report-link").hidden = answer === null;
     const runs = answer?.runs ?? [];
     place.replaceChildren(...runs.map(runRow));
     document.getElementById("runs-table").hidden = runs.length === 0;

@@ -210,6 +210,16 @@ async def test_a_rule_is_made_changed_and_deleted(service: LivesightProcess) -> 
         await expect(card).to_have_count(0)
 
 
+async def test_a_camera_is_learnt_anew(service: LivesightProcess) -> None:
+    async with chromium() as browser, opened(browser, service) as (page, _):
+        await page.goto(f"{service.url}/#/monitoring")
+        await page.get_by_role("button", name="Learn clip anew").click(timeout=60 * SECOND)
+        async with page.expect_response("**/v1/drift/clip/commission") as answered:
+            await page.locator("#confirm-dialog").get_by_role("button", name="Learn anew").click()
+        assert (await answered.value).status == 202
+        await expect(page.locator("#toasts")).to_contain_text("clip is learnt anew")
+
+
 FULL = {
     "live": "livesight-view[data-pts-us]",
     "cameras": "#camera-list .camera",
@@ -257,6 +267,10 @@ async def test_the_report_is_a_page_of_its_own(service: LivesightProcess, tmp_pa
         await expect(page.get_by_role("heading", name="Alerts")).to_be_visible()
         assert await page.evaluate("getComputedStyle(document.body).maxWidth") == "900px"  # its style is allowed
         assert await faults(page) == []
+        await page.goto(f"{service.url}/#/monitoring")
+        await expect(page.locator("#runs-note")).to_contain_text("monitoring.mlflow_url")
+        assert await page.locator("#report-link").get_attribute("href") == "/v1/report?since=7d"
+        await page.goto(f"{service.url}/v1/report?since=24h")
         if path := artifact("report.png"):
             await page.screenshot(path=path, full_page=True)
         asked = len(witness.requests)
