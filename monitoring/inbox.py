@@ -43,7 +43,12 @@ class Batch:
 
 
 class Inbox(Protocol):
-    """Read by one thread. What was taken and is not yet `done` when `open` is called again is taken once more."""
+    """Read by one thread. What was taken and is not yet `done` when `open` is called again is taken once more.
+
+    `lasts`: whether what is not taken at the end is there at the next start.
+    """
+
+    lasts: bool
 
     def open(self, stored: Mapping[Place, int]) -> Mapping[Place, int]:
         """Begin, or begin again, at the stored offsets. Returns those of partitions that had none. Raises BusError."""
@@ -77,6 +82,8 @@ class Inbox(Protocol):
 
 class LocalInbox:
     """In process: a bounded queue. When it is full the oldest go and are counted."""
+
+    lasts = False
 
     def __init__(self, local: LocalBus, most_messages: int) -> None:
         self._most = most_messages

@@ -33,6 +33,8 @@ _LAG_S = 0.5
 class KafkaInbox:
     """See Inbox. After BusError `open` begins again."""
 
+    lasts = True
+
     def __init__(self, kafka: KafkaSettings, begin: Literal["newest", "oldest"]) -> None:
         self._kafka = kafka
         self._begin = begin

@@ -114,7 +114,7 @@ class Monitor:
                 took = self._advance()
                 held()
                 self._look_at_the_clock(took)
-                if closing and not took:
+                if closing and (not took or self._places.inbox.lasts):
                     break
             self._keep(every=True)
 

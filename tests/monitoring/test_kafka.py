@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +130,30 @@ def test_a_broker_that_comes_back_empty(database_url: str, tmp_path: Path, broke
         say(broker, 3, 9)
         watch.wait_for(18)
         assert len(set(published(broker, 14))) == 14
+
+
+def test_a_busy_topic_keeps_no_monitor_from_ending(database_url: str, tmp_path: Path, broker: Broker) -> None:
+    """Results of other nodes go on coming; they are there at the next start."""
+    over = threading.Event()
+
+    def publish() -> None:
+        with KafkaBus(settings(broker), LocalBus()) as bus:
+            for frame in itertools.count(1):
+                bus.publish(message(result(frame, labels=("with_mask",))))
+                if over.wait(0.005):
+                    break
+            assert bus.flush(30)
+
+    busy = threading.Thread(target=publish)
+    with Watch(database_url, tmp_path, settings(broker)) as watch:
+        busy.start()
+        watch.wait_for(1)
+        began_s = time.monotonic()
+        watch.monitor.close(30)
+        took_s = time.monotonic() - began_s
+    over.set()
+    busy.join()
+    assert took_s < 10
 
 
 def test_who_lost_the_lead_can_keep_nothing(database: Database) -> None:
