@@ -5,9 +5,11 @@ like, how much one person's tracks differ, how long people stay. The rest no cli
 
 - 12 tracks a minute by day, a twentieth of it by night, in groups of 1.4, busier and quieter for twenty minutes at a
   time (30 %) and from day to day (15 %);
-- three of ten tracks are of somebody who was there within the last twenty tracks: same label, same looks;
-- 80 % with a mask, 20 % without, sharing it within a group (70 %), the mix going to and fro (a logit of 0.1 for half
-  an hour, 0.1 from day to day);
+- one of ten tracks is of somebody who was there within the last twenty tracks: same label, same looks (in the clips one
+  of 43 begins where another had ended); `clumped`: two of ten;
+- 80 % with a mask, 20 % without, sharing it within a group (30 %; in the clips, tracks that are there together agree
+  less often than by chance; `clumped`: 60 %), the mix going to and fro (a logit of 0.1 for half an hour, 0.1 from day
+  to day);
 - daylight: brightness and what goes with it fall to 35 % in the night, with dusk and dawn; weather of 4 % from day to
   day and 3 % for three quarters of an hour; by night a quarter of the scene's marks lie otherwise, and the model is
   0.05 less sure.
@@ -49,7 +51,8 @@ ONLY_TRACKS = ("facemask_motion_640x360", "short_hamilton_clip")  # no fixed cam
 SPLIT_S = {"fit": (0.0, 6.0), "test": (6.0, 99.0)}  # the only clip with masks is cut: three scenes for each half
 STEP_S = 10.0
 DAY = 86400.0
-GROUP, TOGETHER, RETURNS = 1.4, 0.7, 0.3
+GROUP = 1.4
+CLUMPS = {"usual": (0.3, 0.1), "clumped": (0.6, 0.2)}  # how much a group shares its label, how many come back
 TURNED = (0.3, 0.1)
 
 
@@ -73,6 +76,8 @@ class World:
     within: dict[str, float]
     memory: float
     noise: np.ndarray
+    together: float
+    returns: float
 
 
 def tracks(results: list[dict[str, Any]]) -> dict[int, list[tuple[int, dict[str, Any], list[int]]]]:
@@ -120,8 +125,8 @@ def _same(one: list[Any], other: list[Any], how: str) -> float:
     return float(np.mean(overlaps)) if len(overlaps) >= 3 else 0.0
 
 
-def fit(kept: Path, half: str, ways: tuple[str, ...]) -> World:
-    """The world of one half of the clips. `ways`: how they were degraded."""
+def fit(kept: Path, half: str, ways: tuple[str, ...], clumps: str = "usual") -> World:
+    """The world of one half of the clips. `ways`: how they were degraded; `clumps`: how much alike neighbours are."""
     scenes: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     persons: dict[str, list[Person]] = defaultdict(list)
     stays: list[tuple[float, bool]] = []
@@ -154,7 +159,7 @@ def fit(kept: Path, half: str, ways: tuple[str, ...]) -> World:
     whole = sum(seconds for seconds, _ in stays)
     dwell_s = whole / max(1, sum(not cut for _, cut in stays))  # exponential, those cut by the clip's ends censored
     within = {name: float(np.std(values) / np.sqrt(2)) for name, values in differ.items()}
-    return World(half, scenes, dict(persons), dwell_s, within, *_memory(scenes))
+    return World(half, scenes, dict(persons), dwell_s, within, *_memory(scenes), *CLUMPS[clumps])
 
 
 def _figures(results: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
@@ -278,7 +283,7 @@ class Camera:
         )
         chance = 1 / (1 + np.exp(-mix[np.searchsorted(grid, began, side="right") - 1]))
         draws = rng.random(len(began)), rng.random(len(sizes))[group]
-        bare = np.where(rng.random(len(began)) < TOGETHER, draws[1], draws[0]) < chance
+        bare = np.where(rng.random(len(began)) < self._world.together, draws[1], draws[0]) < chance
         stays = np.maximum(0.5, rng.exponential(self._world.dwell_s, len(began)))
         return self._people(began, began + stays, bare, change)
 
@@ -286,7 +291,7 @@ class Camera:
         self, began: np.ndarray, ended: np.ndarray, bare: np.ndarray, change: Change | None
     ) -> list[tuple[float, list[Sample]]]:
         rng, n = self._rng, len(began)
-        back = np.where(rng.random(n) < RETURNS, rng.integers(1, 21, n), 0)
+        back = np.where(rng.random(n) < self._world.returns, rng.integers(1, 21, n), 0)
         picks = {label: rng.choice(len(weights), n, p=weights) for label, weights in self._weights.items()}
         looks = rng.normal(0, 1, (n, 3)) * 0.1
         own = rng.normal(0, 1, (n, 3)) * [self._world.within[name] for name in ("confidence", "box_side", "aspect")]

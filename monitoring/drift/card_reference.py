@@ -49,7 +49,7 @@ def _numeric(
     middles = (edges[:-1] + edges[1:]) / 2
     return Finding(
         model, feature, WINDOW, n, effective, effect, float(ks_p(effect, effective, counts.sum())),
-        effect >= limits.effects[feature.group], float(values.mean()), float(reference @ middles), now / n, reference,
+        effect >= limits.least_effect(feature), float(values.mean()), float(reference @ middles), now / n, reference,
         (), tuple(edges.tolist()),
     )  # fmt: skip
 
@@ -67,8 +67,10 @@ def _labels(
     commonest = names[int(reference.argmax())]
     effective = autocorrelated(np.array([label == commonest for label in labels], float))
     effect = total_variation(now, reference)
-    p = chi2_p(now / n, reference / reference.sum(), effective, counts.sum(), _LARGE_DOF)
+    shares, before, m = now / n, reference / reference.sum(), counts.sum()
+    pooled = (effective * shares + m * before) / (effective + m)
+    p = chi2_p(shares - before, pooled, pooled * (1 - pooled) * (1 / effective + 1 / m), _LARGE_DOF)
     return Finding(
-        model, feature, WINDOW, n, effective, effect, p, effect >= limits.effects[feature.group], None, None,
+        model, feature, WINDOW, n, effective, effect, p, effect >= limits.least_effect(feature), None, None,
         now / n, reference / reference.sum(), names,
     )  # fmt: skip

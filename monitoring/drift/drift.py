@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from monitoring.conditions import DriftAlarm, Fault
+from monitoring.drift.findings import rejected
 from monitoring.drift.making import card_findings, make_reports
 from monitoring.drift.metrics import Shown
 from monitoring.drift.report import DRIFT_SCHEMA, DriftReport
 from monitoring.drift.settings import DriftSettings
-from monitoring.drift.statistics import discoveries
 from monitoring.drift.stream_drift import StreamDrift
 from monitoring.event import Event
 from monitoring.handler import Durability
@@ -164,14 +164,12 @@ class Drift:
         """Of the stream's hypotheses those to reject, all that are tested now on any camera being one family."""
         oldest_s = now_s - _STALE * self._settings.every_s
         others = [
-            finding.p
+            finding
             for other in self._streams.values()
             if other is not stream and oldest_s <= other.compared_s <= now_s + self._settings.every_s
             for finding in other.findings
         ]
-        return discoveries([*(finding.p for finding in stream.findings), *others], self._settings.fdr)[
-            : len(stream.findings)
-        ]
+        return rejected([*stream.findings, *others], self._settings.fdr)[: len(stream.findings)]
 
     def _report(self, stream_id: str, stream: StreamDrift, now_s: float, changed: bool) -> None:
         self._reports[stream_id] = reports = make_reports(stream_id, stream, now_s, self._settings, self._card)

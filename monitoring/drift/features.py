@@ -15,6 +15,8 @@ BINS = 101
 class Feature:
     """One feature. A distribution that moved by less than `least` of its scale, and `least_share` of its mean, is no
     drift however certain: pictures get a little brighter, and nobody needs to know. `scale`: what 1 stands for.
+    `least_effect`: above the settings', for what comes and goes, as crowds do. `weight`: how much sooner than others it
+    is to be found: a label says less than a number, and a hundred of them are soon to be told apart.
     """
 
     name: str
@@ -23,6 +25,8 @@ class Feature:
     least: float = 0.0
     least_share: float = 0.0
     scale: float = 1.0
+    least_effect: float = 0.0
+    weight: float = 1.0
 
 
 PICTURE = {
@@ -40,13 +44,13 @@ PICTURE = {
 }
 """Of a sampled picture; ARCHITECTURE.md defines the figures. scene: share of the scene's steady marks that differ."""
 
-FRAMES = {"boxes": Feature("boxes", "population", least=0.01, least_share=0.5, scale=100.0)}
+FRAMES = {"boxes": Feature("boxes", "population", least=0.01, least_share=0.75, scale=100.0, least_effect=0.8)}
 """Of a sampled picture and a detector: how many objects."""
 
 TRACKS = {
     feature.name: feature
     for feature in (
-        Feature("label", "population", "categorical"),
+        Feature("label", "population", "categorical", weight=10.0),
         Feature("box_side", "population", least=0.015, least_share=0.25),
         Feature("aspect", "population", least=0.04),
         Feature("confidence", "model", least=0.06),

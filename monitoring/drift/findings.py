@@ -14,7 +14,10 @@ from monitoring.drift.statistics import (
     F64,
     Scatter,
     chi2_p,
+    combined,
+    discoveries,
     ks_p,
+    largest_p,
     location_p,
     psi,
     total_variation,
@@ -51,6 +54,11 @@ class Finding:
         return psi(self.now * self.n, self.reference * self.n)
 
     @property
+    def weight(self) -> float:
+        """How much sooner it is to be found than others: see Feature."""
+        return self.feature.weight if self.window == "recent" else 1.0
+
+    @property
     def key(self) -> tuple[str, str, str]:
         """What makes it the same hypothesis from one comparison to the next."""
         return self.model, self.feature.name, self.window
@@ -70,6 +78,15 @@ class Limits:
 
     least_n: int
     effects: Mapping[Group, float]
+
+    def least_effect(self, feature: Feature) -> float:
+        """From when on an effect is large."""
+        return max(self.effects[feature.group], feature.least_effect)
+
+
+def rejected(findings: Sequence[Finding], fdr: float) -> list[bool]:
+    """Which of the hypotheses that nothing has changed are rejected, all being one family."""
+    return discoveries([finding.p for finding in findings], fdr, [finding.weight for finding in findings])
 
 
 def compare_numbers(
@@ -96,7 +113,7 @@ def compare_numbers(
     shape = ks_p(effects, effective, scatter.of_reference())
     chances = np.minimum(1.0, 2 * np.minimum(shape, location_p(means - reference_means, scatter, enough)))
     least = np.maximum(known.least * known.scales, known.least_share * np.abs(reference_means))
-    large = (effects >= [limits.effects[feature.group] for feature in known.features]) & (moved >= least)
+    large = (effects >= [limits.least_effect(feature) for feature in known.features]) & (moved >= least)
     return [
         Finding(
             model, feature, window, int(n[k]), float(effective[k]), float(effects[k]), float(chances[k]),
@@ -122,11 +139,17 @@ def compare_labels(
     now = np.array([counted.get(name, 0) for name in names], float) / n
     reference = np.zeros(len(names))
     reference[: len(known.labels)] = _weighted(weights, known.shares)
-    scatter = Scatter(*(float(value) for value in _weighted(weights, known.scatter)))
-    effective, worth = float(scatter.effective(n)), float(scatter.of_reference())
+    between = np.zeros(len(names))
+    between[: len(known.labels)] = weights @ known.between
+    all_between, within, days, samples = (float(value) for value in _weighted(weights, known.scatter))
+    scatter = Scatter(all_between, within, days, samples)
+    effective = float(scatter.effective(n))
+    pooled = (n * now + samples * reference) / (n + samples)
+    variance = between * (1 + 1 / max(1.0, days)) + pooled * (1 - pooled) * (1 / n + 1 / samples)
     effect = total_variation(now, reference)
-    p = chi2_p(now, reference, effective, worth, float(scatter.dof(n)))
-    large = effect >= limits.effects[feature.group]
+    dof = float(scatter.dof(n))
+    p = combined(chi2_p(now - reference, pooled, variance, dof), largest_p(now - reference, variance, dof))
+    large = effect >= limits.least_effect(feature)
     return Finding(model, feature, window, n, effective, effect, p, large, None, None, now, reference, names)
 
 

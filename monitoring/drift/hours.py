@@ -52,13 +52,14 @@ class NumericHours:
 
 @dataclass(frozen=True, slots=True)
 class LabelHours:
-    """One categorical feature: shares (hours, labels).
+    """One categorical feature: shares and their variance between blocks (hours, labels).
 
     scatter (hours, 4): between and within, summed over the labels, days, samples.
     """
 
     labels: tuple[str, ...]
     shares: F64
+    between: F64
     scatter: F64
     known: bool
 

@@ -9,11 +9,10 @@ import numpy as np
 
 from monitoring.drift.card_reference import compare_card
 from monitoring.drift.features import TRACKS
-from monitoring.drift.findings import Finding, Limits
+from monitoring.drift.findings import Finding, Limits, rejected
 from monitoring.drift.report import DriftReport, FeatureReport, fault_report, feature_report
 from monitoring.drift.series import Series
 from monitoring.drift.settings import DriftSettings
-from monitoring.drift.statistics import discoveries
 from monitoring.drift.stream_drift import StreamDrift
 from workers.card import ModelCard
 
@@ -100,8 +99,8 @@ def card_findings(
 def _unlike(against_card: list[Finding], settings: DriftSettings) -> bool | None:
     if not against_card:
         return None
-    rejected = discoveries([finding.p for finding in against_card], settings.fdr)
-    return any(is_one and finding.large for is_one, finding in zip(rejected, against_card, strict=True))
+    found = rejected(against_card, settings.fdr)
+    return any(is_one and finding.large for is_one, finding in zip(found, against_card, strict=True))
 
 
 def _state(series: Series | None) -> State:

@@ -15,13 +15,17 @@ from monitoring.drift.statistics import F64
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The newest samples: all of the last `seconds`, and more until there are `count`; none older than `most_s`."""
+    """The newest samples: all of the last `seconds`, and more until there are `count`; none older than `most_s`.
+
+    It is worth another look every `every_s`. block_s: about what it spans, for the reference's blocks.
+    """
 
     name: str
     seconds: float
     count: int
     most_s: float
-    every_s: float = 0.0  # how often it is worth another look
+    every_s: float = 0.0
+    block_s: float = 600.0
 
 
 class Recent:

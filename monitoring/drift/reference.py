@@ -185,13 +185,14 @@ class Reference:
         counts = weights @ each.T
         variances = [categories.scatterings[name].variances(weights) for name in names]
         repeated = _repetitions(weights, days)
-        between = _moderate(np.sum([one for one, _ in variances], axis=0), repeated)
+        between = np.stack([_moderate(one, repeated) for one, _ in variances], axis=1)
         within = np.sum([one for _, one in variances], axis=0)
         samples = counts.sum(axis=1)
         return LabelHours(
             labels=names,
             shares=_shares(counts),
-            scatter=np.stack([between, within, repeated, samples], axis=1),
+            between=between,
+            scatter=np.stack([between.sum(axis=1), within, repeated, samples], axis=1),
             known=bool(samples.min() >= _LEAST_SAMPLES),
         )
 
@@ -245,11 +246,14 @@ def _neighbours(samples: F64, blocks: F64) -> F64:
 
 
 def _moderate(between: F64, days: F64) -> F64:
-    """Each hour's variance drawn towards the middle of all hours', more so the fewer days it was measured on."""
+    """Each hour's variance drawn towards the middle of all hours', more so the fewer days it was measured on.
+
+    Never below the half of its own: hours differ, dawn from noon.
+    """
     measured = between[between > 0]
     pooled = float(np.median(measured)) if len(measured) else 0.0
     return np.array(
-        [max(own, moderated(own, max(1.0, few - 1), pooled)) for own, few in zip(between, days, strict=True)]
+        [max(own / 2, moderated(own, max(1.0, few - 1), pooled)) for own, few in zip(between, days, strict=True)]
     )
 
 

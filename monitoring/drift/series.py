@@ -31,7 +31,7 @@ class Series:
         self.began_s: float | None = None
         self.commissioned_s: float | None = None
         self._limits = limits
-        self._reference = Reference(features, windows[0].seconds)
+        self._reference = Reference(features, windows[0].block_s)
         self._numeric: NumericHours | None = None
         self._labelled: dict[str, LabelHours] = {}
         self._looked: dict[str, tuple[float, tuple[int, float], list[Finding]]] = {}
@@ -39,7 +39,7 @@ class Series:
     def restart(self, version: int) -> None:
         """Commission anew: the scene is another, or the model is."""
         self.version, self.began_s, self.commissioned_s = version, None, None
-        self._reference = Reference(self.features, self.windows[0].seconds)
+        self._reference = Reference(self.features, self.windows[0].block_s)
         self._numeric, self._labelled, self._looked = None, {}, {}
         self.recent.clear()
 

@@ -60,7 +60,7 @@ class DriftSettings(BaseModel):
     )
     picture_every_s: float = Field(default=10.0, gt=0, description="How far sampled pictures lie apart.")
     picture_window_s: float = Field(default=300.0, gt=0)
-    track_window_s: float = Field(default=600.0, gt=0, description="At least so long, and `recent_tracks`.")
+    track_window_s: float = Field(default=540.0, gt=0, description="At least so long, and `recent_tracks`.")
     recent_tracks: int = Field(default=100, ge=20, le=10_000)
     window_tracks: int = Field(default=1000, ge=100, le=10_000, description="The long window, for small changes.")
     window_s: float = Field(default=86400.0, gt=0, description="The long window goes no further back.")

@@ -78,7 +78,8 @@ class StreamDrift:
 
     def _new_series(self, kind: str, model: str) -> Series:
         settings = self._settings
-        by_time = (Window("recent", settings.picture_window_s, 0, settings.window_s),)
+        block_s = settings.picture_window_s
+        by_time = (Window("recent", settings.picture_window_s, 0, settings.window_s, block_s=block_s),)
         by_track = (
             Window("recent", settings.track_window_s, settings.recent_tracks, settings.window_s),
             Window("long", settings.track_window_s, settings.window_tracks, settings.window_s, settings.long_every_s),
