@@ -1,1 +1,1 @@
-"""Consumers of the bus: event store, drift, alerts, reports. Nothing is here yet."""
+"""Consumers of the bus: events, rules, alerts, drift, reports, and the database that keeps them."""

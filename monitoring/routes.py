@@ -8,16 +8,16 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel
 from sqlalchemy import Connection, select
 
-from monitoring.buckets import CountQuery, counts_of
+from monitoring.buckets import Count, CountQuery, counts_of
 from monitoring.database import Database
 from monitoring.errors import MediaUnknown, TooManyListeners
 from monitoring.event import Event
@@ -27,7 +27,6 @@ from monitoring.media import MediaStore, of_events, of_tracks
 from monitoring.query import EventFilters, PageQuery, event_of, page_of, wanted_by
 from monitoring.tables import media as media_table
 
-Answer = TypeVar("Answer")
 Number = Annotated[int, Path(ge=1, le=2**62)]
 
 _CSV_PAGE = 500
@@ -67,30 +66,52 @@ class EventCounts(BaseModel):
     counts: list[EventCount]
 
 
+Ask = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
+"""Puts a question to the database, in the loop's executor."""
+
+
 def event_routes(database: Database, media: MediaStore, live: LiveEvents) -> APIRouter:
     """The routes of events and of their files."""
     router = APIRouter(tags=["events"])
 
-    async def ask(question: Callable[[Connection], Answer]) -> Answer:
-        def asked() -> Answer:
+    async def ask(question: Callable[[Connection], Any]) -> Any:
+        def asked() -> Any:
             with database.read() as connection:
                 return question(connection)
 
         return await asyncio.to_thread(asked)
 
+    _counts(router, ask)
+    _streams(router, ask, live)
+    _events(router, ask)
+    _files(router, ask, media)
+    return router
+
+
+def _events(router: APIRouter, ask: Ask) -> None:
     @router.get("/v1/events", response_model=EventPage)
     async def list_events(query: Annotated[PageQuery, Query()]) -> JSONResponse:
         """Events, the newest first, a page at a time."""
-        return JSONResponse(await ask(lambda connection: _page(connection, query)))
+        return JSONResponse(await ask(partial(_page, query=query)))
 
+    @router.get("/v1/events/{event_id}", response_model=StoredEvent)
+    async def get_event(event_id: uuid.UUID) -> JSONResponse:
+        """One event."""
+        shown = await ask(lambda connection: _shown(connection, [event_of(connection, event_id)]))
+        return JSONResponse(shown[0])
+
+
+def _counts(router: APIRouter, ask: Ask) -> None:
     @router.get("/v1/events/counts")
     async def count_events(query: Annotated[CountQuery, Query()]) -> EventCounts:
         """How many events there were in each minute, hour, day, week or month."""
-        found = await ask(lambda connection: counts_of(connection, query))
+        found: list[Count] = await ask(partial(counts_of, query=query))
         counts = [EventCount(start=one.start.isoformat(), count=one.count, value=one.value) for one in found]
         total = sum(one.count for one in found)
         return EventCounts(bucket=query.bucket, by=query.by, tz=query.tz, total=total, counts=counts)
 
+
+def _streams(router: APIRouter, ask: Ask, live: LiveEvents) -> None:
     @router.get("/v1/events/live", response_class=StreamingResponse)
     async def follow_events(query: Annotated[EventFilters, Query()]) -> StreamingResponse:
         """Events as they happen, as server-sent events; `data` is an event. Times do not filter here."""
@@ -108,18 +129,11 @@ def event_routes(database: Database, media: MediaStore, live: LiveEvents) -> API
         headers = {"content-disposition": 'attachment; filename="events.csv"'}
         return StreamingResponse(_chained(first, pages), media_type="text/csv; charset=utf-8", headers=headers)
 
-    @router.get("/v1/events/{event_id}", response_model=StoredEvent)
-    async def get_event(event_id: uuid.UUID) -> JSONResponse:
-        """One event."""
-        shown = await ask(lambda connection: _shown(connection, [event_of(connection, event_id)]))
-        return JSONResponse(shown[0])
 
+def _files(router: APIRouter, ask: Ask, media: MediaStore) -> None:
     async def send_file(number: int, kinds: tuple[str, ...]) -> FileResponse:
-        row = await ask(
-            lambda connection: (
-                connection.execute(select(media_table).where(media_table.c.id == number)).mappings().first()
-            )
-        )
+        found = select(media_table).where(media_table.c.id == number)
+        row = await ask(lambda connection: connection.execute(found).mappings().first())
         if row is None or row["kind"] not in kinds:
             raise MediaUnknown(f"there is no {' or '.join(kinds)} {number}, or no more")
         path = media.path(row)
@@ -136,8 +150,6 @@ def event_routes(database: Database, media: MediaStore, live: LiveEvents) -> API
     async def get_clip(number: Number) -> FileResponse:
         """The clip of an alert: MP4 or WebM."""
         return await send_file(number, ("clip",))
-
-    return router
 
 
 def _page(connection: Connection, query: PageQuery) -> dict[str, Any]:
@@ -165,7 +177,7 @@ def _shown(connection: Connection, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return shown
 
 
-async def _csv(ask: Callable[[Callable[[Connection], Any]], Any], query: EventFilters) -> AsyncIterator[str]:
+async def _csv(ask: Ask, query: EventFilters) -> AsyncIterator[str]:
     """A page at a time, so that any number of events takes the same memory."""
     filters = query.model_dump()
     cursor: str | None = None
