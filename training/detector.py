@@ -75,7 +75,10 @@ def fit(settings: TrainSettings, resume: bool = False) -> dict[str, Any]:
         run.params({**asdict(settings), "classes": ",".join(classes), "data_version": version})
         rows: list[dict[str, float]] = []
         _report_epochs(model, run, rows)
-        _train(model, settings, resume)
+        try:
+            _train(model, settings, resume)
+        finally:
+            _remove_caches(settings.data)
         summary = _summary(model, settings, run, rows)
         _keep(run, settings)
     write_text(settings.out / SUMMARY, json.dumps(summary, indent=1) + "\n")
@@ -154,6 +157,12 @@ def _train(model: Any, settings: TrainSettings, resume: bool) -> None:
         val=True,
         plots=True,
     )
+
+
+def _remove_caches(data: Path) -> None:
+    """Ultralytics keeps lists of the labels beside them; DVC would take them for other data, and train again."""
+    for cache in (data / "labels").glob("*.cache"):
+        cache.unlink(missing_ok=True)
 
 
 def _device(asked: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,36 @@ def test_it_learned(chain: Path) -> None:
     assert figures["map50"] > 0.9 and figures["passed"]
     low, high = figures["intervals"]["map50"]
     assert low <= figures["map50"] <= high
+
+
+_EXECUTE = """
+import sys, nbformat
+from nbclient import NotebookClient
+source, executed, folder = sys.argv[1:]
+book = nbformat.read(source, 4)
+NotebookClient(book, timeout=600, resources={"metadata": {"path": folder}}).execute()
+nbformat.write(book, executed)
+"""
+
+
+@pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("nbclient", "ipykernel")), reason="nbclient and ipykernel, of 'test'"
+)
+def test_the_notebook_tells_the_same_story(chain: Path, tmp_path: Path) -> None:
+    """Executed over what `dvc repro` has made, so that it finds everything up to date."""
+    source, executed = ROOT / "training" / "notebooks" / "mask_detection.ipynb", tmp_path / "executed.ipynb"
+    done = run(
+        sys.executable, "-W", "ignore", "-c", _EXECUTE, str(source), str(executed), str(source.parent),
+        cwd=ROOT, LIVESIGHT_NOTEBOOK_FOLDER=str(chain),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    outputs = [output for cell in json.loads(executed.read_text())["cells"] for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 6
+    said = "".join("".join(output.get("text", "")) for output in outputs)
+    assert f"map50: {metrics(chain)['map50']} (95 %" in said
+    assert "up to date" in said and "Running stage" not in said
+    count = re.search(r"(\d+) objects found in 6 pictures", said)
+    assert count is not None and int(count[1]) >= 4
 
 
 def test_the_run_is_tracked_with_every_epoch_and_where_it_comes_from(chain: Path) -> None:
