@@ -32,6 +32,15 @@ BUSY_S = 10.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITES = "livesight_writes"
 _CONNECT_S = 5
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "wal_autocheckpoint=4000",  # pages: what is written again and again goes to the file once
+    "secure_delete=FAST",  # Debian's default writes each page that becomes free once more, with zeros
+    "foreign_keys=ON",
+    "cache_size=-32768",
+    "temp_store=MEMORY",
+)
 _POOL = {"pool_size": 5, "max_overflow": 15, "pool_timeout": 10.0, "pool_pre_ping": True}
 
 
@@ -137,13 +146,7 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
     """WAL: readers and the writer do not wait for each other; `NORMAL` is safe with it but for a lost last commit
     when the machine loses power (https://www.sqlite.org/pragma.html#pragma_synchronous)."""
     connection.isolation_level = None  # else sqlite3 decides by itself when a transaction begins
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "cache_size=-32768",
-        "temp_store=MEMORY",
-    ):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").fetchone()
 
 
