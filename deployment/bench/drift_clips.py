@@ -70,7 +70,7 @@ def _hand(bgr: np.ndarray) -> np.ndarray:
     open_part = np.linspace(-0.6, 0.35, wide, dtype=np.float32)[None, :, None].clip(0, 1)
     shade = np.linspace(0.75, 1.0, high, dtype=np.float32)[:, None, None]
     noise = np.random.default_rng(1).normal(0, 2, bgr.shape).astype(np.float32)
-    lit = cv2.GaussianBlur(bgr, (0, 0), wide / 12)
+    lit = cv2.resize(cv2.resize(bgr, (8, 6), interpolation=cv2.INTER_AREA), (wide, high), interpolation=cv2.INTER_CUBIC)
     return (skin * shade * (1 - open_part) + lit * open_part + noise).clip(0, 255).astype(np.uint8)
 
 

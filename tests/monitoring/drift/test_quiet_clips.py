@@ -1,0 +1,97 @@
+"""Real clips of fixed cameras: an hour of each raises no fault; frozen, black, covered and turned do, in their times.
+
+Figures are made of the clips' own pictures, one a second, the clip over and over. Two pictures that follow each other
+give the same figures each time, so each pair is made once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+
+import av
+import pytest
+
+from monitoring.drift.camera import CameraWatch
+from monitoring.drift.settings import CameraSettings
+from tests.monitoring.drift.made import START_S
+from workers.figures import FigureMaker
+from workers.result import ImageFigures
+
+FIXED = (
+    "asl_book.mkv", "asl_school.mkv", "classroom.mp4", "head-pose-face-detection-female-and-male.mp4",
+    "head-pose-face-detection-male.mp4", "one-by-one-person-detection.mp4", "vtest.avi",
+)  # fmt: skip
+MOST_PICTURES = 60
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    """deployment/bench/drift_clips.py, which degrades pictures."""
+    path = Path(__file__).resolve().parents[3] / "deployment" / "bench" / "drift_clips.py"
+    spec = importlib.util.spec_from_file_location("drift_clips", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["drift_clips"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class Clip:
+    """A clip that plays for ever, looked at once a second."""
+
+    def __init__(self, path: Path, bench: ModuleType) -> None:
+        pictures = list(islice(bench.pictures(path), MOST_PICTURES))
+        last_us = pictures[-1][0]
+        self._bgr = [bgr for _, bgr in pictures]
+        self._step = round(len(pictures) / max(1.0, last_us / 1e6))  # pictures a second, and those come round again
+        self._bench = bench
+        self._made: dict[tuple[int, int, str], ImageFigures] = {}
+        self.watch = CameraWatch(CameraSettings())
+        self.at_s = START_S
+        self._before = 0
+
+    def play(self, seconds: int, how: str = "none") -> dict[str, float]:
+        """When each fault was told, in seconds from the beginning of this."""
+        began_s, told = self.at_s, {}
+        for _ in range(seconds):
+            index = self._before if how == "frozen" else round(self.at_s - START_S) * self._step % len(self._bgr)
+            image = self._figures(self._before, index, how)
+            pts_us = round((self.at_s - START_S) * 1e6)
+            self.watch.take("s1", self.at_s, image.model_copy(update={"pts_us": pts_us}))
+            self._before = index
+            for kind in self.watch.faults():
+                told.setdefault(kind, self.at_s - began_s)
+            self.at_s += 1
+        return told
+
+    def _figures(self, before: int, index: int, how: str) -> ImageFigures:
+        key = before, index, how
+        if key not in self._made:
+            maker = FigureMaker()
+            maker.figures(self._picture(before, how), 0)
+            self._made[key] = maker.figures(self._picture(index, how), 1_000_000)
+        return self._made[key]
+
+    def _picture(self, index: int, how: str) -> av.VideoFrame:
+        bgr = self._bench.degrade(self._bgr[index], "none" if how == "frozen" else how)
+        return av.VideoFrame.from_ndarray(bgr, format="bgr24").reformat(format="yuv420p")
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_an_hour_of_a_quiet_clip_and_then_each_fault(data_dir: Path, bench: ModuleType, name: str) -> None:
+    clip = Clip(data_dir / "videos" / name, bench)
+    assert clip.play(3600) == {}
+    for how, kind, within_s in (("frozen", "frozen", 10), ("black", "black", 10), ("covered", "covered", 30)):
+        told = clip.play(within_s + 1, how)
+        assert kind in told, f"{how}: {told}"
+        assert told[kind] <= within_s
+        clip.play(90)
+        assert clip.watch.faults() == {}
+    told = clip.play(61, "turned")
+    assert list(told) == ["moved"]
+    assert told["moved"] <= 60
