@@ -23,6 +23,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 OURS = {*MAY_IMPORT, "livesight", "tests"}
 STARTERS = {
     "deployment/bench/bus.py",
+    "deployment/bench/drift.py",
+    "deployment/bench/drift_clips.py",
+    "deployment/bench/drift_world.py",
+    "deployment/bench/drift_worse.py",
     "deployment/bench/events.py",
     "deployment/bench/run_livesight.py",
     "deployment/bench/viewers.py",
@@ -31,7 +35,7 @@ STARTERS = {
     "deployment/soak/numbered_livesight.py",
     "deployment/soak/outage.py",
 }
-"""These run Livesight, or parts of it, in a process of their own, to be measured; nothing imports them."""
+"""These run Livesight, or parts of it, in a process of their own, to be measured; no package imports them."""
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
