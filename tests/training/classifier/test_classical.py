@@ -76,11 +76,7 @@ def refused(crops: Path, runs: Path, models: Path) -> dict[str, Command]:
         "--words: does not apply to test_resnet": [*start, cut, "--backbone", "test_resnet"],
         "orb-svm: has no format int8": [*export, "2", "--name", "orb-svm", "--formats", "openvino,int8"],
         "orb-svm/1: exists; a version is never overwritten": [*export, "1", "--name", "orb-svm"],
-        "orb-svm: has a classical run": [
-            "train", "classifier", "--backbone", "test_resnet", "--weights", "none", "--data", crops,
-            "--out", runs / "orb-svm",
-        ],
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("name", MACHINES)

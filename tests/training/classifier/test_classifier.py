@@ -123,6 +123,8 @@ def broken_inputs(trained: Trained, folder: Path) -> dict[str, Command]:
     (folder / "broken" / "with_mask" / "broken.jpg").write_bytes(b"no picture")
     (folder / "weights.pth").write_bytes(b"cut off")
     write_crops(folder / "other", 60, seed=4)
+    (folder / "words").mkdir()
+    (folder / "words" / "classical.json").write_text("{}")
     shutil.copytree(run, folder / "cut")
     for name in ("last.pt", "best.pt"):
         whole = (run / name).read_bytes()
@@ -137,6 +139,7 @@ def broken_inputs(trained: Trained, folder: Path) -> dict[str, Command]:
         "weights.pth: not weights": [*start, folder / "e", "--data", crops, "--weights", folder / "weights.pth"],
         "f/last.pt: cannot be read": [*start, folder / "f", "--data", crops, "--resume"],
         "cut/last.pt: not a checkpoint, or cut off": [*start, folder / "cut", "--data", crops, "--resume"],
+        "words: has a classical run": [*start, folder / "words", "--data", crops],
         "--resume goes on with it": [*start, run, "--data", crops],
         "was trained with seed 7, now 8": [*start, run, "--data", crops, "--resume", "--seed", "8"],
         "cut/best.pt: not a checkpoint, or cut off": [*export, crops, "--version", "2", folder / "cut"],
