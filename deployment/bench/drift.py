@@ -84,7 +84,7 @@ def plain(reference: Sequence[Sample], week: Sequence[Sample], rng: np.random.Ge
     for start in range(0, len(after) - 60, 60):
         window = after[start : start + 60]
         ps = [ks_2samp(window[:, index], before[:, index], method="asymp").pvalue for index in range(len(FIGURES))]
-        said.append(min(ps) < 0.05 / len(FIGURES))
+        said.append(bool(min(ps) < 0.05 / len(FIGURES)))
     rises = sum(now and not then for then, now in zip([False, *said], said, strict=False))
     return {"windows": len(said), "said": sum(said), "alarms": rises}
 
@@ -110,6 +110,8 @@ def one_camera(setup: Setup, number: int) -> dict[str, Any]:
         for way in (*DEGRADED, "mix", *(("worse",) if setup.worse else ()))
         for one in injections(setup, camera, stream, way, start_s + WEEK)
     ]
+    in_time = Counter(one.way for one in injected if one.in_time)
+    print(f"camera {number}: found in time, of {setup.runs} each: {dict(in_time)}", file=sys.stderr, flush=True)  # noqa: T201
     quiet: list[dict[str, Any]] = []
     compared = None
     for week in range(setup.weeks_each):
