@@ -85,8 +85,7 @@ def plain(reference: Sequence[Sample], week: Sequence[Sample], rng: np.random.Ge
         window = after[start : start + 60]
         ps = [ks_2samp(window[:, index], before[:, index], method="asymp").pvalue for index in range(len(FIGURES))]
         said.append(bool(min(ps) < 0.05 / len(FIGURES)))
-    rises = sum(now and not then for then, now in zip([False, *said], said, strict=False))
-    return {"windows": len(said), "said": sum(said), "alarms": rises}
+    return {"windows": len(said), "said": sum(said)}
 
 
 def commissioned(camera: Camera, settings: DriftSettings, start_s: float) -> tuple[StreamDrift, list[Sample]]:
@@ -174,9 +173,9 @@ def table(found: list[dict[str, Any]], setup: Setup) -> str:
         lines.append(f"| Livesight | {len(alarms) / len(weeks):.3g} ({len(alarms)} in all) | {most} | |")
     if baseline:
         said = sum(one["said"] for one in baseline) / sum(one["windows"] for one in baseline)
-        rate = np.mean([one["alarms"] for one in baseline])
-        worst = max(one["alarms"] for one in baseline)
-        lines.append(f"| plain KS on sampled pictures | {rate:.3g} | {worst} | {said:.0%} |")
+        rate = np.mean([one["said"] for one in baseline])
+        worst = max(one["said"] for one in baseline)
+        lines.append(f"| plain KS on sampled pictures, every 10 minutes | {rate:.3g} | {worst} | {said:.0%} |")
     if alarms:
         lines += ["", "False alarms by cause: " + "; ".join(f"{text} ({n})" for text, n in causes.most_common()) + "."]
     lines += [
