@@ -34,8 +34,9 @@ format: $(VENV)/.test ## put the sources into the house's format
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and a drift run (18 minutes)
+bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and ten minutes of them; drift by simulation (40 minutes)
 	$(BIN)/python deployment/bench/standing.py $(BENCH)
+	$(BIN)/python deployment/bench/drift.py $(DRIFT)
 
 soak: $(VENV)/.test peers ## 20 minutes: sessions opened and dropped (memory, threads, descriptors), then the broker's outages
 	$(BIN)/python deployment/soak/memory.py $(SOAK)
