@@ -368,7 +368,7 @@ async def test_from_nothing_to_a_camera_and_through_a_restart(numbered_h264: Pat
 
             view = tile.locator("livesight-view")
             session = await view.get_attribute("data-session")
-            await asyncio.to_thread(service.stop)
+            await asyncio.to_thread(service.stop, 20)
             await expect(page.locator("#banner")).to_contain_text("cannot be reached")
             await expect(page.locator("#link")).to_have_attribute("data-state", "waiting")
             await expect(tile).to_be_visible()

@@ -56,21 +56,33 @@ class Results:
         }
 
     def _run(self) -> None:
-        consumer = KafkaConsumer(bootstrap_servers=self._address, group_id=None)
-        try:
-            while not (partitions := consumer.partitions_for_topic(TOPIC)):
-                time.sleep(0.1)
-                consumer.topics()
-            assigned = [TopicPartition(TOPIC, number) for number in partitions]
-            consumer.assign(assigned)
+        anew = False
+        while not self._closing.is_set():
+            consumer = KafkaConsumer(bootstrap_servers=self._address, group_id=None)
+            try:
+                assigned = self._assign(consumer, anew)
+                self._ready.set()
+                self._follow(consumer, assigned)
+            finally:
+                consumer.close(timeout_ms=1000)
+            anew = True
+
+    def _assign(self, consumer: KafkaConsumer, anew: bool) -> list[TopicPartition]:
+        """All partitions: from now on, or from the start of a topic that is new."""
+        while not (partitions := consumer.partitions_for_topic(TOPIC)) and not self._closing.is_set():
+            time.sleep(0.1)
+            consumer.topics()
+        assigned = [TopicPartition(TOPIC, number) for number in partitions or ()]
+        consumer.assign(assigned)
+        if anew:
+            consumer.seek_to_beginning(*assigned)
+        else:
             consumer.seek_to_end(*assigned)
             consumer.poll(timeout_ms=500)
-            self._ready.set()
-            self._follow(consumer, assigned)
-        finally:
-            consumer.close(timeout_ms=1000)
+        return assigned
 
     def _follow(self, consumer: KafkaConsumer, assigned: list[TopicPartition]) -> None:
+        """Until the end, or until the broker has lost what it had."""
         heard_s = time.monotonic()
         while not self._closing.is_set():
             for records in consumer.poll(timeout_ms=200).values():
@@ -79,7 +91,8 @@ class Results:
                     self._note(record.value)
             if time.monotonic() - heard_s > _SILENCE_S:
                 heard_s = time.monotonic()
-                _begin_again_where_lost(consumer, assigned)
+                if _lost(consumer, assigned):
+                    return
 
     def _note(self, value: bytes) -> None:
         result = json.loads(value)
@@ -104,13 +117,12 @@ class Results:
         self._thread.join(20)
 
 
-def _begin_again_where_lost(consumer: KafkaConsumer, assigned: list[TopicPartition]) -> None:
-    """Where a broker lost its data the position lies past the end, until as much was written again."""
+def _lost(consumer: KafkaConsumer, assigned: list[TopicPartition]) -> bool:
+    """Whether the topic is another than what was read: its end lies before where we are, or it has fewer partitions."""
     try:
         ends = consumer.end_offsets(assigned)
-        for partition in assigned:
-            end = ends.get(partition)  # none while the client learns of the topic anew
-            if end is not None and consumer.position(partition) > end:
-                consumer.seek_to_beginning(partition)
+        return any(consumer.position(partition) > ends[partition] for partition in assigned)
+    except KeyError:
+        return True  # what kafka-python 3.0.12 says of partitions that are there no more
     except KafkaError:
-        return  # it is away; asked again after the next silence
+        return False  # it is away; asked again after the next silence

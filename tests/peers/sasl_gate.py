@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -89,29 +90,31 @@ class SaslGate:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        deadline_s = time.monotonic() + 10
+        while alive := [thread for thread in self._threads if thread.is_alive()]:
+            for one in list(self._sockets):  # again: a connection that was just taken opens another
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+            alive[0].join(0.1)
+            assert time.monotonic() < deadline_s, f"threads left: {[thread.name for thread in alive]}"
         for one in self._sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
             one.close()
-        for thread in self._threads:
-            thread.join(5)
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
+                self._sockets.append(client)
                 thread = threading.Thread(target=self._serve, args=(client,), name="sasl-gate-client", daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
     def _serve(self, client: socket.socket) -> None:
-        self._sockets.append(client)
         with suppress(OSError, EOFError, ssl.SSLError):
             if self.tls is not None:
-                client = self.tls.wrap_socket(client, server_side=True)
+                client = self.tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
                 self._sockets.append(client)
+                client.do_handshake()
             broker = socket.create_connection(("127.0.0.1", self.upstream))
             self._sockets.append(broker)
             if self.user is not None:
