@@ -2,17 +2,19 @@
 
 Thumbnails hide exactly these: a blur of three pixels, the blocks of strong compression, and the noise that tells a live
 sensor from a frozen picture are gone once 64 pixels are left. So every fourth row and column is looked at, at full
-length: a quarter of a millisecond to two, once a second.
+length, for `focus` every eighth of large pictures: half a millisecond to three, once a second.
 """
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 U8 = npt.NDArray[np.uint8]
 
 _EVERY = 4
+_LARGE = 480  # pictures of more lines have enough of them when every eighth is looked at
 _BLOCK = 8
 _TAPS = 9
 
@@ -23,7 +25,8 @@ def focus(grey: U8) -> float:
     The measure of Crete, Dolmiere, Ladret, Nicolas, "The blur effect: perception and estimation with a new no-reference
     perceptual blur metric" (SPIE 2007), upside down, the less sharp of the two directions. 0.5 where nothing varies.
     """
-    return min(_kept(grey[::_EVERY]), _kept(grey.T[::_EVERY]))
+    every = _EVERY if grey.shape[0] <= _LARGE else 2 * _EVERY
+    return min(_kept(grey[::every], 1), _kept(grey[:, ::every], 0))
 
 
 def blockiness(grey: U8) -> float:
@@ -46,16 +49,21 @@ def changed(before: U8, now: U8) -> float:
     return float(np.count_nonzero(before != now)) / max(1, now.size)
 
 
-def _kept(lines: U8) -> float:
-    if lines.shape[1] < 2 * _TAPS:
+def _kept(lines: U8, axis: int) -> float:
+    """`axis`: along which is looked, 1 for rows; OpenCV does it in place, several times as fast as NumPy."""
+    if lines.shape[axis] < 2 * _TAPS:
         return 0.5
     signal = np.ascontiguousarray(lines, np.float32)
-    total = np.cumsum(np.pad(signal, ((0, 0), (_TAPS // 2 + 1, _TAPS // 2)), mode="edge"), axis=1)
-    blurred = (total[:, _TAPS:] - total[:, :-_TAPS]) / _TAPS
-    steps = np.abs(np.diff(signal, axis=1))
-    lost = np.maximum(0, steps - np.abs(np.diff(blurred, axis=1)))
-    whole = float(steps.sum())
-    return float(lost.sum()) / whole if whole > 0 else 0.5
+    blurred = cv2.blur(signal, (_TAPS, 1) if axis else (1, _TAPS), borderType=cv2.BORDER_REPLICATE)
+    steps, left = _differences(signal, axis), _differences(blurred, axis)
+    lost = cv2.sumElems(cv2.max(cv2.subtract(steps, left), 0.0))[0]
+    whole = cv2.sumElems(steps)[0]
+    return float(lost / whole) if whole > 0 else 0.5
+
+
+def _differences(signal: cv2.typing.MatLike, axis: int) -> cv2.typing.MatLike:
+    ahead, behind = (signal[:, 1:], signal[:, :-1]) if axis else (signal[1:], signal[:-1])
+    return cv2.absdiff(ahead, behind)
 
 
 def _steps(lines: U8) -> float:
