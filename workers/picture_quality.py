@@ -56,7 +56,7 @@ def _kept(lines: U8, axis: int) -> float:
     signal = np.ascontiguousarray(lines, np.float32)
     blurred = cv2.blur(signal, (_TAPS, 1) if axis else (1, _TAPS), borderType=cv2.BORDER_REPLICATE)
     steps, left = _differences(signal, axis), _differences(blurred, axis)
-    lost = cv2.sumElems(cv2.max(cv2.subtract(steps, left), 0.0))[0]
+    lost = cv2.sumElems(cv2.threshold(cv2.subtract(steps, left), 0, 0, cv2.THRESH_TOZERO)[1])[0]
     whole = cv2.sumElems(steps)[0]
     return float(lost / whole) if whole > 0 else 0.5
 
