@@ -31,6 +31,7 @@ from workers.result import FrameResult
 Cards = Callable[[str, int], ModelCard | None]
 
 _PUBLISH_S = 600.0
+_REPORT_S = 60.0
 _STALE = 3  # comparisons
 
 
@@ -60,6 +61,7 @@ class Drift:
         self._known_cards: dict[tuple[str, int], ModelCard | None] = {}
         self._streams: dict[str, StreamDrift] = {}
         self._reports: dict[str, tuple[DriftReport, ...]] = {}
+        self._reported_s: dict[str, float] = {}
         self._published_s: dict[str, float] = {}
         self._waiting: list[DriftReport] = []
         self._asked: set[str] = set()
@@ -82,6 +84,7 @@ class Drift:
         for gone in [stream_id] if stream_id is not None else list(self._streams):
             self._streams.pop(gone, None)
             self._reports.pop(gone, None)
+            self._reported_s.pop(gone, None)
             self._published_s.pop(gone, None)
         self._show()
 
@@ -99,7 +102,8 @@ class Drift:
         if stream.is_due(now_s):
             self._compare(stream, now_s)
             changed |= stream.judge(self._rejected(stream, now_s), now_s)
-            self._report(result.stream_id, stream, now_s, changed)
+            if changed or not 0 <= now_s - self._reported_s.get(result.stream_id, -_REPORT_S) < _REPORT_S:
+                self._report(result.stream_id, stream, now_s, changed)
         elif changed:
             self._report(result.stream_id, stream, now_s, True)
 
@@ -172,6 +176,7 @@ class Drift:
         return rejected([*stream.findings, *others], self._settings.fdr)[: len(stream.findings)]
 
     def _report(self, stream_id: str, stream: StreamDrift, now_s: float, changed: bool) -> None:
+        self._reported_s[stream_id] = now_s
         self._reports[stream_id] = reports = make_reports(stream_id, stream, now_s, self._settings, self._card)
         if changed or not 0 <= now_s - self._published_s.get(stream_id, -_PUBLISH_S) < _PUBLISH_S:
             self._published_s[stream_id] = now_s

@@ -50,7 +50,7 @@ FRAMES = {"boxes": Feature("boxes", "population", least=0.01, least_share=0.75, 
 TRACKS = {
     feature.name: feature
     for feature in (
-        Feature("label", "population", "categorical", weight=10.0),
+        Feature("label", "population", "categorical", weight=3.0),
         Feature("box_side", "population", least=0.015, least_share=0.25),
         Feature("aspect", "population", least=0.04),
         Feature("confidence", "model", least=0.06),

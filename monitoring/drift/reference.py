@@ -183,14 +183,14 @@ class Reference:
         blocks = np.max([categories.scatterings[name].sums[0] for name in names], axis=0)
         weights = _neighbours(each.sum(axis=0), blocks)
         counts = weights @ each.T
-        variances = [categories.scatterings[name].variances(weights) for name in names]
+        shares = _shares(counts)
+        between = _of_shares(np.stack([categories.scatterings[name].sums for name in names]), shares)
         repeated = _repetitions(weights, days)
-        between = np.stack([_moderate(one, repeated) for one, _ in variances], axis=1)
-        within = np.sum([one for _, one in variances], axis=0)
+        within = (shares * (1 - shares)).sum(axis=1)
         samples = counts.sum(axis=1)
         return LabelHours(
             labels=names,
-            shares=_shares(counts),
+            shares=shares,
             between=between,
             scatter=np.stack([between.sum(axis=1), within, repeated, samples], axis=1),
             known=bool(samples.min() >= _LEAST_SAMPLES),
@@ -255,6 +255,28 @@ def _moderate(between: F64, days: F64) -> F64:
     return np.array(
         [max(own / 2, moderated(own, max(1.0, few - 1), pooled)) for own, few in zip(between, days, strict=True)]
     )
+
+
+def _of_shares(sums: F64, shares: F64) -> F64:
+    """How labels' shares scatter between blocks beyond chance, (hours, labels), from Scatterings' sums (labels, …, hours).
+
+    People alike come together, so shares p scatter more than p (1 - p) / n; by how much is much the same at all hours and
+    for all labels: one factor for all (the beta-binomial's; Crowder 1978), blocks counting as precisely as they know it.
+    An hour that is surely rougher than that keeps its own.
+    """
+    blocks, means, squares, _, _, inverse = (part.T for part in sums.transpose(1, 0, 2))
+    chance = shares * (1 - shares)
+    free = np.maximum(0.0, blocks - 1)
+    around = np.maximum(0.0, squares - np.divide(means**2, blocks, out=np.zeros_like(means), where=blocks > 0))
+    of_means = _ratio(around, free, 0.0)
+    mean_inverse = _ratio(inverse, blocks, 1.0)
+    own = of_means - chance * mean_inverse
+    precision = free / mean_inverse**2
+    all_chance = float((precision * chance).sum())
+    factor = max(0.0, float((precision * own).sum()) / all_chance) if all_chance > 0 else 0.0
+    surely = own - 2 * of_means * np.sqrt(2 / np.maximum(1.0, free))
+    between: F64 = np.maximum(factor * chance, np.where(free > 0, surely, 0.0))
+    return between
 
 
 def _shares(counts: F64) -> F64:

@@ -17,7 +17,7 @@ from monitoring.drift.series import Series
 from monitoring.drift.settings import DriftSettings
 from workers.result import FrameResult
 
-_CLEAR_AFTER = 5
+_CLEAR_S = 300.0
 _HEAVY_S = 300.0
 
 
@@ -45,7 +45,7 @@ class StreamDrift:
         self.explanation: Explanation | None = None
         self.compared_s = 0.0
         self._in_a_row: dict[tuple[str, str, str], _Row] = {}
-        self._clear = 0
+        self._clear_since_s: float | None = None
         self._heavy: tuple[float, dict[str, Any]] | None = None
 
     def take(self, result: FrameResult) -> bool:
@@ -79,7 +79,8 @@ class StreamDrift:
     def _new_series(self, kind: str, model: str) -> Series:
         settings = self._settings
         block_s = settings.picture_window_s
-        by_time = (Window("recent", settings.picture_window_s, 0, settings.window_s, block_s=block_s),)
+        compared_s = settings.picture_compared_s
+        by_time = (Window("recent", settings.picture_window_s, 0, settings.window_s, compared_s, block_s),)
         by_track = (
             Window("recent", settings.track_window_s, settings.recent_tracks, settings.window_s),
             Window("long", settings.track_window_s, settings.window_tracks, settings.window_s, settings.long_every_s),
@@ -117,11 +118,12 @@ class StreamDrift:
     def _decide(self, confirmed: list[Finding], now_s: float) -> bool:
         before = self.alarm
         if not confirmed:
-            self._clear += 1
-            if before is not None and self._clear >= _CLEAR_AFTER:
+            if self._clear_since_s is None:
+                self._clear_since_s = now_s
+            if before is not None and now_s - self._clear_since_s >= _CLEAR_S:
                 self.alarm = self.explanation = None
             return self.alarm is not before
-        self._clear = 0
+        self._clear_since_s = None
         explanation = explain(confirmed, self.findings)
         worst = sorted(confirmed, key=lambda finding: -finding.effect)
         if before is not None and _RANK[explanation.cause] >= _RANK[before.cause]:
