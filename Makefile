@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+JOBS ?= 3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export TEST_DATA_DIR ?= $(abspath ../shared/data)
@@ -22,8 +23,8 @@ help: ## this list
 demo: $(VENV)/.serve ## install, and serve a built-in moving camera; open the address that it prints (PORT=8000)
 	@$(BIN)/livesight demo --port $(PORT)
 
-test: $(VENV)/.test peers ## the tests: behaviour, against real peers (at most 20 minutes on two cores)
-	$(BIN)/python -m pytest $(TESTS)
+test: $(VENV)/.test peers ## the tests: behaviour, against real peers (JOBS=3 processes; at most 20 minutes on two cores)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check $(SOURCES)

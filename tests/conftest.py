@@ -13,6 +13,17 @@ import pytest
 from tests.peers.clips import ClipSpec, make_numbered
 
 ROOT = Path(__file__).resolve().parents[1]
+TOGETHER = ("cluster",)  # folders whose tests share one fixture and run in order; else that goes by files
+SLOWEST = ("cluster", "training")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs in one process when there are several: a file, or a folder. The slowest begin first."""
+    folders = {item: item.path.relative_to(ROOT / "tests").parts[0] for item in items}
+    for item in items:
+        group = folders[item] if folders[item] in TOGETHER else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: folders[item] not in SLOWEST)
 
 
 @pytest.fixture(scope="session")
