@@ -33,6 +33,17 @@ _VIDEO_CONFIGURATION: dict[str, Any] = {
     "required": ["schema", "session", "codec", "coded_wh", "description"],
 }
 
+_PUSH_QUERY: dict[str, Any] = {
+    "models": {"type": "string", "description": "Names, separated by commas."},
+    "blur": {"type": "boolean", "description": "Blur what the models find, before any picture leaves the server."},
+    "max_fps": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 240,
+        "description": "Analyse at most so many pictures a second; the others are answered as dropped.",
+    },
+}
+
 
 def asyncapi_document(version: str) -> dict[str, Any]:
     """AsyncAPI 3.0 of the sockets and of the topics. Of what is served, not of what is planned."""
@@ -56,7 +67,7 @@ def asyncapi_document(version: str) -> dict[str, Any]:
                 "/v1/streams/{streamId}/frames",
                 "Push pictures; each is answered exactly once. The n-th picture, from 0, is ordinal n.",
                 ["picture", "frameResult", "dropped", "refused"],
-                query={"models": {"type": "string", "description": "Names, separated by commas."}},
+                query=_PUSH_QUERY,
             ),
             "video": _channel(
                 "/v1/streams/{streamId}/video",

@@ -18,7 +18,7 @@ from api.detections import StreamIdInPath
 from api.errors import Problem
 from api.parts import Parts, TheParts
 from api.problems import problem_of
-from api.queries import ModelsQuery, model_names
+from api.queries import PushQuery
 from api.sockets import POLICY_VIOLATION, TOO_BIG, TRY_AGAIN_LATER, UNSUPPORTED_DATA, close, race
 from api.viewer import ViewerEnded
 from stream.errors import BadImageError, MailboxClosed
@@ -29,9 +29,7 @@ router = APIRouter()
 
 
 @router.websocket("/v1/streams/{stream_id}/frames")
-async def push_frames(
-    websocket: WebSocket, stream_id: StreamIdInPath, parts: TheParts, models: ModelsQuery = None, blur: bool = False
-) -> None:
+async def push_frames(websocket: WebSocket, stream_id: StreamIdInPath, parts: TheParts, wish: PushQuery) -> None:
     """Push pictures as the stream `stream_id`, which exists as long as the push and a little longer."""
     await websocket.accept()
     if parts.pushes.feeding >= parts.settings.pushes:
@@ -49,7 +47,7 @@ async def push_frames(
     answers.session = source.session
     try:
         with parts.hub.attached(answers, frozenset({stream_id})):
-            push = await parts.pushes.begin(source, model_names(models), answers.stream_removed, blur)
+            push = await parts.pushes.begin(source, wish.config(stream_id), answers.stream_removed)
             try:
                 await _serve(websocket, parts, source, answers)
             finally:

@@ -55,18 +55,13 @@ class Pushes:
                 return
             raise _busy(stream_id)
 
-    async def begin(
-        self, source: Source, models: tuple[str, ...] | None, on_removed: Callable[[], None], blur: bool = False
-    ) -> Push:
-        """Run what `source` delivers as the stream `source.id`, with `models` (None: the default ones).
+    async def begin(self, source: Source, config: StreamConfig, on_removed: Callable[[], None]) -> Push:
+        """Run what `source` delivers as the stream `source.id`, as `config` says.
 
         Raises Problem (stream-busy), ModelError, EngineError; `source` is closed then.
         """
         push = Push(source.id, on_removed)
         try:
-            config = StreamConfig(id=source.id, blur=blur)
-            if models:
-                config = StreamConfig(id=source.id, blur=blur, models=models)
             await self.evict(source.id)
             await asyncio.to_thread(self._node.attach, source, config)
         except StreamExists as error:

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import TypeAdapter, ValidationError
 
 from api.errors import Problem
+from stream.config import StreamConfig
 from workers.card import ModelName
 
 ModelsQuery = Annotated[
     list[str] | None, Query(alias="models", description="Names of models, repeated or separated by commas.")
 ]
+
+MaxFpsQuery = Annotated[
+    float | None,
+    Query(gt=0, le=240, description="Analyse at most so many pictures a second; without it as many as can be."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PushWish:
+    """How a push asks to be looked at. `models` as they were sent."""
+
+    models: list[str] | None = None
+    blur: bool = False
+    max_fps: float | None = None
+
+    def config(self, stream_id: str) -> StreamConfig:
+        """The stream's configuration. Raises Problem for names that are no models' names."""
+        config = StreamConfig(id=stream_id, blur=self.blur, max_fps=self.max_fps)
+        names = model_names(self.models)
+        return config.model_copy(update={"models": names}) if names else config
+
+
+def _push_wish(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFpsQuery = None) -> PushWish:
+    return PushWish(models, blur, max_fps)
+
+
+PushQuery = Annotated[PushWish, Depends(_push_wish)]
 
 _NAMES: TypeAdapter[tuple[ModelName, ...]] = TypeAdapter(tuple[ModelName, ...])
 _MOST = 8

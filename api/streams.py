@@ -50,16 +50,20 @@ class StreamChanges(BaseModel):
     models: tuple[ModelName, ...] | None = Field(default=None, min_length=1, max_length=8)
     enabled: bool | None = None
     blur: bool | None = None
+    max_fps: float | None = Field(
+        default=None, gt=0, le=240, description="Analyse at most so many pictures a second; null: as many as can be."
+    )
 
     @model_validator(mode="after")
     def _something(self) -> StreamChanges:
         if not self.changes():
-            raise ValueError("name at least one of url, models, enabled, blur, and a value for it")
+            raise ValueError("name at least one of url, models, enabled, blur, max_fps, and a value for it")
         return self
 
     def changes(self) -> dict[str, Any]:
-        """The fields that were given."""
-        return self.model_dump(exclude_none=True)
+        """The fields that were given. Null is a value for `max_fps` only: it ends the limit."""
+        ended = {"max_fps": None} if "max_fps" in self.model_fields_set else {}
+        return {**ended, **self.model_dump(exclude_none=True)}
 
 
 @router.get("/v1/streams")
@@ -87,7 +91,7 @@ async def get_stream(parts: TheParts, stream_id: StreamIdInPath) -> Stream:
 
 @router.patch("/v1/streams/{stream_id}")
 async def change_stream(parts: TheParts, stream_id: StreamIdInPath, changes: StreamChanges) -> Stream:
-    """Change a stream's URL, its models, or whether it runs."""
+    """Change a stream's URL, its models, how it is analysed, or whether it runs."""
     if changes.url is not None:
         check_url(changes.url)
     view = await asyncio.to_thread(parts.directory.stream, stream_id)

@@ -14,8 +14,8 @@ from api.detections import StreamIdInPath
 from api.errors import Problem
 from api.parts import TheParts
 from api.pushes import Push, Pushes
-from api.queries import ModelsQuery, model_names
-from stream.config import StreamSettings
+from api.queries import PushQuery
+from stream.config import StreamConfig, StreamSettings
 from stream.sdp import ice_server
 from stream.whip import WhipAnswer, WhipSessions
 from stream.whip_source import WhipSource
@@ -35,14 +35,12 @@ class WhipPushes:
         self._pushes = pushes
         self._by_session: dict[str, Push] = {}
 
-    async def create(
-        self, stream_id: str, offer_sdp: str, models: tuple[str, ...] | None, blur: bool = False
-    ) -> WhipAnswer:
-        """Begin a push. Raises Problem (stream-busy), WhipError, ModelError, EngineError."""
-        await self._pushes.refuse_busy(stream_id)
-        answer = await self.sessions.create(stream_id, offer_sdp)
+    async def create(self, config: StreamConfig, offer_sdp: str) -> WhipAnswer:
+        """Begin a push of `config.id`. Raises Problem (stream-busy), WhipError, ModelError, EngineError."""
+        await self._pushes.refuse_busy(config.id)
+        answer = await self.sessions.create(config.id, offer_sdp)
         # closing the source ends the session
-        push = await self._pushes.begin(answer.source, models, lambda: None, blur)
+        push = await self._pushes.begin(answer.source, config, lambda: None)
         self._by_session[answer.id] = push
         if answer.source.mailbox.closed:  # the peer left meanwhile: `_ended` may have been called before this
             self._ended(answer.id, answer.source)
@@ -73,12 +71,10 @@ async def whip_options(stream_id: StreamIdInPath) -> Response:
     responses={201: {"content": {_SDP: {}}, "description": "the answer"}},
     openapi_extra={"requestBody": {"required": True, "content": {_SDP: {"schema": {"type": "string"}}}}},
 )
-async def whip_offer(
-    request: Request, parts: TheParts, stream_id: StreamIdInPath, models: ModelsQuery = None, blur: bool = False
-) -> Response:
+async def whip_offer(request: Request, parts: TheParts, stream_id: StreamIdInPath, wish: PushQuery) -> Response:
     """An SDP offer in, the answer out. Creates the stream where there is none; 409 where somebody else feeds it."""
     offer_sdp = await _text(request, _SDP)
-    answer = await parts.whip.create(stream_id, offer_sdp, model_names(models), blur)
+    answer = await parts.whip.create(wish.config(stream_id), offer_sdp)
     response = Response(answer.sdp, status_code=201, media_type=None)
     response.headers["content-type"] = _SDP
     response.headers["location"] = f"/v1/streams/{stream_id}/whip/{answer.id}"

@@ -20,6 +20,9 @@ class StreamConfig(BaseModel):
     models: tuple[str, ...] = Field(default=("mask",), min_length=1, max_length=8)
     enabled: bool = True
     blur: bool = Field(default=False, description="Blur what the models find, before any picture leaves the server.")
+    max_fps: float | None = Field(
+        default=None, gt=0, le=240, description="Analyse at most so many pictures a second; null: as many as can be."
+    )
 
 
 class StreamSettings(BaseModel):

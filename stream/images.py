@@ -68,7 +68,7 @@ class ImagesSource(Source):
         self.id = stream_id
         self.paths = list(paths)
         if live:
-            self.mailbox: Mailbox[Frame] = Mailbox("newest", on_drop=self._on_drop)
+            self.mailbox: Mailbox[Frame] = Mailbox("newest", on_drop=self._on_drop, on_left_out=self._on_left_out)
         else:
             self.mailbox = Mailbox("block", capacity=2)
         self._settings = settings
@@ -103,6 +103,9 @@ class ImagesSource(Source):
 
     def _on_drop(self, frame: Frame) -> None:
         FRAMES_DROPPED.labels(self.id, "newer").inc()
+
+    def _on_left_out(self, frame: Frame) -> None:
+        FRAMES_DROPPED.labels(self.id, "max_fps").inc()
 
     def _run(self) -> None:
         """The thread."""

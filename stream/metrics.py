@@ -7,7 +7,8 @@ from prometheus_client import Counter, Gauge, Histogram
 FRAMES_DECODED = Counter("livesight_frames_decoded", "Pictures decoded.", ["stream"])
 FRAMES_DROPPED = Counter(
     "livesight_frames_dropped",
-    "Pictures not analysed, by reason: newer (replaced in the mailbox), undecoded (shed or unreadable), late (left out "
+    "Pictures not analysed, by reason: newer (replaced in the mailbox), max_fps (beyond the "
+    "stream's own limit, so not wanted: no sign of overload), undecoded (shed or unreadable), late (left out "
     "to catch up with the camera), error.",
     ["stream", "reason"],
 )
@@ -21,7 +22,7 @@ STAGE_SECONDS = Histogram(
     "livesight_stage_seconds", "Time a picture spends in a stage.", ["stage"], buckets=STAGE_BUCKETS
 )
 
-DROP_REASONS = ("newer", "undecoded", "late", "error")
+DROP_REASONS = ("newer", "max_fps", "undecoded", "late", "error")
 
 
 def forget_stream(stream_id: str) -> None:

@@ -38,7 +38,7 @@ class PullSource(Source):
         self.kind = target.kind
         self.ring: PacketRing = PacketRing(settings.ring_bytes, settings.ring_s)
         if live:
-            self.mailbox: Mailbox[Frame] = Mailbox("newest", on_drop=self._on_drop)
+            self.mailbox: Mailbox[Frame] = Mailbox("newest", on_drop=self._on_drop, on_left_out=self._on_left_out)
         else:
             self.mailbox = Mailbox("block", capacity=_BLOCK_CAPACITY)
         self._target = target
@@ -48,6 +48,7 @@ class PullSource(Source):
         self._vitals = Vitals(stream_id, settings.stalled_after_s if target.is_network else None)
         self._outlet = Outlet(stream_id, target, settings, live, self.mailbox, self.ring, self._vitals, self._stop)
         self._count_newer = FRAMES_DROPPED.labels(stream_id, "newer")
+        self._count_left_out = FRAMES_DROPPED.labels(stream_id, "max_fps")
         self._thread = threading.Thread(target=self._run, name=f"pull-{stream_id}", daemon=True)
         self._lock = threading.Lock()
         self._started = False
@@ -76,6 +77,9 @@ class PullSource(Source):
 
     def _on_drop(self, frame: Frame) -> None:
         self._count_newer.inc()
+
+    def _on_left_out(self, frame: Frame) -> None:
+        self._count_left_out.inc()
 
     def _run(self) -> None:
         """The thread."""

@@ -61,7 +61,11 @@ class FramesSource(Source):
     ) -> None:
         self.id = stream_id
         self.session = new_session()
-        self.mailbox: Mailbox[Frame] = Mailbox("newest", on_drop=lambda frame: self._drop(frame.ordinal))
+        self.mailbox: Mailbox[Frame] = Mailbox(
+            "newest",
+            on_drop=lambda frame: self._drop(frame.ordinal),
+            on_left_out=lambda frame: self._drop(frame.ordinal, "max_fps"),
+        )
         self.ring: PacketRing = PacketRing(settings.ring_bytes, settings.ring_s)
         self._settings = settings
         self._on_dropped = on_dropped
@@ -168,8 +172,8 @@ class FramesSource(Source):
             )
         )
 
-    def _drop(self, ordinal: int) -> None:
-        FRAMES_DROPPED.labels(self.id, "newer").inc()
+    def _drop(self, ordinal: int, reason: str = "newer") -> None:
+        FRAMES_DROPPED.labels(self.id, reason).inc()
         if self._on_dropped is not None:
             self._on_dropped([ordinal])
 

@@ -72,7 +72,7 @@ class Session:
         self._barren = 0
         self._pictured_s = self._begun_s = self._heard_s = time.monotonic()
         self._codec: CodecConfig | None = None
-        self._dropped_before = outlet.mailbox.dropped
+        self._dropped_before, self._left_out_before = outlet.mailbox.dropped, outlet.mailbox.left_out
         self._outlet.vitals.connected(self.session, connection.codec, connection.size_wh)
 
     def read(self, connection: Connection) -> None:
@@ -207,8 +207,10 @@ class Session:
 
     def _shed(self, connection: Connection) -> None:
         """Leave out pictures that no other refers to while they would only be thrown away."""
-        used = self.pictures - (self._outlet.mailbox.dropped - self._dropped_before)
-        shedding = self._shedder.decide(self._decoder.ordinal, used, time.monotonic())
+        mailbox = self._outlet.mailbox
+        unwanted = mailbox.left_out - self._left_out_before  # beyond `max_fps`: neither came nor went unused
+        used = self.pictures - unwanted - (mailbox.dropped - self._dropped_before)
+        shedding = self._shedder.decide(self._decoder.ordinal - unwanted, used, time.monotonic())
         skip: Literal["NONREF", "DEFAULT"] = "NONREF" if shedding else "DEFAULT"
         if connection.context.skip_frame != skip:
             connection.context.skip_frame = skip

@@ -42,7 +42,11 @@ class WhipSource(Source):
     def __init__(self, stream_id: str, settings: StreamSettings) -> None:
         self.id = stream_id
         self.session = new_session()
-        self.mailbox: Mailbox[Frame] = Mailbox("newest", on_drop=lambda _: self._count_dropped("newer", 1))
+        self.mailbox: Mailbox[Frame] = Mailbox(
+            "newest",
+            on_drop=lambda _: self._count_dropped("newer", 1),
+            on_left_out=lambda _: self._count_dropped("max_fps", 1),
+        )
         self.ring: PacketRing = PacketRing(settings.ring_bytes, settings.ring_s)
         self.on_close: Callable[[], None] = _nothing  # close() was called
         self.on_stopped: Callable[[], None] = _nothing  # the decode thread is through

@@ -12,6 +12,7 @@ from typing import Any
 import av
 import structlog
 
+from stream.cap import FpsCap
 from stream.config import StreamConfig, StreamSettings
 from stream.frame import Frame, new_session
 from stream.metrics import forget_stream as forget_source
@@ -143,7 +144,7 @@ class Node:
         forget_stream(stream_id)
 
     def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
-        """Change `url`, `models` or `enabled` of a stream: it stops and starts with a new session.
+        """Change `url`, `models`, `enabled`, `blur` or `max_fps` of a stream: it stops and starts with a new session.
 
         Raises StreamUnknown, and as `add`; then the stream is as it was.
         """
@@ -253,6 +254,8 @@ class Node:
         running.source = source
         running.recent = RecentResults()
         config = running.config
+        if config.max_fps is not None:
+            source.mailbox.wants = FpsCap(config.max_fps).admits
         running.lane = self._pipeline.add(config.id, source.mailbox, config.models, blur=config.blur)
         self._events.begin(config.id)
         source.start()
@@ -275,7 +278,8 @@ class Node:
     def _publish(self, frame: Frame, result: FrameResult) -> None:
         running = self._streams.get(frame.stream_id)
         if running is not None:
-            running.recent.add(frame, result)
+            source = running.source
+            running.recent.add(frame, result, 0 if source is None else source.mailbox.left_out)
         if self.gate(frame.stream_id):
             self._events.result(result)
             self._bus.publish(Message(DETECTIONS, frame.stream_id, result.to_json(), self._headers, time.monotonic()))
@@ -319,7 +323,7 @@ class Node:
                 "analysed_fps": rate,
                 "latency_ms": latency_ms,
                 "analysed": running.recent.analysed,
-                "dropped": running.recent.skipped,
+                "dropped": running.recent.dropped,
             }
         return StreamView(
             id=config.id,
@@ -328,6 +332,7 @@ class Node:
             models=config.models,
             enabled=config.enabled,
             blur=config.blur,
+            max_fps=config.max_fps,
             ephemeral=running.ephemeral,
             node=self.name,
             **known,

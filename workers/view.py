@@ -17,7 +17,10 @@ _WINDOW_S = 3.0
 
 
 class StreamView(BaseModel):
-    """One stream now. `url` is redacted; rates are of the last seconds; `latency_ms` is the median."""
+    """One stream now. `url` is redacted; rates are of the last seconds; `latency_ms` is the median.
+
+    dropped: pictures passed over for want of time, or unreadable; those beyond `max_fps` are not among them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,6 +33,7 @@ class StreamView(BaseModel):
     node: str
     state: str
     blur: bool = False
+    max_fps: float | None = None
     last_error: str | None = None
     session: str | None = None
     size_wh: tuple[int, int] | None = None
@@ -58,16 +62,18 @@ class RecentResults:
         self._times: deque[tuple[float, float]] = deque(maxlen=1000)
         self._latest: tuple[Frame, FrameResult] | None = None
         self._lock = threading.Lock()
+        self._skipped = 0
         self.analysed = 0
-        self.skipped = 0
+        self.dropped = 0
 
-    def add(self, frame: Frame, result: FrameResult) -> None:
-        """Note one more result."""
+    def add(self, frame: Frame, result: FrameResult, left_out: int = 0) -> None:
+        """Note one more result. left_out: pictures beyond the stream's `max_fps` so far."""
         with self._lock:
             self._times.append((time.monotonic(), result.latency_ms.total))
             self._latest = (frame, result)
             self.analysed += 1
-            self.skipped += result.skipped
+            self._skipped += result.skipped
+            self.dropped = max(self.dropped, self._skipped - left_out)  # some were left out after this picture
 
     @property
     def latest(self) -> tuple[Frame, FrameResult] | None:

@@ -4,6 +4,7 @@ import { addStream, changeStream, listModels, testStream } from "./api.js";
 import { el } from "./dom.js";
 
 const ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const MOST_FPS = 240;
 const SCHEMES = /^(rtsps?|https?):\/\//i;
 
 /** A name made of the address's host, as a first guess. */
@@ -24,11 +25,13 @@ function guessId(url, taken) {
 }
 
 /** What keeps this from being sent, in words; null if nothing. */
-function complaint({ id, url, models }, editing) {
+function complaint({ id, url, models, max_fps: fps }, editing) {
   if (!url && !editing) return "Give the camera's address.";
   if (url && !/^[a-z][a-z0-9+.-]*:/i.test(url))
     return "The address begins with rtsp://, rtsps://, http:// or https://.";
   if (!ID.test(id)) return "The name has small letters, digits, “-” and “_”, and begins with a letter or a digit.";
+  if (fps !== null && !(fps > 0 && fps <= MOST_FPS))
+    return `Give a number of pictures a second above 0, at most ${MOST_FPS}; or leave it empty for no limit.`;
   if (models.length === 0) return "Choose at least one thing to look for.";
   return null;
 }
@@ -76,6 +79,7 @@ export class CameraForm {
     id.disabled = view !== null;
     if (view) id.value = view.id;
     this.#form.elements.blur.checked = view?.blur === true;
+    this.#form.elements.max_fps.value = view?.max_fps ?? "";
     url.required = view === null;
     document.getElementById("add-title").textContent = view ? `Change “${view.id}”` : "Add a camera";
     const hint = document.getElementById("add-url-hint");
@@ -148,11 +152,12 @@ export class CameraForm {
   }
 
   async #submit() {
-    const { url, id, blur } = this.#form.elements;
+    const { url, id, blur, max_fps: fps } = this.#form.elements;
     const config = {
       id: id.value.trim(),
       url: url.value.trim(),
       blur: blur.checked,
+      max_fps: fps.value === "" && !fps.validity.badInput ? null : fps.valueAsNumber,
       models: new FormData(this.#form).getAll("models"),
     };
     const wrong = complaint(config, this.#editing !== null);
@@ -172,10 +177,15 @@ export class CameraForm {
     }
   }
 
-  #change({ id, url, blur, models }) {
-    const same = models.join() === this.#editing.models.join();
-    const changes = { ...(url && { url }), ...(!same && { models }), ...(blur !== (this.#editing.blur === true) && { blur }) };
-    return Object.keys(changes).length ? changeStream(id, changes) : this.#editing;
+  #change({ id, url, blur, models, max_fps }) {
+    const before = this.#editing;
+    const changes = {
+      ...(url && { url }),
+      ...(models.join() !== before.models.join() && { models }),
+      ...(blur !== (before.blur === true) && { blur }),
+      ...(max_fps !== (before.max_fps ?? null) && { max_fps }),
+    };
+    return Object.keys(changes).length ? changeStream(id, changes) : before;
   }
 
   #say(words) {

@@ -14,6 +14,9 @@ const WORDS = {
   stalled: "No picture for a while.",
 };
 
+/** A camera's own limit, where it has one. */
+const limitWords = ({ max_fps: fps }) => (fps ? `, at most ${fps}` : "");
+
 export class CamerasPage {
   title = "Cameras";
   #streams;
@@ -76,7 +79,7 @@ export class CamerasPage {
     row.facts.replaceChildren(
       fact("Picture", pictureWords(view)),
       fact("Looks for", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
-      fact("Received / analysed", `${number(view.fps)} / ${number(view.analysed_fps)} fps`),
+      fact("Received / analysed", `${number(view.fps)} / ${number(view.analysed_fps)} fps${limitWords(view)}`),
       fact("Delay", view.latency_ms === null ? "–" : `${number(view.latency_ms)} ms`),
       fact("Dropped", short(view.dropped)),
       fact("Reconnects", String(view.reconnects)),

@@ -11,6 +11,7 @@ const EVERY_MS = 2000;
 const FIRST_MS = 700; // until there is a line to see
 const KEPT = 150; // five minutes
 const STAGES = ["decode", "wait", "convert", "inference", "track", "classify", "publish"];
+const UNWANTED = { reason: "max_fps" }; // beyond a camera's own limit: nobody was too slow
 const STATES = { ready: ["live", "Healthy"], degraded: ["stalled", "Degraded"], down: ["failed", "Not ready"] };
 
 export class HealthPage {
@@ -84,13 +85,14 @@ export class HealthPage {
       const value = quantile(...[before.samples, samples].map((each) => buckets(each, "livesight_latency_seconds")), share);
       return value === null ? null : value * 1000;
     };
-    const rate = (name) => rates(...[before.samples, samples].map((each) => byLabel(each, name, "stream")), seconds);
+    const rate = (name, unlike) =>
+      rates(...[before.samples, samples].map((each) => byLabel(each, name, "stream", unlike)), seconds);
     this.#points.push({
       at,
       p50: latency(0.5),
       p95: latency(0.95),
       analysed: rate("livesight_frames_analysed_total"),
-      dropped: [...rate("livesight_frames_dropped_total").values()].reduce((sum, value) => sum + value, 0),
+      dropped: [...rate("livesight_frames_dropped_total", UNWANTED).values()].reduce((sum, value) => sum + value, 0),
     });
     if (this.#points.length > KEPT) this.#points.shift();
   }

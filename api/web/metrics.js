@@ -16,11 +16,13 @@ export function parseMetrics(text) {
   return samples;
 }
 
-/** A counter's values by one label. */
-export function byLabel(samples, name, label) {
+/** A counter's values by one label, without the samples that have one of the labels of `unlike`. */
+export function byLabel(samples, name, label, unlike = {}) {
   const values = new Map();
-  for (const { labels, value } of samples.get(name) ?? [])
+  for (const { labels, value } of samples.get(name) ?? []) {
+    if (Object.entries(unlike).some(([key, unwanted]) => labels[key] === unwanted)) continue;
     values.set(labels[label], (values.get(labels[label]) ?? 0) + value);
+  }
   return values;
 }
 

@@ -49,10 +49,11 @@ def service() -> Dashboard:
                 [
                     ("sum(livesight:frames_decoded:rate)", "decoded"),
                     ("sum(livesight:frames_analysed:rate)", "analysed"),
-                    ("sum(livesight:frames_dropped:rate)", "dropped"),
+                    ('sum(livesight:frames_dropped:rate{reason!="max_fps"})', "dropped"),
                 ],
                 "ops",
-                about="Dropped are those that nobody was free for: they were replaced by newer ones.",
+                about="Dropped are those that nobody was free for: they were replaced by newer ones. What is beyond a "
+                "camera's own limit (max_fps) is not among them.",
             ),
             Panel(
                 "Objects found", [("sum by (label) (livesight:detections:rate)", "{{label}}")], "ops", kind="stacked"
@@ -159,7 +160,8 @@ def cameras() -> Dashboard:
                 [(f"sum by (reason) (livesight:frames_dropped:rate{{{THIS}}})", "{{reason}}")],
                 "ops",
                 "stacked",
-                about="newer: replaced before it was its turn; undecoded: left out or unreadable; late: the picture "
+                about="newer: replaced before it was its turn; max_fps: beyond the camera's own limit, so not wanted; "
+                "undecoded: left out or unreadable; late: the picture "
                 "came too late to be of use; error: its analysis failed.",
             ),
             Panel(

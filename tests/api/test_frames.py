@@ -8,7 +8,7 @@ import time
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from stream.config import StreamSettings
 from tests.api.conftest import Service, Start
@@ -83,6 +83,24 @@ async def test_raising_model_costs_only_its_pictures(start: Start) -> None:
         await pusher.all_answers()  # number 7 has none after it: the time-out drops it
         assert sorted(pusher.answers) == list(range(8))
         assert pusher.dropped == [1, 4, 7]
+
+
+async def test_pictures_beyond_the_limit_are_answered_at_once(service: Service) -> None:
+    async with pushing(service.ws, "cam", "?models=number&max_fps=0.1") as pusher:
+        await pusher.send(encoded(0))
+        assert number_of(await pusher.answer()) == 0
+        for number in range(1, 5):
+            await pusher.send(encoded(number))
+            assert (await pusher.answer()) == {"dropped": [number]}, "the client waits for no turn that does not come"
+        assert service.node.stream("cam").max_fps == 0.1
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "241", "many"])
+async def test_a_limit_that_is_none_is_refused(service: Service, wrong: str) -> None:
+    with pytest.raises(InvalidStatus):
+        async with pushing(service.ws, "cam", f"?max_fps={wrong}"):
+            pass
+    assert service.node.streams() == []
 
 
 async def test_too_many_bytes_close_with_1009_and_harm_nobody(start: Start) -> None:

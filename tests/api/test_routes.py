@@ -253,6 +253,19 @@ def test_openapi_names_every_http_route(service: Service) -> None:
         assert path in document["paths"], path
 
 
+def test_both_documents_name_the_limit_on_analysis(service: Service) -> None:
+    document = httpx.get(f"{service.url}/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    for name in ("NewStream", "StreamChanges"):
+        limit = schemas[name]["properties"]["max_fps"]["anyOf"][0]
+        assert limit == {"type": "number", "exclusiveMinimum": 0, "maximum": 240}, name
+    assert "max_fps" in schemas["Stream"]["properties"]
+    whip = {one["name"] for one in document["paths"]["/v1/streams/{stream_id}/whip"]["post"]["parameters"]}
+    sockets = httpx.get(f"{service.url}/asyncapi.json").json()["channels"]
+    frames = sockets["frames"]["bindings"]["ws"]["query"]["properties"].keys()
+    assert whip - {"stream_id"} == frames == {"models", "blur", "max_fps"}
+
+
 def test_asyncapi_refers_to_what_is_there(service: Service) -> None:
     document = httpx.get(f"{service.url}/asyncapi.json").json()
     assert document["asyncapi"] == "3.0.0"

@@ -61,6 +61,21 @@ async def test_added_stream_is_analysed_and_shown(service: Service, clip_url: st
         assert (await http.delete("/v1/streams/cam")).status_code == 404
 
 
+async def test_a_limit_is_given_changed_and_ended(service: Service, clip_url: str) -> None:
+    async with service.http() as http:
+        added = await http.post("/v1/streams", json=new(url=clip_url, max_fps=5))
+        assert added.status_code == 201 and added.json()["max_fps"] == 5
+        for change in (2.5, None):
+            changed = await http.patch("/v1/streams/cam", json={"max_fps": change})
+            assert changed.status_code == 200 and changed.json()["max_fps"] == change
+            assert (await http.get("/v1/streams/cam")).json()["max_fps"] == change
+        assert (await http.patch("/v1/streams/cam", json={"max_fps": 4})).json()["max_fps"] == 4
+        assert (await http.patch("/v1/streams/cam", json={"blur": True})).json()["max_fps"] == 4, "left out: it stays"
+        for wrong in (0, -1, 241, "many"):
+            answer = await http.patch("/v1/streams/cam", json={"max_fps": wrong})
+            assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == "max_fps"
+
+
 async def test_taken_id_is_409(service: Service) -> None:
     async with service.http() as http:
         assert (await http.post("/v1/streams", json=new())).status_code == 201
@@ -105,6 +120,7 @@ async def test_only_the_network_may_be_named_over_http(service: Service, url: st
         ({"id": "cam", "url": "rtsp://host/x", "models": []}, "models"),
         ({"id": "cam", "url": "rtsp://host/x", "models": ["../x"]}, "models.0"),
         ({"id": "cam", "url": "rtsp://host/x", "surprise": 1}, "surprise"),
+        ({"id": "cam", "url": "rtsp://host/x", "max_fps": 0}, "max_fps"),
         ({"id": "cam", "url": "rtsp://host/" + "x" * 3000}, "url"),
         ([], "body"),
     ],

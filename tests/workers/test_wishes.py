@@ -71,6 +71,15 @@ def test_a_wish_holds_against_the_one_before_though_the_clock_went_back() -> Non
     assert new_wish(before.stream, before, "here").version == 2**62 + 1
 
 
+def test_a_wish_written_before_there_were_limits_is_read() -> None:
+    written = wish("a", 1).to_json()
+    old = written.replace(b',"max_fps":null', b"")
+    assert old != written and b"max_fps" not in old
+    assert read_wish("a", old) == wish("a", 1)
+    limited = Wish(stream=StreamConfig(id="a", url="rtsp://camera/1", max_fps=5), version=1)
+    assert read_wish("a", limited.to_json()).stream.max_fps == 5
+
+
 def test_changes_are_told_once(tmp_path: Path) -> None:
     calls: list[None] = []
     knows = KnownWishes(tmp_path, lambda: calls.append(None))

@@ -1,0 +1,38 @@
+"""At most so many pictures a second are analysed: which ones. Pure."""
+
+from __future__ import annotations
+
+from stream.frame import Frame
+
+_EARLY_SHARE = 0.25
+_EARLY_US = 10_000
+
+
+class FpsCap:
+    """Says which pictures of a stream are due, `max_fps` of them a second of the stream's own time. One thread.
+
+    The stream's time, `pts_us`, and not a clock: a hiccup of the network, a machine that is busy for a moment and
+    B-frames, which arrive out of order, change nothing in which pictures are taken, and they lie evenly.
+
+    What is due lies on a grid, so that the average is kept where the camera's rate is no multiple of it: 10 of 25 are
+    taken 80 and 120 ms apart. A picture up to 10 ms (at most a quarter of an interval) before its due time is taken:
+    cameras' times tremble, and a cap that equals the camera's rate must cost nothing. After a pause, and in each
+    session, the grid begins anew: nothing is made up for.
+    """
+
+    def __init__(self, max_fps: float) -> None:
+        self._interval_us = 1e6 / max_fps
+        self._early_us = min(_EARLY_US, self._interval_us * _EARLY_SHARE)
+        self._session: str | None = None
+        self._due_us = 0.0
+
+    def admits(self, frame: Frame) -> bool:
+        """Whether the stream's next picture is due; then the next one is due an interval later."""
+        if frame.session != self._session:
+            self._session, self._due_us = frame.session, float(frame.pts_us)
+        late_us = frame.pts_us - self._due_us
+        if late_us < -self._early_us:
+            return False
+        missed = late_us > self._interval_us
+        self._due_us = (frame.pts_us if missed else self._due_us) + self._interval_us
+        return True
