@@ -1,11 +1,12 @@
 """What viewers cost: 9 RTSP cameras, and 50 viewers of their video, held against what is promised of it.
 
-    python deployment/bench/viewers.py [--cameras 9] [--viewers 50] [--seconds 20] [--rounds 3] [--threads 1]
+    python deployment/bench/viewers.py [--cameras 9] [--viewers 50] [--seconds 20] [--rounds 3] [--max-fps F]
 
-Rounds without and with viewers alternate, so that a machine that gets slower is slower for both. Viewers are a process
-of their own that reads and counts; its CPU time is not the service's. In the last round one more viewer connects and
-never reads. `--threads` 1 leaves the machine about half loaded by inference on two cores. Reports go to
-artifacts/bench/viewers.json; exit code 1 when something does not hold.
+First everything is analysed that can be; then each camera gets a limit (`max_fps`) of half of what came of it, which is
+inference at half load. `--max-fps` gives another limit, 0 none. Rounds without and with viewers alternate, so that a
+machine that gets slower is slower for both. Viewers are a process of their own that reads and counts; its CPU time is
+not the service's. In the end one more viewer connects and never reads. Reports go to artifacts/bench/viewers.json;
+exit code 1 when something does not hold, 2 without the shared data.
 """
 
 from __future__ import annotations
@@ -146,6 +147,17 @@ class Bench:
             time.sleep(0.5)
         raise RuntimeError("not all cameras came")
 
+    def limit(self, max_fps: float) -> None:
+        """Give each camera a limit, and wait until they run with it."""
+        for name in self.names:
+            self._patch(name, {"max_fps": max_fps})
+        self.wait_until_live()
+
+    def _patch(self, name: str, change: Report) -> None:
+        body, headers = json.dumps(change).encode(), {"content-type": "application/json"}
+        request = urllib.request.Request(f"{self.service.url}/v1/streams/{name}", body, headers, method="PATCH")
+        urllib.request.urlopen(request, timeout=30).close()
+
     def measure(self, viewers: int) -> Report:
         """One round: results a second and the service's cores, with so many viewers."""
         seconds = self.arguments.seconds
@@ -201,16 +213,23 @@ def judged(told: Report) -> Report:
 def run(arguments: argparse.Namespace) -> Report:
     """All rounds."""
     rounds: list[tuple[Report, Report]] = []
+    settings = {} if arguments.threads is None else {"WORKERS__THREADS": str(arguments.threads)}
     with Cameras(arguments.cameras) as cameras:
         sources = [
             part
             for name, url in zip(cameras.names, cameras.urls, strict=True)
             for part in ("--source", f"{name}={url}")
         ]
-        settings = {"WORKERS__THREADS": str(arguments.threads)}
         with LivesightProcess(sources, settings) as service:
             bench = Bench(service, cameras, arguments)
             bench.wait_until_live()
+            flat_out = bench.measure(0)
+            max_fps = arguments.max_fps
+            if max_fps is None:
+                max_fps = round(flat_out["analysed_per_s"] / arguments.cameras / 2, 2)
+            sys.stderr.write(f"flat out: {flat_out}\nmax_fps:  {max_fps or None}\n")
+            if max_fps:
+                bench.limit(max_fps)
             for number in range(arguments.rounds):
                 pair = bench.measure(0), bench.measure(arguments.viewers)
                 rounds.append(pair)
@@ -222,6 +241,8 @@ def run(arguments: argparse.Namespace) -> Report:
         "machine": describe(),
         "cameras": arguments.cameras,
         "viewers": arguments.viewers,
+        "flat_out": flat_out,
+        "max_fps": max_fps or None,
         "analysed_per_s": {"without": statistics.median(none), "with": statistics.median(some)},
         "share": round(statistics.median(some) / max(0.1, statistics.median(none)), 3),
         "cpu_s_per_viewer_s": round(statistics.median(cores) / arguments.viewers, 5),
@@ -237,7 +258,8 @@ def main() -> None:
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1, help="inference workers of the service")
+    parser.add_argument("--threads", type=int, help="inference workers of the service; as it chooses by default")
+    parser.add_argument("--max-fps", type=float, help="of each camera; 0: none; half of what can be by default")
     parser.add_argument("--be", nargs="+", metavar="URL", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.be:
