@@ -17,9 +17,10 @@ from fastapi import FastAPI
 from prometheus_client import Counter
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from api.parts import Parts
-from api.sockets import TRY_AGAIN_LATER
+from api.sockets import FRAME_WRITER, TRY_AGAIN_LATER
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,12 @@ class _Socket(WebSocketsSansIOProtocol):
         if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
             # What is not sent yet waits here, where it can be skipped, not in the kernel, which takes megabytes.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:  # the application runs from the loop's next turn on
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[FRAME_WRITER] = self._write_frame
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -82,6 +89,14 @@ class _Socket(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
+
+    def _write_frame(self, frame: bytes) -> bool:
+        """See api.sockets.frame_writer: the frame goes past ASGI and past the making of frames."""
+        open_now = self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
+        if not open_now or not self.writable.is_set():
+            return False
+        self.transport.write(frame)
+        return True
 
     def _cut_off(self) -> None:
         self._stuck = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -14,6 +14,19 @@ UNSUPPORTED_DATA = 1003
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 TRY_AGAIN_LATER = 1013
+
+FRAME_WRITER = "livesight.frame_writer"
+"""The extension of the ASGI scope that api/server.py adds."""
+
+
+def frame_writer(websocket: WebSocket) -> Callable[[bytes], bool] | None:
+    """What writes a whole WebSocket frame at once if the connection takes it now, and says whether it did.
+
+    None where the server has none; then, and whenever it did not, ASGI's `send` waits until there is room. Only for
+    who knows that no message of an earlier `send` is still on its way.
+    """
+    writer: Callable[[bytes], bool] | None = websocket.scope.get("extensions", {}).get(FRAME_WRITER)
+    return writer
 
 
 async def race(*coroutines: Coroutine[Any, Any, None]) -> None:

@@ -190,7 +190,7 @@ class Channel:
             self._group, self._group_bytes = [], 0
         if self._group or chunk.is_key:
             self._group.append(chunk)
-            self._group_bytes += len(chunk.data)
+            self._group_bytes += chunk.size
             if self._group_bytes > self._patience.most_bytes * 8:
                 self._group, self._group_bytes = [], 0  # too much for who comes now; those who are there go on
         for viewer in self._viewers:
