@@ -17,6 +17,7 @@ import av
 import numpy as np
 import stamp
 from av.video.frame import PictureType
+from shared_data import data_dir, needed
 
 SIZE_WH = (1280, 720)
 FPS = 25
@@ -26,15 +27,9 @@ NAME = "one-by-one-person-detection.mp4"
 X264 = f"keyint={GOP}:min-keyint={GOP}:scenecut=0:bframes=0:threads=1"
 
 
-def data_dir() -> Path:
-    """Where the shared data lies: TEST_DATA_DIR, else `../shared/data` beside the checkout."""
-    beside = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-    return Path(os.environ.get("TEST_DATA_DIR", beside))
-
-
 def standing_clip(source: Path | None = None) -> Path:
-    """The clip's path, made first where it is missing (a minute of one core). Raises FileNotFoundError."""
-    source = source or data_dir() / "videos" / NAME
+    """The clip's path, made first where it is missing (a minute of one core). Raises SystemExit as `needed`."""
+    source = source or needed(data_dir() / "videos" / NAME)
     content = hashlib.sha256(source.read_bytes() + f"{SIZE_WH}{FPS}{BIT_RATE}{X264}".encode()).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"livesight-bench-{os.getuid()}"
     folder.mkdir(exist_ok=True)

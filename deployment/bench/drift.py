@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import os
 import sys
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from drift_clips import DEGRADED, extract
 from drift_world import DAY, DETECTOR, FIGURES, Camera, Change, cameras, fit
 from machine import describe
 from scipy.stats import ks_2samp
+from shared_data import data_dir
 
 from monitoring.drift.findings import rejected
 from monitoring.drift.samples import Sample
@@ -206,7 +206,7 @@ def _row(way: str, runs: list[dict[str, Any]]) -> str:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TEST_DATA_DIR", "../shared/data")))
+    parser.add_argument("--data", type=Path, default=data_dir())
     parser.add_argument(
         "--kept", type=Path, default=Path("artifacts/bench/drift-clips"), help="detections of the clips"
     )

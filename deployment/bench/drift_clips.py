@@ -19,6 +19,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from shared_data import data_dir, needed
 
 from stream.frame import Frame
 from stream.mailbox import Mailbox
@@ -108,7 +109,7 @@ def results(path: Path, how: str, slots: EngineSlots, models: tuple[str, ...] = 
 
 def clips(data: Path) -> list[Path]:
     """The shared clips, sorted by name."""
-    return sorted(path for path in (data / "videos").iterdir() if path.suffix in SUFFIXES)
+    return sorted(path for path in needed(data / "videos").iterdir() if path.suffix in SUFFIXES)
 
 
 def extract(data: Path, kept: Path, ways: tuple[str, ...], name: str = "") -> None:
@@ -143,7 +144,7 @@ def load(path: Path) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TEST_DATA_DIR", "../shared/data")))
+    parser.add_argument("--data", type=Path, default=data_dir())
     parser.add_argument("--kept", type=Path, required=True, help="folder for the JSON lines")
     parser.add_argument("--ways", default="none," + ",".join(DEGRADED))
     parser.add_argument("--name", default="", help="a mark in the files' names, of a model that is not the shipped one")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import re
 import shutil
 import sys
@@ -17,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from shared_data import data_dir, needed
 
 from training.evaluate import EvaluateSettings, evaluate
 from workers.card import shipped_models_dir
@@ -51,11 +51,12 @@ def map50(folder: Path, data: Path) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TEST_DATA_DIR", "../shared/data")))
+    parser.add_argument("--data", type=Path, default=data_dir())
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--lost", type=float, default=0.1)
     parser.add_argument("--steps", type=int, default=6)
     arguments = parser.parse_args()
+    needed(arguments.data / "facemask")
     shipped, target = shipped_models_dir() / "mask" / "1", arguments.models / "mask" / "1"
     worsen(shipped, target, 0.0)
     whole = map50(target, arguments.data / "facemask")

@@ -27,8 +27,11 @@ import psutil
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-DATA = Path(os.environ.get("TEST_DATA_DIR", ROOT.parent / "shared" / "data"))
-CLIP = DATA / "videos" / "facemask_motion_640x360.mp4"
+sys.path.insert(0, str(ROOT / "deployment" / "bench"))
+
+from shared_data import data_dir, needed  # noqa: E402
+
+CLIP = data_dir() / "videos" / "facemask_motion_640x360.mp4"
 WARM_S = 45.0
 WARM_SESSIONS = 12
 GONE_S = 50.0  # 30 s until a pushed stream is forgotten, 10 s until a WHIP peer counts as gone
@@ -168,6 +171,7 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=200)
     parser.add_argument("--output", type=Path, default=ROOT / "artifacts" / "soak" / "memory.json")
     options = parser.parse_args()
+    needed(CLIP)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="livesight-soak-") as folder:
         with Service(options.streams, Path(folder)) as service:

@@ -246,6 +246,7 @@ async def test_a_viewer_that_lags_is_told_what_it_missed(start: Start) -> None:
         async with connect(url, max_size=None, max_queue=1, compression=None) as socket:
             await eventually(lambda: service.parts.hub.viewers("cam") == 1)
             client, sent = VideoClient(socket), 1
+            await client.until(lambda client: len(client.kinds) == 1)  # what is pushed from now on is this viewer's
             while service.metric("livesight_video_skipped_total") == 0:
                 await pusher.send(data)
                 await pusher.answer()
