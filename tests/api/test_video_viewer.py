@@ -42,6 +42,93 @@ async def test_a_viewer_that_keeps_up_gets_all() -> None:
     assert got == list(range(200)) and viewer.take_skipped() == 0
 
 
+def test_a_frame_is_the_message_and_its_head() -> None:
+    for size in (9, 125, 126, 65_535, 65_536):
+        made = chunk(0, KEY, size)
+        head = 2 if size < 126 else 4 if size < 65_536 else 10
+        assert made.size == len(made.data) == len(made.framed) - head and made.framed[0] == 0x82
+        assert made.framed.endswith(made.data) and made.framed[1] < 128, "a server's frames are not masked"
+
+
+class Connection:
+    """What takes frames, or does not."""
+
+    def __init__(self, viewer: VideoViewer) -> None:
+        self.frames: list[bytes] = []
+        self.free = True
+        self.viewer = viewer
+        self.queued: list[int] = []
+        self._got = asyncio.Event()
+        viewer.write = self._write
+
+    def _write(self, frame: bytes) -> bool:
+        if self.free:
+            self.frames.append(frame)
+        return self.free
+
+    async def take(self) -> None:
+        """Take from the queue, as the viewer's task does, until cancelled."""
+        while True:
+            taken = await self.viewer.take()
+            self.viewer.config = taken.config
+            self.queued.append(taken.pts_us // 40_000)
+            self._got.set()
+
+    async def has_queued(self, indices: list[int]) -> None:
+        """Wait until these came by the queue, and the task waits for more."""
+        async with asyncio.timeout(5):
+            while self.queued != indices:
+                self._got.clear()
+                await self._got.wait()
+        await asyncio.sleep(0)
+
+
+async def test_who_keeps_up_is_written_to_at_once_and_in_order() -> None:
+    viewer = VideoViewer(Patience(10_000, 1.0))
+    connection = Connection(viewer)
+    pictures = [chunk(index, KEY if index == 0 else DELTA) for index in range(7)]
+    viewer.offer(pictures[0])  # nobody takes yet: nothing may go before what waits
+    viewer.offer(pictures[1])
+    assert connection.frames == []
+    task = asyncio.create_task(connection.take())
+    await connection.has_queued([0, 1])
+    viewer.offer(pictures[2])
+    assert connection.frames == [pictures[2].framed]
+    connection.free = False
+    viewer.offer(pictures[3])
+    connection.free = True
+    viewer.offer(pictures[4])  # the one before still waits for the task
+    assert connection.frames == [pictures[2].framed]
+    await connection.has_queued([0, 1, 3, 4])
+    viewer.offer(pictures[5])
+    assert connection.frames == [pictures[2].framed, pictures[5].framed]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    viewer.offer(pictures[6])  # somebody took what is not known to be sent
+    assert len(connection.frames) == 2
+
+
+async def test_what_must_be_said_first_goes_by_the_queue() -> None:
+    viewer = VideoViewer(Patience(3_000, 60.0))
+    connection = Connection(viewer)
+    task = asyncio.create_task(connection.take())
+    viewer.offer(chunk(0, KEY))
+    await connection.has_queued([0])
+    viewer.offer(Chunk.of("other", KEY, 40_000, b"x", 0.04))  # another configuration
+    await connection.has_queued([0, 1])
+    assert connection.frames == []
+    connection.free = False
+    for index in range(2, 8):
+        viewer.offer(Chunk.of("other", DELTA, index * 40_000, b"x" * 900, index * 0.04))
+    connection.free = True
+    viewer.offer(Chunk.of("other", KEY, 8 * 40_000, b"x", 0.32))  # what was skipped has not been told
+    await connection.has_queued([0, 1, 8])
+    assert connection.frames == [] and viewer.take_skipped() == 6
+    viewer.offer(Chunk.of("other", DELTA, 9 * 40_000, b"x", 0.36))
+    assert len(connection.frames) == 1
+    task.cancel()
+
+
 async def test_nothing_before_the_first_key_frame_and_that_is_not_skipped() -> None:
     viewer = VideoViewer(Patience(10_000, 1.0))
     for index in range(5):
