@@ -32,18 +32,21 @@ class BlurRule:
     """What is blurred, and how widely.
 
     least_confidence: far below the models' thresholds, because a blurred nothing costs less than a face shown; grow:
-    the share of a box's width (height) that is added on each side; hold_us: how long a place stays blurred after.
+    the share of a box's width (height) that is added on each side; hold_us: how long a place stays blurred after, and
+    in how many more pictures at least, for those that are few a second.
     """
 
     least_confidence: float = 0.05
     grow: float = 0.25
     hold_us: int = 500_000
+    hold_pictures: int = 2
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
     box: Box
     seen_us: int
+    picture: int
 
 
 class Blurrer:
@@ -53,6 +56,7 @@ class Blurrer:
         self._rule = rule or BlurRule()
         self._held: list[_Held] = []
         self._session: str | None = None
+        self._pictures = 0
 
     def blurred(self, frame: Frame, rows: Iterable[F32]) -> Frame:
         """The frame with a new picture (BGR), in which nothing that was found can be recognised.
@@ -72,19 +76,24 @@ class Blurrer:
         """Where to blur: what is found now, and what was found lately."""
         if frame.session != self._session:
             self._session, self._held = frame.session, []
+        self._pictures += 1
         found = [
-            _Held(grown(row[:4], self._rule.grow, frame.size_wh), frame.pts_us)
+            _Held(grown(row[:4], self._rule.grow, frame.size_wh), frame.pts_us, self._pictures)
             for table in rows
             for row in table
             if row[4] >= self._rule.least_confidence
         ]
-        kept = [held for held in self._held if frame.pts_us - held.seen_us <= self._rule.hold_us]
+        kept = [held for held in self._held if self._is_kept(held, frame.pts_us)]
         places: list[_Held] = []
         for held in (*found, *kept):
             if not any(_covers(place.box, held.box) for place in places if place.seen_us == frame.pts_us):
                 places.append(held)
         self._held = places[:_MOST_HELD]
         return [place.box for place in self._held]
+
+    def _is_kept(self, held: _Held, now_us: int) -> bool:
+        lately = now_us - held.seen_us <= self._rule.hold_us
+        return lately or self._pictures - held.picture <= self._rule.hold_pictures
 
 
 def grown(xyxy: F32, share: float, size_wh: tuple[int, int]) -> Box:

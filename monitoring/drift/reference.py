@@ -258,11 +258,11 @@ def _moderate(between: F64, days: F64) -> F64:
 
 
 def _of_shares(sums: F64, shares: F64) -> F64:
-    """How labels' shares scatter between blocks beyond chance, (hours, labels), from Scatterings' sums (labels, …, hours).
+    """How labels' shares scatter between blocks beyond chance, (hours, labels).
 
-    People alike come together, so shares p scatter more than p (1 - p) / n; by how much is much the same at all hours and
-    for all labels: one factor for all (the beta-binomial's; Crowder 1978), blocks counting as precisely as they know it.
-    An hour that is surely rougher than that keeps its own.
+    People alike come together, so shares p scatter more than p (1 - p) / n; by how much is much the same at all hours
+    and for all labels: one factor for all (the beta-binomial's; Crowder 1978), blocks counting as precisely as they
+    know it. An hour that is surely rougher than that keeps its own. sums: Scatterings', (labels, …, hours).
     """
     blocks, means, squares, _, _, inverse = (part.T for part in sums.transpose(1, 0, 2))
     chance = shares * (1 - shares)

@@ -41,8 +41,15 @@ def test_a_box_is_blurred_a_quarter_wider_and_the_rest_untouched() -> None:
 def test_a_place_stays_blurred_for_half_a_second() -> None:
     blurrer = Blurrer()
     blurrer.blurred(frame(0), rows(BOX))
-    assert smooth(blurrer.blurred(frame(500_000), rows()), 100, 60)
-    assert not smooth(blurrer.blurred(frame(540_000), rows()), 100, 60)
+    shown = [smooth(blurrer.blurred(frame(pts_us), rows()), 100, 60) for pts_us in range(100_000, 700_000, 100_000)]
+    assert shown == [True] * 5 + [False]
+
+
+def test_a_place_stays_blurred_for_two_pictures_however_far_apart() -> None:
+    blurrer = Blurrer()
+    blurrer.blurred(frame(0), rows(BOX))
+    shown = [smooth(blurrer.blurred(frame(pts_us), rows()), 100, 60) for pts_us in (2_000_000, 4_000_000, 6_000_000)]
+    assert shown == [True, True, False]
 
 
 def test_another_session_holds_nothing_and_faint_boxes_count() -> None:
