@@ -38,6 +38,7 @@ from workers.broker_down import all_refuse
 from workers.bus import STREAMS
 from workers.cluster_settings import ClusterSettings
 from workers.errors import BusError
+from workers.group_exit import leave_amid_join
 from workers.kafka_client import open_admin, open_consumer, told
 from workers.kafka_settings import KafkaSettings
 from workers.topics import ensure_topics, kafka_name
@@ -46,6 +47,7 @@ from workers.wish import partition_of
 log = structlog.get_logger(__name__)
 
 _POLL_MS = 200
+_LEAVE_MS = 1500
 REBALANCE_SESSIONS = 3
 _FORGOTTEN_SESSIONS = 2
 _SEEN_S = 1.5  # this thread looks five times a second; one that did not for so long was stopped
@@ -179,7 +181,8 @@ class Lease:
             self._renewed_s = self._refused_s = self._rebalancing_s = _NEVER_S
             self._sent_s = self._received_s = _NEVER_S
             self._generation, self._was_valid = ("", -1), False
-            consumer.close(timeout_ms=1500)
+            leave_amid_join(consumer, _LEAVE_MS)
+            consumer.close(timeout_ms=_LEAVE_MS)
 
     @property
     def _leaving(self) -> bool:

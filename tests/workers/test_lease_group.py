@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 from kafka import TopicPartition
+from kafka.coordinator.base import MemberState
 from kafka.net.selector import NetworkSelector
 
 from tests.peers.kafka import Broker
@@ -94,6 +95,23 @@ def test_who_stands_in_holds_at_once_and_keeps_it(broker: Broker, members: list[
         time.sleep(0.02)
     assert not heir.lease._standing_in
     assert not heir.released
+
+
+def test_a_node_that_leaves_amid_a_rebalance_is_out_of_it(broker: Broker, members: list[Member]) -> None:
+    """Behind its own request to join, the one to leave would be answered when that is: the group's leader a ghost."""
+    leader = next(member for member in members if member.lease._consumer._coordinator._is_leader)
+    (other,) = [member for member in members if member is not leader]
+    third = Member(broker)
+    try:
+        wait(lambda: state(leader) is state(other) is MemberState.REBALANCING, "rebalance")
+        leader.lease.close(5.0)
+        wait(lambda: shared([other, third], PARTITIONS), "sharing by those who stayed")
+    finally:
+        third.lease.close(5.0)
+
+
+def state(member: Member) -> MemberState:
+    return member.lease._consumer.group_metadata().state
 
 
 def test_a_partition_that_is_let_go_waits_for_its_cameras_alone() -> None:
