@@ -54,6 +54,7 @@ class Announcer:
         self._writer = writer
         self._board = board
         self._told: dict[str, tuple[object, ...]] = {}
+        self._heirs: dict[str, tuple[int, ...]] | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -63,12 +64,12 @@ class Announcer:
         self._thread.start()
 
     def tell_heirs(self, heirs: Mapping[str, Collection[int]]) -> None:
-        """Say, once, that this node ends, and which nodes take which of its partitions. Any thread."""
-        taken = {name: tuple(sorted(partitions)) for name, partitions in heirs.items()}
-        said = NodeStatus(
-            node=self._node.name, address=self._address, leasing=False, streams=len(self._node.streams()), heirs=taken
-        )
-        self._tell(NODE_PREFIX + said.node, said.to_json(), NODE_SCHEMA)
+        """Say that this node ends, and which nodes take which of its partitions; say it with every status. Any thread.
+
+        Who hears it a second time takes it for the same; who reads everything again just then misses some.
+        """
+        self._heirs = {name: tuple(sorted(partitions)) for name, partitions in heirs.items()}
+        self._tell_node(len(self._node.streams()))
 
     def close(self, timeout_s: float) -> None:
         """Say that this node, and what only it has, is gone. Idempotent."""
@@ -91,16 +92,21 @@ class Announcer:
                 views = self._views(leased.failures())
                 self._say(views, everything)
                 if everything:
-                    said = NodeStatus(
-                        node=self._node.name,
-                        address=self._address,
-                        leasing=leased.valid(),
-                        streams=sum(view.state != "failed" for view in views.values()),
-                        partitions=leased.partitions(),
-                    )
-                    self._tell(NODE_PREFIX + said.node, said.to_json(), NODE_SCHEMA)
+                    streams = sum(view.state != "failed" for view in views.values())
+                    self._tell_node(streams, leased.valid(), leased.partitions())
             except Exception:
                 log.exception("status_failed")
+
+    def _tell_node(self, streams: int, leasing: bool = False, partitions: int = 0) -> None:
+        said = NodeStatus(
+            node=self._node.name,
+            address=self._address,
+            leasing=leasing and self._heirs is None,
+            streams=streams,
+            partitions=partitions,
+            heirs=self._heirs,
+        )
+        self._tell(NODE_PREFIX + said.node, said.to_json(), NODE_SCHEMA)
 
     def _views(self, failures: dict[str, str]) -> dict[str, StreamView]:
         views = {view.id: view for view in self._node.streams()}

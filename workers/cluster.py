@@ -78,6 +78,7 @@ class Cluster:
         self._follower: Follower | None = None
         self._monitor: MonitorAnnouncer | None = None
         self._ending = False
+        self._heirs: dict[str, dict[str, tuple[int, ...]]] = {}  # of nodes that end, by their names
 
     def start(self, node: Node | None) -> None:
         """Read, and with a node: lease and run cameras, unless the settings say that it keeps its own."""
@@ -139,8 +140,8 @@ class Cluster:
         Handing over takes `handover_s` at most, before `timeout_s` begins.
         """
         self._ending = True
-        if self._runner is not None and self._lease is not None:
-            self._hand_over(self._runner, self._lease)
+        if self._runner is not None and self._lease is not None and self._announcer is not None:
+            self._hand_over(self._runner, self._lease, self._announcer)
         deadline_s = time.monotonic() + timeout_s
         for part in (
             self._runner,
@@ -154,7 +155,7 @@ class Cluster:
             if part is not None:
                 part.close(max(0.3, deadline_s - time.monotonic()))
 
-    def _hand_over(self, runner: LeaseRunner, lease: Lease) -> None:
+    def _hand_over(self, runner: LeaseRunner, lease: Lease, announcer: Announcer) -> None:
         """Name who takes over, leave the group while the cameras run on, and stop each once another shows it live."""
         others = {
             node.node: node.partitions for node in self.board.nodes() if node.leasing and node.node != self.member.name
@@ -164,12 +165,15 @@ class Cluster:
             return
         limit_s = self.settings.handover_s
         deadline_s = time.monotonic() + limit_s
-        if self._announcer is not None:
-            self._announcer.tell_heirs(share_out(lease.held, others))
+        heirs, told_s = share_out(lease.held, others), time.monotonic()
+        announcer.tell_heirs(heirs)
         lease.leave(limit_s, _LEAVE_S)
         while (mine := runner.running()) and (left_s := deadline_s - time.monotonic()) > 0:
             taken = [stream_id for stream_id in mine if self._is_live_elsewhere(stream_id)]
             runner.stop(taken)
+            if time.monotonic() - told_s > _LOOK_S:
+                announcer.tell_heirs(heirs)
+                told_s = time.monotonic()
             if not taken:
                 self.board.wait(min(left_s, _LOOK_S))
         log.info("cameras_handed_over", to=sorted(others), left=runner.running())
@@ -223,11 +227,18 @@ class Cluster:
     def hear_status(self, key: str, value: bytes | None) -> None:
         """One record of the status. A node that ends may name this one among those that take its place."""
         self.board.hear(key, value)
-        if self._lease is None or value is None or not key.startswith(NODE_PREFIX):
+        if self._lease is None or self._ending or not key.startswith(NODE_PREFIX):
             return
-        node = self.board.node(key.removeprefix(NODE_PREFIX))
-        mine = (node.heirs or {}).get(self.member.name) if node is not None else None
-        if mine and not self._ending:
+        name = key.removeprefix(NODE_PREFIX)
+        node = self.board.node(name)
+        heirs = node.heirs if node is not None else None
+        if heirs == self._heirs.get(name):
+            return
+        if heirs is None:  # it is back, or gone
+            del self._heirs[name]
+            return
+        self._heirs[name] = heirs
+        if mine := heirs.get(self.member.name):
             self._lease.stand_in(mine)
 
     def hear(self, key: str, value: bytes | None) -> None:

@@ -24,7 +24,7 @@ MONITOR_PREFIX = "_monitor."
 class NodeStatus(BaseModel):
     """A node that lives. `leasing`: whether it may run shared cameras now.
 
-    `partitions`: how many of the wishes' the group gave it. `heirs`: said once, by one that ends: who takes which.
+    `partitions`: how many of the wishes' the group gave it. `heirs`: of one that ends: who takes which.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)

@@ -16,6 +16,8 @@ from workers.wish import partition_of
 
 PARTITIONS = 16
 CAMERAS = 12
+SESSION_S = 12  # on a busy machine a process may get no CPU for seconds
+HEARTBEAT_S = 1
 
 
 def spread(count: int, prefix: str = "cam") -> list[str]:
@@ -73,8 +75,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "CLUSTER__STATUS_S": "1",
         "CLUSTER__AWAY_S": "8",
         "CLUSTER__REREAD_S": "15",  # a broker that is back at once, empty, is noticed by reading again
-        "CLUSTER__SESSION_TIMEOUT_S": "12",  # on a busy machine a process may get no CPU for seconds
-        "CLUSTER__HEARTBEAT_S": "1",
+        "CLUSTER__SESSION_TIMEOUT_S": str(SESSION_S),
+        "CLUSTER__HEARTBEAT_S": str(HEARTBEAT_S),
         "STREAM__EPHEMERAL_S": "2",
         "WORKERS__THREADS": "2",
     }
