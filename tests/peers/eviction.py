@@ -1,4 +1,4 @@
-"""How long a broker takes to give a silent member's partitions to another: two plain consumers, nothing of Livesight."""
+"""How long a broker takes to give a silent member's partitions to another: plain consumers, nothing of Livesight."""
 
 from __future__ import annotations
 
