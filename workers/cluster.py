@@ -165,7 +165,7 @@ class Cluster:
             return
         limit_s = self.settings.handover_s
         deadline_s = time.monotonic() + limit_s
-        heirs, told_s = share_out(lease.held, others), time.monotonic()
+        heirs, told_s = share_out(lease.held | lease.standing_in, others), time.monotonic()
         announcer.tell_heirs(heirs)
         lease.leave(limit_s, _LEAVE_S)
         while (mine := runner.running()) and (left_s := deadline_s - time.monotonic()) > 0:
@@ -254,7 +254,7 @@ class Cluster:
 
 
 def share_out(partitions: Collection[int], nodes: Mapping[str, int]) -> dict[str, list[int]]:
-    """Partitions for nodes that have so many already, each to the one with the least: as the group spreads them."""
+    """Partitions for nodes, at least one, that have so many already: each to the one with the fewest, as the group."""
     given: dict[str, list[int]] = {name: [] for name in nodes}
     for partition in sorted(partitions):
         given[min(nodes, key=lambda name: (nodes[name] + len(given[name]), name))].append(partition)

@@ -108,7 +108,7 @@ class Lease:
         if not self._partitions or not self.valid:
             return False
         partition = partition_of(stream_id, self._partitions)
-        return time.monotonic() < self._standing_in.get(partition, _NEVER_S) or partition in self._held
+        return partition in self.standing_in or partition in self._held  # in this order: it goes from there to here
 
     def owner_of(self, partitions: Collection[int], stream_id: str) -> bool:
         """Whether a stream's records lie in one of these partitions."""
@@ -118,6 +118,12 @@ class Lease:
     def held(self) -> frozenset[int]:
         """The partitions that the group gave this node."""
         return self._held
+
+    @property
+    def standing_in(self) -> frozenset[int]:
+        """The partitions that this node holds for one that left the group."""
+        now_s = time.monotonic()
+        return frozenset(one for one, until_s in self._standing_in.items() if now_s < until_s)
 
     def stand_in(self, partitions: Collection[int]) -> None:
         """Hold these for a node that leaves the group, until that gives them to somebody. Any thread."""
@@ -266,11 +272,10 @@ class Lease:
 
     def _holding(self) -> Holding:
         """On the client's thread, when it joins."""
-        standing_in = frozenset(TopicPartition(self._topic, one) for one in self._standing_in)
         return Holding(
             owned=frozenset(self._consumer.assignment()),
             generation=self._consumer.group_metadata().generation_id,
-            standing_in=standing_in,
+            standing_in=frozenset(TopicPartition(self._topic, one) for one in self.standing_in),
         )
 
     def _give_up(self, refused: frozenset[TopicPartition]) -> None:
