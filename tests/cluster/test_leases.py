@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import time
+from datetime import datetime
 
 import pytest
 
@@ -127,7 +129,7 @@ def test_a_killed_nodes_cameras_live_elsewhere(site: Site) -> None:
         before = settle_down(site)
         theirs = {stream for stream, (node, _) in before.items() if node == "node-3"}
         eviction.silence()
-        began_s = time.monotonic()
+        began_s, began_at_s = time.monotonic(), time.time()
         site.cluster.kill("node-3")
         stream = min(theirs)
         with pytest.raises(AssertionError, match=r"503 .*node-away"):
@@ -139,11 +141,25 @@ def test_a_killed_nodes_cameras_live_elsewhere(site: Site) -> None:
         site.cluster.wait(taken_over, PATIENCE_S, "results of the killed node's cameras")
         taken_s = time.monotonic() - began_s
         evicted_s = eviction.seconds()
-    say(f"kill -9: all {len(theirs)} cameras live elsewhere after {taken_s:.1f} s; the broker takes {evicted_s:.1f} s")
-    assert taken_s < evicted_s + AFTER_EVICTION_S
+    given_s = given_at_s(site, others) - began_at_s
+    say(
+        f"kill -9: all {len(theirs)} cameras live elsewhere after {taken_s:.1f} s; the broker gave the last of them after "
+        f"{given_s:.1f} s, and takes {evicted_s:.1f} s with plain consumers"
+    )
+    # Tansu answers some members that wait for their share with an error, at random: a round of 7 s more for either group
+    assert taken_s < max(given_s, evicted_s) + AFTER_EVICTION_S
     after = site.cluster.wait(site.live, PATIENCE_S, "12 live cameras on two nodes")
     assert begun_again(before, after) == theirs
     assert site.cluster.wait(site.each_once, PATIENCE_S, "camera on exactly one node")
+
+
+def given_at_s(site: Site, names: set[str]) -> float:
+    """When the group gave one of these nodes partitions for the last time, time.time(), as they log it."""
+    lines = [
+        line for name in names for line in site.cluster.nodes[name].log(10**7).splitlines() if line.startswith("{")
+    ]
+    told = [entry["timestamp"] for entry in map(json.loads, lines) if entry["event"] == "partitions_gained"]
+    return datetime.fromisoformat(max(told)).timestamp()
 
 
 def test_wishes_outlive_the_loss_of_all_that_the_broker_had(site: Site) -> None:
