@@ -38,7 +38,7 @@ from workers.broker_down import all_refuse
 from workers.bus import STREAMS
 from workers.cluster_settings import ClusterSettings
 from workers.errors import BusError
-from workers.group_exit import leave_amid_join
+from workers.group_client import keep_joins, leave_amid_join
 from workers.kafka_client import open_admin, open_consumer, told
 from workers.kafka_settings import KafkaSettings
 from workers.topics import ensure_topics, kafka_name
@@ -176,6 +176,7 @@ class Lease:
         self._invalid_since_s = time.monotonic()
         try:
             self._consumer = consumer
+            keep_joins(consumer)
             consumer.subscribe([self._topic], listener=_Listener(self, consumer._net))
             while not self._closing.is_set():
                 self._look(consumer)

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from kafka import TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.coordinator.base import MemberState
 from kafka.net.selector import NetworkSelector
 
 from tests.peers.kafka import Broker
 from workers.cluster_settings import ClusterSettings
+from workers.group_client import keep_joins
 from workers.kafka_settings import KafkaSettings, TopicsSettings
 from workers.lease import Lease, _Listener
 from workers.wish import partition_of
@@ -112,6 +113,28 @@ def test_a_node_that_leaves_amid_a_rebalance_is_out_of_it(broker: Broker, member
 
 def state(member: Member) -> MemberState:
     return member.lease._consumer.group_metadata().state
+
+
+def test_what_the_group_gives_between_two_polls_is_taken(broker: Broker) -> None:
+    """kafka-python asks to join once more then, and all have another round."""
+    broker.create_topic("livesight.streams", PARTITIONS)
+    options = {"group_id": "one", "session_timeout_ms": 6000, "allow_auto_create_topics": False}
+    consumer = KafkaConsumer("livesight.streams", bootstrap_servers=broker.address, **options)
+    try:
+        keep_joins(consumer)
+        deadline_s = time.monotonic() + PATIENCE_S
+        while consumer.group_metadata().generation_id < 0:
+            assert time.monotonic() < deadline_s
+            if consumer.group_metadata().state is MemberState.REBALANCING:
+                time.sleep(0.1)  # it is asked already: the answer comes while nobody polls
+            else:
+                consumer.poll(timeout_ms=50)
+        time.sleep(1.5)
+        consumer.poll(timeout_ms=500)
+        assert len(consumer.assignment()) == PARTITIONS
+        assert consumer.group_metadata().generation_id == 0
+    finally:
+        consumer.close(timeout_ms=1000)
 
 
 def test_a_partition_that_is_let_go_waits_for_its_cameras_alone() -> None:
