@@ -77,7 +77,9 @@ class HeldAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
         partitions: dict[str, list[TopicPartition]] = {member_id: [] for member_id in metadata}
         for partition, member_id in owners.items():
             partitions[member_id].append(partition)
-        _add_stand_ins(partitions, {member_id: _standing_in(found) for member_id, found in metadata.items()})
+        topics = {topic for found in metadata.values() for topic in found.topics}
+        total = sum(len(cluster.partitions_for_topic(topic) or ()) for topic in topics)
+        _add_stand_ins(partitions, {member_id: _standing_in(found) for member_id, found in metadata.items()}, total)
         executor = StickyAssignmentExecutor(
             cluster,
             {
@@ -126,16 +128,24 @@ def _standing_in(metadata: Any) -> list[TopicPartition]:
         return []
 
 
-def _add_stand_ins(partitions: dict[str, list[TopicPartition]], offers: Mapping[str, list[TopicPartition]]) -> None:
-    """Give what is offered to those with the least, one by one, so that balancing has nothing to move for it."""
+def _add_stand_ins(
+    partitions: dict[str, list[TopicPartition]], offers: Mapping[str, list[TopicPartition]], total: int
+) -> None:
+    """Give what is offered, one by one, to those that may have so many, so that balancing has nothing to move for it.
+
+    total: of partitions; each member may have its share of them, and some, where it does not come out even, one more.
+    """
     taken = {one for owned in partitions.values() for one in owned}
+    share, more = divmod(total, max(1, len(partitions)))
+    more -= sum(len(owned) > share for owned in partitions.values())
     waiting = {member_id: [one for one in offered if one not in taken] for member_id, offered in offers.items()}
     while True:
-        least = min((len(owned) for owned in partitions.values()), default=0)
-        chosen = next((one for one in sorted(waiting) if waiting[one] and len(partitions[one]) == least), None)
-        if chosen is None:
+        able = [one for one in sorted(waiting) if waiting[one] and len(partitions[one]) < share + (more > 0)]
+        if not able:
             return
+        chosen = min(able, key=lambda one: len(partitions[one]))
         partition = waiting[chosen].pop(0)
         if partition not in taken:
+            more -= len(partitions[chosen]) == share
             taken.add(partition)
             partitions[chosen].append(partition)

@@ -126,6 +126,14 @@ def test_those_who_stand_in_keep_what_they_run_and_nothing_else_moves() -> None:
     assert not any(member.refused for member in members.values())
 
 
+def test_who_stands_in_keeps_it_though_another_has_not_heard_of_its_own_yet() -> None:
+    members = {"a": Member(range(4), standing_in=[12, 15]), "b": Member(range(4, 8), standing_in=[13])}
+    members["late"] = Member(range(8, 12))
+    assert settle(members) == [
+        {"a": {0, 1, 2, 3, 12, 15}, "b": {4, 5, 6, 7, 13}, "late": {8, 9, 10, 11, 14}},
+    ]
+
+
 def test_standing_in_for_too_much_moves_nothing_that_others_own() -> None:
     members = {
         "a": Member(range(4), standing_in=[12, 13, 14, 15]),
