@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 import structlog
 
@@ -31,6 +32,18 @@ log = structlog.get_logger(__name__)
 _LOOK_S = 0.4
 
 
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """What an announcer asks of the lease: whether shared streams may run, and how many partitions are this node's.
+
+    `failures`: shared streams that should run and do not, with the reason.
+    """
+
+    valid: Callable[[], bool]
+    partitions: Callable[[], int]
+    failures: Callable[[], dict[str, str]]
+
+
 class Announcer:
     """Owned by the cluster. What is told goes onto the own board as well, so that it is there without a broker."""
 
@@ -41,16 +54,22 @@ class Announcer:
         self._writer = writer
         self._board = board
         self._told: dict[str, tuple[object, ...]] = {}
+        self._heirs: dict[str, tuple[int, ...]] | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(
-        self, settings: ClusterSettings, leasing: Callable[[], bool], failures: Callable[[], dict[str, str]]
-    ) -> None:
-        """`leasing`: whether shared streams may run; `failures`: those that should and do not, with the reason."""
-        work = (settings, leasing, failures)
-        self._thread = threading.Thread(target=self._run, args=work, name="status", daemon=True)
+    def start(self, settings: ClusterSettings, leased: Leased) -> None:
+        """Begin to tell."""
+        self._thread = threading.Thread(target=self._run, args=(settings, leased), name="status", daemon=True)
         self._thread.start()
+
+    def tell_heirs(self, heirs: Mapping[str, Collection[int]]) -> None:
+        """Say that this node ends, and which nodes take which of its partitions; say it with every status. Any thread.
+
+        Who hears it a second time takes it for the same; who reads everything again just then misses some.
+        """
+        self._heirs = {name: tuple(sorted(partitions)) for name, partitions in heirs.items()}
+        self._tell_node(len(self._node.streams()))
 
     def close(self, timeout_s: float) -> None:
         """Say that this node, and what only it has, is gone. Idempotent."""
@@ -63,23 +82,31 @@ class Announcer:
                 self._tell(stream_id, None, STATUS_SCHEMA)
         self._tell(NODE_PREFIX + self._node.name, None, NODE_SCHEMA)
 
-    def _run(
-        self, settings: ClusterSettings, leasing: Callable[[], bool], failures: Callable[[], dict[str, str]]
-    ) -> None:
+    def _run(self, settings: ClusterSettings, leased: Leased) -> None:
         due_s = 0.0
         while not self._closing.wait(_LOOK_S):
             everything = time.monotonic() >= due_s
             if everything:
                 due_s = time.monotonic() + settings.status_s
             try:
-                views = self._views(failures())
+                views = self._views(leased.failures())
                 self._say(views, everything)
                 if everything:
                     streams = sum(view.state != "failed" for view in views.values())
-                    said = NodeStatus(node=self._node.name, address=self._address, leasing=leasing(), streams=streams)
-                    self._tell(NODE_PREFIX + said.node, said.to_json(), NODE_SCHEMA)
+                    self._tell_node(streams, leased.valid(), leased.partitions())
             except Exception:
                 log.exception("status_failed")
+
+    def _tell_node(self, streams: int, leasing: bool = False, partitions: int = 0) -> None:
+        said = NodeStatus(
+            node=self._node.name,
+            address=self._address,
+            leasing=leasing and self._heirs is None,
+            streams=streams,
+            partitions=partitions,
+            heirs=self._heirs,
+        )
+        self._tell(NODE_PREFIX + said.node, said.to_json(), NODE_SCHEMA)
 
     def _views(self, failures: dict[str, str]) -> dict[str, StreamView]:
         views = {view.id: view for view in self._node.streams()}

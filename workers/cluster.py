@@ -7,7 +7,7 @@ the tail (workers/kafka_tail.py), and on nodes the lease, its runner and the ann
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import structlog
 from ulid import ULID
 
 from stream.config import StreamConfig
-from workers.announcer import Announcer, MonitorAnnouncer
+from workers.announcer import Announcer, Leased, MonitorAnnouncer
 from workers.bus import MODELS, STATUS, STREAMS
 from workers.cluster_settings import ClusterSettings
 from workers.control import ControlWriter
@@ -27,7 +27,7 @@ from workers.known_wishes import KnownWishes
 from workers.lease import Lease
 from workers.node import Node
 from workers.runner import LeaseRunner
-from workers.status import StatusBoard
+from workers.status import NODE_PREFIX, StatusBoard
 from workers.wish import (
     EPOCH_KEY,
     EPOCH_SCHEMA,
@@ -77,6 +77,8 @@ class Cluster:
         self._announcer: Announcer | None = None
         self._follower: Follower | None = None
         self._monitor: MonitorAnnouncer | None = None
+        self._ending = False
+        self._heirs: dict[str, dict[str, tuple[int, ...]]] = {}  # of nodes that end, by their names
 
     def start(self, node: Node | None) -> None:
         """Read, and with a node: lease and run cameras, unless the settings say that it keeps its own."""
@@ -92,7 +94,7 @@ class Cluster:
             self._lease = Lease(self._kafka, self.settings, self._runner.release, self._wake)
             self._runner.start(self._lease)
             self._lease.start()
-        self._announcer.start(self.settings, self._leasing, self._failures)
+        self._announcer.start(self.settings, Leased(self._leasing, self._partitions, self._failures))
 
     def announce_monitor(self, active: Callable[[], bool]) -> None:
         """Tell the others that this process's monitor works, while it does."""
@@ -137,8 +139,9 @@ class Cluster:
 
         Handing over takes `handover_s` at most, before `timeout_s` begins.
         """
-        if self._runner is not None and self._lease is not None:
-            self._hand_over(self._runner, self._lease)
+        self._ending = True
+        if self._runner is not None and self._lease is not None and self._announcer is not None:
+            self._hand_over(self._runner, self._lease, self._announcer)
         deadline_s = time.monotonic() + timeout_s
         for part in (
             self._runner,
@@ -152,21 +155,28 @@ class Cluster:
             if part is not None:
                 part.close(max(0.3, deadline_s - time.monotonic()))
 
-    def _hand_over(self, runner: LeaseRunner, lease: Lease) -> None:
-        """Leave the group while the cameras run on, and stop each once another node shows it live."""
-        others = [node.node for node in self.board.nodes() if node.leasing and node.node != self.member.name]
+    def _hand_over(self, runner: LeaseRunner, lease: Lease, announcer: Announcer) -> None:
+        """Name who takes over, leave the group while the cameras run on, and stop each once another shows it live."""
+        others = {
+            node.node: node.partitions for node in self.board.nodes() if node.leasing and node.node != self.member.name
+        }
         runner.close(_RUNNER_S)
         if not others or not runner.running() or not lease.valid or lease.problem is not None:
             return
         limit_s = self.settings.handover_s
         deadline_s = time.monotonic() + limit_s
+        heirs, told_s = share_out(lease.held | lease.standing_in, others), time.monotonic()
+        announcer.tell_heirs(heirs)
         lease.leave(limit_s, _LEAVE_S)
         while (mine := runner.running()) and (left_s := deadline_s - time.monotonic()) > 0:
             taken = [stream_id for stream_id in mine if self._is_live_elsewhere(stream_id)]
             runner.stop(taken)
+            if time.monotonic() - told_s > _LOOK_S:
+                announcer.tell_heirs(heirs)
+                told_s = time.monotonic()
             if not taken:
                 self.board.wait(min(left_s, _LOOK_S))
-        log.info("cameras_handed_over", to=others, left=runner.running())
+        log.info("cameras_handed_over", to=sorted(others), left=runner.running())
 
     def _is_live_elsewhere(self, stream_id: str) -> bool:
         status = self.board.stream(stream_id)
@@ -190,6 +200,9 @@ class Cluster:
     def _leasing(self) -> bool:
         return self._lease is not None and self._lease.valid
 
+    def _partitions(self) -> int:
+        return len(self._lease.held) if self._lease is not None else 0
+
     def _failures(self) -> dict[str, str]:
         return self._runner.failures() if self._runner is not None else {}
 
@@ -211,6 +224,23 @@ class Cluster:
         if self._follower is not None:
             self._follower.hear(name, value)
 
+    def hear_status(self, key: str, value: bytes | None) -> None:
+        """One record of the status. A node that ends may name this one among those that take its place."""
+        self.board.hear(key, value)
+        if self._lease is None or self._ending or not key.startswith(NODE_PREFIX):
+            return
+        name = key.removeprefix(NODE_PREFIX)
+        node = self.board.node(name)
+        heirs = node.heirs if node is not None else None
+        if heirs == self._heirs.get(name):
+            return
+        if heirs is None:  # it is back, or gone
+            del self._heirs[name]
+            return
+        self._heirs[name] = heirs
+        if mine := heirs.get(self.member.name):
+            self._lease.stand_in(mine)
+
     def hear(self, key: str, value: bytes | None) -> None:
         """One record of the wishes, after everything was read."""
         if key == EPOCH_KEY:
@@ -221,6 +251,14 @@ class Cluster:
         self.known.apply(key, wish)
         if wish is None:
             self.removed(key)
+
+
+def share_out(partitions: Collection[int], nodes: Mapping[str, int]) -> dict[str, list[int]]:
+    """Partitions for nodes, at least one, that have so many already: each to the one with the fewest, as the group."""
+    given: dict[str, list[int]] = {name: [] for name in nodes}
+    for partition in sorted(partitions):
+        given[min(nodes, key=lambda name: (nodes[name] + len(given[name]), name))].append(partition)
+    return {name: numbers for name, numbers in given.items() if numbers}
 
 
 class _Reader:
@@ -236,7 +274,7 @@ class _Reader:
 
     def take(self, record: Record) -> None:
         if record.topic == STATUS:
-            self._cluster.board.hear(record.key, record.value)
+            self._cluster.hear_status(record.key, record.value)
             return
         if record.topic == MODELS:
             self._cluster.hear_model(record.key, record.value)

@@ -12,8 +12,10 @@ While the group rebalances no heartbeats are sent: the pending request to join k
 renewal as long as this thread sees it pending, for `REBALANCE_SESSIONS` sessions at most. So where a network is cut in
 the midst of a rebalance, two nodes may publish the same camera for that long, in sessions of their own.
 
-A node that ends in order leaves the group first and keeps its cameras until another node shows them live (`leave`): for
-that moment, `cluster.handover_s` at most, both publish, in sessions of their own, and nobody sees a gap.
+A node that ends in order leaves the group first and keeps its cameras until another node shows them live (`leave`):
+for that moment, `cluster.handover_s` at most, both publish, in sessions of their own, and nobody sees a gap. Nobody
+waits for the group's next round, which takes brokers seconds: the node names those that take its place, and these hold
+its partitions at once (`stand_in`), until the group gives them to them, or to others.
 
 A broker that refuses connections is down for everybody: it gives nothing to others, and its session timers begin anew
 when it is back. So while all of them refuse, the lease goes on; one that is silent is taken for a cut network.
@@ -23,19 +25,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import structlog
-from kafka import AsyncConsumerRebalanceListener
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka import AsyncConsumerRebalanceListener, TopicPartition
 from kafka.coordinator.base import MemberState
 from kafka.future import Future
 
+from workers.assignor import HeldAssignor, Holding
 from workers.broker_down import all_refuse
 from workers.bus import STREAMS
 from workers.cluster_settings import ClusterSettings
 from workers.errors import BusError
+from workers.group_client import keep_joins, leave_amid_join
 from workers.kafka_client import open_admin, open_consumer, told
 from workers.kafka_settings import KafkaSettings
 from workers.topics import ensure_topics, kafka_name
@@ -44,10 +47,12 @@ from workers.wish import partition_of
 log = structlog.get_logger(__name__)
 
 _POLL_MS = 200
+_LEAVE_MS = 1500
 REBALANCE_SESSIONS = 3
 _FORGOTTEN_SESSIONS = 2
 _SEEN_S = 1.5  # this thread looks five times a second; one that did not for so long was stopped
 _JOIN_S = 30.0
+_SYNCED_S = 1.5  # by then a round is over for all members; Tansu tells them one by one, within a second
 _NEVER_S = float("-inf")
 
 Release = Callable[[frozenset[int]], None]
@@ -69,7 +74,10 @@ class Lease:
         self._topic = kafka_name(STREAMS, kafka.topics)
         self._closing = threading.Event()
         self._held: frozenset[int] = frozenset()
+        self._standing_in: dict[int, float] = {}  # partition → until when, time.monotonic(); replaced, never changed
+        self._standing_in_lock = threading.Lock()
         self._partitions = 0
+        self._consumer: Any = None
         self._renewed_s = _NEVER_S
         self._refused_s = _NEVER_S
         self._sent_s = self._received_s = _NEVER_S  # of the last look
@@ -97,11 +105,34 @@ class Lease:
 
     def holds(self, stream_id: str) -> bool:
         """Whether this node is to run that stream now. Any thread; cheap."""
-        return bool(self._partitions) and partition_of(stream_id, self._partitions) in self._held and self.valid
+        if not self._partitions or not self.valid:
+            return False
+        partition = partition_of(stream_id, self._partitions)
+        return partition in self.standing_in or partition in self._held  # in this order: it goes from there to here
 
     def owner_of(self, partitions: Collection[int], stream_id: str) -> bool:
         """Whether a stream's records lie in one of these partitions."""
         return bool(self._partitions) and partition_of(stream_id, self._partitions) in partitions
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The partitions that the group gave this node."""
+        return self._held
+
+    @property
+    def standing_in(self) -> frozenset[int]:
+        """The partitions that this node holds for one that left the group."""
+        now_s = time.monotonic()
+        return frozenset(one for one, until_s in self._standing_in.items() if now_s < until_s)
+
+    def stand_in(self, partitions: Collection[int]) -> None:
+        """Hold these for a node that leaves the group, until that gives them to somebody. Any thread."""
+        until_s = time.monotonic() + REBALANCE_SESSIONS * self._settings.session_timeout_s
+        with self._standing_in_lock:
+            new = frozenset(partitions) - self._held
+            self._standing_in = {**self._standing_in, **dict.fromkeys(new, until_s)}
+        log.info("standing_in", partitions=len(new))
+        self._changed()
 
     @property
     def problem(self) -> str | None:
@@ -140,20 +171,25 @@ class Lease:
 
     def _be_member(self) -> None:
         self._ensure_topic()  # a broker might make one for whoever asks, with as many partitions as it likes
-        consumer = open_consumer(self._kafka, self._options())
+        assignor = HeldAssignor(self._holding, self._give_up)
+        consumer = open_consumer(self._kafka, self._options(assignor))
         self._invalid_since_s = time.monotonic()
         try:
-            consumer.subscribe([self._topic], listener=_Listener(self))
+            self._consumer = consumer
+            keep_joins(consumer)
+            consumer.subscribe([self._topic], listener=_Listener(self, consumer._net))
             while not self._closing.is_set():
                 self._look(consumer)
         finally:
             if not self._leaving:
+                self._stand_down(self._standing_in)
                 self._let_go(self._held)
                 self._release(frozenset(range(self._partitions)))
             self._renewed_s = self._refused_s = self._rebalancing_s = _NEVER_S
             self._sent_s = self._received_s = _NEVER_S
             self._generation, self._was_valid = ("", -1), False
-            consumer.close(timeout_ms=1500)
+            leave_amid_join(consumer, _LEAVE_MS)
+            consumer.close(timeout_ms=_LEAVE_MS)
 
     @property
     def _leaving(self) -> bool:
@@ -168,16 +204,16 @@ class Lease:
         if refused:
             raise BusError(f"topic {self._topic}: {refused[STREAMS]}")
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self, assignor: HeldAssignor) -> dict[str, Any]:
         settings = self._settings
         return {
             "client_id": f"{self._kafka.client_id}-lease",
             "group_id": settings.group,
-            "partition_assignment_strategy": [CooperativeStickyAssignor],
+            "partition_assignment_strategy": [assignor],
             "session_timeout_ms": int(settings.session_timeout_s * 1000),
             "heartbeat_interval_ms": max(1, int(settings.heartbeat_interval_s * 1000)),
             "max_poll_interval_ms": int(max(30.0, 3 * settings.session_timeout_s) * 1000),
-            "metadata_max_age_ms": 30_000,
+            "metadata_max_age_ms": 10_000,  # how soon a topic made anew with other partitions is noticed
         }
 
     def _look(self, consumer: Any) -> None:
@@ -235,9 +271,29 @@ class Lease:
                 self._renewed_s = max(self._renewed_s, self._sent_s)
         self._sent_s, self._received_s = sent_s, received_s
 
+    def _holding(self) -> Holding:
+        """On the client's thread, when it joins."""
+        return Holding(
+            owned=frozenset(self._consumer.assignment()),
+            generation=self._consumer.group_metadata().generation_id,
+            standing_in=frozenset(TopicPartition(self._topic, one) for one in self.standing_in),
+        )
+
+    def _give_up(self, refused: frozenset[TopicPartition]) -> None:
+        """On the client's thread: others were given what this node stood in for."""
+        log.info("stood_in", others=len(refused))
+        self._stand_down(one.partition for one in refused)
+        self._changed()
+
+    def _stand_down(self, partitions: Iterable[int]) -> None:
+        with self._standing_in_lock:
+            gone = frozenset(partitions)
+            self._standing_in = {one: until_s for one, until_s in self._standing_in.items() if one not in gone}
+
     def _gain(self, partitions: frozenset[int]) -> None:
         """On the client's thread."""
         self._held |= partitions
+        self._stand_down(partitions)
         log.info("partitions_gained", gained=len(partitions), held=len(self._held))
         self._changed()
 
@@ -251,29 +307,54 @@ class Lease:
 class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
     """On the client's thread, which also sends the heartbeats: what blocks is done in another."""
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, loop: Any) -> None:
+        """`loop`: the client's, kafka.net.selector.NetworkSelector."""
         self._lease = lease
+        self._loop = loop
 
     async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
         """More to run."""
         self._lease._gain(frozenset(one.partition for one in assigned))
 
+    async def on_partitions_lost(self, lost: Collection[Any]) -> None:
+        """The group has thrown this node out."""
+        await self._stop(lost)
+
     async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
-        """The group goes on once this returns."""
+        """The group goes on once this returns: this node joins again then, which gives others what it had.
+
+        Not before all others have had their answer of this round. One that has not is forgotten by Tansu when the next
+        begins, and comes back only after the request's time-out.
+        """
+        began_s = time.monotonic()
+        if await self._stop(revoked):
+            await self._loop.sleep(max(0.0, began_s + _SYNCED_S - time.monotonic()))
+
+    async def _stop(self, gone: Collection[Any]) -> bool:
+        """Whether there was anything to stop."""
         if self._lease._leaving:
-            return  # they run on until others have them
-        partitions = frozenset(one.partition for one in revoked) & self._lease._held
+            return False  # they run on until others have them
+        partitions = frozenset(one.partition for one in gone) & self._lease._held
         self._lease._let_go(partitions)
         if not partitions:
-            return
+            return False
         stopped = Future()
+
+        def tell() -> None:
+            stopped.success(None)
 
         def stop() -> None:
             try:
                 self._lease._release(partitions)
             except Exception:
                 log.exception("cameras_not_stopped")
-            stopped.success(None)
+            try:
+                self._loop.call_soon_threadsafe(
+                    tell
+                )  # a future is not: who awaits it would wait for the next heartbeat
+            except RuntimeError:
+                log.info("group_left_meanwhile")
 
         threading.Thread(target=stop, name="lease-release", daemon=True).start()
         await stopped
+        return True

@@ -22,7 +22,10 @@ MONITOR_PREFIX = "_monitor."
 
 
 class NodeStatus(BaseModel):
-    """A node that lives. `leasing`: whether it may run shared cameras now."""
+    """A node that lives. `leasing`: whether it may run shared cameras now.
+
+    `partitions`: how many of the wishes' the group gave it. `heirs`: of one that ends: who takes which.
+    """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -31,6 +34,8 @@ class NodeStatus(BaseModel):
     address: str
     leasing: bool
     streams: int = Field(ge=0)
+    partitions: int = Field(default=0, ge=0)
+    heirs: dict[str, tuple[int, ...]] | None = None
 
     def to_json(self) -> bytes:
         """The record's value."""
@@ -141,6 +146,12 @@ class StatusBoard:
         with self._lock:
             found = [self._fresh(heard) for heard in self._streams.values()]
         return {status.stream_id: status for status in found if status is not None}
+
+    def node(self, name: str) -> NodeStatus | None:
+        """What was last heard of a node."""
+        with self._lock:
+            heard = self._nodes.get(name)
+        return None if heard is None else heard[0]
 
     def nodes(self) -> list[NodeStatus]:
         """The nodes that live, by name."""

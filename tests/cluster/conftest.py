@@ -16,6 +16,9 @@ from workers.wish import partition_of
 
 PARTITIONS = 16
 CAMERAS = 12
+SESSION_S = 12  # on a busy machine a process may get no CPU for seconds
+HEARTBEAT_S = 1
+FPS = 5  # FFmpeg looks at eight pictures before it has opened a camera, whatever it is told: 2.7 s at 3, 1.6 s at 5
 
 
 def spread(count: int, prefix: str = "cam") -> list[str]:
@@ -73,13 +76,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "CLUSTER__STATUS_S": "1",
         "CLUSTER__AWAY_S": "8",
         "CLUSTER__REREAD_S": "15",  # a broker that is back at once, empty, is noticed by reading again
-        "CLUSTER__SESSION_TIMEOUT_S": "12",  # on a busy machine a process may get no CPU for seconds
-        "CLUSTER__HEARTBEAT_S": "1",
+        "CLUSTER__SESSION_TIMEOUT_S": str(SESSION_S),
+        "CLUSTER__HEARTBEAT_S": str(HEARTBEAT_S),
         "STREAM__EPHEMERAL_S": "2",
         "WORKERS__THREADS": "2",
     }
     with (
-        RtspServer({"cam": Mount(clip, fps=3)}) as rtsp,
+        RtspServer({"cam": Mount(clip, fps=FPS)}) as rtsp,
         LocalCluster(nodes=3, apis=1, settings=settings, python=NUMBER_LIVESIGHT) as cluster,
         Results(cluster.broker.address) as results,
     ):

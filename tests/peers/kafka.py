@@ -83,7 +83,12 @@ class Broker:
 
     def read(self, topic: str, count: int, timeout_s: float = 20.0) -> list[Record]:
         """Consume from the beginning until `count` messages came or the time is up."""
-        consumer = KafkaConsumer(bootstrap_servers=self.address, auto_offset_reset="earliest", group_id=None)
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.address,
+            auto_offset_reset="earliest",
+            group_id=None,
+            allow_auto_create_topics=False,  # else the broker makes it, with as many partitions as it likes
+        )
         records: list[Record] = []
         try:
             deadline_s = time.monotonic() + timeout_s

@@ -58,7 +58,7 @@ class Results:
     def _run(self) -> None:
         anew = False
         while not self._closing.is_set():
-            consumer = KafkaConsumer(bootstrap_servers=self._address, group_id=None)
+            consumer = KafkaConsumer(bootstrap_servers=self._address, group_id=None, allow_auto_create_topics=False)
             try:
                 assigned = self._assign(consumer, anew)
                 self._ready.set()

@@ -1,0 +1,151 @@
+"""How the leader of the nodes' group spreads the partitions: cooperative, sticky, from what each node truly has.
+
+kafka-python's own assignor (3.0.12) says that a node owns what it was assigned last, though it has lost that since. The
+leader then keeps such a partition for a node that does not know it as its own, which hence gives nothing back, asks for
+no further round, and nobody runs its cameras any more. Of two nodes that say so, the one that has it loses it. Here
+a node says what it has at that moment, and of which generation that is; one that was thrown out of the group counts
+less than one that was not.
+
+A node that ends names who takes its place (see `Lease.stand_in`). These say so when they join, and get what they run
+already, as far as that leaves the partitions evenly spread: nothing else is moved for it.
+
+Runs on the client's own thread; what the leader computes is pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.sticky.sticky_assignor import StickyAssignmentExecutor, StickyAssignorMemberMetadataV1
+from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
+
+_VERSION = 2  # of the metadata: the first that tells the generation
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a node has as it joins. `generation`: -1 once the group threw it out. `standing_in`: it runs, not owns."""
+
+    owned: frozenset[TopicPartition]
+    generation: int
+    standing_in: frozenset[TopicPartition]
+
+
+class HeldAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
+    """One for each consumer. `refused` is called with what this node stood in for and others were given."""
+
+    def __init__(
+        self, holding: Callable[[], Holding], refused: Callable[[frozenset[TopicPartition]], None] = lambda parts: None
+    ) -> None:
+        super().__init__()
+        self._holding = holding
+        self._refused = refused
+        self._offered: frozenset[TopicPartition] = frozenset()
+
+    def metadata(self, topics: Collection[str]) -> Any:
+        """What this node says when it joins."""
+        holding = self._holding()
+        self._offered = holding.standing_in - holding.owned
+        return ConsumerProtocolSubscription(
+            version=_VERSION,
+            topics=sorted(topics),
+            user_data=json.dumps({"standing_in": _by_topic(self._offered)}).encode() if self._offered else b"",
+            owned_partitions=[
+                ConsumerProtocolSubscription.TopicPartition(topic=topic, partitions=numbers)
+                for topic, numbers in _by_topic(holding.owned).items()
+            ],
+            generation_id=holding.generation,
+        )
+
+    def on_assignment(self, assignment: Any, generation: int) -> None:
+        """What this node was given."""
+        super().on_assignment(assignment, generation)
+        refused, self._offered = self._offered - set(assignment.partitions()), frozenset()
+        if refused:
+            self._refused(refused)
+
+    def assign(self, cluster: Any, members: Iterable[Any]) -> dict[str, Any]:
+        """The leader's part. What moves is taken away in this round and given in the next, as KIP-429 has it."""
+        metadata = {member.member_id: member.metadata for member in members}
+        owners = _owners(metadata)
+        partitions: dict[str, list[TopicPartition]] = {member_id: [] for member_id in metadata}
+        for partition, member_id in owners.items():
+            partitions[member_id].append(partition)
+        topics = {topic for found in metadata.values() for topic in found.topics}
+        total = sum(len(cluster.partitions_for_topic(topic) or ()) for topic in topics)
+        _add_stand_ins(partitions, {member_id: _standing_in(found) for member_id, found in metadata.items()}, total)
+        executor = StickyAssignmentExecutor(
+            cluster,
+            {
+                member_id: StickyAssignorMemberMetadataV1(list(found.topics), partitions[member_id], -1)
+                for member_id, found in metadata.items()
+            },
+        )
+        executor.perform_initial_assignment()
+        executor.balance()
+        return {
+            member_id: ConsumerProtocolAssignment(
+                self.version,
+                [
+                    (topic, [one for one in numbers if owners.get(TopicPartition(topic, one), member_id) == member_id])
+                    for topic, numbers in sorted(executor.get_final_assignment(member_id))
+                ],
+                b"",
+            )
+            for member_id in metadata
+        }
+
+
+def _by_topic(partitions: Iterable[TopicPartition]) -> dict[str, list[int]]:
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for partition in sorted(partitions):
+        found[partition.topic].append(partition.partition)
+    return dict(found)
+
+
+def _owners(metadata: Mapping[str, Any]) -> dict[TopicPartition, str]:
+    """Who has what, by the word of the newest generation; the others give back what they have of it."""
+    owners: dict[TopicPartition, str] = {}
+    for member_id in sorted(metadata, key=lambda one: (-metadata[one].generation_id, one)):
+        for found in metadata[member_id].owned_partitions or ():
+            for number in found.partitions:
+                owners.setdefault(TopicPartition(found.topic, number), member_id)
+    return owners
+
+
+def _standing_in(metadata: Any) -> list[TopicPartition]:
+    """What another version says there, or nothing, is none."""
+    try:
+        told = json.loads(bytes(metadata.user_data or b"{}"))["standing_in"]
+        return [TopicPartition(topic, int(number)) for topic, numbers in told.items() for number in numbers]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _add_stand_ins(
+    partitions: dict[str, list[TopicPartition]], offers: Mapping[str, list[TopicPartition]], total: int
+) -> None:
+    """Give what is offered, one by one, to those that may have so many, so that balancing has nothing to move for it.
+
+    total: of partitions; each member may have its share of them, and some, where it does not come out even, one more.
+    """
+    taken = {one for owned in partitions.values() for one in owned}
+    share, more = divmod(total, max(1, len(partitions)))
+    more -= sum(len(owned) > share for owned in partitions.values())
+    waiting = {member_id: [one for one in offered if one not in taken] for member_id, offered in offers.items()}
+    while True:
+        able = [one for one in sorted(waiting) if waiting[one] and len(partitions[one]) < share + (more > 0)]
+        if not able:
+            return
+        chosen = min(able, key=lambda one: len(partitions[one]))
+        partition = waiting[chosen].pop(0)
+        if partition not in taken:
+            more -= len(partitions[chosen]) == share
+            taken.add(partition)
+            partitions[chosen].append(partition)
