@@ -27,7 +27,6 @@ def parse(text: str, clock_s: Callable[[int, float], float | None], pictures: in
     The clip is a loop of `pictures`; of the pictures that a number may mean, the newest that was sent is taken.
     """
     results = []
-    loop_s = pictures / fps
     for line in text.splitlines():
         words = line.split()
         if len(words) != 3:
@@ -36,9 +35,14 @@ def parse(text: str, clock_s: Callable[[int, float], float | None], pictures: in
         base_s = clock_s(camera, at_s)
         if base_s is None:
             continue
-        age_s = (at_s - base_s - number / fps + 0.5) % loop_s - 0.5
-        results.append(Result(camera, at_s, age_s, round((at_s - base_s - age_s) * fps)))
+        since_s = age_s(at_s - base_s, number, pictures, fps)
+        results.append(Result(camera, at_s, since_s, round((at_s - base_s - since_s) * fps)))
     return results
+
+
+def age_s(playing_s: float, number: int, pictures: int, fps: int) -> float:
+    """How long ago the picture of this number was due, so long after picture 0 was: the newest that was sent."""
+    return (playing_s - number / fps + 0.5) % (pictures / fps) - 0.5
 
 
 def window(results: Sequence[Result], begin_s: float, end_s: float) -> list[Result]:
