@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ COLOURS = {
     "mask_weared_incorrect": (0xF5, 0xA5, 0x24),
 }
 CLIP = ClipSpec(frames=200, fps=25, size_wh=(640, 360), bit_rate=3_000_000)
+NUMBERED_FRAMES = 500  # of the shared clip `numbered_h264`
 SECOND = 1000.0
 
 # Analysed pictures of a view's canvas with the identity that the view claims for them, and what the socket said.
@@ -178,6 +180,14 @@ async def samples_of(page: Page, stream: str, count: int, patience_s: float = 60
         SAMPLE, {"stream": stream, "count": count, "patience": patience_s * SECOND}
     )
     return samples
+
+
+async def run_of_numbers(page: Page, stream: str, count: int) -> list[int]:
+    """The steps from one number on the canvas to the next, round the shared clip, `count` pictures long."""
+    samples = await samples_of(page, stream, count)
+    assert len(samples) >= count
+    numbers = [read_number(decoded(sample["png"])[..., :3]) for sample in samples]
+    return [(after - before) % NUMBERED_FRAMES for before, after in pairwise(numbers)]
 
 
 def share_of_edges(samples: list[dict[str, Any]], shift_px: int = 0) -> float:
@@ -377,3 +387,35 @@ async def test_from_nothing_to_a_camera_and_through_a_restart(numbered_h264: Pat
             await expect(view).not_to_have_attribute("data-session", session or "", timeout=30 * SECOND)
             await expect(page.locator("#link")).to_have_attribute("data-state", "open")
             witness.complaints.clear()  # the browser's lines about the time without a server
+
+
+async def test_a_camera_dies_and_returns(numbered_h264: Path) -> None:
+    quick = {"STREAM__BACKOFF_MAX_S": "1"}
+    with RtspServer({"yard": Mount(numbered_h264)}) as camera:
+        with LivesightProcess(["--source", f"yard={camera.url('yard')}"], quick) as service:
+            async with chromium() as browser, opened(browser, service) as (page, witness):
+                tile = await live(page, "yard")
+                view = tile.locator("livesight-view")
+                notice = view.locator(".notice")
+                await expect(notice).to_be_hidden()
+                assert all(0 < step < NUMBERED_FRAMES / 2 for step in await run_of_numbers(page, "yard", 10))
+                session = await view.get_attribute("data-session") or ""
+                await page.evaluate("window.marker = 'the same document'")
+
+                camera.kill()
+                await expect(tile).to_have_attribute("data-state", "reconnecting")
+                await expect(tile.locator(".badge-text")).to_have_text("Reconnecting")
+                await expect(notice).to_be_visible()
+                await expect(notice.locator("strong")).to_have_text("Reconnecting")
+                await expect(notice.locator("span")).to_contain_text("refused")  # what the camera's host answers
+                await expect(notice.locator("span")).to_contain_text(f"127.0.0.1:{camera.port}")
+                assert await view.locator("canvas").is_visible(), "the last picture stays"
+
+                camera.start()
+                await expect(tile).to_have_attribute("data-state", "live", timeout=30 * SECOND)
+                await expect(tile.locator(".badge-text")).to_have_text("Live")
+                await expect(view).not_to_have_attribute("data-session", session, timeout=30 * SECOND)
+                await expect(notice).to_be_hidden()
+                assert all(0 < step < NUMBERED_FRAMES / 2 for step in await run_of_numbers(page, "yard", 10))
+                assert await page.evaluate("window.marker") == "the same document"
+                assert [path for method, path in witness.requests if path == "/"] == ["/"]
