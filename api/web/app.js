@@ -3,37 +3,39 @@
 import "./livesight-view.js";
 import "./theme.js";
 import { AlertWatch } from "./alert-watch.js";
-import { AlertsPage } from "./alerts-page.js";
-import { CamerasPage } from "./cameras-page.js";
-import { EventsPage } from "./events-page.js";
-import { HealthPage } from "./health-page.js";
 import { LivePage } from "./live-page.js";
-import { ModelsPage } from "./models-page.js";
-import { MonitoringPage } from "./monitoring-page.js";
 import { Router } from "./router.js";
-import { HealthWatch, showBanner, showLink } from "./status.js";
+import { HealthWatch, showBanner, showLink, toast } from "./status.js";
 import { Streams } from "./streams.js";
 
 const streams = new Streams();
 const health = new HealthWatch();
 const alerts = new AlertWatch();
-const cameras = new CamerasPage(streams);
-const router = new Router({
-  live: new LivePage(streams, alerts),
-  cameras,
-  events: new EventsPage(streams),
-  alerts: new AlertsPage(streams, alerts),
-  monitoring: new MonitoringPage(streams, alerts),
-  health: new HealthPage(streams, health, alerts),
-  models: new ModelsPage(),
-});
+// The live page is there at once; the others are fetched behind it, so that the first picture waits for none of them.
+const live = new LivePage(streams, alerts);
+const router = new Router(
+  {
+    live: async () => live,
+    cameras: async () => new (await import("./cameras-page.js")).CamerasPage(streams),
+    events: async () => new (await import("./events-page.js")).EventsPage(streams),
+    alerts: async () => new (await import("./alerts-page.js")).AlertsPage(streams, alerts),
+    monitoring: async () => new (await import("./monitoring-page.js")).MonitoringPage(streams, alerts),
+    health: async () => new (await import("./health-page.js")).HealthPage(streams, health, alerts),
+    models: async () => new (await import("./models-page.js")).ModelsPage(),
+  },
+  () => toast("This page could not be fetched. It comes when the server can be reached again.", "bad"),
+);
 
 for (const button of document.querySelectorAll('[data-open="add"]'))
-  button.addEventListener("click", () => cameras.add());
+  button.addEventListener("click", async () => (await router.page("cameras"))?.add());
 
-streams.addEventListener("change", () => {
+let answers = 0;
+streams.addEventListener("change", async () => {
   showLink("open");
   document.body.dataset.known = "";
+  router.go(); // to a page that could not be fetched before
+  answers += 1;
+  if (answers > 1 && (await router.fetchAll())) document.body.dataset.complete = "";
 });
 streams.addEventListener("trouble", () => {
   const { trouble } = streams;

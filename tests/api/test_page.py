@@ -352,6 +352,7 @@ async def test_a_hidden_tab_fetches_nothing(service: LivesightProcess) -> None:
     async with chromium() as browser, opened(browser, service) as (page, witness):
         tile = await live(page, "demo")
         view = tile.locator("livesight-view")
+        await expect(page.locator("body")).to_have_attribute("data-complete", "")  # the other pages' files came too
         await page.evaluate(turn, True)
         await until(lambda: not witness.sockets("/"))
         witness.requests.clear()
