@@ -35,8 +35,11 @@ format: $(VENV)/.test ## put the sources into the house's format
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and ten minutes of them; drift by simulation (40 minutes)
+bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and ten minutes of them; the live page; drift by simulation (50 minutes)
 	$(BIN)/python deployment/bench/standing.py $(BENCH)
+	$(BIN)/python deployment/bench/glass.py $(GLASS)
+	$(BIN)/python deployment/bench/exact.py $(EXACT)
+	$(BIN)/python deployment/bench/viewers.py $(VIEWERS)
 	$(BIN)/python deployment/bench/drift.py $(DRIFT)
 
 soak: $(VENV)/.test peers ## 20 minutes: sessions opened and dropped (memory, threads, descriptors), then the broker's outages

@@ -28,6 +28,7 @@ STARTERS = {
     "deployment/bench/drift_world.py",
     "deployment/bench/drift_worse.py",
     "deployment/bench/events.py",
+    "deployment/bench/glass.py",
     "deployment/bench/run_livesight.py",
     "deployment/bench/viewers.py",
     "deployment/soak/loopback_livesight.py",

@@ -252,10 +252,11 @@ def table(report: Report, verdicts: dict[str, tuple[str, bool]]) -> str:
         for key in ("glass_to_glass_ms", "camera_to_service_ms", "service_to_glass_ms", "analysis_ms"):
             lines.append((f"{mode}: {key[:-3].replace('_', ' ')}", report[mode][key]))
     rows += [f"| {name} | {' | '.join(f'{ms[head]:g}' if ms else '–' for head in heads)} |" for name, ms in lines]
+    cores = report["machine"]["cores"]
     used = "; ".join(
-        f"{mode}: {report[mode]['usage']['machine_cores']:g} of {report['machine']['cores']} cores busy, "
-        f"{report[mode]['usage']['process_cores']:g} of them the service's, {report[mode]['usage']['steal_cores']:g} stolen"
-        for mode in ("exact", "fast")
+        f"{mode}: {usage['machine_cores']:g} of {cores} cores busy, {usage['process_cores']:g} of them the service's, "
+        f"{usage['steal_cores']:g} stolen"
+        for mode, usage in ((mode, report[mode]["usage"]) for mode in ("exact", "fast"))
     )
     rows += ["", f"{report['cameras']} cameras, {used}.", "", "| promised | measured | holds |", "|---|---|---|"]
     rows += [f"| {name} | {figure} | {'yes' if held else '**no**'} |" for name, (figure, held) in verdicts.items()]
