@@ -67,6 +67,7 @@ export class Wall extends EventTarget {
     if (tile) return tile;
     tile = new Tile(this.#template, id, (action) => this.#tell("action", { action, tile }));
     this.#tiles.set(id, tile);
+    tile.element.hidden = this.#focused !== null && this.#focused !== id;
     if (before) before.element.after(tile.element);
     else this.#root.prepend(tile.element);
     if (!this.readAddress()) this.arrange();

@@ -346,6 +346,14 @@ async def test_keyboard_shows_one_camera_and_all_again(service: LivesightProcess
         await expect(other).to_be_focused()
 
 
+async def test_an_address_shows_one_camera_alone(service: LivesightProcess) -> None:
+    async with chromium() as browser, opened(browser, service, "/#/live/numbers") as (page, witness):
+        await live(page, "numbers")
+        await expect(tile_of(page, "demo")).to_have_count(1)
+        await expect(tile_of(page, "demo")).to_be_hidden()
+        assert not witness.sockets("/demo/")
+
+
 async def test_a_hidden_tab_fetches_nothing(service: LivesightProcess) -> None:
     turn = """(hidden) => { Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
       document.dispatchEvent(new Event("visibilitychange")); }"""
