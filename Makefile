@@ -36,11 +36,9 @@ format: $(VENV)/.test ## put the sources into the house's format
 	$(BIN)/ruff format $(SOURCES)
 
 bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and ten minutes of them; the live page; drift by simulation (50 minutes)
-	$(BIN)/python deployment/bench/standing.py $(BENCH)
-	$(BIN)/python deployment/bench/glass.py $(GLASS)
-	$(BIN)/python deployment/bench/exact.py $(EXACT)
-	$(BIN)/python deployment/bench/viewers.py $(VIEWERS)
-	$(BIN)/python deployment/bench/drift.py $(DRIFT)
+	@failed=; for what in "standing.py $(BENCH)" "glass.py $(GLASS)" "exact.py $(EXACT)" "viewers.py $(VIEWERS)" "drift.py $(DRIFT)"; do \
+		echo "deployment/bench/$$what"; $(BIN)/python deployment/bench/$$what || failed="$$failed $${what%% *}"; \
+	done; [ -z "$$failed" ] || { echo "missed, or could not run:$$failed"; exit 1; }
 
 soak: $(VENV)/.test peers ## 20 minutes: sessions opened and dropped (memory, threads, descriptors), then the broker's outages
 	$(BIN)/python deployment/soak/memory.py $(SOAK)

@@ -1,8 +1,7 @@
-"""The live page and its files. Runs on the event loop; files are read in threads."""
+"""The live page and its files. Runs on the event loop; the page's files are small and kept in memory."""
 
 from __future__ import annotations
 
-import asyncio
 import mimetypes
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +18,7 @@ router = APIRouter(include_in_schema=False)
 WEB = Path(__file__).resolve().parent / "web"
 _FILES = StaticFiles(directory=WEB, check_dir=False)
 _PLOTLY = "plotly.min.js"
+_READ: dict[str, tuple[bytes, str | None]] = {}
 _CACHE_CONTROL = "no-cache"  # always asked for again: after an update no browser mixes old files with new ones
 
 
@@ -53,8 +53,8 @@ async def static_file(request: Request, path: str) -> Response:
 
 
 async def _file(path: str, request: Request) -> Response:
-    """With ETag. Read in one turn of a thread: a page is some thirty small files, and opens in half a second."""
-    body, etag = await asyncio.to_thread(_read, path)
+    """With ETag. No turn of a thread: a page is some thirty small files, and each turn may wait for the interpreter."""
+    body, etag = _known(path)
     headers = {"etag": etag, "cache-control": _CACHE_CONTROL}
     response = Response(body, headers=headers, media_type=mimetypes.guess_type(path)[0])
     if _FILES.is_not_modified(response.headers, request.headers):
@@ -62,12 +62,17 @@ async def _file(path: str, request: Request) -> Response:
     return response
 
 
-def _read(path: str) -> tuple[bytes, str]:
-    """A file of the page, and its ETag. Raises HTTPException where there is none."""
+def _known(path: str) -> tuple[bytes, str]:
+    """A file of the page, and its ETag; read again when it is another. Raises HTTPException where there is none."""
     try:
         found, stat = _FILES.lookup_path(path)
         if stat is None or not S_ISREG(stat.st_mode):
             raise HTTPException(404)
-        return Path(found).read_bytes(), f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+        etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+        body, known = _READ.get(found, (b"", None))
+        if known != etag:
+            body = Path(found).read_bytes()
+            _READ[found] = body, etag
     except (OSError, ValueError):  # a name that is too long, or holds what no name may
         raise HTTPException(404) from None
+    return body, etag

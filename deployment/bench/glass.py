@@ -1,6 +1,6 @@
 """How old is what one sees on the live page, and how soon is there a picture? Read off the canvas of a real browser.
 
-    python deployment/bench/glass.py [--cameras 3] [--seconds 60] [--openings 12] [--threads 1]
+    python deployment/bench/glass.py [--cameras 1] [--seconds 60] [--openings 12] [--threads 1]
 
 Glass in: the moment at which the RTSP server was due to send a numbered picture (rtsp_cameras.py), on the monotonic
 clock; the camera's own encoder is not in it. Glass out: the end of the screen's turn in which the number is first on
@@ -266,7 +266,7 @@ def table(report: Report, verdicts: dict[str, tuple[str, bool]]) -> str:
 def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cameras", type=int, default=3)
+    parser.add_argument("--cameras", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60.0, help="for each mode")
     parser.add_argument("--openings", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1, help="inference workers of the service")
