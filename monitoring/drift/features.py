@@ -15,8 +15,7 @@ BINS = 101
 class Feature:
     """One feature. A distribution that moved by less than `least` of its scale, and `least_share` of its mean, is no
     drift however certain: pictures get a little brighter, and nobody needs to know. `scale`: what 1 stands for.
-    `least_effect`: above the settings', for what comes and goes, as crowds do. `weight`: how much sooner than others it
-    is to be found: a label says less than a number, and a hundred of them are soon to be told apart.
+    `least_effect`: above the settings', for what comes and goes, as crowds do.
     """
 
     name: str
@@ -26,7 +25,6 @@ class Feature:
     least_share: float = 0.0
     scale: float = 1.0
     least_effect: float = 0.0
-    weight: float = 1.0
 
 
 PICTURE = {
@@ -50,7 +48,7 @@ FRAMES = {"boxes": Feature("boxes", "population", least=0.01, least_share=0.75, 
 TRACKS = {
     feature.name: feature
     for feature in (
-        Feature("label", "population", "categorical", weight=3.0),
+        Feature("label", "population", "categorical"),
         Feature("box_side", "population", least=0.015, least_share=0.25),
         Feature("aspect", "population", least=0.04),
         Feature("confidence", "model", least=0.06),

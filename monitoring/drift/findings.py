@@ -54,11 +54,6 @@ class Finding:
         return psi(self.now * self.n, self.reference * self.n)
 
     @property
-    def weight(self) -> float:
-        """How much sooner it is to be found than others: see Feature."""
-        return self.feature.weight if self.window == "recent" else 1.0
-
-    @property
     def key(self) -> tuple[str, str, str]:
         """What makes it the same hypothesis from one comparison to the next."""
         return self.model, self.feature.name, self.window
@@ -86,7 +81,7 @@ class Limits:
 
 def rejected(findings: Sequence[Finding], fdr: float) -> list[bool]:
     """Which of the hypotheses that nothing has changed are rejected, all being one family."""
-    return discoveries([finding.p for finding in findings], fdr, [finding.weight for finding in findings])
+    return discoveries([finding.p for finding in findings], fdr)
 
 
 def compare_numbers(

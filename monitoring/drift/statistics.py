@@ -160,17 +160,14 @@ def total_variation(now: F64, reference: F64) -> float:
     return float(np.abs(now / now.sum() - reference / reference.sum()).sum() / 2)
 
 
-def discoveries(p_values: Sequence[float], fdr: float, weights: Sequence[float] | None = None) -> list[bool]:
+def discoveries(p_values: Sequence[float], fdr: float) -> list[bool]:
     """Which of many hypotheses to reject so that the false ones among them are `fdr` at most on average.
 
-    Benjamini and Hochberg 1995; holds for what is positively dependent too (Benjamini and Yekutieli 2001). `weights`:
-    which are to be found sooner, at the others' cost (Genovese, Roeder, Wasserman 2006); their mean counts as 1.
+    Benjamini and Hochberg 1995; holds for what is positively dependent too (Benjamini and Yekutieli 2001).
     """
     if not p_values:
         return []
     values = np.asarray(p_values, float)
-    if weights is not None:
-        values = values / (np.asarray(weights, float) / np.mean(weights))
     ordered = np.sort(values)
     below = np.flatnonzero(ordered <= fdr * np.arange(1, len(values) + 1) / len(values))
     limit = ordered[below[-1]] if len(below) else -1.0
