@@ -122,9 +122,10 @@ def one_session(base: str, number: int, stay_s: float) -> str | None:
 
 
 def fill_pools(base: str, stream_id: str) -> None:
-    """Have the service's pools of threads started, which is no leak: sixteen snapshots at once, thrice."""
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: httpx.get(f"{base}/v1/streams/{stream_id}/snapshot.jpg", timeout=60), range(48)))
+    """Have the pools of threads and connections filled, which is no leak: sixteen questions at once, thrice."""
+    for path in (f"/v1/streams/{stream_id}/snapshot.jpg", "/v1/events?limit=200", "/v1/events/counts"):
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda _, path=path: httpx.get(f"{base}{path}", timeout=60), range(48)))
 
 
 def sessions(base: str, first: int, count: int, seconds: float) -> list[str]:
