@@ -17,6 +17,7 @@ TOGETHER = ("cluster",)  # folders whose tests share one fixture and run in orde
 SLOWEST = ("cluster", "training")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs in one process when there are several: a file, or a folder. The slowest begin first."""
     folders = {item: item.path.relative_to(ROOT / "tests").parts[0] for item in items}

@@ -6,8 +6,8 @@ give the same figures each time, so each pair is made once.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import importlib
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -29,16 +29,11 @@ MOST_PICTURES = 60
 
 
 @pytest.fixture(scope="module")
-def bench() -> ModuleType:
-    """deployment/bench/drift_clips.py, which degrades pictures."""
-    path = Path(__file__).resolve().parents[3] / "deployment" / "bench" / "drift_clips.py"
-    spec = importlib.util.spec_from_file_location("drift_clips", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["drift_clips"] = module
-    spec.loader.exec_module(module)
-    return module
+def bench() -> Iterator[ModuleType]:
+    """deployment/bench/drift_clips.py, which degrades pictures; scripts there import each other by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).resolve().parents[3] / "deployment" / "bench")
+        yield importlib.import_module("drift_clips")
 
 
 class Clip:
