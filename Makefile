@@ -24,7 +24,7 @@ demo: $(VENV)/.serve ## install, and serve a built-in moving camera; open the ad
 	@$(BIN)/livesight demo --port $(PORT)
 
 test: $(VENV)/.test peers ## the tests: behaviour, against real peers (JOBS=3 processes; at most 20 minutes on two cores)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check $(SOURCES)

@@ -13,18 +13,12 @@ import pytest
 from tests.peers.clips import ClipSpec, make_numbered
 
 ROOT = Path(__file__).resolve().parents[1]
-TOGETHER = ("cluster",)  # folders whose tests share one fixture and run in order; else that goes by files
-SLOWEST = ("cluster", "training")
+SLOWEST = ("test_leases.py", "test_chain.py", "test_classifier.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs in one process when there are several: a file, or a folder. The slowest begin first."""
-    folders = {item: item.path.relative_to(ROOT / "tests").parts[0] for item in items}
-    for item in items:
-        group = folders[item] if folders[item] in TOGETHER else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: folders[item] not in SLOWEST)
+    """The slowest files first: with several processes none is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.name not in SLOWEST)
 
 
 @pytest.fixture(scope="session")
