@@ -35,14 +35,18 @@ format: $(VENV)/.test ## put the sources into the house's format
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and ten minutes of them; the live page; drift by simulation (50 minutes)
-	@failed=; for what in "standing.py $(BENCH)" "glass.py $(GLASS)" "exact.py $(EXACT)" "viewers.py $(VIEWERS)" "drift.py $(DRIFT)"; do \
-		echo "deployment/bench/$$what"; $(BIN)/python deployment/bench/$$what || failed="$$failed $${what%% *}"; \
-	done; [ -z "$$failed" ] || { echo "missed, or could not run:$$failed"; exit 1; }
+# Every script in turn, whatever the others say: `$(call each,folder,"script.py arguments" …)`.
+define each
+@failed=; for what in $(2); do \
+	echo "deployment/$(1)/$$what"; $(BIN)/python deployment/$(1)/$$what || failed="$$failed $${what%% *}"; \
+done; [ -z "$$failed" ] || { echo "missed, or could not run:$$failed"; exit 1; }
+endef
 
-soak: $(VENV)/.test peers ## 20 minutes: sessions opened and dropped (memory, threads, descriptors), then the broker's outages
-	$(BIN)/python deployment/soak/memory.py $(SOAK)
-	$(BIN)/python deployment/soak/outage.py $(OUTAGE)
+bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and ten minutes of them; the live page; the bus; drift by simulation (an hour)
+	$(call each,bench,"standing.py $(BENCH)" "glass.py $(GLASS)" "exact.py $(EXACT)" "viewers.py $(VIEWERS)" "bus.py $(BUS)" "drift.py $(DRIFT)")
+
+soak: $(VENV)/.test peers ## 35 minutes: sessions opened and dropped (memory, threads, descriptors), the broker's outages, nodes that come, end, sleep and die
+	$(call each,soak,"memory.py $(SOAK)" "outage.py $(OUTAGE)" "cluster.py $(CLUSTER)")
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'

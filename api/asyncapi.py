@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from stream.config import MaxFps
 from workers.bus import DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
 from workers.schemas import MESSAGES, Published
 
@@ -36,12 +39,7 @@ _VIDEO_CONFIGURATION: dict[str, Any] = {
 _PUSH_QUERY: dict[str, Any] = {
     "models": {"type": "string", "description": "Names, separated by commas."},
     "blur": {"type": "boolean", "description": "Blur what the models find, before any picture leaves the server."},
-    "max_fps": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "maximum": 240,
-        "description": "Analyse at most so many pictures a second; the others are answered as dropped.",
-    },
+    "max_fps": TypeAdapter(MaxFps).json_schema(),
 }
 
 

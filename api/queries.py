@@ -9,16 +9,11 @@ from fastapi import Depends, Query
 from pydantic import TypeAdapter, ValidationError
 
 from api.errors import Problem
-from stream.config import StreamConfig
+from stream.config import MaxFps, StreamConfig
 from workers.card import ModelName
 
 ModelsQuery = Annotated[
     list[str] | None, Query(alias="models", description="Names of models, repeated or separated by commas.")
-]
-
-MaxFpsQuery = Annotated[
-    float | None,
-    Query(gt=0, le=240, description="Analyse at most so many pictures a second; without it as many as can be."),
 ]
 
 
@@ -37,7 +32,7 @@ class PushWish:
         return config.model_copy(update={"models": names}) if names else config
 
 
-def _push_wish(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFpsQuery = None) -> PushWish:
+def _push_wish(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFps | None = None) -> PushWish:
     return PushWish(models, blur, max_fps)
 
 

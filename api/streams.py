@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.detections import StreamIdInPath
 from api.errors import Problem
 from api.parts import Parts, TheParts
-from stream.config import StreamConfig
+from stream.config import MaxFps, StreamConfig
 from stream.redact import redact
 from workers.card import ModelName
 from workers.view import StreamView
@@ -50,9 +50,7 @@ class StreamChanges(BaseModel):
     models: tuple[ModelName, ...] | None = Field(default=None, min_length=1, max_length=8)
     enabled: bool | None = None
     blur: bool | None = None
-    max_fps: float | None = Field(
-        default=None, gt=0, le=240, description="Analyse at most so many pictures a second; null: as many as can be."
-    )
+    max_fps: MaxFps | None = None
 
     @model_validator(mode="after")
     def _something(self) -> StreamChanges:

@@ -10,6 +10,11 @@ STREAM_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 StreamId = Annotated[str, Field(pattern=STREAM_ID_PATTERN)]
 
 
+MaxFps = Annotated[
+    float, Field(gt=0, le=240, description="Analyse at most so many pictures a second; null: as many as can be.")
+]
+
+
 class StreamConfig(BaseModel):
     """One stream as its user wishes it. `url` is None for pushed streams (WHIP, WebSocket frames)."""
 
@@ -20,9 +25,7 @@ class StreamConfig(BaseModel):
     models: tuple[str, ...] = Field(default=("mask",), min_length=1, max_length=8)
     enabled: bool = True
     blur: bool = Field(default=False, description="Blur what the models find, before any picture leaves the server.")
-    max_fps: float | None = Field(
-        default=None, gt=0, le=240, description="Analyse at most so many pictures a second; null: as many as can be."
-    )
+    max_fps: MaxFps | None = None
 
 
 class StreamSettings(BaseModel):

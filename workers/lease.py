@@ -5,8 +5,7 @@ a lease. `holds` says no from the moment that
 
 - the group takes a partition back (others get it only after we have confirmed that; cameras are stopped first), or
 - the last heartbeat that the broker confirmed was sent longer ago than the session lasts. From then on the broker may
-  have given the partitions to others. This is a comparison of clocks at every question, so that a process that was
-  stopped and goes on knows it before it publishes anything.
+  have given the partitions to others (workers/renewal.py).
 
 While the group rebalances no heartbeats are sent: the pending request to join keeps the membership. It counts as a
 renewal as long as this thread sees it pending, for `REBALANCE_SESSIONS` sessions at most. So where a network is cut in
@@ -30,7 +29,6 @@ from typing import Any
 
 import structlog
 from kafka import AsyncConsumerRebalanceListener, TopicPartition
-from kafka.coordinator.base import MemberState
 from kafka.future import Future
 
 from workers.assignor import HeldAssignor, Holding
@@ -41,6 +39,7 @@ from workers.errors import BusError
 from workers.group_client import keep_joins, leave_amid_join
 from workers.kafka_client import open_admin, open_consumer, told
 from workers.kafka_settings import KafkaSettings
+from workers.renewal import REBALANCE_SESSIONS, Renewal
 from workers.topics import ensure_topics, kafka_name
 from workers.wish import partition_of
 
@@ -48,9 +47,6 @@ log = structlog.get_logger(__name__)
 
 _POLL_MS = 200
 _LEAVE_MS = 1500
-REBALANCE_SESSIONS = 3
-_FORGOTTEN_SESSIONS = 2
-_SEEN_S = 1.5  # this thread looks five times a second; one that did not for so long was stopped
 _JOIN_S = 30.0
 _SYNCED_S = 1.5  # by then a round is over for all members; Tansu tells them one by one, within a second
 _NEVER_S = float("-inf")
@@ -78,11 +74,7 @@ class Lease:
         self._standing_in_lock = threading.Lock()
         self._partitions = 0
         self._consumer: Any = None
-        self._renewed_s = _NEVER_S
-        self._refused_s = _NEVER_S
-        self._sent_s = self._received_s = _NEVER_S  # of the last look
-        self._generation: tuple[str, int] = ("", -1)
-        self._rebalancing_s = _NEVER_S
+        self._renewal = Renewal(settings.session_timeout_s)
         self._kept_until_s = _NEVER_S
         self._was_valid = False
         self._invalid_since_s = 0.0
@@ -96,12 +88,7 @@ class Lease:
     @property
     def valid(self) -> bool:
         """Whether nobody else can own what this node owns; or it has left the group and hands over."""
-        now_s, session_s = time.monotonic(), self._settings.session_timeout_s
-        if now_s < self._kept_until_s:
-            return True
-        if now_s < max(self._renewed_s, self._refused_s) + session_s:
-            return True
-        return now_s < self._rebalancing_s + _SEEN_S and now_s < self._renewed_s + REBALANCE_SESSIONS * session_s
+        return time.monotonic() < self._kept_until_s or self._renewal.holds
 
     def holds(self, stream_id: str) -> bool:
         """Whether this node is to run that stream now. Any thread; cheap."""
@@ -185,9 +172,8 @@ class Lease:
                 self._stand_down(self._standing_in)
                 self._let_go(self._held)
                 self._release(frozenset(range(self._partitions)))
-            self._renewed_s = self._refused_s = self._rebalancing_s = _NEVER_S
-            self._sent_s = self._received_s = _NEVER_S
-            self._generation, self._was_valid = ("", -1), False
+            self._renewal.forget()
+            self._was_valid = False
             leave_amid_join(consumer, _LEAVE_MS)
             consumer.close(timeout_ms=_LEAVE_MS)
 
@@ -220,19 +206,18 @@ class Lease:
         """One turn: let the client work, see whether the lease was renewed. Raises BusError when nothing helps."""
         before_s = time.monotonic()
         consumer.poll(timeout_ms=_POLL_MS)
-        self._note_renewal(consumer, before_s)
+        self._renewal.note(consumer, before_s)
         self._partitions = len(consumer.partitions_for_topic(self._topic) or ()) or self._partitions
-        unheard_s = time.monotonic() - self._renewed_s
+        unheard_s = self._renewal.unheard_s
         if unheard_s > 2 * self._settings.heartbeat_interval_s and all_refuse(self._kafka):
-            self._refused_s = time.monotonic()
+            self._renewal.refuse()
             self._problem = "the broker is down for everybody; cameras run on"
         self._join_anew_if_forgotten()
         self._judge(unheard_s)
 
     def _join_anew_if_forgotten(self) -> None:
         """Raises BusError: a broker that came back without its data leaves the client's request unanswered for 30 s."""
-        back_s = time.monotonic() - self._refused_s
-        if self._renewed_s < self._refused_s and back_s > _FORGOTTEN_SESSIONS * self._settings.session_timeout_s:
+        if self._renewal.is_forgotten:
             raise BusError("the broker is back and does not know this node: joining anew")
 
     def _judge(self, unheard_s: float) -> None:
@@ -251,25 +236,6 @@ class Lease:
             self._release(frozenset(range(self._partitions)))
         elif time.monotonic() - self._invalid_since_s > max(_JOIN_S, 3 * self._settings.session_timeout_s):
             raise BusError(f"the group {self._settings.group} does not let this node in, or the broker does not answer")
-
-    def _note_renewal(self, consumer: Any, before_s: float) -> None:
-        """A join counts from before it was noticed, a heartbeat from when it was sent, once it is confirmed."""
-        member = consumer.group_metadata()
-        generation = (member.member_id, member.generation_id)
-        if member.state is MemberState.REBALANCING and member.generation_id >= 0:
-            self._rebalancing_s = time.monotonic()
-        heartbeat = consumer._coordinator.heartbeat  # no public way tells of confirmed heartbeats
-        received_s, sent_s = heartbeat.last_receive, heartbeat.last_send  # in this order: a pair seen late is older
-        if generation != self._generation:
-            self._generation = generation
-            if member.generation_id >= 0:
-                self._renewed_s = max(self._renewed_s, before_s)
-        elif member.generation_id >= 0:
-            if received_s >= sent_s:
-                self._renewed_s = max(self._renewed_s, sent_s)
-            elif received_s > self._received_s:  # confirmed, and the next one sent since: at least the one seen last
-                self._renewed_s = max(self._renewed_s, self._sent_s)
-        self._sent_s, self._received_s = sent_s, received_s
 
     def _holding(self) -> Holding:
         """On the client's thread, when it joins."""
@@ -348,10 +314,8 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
                 self._lease._release(partitions)
             except Exception:
                 log.exception("cameras_not_stopped")
-            try:
-                self._loop.call_soon_threadsafe(
-                    tell
-                )  # a future is not: who awaits it would wait for the next heartbeat
+            try:  # set from here the future would be noticed at the next heartbeat only
+                self._loop.call_soon_threadsafe(tell)
             except RuntimeError:
                 log.info("group_left_meanwhile")
 

@@ -4,7 +4,8 @@
 
 Three processes: the broker, a consumer, and this one, which publishes frame results as a worker does. It measures how
 long `publish` keeps the worker (p50, p99), how old messages are when the consumer has them, the CPU that the bus takes
-beside, and, with the broker away first, how fast the spool fills and empties.
+beside, and, with the broker away first, how fast the spool fills and empties. Exit code 1 when a worker waits longer
+than 1 ms, or a message longer than 1 s, at p99.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from workers.result import FRAME_SCHEMA, Detection, FrameResult, Latency
 
 HEADERS = (("schema", FRAME_SCHEMA.encode()), ("content-type", b"application/json"))
 SPOOL_MESSAGES = 20_000
+GOALS = {"publish_p99_ms": 1.0, "lag_p99_ms": 1000.0}
 
 
 def value(number: int, stream: int) -> bytes:
@@ -151,8 +153,8 @@ def spool(bus: KafkaBus, broker: Broker) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Run, and print a table or JSON."""
+def main() -> int:
+    """Run, and print a table or JSON. Exit code 1 when a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--streams", type=int, default=20)
     parser.add_argument("--rate", type=float, default=50.0, help="messages a second a stream")
@@ -162,7 +164,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.consume:
         consume(options.consume, options.seconds)
-        return
+        return 0
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with tempfile.TemporaryDirectory() as folder, Broker() as broker:
         settings = KafkaSettings(bootstrap_servers=(broker.address,), retry_s=0.2, buffer_messages=10**6)
@@ -170,12 +172,14 @@ def main() -> None:
             bus.publish(Message(DETECTIONS, "cam0", value(0, 0), HEADERS, time.monotonic()))
             bus.flush(30)
             found = {**steady(bus, broker.address, options), **spool(bus, broker)}
+    missed = {name: most for name, most in GOALS.items() if found[name] > most}
     if options.json:
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
-        return
-    for name, figure in found.items():
-        sys.stdout.write(f"| {name} | {figure} |\n")
+        sys.stdout.write(json.dumps({**found, "missed": missed}, indent=1) + "\n")
+    else:
+        sys.stdout.writelines(f"| {name} | {figure} |\n" for name, figure in found.items())
+        sys.stdout.writelines(f"{name} is above {most:g}\n" for name, most in missed.items())
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

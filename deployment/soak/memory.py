@@ -125,7 +125,7 @@ def fill_pools(base: str, stream_id: str) -> None:
     """Have the pools of threads and connections filled, which is no leak: sixteen questions at once, thrice."""
     for path in (f"/v1/streams/{stream_id}/snapshot.jpg", "/v1/events?limit=200", "/v1/events/counts"):
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda _, path=path: httpx.get(f"{base}{path}", timeout=60), range(48)))
+            list(pool.map(lambda _, path=path: httpx.get(f"{base}{path}", timeout=60).raise_for_status(), range(48)))
 
 
 def sessions(base: str, first: int, count: int, seconds: float) -> list[str]:

@@ -10,12 +10,14 @@ import pytest
 from kafka import TopicPartition
 
 import workers.lease as lease_module
+import workers.renewal as renewal_module
 from tests.peers.ports import free_port
 from workers.broker_down import all_refuse
 from workers.cluster_settings import ClusterSettings
 from workers.errors import BusError
 from workers.kafka_settings import KafkaSettings
-from workers.lease import REBALANCE_SESSIONS, Lease
+from workers.lease import Lease
+from workers.renewal import REBALANCE_SESSIONS
 from workers.wish import partition_of
 
 SESSION_S = 6.0
@@ -34,7 +36,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     clock = Clock()
-    monkeypatch.setattr(lease_module, "time", clock)
+    for module in (lease_module, renewal_module):
+        monkeypatch.setattr(module, "time", clock)
     yield clock
 
 
@@ -44,7 +47,7 @@ def lease(clock: Clock) -> Lease:
     kafka = KafkaSettings(bootstrap_servers=("127.0.0.1:1",))
     lease = Lease(kafka, ClusterSettings(session_timeout_s=SESSION_S), lambda partitions: None, lambda: None)
     lease._partitions, lease._held = 16, frozenset(range(16))
-    lease._renewed_s = clock.now_s
+    lease._renewal.renewed_s = clock.now_s
     return lease
 
 
@@ -69,10 +72,10 @@ def test_who_stands_in_holds_for_a_time_and_while_its_own_lease_is_good(lease: L
     assert lease.holds("entrance")
     clock.now_s += SESSION_S + 0.1
     assert not lease.holds("entrance"), "the broker confirms nothing"
-    lease._renewed_s = clock.now_s
+    lease._renewal.renewed_s = clock.now_s
     assert lease.holds("entrance")
     clock.now_s += (REBALANCE_SESSIONS - 1) * SESSION_S
-    lease._renewed_s = clock.now_s
+    lease._renewal.renewed_s = clock.now_s
     assert not lease.holds("entrance"), "the group gave it to nobody for too long"
     assert not lease.standing_in
 
@@ -88,7 +91,7 @@ def test_what_others_were_given_is_no_longer_stood_in_for(lease: Lease) -> None:
 
 def test_a_pending_rebalance_carries_a_lease_while_it_is_watched(lease: Lease, clock: Clock) -> None:
     clock.now_s += SESSION_S + 2
-    lease._rebalancing_s = clock.now_s - 0.2
+    lease._renewal.rebalancing_s = clock.now_s - 0.2
     assert lease.holds("entrance")
     clock.now_s += 2.0  # nobody looked: this process was stopped in the midst of it
     assert not lease.holds("entrance")
@@ -96,13 +99,13 @@ def test_a_pending_rebalance_carries_a_lease_while_it_is_watched(lease: Lease, c
 
 def test_a_rebalance_carries_no_lease_for_ever(lease: Lease, clock: Clock) -> None:
     clock.now_s += REBALANCE_SESSIONS * SESSION_S + 0.1
-    lease._rebalancing_s = clock.now_s
+    lease._renewal.rebalancing_s = clock.now_s
     assert not lease.holds("entrance")
 
 
 def test_a_broker_that_is_down_for_all_carries_a_lease(lease: Lease, clock: Clock) -> None:
     clock.now_s += 600
-    lease._refused_s = clock.now_s - 1
+    lease._renewal.refused_s = clock.now_s - 1
     assert lease.holds("entrance")
     clock.now_s += SESSION_S
     assert not lease.holds("entrance")
@@ -110,13 +113,13 @@ def test_a_broker_that_is_down_for_all_carries_a_lease(lease: Lease, clock: Cloc
 
 def test_a_broker_that_came_back_and_forgot_the_node_is_joined_anew(lease: Lease, clock: Clock) -> None:
     clock.now_s += 600
-    lease._refused_s = clock.now_s
+    lease._renewal.refused_s = clock.now_s
     clock.now_s += 2 * SESSION_S
     lease._join_anew_if_forgotten()
     clock.now_s += 0.1
     with pytest.raises(BusError, match="joining anew"):
         lease._join_anew_if_forgotten()
-    lease._renewed_s = clock.now_s
+    lease._renewal.renewed_s = clock.now_s
     lease._join_anew_if_forgotten()
 
 
@@ -125,20 +128,20 @@ def seen(lease: Lease, clock: Clock, sent_s: float, received_s: float) -> None:
     member = SimpleNamespace(member_id="me", generation_id=3, state="stable")
     heartbeat = SimpleNamespace(last_send=sent_s, last_receive=received_s)
     consumer = SimpleNamespace(group_metadata=lambda: member, _coordinator=SimpleNamespace(heartbeat=heartbeat))
-    lease._note_renewal(consumer, clock.now_s)
+    lease._renewal.note(consumer, clock.now_s)
 
 
 def test_a_slow_broker_whose_next_heartbeat_is_always_under_way_renews_too(lease: Lease, clock: Clock) -> None:
-    lease._generation = ("me", 3)
+    lease._renewal.generation = ("me", 3)
     start_s = clock.now_s
     seen(lease, clock, sent_s=start_s + 1, received_s=start_s - 1)
-    assert lease._renewed_s == start_s
+    assert lease._renewal.renewed_s == start_s
     seen(lease, clock, sent_s=start_s + 3, received_s=start_s + 2.9)
-    assert lease._renewed_s == start_s + 1, "the heartbeat that was confirmed had been sent then"
+    assert lease._renewal.renewed_s == start_s + 1, "the heartbeat that was confirmed had been sent then"
     seen(lease, clock, sent_s=start_s + 3, received_s=start_s + 2.9)
-    assert lease._renewed_s == start_s + 1, "nothing new was confirmed"
+    assert lease._renewal.renewed_s == start_s + 1, "nothing new was confirmed"
     seen(lease, clock, sent_s=start_s + 3, received_s=start_s + 5)
-    assert lease._renewed_s == start_s + 3
+    assert lease._renewal.renewed_s == start_s + 3
 
 
 def test_refused_is_down_and_silence_is_not() -> None:
