@@ -15,7 +15,7 @@ APT := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer
 SOURCES := stream workers api training monitoring tests deployment setup.py $(wildcard livesight.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench soak peers
+.PHONY: help demo test check format web bench soak peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ check: $(VENV)/.test ## ruff and mypy
 format: $(VENV)/.test ## put the sources into the house's format
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+web: $(BIN)/python ## the live page's bundles, api/web/built/, after a change to its modules; needs esbuild
+	$(BIN)/python deployment/web.py
 
 # Every script in turn, whatever the others say: `$(call each,folder,"script.py arguments" …)`.
 define each

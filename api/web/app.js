@@ -13,15 +13,16 @@ const health = new HealthWatch();
 const alerts = new AlertWatch();
 // The live page is there at once; the others are fetched behind it, so that the first picture waits for none of them.
 const live = new LivePage(streams, alerts);
+const others = () => import("./pages.js");
 const router = new Router(
   {
     live: async () => live,
-    cameras: async () => new (await import("./cameras-page.js")).CamerasPage(streams),
-    events: async () => new (await import("./events-page.js")).EventsPage(streams),
-    alerts: async () => new (await import("./alerts-page.js")).AlertsPage(streams, alerts),
-    monitoring: async () => new (await import("./monitoring-page.js")).MonitoringPage(streams, alerts),
-    health: async () => new (await import("./health-page.js")).HealthPage(streams, health, alerts),
-    models: async () => new (await import("./models-page.js")).ModelsPage(),
+    cameras: async () => new (await others()).CamerasPage(streams),
+    events: async () => new (await others()).EventsPage(streams),
+    alerts: async () => new (await others()).AlertsPage(streams, alerts),
+    monitoring: async () => new (await others()).MonitoringPage(streams, alerts),
+    health: async () => new (await others()).HealthPage(streams, health, alerts),
+    models: async () => new (await others()).ModelsPage(),
   },
   () => toast("This page could not be fetched. It comes when the server can be reached again.", "bad"),
 );

@@ -1,17 +1,19 @@
 // When to show which picture: as early as its results allow, and evenly. Pure.
 
 const MEMORY_MS = 2000;
+const ON_TIME = 0.95; // of the pictures; the others wait for their results, and hold up those behind them
 const CATCH_UP = 0.05; // at most this much faster than life when the delay may shrink
 
-/** The delay between a picture's own time and the moment it is shown, held so that few pictures come too late. */
+/** The delay between a picture's own time and the moment it is shown, held so that one in twenty comes too late. */
 export class Pace {
   #recent = []; // {at, late}, the latenesses of the last seconds
+  #wanted = null; // the delay that would have had all but few of them on time
   #delay = null;
   #turned = 0;
 
   reset() {
     this.#recent = [];
-    this.#delay = null;
+    this.#wanted = this.#delay = null;
   }
 
   get delay() {
@@ -23,7 +25,9 @@ export class Pace {
     const late = now - ptsUs / 1000;
     this.#recent.push({ at: now, late });
     while (this.#recent.length > 1 && this.#recent[0].at < now - MEMORY_MS) this.#recent.shift();
-    if (this.#delay === null || late > this.#delay) this.#delay = late;
+    const ascending = this.#recent.map(({ late }) => late).sort((a, b) => a - b);
+    this.#wanted = ascending[Math.ceil(ON_TIME * ascending.length) - 1];
+    if (this.#delay === null || this.#wanted > this.#delay) this.#delay = this.#wanted;
   }
 
   /** Once a turn, before `due`. */
@@ -31,8 +35,7 @@ export class Pace {
     const passed = Math.min(100, now - this.#turned);
     this.#turned = now;
     if (this.#delay === null) return;
-    const wanted = Math.max(...this.#recent.map(({ late }) => late));
-    this.#delay = Math.max(wanted, this.#delay - passed * CATCH_UP);
+    this.#delay = Math.max(this.#wanted, this.#delay - passed * CATCH_UP);
   }
 
   due(ptsUs, now) {

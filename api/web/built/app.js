@@ -1,0 +1,2427 @@
+// Made by `make web` out of api/web; change nothing here. b8c230a19ad21f2834089cd3cc1a83a3cceff4233aaf356980fbdd2d007a25aa
+import {
+  ApiError,
+  HealthWatch,
+  __privateAdd,
+  __privateGet,
+  __privateMethod,
+  __privateSet,
+  __privateWrapper,
+  __publicField,
+  ask,
+  colourOf,
+  inkOn,
+  listAlerts,
+  listStreams,
+  nameOfCodec,
+  nameOfState,
+  number,
+  readiness,
+  removeStream,
+  short,
+  showBanner,
+  showLink,
+  showSummary,
+  snapshot,
+  toast,
+  whipEnd,
+  whipOffer,
+  wordsOf
+} from "./chunk.js";
+
+// view/decoder.js
+var MOST_ERRORS = 3;
+async function canDecode(configuration) {
+  if (configuration.codec === "jpeg")
+    return true;
+  if (typeof VideoDecoder === "undefined")
+    return false;
+  try {
+    return (await VideoDecoder.isConfigSupported(wishOf(configuration))).supported === true;
+  } catch {
+    return false;
+  }
+}
+function wishOf({ codec, sizeWh, description }) {
+  const [codedWidth, codedHeight] = sizeWh ?? [];
+  return {
+    codec,
+    ...codedWidth && codedHeight && { codedWidth, codedHeight },
+    ...description && { description },
+    optimizeForLatency: true
+  };
+}
+var Decoder = class {
+  #configuration = null;
+  #decoder = null;
+  // VideoDecoder; null for JPEG
+  #jpegs = 0;
+  #jpegTurn = Promise.resolve();
+  #needsKey = true;
+  #errors = 0;
+  #generation = 0;
+  /** @param {(picture: object) => void} onPicture @param {(message: string, fatal: boolean) => void} onError */
+  constructor(onPicture, onError) {
+    this.onPicture = onPicture;
+    this.onError = onError;
+  }
+  get configuration() {
+    return this.#configuration;
+  }
+  /** Packets taken that were not begun yet. */
+  get backlog() {
+    return this.#decoder ? this.#decoder.decodeQueueSize : this.#jpegs;
+  }
+  configure(configuration) {
+    this.reset();
+    this.#configuration = configuration;
+    if (configuration.codec !== "jpeg")
+      this.#start();
+  }
+  /** @returns {boolean} whether the packet was of use; after an error all are not, up to the next key picture */
+  decode({ kind, ptsUs, data }) {
+    if (!this.#configuration)
+      return false;
+    if (kind === "jpeg")
+      return this.#decodeJpeg(ptsUs, data);
+    if (!this.#decoder || this.#decoder.state !== "configured")
+      return false;
+    if (this.#needsKey && kind !== "key")
+      return false;
+    this.#needsKey = false;
+    this.#decoder.decode(new EncodedVideoChunk({ type: kind, timestamp: ptsUs, data }));
+    return true;
+  }
+  /** Packets are missing: up to the next key picture nothing is of use. */
+  awaitKey() {
+    this.#needsKey = true;
+  }
+  /** Resolves when all that was taken has come out. */
+  async flush() {
+    if (!this.#decoder)
+      return this.#jpegTurn;
+    try {
+      await this.#decoder.flush();
+    } catch {
+      return;
+    }
+    this.#needsKey = true;
+  }
+  /** Forgets all that is in it. Idempotent; `configure` begins again. */
+  reset() {
+    this.#generation += 1;
+    this.#needsKey = true;
+    this.#configuration = null;
+    if (this.#decoder && this.#decoder.state !== "closed")
+      this.#decoder.close();
+    this.#decoder = null;
+    this.#jpegs = 0;
+    this.#jpegTurn = Promise.resolve();
+  }
+  #start() {
+    const generation = this.#generation;
+    const { session } = this.#configuration;
+    this.#decoder = new VideoDecoder({
+      output: (frame) => {
+        if (generation !== this.#generation)
+          return frame.close();
+        this.#errors = 0;
+        this.onPicture(pictureOf(session, frame.timestamp, frame, frame.displayWidth, frame.displayHeight));
+      },
+      error: (error) => generation === this.#generation && this.#onError(error)
+    });
+    try {
+      this.#decoder.configure(wishOf(this.#configuration));
+    } catch (error) {
+      this.#onError(error);
+    }
+    this.#needsKey = true;
+  }
+  #onError(error) {
+    this.#errors += 1;
+    const configuration = this.#configuration;
+    const fatal = this.#errors >= MOST_ERRORS;
+    this.reset();
+    if (!fatal) {
+      this.#configuration = configuration;
+      this.#start();
+    }
+    this.onError(`The video could not be decoded: ${error.message}`, fatal);
+  }
+  #decodeJpeg(ptsUs, data) {
+    const generation = this.#generation;
+    const { session } = this.#configuration;
+    this.#jpegs += 1;
+    const decoding = createImageBitmap(new Blob([data], { type: "image/jpeg" }));
+    this.#jpegTurn = this.#jpegTurn.then(async () => {
+      let bitmap = null;
+      try {
+        bitmap = await decoding;
+      } catch (error) {
+        if (generation === this.#generation)
+          this.onError(`A picture could not be decoded: ${error.message}`, false);
+      }
+      if (generation !== this.#generation)
+        return bitmap?.close();
+      this.#jpegs -= 1;
+      if (bitmap)
+        this.onPicture(pictureOf(session, ptsUs, bitmap, bitmap.width, bitmap.height));
+    });
+    return true;
+  }
+};
+var pictureOf = (session, ptsUs, source, width, height) => ({
+  session,
+  ptsUs,
+  source,
+  width,
+  height,
+  close: () => source.close()
+});
+
+// view/fallback.js
+var MOST_STREAMS = 3;
+var STILL_MS = 1e3;
+var AGAIN_MS = 3e3;
+var streams = 0;
+var Fallback = class {
+  via = "stills";
+  // or "mjpeg"
+  #image;
+  #url;
+  #running = false;
+  #timer = 0;
+  #onTrouble;
+  /** @param {HTMLImageElement} image @param {(path: string) => string} url @param {(words: string|null) => void} onTrouble */
+  constructor(image, url, onTrouble) {
+    this.#image = image;
+    this.#url = url;
+    this.#onTrouble = onTrouble;
+  }
+  start() {
+    if (this.#running)
+      return;
+    this.#running = true;
+    this.via = streams < MOST_STREAMS ? "mjpeg" : "stills";
+    if (this.via === "mjpeg")
+      streams += 1;
+    this.#image.onload = () => {
+      this.#onTrouble(null);
+      if (this.via === "stills")
+        this.#later(STILL_MS);
+    };
+    this.#image.onerror = () => {
+      this.#onTrouble("No picture arrives. Trying again.");
+      this.#later(AGAIN_MS);
+    };
+    this.#image.hidden = false;
+    this.#ask();
+  }
+  stop() {
+    if (!this.#running)
+      return;
+    this.#running = false;
+    clearTimeout(this.#timer);
+    if (this.via === "mjpeg")
+      streams -= 1;
+    this.#image.onload = this.#image.onerror = null;
+    this.#image.removeAttribute("src");
+    this.#image.hidden = true;
+  }
+  #ask() {
+    const fresh = `t=${Date.now()}`;
+    this.#image.src = this.#url(this.via === "mjpeg" ? `mjpeg?${fresh}` : `snapshot.jpg?overlay=1&${fresh}`);
+  }
+  #later(pauseMs) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(), pauseMs);
+  }
+};
+
+// view/link.js
+var BACKOFF_MS = [500, 1e3, 2e3, 4e3, 8e3];
+var Link = class extends EventTarget {
+  state = "closed";
+  // connecting, open, waiting (until the next try), closed (on purpose)
+  failures = 0;
+  // tries in a row that brought no message
+  refused = false;
+  // the last try never got as far as "open"
+  #url;
+  #socket = null;
+  #timer = 0;
+  constructor(url) {
+    super();
+    this.#url = url;
+  }
+  open() {
+    if (!this.#socket && !this.#timer)
+      this.#connect();
+  }
+  close() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(1e3);
+    this.failures = 0;
+    this.#become("closed");
+  }
+  /** Tries at once instead of waiting, as when the server was just seen to be back. */
+  retry() {
+    if (this.state !== "waiting")
+      return;
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#connect();
+  }
+  #connect() {
+    const socket = new WebSocket(this.#url);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    let opened = false;
+    socket.addEventListener("open", () => {
+      if (socket !== this.#socket)
+        return;
+      opened = true;
+      this.refused = false;
+      this.#become("open");
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (socket !== this.#socket)
+        return;
+      this.failures = 0;
+      this.dispatchEvent(new CustomEvent("message", { detail: data }));
+    });
+    socket.addEventListener("close", () => {
+      if (socket !== this.#socket)
+        return;
+      this.refused = !opened;
+      this.#again();
+    });
+    this.#become("connecting");
+  }
+  #again() {
+    this.#socket = null;
+    const pause = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length - 1)] * (0.75 + Math.random() / 2);
+    this.failures += 1;
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      this.#connect();
+    }, pause);
+    this.#become("waiting");
+  }
+  #become(state) {
+    if (this.state === state)
+      return;
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+};
+
+// overlay.js
+var FONT = '600 {}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+var DASHED = /* @__PURE__ */ new Set(["between", "moved"]);
+function drawDetections(context, detections, scaleX, scaleY, ratio, look = {}) {
+  const boxes = detections.filter(({ label }) => !look.only || look.only.includes(label)).map((detection) => {
+    const [x1, y1, x2, y2] = detection.xyxy;
+    const colour = look.colours?.get(detection.label) ?? colourOf(detection.label);
+    return { detection, colour, x: x1 * scaleX, y: y1 * scaleY, w: (x2 - x1) * scaleX, h: (y2 - y1) * scaleY };
+  });
+  context.save();
+  context.lineJoin = "round";
+  const dash = DASHED.has(look.kind) ? [7 * ratio, 5 * ratio] : [];
+  for (const box of boxes)
+    strokeBox(context, box, ratio, dash);
+  boxes.sort((a, b) => b.w * b.h - a.w * a.h);
+  const taken = [];
+  if (look.labels !== "none")
+    for (const box of boxes)
+      drawLabel(context, box, ratio, boxes, taken, look.labels);
+  context.restore();
+}
+function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
+  context.setLineDash(dash);
+  context.strokeStyle = "rgb(0 0 0 / 55%)";
+  context.lineWidth = 4 * ratio;
+  context.strokeRect(x, y, w, h);
+  context.strokeStyle = colour;
+  context.lineWidth = 2 * ratio;
+  context.strokeRect(x, y, w, h);
+  context.setLineDash([]);
+}
+function labelTexts({ label, confidence, track_id: track, identity }, labels) {
+  const percent = `${Math.round(confidence * 100)} %`;
+  const name = identity?.person ?? wordsOf(label);
+  const number2 = track === null || track === void 0 ? "" : ` #${track}`;
+  return labels === "short" ? [name] : [`${name} ${percent}${number2}`, `${percent}${number2}`];
+}
+function drawLabel(context, box, ratio, boxes, taken, labels) {
+  const { width, height } = context.canvas;
+  const size = Math.round(Math.min(12, Math.max(10, width / ratio / 36)) * ratio);
+  const pad = 4 * ratio;
+  context.font = FONT.replace("{}", size);
+  const h = size + pad * 1.5;
+  const spots = labelTexts(box.detection, labels).flatMap((text) => {
+    const w = context.measureText(text).width + pad * 2;
+    const x = Math.max(0, Math.min(box.x - ratio, width - w));
+    return [box.y - h - ratio, box.y + box.h + ratio, Math.max(0, box.y + ratio)].map((y) => ({ text, x, y, w, h }));
+  });
+  const free = spots.filter(
+    (spot) => spot.y >= 0 && spot.y + h <= height && !taken.some((other) => overlap(spot, other))
+  );
+  const place = free.find((spot) => !boxes.some((other) => other !== box && overlap(spot, other))) ?? free.at(-1);
+  if (!place)
+    return;
+  taken.push(place);
+  context.fillStyle = box.colour;
+  context.beginPath();
+  context.roundRect(place.x, place.y, place.w, h, 3 * ratio);
+  context.fill();
+  context.fillStyle = inkOn(box.colour);
+  context.textBaseline = "middle";
+  context.fillText(place.text, place.x + pad, place.y + h / 2 + ratio * 0.5);
+}
+var overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+function countLabels(detections) {
+  const counts = /* @__PURE__ */ new Map();
+  for (const { label } of detections)
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+}
+
+// view/painter.js
+var MOST_RATIO = 2;
+var Painter = class {
+  look = {};
+  // of drawDetections, and `blur`
+  #canvas;
+  #context;
+  #size = { width: 0, height: 0 };
+  // CSS pixels
+  #shown = null;
+  // {picture, kind, detections, result}; the picture is ours
+  #boxesOnly = null;
+  // {width, height} of what lies under the canvas instead of a picture
+  constructor(canvas) {
+    this.#canvas = canvas;
+    this.#context = canvas.getContext("2d");
+  }
+  get shown() {
+    return this.#shown;
+  }
+  /** @param {{width: number, height: number}} size CSS pixels that there are */
+  resize(size) {
+    this.#size = size;
+    this.draw();
+  }
+  /** Takes over what `Player.turn` gave. */
+  show(shown) {
+    if (this.#shown?.picture !== shown.picture)
+      this.#shown?.picture?.close();
+    this.#shown = shown;
+    this.#boxesOnly = null;
+    this.draw();
+  }
+  /** Boxes over something else; null takes them away. @param {{width: number, height: number}} under its size */
+  showBoxes(shown, under) {
+    this.#shown?.picture?.close();
+    this.#shown = shown;
+    this.#boxesOnly = under;
+    this.draw();
+  }
+  /** Lets go of the picture, and empties the canvas. */
+  clear() {
+    this.#shown?.picture?.close();
+    this.#shown = null;
+    this.#boxesOnly = null;
+    this.#canvas.width = this.#canvas.height = 0;
+  }
+  draw() {
+    const source = this.#boxesOnly ?? this.#shown?.picture;
+    if (!source?.width || !this.#size.width || !this.#size.height)
+      return;
+    const ratio = Math.min(window.devicePixelRatio || 1, MOST_RATIO);
+    const fit = Math.min(this.#size.width / source.width, this.#size.height / source.height) * ratio;
+    const width = Math.max(1, Math.round(source.width * fit));
+    const height = Math.max(1, Math.round(source.height * fit));
+    const context = this.#context;
+    if (this.#canvas.width !== width || this.#canvas.height !== height) {
+      this.#canvas.width = width;
+      this.#canvas.height = height;
+    } else if (this.#boxesOnly) {
+      context.clearRect(0, 0, width, height);
+    }
+    if (!this.#boxesOnly)
+      context.drawImage(this.#shown.picture.source, 0, 0, width, height);
+    if (!this.#shown?.result)
+      return;
+    const [wide, high] = this.#shown.result.size_wh;
+    const scale = [width / wide, height / high];
+    if (this.look.blur && !this.#boxesOnly)
+      this.#coarsen(this.#shown.detections, ...scale);
+    drawDetections(context, this.#shown.detections, ...scale, ratio, { ...this.look, kind: this.#shown.kind });
+  }
+  /** A courtesy to onlookers: whoever gets the picture has the whole picture. */
+  #coarsen(detections, scaleX, scaleY) {
+    const context = this.#context;
+    context.save();
+    context.imageSmoothingEnabled = false;
+    for (const { xyxy } of detections) {
+      const [x1, y1, x2, y2] = [xyxy[0] * scaleX, xyxy[1] * scaleY, xyxy[2] * scaleX, xyxy[3] * scaleY];
+      const [growX, growY] = [(x2 - x1) * 0.125, (y2 - y1) * 0.125];
+      const x = Math.max(0, Math.floor(x1 - growX));
+      const y = Math.max(0, Math.floor(y1 - growY));
+      const w = Math.min(this.#canvas.width, Math.ceil(x2 + growX)) - x;
+      const h = Math.min(this.#canvas.height, Math.ceil(y2 + growY)) - y;
+      if (w < 2 || h < 2)
+        continue;
+      const blocks = 6;
+      const small = new OffscreenCanvas(blocks, blocks);
+      small.getContext("2d").drawImage(this.#canvas, x, y, w, h, 0, 0, blocks, blocks);
+      context.drawImage(small, 0, 0, blocks, blocks, x, y, w, h);
+    }
+    context.restore();
+  }
+};
+function wordsFor(detections, words2) {
+  return countLabels(detections).map(([label, count]) => `${count} ${words2(label)}`).join(", ") || "nothing found";
+}
+
+// view/pace.js
+var MEMORY_MS = 2e3;
+var ON_TIME = 0.95;
+var CATCH_UP = 0.05;
+var Pace = class {
+  #recent = [];
+  // {at, late}, the latenesses of the last seconds
+  #wanted = null;
+  // the delay that would have had all but few of them on time
+  #delay = null;
+  #turned = 0;
+  reset() {
+    this.#recent = [];
+    this.#wanted = this.#delay = null;
+  }
+  get delay() {
+    return this.#delay;
+  }
+  /** The boxes of the picture of `ptsUs` were known from `now` (ms) on. */
+  note(ptsUs, now) {
+    const late = now - ptsUs / 1e3;
+    this.#recent.push({ at: now, late });
+    while (this.#recent.length > 1 && this.#recent[0].at < now - MEMORY_MS)
+      this.#recent.shift();
+    const ascending = this.#recent.map(({ late: late2 }) => late2).sort((a, b) => a - b);
+    this.#wanted = ascending[Math.ceil(ON_TIME * ascending.length) - 1];
+    if (this.#delay === null || this.#wanted > this.#delay)
+      this.#delay = this.#wanted;
+  }
+  /** Once a turn, before `due`. */
+  turn(now) {
+    const passed = Math.min(100, now - this.#turned);
+    this.#turned = now;
+    if (this.#delay === null)
+      return;
+    this.#delay = Math.max(this.#wanted, this.#delay - passed * CATCH_UP);
+  }
+  due(ptsUs, now) {
+    return this.#delay !== null && now + 4 >= ptsUs / 1e3 + this.#delay;
+  }
+};
+
+// view/results.js
+var KEPT = 400;
+var SESSIONS = 2;
+var FARTHEST_US = 5e5;
+var Results = class {
+  #sessions = /* @__PURE__ */ new Map();
+  // session → results, by pts_us ascending
+  /** Results of a stream come in the order of their pictures; one that does not (a double) is left out. */
+  add(result) {
+    let list = this.#sessions.get(result.session);
+    if (!list) {
+      this.#sessions.set(result.session, list = []);
+      if (this.#sessions.size > SESSIONS)
+        this.#sessions.delete(this.#sessions.keys().next().value);
+    }
+    if (list.length && result.pts_us <= list.at(-1).pts_us)
+      return;
+    list.push(result);
+    if (list.length > KEPT)
+      list.splice(0, list.length - KEPT);
+  }
+  clear() {
+    this.#sessions.clear();
+  }
+  /**
+   * What is known of a picture. kind "own": it was analysed, `result`. "between": it was not, `before` and `after` are
+   * its neighbours. "early": older than all that is known here. "late": its result may still come; `before` is the
+   * newest there is, null for none.
+   */
+  find(session, ptsUs) {
+    const list = this.#sessions.get(session) ?? [];
+    const at2 = firstFrom(list, ptsUs);
+    if (at2 === list.length)
+      return { kind: "late", before: list.at(-1) ?? null };
+    if (list[at2].pts_us === ptsUs)
+      return { kind: "own", result: list[at2] };
+    if (at2 === 0)
+      return { kind: "early" };
+    return { kind: "between", before: list[at2 - 1], after: list[at2] };
+  }
+  /** The newest two results up to that time, newest first. */
+  newest(session, ptsUs) {
+    const list = this.#sessions.get(session) ?? [];
+    const at2 = firstFrom(list, ptsUs + 1);
+    return list.slice(Math.max(0, at2 - 2), at2).reverse();
+  }
+};
+function firstFrom(list, ptsUs) {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = low + high >> 1;
+    if (list[middle].pts_us < ptsUs)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+var keyOf = ({ detector, track_id: track }) => track === null || track === void 0 ? null : `${detector}/${track}`;
+var byTrack = (result) => new Map(result.detections.filter(keyOf).map((found) => [keyOf(found), found]));
+function between(before, after, ptsUs) {
+  const share = (ptsUs - before.pts_us) / (after.pts_us - before.pts_us);
+  const later = byTrack(after);
+  const nearer = share < 0.5 ? before : after;
+  const moved = before.detections.filter((found) => later.has(keyOf(found))).map((found) => at(found, found.xyxy, later.get(keyOf(found)).xyxy, share));
+  const seen = new Set(moved.map(keyOf));
+  return [...moved, ...nearer.detections.filter((found) => !seen.has(keyOf(found)))];
+}
+function movedOn(newest, previous, ptsUs) {
+  const step = previous ? newest.pts_us - previous.pts_us : 0;
+  if (!(step > 0 && step <= 2 * FARTHEST_US))
+    return newest.detections;
+  const share = 1 + Math.min(ptsUs - newest.pts_us, FARTHEST_US) / step;
+  const earlier = byTrack(previous);
+  return newest.detections.map((found) => {
+    const known = earlier.get(keyOf(found));
+    return known ? at(found, known.xyxy, found.xyxy, share) : found;
+  });
+}
+var at = (found, from, to, share) => ({ ...found, xyxy: from.map((value, i) => value + (to[i] - value) * share) });
+
+// view/player.js
+var AHEAD = 6;
+var MOST_BYTES = 24 * 2 ** 20;
+var MOST_US = 15e6;
+var LAG_US = 7e5;
+var PATIENCE_MS = 2e3;
+var Player = class {
+  mode = "exact";
+  strict = false;
+  // no picture without knowledge of its boxes, as when they are to be blurred
+  stats = { decoded: 0, shown: 0, passed: 0, skipped: 0, delayMs: null };
+  #results = new Results();
+  #pace = new Pace();
+  #queue = [];
+  // configurations and packets, in the order they came
+  #bytes = 0;
+  #ready = [];
+  // pictures, by ptsUs ascending
+  #arrivals = /* @__PURE__ */ new Map();
+  // ptsUs → ms, of packets that were not shown yet
+  #configuration = null;
+  // the newest one received
+  #switching = false;
+  #decoder;
+  #lastResult = 0;
+  #showedAny = false;
+  #newestPts = -Infinity;
+  #shownPts = -Infinity;
+  // of the running session
+  /** @param {(message: string, fatal: boolean) => void} onError */
+  constructor(onError) {
+    this.#decoder = new Decoder((picture) => this.#onPicture(picture), onError);
+  }
+  get results() {
+    return this.#results;
+  }
+  /** Whether pictures are there that nobody analyses: exact mode shows them without boxes meanwhile. */
+  get blind() {
+    return this.mode === "exact" && this.#configuration !== null && performance.now() - this.#lastResult > PATIENCE_MS;
+  }
+  addResult(result) {
+    const now = performance.now();
+    this.#lastResult = now;
+    const [before] = this.#results.newest(result.session, result.pts_us);
+    this.#results.add(result);
+    if (result.session !== this.#configuration?.session)
+      return;
+    const step = before ? (result.pts_us - before.pts_us) / (result.skipped + 1) : 0;
+    this.#pace.note(result.skipped && before ? before.pts_us + step : result.pts_us, now);
+  }
+  configure(configuration) {
+    const another = this.#configuration?.session !== configuration.session;
+    if (another) {
+      this.#drop();
+      this.#decoder.reset();
+      this.#pace.reset();
+      this.#showedAny = false;
+      this.#shownPts = -Infinity;
+      this.#lastResult = performance.now();
+    }
+    this.#configuration = configuration;
+    this.#newestPts = -Infinity;
+    this.#queue.push(configuration);
+    this.#feed();
+  }
+  push(packet) {
+    if (!this.#configuration)
+      return;
+    this.#queue.push(packet);
+    this.#bytes += packet.data.byteLength;
+    this.#newestPts = Math.max(this.#newestPts, packet.ptsUs);
+    this.#arrivals.set(packet.ptsUs, performance.now());
+    if (this.#arrivals.size > 2e3)
+      this.#arrivals.delete(this.#arrivals.keys().next().value);
+    this.#bound();
+    this.#feed();
+  }
+  /** The connection for pictures begins anew; what was shown already is not shown again. */
+  restart() {
+    this.#drop();
+    this.#decoder.reset();
+    this.#lastResult = performance.now();
+  }
+  /** Lets go of everything; the player may be used again. */
+  close() {
+    this.#drop();
+    this.#decoder.reset();
+    this.#pace.reset();
+    this.#results.clear();
+    this.#configuration = null;
+    this.#showedAny = false;
+    this.#shownPts = -Infinity;
+  }
+  /**
+   * The picture to be seen from now on, or null while the one that is there stays. The caller closes it.
+   * @returns {{picture: object, kind: "own"|"between"|"moved"|"none", detections: object[], result: object|null}|null}
+   */
+  turn(now) {
+    const chosen = this.mode === "fast" ? this.#newest() : this.#exact(now);
+    this.#feed();
+    if (!chosen)
+      return null;
+    this.#showedAny = true;
+    this.#shownPts = chosen.picture.ptsUs;
+    this.stats.shown += 1;
+    const arrived = this.#arrivals.get(chosen.picture.ptsUs);
+    if (arrived !== void 0)
+      this.stats.delayMs = now - arrived;
+    for (const pts of this.#arrivals.keys())
+      if (pts <= chosen.picture.ptsUs)
+        this.#arrivals.delete(pts);
+    return chosen;
+  }
+  // fast mode
+  #newest() {
+    if (!this.#ready.length)
+      return null;
+    this.#pass(this.#ready.length - 1);
+    const picture = this.#ready[0];
+    const shown = this.#boxesNow(picture);
+    if (this.strict && shown.kind === "none")
+      return null;
+    this.#ready.shift();
+    return shown;
+  }
+  #boxesNow(picture) {
+    const found = this.#results.find(picture.session, picture.ptsUs);
+    if (found.kind === "own")
+      return own(picture, found.result);
+    const [newest, previous] = this.#results.newest(picture.session, picture.ptsUs);
+    if (!newest)
+      return { picture, kind: "none", detections: [], result: null };
+    return { picture, kind: "moved", detections: movedOn(newest, previous, picture.ptsUs), result: newest };
+  }
+  // exact mode
+  #exact(now) {
+    this.#pace.turn(now);
+    let chosen = -1;
+    let found = null;
+    for (let index = 0; index < this.#ready.length; index += 1) {
+      const picture2 = this.#ready[index];
+      const known = this.#results.find(picture2.session, picture2.ptsUs);
+      if (known.kind === "late")
+        break;
+      if (known.kind === "early") {
+        if (index === this.#ready.length - 1 || this.#showedAny)
+          continue;
+      }
+      if (known.kind !== "early" && !this.#pace.due(picture2.ptsUs, now))
+        break;
+      if (found?.kind === "own" && known.kind === "between")
+        continue;
+      [chosen, found] = [index, known];
+    }
+    if (chosen < 0)
+      return this.#withoutResults();
+    this.#pass(chosen);
+    const picture = this.#ready.shift();
+    if (found.kind === "own")
+      return own(picture, found.result);
+    if (found.kind === "early")
+      return this.#bare(picture);
+    const detections = between(found.before, found.after, picture.ptsUs);
+    return { picture, kind: "between", detections, result: found.before };
+  }
+  /** The very first picture at once, and all of them while no results come at all. */
+  #withoutResults() {
+    const early = this.#ready.findLastIndex(({ session, ptsUs }) => this.#results.find(session, ptsUs).kind === "early");
+    if (early >= 0 && this.#showedAny)
+      this.#pass(early + 1);
+    if (!this.#ready.length || this.strict)
+      return null;
+    if (this.blind)
+      this.#pass(this.#ready.length - 1);
+    else if (this.#showedAny)
+      return null;
+    return this.#bare(this.#ready.shift());
+  }
+  #bare(picture) {
+    if (!this.strict)
+      return { picture, kind: "none", detections: [], result: null };
+    picture.close();
+    return null;
+  }
+  // packets and pictures
+  #onPicture(picture) {
+    this.stats.decoded += 1;
+    if (picture.ptsUs <= this.#shownPts)
+      return picture.close();
+    let at2 = this.#ready.length;
+    while (at2 > 0 && this.#ready[at2 - 1].ptsUs > picture.ptsUs)
+      at2 -= 1;
+    this.#ready.splice(at2, 0, picture);
+    const waits = this.mode === "exact" && this.#results.find(picture.session, this.#ready[0].ptsUs).before !== null;
+    if (!waits && this.#ready.length > AHEAD)
+      this.#pass(this.#ready.length - AHEAD);
+    queueMicrotask(() => this.#feed());
+  }
+  #feed() {
+    while (this.#queue.length && !this.#switching) {
+      const [next] = this.#queue;
+      if (next.type === "configuration") {
+        this.#switch();
+        return;
+      }
+      if (this.#decoder.backlog + (this.mode === "fast" ? 0 : this.#ready.length) >= AHEAD)
+        return;
+      this.#queue.shift();
+      this.#bytes -= next.data.byteLength;
+      if (!this.#decoder.decode(next))
+        this.#passed(1);
+    }
+  }
+  async #switch() {
+    this.#switching = true;
+    const before = this.#queue[0];
+    if (this.#decoder.configuration)
+      await this.#decoder.flush();
+    this.#switching = false;
+    if (this.#queue[0] !== before)
+      return this.#feed();
+    this.#decoder.configure(this.#queue.shift());
+    this.#feed();
+  }
+  /** Bounds what waits: beyond that, or where decoding falls behind, it goes on with the newest key picture of use. */
+  #bound() {
+    const firstAt = this.#queue.findIndex(({ type }) => type === "packet");
+    if (firstAt < 0)
+      return;
+    const first = this.#queue[firstAt];
+    const over = this.#bytes > MOST_BYTES || this.#newestPts - first.ptsUs > MOST_US;
+    const wantedPts = this.#wantedPts();
+    if (!over && wantedPts - first.ptsUs < LAG_US)
+      return;
+    const isStart = ({ kind, ptsUs }) => (kind === "key" || kind === "jpeg") && (over || ptsUs <= wantedPts);
+    const key = this.#queue.findLastIndex(isStart);
+    if (key > firstAt)
+      this.#cut(firstAt, key);
+    else if (over) {
+      this.#cut(firstAt, this.#queue.length);
+      this.#decoder.awaitKey();
+    }
+  }
+  /** The time of the picture that ought to be seen now. */
+  #wantedPts() {
+    if (this.mode === "fast")
+      return this.#newestPts;
+    return this.#pace.delay === null ? -Infinity : (performance.now() - this.#pace.delay) * 1e3;
+  }
+  /** Leaves packets out; configurations among them stay. */
+  #cut(from, to) {
+    const kept = this.#queue.slice(from, to).filter(({ type }) => type === "configuration");
+    const gone = to - from - kept.length;
+    for (const item of this.#queue.slice(from, to))
+      this.#bytes -= item.data?.byteLength ?? 0;
+    this.#queue.splice(from, to - from, ...kept);
+    this.#passed(gone);
+  }
+  /** Lets go of the first `count` ready pictures. */
+  #pass(count) {
+    for (const picture of this.#ready.splice(0, count))
+      picture.close();
+    this.#passed(count);
+  }
+  #passed(count) {
+    if (this.#showedAny)
+      this.stats.passed += count;
+  }
+  #drop() {
+    for (const picture of this.#ready.splice(0))
+      picture.close();
+    this.#queue = [];
+    this.#bytes = 0;
+    this.#arrivals.clear();
+  }
+};
+var own = (picture, result) => ({ picture, kind: "own", detections: result.detections, result });
+
+// view/protocol.js
+var SCHEMA = "livesight.video/";
+var KINDS = ["delta", "key", "jpeg"];
+var HEADER_BYTES = 9;
+function parseMessage(data) {
+  return typeof data === "string" ? parseText(data) : parsePacket(data);
+}
+function parseText(text) {
+  let message;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof message?.skipped === "number")
+    return { type: "skipped", count: message.skipped };
+  if (!message?.schema?.startsWith?.(SCHEMA))
+    return null;
+  return {
+    type: "configuration",
+    session: message.session,
+    codec: message.codec,
+    sizeWh: message.coded_wh,
+    description: message.description ? bytesOf(message.description) : null
+  };
+}
+function parsePacket(buffer) {
+  if (buffer.byteLength <= HEADER_BYTES)
+    return null;
+  const view = new DataView(buffer);
+  const kind = KINDS[view.getUint8(0)];
+  if (!kind)
+    return null;
+  return { type: "packet", kind, ptsUs: Number(view.getBigInt64(1)), data: new Uint8Array(buffer, HEADER_BYTES) };
+}
+var bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
+// view/style.js
+var CSS = `
+:host {
+  display: block;
+  position: relative;
+  aspect-ratio: 16 / 9;
+  overflow: hidden;
+  background: var(--livesight-background, #050607);
+  color: #eef1f4;
+  font: 400 14px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+}
+:host([hidden]) { display: none; }
+[hidden] { display: none !important; }
+.stage { position: absolute; inset: 0; }
+canvas, video, img {
+  position: absolute;
+  inset: 0;
+  width: 100%;
+  height: 100%;
+  object-fit: contain;
+}
+:host([blur]) img { filter: blur(18px); }
+.stage.dim :is(canvas, video, img) { opacity: 0.35; }
+.notice {
+  position: absolute;
+  inset: 0;
+  display: flex;
+  flex-direction: column;
+  align-items: center;
+  justify-content: center;
+  gap: 4px;
+  padding: 12px 8%;
+  text-align: center;
+  text-shadow: 0 1px 3px rgb(0 0 0 / 80%);
+  overflow-wrap: anywhere;
+  pointer-events: none;
+}
+.notice strong { font-size: 16px; font-weight: 600; }
+.notice span {
+  display: -webkit-box;
+  overflow: hidden;
+  -webkit-box-orient: vertical;
+  -webkit-line-clamp: 4;
+  line-clamp: 4;
+}
+.hint {
+  position: absolute;
+  left: 8px;
+  bottom: 8px;
+  max-width: calc(100% - 16px);
+  padding: 3px 9px;
+  border-radius: 7px;
+  background: rgb(12 14 17 / 82%);
+  color: #f2f4f6;
+  font-size: 12px;
+  pointer-events: none;
+}
+`;
+var sheet = new CSSStyleSheet();
+sheet.replaceSync(CSS);
+
+// view/sight.js
+function watchSight(element, onSight, onSize) {
+  let within = false;
+  const tell = () => onSight(within && !document.hidden);
+  const sight = new IntersectionObserver(
+    (entries) => {
+      within = entries.at(-1).isIntersecting;
+      tell();
+    },
+    { rootMargin: "80px" }
+  );
+  const sizes = new ResizeObserver((entries) => onSize(entries.at(-1).contentRect));
+  sight.observe(element);
+  sizes.observe(element);
+  document.addEventListener("visibilitychange", tell);
+  return () => {
+    sight.disconnect();
+    sizes.disconnect();
+    document.removeEventListener("visibilitychange", tell);
+  };
+}
+
+// view/element.js
+var SILENT_MS = 3e3;
+var ASK_MS = 2500;
+var WORDS_MS = 500;
+var REFUSALS = 2;
+var OWN_STALE_MS = 1500;
+var TITLES = {
+  connecting: "Connecting",
+  live: "Live",
+  stalled: "Stalled",
+  reconnecting: "Reconnecting",
+  ended: "Ended",
+  failed: "Failed",
+  disabled: "Paused",
+  unknown: "No such camera",
+  paused: "Paused"
+};
+var TEXTS = {
+  connecting: "Waiting for the first picture.",
+  stalled: "The camera has sent no picture for a while.",
+  reconnecting: "The connection was lost. Trying again.",
+  ended: "The stream has ended.",
+  failed: "The camera cannot be shown.",
+  disabled: "This camera is switched off."
+};
+var _stage, _canvas, _video, _notice, _hint, _painter, _player, _fallback, _pictures, _results, _running, _inSight, _unwatch, _frame, _askTimer, _asking, _lastPacket, _wordsAt, _state, _said, _codec, _configured, _early, _staleTimer, _applyLook, applyLook_fn, _look, look_fn, _start, start_fn, _startPictures, startPictures_fn, _stop, stop_fn, _onResult, onResult_fn, _onMessage, onMessage_fn, _onConfiguration, onConfiguration_fn, _onLink, onLink_fn, _onDecodeError, onDecodeError_fn, _ask, ask_fn, _fallBack, fallBack_fn, _turn, turn_fn, _showOverPreview, showOverPreview_fn, _tellResult, tellResult_fn, _become, become_fn, _showState, showState_fn, _link, link_fn, _url, url_fn;
+var LivesightView = class extends HTMLElement {
+  constructor() {
+    super();
+    __privateAdd(this, _applyLook);
+    /** Runs while somebody can see it, and only then. */
+    __privateAdd(this, _look);
+    __privateAdd(this, _start);
+    __privateAdd(this, _startPictures);
+    __privateAdd(this, _stop);
+    // from the server
+    __privateAdd(this, _onResult);
+    __privateAdd(this, _onMessage);
+    __privateAdd(this, _onConfiguration);
+    __privateAdd(this, _onLink);
+    __privateAdd(this, _onDecodeError);
+    /** Asks how the stream is when nothing comes: the server knows why, in words. */
+    __privateAdd(this, _ask);
+    __privateAdd(this, _fallBack);
+    // to the eyes
+    __privateAdd(this, _turn);
+    __privateAdd(this, _showOverPreview);
+    __privateAdd(this, _tellResult);
+    __privateAdd(this, _become);
+    __privateAdd(this, _showState);
+    __privateAdd(this, _link);
+    __privateAdd(this, _url);
+    __privateAdd(this, _stage, void 0);
+    __privateAdd(this, _canvas, void 0);
+    __privateAdd(this, _video, void 0);
+    __privateAdd(this, _notice, void 0);
+    __privateAdd(this, _hint, void 0);
+    __privateAdd(this, _painter, void 0);
+    __privateAdd(this, _player, void 0);
+    __privateAdd(this, _fallback, null);
+    __privateAdd(this, _pictures, null);
+    // Link
+    __privateAdd(this, _results, null);
+    // Link
+    __privateAdd(this, _running, false);
+    __privateAdd(this, _inSight, false);
+    __privateAdd(this, _unwatch, null);
+    __privateAdd(this, _frame, 0);
+    __privateAdd(this, _askTimer, 0);
+    __privateAdd(this, _asking, null);
+    __privateAdd(this, _lastPacket, 0);
+    __privateAdd(this, _wordsAt, 0);
+    __privateAdd(this, _state, { state: "connecting", text: "", via: "webcodecs" });
+    __privateAdd(this, _said, null);
+    // {state, text} from outside, before our own
+    __privateAdd(this, _codec, null);
+    __privateAdd(this, _configured, 0);
+    // the newest configuration asked about
+    __privateAdd(this, _early, []);
+    // packets that came while the browser was asked about their codec
+    __privateAdd(this, _staleTimer, 0);
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [sheet];
+    root.innerHTML = `
+      <div class="stage" part="stage">
+        <video muted playsinline autoplay hidden part="video"></video>
+        <img alt="" hidden part="fallback" />
+        <canvas role="img" part="canvas"></canvas>
+      </div>
+      <div class="notice" part="notice" hidden><strong></strong><span></span></div>
+      <div class="hint" part="hint" hidden></div>`;
+    __privateSet(this, _stage, root.querySelector(".stage"));
+    __privateSet(this, _canvas, root.querySelector("canvas"));
+    __privateSet(this, _video, root.querySelector("video"));
+    __privateSet(this, _notice, root.querySelector(".notice"));
+    __privateSet(this, _hint, root.querySelector(".hint"));
+    __privateSet(this, _painter, new Painter(__privateGet(this, _canvas)));
+    __privateSet(this, _player, new Player((message, fatal) => __privateMethod(this, _onDecodeError, onDecodeError_fn).call(this, message, fatal)));
+  }
+  // what integrators use
+  /** The stream's id. */
+  get stream() {
+    return this.getAttribute("stream") ?? "";
+  }
+  set stream(id) {
+    this.setAttribute("stream", id);
+  }
+  /** `{state, text, via}`: via "webcodecs", "mjpeg", "stills" or "preview". */
+  get state() {
+    return __privateGet(this, _said) ? { ...__privateGet(this, _state), ...__privateGet(this, _said) } : __privateGet(this, _state);
+  }
+  /** `{decoded, shown, passed, skipped, delayMs, codec, via}` since the view began. */
+  get stats() {
+    return { ...__privateGet(this, _player).stats, codec: __privateGet(this, _codec), via: __privateGet(this, _state).via };
+  }
+  /** The picture as it is seen, boxes included, as a PNG Blob; null where there is none. */
+  toBlob() {
+    const { width, height } = __privateGet(this, _canvas);
+    const fallback = this.shadowRoot.querySelector("img");
+    const under = __privateGet(this, _fallback) ? fallback : this.preview ? __privateGet(this, _video) : null;
+    const [wide, high] = __privateGet(this, _fallback) ? [fallback.naturalWidth, fallback.naturalHeight] : [width, height];
+    if (!wide || !under && !__privateGet(this, _painter).shown)
+      return Promise.resolve(null);
+    const copy = new OffscreenCanvas(wide, high);
+    const context = copy.getContext("2d");
+    if (under)
+      context.drawImage(under, 0, 0, wide, high);
+    if (!__privateGet(this, _fallback))
+      context.drawImage(__privateGet(this, _canvas), 0, 0);
+    return copy.convertToBlob({ type: "image/png" });
+  }
+  /** A MediaStream to show instead of the server's pictures, with the server's boxes: the own camera. */
+  get preview() {
+    return __privateGet(this, _video).srcObject;
+  }
+  set preview(media) {
+    __privateMethod(this, _stop, stop_fn).call(this);
+    __privateGet(this, _video).srcObject = media;
+    __privateGet(this, _video).hidden = media === null;
+    __privateMethod(this, _look, look_fn).call(this);
+  }
+  /** Words of the page's own that go before this view's, as `{state, text}`; null ends them. */
+  say(said) {
+    __privateSet(this, _said, said);
+    __privateMethod(this, _showState, showState_fn).call(this);
+  }
+  // life
+  connectedCallback() {
+    __privateSet(this, _unwatch, watchSight(this, (inSight) => {
+      __privateSet(this, _inSight, inSight);
+      __privateMethod(this, _look, look_fn).call(this);
+    }, (size) => __privateGet(this, _painter).resize(size)));
+    __privateMethod(this, _applyLook, applyLook_fn).call(this);
+    __privateMethod(this, _showState, showState_fn).call(this);
+  }
+  disconnectedCallback() {
+    var _a;
+    (_a = __privateGet(this, _unwatch)) == null ? void 0 : _a.call(this);
+    __privateSet(this, _unwatch, null);
+    __privateSet(this, _inSight, false);
+    __privateMethod(this, _stop, stop_fn).call(this);
+    __privateGet(this, _painter).clear();
+  }
+  attributeChangedCallback(name, before, value) {
+    if (before === value)
+      return;
+    if (["mode", "labels", "colours", "only", "blur"].includes(name))
+      return __privateMethod(this, _applyLook, applyLook_fn).call(this);
+    __privateMethod(this, _stop, stop_fn).call(this);
+    if (name !== "paused")
+      __privateGet(this, _painter).clear();
+    __privateMethod(this, _become, become_fn).call(this, "connecting", "");
+    __privateMethod(this, _look, look_fn).call(this);
+  }
+};
+_stage = new WeakMap();
+_canvas = new WeakMap();
+_video = new WeakMap();
+_notice = new WeakMap();
+_hint = new WeakMap();
+_painter = new WeakMap();
+_player = new WeakMap();
+_fallback = new WeakMap();
+_pictures = new WeakMap();
+_results = new WeakMap();
+_running = new WeakMap();
+_inSight = new WeakMap();
+_unwatch = new WeakMap();
+_frame = new WeakMap();
+_askTimer = new WeakMap();
+_asking = new WeakMap();
+_lastPacket = new WeakMap();
+_wordsAt = new WeakMap();
+_state = new WeakMap();
+_said = new WeakMap();
+_codec = new WeakMap();
+_configured = new WeakMap();
+_early = new WeakMap();
+_staleTimer = new WeakMap();
+_applyLook = new WeakSet();
+applyLook_fn = function() {
+  const strict = this.hasAttribute("blur");
+  Object.assign(__privateGet(this, _player), { mode: this.getAttribute("mode") === "fast" ? "fast" : "exact", strict });
+  __privateGet(this, _painter).look = {
+    labels: this.getAttribute("labels") ?? "full",
+    colours: pairs(this.getAttribute("colours")),
+    only: words(this.getAttribute("only")),
+    blur: strict
+  };
+  __privateGet(this, _painter).draw();
+};
+_look = new WeakSet();
+look_fn = function() {
+  const wanted = this.isConnected && __privateGet(this, _inSight) && this.stream !== "" && !this.hasAttribute("paused");
+  if (wanted)
+    __privateMethod(this, _start, start_fn).call(this);
+  else
+    __privateMethod(this, _stop, stop_fn).call(this);
+  if (this.hasAttribute("paused"))
+    __privateMethod(this, _become, become_fn).call(this, "paused", "");
+  else if (__privateGet(this, _state).state === "paused")
+    __privateMethod(this, _become, become_fn).call(this, "connecting", "");
+};
+_start = new WeakSet();
+start_fn = function() {
+  if (__privateGet(this, _running))
+    return;
+  __privateSet(this, _running, true);
+  __privateSet(this, _lastPacket, performance.now());
+  __privateSet(this, _results, __privateMethod(this, _link, link_fn).call(this, "detections"));
+  __privateGet(this, _results).addEventListener("message", ({ detail }) => __privateMethod(this, _onResult, onResult_fn).call(this, detail));
+  __privateGet(this, _results).open();
+  if (!this.preview)
+    __privateMethod(this, _startPictures, startPictures_fn).call(this);
+  else
+    __privateMethod(this, _become, become_fn).call(this, "live", "", "preview");
+  __privateSet(this, _askTimer, setInterval(() => __privateMethod(this, _ask, ask_fn).call(this), ASK_MS));
+};
+_startPictures = new WeakSet();
+startPictures_fn = function() {
+  __privateSet(this, _pictures, __privateMethod(this, _link, link_fn).call(this, "video"));
+  __privateGet(this, _pictures).addEventListener("message", ({ detail }) => __privateMethod(this, _onMessage, onMessage_fn).call(this, detail));
+  __privateGet(this, _pictures).addEventListener("state", () => __privateMethod(this, _onLink, onLink_fn).call(this));
+  __privateGet(this, _pictures).open();
+  const turn = (now) => {
+    __privateSet(this, _frame, requestAnimationFrame(turn));
+    __privateMethod(this, _turn, turn_fn).call(this, now);
+  };
+  __privateSet(this, _frame, requestAnimationFrame(turn));
+};
+_stop = new WeakSet();
+stop_fn = function() {
+  if (!__privateGet(this, _running))
+    return;
+  __privateSet(this, _running, false);
+  cancelAnimationFrame(__privateGet(this, _frame));
+  clearInterval(__privateGet(this, _askTimer));
+  clearTimeout(__privateGet(this, _staleTimer));
+  __privateGet(this, _asking)?.abort();
+  __privateGet(this, _pictures)?.close();
+  __privateGet(this, _results)?.close();
+  __privateSet(this, _pictures, __privateSet(this, _results, null));
+  __privateGet(this, _fallback)?.stop();
+  __privateSet(this, _fallback, null);
+  __privateSet(this, _configured, __privateGet(this, _configured) + 1);
+  __privateSet(this, _early, []);
+  __privateGet(this, _player).close();
+};
+_onResult = new WeakSet();
+onResult_fn = function(text) {
+  const result = JSON.parse(text);
+  if (!result?.schema?.startsWith("livesight.frame/"))
+    return;
+  __privateGet(this, _player).addResult(result);
+  if (this.preview)
+    __privateMethod(this, _showOverPreview, showOverPreview_fn).call(this, result);
+  else if (__privateGet(this, _fallback))
+    __privateMethod(this, _tellResult, tellResult_fn).call(this, { result, kind: "own", detections: result.detections });
+};
+_onMessage = new WeakSet();
+onMessage_fn = async function(data) {
+  const message = parseMessage(data);
+  if (!message)
+    return;
+  __privateSet(this, _lastPacket, performance.now());
+  if (message.type === "skipped")
+    __privateGet(this, _player).stats.skipped += message.count;
+  else if (message.type === "configuration")
+    await __privateMethod(this, _onConfiguration, onConfiguration_fn).call(this, message);
+  else if (__privateGet(this, _early))
+    __privateGet(this, _early).push(message);
+  else
+    __privateGet(this, _player).push(message);
+};
+_onConfiguration = new WeakSet();
+onConfiguration_fn = async function(configuration) {
+  const asked = ++__privateWrapper(this, _configured)._;
+  __privateSet(this, _early, []);
+  const fine = await canDecode(configuration);
+  if (asked !== __privateGet(this, _configured) || !__privateGet(this, _running))
+    return;
+  const early = __privateGet(this, _early);
+  __privateSet(this, _early, null);
+  __privateSet(this, _codec, configuration.codec);
+  if (!fine)
+    return __privateMethod(this, _fallBack, fallBack_fn).call(this, whyNot(configuration.codec));
+  __privateGet(this, _player).configure(configuration);
+  for (const packet of early)
+    __privateGet(this, _player).push(packet);
+};
+_onLink = new WeakSet();
+onLink_fn = function() {
+  const { state, refused, failures } = __privateGet(this, _pictures);
+  if (state === "open")
+    __privateGet(this, _player).restart();
+  if (state !== "waiting")
+    return;
+  __privateSet(this, _configured, __privateGet(this, _configured) + 1);
+  __privateSet(this, _early, []);
+  __privateGet(this, _player).restart();
+  __privateMethod(this, _ask, ask_fn).call(this, refused && failures >= REFUSALS);
+};
+_onDecodeError = new WeakSet();
+onDecodeError_fn = function(message, fatal) {
+  this.dispatchEvent(new CustomEvent("error", { detail: { message, fatal } }));
+  if (!__privateGet(this, _running))
+    return;
+  if (fatal)
+    return __privateMethod(this, _fallBack, fallBack_fn).call(this, message);
+  __privateGet(this, _pictures)?.close();
+  __privateGet(this, _pictures)?.open();
+};
+_ask = new WeakSet();
+ask_fn = async function(refused = false) {
+  const silent = performance.now() - __privateGet(this, _lastPacket) > SILENT_MS;
+  if (!__privateGet(this, _running) || __privateGet(this, _fallback) || this.preview || !(silent || refused || __privateGet(this, _pictures).state === "waiting"))
+    return;
+  __privateGet(this, _asking)?.abort();
+  __privateSet(this, _asking, new AbortController());
+  const { signal } = __privateGet(this, _asking);
+  let view;
+  try {
+    const response = await fetch(__privateMethod(this, _url, url_fn).call(this, ""), { signal, cache: "no-store" });
+    view = response.status === 404 ? null : await response.json();
+  } catch {
+    if (!signal.aborted)
+      __privateMethod(this, _become, become_fn).call(this, "reconnecting", "The server cannot be reached. Trying again.");
+    return;
+  }
+  if (!__privateGet(this, _running))
+    return;
+  if (view === null)
+    return __privateMethod(this, _become, become_fn).call(this, "unknown", `The server knows no camera \u201C${this.stream}\u201D.`);
+  if (view.state !== "live")
+    return __privateMethod(this, _become, become_fn).call(this, view.state, view.last_error ?? "");
+  if (refused)
+    return __privateMethod(this, _fallBack, fallBack_fn).call(this, "This server does not offer the video itself.");
+  __privateMethod(this, _become, become_fn).call(this, __privateGet(this, _pictures).state === "open" ? "connecting" : "reconnecting", "");
+  __privateGet(this, _pictures).retry();
+};
+_fallBack = new WeakSet();
+fallBack_fn = function(why) {
+  if (__privateGet(this, _fallback) || !__privateGet(this, _running))
+    return;
+  cancelAnimationFrame(__privateGet(this, _frame));
+  __privateGet(this, _pictures)?.close();
+  __privateGet(this, _player).close();
+  __privateGet(this, _painter).clear();
+  __privateSet(this, _fallback, new Fallback(
+    this.shadowRoot.querySelector("img"),
+    (path) => __privateMethod(this, _url, url_fn).call(this, `/${path}`),
+    (trouble) => trouble ? __privateMethod(this, _become, become_fn).call(this, "reconnecting", trouble) : __privateMethod(this, _become, become_fn).call(this, "live", why)
+  ));
+  __privateGet(this, _fallback).start();
+  __privateMethod(this, _become, become_fn).call(this, "connecting", why, __privateGet(this, _fallback).via);
+};
+_turn = new WeakSet();
+turn_fn = function(now) {
+  const shown = __privateGet(this, _player).turn(now);
+  if (!shown)
+    return;
+  __privateGet(this, _painter).show(shown);
+  this.dataset.session = shown.picture.session;
+  this.dataset.ptsUs = shown.picture.ptsUs;
+  this.dataset.boxes = shown.kind;
+  const trouble = shown.kind === "none" && __privateGet(this, _player).blind ? "No results arrive: the picture has no boxes." : "";
+  __privateMethod(this, _become, become_fn).call(this, "live", trouble, "webcodecs");
+  __privateMethod(this, _tellResult, tellResult_fn).call(this, shown);
+};
+_showOverPreview = new WeakSet();
+showOverPreview_fn = function(result) {
+  const under = { width: __privateGet(this, _video).videoWidth, height: __privateGet(this, _video).videoHeight };
+  this.dataset.session = result.session;
+  this.dataset.ptsUs = result.pts_us;
+  const shown = { picture: null, kind: "own", detections: result.detections, result };
+  __privateGet(this, _painter).showBoxes(shown, under);
+  __privateMethod(this, _tellResult, tellResult_fn).call(this, shown);
+  clearTimeout(__privateGet(this, _staleTimer));
+  __privateSet(this, _staleTimer, setTimeout(() => __privateGet(this, _painter).showBoxes(null, under), OWN_STALE_MS));
+};
+_tellResult = new WeakSet();
+tellResult_fn = function({ kind, result, detections }) {
+  if (kind === "own")
+    this.dispatchEvent(new CustomEvent("result", { detail: result }));
+  const now = performance.now();
+  if (now - __privateGet(this, _wordsAt) < WORDS_MS)
+    return;
+  __privateSet(this, _wordsAt, now);
+  const text = `${this.getAttribute("label") ?? this.stream}: ${wordsFor(detections, wordsOf)}`;
+  for (const element of [__privateGet(this, _canvas), this.shadowRoot.querySelector("img")]) {
+    const name = element === __privateGet(this, _canvas) ? "aria-label" : "alt";
+    if (element.getAttribute(name) !== text)
+      element.setAttribute(name, text);
+  }
+};
+_become = new WeakSet();
+become_fn = function(state, text, via = __privateGet(this, _state).via) {
+  const before = __privateGet(this, _state);
+  if (before.state === state && before.text === text && before.via === via)
+    return;
+  __privateSet(this, _state, { state, text, via });
+  __privateMethod(this, _showState, showState_fn).call(this);
+  this.dispatchEvent(new CustomEvent("state", { detail: this.state }));
+};
+_showState = new WeakSet();
+showState_fn = function() {
+  const { state, text } = this.state;
+  const { picture } = __privateGet(this, _painter).shown ?? {};
+  const seen = Boolean(picture) || __privateGet(this, _fallback) !== null || this.preview !== null;
+  this.dataset.state = state;
+  __privateGet(this, _stage).classList.toggle("dim", state !== "live" && seen);
+  __privateGet(this, _canvas).hidden = __privateGet(this, _fallback) !== null;
+  __privateGet(this, _notice).hidden = state === "live";
+  __privateGet(this, _notice).querySelector("strong").textContent = TITLES[state] ?? state;
+  __privateGet(this, _notice).querySelector("span").textContent = text || TEXTS[state] || "";
+  __privateGet(this, _hint).hidden = state !== "live" || !text;
+  __privateGet(this, _hint).textContent = text;
+  if (performance.now() - __privateGet(this, _wordsAt) > WORDS_MS || !__privateGet(this, _canvas).hasAttribute("aria-label"))
+    __privateGet(this, _canvas).setAttribute("aria-label", `${this.getAttribute("label") || this.stream || "Live picture"}: ${TITLES[state] ?? state}`);
+};
+_link = new WeakSet();
+link_fn = function(what) {
+  const url = new URL(__privateMethod(this, _url, url_fn).call(this, `/${what}`));
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return new Link(url.href);
+};
+_url = new WeakSet();
+url_fn = function(rest) {
+  const server = this.getAttribute("server") || new URL(import.meta.url).origin;
+  return new URL(`/v1/streams/${encodeURIComponent(this.stream)}${rest}`, server).href;
+};
+__publicField(LivesightView, "observedAttributes", ["stream", "server", "mode", "labels", "colours", "only", "blur", "paused"]);
+function whyNot(codec) {
+  if (typeof VideoDecoder === "undefined" && !window.isSecureContext)
+    return "Stills from the server: browsers decode video on HTTPS pages and on localhost only.";
+  return `Pictures from the server: this browser does not decode ${codec}.`;
+}
+var HEX = /^#[0-9a-f]{6}$/i;
+var words = (text) => text ? text.split(",").map((word) => word.trim()).filter(Boolean) : null;
+var pairs = (text) => new Map((words(text) ?? []).map((pair) => pair.split(":").map((part) => part.trim())).filter(([, c]) => HEX.test(c)));
+
+// livesight-view.js
+if (!customElements.get("livesight-view"))
+  customElements.define("livesight-view", LivesightView);
+
+// theme.js
+var button = document.getElementById("theme");
+var system = matchMedia("(prefers-color-scheme: dark)");
+var isDark = () => (localStorage.getItem("theme") ?? (system.matches ? "dark" : "light")) === "dark";
+function show() {
+  const dark = isDark();
+  document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "";
+  button.setAttribute("aria-label", dark ? "Use light colours" : "Use dark colours");
+  button.title = button.getAttribute("aria-label");
+  button.querySelector("use").setAttribute("href", `/static/icons.svg#${dark ? "sun" : "moon"}`);
+  document.dispatchEvent(new Event("themechange"));
+}
+button.addEventListener("click", () => {
+  const wanted = isDark() ? "light" : "dark";
+  if (wanted === (system.matches ? "dark" : "light"))
+    localStorage.removeItem("theme");
+  else
+    localStorage.setItem("theme", wanted);
+  show();
+});
+system.addEventListener("change", show);
+show();
+
+// alert-watch.js
+var EVERY_MS = 2e3;
+var ABSENT_MS = 3e4;
+var PAGE = 100;
+var AlertWatch = class extends EventTarget {
+  open = null;
+  #timer = 0;
+  #running = false;
+  #told = null;
+  // ids that were there before, null before the first answer
+  #bell = document.getElementById("bell");
+  start() {
+    if (this.#running)
+      return;
+    this.#running = true;
+    this.poll();
+  }
+  stop() {
+    this.#running = false;
+    clearTimeout(this.#timer);
+  }
+  async poll() {
+    clearTimeout(this.#timer);
+    try {
+      const answer = await listAlerts({ state: "open", limit: PAGE });
+      this.open = answer?.alerts ?? null;
+      this.#tell();
+      this.#show();
+      this.dispatchEvent(new Event("change"));
+    } catch {
+    }
+    clearTimeout(this.#timer);
+    if (this.#running)
+      this.#timer = setTimeout(() => this.poll(), this.open === null ? ABSENT_MS : EVERY_MS);
+  }
+  /** The worst open alert of a camera, null when there is none. */
+  of(stream) {
+    const ours = (this.open ?? []).filter(({ stream_id: id }) => id === stream);
+    return ours.find(({ severity }) => severity === "critical") ?? ours[0] ?? null;
+  }
+  #tell() {
+    const ids = new Set((this.open ?? []).map(({ id }) => id));
+    if (this.#told) {
+      for (const { id, severity, stream_id: stream, text, rule } of this.open ?? [])
+        if (!this.#told.has(id))
+          toast(text ?? `${stream}: ${rule}`, severity === "info" ? "info" : "bad");
+    }
+    this.#told = /* @__PURE__ */ new Set([...this.#told ?? [], ...ids]);
+  }
+  #show() {
+    const waiting = (this.open ?? []).filter(({ acknowledged_at_ns: seen }) => !seen);
+    const critical = waiting.some(({ severity }) => severity === "critical");
+    this.#bell.hidden = waiting.length === 0;
+    this.#bell.dataset.state = critical ? "down" : "degraded";
+    const words2 = waiting.length === 1 ? "alert" : "alerts";
+    const [number2, noun] = this.#bell.querySelectorAll("span");
+    [number2.textContent, noun.textContent] = [waiting.length, words2];
+    this.#bell.setAttribute("aria-label", `${waiting.length} ${words2}, show them`);
+  }
+};
+
+// publisher.js
+var GATHER_MS = 1500;
+var PATIENCE_MS2 = 4e3;
+var BACKOFF_MS2 = [500, 1e3, 2e3, 4e3, 8e3];
+function cameraTrouble(error) {
+  switch (error?.name) {
+    case "NotAllowedError":
+      return "The browser was not allowed to use the camera. Allow it in the address bar and try again.";
+    case "NotFoundError":
+      return "No camera was found. Plug one in and try again.";
+    case "NotReadableError":
+      return "The camera is in use by another program, or it does not answer.";
+    case "OverconstrainedError":
+      return "This camera cannot be used any more. Choose another one.";
+    default:
+      return error?.message || "The camera cannot be used.";
+  }
+}
+async function openCamera(deviceId) {
+  if (!window.isSecureContext || !navigator.mediaDevices)
+    throw new Error("Browsers give out the camera over HTTPS or on localhost only. Open this page by one of these.");
+  try {
+    return await navigator.mediaDevices.getUserMedia({
+      audio: false,
+      video: {
+        deviceId: deviceId ? { exact: deviceId } : void 0,
+        width: { ideal: 1280 },
+        height: { ideal: 720 },
+        frameRate: { ideal: 25, max: 30 }
+      }
+    });
+  } catch (error) {
+    throw new Error(cameraTrouble(error), { cause: error });
+  }
+}
+var Publisher = class extends EventTarget {
+  state = "connecting";
+  // live, reconnecting, stopped
+  trouble = null;
+  // in words
+  #peer = null;
+  #resource = null;
+  #timer = 0;
+  #failures = 0;
+  /** @param {string} id of the stream @param {MediaStream} media owned by the publisher from now on */
+  constructor(id, media) {
+    super();
+    this.id = id;
+    this.media = media;
+    for (const track of media.getTracks())
+      track.addEventListener("ended", () => this.stop("The camera was unplugged or taken away."));
+  }
+  /** First connection. @throws {ApiError} the server's refusal; the media is untouched then */
+  start() {
+    return this.#connect();
+  }
+  /** Ends all: the session at the server, the connection, the camera's light. */
+  async stop(trouble = null) {
+    if (this.state === "stopped")
+      return;
+    clearTimeout(this.#timer);
+    for (const track of this.media.getTracks())
+      track.stop();
+    this.#become("stopped", trouble);
+    await this.#hangUp();
+  }
+  async #connect() {
+    const peer = new RTCPeerConnection();
+    this.#peer = peer;
+    peer.addEventListener("connectionstatechange", () => this.#onPeer(peer));
+    for (const track of this.media.getVideoTracks())
+      peer.addTransceiver(track, { direction: "sendonly", streams: [this.media] });
+    try {
+      await peer.setLocalDescription();
+      await gathered(peer);
+      const { answer, resource } = await whipOffer(this.id, peer.localDescription.sdp);
+      this.#resource = resource;
+      if (peer !== this.#peer || this.state === "stopped")
+        return await this.#hangUp();
+      await peer.setRemoteDescription({ type: "answer", sdp: answer });
+    } catch (error) {
+      await this.#hangUp();
+      throw error instanceof ApiError ? error : new ApiError(`The connection could not be set up: ${error.message}`);
+    }
+  }
+  #onPeer(peer) {
+    if (peer !== this.#peer || this.state === "stopped")
+      return;
+    clearTimeout(this.#timer);
+    if (peer.connectionState === "connected") {
+      this.#failures = 0;
+      this.#become("live", null);
+    } else if (peer.connectionState === "disconnected") {
+      this.#become("reconnecting", "The connection to the server was lost.");
+      this.#timer = setTimeout(() => this.#again(), PATIENCE_MS2);
+    } else if (peer.connectionState === "failed") {
+      this.#become("reconnecting", "No way was found for the video; a firewall may block UDP.");
+      this.#again();
+    }
+  }
+  async #again() {
+    await this.#hangUp();
+    if (this.state === "stopped")
+      return;
+    const pause = BACKOFF_MS2[Math.min(this.#failures++, BACKOFF_MS2.length - 1)];
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(async () => {
+      try {
+        await this.#connect();
+      } catch (error) {
+        this.#become("reconnecting", error.message);
+        this.#again();
+      }
+    }, pause);
+  }
+  async #hangUp() {
+    const [resource, peer] = [this.#resource, this.#peer];
+    this.#resource = this.#peer = null;
+    try {
+      if (resource)
+        await whipEnd(resource);
+    } catch {
+    } finally {
+      peer?.close();
+    }
+  }
+  #become(state, trouble) {
+    if (this.state === "stopped" || this.state === state && this.trouble === trouble)
+      return;
+    this.state = state;
+    this.trouble = trouble;
+    this.dispatchEvent(new Event("state"));
+  }
+};
+function gathered(peer) {
+  if (peer.iceGatheringState === "complete")
+    return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, GATHER_MS);
+    peer.addEventListener("icegatheringstatechange", () => {
+      if (peer.iceGatheringState !== "complete")
+        return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+// camera-dialog.js
+var freshId = () => `cam-${[...crypto.getRandomValues(new Uint8Array(4))].map((byte) => (byte % 36).toString(36)).join("")}`;
+var CameraDialog = class {
+  #dialog = document.getElementById("camera-dialog");
+  #form = document.getElementById("camera-form");
+  #video = document.getElementById("camera-preview");
+  #waiting = document.getElementById("camera-waiting");
+  #device = document.getElementById("camera-device");
+  #error = document.getElementById("camera-error");
+  #start = this.#form.querySelector("[type=submit]");
+  #media = null;
+  #asked = 0;
+  // the newest request for a camera; answers to older ones are thrown away
+  /** @param {(publisher: Publisher) => void} onStarted */
+  constructor(onStarted) {
+    this.onStarted = onStarted;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#publish();
+    });
+    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("close", () => this.#release());
+    this.#device.addEventListener("change", () => this.#preview(this.#device.value));
+  }
+  open() {
+    this.#dialog.showModal();
+    this.#preview(null);
+  }
+  async #preview(deviceId) {
+    const asked = ++this.#asked;
+    this.#show(null);
+    this.#say(null);
+    this.#waiting.hidden = false;
+    try {
+      const media = await openCamera(deviceId);
+      if (asked !== this.#asked || !this.#dialog.open)
+        return media.getTracks().forEach((track) => track.stop());
+      this.#show(media);
+      await this.#listDevices();
+      if (document.activeElement !== this.#device)
+        this.#start.focus();
+    } catch (error) {
+      if (asked === this.#asked)
+        this.#say(error.message);
+    }
+  }
+  /** The devices' names are known only after the permission was given. */
+  async #listDevices() {
+    const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+    const current = this.#media?.getVideoTracks()[0]?.getSettings().deviceId;
+    this.#device.replaceChildren(
+      ...devices.map((device, index) => {
+        const option = new Option(device.label || `Camera ${index + 1}`, device.deviceId);
+        option.selected = device.deviceId === current;
+        return option;
+      })
+    );
+    this.#device.disabled = devices.length < 2;
+  }
+  async #publish() {
+    const media = this.#media;
+    if (!media)
+      return;
+    const publisher = new Publisher(freshId(), media);
+    this.#say(null);
+    this.#start.disabled = true;
+    this.#start.textContent = "Connecting\u2026";
+    try {
+      await publisher.start();
+      if (this.#media !== media)
+        return await publisher.stop();
+      this.#media = null;
+      this.onStarted(publisher);
+      this.#dialog.close();
+    } catch (error) {
+      this.#say(refusal(error));
+      this.#start.disabled = this.#media === null;
+    } finally {
+      this.#start.textContent = "Start";
+    }
+  }
+  #show(media) {
+    this.#media?.getTracks().forEach((track) => track.stop());
+    this.#media = media;
+    this.#video.srcObject = media;
+    this.#waiting.hidden = media !== null;
+    this.#start.disabled = media === null;
+  }
+  #release() {
+    this.#asked += 1;
+    this.#show(null);
+  }
+  #say(words2) {
+    this.#error.hidden = !words2;
+    this.#error.textContent = words2 ?? "";
+    if (words2)
+      this.#waiting.hidden = true;
+  }
+};
+function refusal(error) {
+  if (error.status === 409)
+    return `This stream's name is taken just now. Press Start again. (${error.message})`;
+  if (error.status === 503)
+    return `The server takes no more cameras at the moment: ${error.message}`;
+  return error.message;
+}
+
+// tile.js
+var COUNTS_MS = 500;
+var FALLBACK_TEXTS = { disabled: "This camera is switched off.", ended: "The stream has ended." };
+var Tile = class {
+  #picture;
+  #parts;
+  #countedAt = 0;
+  #broken = null;
+  // words of our own that go before the server's, as when the uplink is lost
+  /** @param {HTMLTemplateElement} template @param {string} id @param {(action: string, tile: Tile) => void} onAction */
+  constructor(template, id, onAction) {
+    this.id = id;
+    this.view = null;
+    this.element = template.content.firstElementChild.cloneNode(true);
+    this.element.id = `tile-${id}`;
+    this.element.dataset.stream = id;
+    const find = (selector) => this.element.querySelector(selector);
+    this.#parts = {
+      name: find(".tile-name"),
+      badge: find(".badge"),
+      badgeText: find(".badge-text"),
+      alert: find(".tile-alert"),
+      labels: find(".tile-labels"),
+      fps: find('[data-stat="fps"] dd'),
+      latency: find('[data-stat="latency"] dd'),
+      drops: find('[data-stat="drops"] dd'),
+      codec: find('[data-stat="codec"] dd')
+    };
+    for (const button2 of this.element.querySelectorAll("[data-action]")) {
+      button2.setAttribute("aria-label", `${button2.title || "Stop my camera"}: ${id}`);
+      button2.addEventListener("click", () => onAction(button2.dataset.action, this));
+    }
+    find(".tile-picture").addEventListener("dblclick", () => onAction("focus", this));
+    this.#picture = document.createElement("livesight-view");
+    this.#picture.addEventListener("result", ({ detail }) => this.#count(detail));
+    this.#picture.addEventListener("state", () => this.#showState());
+    find(".tile-picture").prepend(this.#picture);
+    this.setName(id);
+    this.#showState();
+  }
+  /** Begins to show: not before it is known whether this is the own camera. */
+  open() {
+    if (!this.#picture.stream)
+      this.#picture.stream = this.id;
+  }
+  /** This tile shows the own camera: the preview needs no round trip, only its boxes come from the server. */
+  get own() {
+    return this.#picture.preview !== null;
+  }
+  setMode(mode) {
+    this.#picture.setAttribute("mode", mode);
+  }
+  setName(name) {
+    this.#parts.name.textContent = name;
+    this.#parts.name.title = name;
+    this.#picture.setAttribute("label", name);
+  }
+  /** Shown alone, the button leads back to all. */
+  setAlone(alone) {
+    this.element.classList.toggle("alone", alone);
+    const button2 = this.element.querySelector('[data-action="focus"]');
+    button2.title = alone ? "Show all cameras (Esc)" : "Show only this one (Enter)";
+    button2.setAttribute("aria-label", `${button2.title}: ${this.id}`);
+    button2.querySelector("use").setAttribute("href", `/static/icons.svg#${alone ? "collapse" : "expand"}`);
+  }
+  setPreview(media) {
+    this.#picture.preview = media;
+    this.element.classList.add("own");
+    this.element.querySelector('[data-action="stop"]').hidden = false;
+    this.element.querySelector('[data-action="remove"]').hidden = true;
+  }
+  /** Words of our own about this tile, before whatever the server says: `{state, text}`, or null to end them. */
+  setBroken(broken) {
+    this.#broken = broken;
+    this.#showState();
+  }
+  /** The alert that is shown over the picture, null for none. */
+  setAlert(alert) {
+    const words2 = alert ? alert.text ?? alert.rule : "";
+    this.element.dataset.alert = alert?.severity ?? "";
+    this.#parts.alert.hidden = !alert;
+    if (this.#parts.alert.textContent === words2)
+      return;
+    this.#parts.alert.textContent = words2;
+    this.#parts.alert.title = words2;
+  }
+  /** @param {object} view of `GET /v1/streams` */
+  update(view) {
+    this.view = view;
+    this.#showState();
+    this.#parts.fps.textContent = `${number(view.fps)} / ${number(view.analysed_fps)}`;
+    this.#parts.latency.textContent = number(view.latency_ms);
+    this.#parts.drops.textContent = short(view.dropped);
+    this.#parts.codec.textContent = view.codec ? nameOfCodec(view.codec) : "\u2013";
+    this.element.querySelector('[data-action="remove"]').hidden = this.own || view.ephemeral === true;
+  }
+  /** The picture as it is seen, boxes included, as a PNG Blob; null where there is none. */
+  toBlob() {
+    return this.#picture.toBlob();
+  }
+  close() {
+    this.#picture.preview = null;
+    this.element.remove();
+  }
+  #showState() {
+    const state = this.#broken?.state ?? this.view?.state ?? "connecting";
+    const words2 = this.#broken?.text || this.view?.last_error || FALLBACK_TEXTS[state] || "";
+    this.element.dataset.state = state;
+    this.#parts.badge.dataset.state = state;
+    this.#parts.badgeText.textContent = nameOfState(state);
+    this.element.setAttribute("aria-label", `${this.#parts.name.textContent}, ${nameOfState(state).toLowerCase()}`);
+    this.#picture.say(state === "live" ? null : { state, text: words2 });
+  }
+  /** What is seen, as chips; twice a second is enough. */
+  #count(result) {
+    const now = performance.now();
+    if (now - this.#countedAt < COUNTS_MS)
+      return;
+    this.#countedAt = now;
+    const items = countLabels(result.detections).slice(0, 4).map(([label, count]) => {
+      const item = document.createElement("li");
+      const dot = document.createElement("i");
+      dot.style.setProperty("--dot", colourOf(label));
+      item.append(dot, `${count} ${wordsOf(label)}`);
+      return item;
+    });
+    this.#parts.labels.replaceChildren(...items);
+  }
+};
+
+// wall.js
+var GAP = 12;
+var FOOT = 44;
+var LEAST_WIDTH = 260;
+var PHONE = 640;
+var ALONE = "#/live/";
+function layout(count, width, height, aspect) {
+  if (width < PHONE)
+    return { columns: 1, tileWidth: width };
+  let best = { columns: 1, tileWidth: 0 };
+  for (let columns2 = 1; columns2 <= count; columns2 += 1) {
+    const rows = Math.ceil(count / columns2);
+    const acrossWidth = (width - GAP * (columns2 - 1)) / columns2;
+    const acrossHeight = ((height - GAP * (rows - 1)) / rows - FOOT) * aspect;
+    const tileWidth = Math.floor(Math.min(acrossWidth, acrossHeight));
+    if (tileWidth > best.tileWidth)
+      best = { columns: columns2, tileWidth };
+  }
+  if (best.tileWidth >= LEAST_WIDTH || count === 0)
+    return best;
+  const columns = Math.max(1, Math.floor((width + GAP) / (LEAST_WIDTH + GAP)));
+  return { columns, tileWidth: Math.floor((width - GAP * (columns - 1)) / columns) };
+}
+function commonAspect(tiles) {
+  const ratios = /* @__PURE__ */ new Set();
+  for (const { view } of tiles)
+    if (view?.size_wh)
+      ratios.add((view.size_wh[0] / view.size_wh[1]).toFixed(2));
+  if (ratios.size !== 1)
+    return 16 / 9;
+  return Math.min(2.4, Math.max(1, Number([...ratios][0])));
+}
+var Wall = class extends EventTarget {
+  #root;
+  #template;
+  #tiles = /* @__PURE__ */ new Map();
+  #focused = null;
+  #columns = 1;
+  constructor(root, template) {
+    super();
+    this.#root = root;
+    this.#template = template;
+    new ResizeObserver(() => this.arrange()).observe(root);
+    root.addEventListener("keydown", (event) => this.#onKey(event));
+    window.addEventListener("popstate", () => this.readAddress());
+  }
+  get size() {
+    return this.#tiles.size;
+  }
+  get tiles() {
+    return [...this.#tiles.values()];
+  }
+  tile(id) {
+    return this.#tiles.get(id);
+  }
+  /** @returns {Tile} the tile of that stream, made behind the tile `before` (null: as the first) if there is none */
+  ensure(id, before = null) {
+    let tile = this.#tiles.get(id);
+    if (tile)
+      return tile;
+    tile = new Tile(this.#template, id, (action) => this.#tell("action", { action, tile }));
+    this.#tiles.set(id, tile);
+    tile.element.hidden = this.#focused !== null && this.#focused !== id;
+    if (before)
+      before.element.after(tile.element);
+    else
+      this.#root.prepend(tile.element);
+    if (!this.readAddress())
+      this.arrange();
+    return tile;
+  }
+  remove(id) {
+    const tile = this.#tiles.get(id);
+    if (!tile)
+      return;
+    const hadKeyboard = tile.element.contains(document.activeElement);
+    const next = tile.element.nextElementSibling ?? tile.element.previousElementSibling;
+    this.#tiles.delete(id);
+    tile.close();
+    if (this.#focused === id)
+      this.focusOne(null);
+    if (hadKeyboard)
+      (next ?? this.#root).focus();
+    this.arrange();
+  }
+  /** Shows one camera alone (null: all of them), and says so in the address, so that it can be linked to. */
+  focusOne(id, { push = true } = {}) {
+    if (id === this.#focused)
+      return;
+    const before = this.#focused;
+    this.#focused = id;
+    for (const tile of this.#tiles.values()) {
+      tile.element.hidden = id !== null && tile.id !== id;
+      tile.setAlone(tile.id === id);
+    }
+    this.#root.classList.toggle("one", id !== null);
+    if (push)
+      history[id ? "pushState" : "replaceState"](null, "", id ? `${ALONE}${id}` : location.pathname);
+    this.arrange();
+    this.#tiles.get(id ?? before)?.element.focus({ preventScroll: true });
+  }
+  toggle(id) {
+    this.focusOne(this.#focused === id ? null : id);
+  }
+  arrange() {
+    const tiles = this.#focused ? [this.#tiles.get(this.#focused)] : this.tiles;
+    const aspect = commonAspect(tiles);
+    const { clientWidth, clientHeight } = this.#root;
+    if (!clientWidth)
+      return;
+    const { columns, tileWidth } = layout(tiles.length, clientWidth - 2 * GAP, clientHeight - 2 * GAP, aspect);
+    const side = (clientWidth - columns * tileWidth - (columns - 1) * GAP) / 2;
+    const style = this.#root.style;
+    this.#columns = columns;
+    style.setProperty("--side", `${Math.max(GAP, Math.floor(side))}px`);
+    style.setProperty("--tile-width", `${Math.max(0, tileWidth)}px`);
+    style.setProperty("--aspect", aspect);
+  }
+  /** Shows the camera alone that the address names. */
+  readAddress() {
+    const id = location.hash.startsWith(ALONE) ? location.hash.slice(ALONE.length) : null;
+    if (id === this.#focused || id && !this.#tiles.has(id))
+      return false;
+    this.focusOne(id, { push: false });
+    return true;
+  }
+  #onKey(event) {
+    const element = event.target.closest?.(".tile");
+    if (event.key === "Escape" && this.#focused) {
+      this.focusOne(null);
+      event.preventDefault();
+    }
+    if (!element || event.target !== element)
+      return;
+    if (event.key === "Enter") {
+      this.toggle(element.dataset.stream);
+      event.preventDefault();
+    }
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.#columns, ArrowUp: -this.#columns }[event.key];
+    if (!step)
+      return;
+    const elements = [...this.#root.children].filter((child) => !child.hidden);
+    elements[elements.indexOf(element) + step]?.focus();
+    event.preventDefault();
+  }
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+};
+
+// live-page.js
+var LivePage = class {
+  title = "Live";
+  #wall = new Wall(document.getElementById("wall"), document.getElementById("tile-template"));
+  #empty = document.getElementById("empty");
+  #mode = document.getElementById("mode");
+  #retired = /* @__PURE__ */ new Set();
+  // ids not to show though the server lists them: own cameras that were stopped, removals
+  #publisher = null;
+  // of the own camera, while it runs
+  #streams;
+  /** @param {import("./streams.js").Streams} streams @param {import("./alert-watch.js").AlertWatch} alerts */
+  constructor(streams3, alerts2) {
+    this.#streams = streams3;
+    streams3.addEventListener("change", () => this.#show());
+    alerts2.addEventListener("change", () => {
+      for (const tile of this.#wall.tiles)
+        tile.setAlert(alerts2.of(tile.id));
+    });
+    this.#wall.addEventListener("action", ({ detail: { action, tile } }) => this.#act(action, tile));
+    const dialog = new CameraDialog((publisher) => this.#useCamera(publisher));
+    for (const button2 of document.querySelectorAll('[data-open="camera"]'))
+      button2.addEventListener("click", () => dialog.open());
+    this.#mode.value = localStorage.getItem("mode") === "fast" ? "fast" : "exact";
+    this.#mode.addEventListener("change", () => {
+      localStorage.setItem("mode", this.#mode.value);
+      for (const tile of this.#wall.tiles)
+        tile.setMode(this.#mode.value);
+    });
+    window.addEventListener("pagehide", () => this.#publisher?.stop());
+  }
+  show() {
+    this.#wall.readAddress();
+    this.#wall.arrange();
+  }
+  hide() {
+  }
+  // the list of streams
+  #show() {
+    const views = this.#streams.views.filter(({ id }) => !this.#retired.has(id));
+    const ids = new Set(views.map(({ id }) => id));
+    if (this.#publisher)
+      ids.add(this.#publisher.id);
+    for (const tile of this.#wall.tiles)
+      if (!ids.has(tile.id))
+        this.#wall.remove(tile.id);
+    let before = this.#publisher ? this.#wall.tile(this.#publisher.id) : null;
+    for (const view of views) {
+      const tile = this.#tile(view.id, before);
+      tile.update(view);
+      before = tile;
+    }
+    this.#wall.arrange();
+    showSummary(views);
+    this.#showEmpty();
+  }
+  #tile(id, before = null) {
+    const tile = this.#wall.ensure(id, before);
+    tile.setMode(this.#mode.value);
+    if (id !== this.#publisher?.id)
+      tile.open();
+    return tile;
+  }
+  #showEmpty() {
+    this.#empty.hidden = this.#wall.size > 0;
+    document.getElementById("wall").hidden = this.#wall.size === 0;
+  }
+  // the own camera
+  #useCamera(publisher) {
+    this.#publisher = publisher;
+    if (location.hash && !location.hash.startsWith("#/live"))
+      location.hash = "#/";
+    const tile = this.#tile(publisher.id);
+    tile.setPreview(publisher.media);
+    tile.setName(`My camera (${publisher.id})`);
+    tile.open();
+    this.#showEmpty();
+    const show2 = () => {
+      if (publisher.state === "stopped")
+        return this.#leaveCamera(publisher);
+      tile.setBroken(publisher.state === "live" ? null : { state: publisher.state, text: publisher.trouble });
+    };
+    publisher.addEventListener("state", show2);
+    show2();
+    this.#showCameraButtons();
+    this.#streams.poll();
+  }
+  #leaveCamera(stopped) {
+    if (this.#publisher !== stopped)
+      return;
+    this.#publisher = null;
+    this.#retired.add(stopped.id);
+    this.#wall.remove(stopped.id);
+    this.#showCameraButtons();
+    this.#showEmpty();
+    if (stopped.trouble)
+      toast(stopped.trouble, "bad");
+    this.#streams.poll();
+  }
+  #showCameraButtons() {
+    for (const button2 of document.querySelectorAll('[data-open="camera"]'))
+      button2.disabled = this.#publisher !== null;
+  }
+  // what people do
+  #act(action, tile) {
+    if (action === "focus")
+      this.#wall.toggle(tile.id);
+    if (action === "stop")
+      this.#publisher?.stop();
+    if (action === "snapshot")
+      saveSnapshot(tile);
+    if (action === "remove")
+      this.#remove(tile.id);
+  }
+  async #remove(id) {
+    const text = "Livesight stops watching this camera and forgets its address. What it has seen so far is kept.";
+    if (!await ask(`Remove \u201C${id}\u201D?`, text, "Remove"))
+      return;
+    this.#retired.add(id);
+    this.#wall.remove(id);
+    this.#showEmpty();
+    try {
+      await removeStream(id);
+      toast(`${id} was removed.`);
+    } catch (error) {
+      toast(`${id} could not be removed: ${error.message}`, "bad");
+    }
+    this.#retired.delete(id);
+    this.#streams.poll();
+  }
+};
+async function saveSnapshot(tile) {
+  try {
+    const blob = tile.own ? await tile.toBlob() : await snapshot(tile.id, { overlay: true });
+    if (!blob)
+      return toast(`${tile.id} has no picture yet.`, "bad");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+    link.download = `${tile.id}_${time}.${blob.type === "image/png" ? "png" : "jpg"}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+  } catch (error) {
+    toast(`No snapshot of ${tile.id}: ${error.message}`, "bad");
+  }
+}
+
+// router.js
+var nameOf = (hash) => /^#\/([a-z]+)/.exec(hash)?.[1] ?? "live";
+var Router = class {
+  #loaders;
+  #pages = /* @__PURE__ */ new Map();
+  // name → promise of the page
+  #wanted = null;
+  #current = null;
+  #onTrouble;
+  /**
+   * @param {Record<string, () => Promise<{title: string, show: () => void, hide: () => void}>>} loaders by name
+   * @param {() => void} onTrouble a page that the address names could not be fetched
+   */
+  constructor(loaders, onTrouble) {
+    this.#loaders = loaders;
+    this.#onTrouble = onTrouble;
+    window.addEventListener("hashchange", () => this.go(true));
+    window.addEventListener("popstate", () => this.go(true));
+  }
+  /** The page of that name; null, and words about it, where it cannot be fetched now. */
+  async page(name) {
+    try {
+      return await this.#fetch(name);
+    } catch (error) {
+      console.warn(error);
+      this.#onTrouble();
+      return null;
+    }
+  }
+  /** Fetches what is not there yet, so that it will be even when the server is not. @returns whether all is there */
+  async fetchAll() {
+    const fetched = await Promise.allSettled(Object.keys(this.#loaders).map((name) => this.#fetch(name)));
+    return fetched.every(({ status }) => status === "fulfilled");
+  }
+  /** Shows the page of the address. @param {boolean} [focus] whether the keyboard moves to its beginning */
+  async go(focus = false) {
+    const name = nameOf(location.hash) in this.#loaders ? nameOf(location.hash) : "live";
+    if (name === this.#wanted)
+      return;
+    this.#wanted = name;
+    const page = await this.page(name);
+    if (name !== this.#wanted)
+      return;
+    if (page)
+      this.#show(name, page, focus);
+    else
+      this.#wanted = null;
+  }
+  #show(name, page, focus) {
+    if (page === this.#current)
+      return;
+    for (const dialog of document.querySelectorAll("dialog[open]"))
+      dialog.close();
+    this.#current?.hide();
+    this.#current = page;
+    for (const section of document.querySelectorAll("[data-page]"))
+      section.hidden = section.dataset.page !== name;
+    for (const link of document.querySelectorAll("[data-to]")) {
+      if (link.dataset.to === name)
+        link.setAttribute("aria-current", "page");
+      else
+        link.removeAttribute("aria-current");
+    }
+    document.title = `${page.title} \xB7 Livesight`;
+    document.body.dataset.at = name;
+    page.show();
+    if (focus)
+      document.querySelector(`[data-page="${name}"] h1`)?.focus({ preventScroll: true });
+  }
+  #fetch(name) {
+    if (!this.#pages.has(name)) {
+      const fetching = this.#loaders[name]();
+      fetching.catch(() => this.#pages.delete(name));
+      this.#pages.set(name, fetching);
+    }
+    return this.#pages.get(name);
+  }
+};
+
+// streams.js
+var POLL_MS = 2e3;
+var Streams = class extends EventTarget {
+  views = [];
+  trouble = null;
+  known = false;
+  // whether the server has answered at all
+  #timer = 0;
+  #abort = new AbortController();
+  #running = false;
+  start() {
+    this.#running = true;
+    this.poll();
+  }
+  stop() {
+    this.#running = false;
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+  }
+  /** Asks at once. */
+  async poll() {
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    try {
+      const views = await listStreams(signal);
+      if (!views.length && this.views.length && (await readiness(signal)).state === "down")
+        throw new ApiError("The service is not ready.");
+      if (signal.aborted)
+        return;
+      this.views = views;
+      this.known = true;
+      this.#tell(null);
+      this.dispatchEvent(new Event("change"));
+    } catch (error) {
+      if (signal.aborted)
+        return;
+      this.#tell(error.message);
+    }
+    if (this.#running)
+      this.#timer = setTimeout(() => this.poll(), POLL_MS);
+  }
+  #tell(trouble) {
+    if (this.trouble === trouble)
+      return;
+    this.trouble = trouble;
+    this.dispatchEvent(new Event("trouble"));
+  }
+};
+
+// app.js
+var streams2 = new Streams();
+var health = new HealthWatch();
+var alerts = new AlertWatch();
+var live = new LivePage(streams2, alerts);
+var others = () => import("./pages.js");
+var router = new Router(
+  {
+    live: async () => live,
+    cameras: async () => new (await others()).CamerasPage(streams2),
+    events: async () => new (await others()).EventsPage(streams2),
+    alerts: async () => new (await others()).AlertsPage(streams2, alerts),
+    monitoring: async () => new (await others()).MonitoringPage(streams2, alerts),
+    health: async () => new (await others()).HealthPage(streams2, health, alerts),
+    models: async () => new (await others()).ModelsPage()
+  },
+  () => toast("This page could not be fetched. It comes when the server can be reached again.", "bad")
+);
+for (const button2 of document.querySelectorAll('[data-open="add"]'))
+  button2.addEventListener("click", async () => (await router.page("cameras"))?.add());
+var answers = 0;
+streams2.addEventListener("change", async () => {
+  showLink("open");
+  document.body.dataset.known = "";
+  router.go();
+  answers += 1;
+  if (answers > 1 && await router.fetchAll())
+    document.body.dataset.complete = "";
+});
+streams2.addEventListener("trouble", () => {
+  const { trouble } = streams2;
+  document.body.classList.toggle("offline", trouble !== null);
+  if (trouble)
+    showLink("waiting");
+  showBanner(trouble && `${trouble} What you see is the last known state; this page keeps trying.`);
+});
+function wake() {
+  showLink("connecting");
+  streams2.start();
+  health.start();
+  alerts.start();
+}
+function sleep() {
+  streams2.stop();
+  health.pause();
+  alerts.stop();
+  showLink("closed");
+}
+document.getElementById("skip").addEventListener("click", () => document.getElementById("content").focus());
+document.addEventListener("visibilitychange", () => document.hidden ? sleep() : wake());
+router.go();
+if (document.hidden)
+  sleep();
+else
+  wake();

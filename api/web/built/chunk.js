@@ -1,0 +1,362 @@
+// Made by `make web` out of api/web; change nothing here. b8c230a19ad21f2834089cd3cc1a83a3cceff4233aaf356980fbdd2d007a25aa
+var __defProp = Object.defineProperty;
+var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
+var __publicField = (obj, key, value) => {
+  __defNormalProp(obj, typeof key !== "symbol" ? key + "" : key, value);
+  return value;
+};
+var __accessCheck = (obj, member, msg) => {
+  if (!member.has(obj))
+    throw TypeError("Cannot " + msg);
+};
+var __privateGet = (obj, member, getter) => {
+  __accessCheck(obj, member, "read from private field");
+  return getter ? getter.call(obj) : member.get(obj);
+};
+var __privateAdd = (obj, member, value) => {
+  if (member.has(obj))
+    throw TypeError("Cannot add the same private member more than once");
+  member instanceof WeakSet ? member.add(obj) : member.set(obj, value);
+};
+var __privateSet = (obj, member, value, setter) => {
+  __accessCheck(obj, member, "write to private field");
+  setter ? setter.call(obj, value) : member.set(obj, value);
+  return value;
+};
+var __privateWrapper = (obj, member, setter, getter) => ({
+  set _(value) {
+    __privateSet(obj, member, value, setter);
+  },
+  get _() {
+    return __privateGet(obj, member, getter);
+  }
+});
+var __privateMethod = (obj, member, method) => {
+  __accessCheck(obj, member, "access private method");
+  return method;
+};
+
+// api.js
+var TIMEOUT_MS = 8e3;
+var ApiError = class extends Error {
+  /** @param {string} message in words @param {number} status HTTP status, 0 when no answer came @param {string} type */
+  constructor(message, status = 0, type = "about:blank") {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.type = type;
+  }
+};
+async function request(path, { timeoutMs = TIMEOUT_MS, signal, ...options } = {}) {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  let response;
+  try {
+    response = await fetch(path, {
+      cache: "no-store",
+      ...options,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout
+    });
+  } catch (error) {
+    if (signal?.aborted)
+      throw error;
+    if (timeout.aborted)
+      throw new ApiError("The server did not answer in time.");
+    throw new ApiError("The server cannot be reached.");
+  }
+  if (!response.ok)
+    throw await problemOf(response);
+  return response;
+}
+async function problemOf(response) {
+  let problem = {};
+  try {
+    problem = await response.json();
+  } catch {
+  }
+  const words = typeof problem.detail === "string" ? problem.detail : problem.title;
+  return new ApiError(words || `The server answered ${response.status}.`, response.status, problem.type);
+}
+var json = async (path, options) => (await request(path, options)).json();
+var streamPath = (id) => `/v1/streams/${encodeURIComponent(id)}`;
+async function listStreams(signal) {
+  return (await json("/v1/streams", { signal })).streams;
+}
+async function listModels() {
+  return (await json("/v1/models")).models;
+}
+var asJson = (method, body) => ({
+  method,
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+  timeoutMs: 2e4
+});
+var addStream = (config) => json("/v1/streams", asJson("POST", config));
+var changeStream = (id, changes) => json(streamPath(id), asJson("PATCH", changes));
+var removeStream = (id) => request(streamPath(id), { method: "DELETE", timeoutMs: 2e4 });
+async function snapshot(id, { overlay = false } = {}) {
+  try {
+    return await (await request(`${streamPath(id)}/snapshot.jpg?overlay=${overlay ? 1 : 0}`)).blob();
+  } catch (error) {
+    if (error instanceof ApiError && [404, 503].includes(error.status))
+      return null;
+    throw error;
+  }
+}
+async function testStream(url, signal) {
+  const options = { ...asJson("POST", { url }), signal, timeoutMs: 45e3 };
+  return (await request("/v1/streams/test", options)).blob();
+}
+async function ifThere(path, signal) {
+  try {
+    return await json(path, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404)
+      return null;
+    throw error;
+  }
+}
+var queried = (path, wishes) => {
+  const given = Object.entries(wishes).filter(([, value]) => value !== null && value !== void 0 && value !== "");
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+};
+var listEvents = (wishes, signal) => ifThere(queried("/v1/events", wishes), signal);
+var eventCounts = (wishes, signal) => ifThere(queried("/v1/events/counts", wishes), signal);
+var listAlerts = (wishes, signal) => ifThere(queried("/v1/alerts", wishes), signal);
+var acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
+var tellAgain = (id, target) => json(`/v1/alerts/${id}/deliveries/${encodeURIComponent(target)}/retry`, asJson("POST", {}));
+var testTarget = (name) => request(`/v1/alerts/test/${encodeURIComponent(name)}`, asJson("POST", {}));
+var commission = (stream) => request(`/v1/drift/${encodeURIComponent(stream)}/commission`, asJson("POST", {}));
+var zonesPath = (id) => `/v1/zones/${encodeURIComponent(id)}`;
+var putScene = (id, scene) => json(zonesPath(id), asJson("PUT", { stream_id: id, ...scene }));
+var deleteScene = (id) => request(zonesPath(id), { method: "DELETE" });
+var rulePath = (name) => `/v1/rules/${encodeURIComponent(name)}`;
+var putRule = (rule) => json(rulePath(rule.name), asJson("PUT", rule));
+var deleteRule = (name) => request(rulePath(name), { method: "DELETE" });
+var metricsText = async (signal) => (await request("/metrics", { signal })).text();
+async function readiness(signal) {
+  let response;
+  try {
+    response = await fetch("/readyz", { cache: "no-store", signal: signal ?? AbortSignal.timeout(TIMEOUT_MS) });
+  } catch {
+    return { state: "down", reasons: ["The server cannot be reached."] };
+  }
+  let body = {};
+  try {
+    body = await response.json();
+  } catch {
+  }
+  const reasons = (body.reasons ?? []).map(String);
+  if (!response.ok)
+    return { state: "down", reasons };
+  return { state: body.status === "degraded" || reasons.length ? "degraded" : "ready", reasons };
+}
+async function whipOffer(id, sdp) {
+  const response = await request(`${streamPath(id)}/whip`, {
+    method: "POST",
+    headers: { "content-type": "application/sdp" },
+    body: sdp,
+    timeoutMs: 15e3
+  });
+  const location = response.headers.get("location");
+  return {
+    answer: await response.text(),
+    resource: location ? new URL(location, response.url).href : null
+  };
+}
+var whipEnd = (resource) => request(resource, { method: "DELETE", keepalive: true });
+
+// status.js
+var LINK_WORDS = {
+  connecting: ["Connecting", "Connecting to the server."],
+  open: ["Connected", "The server answers."],
+  waiting: ["Reconnecting", "The server does not answer; trying again."],
+  closed: ["Paused", "Nothing is fetched while this tab is hidden."]
+};
+var HEALTH_WORDS = {
+  ready: ["Healthy", "Models are loaded and results go out."],
+  degraded: ["Degraded", "Livesight works, but not all of it:"],
+  down: ["Not ready", "Livesight cannot analyse pictures now:"]
+};
+var HEALTH_EVERY_MS = 5e3;
+function showLink(state) {
+  const pill = document.getElementById("link");
+  const [text, title] = LINK_WORDS[state];
+  pill.dataset.state = state;
+  pill.title = title;
+  if (pill.lastElementChild.textContent !== text)
+    pill.lastElementChild.textContent = text;
+}
+function showSummary(views) {
+  const live = views.filter(({ state }) => state === "live").length;
+  const noun = views.length === 1 ? "camera" : "cameras";
+  const words = views.length === 0 ? "" : `${views.length} ${noun}, ${live === views.length ? "all" : live} live`;
+  const summary = document.getElementById("summary");
+  const text = views.length === 1 ? `1 camera, ${live ? "live" : "not live"}` : words;
+  if (summary.textContent !== text)
+    summary.textContent = text;
+}
+function showBanner(words) {
+  const banner = document.getElementById("banner");
+  banner.hidden = !words;
+  if (banner.textContent !== (words ?? ""))
+    banner.textContent = words ?? "";
+}
+function toast(words, kind = "info") {
+  const note = document.createElement("p");
+  note.className = `toast ${kind}`;
+  note.textContent = words;
+  document.getElementById("toasts").append(note);
+  setTimeout(() => note.remove(), 6e3);
+}
+var HealthWatch = class extends EventTarget {
+  health = null;
+  // {state, reasons}, of `readiness`
+  #timer = 0;
+  #running = false;
+  start() {
+    if (this.#running)
+      return;
+    this.#running = true;
+    this.#ask();
+  }
+  pause() {
+    this.#running = false;
+    clearTimeout(this.#timer);
+  }
+  async #ask() {
+    const health = await readiness();
+    if (!this.#running)
+      return;
+    this.health = health;
+    this.#show(health);
+    this.dispatchEvent(new Event("change"));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(), HEALTH_EVERY_MS);
+  }
+  #show({ state, reasons }) {
+    const [text, words] = HEALTH_WORDS[state];
+    const pill = document.getElementById("health");
+    pill.dataset.state = state;
+    pill.title = [words, ...reasons].join("\n");
+    pill.setAttribute("aria-label", `State of the service: ${text}`);
+    if (pill.lastElementChild.textContent !== text)
+      pill.lastElementChild.textContent = text;
+    document.getElementById("health-title").textContent = text;
+    document.getElementById("health-text").textContent = words;
+    const items = reasons.map((reason) => {
+      const item = document.createElement("li");
+      item.textContent = reason;
+      return item;
+    });
+    document.getElementById("health-reasons").replaceChildren(...items);
+  }
+};
+
+// colours.js
+var KNOWN = /* @__PURE__ */ new Map([
+  ["with_mask", "#2fbf71"],
+  ["without_mask", "#f0484e"],
+  ["mask_weared_incorrect", "#f5a524"],
+  ["mask_worn_incorrectly", "#f5a524"],
+  ["incorrect_mask", "#f5a524"],
+  ["incorrect", "#f5a524"]
+]);
+var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
+function colourOf(label) {
+  const known = KNOWN.get(label);
+  if (known)
+    return known;
+  let hash = 2166136261;
+  for (const character of label)
+    hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
+  return OTHERS[(hash >>> 0) % OTHERS.length];
+}
+function inkOn(colour) {
+  const [r, g, b] = [1, 3, 5].map((at) => {
+    const c = parseInt(colour.slice(at, at + 2), 16) / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#07090c" : "#ffffff";
+}
+function wordsOf(label) {
+  return label === "mask_weared_incorrect" ? "mask worn wrongly" : label.replaceAll("_", " ");
+}
+
+// confirm.js
+function ask(title, text, yes) {
+  const dialog = document.getElementById("confirm-dialog");
+  document.getElementById("confirm-title").textContent = title;
+  document.getElementById("confirm-text").textContent = text;
+  document.getElementById("confirm-yes").textContent = yes;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+// states.js
+var NAMES = {
+  connecting: "Connecting",
+  live: "Live",
+  stalled: "Stalled",
+  reconnecting: "Reconnecting",
+  ended: "Ended",
+  failed: "Failed",
+  disabled: "Paused"
+};
+var nameOfState = (state) => NAMES[state] ?? state;
+function pictureWords({ size_wh: size, codec }) {
+  return [size ? `${size[0]} \xD7 ${size[1]}` : null, codec ? nameOfCodec(codec) : null].filter(Boolean).join(", ") || "\u2013";
+}
+var CODECS = { h264: "H.264", hevc: "H.265", vp8: "VP8", vp9: "VP9", av1: "AV1", mjpeg: "JPEG", png: "PNG" };
+var nameOfCodec = (codec) => CODECS[codec] ?? codec;
+var number = (value, digits = 0) => typeof value === "number" && Number.isFinite(value) ? value.toFixed(digits) : "\u2013";
+var short = (value) => value >= 1e4 ? `${Math.round(value / 1e3)}k` : String(value ?? 0);
+
+export {
+  __publicField,
+  __privateGet,
+  __privateAdd,
+  __privateSet,
+  __privateWrapper,
+  __privateMethod,
+  colourOf,
+  inkOn,
+  wordsOf,
+  ApiError,
+  listStreams,
+  listModels,
+  addStream,
+  changeStream,
+  removeStream,
+  snapshot,
+  testStream,
+  ifThere,
+  listEvents,
+  eventCounts,
+  listAlerts,
+  acknowledgeAlert,
+  tellAgain,
+  testTarget,
+  commission,
+  putScene,
+  deleteScene,
+  putRule,
+  deleteRule,
+  metricsText,
+  readiness,
+  whipOffer,
+  whipEnd,
+  showLink,
+  showSummary,
+  showBanner,
+  toast,
+  HealthWatch,
+  ask,
+  nameOfState,
+  pictureWords,
+  nameOfCodec,
+  number,
+  short
+};

@@ -1,0 +1,2711 @@
+// Made by `make web` out of api/web; change nothing here. b8c230a19ad21f2834089cd3cc1a83a3cceff4233aaf356980fbdd2d007a25aa
+import {
+  acknowledgeAlert,
+  addStream,
+  ask,
+  changeStream,
+  colourOf,
+  commission,
+  deleteRule,
+  deleteScene,
+  eventCounts,
+  ifThere,
+  listAlerts,
+  listEvents,
+  listModels,
+  metricsText,
+  nameOfState,
+  number,
+  pictureWords,
+  putRule,
+  putScene,
+  readiness,
+  removeStream,
+  short,
+  snapshot,
+  tellAgain,
+  testStream,
+  testTarget,
+  toast,
+  wordsOf
+} from "./chunk.js";
+
+// dom.js
+function el(tag, wishes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(wishes)) {
+    if (value === null || value === void 0)
+      continue;
+    if (key === "on")
+      for (const [type, listener] of Object.entries(value))
+        element.addEventListener(type, listener);
+    else if (key === "dataset")
+      Object.assign(element.dataset, value);
+    else if (key === "class")
+      element.className = value;
+    else if (key in element && !key.startsWith("aria"))
+      element[key] = value;
+    else
+      element.setAttribute(key, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== void 0 && child !== false).map(nodeOf));
+  return element;
+}
+var nodeOf = (child) => child instanceof Node ? child : String(child);
+var SVG = "http://www.w3.org/2000/svg";
+function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `/static/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+var badge = (state, words) => el("span", { class: "badge", dataset: { state } }, el("i"), words);
+
+// event-words.js
+var KINDS = {
+  alert: "Alert",
+  alert_ended: "Alert over",
+  track_began: "Came into sight",
+  track_ended: "Left",
+  label_changed: "Changed",
+  zone_entered: "Entered a zone",
+  zone_left: "Left a zone",
+  zone_stayed: "Stayed in a zone",
+  line_crossed: "Crossed a line",
+  count_changed: "Count changed",
+  stream_up: "Camera up",
+  stream_down: "Camera down"
+};
+var TONES = { critical: "failed", warning: "stalled", info: "idle" };
+var SEVERITIES = { critical: "Critical", warning: "Warning", info: "Info" };
+var WHERE = {
+  zone_entered: ({ zone }) => `Entered ${zone}`,
+  zone_left: ({ zone }) => `Left ${zone}`,
+  zone_stayed: ({ zone }) => `Stayed in ${zone}`,
+  line_crossed: ({ line, direction }) => `Crossed ${line}${direction ? `, ${direction}` : ""}`,
+  count_changed: ({ count, before, zone }) => `${count} there${zone ? ` in ${zone}` : ""}, before ${before ?? 0}`,
+  label_changed: ({ before, label: label2 }) => `${wordsOf(before ?? "?")} \u2192 ${wordsOf(label2 ?? "?")}`,
+  alert: ({ rule, text }) => text ?? `Alert: ${rule}`,
+  alert_ended: ({ rule, text }) => text ?? `Over: ${rule}`
+};
+var whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind] ?? event.kind.replaceAll("_", " ");
+function whoOf({ kind, label: label2, confidence, track_id: track, person }) {
+  const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
+  const parts = [
+    person,
+    kind === "label_changed" ? null : label2 && wordsOf(label2),
+    percent,
+    track ? `#${track}` : null
+  ];
+  return parts.filter(Boolean).join(" ");
+}
+var timeOf = ({ captured_at_ns: at }) => at / 1e6;
+function durationOf(seconds2) {
+  if (typeof seconds2 !== "number")
+    return null;
+  if (seconds2 < 10)
+    return `${seconds2.toFixed(1)} s`;
+  if (seconds2 < 60)
+    return `${Math.round(seconds2)} s`;
+  const minutes = Math.floor(seconds2 / 60);
+  if (minutes < 60)
+    return `${minutes} min ${Math.round(seconds2 % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+function ago(ms, now = Date.now()) {
+  const seconds2 = (now - ms) / 1e3;
+  if (seconds2 < 10)
+    return "just now";
+  if (seconds2 < 60)
+    return `${Math.round(seconds2)} s ago`;
+  if (seconds2 < 3600)
+    return `${Math.round(seconds2 / 60)} min ago`;
+  if (seconds2 < 86400)
+    return `${Math.round(seconds2 / 3600)} h ago`;
+  return new Date(ms).toLocaleString();
+}
+
+// event-dialog.js
+var SVG2 = "http://www.w3.org/2000/svg";
+var EventDialog = class {
+  #dialog = document.getElementById("event-dialog");
+  #body = document.getElementById("event-body");
+  constructor() {
+    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("close", () => this.#body.replaceChildren());
+  }
+  /** @param {object} event of `GET /v1/events` */
+  open(event) {
+    document.getElementById("event-title").textContent = whatOf(event);
+    this.#body.replaceChildren(...[picture(event), clip(event), facts(event)].filter(Boolean));
+    if (!this.#dialog.open)
+      this.#dialog.showModal();
+  }
+};
+function picture(event) {
+  const source = event.picture_url ?? event.snapshot_url;
+  if (!source)
+    return null;
+  const words = `The camera's picture: ${whatOf(event)} ${whoOf(event)}`.trim();
+  const frame = el("div", { class: "event-picture" });
+  const image = el("img", { src: source, alt: words });
+  image.addEventListener(
+    "error",
+    () => frame.replaceChildren(el("p", { class: "quiet" }, "The picture is no longer kept."))
+  );
+  frame.append(image);
+  if (event.picture_url && event.path?.length > 1)
+    frame.append(way(event.path));
+  return frame;
+}
+function way(path) {
+  const svg = document.createElementNS(SVG2, "svg");
+  svg.setAttribute("viewBox", "0 0 1 1");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  const points = path.map(({ x, y }) => `${x},${y}`).join(" ");
+  for (const name of ["event-way-halo", "event-way"]) {
+    const line = document.createElementNS(SVG2, "polyline");
+    line.setAttribute("points", points);
+    line.setAttribute("class", name);
+    svg.append(line);
+  }
+  return svg;
+}
+function clip({ clip_url: source }) {
+  if (!source)
+    return null;
+  return el("video", {
+    class: "event-clip",
+    src: source,
+    controls: true,
+    muted: true,
+    playsInline: true,
+    preload: "metadata",
+    "aria-label": "Clip of this event"
+  });
+}
+function facts(event) {
+  const time = new Date(timeOf(event));
+  const known = {
+    When: time.toLocaleString(),
+    Camera: el("a", { href: `#/live/${event.stream_id}` }, event.stream_id),
+    Kind: KINDS[event.kind] ?? event.kind,
+    What: whoOf(event),
+    Zone: event.zone,
+    Line: event.line,
+    Rule: event.rule,
+    Severity: event.severity,
+    Duration: durationOf(event.duration_s),
+    Why: event.reason?.replaceAll("_", " "),
+    Models: Object.entries(event.models ?? {}).map(([name, version]) => `${name} ${version}`).join(", "),
+    Node: event.node
+  };
+  const rows = Object.entries(known).filter(([, value]) => value);
+  return el(
+    "dl",
+    { class: "facts" },
+    ...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))
+  );
+}
+
+// rule-words.js
+var list = (items, none = "") => items?.length ? items.join(", ").replace(/, ([^,]*)$/, " or $1") : none;
+var labels = (when, none) => list(when.labels?.map(wordsOf), none);
+var seconds = (value) => value > 0 ? ` for ${value} s` : "";
+var where = ({ zone }) => zone ? ` in ${zone}` : "";
+var SENTENCES = {
+  seen: (when) => `${labels(when, "Anything")}${where(when)}${seconds(when.for_s)}${when.attribute ? ` (${when.attribute})` : ""}`,
+  count: (when) => `More than ${when.above} ${labels(when, "objects")}${where(when)}${seconds(when.for_s)}`,
+  event: (when) => [
+    list(when.kinds.map((kind) => KINDS[kind] ?? kind)),
+    when.place && `at ${when.place}`,
+    when.direction && `going ${when.direction}`,
+    labels(when, "") && `by ${labels(when, "")}`
+  ].filter(Boolean).join(", "),
+  stream_down: (when) => `Camera down or silent${seconds(when.for_s)}`,
+  camera: (when) => `Picture ${list(when.faults)}`,
+  drift: (when) => `Drift of ${list(when.causes.map((cause) => DRIFT[cause] ?? cause))}`
+};
+var DRIFT = {
+  picture: "the picture",
+  population: "who is seen",
+  model: "the model's certainty",
+  unknown: "unknown cause"
+};
+var TYPES = {
+  seen: "Somebody is there",
+  count: "Too many are there",
+  event: "Something happens",
+  stream_down: "A camera is down",
+  camera: "A camera's picture is of no use",
+  drift: "What is seen has changed"
+};
+var sentence = ({ when }) => {
+  const text = SENTENCES[when.type]?.(when) ?? when.type;
+  return text.charAt(0).toUpperCase() + text.slice(1);
+};
+
+// scene-shapes.js
+var NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$/;
+var MOST_POINTS = 64;
+function shapesOf({ zones = [], lines = [] }) {
+  return [
+    ...zones.map(({ polygon, ...zone }) => ({ ...zone, kind: "zone", points: polygon.map((point) => [...point]) })),
+    ...lines.map(({ start, end, ...line }) => ({ ...line, kind: "line", points: [[...start], [...end]] }))
+  ];
+}
+function sceneOf(shapes) {
+  const of = (kind) => shapes.filter((shape) => shape.kind === kind);
+  const common = ({ name, labels: labels2 = [], anchor = "foot" }) => ({ name, labels: labels2, anchor });
+  return {
+    zones: of("zone").map((shape) => ({ ...common(shape), polygon: shape.points, stay_s: shape.stay_s ?? null })),
+    lines: of("line").map((shape) => ({ ...common(shape), start: shape.points[0], end: shape.points[1] }))
+  };
+}
+function freeName(kind, shapes) {
+  const taken = new Set(shapes.map(({ name }) => name));
+  for (let n = 1; ; n += 1)
+    if (!taken.has(`${kind} ${n}`))
+      return `${kind} ${n}`;
+}
+function complaint(shapes) {
+  for (const { name, kind, points, stay_s: stay } of shapes) {
+    if (!NAME.test(name))
+      return `\u201C${name}\u201D is no name: letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, beginning with a letter or a digit.`;
+    if (shapes.filter((other) => other.name === name).length > 1)
+      return `There are two called \u201C${name}\u201D.`;
+    if (kind === "zone" && points.length < 3)
+      return `${name} needs three corners at least.`;
+    if (kind === "line" && String(points[0]) === String(points[1]))
+      return `Both ends of ${name} are in one place.`;
+    if (stay !== null && stay !== void 0 && !(stay > 0))
+      return `${name}: the time must be more than 0 seconds.`;
+  }
+  return null;
+}
+var within = (value) => Math.min(1, Math.max(0, Math.round(value * 1e4) / 1e4));
+var inside = ([x, y]) => [within(x), within(y)];
+function shifted(points, dx, dy) {
+  const room = (at, by) => {
+    const values = points.map((point) => point[at]);
+    return Math.min(1 - Math.max(...values), Math.max(-Math.min(...values), by));
+  };
+  const [x, y] = [room(0, dx), room(1, dy)];
+  return points.map((point) => inside([point[0] + x, point[1] + y]));
+}
+function centre(points) {
+  const sum = points.reduce(([x, y], point) => [x + point[0], y + point[1]], [0, 0]);
+  return [sum[0] / points.length, sum[1] / points.length];
+}
+function inward([start, end], length) {
+  const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
+  const long = Math.hypot(dx, dy) || 1;
+  const from = [(start[0] + end[0]) / 2, (start[1] + end[1]) / 2];
+  return [from, [from[0] - dy / long * length, from[1] + dx / long * length]];
+}
+function ready(kind) {
+  if (kind === "line")
+    return [
+      [0.3, 0.5],
+      [0.7, 0.5]
+    ];
+  return [
+    [0.3, 0.3],
+    [0.7, 0.3],
+    [0.7, 0.7],
+    [0.3, 0.7]
+  ];
+}
+
+// rule-dialog.js
+var FAULTS = { frozen: "Frozen", black: "Black", covered: "Covered", moved: "Moved" };
+var PARTS = {
+  seen: ["labels", "zone", "for", "attribute"],
+  count: ["labels", "zone", "for", "above"],
+  event: ["labels", "kinds", "place", "direction"],
+  stream_down: ["for"],
+  camera: ["faults"],
+  drift: ["causes"]
+};
+var NEW = {
+  name: "",
+  when: { type: "seen", labels: [], for_s: 2 },
+  streams: [],
+  severity: "warning",
+  cooldown_s: 60,
+  clip: true,
+  enabled: true,
+  targets: null
+};
+var RuleDialog = class {
+  #dialog = document.getElementById("rule-dialog");
+  #form = document.getElementById("rule-form");
+  #error = document.getElementById("rule-error");
+  #rule = NEW;
+  #known = { cards: [], places: [], zones: [] };
+  /** @param {() => string[]} streams the cameras' ids @param {() => string[]} targets their names @param {() => void} onSaved */
+  constructor(streams, targets, onSaved) {
+    this.streams = streams;
+    this.targets = targets;
+    this.onSaved = onSaved;
+    const { type, attribute } = this.#form.elements;
+    type.append(...Object.entries(TYPES).map(([value, words]) => new Option(words, value)));
+    type.addEventListener("change", () => this.#showParts());
+    attribute.addEventListener("change", () => this.#offerLabels());
+    this.#fill(
+      "kinds",
+      Object.entries(KINDS).filter(([kind]) => !kind.startsWith("alert"))
+    );
+    this.#fill("faults", Object.entries(FAULTS));
+    this.#fill("causes", Object.entries(DRIFT));
+    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+  }
+  /** @param {object|null} rule the one to change; null for a new one */
+  async open(rule = null) {
+    this.#rule = rule ?? NEW;
+    this.#say(null);
+    document.getElementById("rule-title").textContent = rule ? `Change \u201C${rule.name}\u201D` : "Add a rule";
+    this.#form.reset();
+    await this.#learn();
+    this.#show();
+    this.#dialog.showModal();
+    (rule ? this.#form.elements.type : this.#form.elements.name).focus();
+  }
+  /** What there is to choose from; a rule can be made without knowing. */
+  async #learn() {
+    const [models, scenes] = await Promise.all([listModels().catch(() => []), ifThere("/v1/zones").catch(() => null)]);
+    const zones = [...new Set((scenes?.scenes ?? []).flatMap((scene) => scene.zones.map(({ name }) => name)))].sort();
+    const lines = [...new Set((scenes?.scenes ?? []).flatMap((scene) => scene.lines.map(({ name }) => name)))].sort();
+    this.#known = { cards: models.map(({ name, card: card2 }) => ({ ...card2, name })), zones, places: [...zones, ...lines] };
+  }
+  #show() {
+    const { name, when, streams, severity, cooldown_s: cooldown, clip: clip2, enabled } = this.#rule;
+    const fields = this.#form.elements;
+    fields.name.value = name;
+    fields.name.disabled = this.#rule !== NEW;
+    fields.type.value = when.type;
+    fields.above.value = when.above ?? 10;
+    fields.for.value = when.for_s ?? 2;
+    fields.severity.value = severity;
+    fields.cooldown.value = cooldown;
+    fields.clip.checked = clip2;
+    fields.enabled.checked = enabled;
+    this.#choose("zone", this.#known.zones, when.zone, "Anywhere");
+    this.#choose("place", this.#known.places, when.place, "Any zone or line");
+    this.#choose("direction", ["in", "out"], when.direction, "Either way");
+    const classifiers = this.#known.cards.filter(({ task }) => task === "classify").map((card2) => card2.name);
+    this.#choose("attribute", [...new Set(classifiers)], when.attribute, "The detector");
+    this.#check("kinds", when.kinds ?? []);
+    this.#check("faults", when.faults ?? Object.keys(FAULTS));
+    this.#check("causes", when.causes ?? Object.keys(DRIFT));
+    this.#fill(
+      "streams",
+      [.../* @__PURE__ */ new Set([...this.streams(), ...streams])].sort().map((id) => [id, id]),
+      streams
+    );
+    const targets = [.../* @__PURE__ */ new Set([...this.targets(), ...this.#rule.targets ?? []])].sort();
+    this.#fill(
+      "targets",
+      targets.map((target) => [target, target]),
+      this.#rule.targets ?? targets
+    );
+    this.#part("targets").hidden = targets.length === 0;
+    this.#offerLabels(when.labels ?? []);
+    this.#showParts();
+  }
+  #part(name) {
+    return this.#form.querySelector(`[data-part="${name}"]`);
+  }
+  #showParts() {
+    const wanted = PARTS[this.#form.elements.type.value];
+    for (const name of new Set(Object.values(PARTS).flat()))
+      this.#part(name).hidden = !wanted.includes(name);
+  }
+  #choose(name, values, value, none) {
+    const all = [.../* @__PURE__ */ new Set([...values, ...value ? [value] : []])];
+    this.#form.elements[name].replaceChildren(
+      new Option(none, ""),
+      ...all.map((each) => new Option(each, each, false, each === value))
+    );
+  }
+  #fill(name, entries, checked = []) {
+    const boxes = entries.map(
+      ([value, words]) => el("label", {}, el("input", { type: "checkbox", name, value, checked: checked.includes(value) }), words)
+    );
+    this.#part(name).querySelector(".choices").replaceChildren(...boxes);
+  }
+  #check(name, values) {
+    for (const box of this.#part(name).querySelectorAll("input"))
+      box.checked = values.includes(box.value);
+  }
+  #offerLabels(chosen = this.#all("labels")) {
+    const attribute = this.#form.elements.attribute.value;
+    const cards = this.#known.cards.filter((card2) => attribute ? card2.name === attribute : card2.task === "detect");
+    const labels2 = [.../* @__PURE__ */ new Set([...cards.flatMap(({ classes }) => classes), ...chosen])];
+    this.#fill(
+      "labels",
+      labels2.map((label2) => [label2, wordsOf(label2)]),
+      chosen
+    );
+  }
+  #all(name) {
+    return [...this.#part(name).querySelectorAll("input:checked")].map(({ value }) => value);
+  }
+  get #wish() {
+    const fields = this.#form.elements;
+    const parts = PARTS[fields.type.value];
+    const when = { type: fields.type.value };
+    for (const name of ["labels", "kinds", "faults", "causes"])
+      if (parts.includes(name))
+        when[name] = this.#all(name);
+    for (const name of ["zone", "place", "direction", "attribute"])
+      if (parts.includes(name))
+        when[name] = fields[name].value || null;
+    if (parts.includes("for"))
+      when.for_s = Number(fields.for.value);
+    if (parts.includes("above"))
+      when.above = Number(fields.above.value);
+    const targets = this.#all("targets");
+    const everyTarget = targets.length === this.#part("targets").querySelectorAll("input").length;
+    return {
+      name: fields.name.value.trim(),
+      when,
+      streams: this.#all("streams"),
+      severity: fields.severity.value,
+      cooldown_s: Number(fields.cooldown.value),
+      clip: fields.clip.checked,
+      enabled: fields.enabled.checked,
+      targets: everyTarget ? null : targets
+    };
+  }
+  async #submit() {
+    const rule = this.#wish;
+    const wrong = complaint2(rule);
+    if (wrong)
+      return this.#say(wrong);
+    const save = this.#form.querySelector("[type=submit]");
+    save.disabled = true;
+    try {
+      await putRule(rule);
+      this.#dialog.close();
+      this.onSaved(rule);
+    } catch (error) {
+      this.#say(error.message);
+    } finally {
+      save.disabled = false;
+    }
+  }
+  #say(words) {
+    this.#error.hidden = !words;
+    this.#error.textContent = words ?? "";
+  }
+};
+function complaint2({ name, when, cooldown_s: cooldown }) {
+  if (!NAME.test(name))
+    return "Give it a name: letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, beginning with a letter or a digit.";
+  for (const part of ["kinds", "faults", "causes"])
+    if (when[part] && when[part].length === 0)
+      return "Choose at least one of what it is about.";
+  const amounts = [when.for_s ?? 0, when.above ?? 0, cooldown];
+  if (amounts.some((value) => !(value >= 0)))
+    return "Times and numbers are 0 or more.";
+  if (when.above !== void 0 && !Number.isInteger(when.above))
+    return "\u201CMore than\u201D takes a whole number.";
+  return null;
+}
+
+// rule-list.js
+var ORIGINS = { configuration: "set by the configuration", default: "comes with Livesight", api: "" };
+var RuleList = class {
+  #form;
+  /** @param {() => string[]} streams the cameras' ids @param {() => string[]} targets their names */
+  constructor(streams, targets) {
+    this.#form = new RuleDialog(streams, targets, ({ name }) => {
+      toast(`The rule ${name} was saved.`);
+      this.load();
+    });
+    document.getElementById("rule-add").addEventListener("click", () => this.#form.open());
+  }
+  async load() {
+    const place = document.getElementById("rule-list");
+    try {
+      const answer = await ifThere("/v1/rules");
+      document.getElementById("rules").hidden = answer === null;
+      place.replaceChildren(...(answer?.rules ?? []).map((entry) => this.#rule(entry)));
+    } catch (error) {
+      place.replaceChildren(el("li", { class: "quiet" }, `The rules could not be read: ${error.message}`));
+    }
+  }
+  #rule(entry) {
+    const { origin, ...rule } = entry;
+    const { name, severity, enabled, streams } = rule;
+    const fixed = origin === "configuration";
+    const button = (words, what, act) => el(
+      "button",
+      { class: "button", type: "button", "aria-label": `${words} ${name}`, on: { click: act } },
+      icon(what),
+      words
+    );
+    return el(
+      "li",
+      { class: "card rule", dataset: { rule: name } },
+      el(
+        "div",
+        { class: "camera-head" },
+        el("h3", {}, name),
+        badge(enabled ? TONES[severity] : "idle", enabled ? SEVERITIES[severity] : "Off")
+      ),
+      el("p", {}, sentence(rule)),
+      el(
+        "p",
+        { class: "quiet" },
+        [streams.length ? streams.join(", ") : "All cameras", ORIGINS[origin]].filter(Boolean).join(", ")
+      ),
+      fixed ? null : el(
+        "div",
+        { class: "card-actions" },
+        button(
+          enabled ? "Turn off" : "Turn on",
+          enabled ? "pause" : "play",
+          () => this.#put({ ...rule, enabled: !enabled })
+        ),
+        button("Edit", "edit", () => this.#form.open(rule)),
+        origin === "api" ? button("Delete", "trash", () => this.#delete(name)) : null
+      )
+    );
+  }
+  async #put(rule) {
+    try {
+      await putRule(rule);
+    } catch (error) {
+      toast(`${rule.name} could not be changed: ${error.message}`, "bad");
+    }
+    this.load();
+  }
+  async #delete(name) {
+    if (!await ask(`Delete the rule \u201C${name}\u201D?`, "Alerts that it raised are kept.", "Delete"))
+      return;
+    try {
+      await deleteRule(name);
+    } catch (error) {
+      toast(`${name} could not be deleted: ${error.message}`, "bad");
+    }
+    this.load();
+  }
+};
+
+// target-list.js
+var TargetList = class {
+  /** Of all targets, as far as they are known. */
+  names = [];
+  async load() {
+    const answer = await ifThere("/v1/alerts/targets").catch(() => null);
+    const targets = answer?.targets ?? [];
+    this.names = targets.map(({ name }) => name);
+    document.getElementById("targets").hidden = answer === null;
+    document.getElementById("targets-none").hidden = targets.length > 0;
+    document.getElementById("target-list").replaceChildren(...targets.map((target) => this.#target(target)));
+  }
+  #target(target) {
+    const state = el("span", { role: "status" });
+    const test = el(
+      "button",
+      { class: "button", type: "button", "aria-label": `Send a test to ${target.name}` },
+      "Send a test"
+    );
+    test.addEventListener("click", async () => {
+      test.disabled = true;
+      state.textContent = "Sending\u2026";
+      try {
+        await testTarget(target.name);
+        state.textContent = "It arrived.";
+      } catch (error) {
+        state.textContent = error.message;
+      }
+      test.disabled = false;
+    });
+    const waiting = target.waiting ? `, ${target.waiting} waiting` : "";
+    const lost = target.given_up ? `, ${target.given_up} given up` : "";
+    return el(
+      "li",
+      { class: "target" },
+      el("strong", {}, target.name),
+      el("span", { class: "quiet" }, `${target.type}${waiting}${lost}`),
+      state,
+      test
+    );
+  }
+};
+
+// alerts-page.js
+var EVERY_MS = 3e3;
+var PAGE = 50;
+var AlertsPage = class {
+  title = "Alerts";
+  #watch;
+  #timer = 0;
+  #abort = null;
+  #alerts = [];
+  #next = null;
+  #targets = new TargetList();
+  #shown = "";
+  // what is drawn, so that nothing is drawn again without need
+  #detail = new EventDialog();
+  #rules;
+  #tools = document.getElementById("alerts-tools");
+  #list = document.getElementById("alert-list");
+  #note = document.getElementById("alerts-note");
+  #older = document.getElementById("alerts-older");
+  /** @param {import("./streams.js").Streams} streams @param {import("./alert-watch.js").AlertWatch} watch */
+  constructor(streams, watch) {
+    this.#watch = watch;
+    this.#rules = new RuleList(
+      () => streams.views.map(({ id }) => id),
+      () => this.#targets.names
+    );
+    this.#tools.addEventListener("change", () => {
+      this.#alerts = [];
+      this.#load();
+    });
+    this.#older.addEventListener("click", () => this.#load(this.#next));
+  }
+  show() {
+    this.#load();
+    this.#rules.load();
+    this.#targets.load();
+  }
+  hide() {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+  }
+  async #load(cursor = null) {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+    const { signal } = this.#abort = new AbortController();
+    try {
+      const answer = await listAlerts({ state: this.#tools.elements.state.value, limit: PAGE, cursor }, signal);
+      if (signal.aborted)
+        return;
+      if (answer === null)
+        this.#say("This service raises no alerts", "No process with the role monitor answers.");
+      else
+        this.#take(answer, cursor !== null);
+    } catch (error) {
+      if (signal.aborted)
+        return;
+      this.#say("The alerts could not be read", error.message);
+    }
+    this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
+  }
+  #wait() {
+    if (document.hidden)
+      this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
+    else
+      this.#load();
+  }
+  #take({ alerts, next }, older) {
+    if (older || this.#alerts.length <= PAGE)
+      this.#next = next;
+    const rest = this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
+    this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
+    this.#older.hidden = this.#next === null;
+    if (this.#alerts.length)
+      this.#note.hidden = true;
+    else
+      this.#say("No alerts", "Nothing was raised that fits what you chose above.");
+    const drawn = JSON.stringify(this.#alerts);
+    if (drawn === this.#shown)
+      return;
+    this.#shown = drawn;
+    this.#list.replaceChildren(...this.#alerts.map((alert) => this.#card(alert)));
+  }
+  #card(alert) {
+    const { id, severity, rule, text, stream_id: stream, captured_at_ns: at, ended_at_ns: ended } = alert;
+    const time = new Date(at / 1e6);
+    const lasted = ended ? `, lasted ${durationOf((ended - at) / 1e9)}` : "";
+    const seen = alert.acknowledged_at_ns;
+    return el(
+      "li",
+      { class: "card alert", dataset: { id, severity, open: ended === null } },
+      el(
+        "div",
+        { class: "camera-head" },
+        badge(ended ? "idle" : TONES[severity], ended ? "Over" : SEVERITIES[severity]),
+        el(
+          "time",
+          { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() },
+          `${ago(time.getTime())}${lasted}`
+        )
+      ),
+      el("h3", {}, text ?? rule),
+      el("p", { class: "quiet" }, el("a", { href: `#/live/${stream}` }, stream), `, rule ${rule}`),
+      told(alert.deliveries ?? []),
+      seen ? el(
+        "p",
+        { class: "quiet" },
+        `Seen by ${alert.acknowledged_by}, ${ago(seen / 1e6)}${alert.note ? `: ${alert.note}` : ""}`
+      ) : null,
+      el(
+        "div",
+        { class: "card-actions" },
+        el(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            "aria-label": `Details of ${text ?? rule}`,
+            on: { click: () => this.#detail.open(eventOf(alert)) }
+          },
+          "Details"
+        ),
+        seen ? null : el(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            "aria-label": `I have seen ${text ?? rule}`,
+            on: { click: () => this.#see(id) }
+          },
+          "Seen"
+        ),
+        ...givenUpTo(alert).map(
+          (target) => el(
+            "button",
+            { class: "button", type: "button", on: { click: () => this.#tellAgain(id, target) } },
+            `Tell ${target} again`
+          )
+        )
+      )
+    );
+  }
+  async #see(id) {
+    try {
+      await acknowledgeAlert(id);
+    } catch (error) {
+      toast(`It could not be noted: ${error.message}`, "bad");
+    }
+    this.#watch.poll();
+    this.#load();
+  }
+  async #tellAgain(id, target) {
+    try {
+      await tellAgain(id, target);
+      toast(`${target} is told again.`);
+    } catch (error) {
+      toast(`${target} could not be told again: ${error.message}`, "bad");
+    }
+    this.#load();
+  }
+  #say(title, text) {
+    this.#shown = "";
+    this.#list.replaceChildren();
+    this.#older.hidden = true;
+    this.#note.hidden = false;
+    this.#note.querySelector("h2").textContent = title;
+    this.#note.querySelector("p").textContent = text;
+  }
+};
+var eventOf = (alert) => ({ kind: "alert", ...alert.event ?? {}, ...alert });
+var givenUpTo = ({ deliveries = [] }) => [
+  ...new Set(deliveries.filter(({ state }) => state === "given_up").map(({ target }) => target))
+];
+var STATES = { delivered: "told", waiting: "not told yet", given_up: "given up" };
+function told(deliveries) {
+  if (deliveries.length === 0)
+    return null;
+  const words = ({ target, state, error }) => `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
+  return el(
+    "p",
+    { class: deliveries.some(({ state }) => state === "given_up") ? "camera-trouble" : "quiet" },
+    deliveries.map(words).join(", ")
+  );
+}
+
+// camera-form.js
+var ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+var MOST_FPS = 240;
+var SCHEMES = /^(rtsps?|https?):\/\//i;
+function guessId(url, taken) {
+  let host = "";
+  try {
+    host = new URL(url).hostname;
+  } catch {
+    return "";
+  }
+  const stem = host.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 50);
+  if (!stem)
+    return "";
+  const base = /^\d/.test(stem) ? `camera-${stem.split("-").at(-1)}` : stem;
+  for (let n = 1; ; n += 1) {
+    const id = n === 1 ? base : `${base}-${n}`;
+    if (!taken.has(id))
+      return id;
+  }
+}
+function complaint3({ id, url, models, max_fps: fps }, editing) {
+  if (!url && !editing)
+    return "Give the camera's address.";
+  if (url && !/^[a-z][a-z0-9+.-]*:/i.test(url))
+    return "The address begins with rtsp://, rtsps://, http:// or https://.";
+  if (!ID.test(id))
+    return "The name has small letters, digits, \u201C-\u201D and \u201C_\u201D, and begins with a letter or a digit.";
+  if (fps !== null && !(fps > 0 && fps <= MOST_FPS))
+    return `Give a number of pictures a second above 0, at most ${MOST_FPS}; or leave it empty for no limit.`;
+  if (models.length === 0)
+    return "Choose at least one thing to look for.";
+  return null;
+}
+var CameraForm = class {
+  #dialog = document.getElementById("add-dialog");
+  #form = document.getElementById("add-form");
+  #error = document.getElementById("add-error");
+  #choices = this.#dialog.querySelector(".choices");
+  #image = document.getElementById("add-preview");
+  #tested = document.getElementById("add-tested");
+  #test = document.getElementById("add-test");
+  #save = this.#form.querySelector("[type=submit]");
+  #editing = null;
+  // the view of the camera that is changed
+  #guessed = "";
+  #testing = null;
+  // AbortController
+  /** @param {() => Set<string>} takenIds @param {(view: object, added: boolean) => void} onSaved */
+  constructor(takenIds, onSaved) {
+    this.takenIds = takenIds;
+    this.onSaved = onSaved;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("close", () => this.#forgetTest());
+    this.#test.addEventListener("click", () => this.#tryOut());
+    const { url, id } = this.#form.elements;
+    url.addEventListener("input", () => {
+      this.#forgetTest();
+      if (this.#editing || id.value !== this.#guessed)
+        return;
+      id.value = this.#guessed = guessId(url.value.trim(), this.takenIds());
+    });
+  }
+  /** @param {object|null} view the camera to change; null for a new one */
+  open(view = null) {
+    this.#editing = view;
+    this.#form.reset();
+    this.#guessed = "";
+    this.#say(null);
+    this.#forgetTest();
+    const { url, id } = this.#form.elements;
+    id.disabled = view !== null;
+    if (view)
+      id.value = view.id;
+    this.#form.elements.blur.checked = view?.blur === true;
+    this.#form.elements.max_fps.value = view?.max_fps ?? "";
+    url.required = view === null;
+    document.getElementById("add-title").textContent = view ? `Change \u201C${view.id}\u201D` : "Add a camera";
+    const hint = document.getElementById("add-url-hint");
+    hint.textContent = view ? `Now ${view.url ?? "unknown"}. Leave it empty to keep it.` : "";
+    hint.hidden = view === null;
+    this.#save.textContent = this.#saveWords;
+    this.#dialog.showModal();
+    url.focus();
+    this.#fillModels();
+  }
+  get #saveWords() {
+    return this.#editing ? "Save changes" : "Add camera";
+  }
+  async #fillModels() {
+    let models = [];
+    try {
+      models = await listModels();
+    } catch (error) {
+      this.#say(`The models could not be listed: ${error.message}`);
+      return;
+    }
+    const detectors = [...new Set(models.filter(({ card: card2 }) => card2.task === "detect").map(({ name }) => name))];
+    const first = detectors.includes("mask") ? "mask" : detectors[0];
+    const chosen = new Set(this.#editing?.models ?? [first]);
+    const names = [.../* @__PURE__ */ new Set([...detectors, ...this.#editing?.models ?? []])];
+    this.#choices.replaceChildren(
+      ...names.map(
+        (name) => el("label", {}, el("input", { type: "checkbox", name: "models", value: name, checked: chosen.has(name) }), name)
+      )
+    );
+    if (names.length === 0)
+      this.#say("The server has no model that finds things in pictures.");
+  }
+  async #tryOut() {
+    const url = this.#form.elements.url.value.trim();
+    if (!SCHEMES.test(url))
+      return this.#say("Give an address that begins with rtsp://, rtsps://, http:// or https://.");
+    this.#forgetTest();
+    this.#say(null);
+    const testing = this.#testing = new AbortController();
+    this.#test.disabled = true;
+    this.#tested.textContent = "Opening the camera\u2026";
+    try {
+      const blob = await testStream(url, testing.signal);
+      const bitmap = await createImageBitmap(blob);
+      if (testing.signal.aborted)
+        return bitmap.close();
+      this.#image.width = bitmap.width;
+      this.#image.height = bitmap.height;
+      this.#image.getContext("2d").drawImage(bitmap, 0, 0);
+      this.#image.hidden = false;
+      this.#tested.textContent = `It works: its first picture, ${bitmap.width} \xD7 ${bitmap.height}.`;
+      bitmap.close();
+    } catch (error) {
+      if (testing.signal.aborted)
+        return;
+      this.#tested.textContent = "";
+      this.#say(error.message);
+    } finally {
+      this.#test.disabled = false;
+    }
+  }
+  #forgetTest() {
+    this.#testing?.abort();
+    this.#testing = null;
+    this.#test.disabled = false;
+    this.#tested.textContent = "";
+    this.#image.hidden = true;
+    this.#image.width = this.#image.height = 0;
+  }
+  async #submit() {
+    const { url, id, blur, max_fps: fps } = this.#form.elements;
+    const config = {
+      id: id.value.trim(),
+      url: url.value.trim(),
+      blur: blur.checked,
+      max_fps: fps.value === "" && !fps.validity.badInput ? null : fps.valueAsNumber,
+      models: new FormData(this.#form).getAll("models")
+    };
+    const wrong = complaint3(config, this.#editing !== null);
+    if (wrong)
+      return this.#say(wrong);
+    this.#say(null);
+    this.#save.disabled = true;
+    this.#save.textContent = this.#editing ? "Saving\u2026" : "Adding\u2026";
+    try {
+      const view = this.#editing ? await this.#change(config) : await addStream(config);
+      this.#dialog.close();
+      this.onSaved(view, this.#editing === null);
+    } catch (error) {
+      this.#say(error.message);
+    } finally {
+      this.#save.disabled = false;
+      this.#save.textContent = this.#saveWords;
+    }
+  }
+  #change({ id, url, blur, models, max_fps }) {
+    const before = this.#editing;
+    const changes = {
+      ...url && { url },
+      ...models.join() !== before.models.join() && { models },
+      ...blur !== (before.blur === true) && { blur },
+      ...max_fps !== (before.max_fps ?? null) && { max_fps }
+    };
+    return Object.keys(changes).length ? changeStream(id, changes) : before;
+  }
+  #say(words) {
+    this.#error.hidden = !words;
+    this.#error.textContent = words ?? "";
+  }
+};
+
+// scene-canvas.js
+var SVG3 = "http://www.w3.org/2000/svg";
+var NEAR = 14;
+var STEP = 5e-3;
+var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+function node(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG3, tag);
+  for (const [key, value] of Object.entries(attributes))
+    element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+var SceneCanvas = class extends EventTarget {
+  shapes = [];
+  selected = null;
+  // one of shapes
+  drawing = null;
+  // {kind, points} while one is drawn
+  #svg;
+  #pointer = null;
+  // where it is, while drawing
+  #held = null;
+  // {shape, at, from, points} while something is dragged
+  /** @param {SVGSVGElement} svg laid exactly over the picture */
+  constructor(svg) {
+    super();
+    this.#svg = svg;
+    svg.addEventListener("pointerdown", (event) => this.#down(event));
+    svg.addEventListener("pointermove", (event) => this.#move(event));
+    svg.addEventListener("pointerup", () => this.#held = null);
+    svg.addEventListener("pointercancel", () => this.#held = null);
+    svg.addEventListener("dblclick", () => this.finish());
+    svg.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => this.render()).observe(svg);
+  }
+  open(shapes) {
+    this.shapes = shapes;
+    this.selected = this.drawing = this.#held = null;
+    this.render();
+  }
+  select(shape) {
+    if (this.selected === shape)
+      return;
+    this.selected = shape;
+    this.render();
+    this.#tell("select");
+  }
+  /** Begins to draw: the next clicks are its corners. */
+  draw(kind) {
+    this.drawing = { kind, points: [] };
+    this.#pointer = null;
+    this.select(null);
+    this.render();
+    this.#tell("drawing");
+  }
+  cancel() {
+    if (!this.drawing)
+      return;
+    this.drawing = null;
+    this.render();
+    this.#tell("drawing");
+  }
+  /** Ends drawing with what is there; what is too little is forgotten. */
+  finish() {
+    if (!this.drawing)
+      return;
+    const { kind, points } = this.drawing;
+    const apart = points.filter((point, at) => String(point) !== String(points[at - 1]));
+    this.drawing = null;
+    if (apart.length >= (kind === "zone" ? 3 : 2))
+      this.#add(kind, apart);
+    this.render();
+    this.#tell("drawing");
+  }
+  /** One that is there at once, to be moved by keys. */
+  place(kind) {
+    this.drawing = null;
+    this.#add(kind, ready(kind));
+    this.#tell("drawing");
+    this.#svg.querySelector(".scene-handle")?.focus();
+  }
+  remove(shape) {
+    this.shapes = this.shapes.filter((other) => other !== shape);
+    this.selected = null;
+    this.render();
+    this.#tell("change");
+    this.#tell("select");
+  }
+  #add(kind, points) {
+    const shape = { kind, name: freeName(kind, this.shapes), points, labels: [], anchor: "foot", stay_s: null };
+    this.shapes = [...this.shapes, shape];
+    this.selected = null;
+    this.select(shape);
+    this.#tell("change");
+  }
+  // pointer
+  #at({ clientX, clientY }) {
+    const { left, top, width, height } = this.#svg.getBoundingClientRect();
+    return inside([(clientX - left) / width, (clientY - top) / height]);
+  }
+  #down(event) {
+    if (event.button !== 0)
+      return;
+    const at = this.#at(event);
+    if (this.drawing)
+      return this.#corner(at, event);
+    const { shape: number2, handle, between } = event.target.closest("[data-shape]")?.dataset ?? {};
+    const shape = this.shapes[number2];
+    if (!shape)
+      return this.select(null);
+    this.select(shape);
+    let index = handle === void 0 ? null : Number(handle);
+    if (between !== void 0) {
+      index = Number(between) + 1;
+      shape.points.splice(index, 0, at);
+      this.#tell("change");
+    }
+    this.#held = { shape, index, from: at, points: shape.points.map((point) => [...point]) };
+    this.#svg.setPointerCapture(event.pointerId);
+    this.render();
+  }
+  #corner(at, event) {
+    const { kind, points } = this.drawing;
+    event.preventDefault();
+    if (kind === "zone" && points.length >= 3 && this.#near(points[0], at))
+      return this.finish();
+    points.push(at);
+    if (kind === "line" && points.length === 2 || points.length === MOST_POINTS)
+      return this.finish();
+    this.render();
+  }
+  #near(a, b) {
+    const { width, height } = this.#svg.getBoundingClientRect();
+    return Math.hypot((a[0] - b[0]) * width, (a[1] - b[1]) * height) <= NEAR;
+  }
+  #move(event) {
+    if (this.drawing) {
+      this.#pointer = this.#at(event);
+      return this.render();
+    }
+    if (!this.#held)
+      return;
+    const { shape, index, from, points } = this.#held;
+    const at = this.#at(event);
+    if (index !== null)
+      shape.points[index] = at;
+    else
+      shape.points = shifted(points, at[0] - from[0], at[1] - from[1]);
+    this.render();
+    this.#tell("change");
+  }
+  // keys
+  #key(event) {
+    if (this.drawing && (event.key === "Enter" || event.key === "Escape")) {
+      if (event.key === "Enter")
+        this.finish();
+      else
+        this.cancel();
+      event.preventDefault();
+      return;
+    }
+    const { shape: number2, handle } = event.target.dataset;
+    const shape = this.shapes[number2];
+    if (!shape)
+      return;
+    if (event.key === "Enter" || event.key === " ")
+      this.select(shape);
+    else if (ARROWS[event.key])
+      this.#nudge(shape, handle, ARROWS[event.key], event.shiftKey ? 10 : 1);
+    else if (event.key === "Delete" || event.key === "Backspace")
+      this.#delete(shape, handle);
+    else
+      return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+  #nudge(shape, handle, [dx, dy], times) {
+    const [x, y] = [dx * STEP * times, dy * STEP * times];
+    if (handle === void 0)
+      shape.points = shifted(shape.points, x, y);
+    else
+      shape.points[handle] = inside([shape.points[handle][0] + x, shape.points[handle][1] + y]);
+    this.render();
+    this.#tell("change");
+  }
+  #delete(shape, handle) {
+    if (handle === void 0 || shape.kind === "line" || shape.points.length <= 3)
+      return this.remove(shape);
+    shape.points.splice(Number(handle), 1);
+    this.render();
+    this.#tell("change");
+  }
+  #tell(type) {
+    this.dispatchEvent(new Event(type));
+  }
+  // drawing
+  render() {
+    const { width, height } = this.#svg.getBoundingClientRect();
+    if (!width)
+      return;
+    const focused = this.#svg.contains(document.activeElement) ? { ...document.activeElement.dataset } : null;
+    this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const scale = ([x, y]) => [x * width, y * height];
+    const parts = this.shapes.map((shape, number2) => this.#shape(shape, number2, scale));
+    if (this.drawing)
+      parts.push(this.#draft(scale));
+    this.#svg.replaceChildren(...parts);
+    this.#svg.classList.toggle("drawing", this.drawing !== null);
+    if (!focused?.shape)
+      return;
+    const handle = focused.handle === void 0 ? ":not([data-handle])" : `[data-handle="${focused.handle}"]`;
+    this.#svg.querySelector(`[tabindex][data-shape="${focused.shape}"]${handle}`)?.focus();
+  }
+  #shape(shape, number2, scale) {
+    const chosen = shape === this.selected;
+    const points = shape.points.map(scale);
+    const group = node("g", { class: `scene-shape ${shape.kind}${chosen ? " chosen" : ""}` });
+    const outline = points.map((point) => point.join()).join(" ");
+    const words = `${shape.name}, ${shape.kind} with ${points.length} points`;
+    const area = node(shape.kind === "zone" ? "polygon" : "polyline", {
+      points: outline,
+      class: "scene-area",
+      "data-shape": number2,
+      tabindex: 0,
+      role: "button",
+      "aria-label": words,
+      "aria-pressed": chosen
+    });
+    if (shape.kind === "line") {
+      group.append(node("polyline", { points: outline, class: "scene-catch", "data-shape": number2 }));
+      group.append(arrow(points));
+    }
+    group.append(area, label(shape, points));
+    if (chosen)
+      group.append(...this.#handles(shape, number2, points));
+    return group;
+  }
+  #handles(shape, number2, points) {
+    const handles = [];
+    if (shape.kind === "zone" && shape.points.length < MOST_POINTS)
+      points.forEach((point, at) => {
+        const [x, y] = [0, 1].map((axis) => (point[axis] + points[(at + 1) % points.length][axis]) / 2);
+        handles.push(
+          node("circle", { cx: x, cy: y, r: 5, class: "scene-between", "data-shape": number2, "data-between": at })
+        );
+      });
+    points.forEach(([x, y], at) => {
+      const [shareX, shareY] = shape.points[at].map((value) => Math.round(value * 100));
+      const words = `${shape.name}, point ${at + 1}: ${shareX} % from the left, ${shareY} % from the top; arrow keys move it`;
+      handles.push(
+        node("circle", {
+          cx: x,
+          cy: y,
+          r: 8,
+          class: "scene-handle",
+          "data-shape": number2,
+          "data-handle": at,
+          tabindex: 0,
+          role: "button",
+          "aria-label": words
+        })
+      );
+    });
+    return handles;
+  }
+  #draft(scale) {
+    const points = [...this.drawing.points, ...this.#pointer ? [this.#pointer] : []].map(scale);
+    const group = node("g", { class: `scene-shape ${this.drawing.kind} draft` });
+    group.append(node("polyline", { points: points.map((point) => point.join()).join(" "), class: "scene-area" }));
+    for (const [x, y] of this.drawing.points.map(scale))
+      group.append(node("circle", { cx: x, cy: y, r: 6, class: "scene-handle" }));
+    return group;
+  }
+};
+function label(shape, points) {
+  const [x, y] = shape.kind === "zone" ? centre(points) : middleOf(points);
+  const words = node("text", { x, y, class: "scene-name" });
+  words.append(shape.name);
+  return words;
+}
+var middleOf = ([[ax, ay], [bx, by]]) => [(ax + bx) / 2, (ay + by) / 2 - 10];
+function arrow(points) {
+  const [from, to] = inward(points, 30);
+  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+  const side = (turn) => [to[0] - 0.3 * dx + turn * 0.22 * dy, to[1] - 0.3 * dy - turn * 0.22 * dx].join();
+  return node("path", {
+    class: "scene-arrow",
+    d: `M${from.join()}L${to.join()}M${side(1)}L${to.join()}L${side(-1)}`
+  });
+}
+
+// scene-dialog.js
+var HINTS = {
+  none: "Draw a zone or a line. What you choose can be moved, point by point or whole.",
+  zone: "Click its corners one after the other; click the first one again, or press Enter, to close it.",
+  line: "Click where it begins, then where it ends. Who crosses towards the arrow goes in."
+};
+var SceneDialog = class {
+  #dialog = document.getElementById("scene-dialog");
+  #canvas = new SceneCanvas(document.getElementById("scene-canvas"));
+  #picture = document.getElementById("scene-picture");
+  #form = document.getElementById("scene-form");
+  #error = document.getElementById("scene-error");
+  #hint = document.getElementById("scene-hint");
+  #list = document.getElementById("scene-list");
+  #save = document.getElementById("scene-save");
+  #shape = document.getElementById("scene-shape");
+  #labels = document.getElementById("scene-labels");
+  #id = null;
+  #was = "";
+  // what the server has
+  #url = null;
+  #classes = [];
+  constructor() {
+    const canvas = this.#canvas;
+    for (const button of this.#dialog.querySelectorAll("[data-draw]"))
+      button.addEventListener("click", (event) => {
+        if (event.detail === 0)
+          canvas.place(button.dataset.draw);
+        else if (canvas.drawing?.kind === button.dataset.draw)
+          canvas.cancel();
+        else
+          canvas.draw(button.dataset.draw);
+      });
+    canvas.addEventListener("change", () => this.#changed());
+    canvas.addEventListener("select", () => this.#showShape());
+    canvas.addEventListener("drawing", () => this.#showTools());
+    this.#shape.addEventListener("input", () => this.#take());
+    document.getElementById("scene-flip").addEventListener("click", () => this.#flip());
+    document.getElementById("scene-remove").addEventListener("click", () => canvas.remove(canvas.selected));
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#leave());
+    this.#dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      if (canvas.drawing)
+        canvas.cancel();
+      else
+        this.#leave();
+    });
+    this.#dialog.addEventListener("close", () => this.#forget());
+  }
+  /** @param {object} view of the stream */
+  async open({ id, models, size_wh: size }) {
+    this.#id = id;
+    document.getElementById("scene-title").textContent = `Zones and lines of \u201C${id}\u201D`;
+    this.#say(null);
+    this.#canvas.open([]);
+    this.#dialog.showModal();
+    await Promise.all([this.#loadPicture(id, size !== null), this.#loadScene(id), this.#loadLabels(models)]);
+    this.#showTools();
+    this.#showShape();
+  }
+  async #loadPicture(id, seen) {
+    const blank = document.getElementById("scene-blank");
+    blank.hidden = false;
+    blank.textContent = "Fetching a picture\u2026";
+    this.#picture.hidden = true;
+    try {
+      const blob = seen ? await snapshot(id) : null;
+      if (this.#id !== id)
+        return;
+      blank.textContent = "The camera has no picture now. You can draw all the same: places are shares of the picture.";
+      if (!blob)
+        return;
+      this.#picture.src = this.#url = URL.createObjectURL(blob);
+      await this.#picture.decode();
+      this.#picture.hidden = false;
+      blank.hidden = true;
+      this.#canvas.render();
+    } catch (error) {
+      blank.textContent = `No picture: ${error.message}`;
+    }
+  }
+  async #loadScene(id) {
+    this.#save.disabled = true;
+    try {
+      const scene = await ifThere(`/v1/zones/${encodeURIComponent(id)}`) ?? {};
+      if (this.#id !== id)
+        return;
+      const fixed = scene.origin === "configuration";
+      this.#dialog.classList.toggle("fixed", fixed);
+      if (fixed)
+        this.#say("These are set by the configuration (monitoring.scenes) and cannot be changed here.");
+      for (const element of this.#dialog.querySelectorAll("[data-draw], #scene-shape"))
+        element.disabled = fixed;
+      this.#save.disabled = fixed;
+      this.#canvas.open(shapesOf(scene.scene ?? scene));
+      this.#was = JSON.stringify(sceneOf(this.#canvas.shapes));
+      this.#showList();
+    } catch (error) {
+      this.#say(`The zones could not be read: ${error.message}`);
+    }
+  }
+  async #loadLabels(models) {
+    try {
+      const cards = (await listModels()).filter(({ name }) => models.includes(name)).map(({ card: card2 }) => card2);
+      this.#classes = [...new Set(cards.filter(({ task }) => task === "detect").flatMap(({ classes }) => classes))];
+    } catch {
+      this.#classes = [];
+    }
+  }
+  #changed() {
+    this.#say(null);
+    this.#showList();
+  }
+  #showTools() {
+    const { drawing } = this.#canvas;
+    for (const button of this.#dialog.querySelectorAll("[data-draw]"))
+      button.setAttribute("aria-pressed", drawing?.kind === button.dataset.draw);
+    this.#hint.textContent = HINTS[drawing?.kind ?? "none"];
+  }
+  #showList() {
+    const { shapes, selected } = this.#canvas;
+    this.#list.replaceChildren(
+      ...shapes.map(
+        (shape) => el(
+          "li",
+          {},
+          el(
+            "button",
+            {
+              class: "button",
+              type: "button",
+              "aria-pressed": shape === selected,
+              on: { click: () => this.#canvas.select(shape) }
+            },
+            shape.name,
+            el("span", { class: "quiet" }, shape.kind)
+          )
+        )
+      )
+    );
+    document.getElementById("scene-none").hidden = shapes.length > 0;
+  }
+  #showShape() {
+    this.#showList();
+    const shape = this.#canvas.selected;
+    this.#shape.hidden = !shape;
+    if (!shape)
+      return;
+    const { name, anchor, stay } = this.#form.elements;
+    name.value = shape.name;
+    anchor.value = shape.anchor;
+    stay.value = shape.stay_s ?? "";
+    document.getElementById("scene-stay").hidden = shape.kind !== "zone";
+    document.getElementById("scene-flip").hidden = shape.kind !== "line";
+    const known = [.../* @__PURE__ */ new Set([...this.#classes, ...shape.labels])];
+    this.#labels.hidden = known.length === 0;
+    const box = (label2) => el(
+      "label",
+      {},
+      el("input", { type: "checkbox", name: "labels", value: label2, checked: shape.labels.includes(label2) }),
+      wordsOf(label2)
+    );
+    this.#labels.querySelector(".choices").replaceChildren(...known.map(box));
+  }
+  /** What the form says of the chosen one. */
+  #take() {
+    const shape = this.#canvas.selected;
+    if (!shape)
+      return;
+    const { name, anchor, stay } = this.#form.elements;
+    shape.name = name.value.trim();
+    shape.anchor = anchor.value;
+    shape.labels = [...this.#labels.querySelectorAll("input:checked")].map(({ value }) => value);
+    shape.stay_s = shape.kind === "zone" && stay.value !== "" ? Number(stay.value) : null;
+    this.#canvas.render();
+    this.#changed();
+  }
+  #flip() {
+    const shape = this.#canvas.selected;
+    shape.points = [shape.points[1], shape.points[0]];
+    this.#canvas.render();
+    this.#changed();
+  }
+  async #submit() {
+    this.#canvas.finish();
+    const { shapes } = this.#canvas;
+    const wrong = complaint(shapes);
+    if (wrong)
+      return this.#say(wrong);
+    this.#save.disabled = true;
+    try {
+      if (shapes.length)
+        await putScene(this.#id, sceneOf(shapes));
+      else if (this.#was !== JSON.stringify(sceneOf([])))
+        await deleteScene(this.#id);
+      toast(`Zones and lines of ${this.#id} were saved.`);
+      this.#dialog.close();
+    } catch (error) {
+      this.#say(error.message);
+    } finally {
+      this.#save.disabled = false;
+    }
+  }
+  async #leave() {
+    const changed = JSON.stringify(sceneOf(this.#canvas.shapes)) !== this.#was;
+    if (changed && !this.#save.disabled && !await ask("Leave without saving?", "What you drew is lost then.", "Leave"))
+      return;
+    this.#dialog.close();
+  }
+  #forget() {
+    this.#canvas.open([]);
+    this.#picture.removeAttribute("src");
+    if (this.#url)
+      URL.revokeObjectURL(this.#url);
+    this.#id = this.#url = null;
+  }
+  #say(words) {
+    this.#error.hidden = !words;
+    this.#error.textContent = words ?? "";
+  }
+};
+
+// cameras-page.js
+var WORDS = {
+  failed: "The camera cannot be used.",
+  reconnecting: "The connection was lost. Trying again.",
+  stalled: "No picture for a while."
+};
+var limitWords = ({ max_fps: fps }) => fps ? `, at most ${fps}` : "";
+var CamerasPage = class {
+  title = "Cameras";
+  #streams;
+  #form;
+  #scenes = new SceneDialog();
+  #rows = /* @__PURE__ */ new Map();
+  // id → {element, text}
+  #busy = /* @__PURE__ */ new Set();
+  #shown = false;
+  /** @param {import("./streams.js").Streams} streams */
+  constructor(streams) {
+    this.#streams = streams;
+    const taken = () => new Set(streams.views.map(({ id }) => id));
+    this.#form = new CameraForm(taken, (view, added) => {
+      toast(`${view.id} was ${added ? "added" : "changed"}.`);
+      streams.poll();
+    });
+    streams.addEventListener("change", () => this.#shown && this.#show());
+  }
+  show() {
+    this.#shown = true;
+    this.#show();
+  }
+  hide() {
+    this.#shown = false;
+  }
+  add() {
+    this.#form.open();
+  }
+  #show() {
+    const list2 = document.getElementById("camera-list");
+    const { views, known } = this.#streams;
+    document.getElementById("cameras-none").hidden = !known || views.length > 0;
+    const ids = new Set(views.map(({ id }) => id));
+    for (const [id, row2] of this.#rows)
+      if (!ids.has(id)) {
+        row2.element.remove();
+        this.#rows.delete(id);
+      }
+    for (const view of views)
+      this.#showOne(list2, view);
+  }
+  #showOne(list2, view) {
+    let row2 = this.#rows.get(view.id);
+    if (!row2) {
+      row2 = this.#make(view.id);
+      this.#rows.set(view.id, row2);
+      list2.append(row2.element);
+    }
+    const { state, last_error: error, enabled, ephemeral } = view;
+    row2.view = view;
+    row2.state.replaceChildren(badge(state, nameOfState(state)));
+    row2.trouble.textContent = state === "live" || state === "disabled" ? "" : error || WORDS[state] || "";
+    row2.trouble.hidden = row2.trouble.textContent === "";
+    row2.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
+    row2.facts.replaceChildren(
+      fact("Picture", pictureWords(view)),
+      fact("Looks for", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
+      fact("Received / analysed", `${number(view.fps)} / ${number(view.analysed_fps)} fps${limitWords(view)}`),
+      fact("Delay", view.latency_ms === null ? "\u2013" : `${number(view.latency_ms)} ms`),
+      fact("Dropped", short(view.dropped)),
+      fact("Reconnects", String(view.reconnects)),
+      fact("Viewers", String(view.viewers ?? 0)),
+      fact("Node", view.node)
+    );
+    row2.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
+    row2.pause.hidden = row2.edit.hidden = ephemeral || view.url === null;
+    for (const button of [row2.pause, row2.edit, row2.remove])
+      button.disabled = this.#busy.has(view.id);
+  }
+  #make(id) {
+    const row2 = { view: null };
+    const button = (label2, name, act) => el("button", { class: "button", type: "button", on: { click: act } }, icon(name), label2);
+    Object.assign(row2, {
+      state: el("span"),
+      url: el("p", { class: "camera-url quiet" }),
+      trouble: el("p", { class: "camera-trouble" }),
+      facts: el("dl", { class: "facts" }),
+      pause: button("Pause", "pause", () => this.#toggle(row2.view)),
+      zones: button("Zones", "zone", () => this.#scenes.open(row2.view)),
+      edit: button("Edit", "edit", () => this.#form.open(row2.view)),
+      remove: button("Delete", "trash", () => this.#remove(id))
+    });
+    for (const [name, what] of [[row2.zones, "Zones of"], [row2.edit, "Edit"], [row2.remove, "Delete"]])
+      name.setAttribute("aria-label", `${what} ${id}`);
+    row2.element = el(
+      "li",
+      { class: "card camera", dataset: { stream: id } },
+      el("div", { class: "camera-head" }, el("h2", {}, el("a", { href: `#/live/${id}` }, id)), row2.state),
+      row2.url,
+      row2.trouble,
+      row2.facts,
+      el("div", { class: "card-actions" }, row2.pause, row2.zones, row2.edit, row2.remove)
+    );
+    return row2;
+  }
+  async #toggle({ id, enabled }) {
+    await this.#work(id, enabled ? "paused" : "resumed", () => changeStream(id, { enabled: !enabled }));
+  }
+  async #remove(id) {
+    const text = "Livesight stops watching this camera and forgets its address. What it has seen so far is kept.";
+    if (await ask(`Delete \u201C${id}\u201D?`, text, "Delete"))
+      await this.#work(id, "deleted", () => removeStream(id));
+  }
+  async #work(id, done, work) {
+    this.#busy.add(id);
+    this.#show();
+    try {
+      await work();
+      toast(`${id} was ${done}.`);
+    } catch (error) {
+      toast(`${id} could not be ${done}: ${error.message}`, "bad");
+    }
+    this.#busy.delete(id);
+    await this.#streams.poll();
+  }
+};
+var fact = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
+
+// chart.js
+var MAP_STYLE = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
+var loading = null;
+function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const stopper = document.createElement("meta");
+    stopper.id = MAP_STYLE;
+    document.head.append(stopper);
+    const script = document.createElement("script");
+    script.src = "/static/plotly.min.js";
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      loading = null;
+      script.remove();
+      reject(new Error("The drawing library could not be loaded."));
+    };
+    document.head.append(script);
+  });
+  return loading;
+}
+var COLOURS = ["#0b8f81", "#4f7fe0", "#b0589f", "#c98f2b", "#7c6ad6", "#4f9d4a", "#c25b4e", "#6f7f8f"];
+var Chart = class {
+  #place;
+  #drawing = Promise.resolve();
+  /** @param {HTMLElement} place */
+  constructor(place) {
+    this.#place = place;
+  }
+  /** @param {object[]} traces of plotly @param {{x: object, y: object, hover?: string, height?: number, more?: object}} axes what differs from all charts */
+  draw(traces2, axes) {
+    this.#drawing = this.#drawing.then(() => this.#draw(traces2, axes)).catch((error) => {
+      this.#place.textContent = error.message;
+    });
+    return this.#drawing;
+  }
+  async #draw(traces2, { x, y, hover = "x unified", height = 240, more = {} }) {
+    const { react } = await plotly();
+    if (!this.#place.clientWidth)
+      return;
+    const style = getComputedStyle(document.body);
+    const [text, line] = ["--quiet", "--line"].map((name) => resolved(style.getPropertyValue(name)));
+    const axis = { color: text, gridcolor: line, zeroline: false, automargin: true, fixedrange: true, ticklabelstandoff: 5 };
+    await react(
+      this.#place,
+      traces2,
+      {
+        autosize: true,
+        height,
+        margin: { l: 44, r: 18, t: 26, b: 34 },
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        colorway: COLOURS,
+        font: { family: style.fontFamily, size: 12, color: text },
+        xaxis: { ...axis, nticks: 6, tickangle: 0, ...x },
+        yaxis: { ...axis, nticks: 5, ...y },
+        showlegend: traces2.length > 1,
+        legend: { orientation: "h", x: 0, y: 1.14, yanchor: "middle" },
+        hovermode: hover,
+        transition: { duration: 0 },
+        ...more
+      },
+      { displayModeBar: false, responsive: true, scrollZoom: false }
+    );
+  }
+};
+function resolved(colour) {
+  const probe = document.createElement("i");
+  probe.style.color = colour;
+  document.body.append(probe);
+  const plain = getComputedStyle(probe).color;
+  probe.remove();
+  return plain;
+}
+
+// event-query.js
+var HOUR_MS = 36e5;
+var RANGES = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 168 * HOUR_MS, "30d": 720 * HOUR_MS };
+function rangeOf(chosen, now = Date.now()) {
+  const named2 = RANGES[chosen.get("range")];
+  if (named2)
+    return [now - named2, now];
+  const [since, until] = ["since", "until"].map((name) => Date.parse(chosen.get(name) ?? ""));
+  const end = Number.isFinite(until) ? until : now;
+  return [Number.isFinite(since) && since < end ? since : end - RANGES["24h"], end];
+}
+function queryOf(chosen, now = Date.now()) {
+  const [since, until] = rangeOf(chosen, now);
+  const custom = chosen.get("range") === "custom";
+  const wishes = {
+    since: new Date(since).toISOString(),
+    until: custom ? new Date(until).toISOString() : null,
+    min_confidence: chosen.get("confidence"),
+    ...Object.fromEntries(["stream", "kind", "label", "zone"].map((name) => [name, chosen.get(name)]))
+  };
+  return Object.fromEntries(Object.entries(wishes).filter(([, value]) => value));
+}
+function countQueryOf(chosen, now = Date.now()) {
+  const [since, until] = rangeOf(chosen, now);
+  const hours = (until - since) / HOUR_MS;
+  const bucket = hours <= 3 ? "minute" : hours <= 24 * 4 ? "hour" : "day";
+  const whole = bucket === "minute" ? since : Math.floor(since / HOUR_MS) * HOUR_MS;
+  const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return { ...queryOf(chosen, now), since: new Date(whole).toISOString(), bucket, by: "kind", tz };
+}
+
+// events-page.js
+var EVERY_MS2 = 5e3;
+var SOON_MS = 500;
+var COUNTS_MS = 1e4;
+var PAGE2 = 50;
+var MOST = 500;
+var EventsPage = class {
+  title = "Events";
+  #streams;
+  #timer = 0;
+  #abort = null;
+  #live = null;
+  // EventSource: tells that something happened
+  #events = [];
+  // newest first
+  #next = null;
+  // cursor of the older ones
+  #countedAt = 0;
+  #dialog = new EventDialog();
+  #chart = null;
+  #note = document.getElementById("events-note");
+  #tools = document.getElementById("events-tools");
+  #list = document.getElementById("events-list");
+  #older = document.getElementById("events-older");
+  #csv = document.getElementById("events-csv");
+  #timeline = document.getElementById("events-timeline");
+  constructor(streams) {
+    this.#streams = streams;
+    const { kind } = this.#tools.elements;
+    kind.append(...Object.entries(KINDS).map(([value, words]) => new Option(words, value)));
+    this.#tools.addEventListener("submit", (event) => event.preventDefault());
+    this.#tools.addEventListener("change", () => this.#again());
+    this.#older.addEventListener("click", () => this.#load(this.#next));
+    document.getElementById("events-reset").addEventListener("click", () => {
+      this.#tools.reset();
+      this.#again();
+    });
+    document.addEventListener("themechange", () => this.#shown && this.#count());
+    streams.addEventListener("change", () => this.#shown && this.#offerStreams());
+  }
+  get #shown() {
+    return this.#abort !== null;
+  }
+  async show() {
+    this.#offerStreams();
+    this.#again();
+    this.#fill(
+      "zone",
+      "Anywhere",
+      (await ifThere("/v1/zones").catch(() => null))?.scenes.flatMap(({ zones }) => zones.map(({ name }) => name))
+    );
+    this.#fill(
+      "label",
+      "All labels",
+      (await listModels().catch(() => [])).flatMap(({ card: card2 }) => card2.classes)
+    );
+  }
+  hide() {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+    this.#abort = null;
+    this.#live?.close();
+    this.#live = null;
+  }
+  /** The cameras that there are, and the one that is chosen, which may be gone while its events are not. */
+  #offerStreams() {
+    const { stream } = this.#tools.elements;
+    const chosen = stream.value;
+    const ids = [.../* @__PURE__ */ new Set([...this.#streams.views.map(({ id }) => id), ...chosen ? [chosen] : []])].sort();
+    if (ids.join() === [...stream.options].slice(1).map(({ value }) => value).join())
+      return;
+    stream.replaceChildren(new Option("All cameras", ""), ...ids.map((id) => new Option(id, id, false, id === chosen)));
+  }
+  /** Offers names in a list; without any there is no list. */
+  #fill(name, none, found) {
+    const select = this.#tools.elements[name];
+    const names = [.../* @__PURE__ */ new Set([...found ?? [], ...select.value ? [select.value] : []])].sort();
+    select.replaceChildren(
+      new Option(none, ""),
+      ...names.map((each) => new Option(wordsOf(each), each, false, each === select.value))
+    );
+    select.hidden = names.length === 0;
+  }
+  /** Another question: everything anew. */
+  #again() {
+    this.#events = [];
+    this.#next = null;
+    this.#list.replaceChildren();
+    const custom = this.#tools.elements.range.value === "custom";
+    for (const name of ["since", "until"])
+      this.#tools.elements[name].closest("label").hidden = !custom;
+    this.#load();
+    this.#count();
+    this.#listen();
+  }
+  /** What fits comes at once; without that (a proxy that keeps it back) every few seconds. */
+  #listen() {
+    this.#live?.close();
+    const { since: _, until, ...wishes } = this.#wishes;
+    if (until)
+      return;
+    this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(wishes)}`);
+    this.#live.addEventListener("message", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#load(), SOON_MS);
+    });
+  }
+  get #wishes() {
+    return queryOf(new FormData(this.#tools));
+  }
+  async #load(cursor = null) {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+    const { signal } = this.#abort = new AbortController();
+    try {
+      const answer = await listEvents({ ...this.#wishes, limit: PAGE2, cursor }, signal);
+      if (signal.aborted)
+        return;
+      if (answer === null)
+        return this.#absent();
+      this.#take(answer, cursor !== null);
+    } catch (error) {
+      if (signal.aborted)
+        return;
+      this.#say("The events could not be read", error.message);
+    }
+    if (performance.now() - this.#countedAt > COUNTS_MS)
+      this.#count();
+    this.#wait();
+  }
+  #wait() {
+    this.#timer = setTimeout(() => document.hidden ? this.#wait() : this.#load(), EVERY_MS2);
+  }
+  #absent() {
+    this.#tools.hidden = this.#older.hidden = this.#timeline.hidden = this.#csv.hidden = true;
+    this.#list.replaceChildren();
+    const text = "No process with the role monitor answers. What the cameras see goes out live all the same.";
+    this.#say("This service keeps no events", text);
+    this.#wait();
+  }
+  #take({ events, next }, older) {
+    const first = this.#events.length === 0;
+    const known = new Map(this.#events.map((event) => [event.id, event]));
+    const fresh = new Set(first || older ? [] : events.map(({ id }) => id).filter((id) => !known.has(id)));
+    if (older || first)
+      this.#next = next;
+    for (const event of events)
+      known.set(event.id, event);
+    this.#events = [...known.values()].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
+    if (!older && this.#events.length > MOST)
+      this.#events.length = MOST;
+    this.#tools.hidden = this.#csv.hidden = false;
+    this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#wishes)}`;
+    this.#older.hidden = this.#next === null;
+    if (this.#events.length)
+      this.#note.hidden = true;
+    else
+      this.#say("Nothing happened", "Nothing that fits what you chose above. Events appear here as they come.");
+    this.#show(fresh);
+  }
+  /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
+  #show(fresh) {
+    const rows = new Map([...this.#list.children].map((row2) => [row2.dataset.id, row2]));
+    const shown = this.#events.map((event) => {
+      const said = JSON.stringify(event);
+      let row2 = rows.get(event.id);
+      if (row2?.said !== said)
+        row2 = Object.assign(this.#row(event), { said });
+      if (fresh.has(event.id))
+        row2.classList.add("fresh");
+      return row2;
+    });
+    const focused = document.activeElement?.closest?.(".event");
+    for (const row2 of [...this.#list.children])
+      if (!shown.includes(row2))
+        row2.remove();
+    shown.forEach((row2, at) => {
+      if (this.#list.children[at] !== row2)
+        this.#list.insertBefore(row2, this.#list.children[at] ?? null);
+    });
+    if (focused && !focused.isConnected)
+      shown.find(({ dataset }) => dataset.id === focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
+  }
+  #row(event) {
+    const time = new Date(timeOf(event));
+    const dot = event.label ? el("i", { class: "dot" }) : null;
+    dot?.style.setProperty("--dot", colourOf(event.label));
+    const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
+    const image = event.snapshot_url && el("img", { src: event.snapshot_url, alt: "", loading: "lazy" });
+    image?.addEventListener("error", () => image.replaceWith(blank));
+    const picture2 = image ?? blank;
+    return el(
+      "li",
+      {
+        class: "event",
+        dataset: { id: event.id, kind: event.kind },
+        on: { animationend: ({ currentTarget: row2 }) => row2.classList.remove("fresh") }
+      },
+      el(
+        "button",
+        { class: "event-open", type: "button", on: { click: () => this.#dialog.open(event) } },
+        picture2,
+        el(
+          "span",
+          { class: "event-what" },
+          el("strong", {}, whatOf(event)),
+          el("span", { class: "event-who" }, dot, whoOf(event))
+        ),
+        event.severity ? badge(TONES[event.severity], SEVERITIES[event.severity]) : null,
+        event.clip_url ? el("span", { class: "badge" }, "Clip") : null
+      ),
+      el("time", { dateTime: time.toISOString() }, time.toLocaleString()),
+      el("a", { href: `#/live/${event.stream_id}` }, event.stream_id)
+    );
+  }
+  /** How many there were, over the time that is shown. */
+  async #count() {
+    this.#countedAt = performance.now();
+    const { signal } = this.#abort ?? new AbortController();
+    const chosen = new FormData(this.#tools);
+    try {
+      const answer = await eventCounts(countQueryOf(chosen), signal);
+      if (signal.aborted || answer === null)
+        return;
+      this.#timeline.hidden = false;
+      this.#draw(answer, rangeOf(chosen));
+    } catch {
+      if (!signal.aborted)
+        this.#timeline.hidden = true;
+    }
+  }
+  #draw({ counts, total, bucket }, range) {
+    document.getElementById("events-total").textContent = `${total.toLocaleString()} ${total === 1 ? "event" : "events"}, by ${bucket}`;
+    this.#chart ??= new Chart(document.getElementById("chart-events"));
+    const bars = (name, colour, wanted) => {
+      const sums = /* @__PURE__ */ new Map();
+      for (const { start, count, value } of counts)
+        if (wanted(value))
+          sums.set(start, (sums.get(start) ?? 0) + count);
+      return {
+        type: "bar",
+        name,
+        x: [...sums.keys()].map((start) => start.slice(0, 19)),
+        y: [...sums.values()],
+        marker: { color: colour }
+      };
+    };
+    const isAlert = (kind) => kind === "alert";
+    const traces2 = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];
+    const narrow = matchMedia("(max-width: 699px)").matches;
+    const x = { type: "date", range: range.map(localTime), nticks: narrow ? 3 : 6 };
+    this.#chart.draw(traces2, { x, y: { rangemode: "tozero" }, height: 150, more: { barmode: "stack" } });
+  }
+  #say(title, text) {
+    this.#note.hidden = false;
+    this.#note.querySelector("h2").textContent = title;
+    this.#note.querySelector("p").textContent = text;
+  }
+};
+var localTime = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 6e4).toISOString().slice(0, 19);
+
+// metrics.js
+var LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? ([^ ]+)$/;
+var LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
+function parseMetrics(text) {
+  const samples = /* @__PURE__ */ new Map();
+  for (const line of text.split("\n")) {
+    const found = line.startsWith("#") ? null : LINE.exec(line.trim());
+    if (!found)
+      continue;
+    const labels2 = Object.fromEntries([...(found[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
+    if (!samples.has(found[1]))
+      samples.set(found[1], []);
+    samples.get(found[1]).push({ labels: labels2, value: Number(found[3]) });
+  }
+  return samples;
+}
+function byLabel(samples, name, label2, unlike = {}) {
+  const values = /* @__PURE__ */ new Map();
+  for (const { labels: labels2, value } of samples.get(name) ?? []) {
+    if (Object.entries(unlike).some(([key, unwanted]) => labels2[key] === unwanted))
+      continue;
+    values.set(labels2[label2], (values.get(labels2[label2]) ?? 0) + value);
+  }
+  return values;
+}
+function rates(before, after, seconds2) {
+  const grown = [...after].filter(([key, value]) => before.has(key) && value >= before.get(key));
+  return new Map(grown.map(([key, value]) => [key, (value - before.get(key)) / seconds2]));
+}
+function buckets(samples, name, wish = {}) {
+  const sums = /* @__PURE__ */ new Map();
+  for (const { labels: labels2, value } of samples.get(`${name}_bucket`) ?? []) {
+    if (Object.entries(wish).some(([key, wanted]) => labels2[key] !== wanted))
+      continue;
+    const bound = labels2.le === "+Inf" ? Infinity : Number(labels2.le);
+    sums.set(bound, (sums.get(bound) ?? 0) + value);
+  }
+  return [...sums].sort(([a], [b]) => a - b);
+}
+function quantile(before, after, share) {
+  const known = new Map(before);
+  const grown = after.map(([bound, count]) => [bound, count - (known.get(bound) ?? 0)]);
+  const total = grown.at(-1)?.[1] ?? 0;
+  if (!(total > 0) || grown.some(([, count]) => count < 0))
+    return null;
+  const rank = share * total;
+  let [low, below] = [0, 0];
+  for (const [bound, count] of grown) {
+    if (count >= rank)
+      return bound === Infinity ? low : low + (bound - low) * (rank - below) / (count - below || 1);
+    [low, below] = [bound, count];
+  }
+  return low;
+}
+
+// health-page.js
+var EVERY_MS3 = 2e3;
+var FIRST_MS = 700;
+var KEPT = 150;
+var STAGES = ["decode", "wait", "convert", "inference", "track", "classify", "publish"];
+var UNWANTED = { reason: "max_fps" };
+var STATES2 = { ready: ["live", "Healthy"], degraded: ["stalled", "Degraded"], down: ["failed", "Not ready"] };
+var HealthPage = class {
+  title = "Health";
+  #streams;
+  #watch;
+  #alerts;
+  #timer = 0;
+  #abort = null;
+  #last = null;
+  // the reading before: {at, samples}
+  #points = [];
+  // {at, p50, p95, rates, dropped}
+  #charts = null;
+  #shown = false;
+  /** @param {import("./streams.js").Streams} streams @param {import("./status.js").HealthWatch} watch
+   *  @param {import("./alert-watch.js").AlertWatch} alerts */
+  constructor(streams, watch, alerts) {
+    this.#streams = streams;
+    this.#watch = watch;
+    this.#alerts = alerts;
+    alerts.addEventListener("change", () => this.#shown && this.#showAlerts());
+    watch.addEventListener("change", () => this.#shown && this.#showHealth());
+    streams.addEventListener("change", () => this.#shown && this.#showNodes());
+    document.addEventListener("themechange", () => this.#shown && this.#draw());
+  }
+  show() {
+    this.#shown = true;
+    this.#charts ??= {
+      latency: new Chart(document.getElementById("chart-latency")),
+      rate: new Chart(document.getElementById("chart-rate")),
+      stages: new Chart(document.getElementById("chart-stages"))
+    };
+    this.#showHealth();
+    this.#showNodes();
+    this.#read();
+    this.#showAlerts();
+  }
+  hide() {
+    this.#shown = false;
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+    this.#last = null;
+  }
+  async #read() {
+    clearTimeout(this.#timer);
+    const { signal } = this.#abort = new AbortController();
+    if (!document.hidden) {
+      try {
+        const samples = parseMetrics(await metricsText(signal));
+        if (signal.aborted)
+          return;
+        this.#note(samples, performance.now());
+        this.#draw();
+      } catch (error) {
+        if (signal.aborted)
+          return;
+        this.#last = null;
+      }
+    }
+    this.#timer = setTimeout(() => this.#read(), this.#points.length < 3 ? FIRST_MS : EVERY_MS3);
+  }
+  #note(samples, at) {
+    const before = this.#last;
+    this.#last = { at, samples };
+    this.#showStages(samples);
+    if (!before)
+      return;
+    const seconds2 = (at - before.at) / 1e3;
+    const latency = (share) => {
+      const value = quantile(...[before.samples, samples].map((each) => buckets(each, "livesight_latency_seconds")), share);
+      return value === null ? null : value * 1e3;
+    };
+    const rate = (name, unlike) => rates(...[before.samples, samples].map((each) => byLabel(each, name, "stream", unlike)), seconds2);
+    this.#points.push({
+      at,
+      p50: latency(0.5),
+      p95: latency(0.95),
+      analysed: rate("livesight_frames_analysed_total"),
+      dropped: [...rate("livesight_frames_dropped_total", UNWANTED).values()].reduce((sum, value) => sum + value, 0)
+    });
+    if (this.#points.length > KEPT)
+      this.#points.shift();
+  }
+  #draw() {
+    const now = this.#last?.at ?? performance.now();
+    const x = this.#points.map(({ at }) => (at - now) / 1e3);
+    const past = { range: [Math.min(-30, x[0] ?? 0), 0], ticksuffix: " s", showgrid: false };
+    const axes = (unit) => ({ x: past, y: { rangemode: "tozero", title: { text: unit } } });
+    const line = (name, y, more = {}) => ({ type: "scatter", mode: "lines", name, x, y, ...more });
+    this.#charts.latency.draw(
+      [
+        line("median", this.#points.map(({ p50 }) => p50)),
+        line("95 of 100", this.#points.map(({ p95 }) => p95), { line: { dash: "dot" } })
+      ],
+      axes("ms")
+    );
+    const ids = this.#charted();
+    this.#charts.rate.draw(
+      [
+        ...ids.map((id) => line(id, this.#points.map(({ analysed }) => analysed.get(id) ?? null))),
+        line("passed over, all", this.#points.map(({ dropped }) => dropped), { line: { dash: "dot" } })
+      ],
+      axes("pictures/s")
+    );
+  }
+  /** The cameras that there are, and those that were analysed in the time shown: others count nothing any more. */
+  #charted() {
+    const ids = new Set(this.#streams.views.map(({ id }) => id));
+    for (const { analysed } of this.#points)
+      for (const [id, rate] of analysed)
+        if (rate > 0)
+          ids.add(id);
+    return [...ids].sort();
+  }
+  #showStages(samples) {
+    const sums = byLabel(samples, "livesight_stage_seconds_sum", "stage");
+    const counts = byLabel(samples, "livesight_stage_seconds_count", "stage");
+    const stages = [...STAGES.filter((stage) => counts.get(stage) > 0)];
+    const mean = stages.map((stage) => sums.get(stage) / counts.get(stage) * 1e3);
+    this.#charts.stages.draw([{ type: "bar", orientation: "h", name: "mean", x: mean, y: stages }], {
+      x: { rangemode: "tozero", title: { text: "ms a picture" } },
+      y: { autorange: "reversed", showgrid: false, nticks: stages.length },
+      hover: "closest"
+    });
+  }
+  #showHealth() {
+    const { state, reasons } = this.#watch.health ?? { state: null, reasons: [] };
+    const [tone, words] = STATES2[state] ?? ["connecting", "Checking"];
+    document.getElementById("health-state").replaceChildren(badge(tone, words));
+    const said = reasons.length ? reasons : state === "ready" ? ["Models are loaded and results go out."] : [];
+    document.getElementById("health-said").replaceChildren(...said.map((reason) => el("li", {}, reason)));
+  }
+  #showNodes() {
+    const rows = this.#streams.views.map(
+      (view) => el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, view.node),
+        el("td", {}, el("a", { href: `#/live/${view.id}` }, view.id)),
+        el("td", {}, badge(view.state, nameOfState(view.state))),
+        el("td", { class: "figure" }, `${view.fps.toFixed(0)} / ${view.analysed_fps.toFixed(0)}`)
+      )
+    );
+    rows.sort((a, b) => a.textContent.localeCompare(b.textContent));
+    document.getElementById("node-rows").replaceChildren(...rows);
+    document.getElementById("nodes-none").hidden = rows.length > 0;
+  }
+  #showAlerts() {
+    const { open } = this.#alerts;
+    const none = open === null ? "No process with the role monitor answers." : "No alert is open.";
+    const items = (open ?? []).map(
+      ({ stream_id: stream, text, rule, severity }) => el("li", {}, `${SEVERITIES[severity]}: ${text ?? rule}`, el("span", { class: "quiet" }, ` (${stream})`))
+    );
+    document.getElementById("alerts-list").replaceChildren(...items.length ? items : [el("li", { class: "quiet" }, none)]);
+  }
+};
+
+// models-page.js
+var TASKS = { detect: "finds things", classify: "tells kinds apart", embed: "recognises", caption: "describes" };
+var ModelsPage = class {
+  title = "Models";
+  #list = document.getElementById("model-list");
+  #note = document.getElementById("models-note");
+  show() {
+    this.#load();
+  }
+  hide() {
+  }
+  async #load() {
+    try {
+      const models = await listModels();
+      this.#note.hidden = models.length > 0;
+      this.#note.textContent = "The server has no models.";
+      models.sort((a, b) => a.name.localeCompare(b.name) || b.version - a.version);
+      this.#list.replaceChildren(...models.map(card));
+    } catch (error) {
+      this.#note.hidden = false;
+      this.#note.textContent = `The models could not be listed: ${error.message}`;
+    }
+  }
+};
+function card({ name, version, in_service: serving, backend, card: facts2 }) {
+  return el(
+    "li",
+    { class: "card model", dataset: { model: `${name}/${version}` } },
+    el(
+      "div",
+      { class: "camera-head" },
+      el("h2", {}, name, el("span", { class: "quiet" }, ` version ${version}`)),
+      badge(serving ? "live" : "idle", serving ? "In service" : "Not in service")
+    ),
+    el("p", { class: "quiet" }, `${TASKS[facts2.task] ?? facts2.task}${backend ? `, run by ${backend}` : ""}`),
+    el(
+      "dl",
+      { class: "facts wide" },
+      ...named({
+        Classes: (facts2.classes ?? []).map((label2) => label2.replaceAll("_", " ")).join(", "),
+        "Applies to": [facts2.applies_to].flat().filter(Boolean).join(", ").replaceAll("_", " "),
+        "Input sizes": (facts2.shapes_wh ?? []).map((size) => size.join(" \xD7 ")).join(", "),
+        Thresholds: Object.entries(facts2.thresholds ?? {}).map(([label2, value]) => `${label2.replaceAll("_", " ")} ${value}`).join(", "),
+        Licence: facts2.licence
+      })
+    ),
+    figures("Figures", facts2.metrics, true),
+    figures("Data", facts2.data)
+  );
+}
+var named = (values) => Object.entries(values).filter(([, value]) => value).map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)));
+function figures(title, value, open = false) {
+  const rows = flat(value);
+  if (rows.length === 0)
+    return null;
+  return el(
+    "details",
+    { open },
+    el("summary", {}, title),
+    el(
+      "table",
+      {},
+      el("tbody", {}, ...rows.map(([key, shown]) => el("tr", {}, el("th", { scope: "row" }, key), el("td", {}, shown))))
+    )
+  );
+}
+function flat(value, prefix = "") {
+  if (value === null || value === void 0 || value === "")
+    return [];
+  if (Array.isArray(value) && value.every((each) => typeof each !== "object"))
+    return [[prefix, value.join(", ")]];
+  if (typeof value !== "object")
+    return [[prefix, typeof value === "number" ? figure(value) : String(value)]];
+  return Object.entries(value).flatMap(
+    ([key, inner]) => flat(inner, `${prefix}${prefix ? " \xB7 " : ""}${key.replaceAll("_", " ")}`)
+  );
+}
+var figure = (value) => Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+
+// drift-words.js
+var GROUPS = {
+  model: "How sure the model is",
+  population: "Who and what is seen",
+  picture: "The picture itself"
+};
+var FEATURES = {
+  brightness: "Brightness",
+  contrast: "Contrast",
+  sharpness: "Sharpness",
+  focus: "Focus",
+  blockiness: "Blockiness (compression)",
+  saturation: "Colour",
+  detail: "Detail",
+  scene: "Scene (share of its marks that moved)",
+  boxes: "Objects a picture",
+  label: "Labels",
+  box_side: "Size of the boxes",
+  aspect: "Shape of the boxes (width to height)",
+  confidence: "Confidence",
+  distance: "Distance of faces"
+};
+var nameOf = (feature) => FEATURES[feature] ?? feature.replaceAll("_", " ");
+function stateOf({ state, drifted, cause, commissioned_share: share, faults }) {
+  if (faults?.length)
+    return ["failed", faults.map(({ kind }) => kind).join(", ")];
+  if (drifted)
+    return ["failed", `Drift: ${cause}`];
+  if (state === "watching")
+    return ["live", "As it was"];
+  if (state === "commissioning")
+    return ["stalled", `Learning, ${Math.round(share * 100)} %`];
+  return ["idle", "Too little seen yet"];
+}
+var probability = (p) => p < 1e-4 ? "p < 0.0001" : `p ${p.toPrecision(2)}`;
+function verdict({ score, p_value: p, samples, effective_samples: worth, reference, window: window2 }) {
+  const against = reference === "card" ? "against the model\u2019s card" : "against its own first days";
+  const which = window2 === "long" ? "long" : "recent";
+  const worthOf = `${samples} samples worth ${Math.round(worth)}`;
+  return `${score.toFixed(2)} apart ${against} (${which} window), ${probability(p)}, ${worthOf}`;
+}
+function grouped(features) {
+  const rank = (feature) => (feature.drifted ? 10 : 0) + feature.score;
+  return Object.keys(GROUPS).map((group) => [group, features.filter((feature) => feature.group === group).sort((a, b) => rank(b) - rank(a))]).filter(([, found]) => found.length);
+}
+function traces({ edges, labels: labels2, shares, reference_shares: reference }) {
+  const x = labels2 ? labels2.map((label2) => label2.replaceAll("_", " ")) : edges.slice(0, -1).map((edge, at) => (edge + edges[at + 1]) / 2);
+  const widths = labels2 ? void 0 : edges.slice(0, -1).map((edge, at) => edges[at + 1] - edge);
+  const percent = (values) => values.map((value) => value * 100);
+  const hover = "%{y:.1f} %<extra>%{fullData.name}</extra>";
+  if (labels2)
+    return [
+      { type: "bar", name: "reference", x, y: percent(reference), marker: { color: "#8793a1" }, hovertemplate: hover },
+      { type: "bar", name: "now", x, y: percent(shares), hovertemplate: hover, marker: { color: "#0b8f81" } }
+    ];
+  return [
+    {
+      type: "bar",
+      name: "now",
+      x,
+      y: percent(shares),
+      width: widths,
+      marker: { color: "#0b8f81", opacity: 0.75 },
+      hovertemplate: hover
+    },
+    {
+      type: "scatter",
+      mode: "lines",
+      name: "reference",
+      x,
+      y: percent(reference),
+      line: { shape: "hvh", color: "#8793a1", width: 2.5 },
+      hovertemplate: hover
+    }
+  ];
+}
+
+// drift-view.js
+var keyOf = ({ stream_id: stream, model }) => `${stream}/${model}`;
+var DriftView = class {
+  #place;
+  #reports = [];
+  #chosen = null;
+  #shown = "";
+  #list = el("ul", { class: "cards" });
+  #title = el("h3");
+  #facts = el("p", { class: "quiet" });
+  #groups = el("div");
+  #charts = /* @__PURE__ */ new Map();
+  // feature → {card, chart, verdict}
+  #words = el("p", { class: "quiet", role: "status" });
+  /** @param {HTMLElement} place */
+  constructor(place) {
+    this.#place = place;
+    const detail = el("section", { class: "drift-detail", "aria-live": "off" }, this.#title, this.#facts, this.#groups);
+    place.append(this.#words, this.#list, detail);
+    this.say("Asking \u2026");
+  }
+  /** @param {{reports: object[]}|null} answer of `GET /v1/drift` */
+  show(answer) {
+    if (answer === null)
+      return this.say("No process with the role monitor answers.");
+    this.#reports = answer.reports;
+    if (!this.#reports.length)
+      return this.say("Nothing has been looked at yet: reports come with the first pictures.");
+    this.#words.hidden = true;
+    this.#list.hidden = this.#title.parentNode.hidden = false;
+    if (!this.#reports.some((report) => keyOf(report) === this.#chosen))
+      this.#chosen = keyOf(this.#reports.find(({ drifted }) => drifted) ?? this.#reports[0]);
+    this.#showList();
+    this.draw();
+  }
+  say(words) {
+    this.#words.hidden = false;
+    this.#words.textContent = words;
+    this.#list.hidden = this.#title.parentNode.hidden = true;
+  }
+  #showList() {
+    const drawn = JSON.stringify([this.#reports, this.#chosen]);
+    if (drawn === this.#shown)
+      return;
+    this.#shown = drawn;
+    const focused = document.activeElement?.dataset.drift;
+    this.#list.replaceChildren(...this.#reports.map((report) => this.#card(report)));
+    if (focused)
+      this.#list.querySelector(`[data-drift="${focused}"]`)?.focus();
+  }
+  #card(report) {
+    const key = keyOf(report);
+    const choose = () => {
+      this.#chosen = key;
+      this.#showList();
+      this.draw();
+    };
+    return el(
+      "li",
+      { class: "card drift", dataset: { drifted: report.drifted } },
+      el(
+        "div",
+        { class: "camera-head" },
+        el("h3", {}, report.stream_id, el("span", { class: "quiet" }, ` ${report.model} ${report.version}`)),
+        badge(...stateOf(report))
+      ),
+      report.text || report.faults.length ? el("p", {}, [report.text, ...report.faults.map(({ text }) => text)].filter(Boolean).join(" ")) : null,
+      el(
+        "p",
+        { class: "quiet" },
+        report.features.length ? `Furthest apart: ${worst(report)}` : "No feature has been compared yet."
+      ),
+      el(
+        "div",
+        { class: "card-actions" },
+        el(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            "aria-pressed": key === this.#chosen,
+            dataset: { drift: key },
+            "aria-label": `Features of ${report.stream_id}, ${report.model}`,
+            on: { click: choose }
+          },
+          "Features"
+        ),
+        el(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            "aria-label": `Learn ${report.stream_id} anew`,
+            on: { click: () => learnAnew(report.stream_id) }
+          },
+          "Learn anew"
+        )
+      )
+    );
+  }
+  /** The chosen one's features; cards stay while they are the same ones, so that charts do not flicker. */
+  draw() {
+    const report = this.#reports.find((each) => keyOf(each) === this.#chosen);
+    if (!report)
+      return;
+    this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: now against the reference`;
+    this.#facts.textContent = factsOf(report);
+    const names = report.features.map(({ feature }) => feature);
+    if (names.join() !== [...this.#charts.keys()].join())
+      this.#arrange(report);
+    for (const feature of report.features) {
+      const { card: card2, chart, words } = this.#charts.get(feature.feature);
+      card2.dataset.drifted = feature.drifted;
+      words.textContent = verdict(feature);
+      const more = feature.labels ? { barmode: "group" } : { bargap: 0 };
+      chart.draw(traces(feature), {
+        x: { showgrid: false },
+        y: { rangemode: "tozero", ticksuffix: " %" },
+        height: 170,
+        hover: "x",
+        more
+      });
+    }
+  }
+  #arrange({ features }) {
+    this.#charts = new Map(features.map(({ feature }) => [feature, null]));
+    const make = ({ feature }) => {
+      const id = `drift-${feature}`;
+      const place = el("div", { class: "chart short", role: "img", "aria-labelledby": id });
+      const words = el("p", { class: "verdict" });
+      const card2 = el("section", { class: "card drift" }, el("h4", { id }, nameOf(feature)), place, words);
+      this.#charts.set(feature, { card: card2, chart: new Chart(place), words });
+      return card2;
+    };
+    this.#groups.replaceChildren(
+      ...grouped(features).flatMap(([group, found]) => [
+        el("h3", { class: "drift-group" }, GROUPS[group]),
+        el("div", { class: "cards charts small" }, ...found.map(make))
+      ])
+    );
+  }
+};
+function worst({ features }) {
+  const [feature] = [...features].sort((a, b) => b.score - a.score);
+  return `${nameOf(feature.feature).toLowerCase()}, ${feature.score.toFixed(2)} of 1`;
+}
+function factsOf({ features, captured_at_ns: at, unlike_card: unlike }) {
+  if (features.length === 0)
+    return "Nothing can be said yet: too few pictures and tracks have been seen.";
+  const card2 = " What is seen is unlike what the model was trained with; that alone is no alarm.";
+  return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card2 : ""}`;
+}
+async function learnAnew(stream) {
+  const text = "What it shows from now on becomes its reference; until that is learnt there are no alarms of drift on it.";
+  if (!await ask(`Learn \u201C${stream}\u201D anew?`, text, "Learn anew"))
+    return;
+  try {
+    await commission(stream);
+    toast(`${stream} is learnt anew.`);
+  } catch (error) {
+    toast(`${stream} could not be learnt anew: ${error.message}`, "bad");
+  }
+}
+
+// monitoring-page.js
+var EVERY_MS4 = 1e4;
+var MonitoringPage = class {
+  title = "Monitoring";
+  #streams;
+  #alerts;
+  #timer = 0;
+  #abort = null;
+  #drift = new DriftView(document.getElementById("drift-view"));
+  /** @param {import("./streams.js").Streams} streams @param {import("./alert-watch.js").AlertWatch} alerts */
+  constructor(streams, alerts) {
+    this.#streams = streams;
+    this.#alerts = alerts;
+    document.addEventListener("themechange", () => this.#abort && this.#drift.draw());
+  }
+  show() {
+    this.#load();
+    this.#showRuns();
+  }
+  hide() {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+    this.#abort = null;
+  }
+  async #load() {
+    clearTimeout(this.#timer);
+    const { signal } = this.#abort = new AbortController();
+    if (!document.hidden) {
+      await Promise.all([this.#showHealth(signal), this.#showModels(signal), this.#showDrift(signal)]);
+      if (signal.aborted)
+        return;
+    }
+    this.#timer = setTimeout(() => this.#load(), EVERY_MS4);
+  }
+  async #showHealth(signal) {
+    const [health, text] = await Promise.all([readiness(signal), metricsText(signal).catch(() => "")]);
+    if (signal.aborted)
+      return;
+    const samples = parseMetrics(text);
+    const sum = (name, label2) => [...byLabel(samples, name, label2).values()].reduce((total, value) => total + value, 0);
+    const { views } = this.#streams;
+    const open = this.#alerts.open;
+    const facts2 = {
+      Service: { ready: "Healthy", degraded: "Degraded", down: "Not ready" }[health.state],
+      "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
+      "Pictures a second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
+      "Slowest camera's delay": delay(views),
+      "Waiting for Kafka": samples.has("livesight_bus_spooled_messages") ? sum("livesight_bus_spooled_messages").toLocaleString() : "no Kafka",
+      "Open alerts": open === null ? "\u2013" : String(open.length)
+    };
+    const place = document.getElementById("monitoring-facts");
+    place.replaceChildren(
+      ...Object.entries(facts2).map(
+        ([name, value]) => el("div", { class: "card fact" }, el("dt", {}, name), el("dd", {}, value))
+      )
+    );
+  }
+  async #showModels(signal) {
+    const place = document.getElementById("performance-rows");
+    try {
+      const models = (await listModels()).filter(({ in_service: serving }) => serving);
+      if (signal.aborted)
+        return;
+      place.replaceChildren(...models.map(row));
+    } catch (error) {
+      if (!signal.aborted)
+        place.replaceChildren(
+          el("tr", {}, el("td", { colSpan: 5 }, `The models could not be listed: ${error.message}`))
+        );
+    }
+  }
+  async #showDrift(signal) {
+    try {
+      const answer = await ifThere("/v1/drift", signal);
+      if (!signal.aborted)
+        this.#drift.show(answer);
+    } catch (error) {
+      if (!signal.aborted)
+        this.#drift.say(`Drift could not be read: ${error.message}`);
+    }
+  }
+  async #showRuns() {
+    const place = document.getElementById("run-rows");
+    const note = document.getElementById("runs-note");
+    const answer = await ifThere("/v1/report/runs").catch((error) => ({ runs: [], why: error.message }));
+    document.getElementById("report-link").hidden = answer === null;
+    const runs = answer?.runs ?? [];
+    place.replaceChildren(...runs.map(runRow));
+    document.getElementById("runs-table").hidden = runs.length === 0;
+    note.hidden = runs.length > 0;
+    note.textContent = answer === null ? "No process with the role monitor answers." : answer.why ?? "The server has no runs.";
+  }
+};
+var delay = (views) => {
+  const known = views.map(({ latency_ms: ms }) => ms).filter((ms) => typeof ms === "number");
+  return known.length ? `${Math.max(...known).toFixed(0)} ms` : "\u2013";
+};
+function row({ name, version, backend, card: card2 }) {
+  return el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, name),
+    el("td", {}, String(version)),
+    el("td", {}, backend ?? "not loaded"),
+    el("td", {}, headline(card2.metrics ?? {})),
+    el("td", {}, el("a", { href: "#/models" }, "its card"))
+  );
+}
+function headline(metrics, prefix = "") {
+  const found = [];
+  for (const [key, value] of Object.entries(metrics)) {
+    if (typeof value === "number" && /^(map50|map50_95|map|accuracy|f1|recall|precision)$/i.test(key.replace("-", "_")))
+      found.push(`${prefix}${key.replace("_", "-")} ${value.toFixed(3)}`);
+    else if (typeof value === "object" && value !== null && !Array.isArray(value) && !prefix)
+      found.push(
+        ...headline(value, `${key.replaceAll("_", " ")} `).split(", ").filter(Boolean)
+      );
+  }
+  return found.slice(0, 4).join(", ");
+}
+function runRow({ name, experiment, status, started_ms: started, metrics, url }) {
+  const figures2 = Object.entries(metrics).slice(0, 4).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`);
+  const label2 = url ? el("a", { href: url, target: "_blank", rel: "noopener" }, name) : name;
+  return el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, label2),
+    el("td", {}, experiment),
+    el("td", {}, status.toLowerCase()),
+    el("td", {}, started ? new Date(started).toLocaleString() : "\u2013"),
+    el("td", {}, figures2.join(", "))
+  );
+}
+export {
+  AlertsPage,
+  CamerasPage,
+  EventsPage,
+  HealthPage,
+  ModelsPage,
+  MonitoringPage
+};

@@ -1,0 +1,8 @@
+// Every page but the live one: one file to a browser, fetched behind the live page.
+
+export { AlertsPage } from "./alerts-page.js";
+export { CamerasPage } from "./cameras-page.js";
+export { EventsPage } from "./events-page.js";
+export { HealthPage } from "./health-page.js";
+export { ModelsPage } from "./models-page.js";
+export { MonitoringPage } from "./monitoring-page.js";
