@@ -183,11 +183,15 @@ class Reference:
         blocks = np.max([categories.scatterings[name].sums[0] for name in names], axis=0)
         weights = _neighbours(each.sum(axis=0), blocks)
         counts = weights @ each.T
-        shares = _shares(counts)
-        between = _of_shares(np.stack([categories.scatterings[name].sums for name in names]), shares)
+        sums = np.stack([categories.scatterings[name].sums for name in names])
         repeated = _repetitions(weights, days)
-        within = (shares * (1 - shares)).sum(axis=1)
         samples = counts.sum(axis=1)
+        alike = np.tile(each.sum(axis=1) / each.sum(), (HOURS, 1))
+        by_chance = (alike * (1 - alike)).sum(axis=1) / np.maximum(1.0, samples)
+        error = by_chance + _of_shares(sums, alike).sum(axis=1) / repeated
+        shares = _drawn_together(_shares(counts), error)
+        between = _of_shares(sums, shares)
+        within = (shares * (1 - shares)).sum(axis=1)
         return LabelHours(
             labels=names,
             shares=shares,
@@ -283,6 +287,24 @@ def _shares(counts: F64) -> F64:
     samples = counts.sum(axis=1, keepdims=True)
     divided: F64 = np.divide(counts, samples, out=np.zeros_like(counts), where=samples > 0)
     return divided
+
+
+def _drawn_together(shares: F64, error: F64) -> F64:
+    """Hours' shares of labels, (hours, labels), drawn towards the whole day's as far as hours do not surely differ.
+
+    An hour of one week is a few days' worth and off by chance; where all hours are alike, the day knows better. How
+    much they differ beyond chance is estimated by moments (DerSimonian and Laird 1986). error: an hour's variance,
+    summed over labels, were all hours alike; (hours,).
+    """
+    if (error <= 0).any():
+        return shares  # there is one label only
+    worth = 1 / error
+    mean = worth @ shares / worth.sum()
+    scattered = float(worth @ ((shares - mean) ** 2).sum(axis=1))
+    differ = max(0.0, scattered - (HOURS - 1)) / (worth.sum() - (worth**2).sum() / worth.sum())
+    own = (differ / (differ + error))[:, None]
+    drawn: F64 = own * shares + (1 - own) * mean
+    return drawn
 
 
 def _repetitions(weights: F64, days: F64) -> F64:

@@ -1,0 +1,41 @@
+"""What a week of labels becomes: hours that are alike lend each other what they know, those that differ do not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitoring.drift.features import TRACKS
+from monitoring.drift.hours import LabelHours
+from monitoring.drift.reference import Reference
+
+BLOCK_S = 540.0
+
+
+def a_week(chances: list[float], labels: tuple[str, ...] = ("with_mask", "without_mask")) -> LabelHours:
+    """Seven days, 60 tracks an hour; `chances`: by hour, of the second label."""
+    rng = np.random.default_rng(5)
+    reference = Reference({"label": TRACKS["label"]}, BLOCK_S)
+    for at_s in np.arange(0, 7 * 86400, 60.0).tolist():
+        second = rng.random() < chances[int(at_s // 3600) % 24]
+        reference.add(at_s, {}, {"label": labels[int(second)]})
+    _, known = reference.finish()
+    return known["label"]
+
+
+def test_hours_that_are_alike_share_what_they_know() -> None:
+    known = a_week([0.2] * 24)
+    shares = known.shares[:, known.labels.index("without_mask")]
+    assert np.abs(shares - 0.2).max() < 0.02, "420 samples of an hour alone are off by up to 0.05"
+    assert np.allclose(known.shares.sum(axis=1), 1)
+
+
+def test_hours_that_differ_stay_as_they_are() -> None:
+    known = a_week([0.2] * 12 + [0.5] * 12)
+    shares = known.shares[:, known.labels.index("without_mask")]
+    assert np.abs(shares[:12] - 0.2).max() < 0.06 and np.abs(shares[12:] - 0.5).max() < 0.07
+
+
+def test_one_label_is_no_trouble() -> None:
+    known = a_week([0.0] * 24)
+    assert known.labels == ("with_mask",) and known.known
+    assert np.allclose(known.shares, 1) and np.allclose(known.between, 0)
