@@ -69,14 +69,16 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From when on a window says something, and an effect is large: by what it speaks of."""
+    """From when on a window says something, and an effect is large by what it speaks of; of labels from `labels` on."""
 
     least_n: int
     effects: Mapping[Group, float]
+    labels: float = 0.0
 
     def least_effect(self, feature: Feature) -> float:
         """From when on an effect is large."""
-        return max(self.effects[feature.group], feature.least_effect)
+        of_labels = self.labels if feature.kind == "categorical" else 0.0
+        return max(self.effects[feature.group], feature.least_effect, of_labels)
 
 
 def rejected(findings: Sequence[Finding], fdr: float) -> list[bool]:

@@ -17,7 +17,8 @@ from monitoring.drift.statistics import F64
 class Window:
     """The newest samples: all of the last `seconds`, and more until there are `count`; none older than `most_s`.
 
-    It is worth another look every `every_s`. block_s: about what it spans, for the reference's blocks.
+    It is worth another look every `every_s`. block_s: about what it spans, for the reference's blocks. labels_effect:
+    from when on its labels are other enough.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Window:
     most_s: float
     every_s: float = 0.0
     block_s: float = 600.0
+    labels_effect: float = 0.0
 
 
 class Recent:

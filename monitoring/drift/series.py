@@ -6,6 +6,7 @@ While the camera is commissioned samples go into the reference; then it is finis
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,18 +74,19 @@ class Series:
         looked_s, ends, findings = self._looked.get(window.name, (0.0, (0, 0.0), []))
         came = (rows[1] - rows[0], self.recent.newest_s)
         if came != ends and not 0 <= now_s - looked_s < window.every_s:
-            findings = list(self._compare(window.name, rows))
+            findings = list(self._compare(window, rows))
             self._looked[window.name] = now_s, came, findings
         return findings
 
-    def _compare(self, window: str, rows: tuple[int, int]) -> Iterator[Finding]:
+    def _compare(self, window: Window, rows: tuple[int, int]) -> Iterator[Finding]:
         hours = (self.recent.at(rows) // 3600 % HOURS).astype(np.int64)
         if self._numeric is not None:
             values = self.recent.columns(self._numeric.features, rows)
-            yield from compare_numbers(self.model, window, values, hours, self._numeric, self._limits)
+            yield from compare_numbers(self.model, window.name, values, hours, self._numeric, self._limits)
+        limits = replace(self._limits, labels=window.labels_effect)
         for name, known in self._labelled.items():
             labels = Labels(self.recent.numbers(name, rows), self.recent.label_names)
-            found = compare_labels(self.model, self.features[name], window, labels, hours, known, self._limits)
+            found = compare_labels(self.model, self.features[name], window.name, labels, hours, known, limits)
             if found is not None:
                 yield found
 

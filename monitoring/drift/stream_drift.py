@@ -81,8 +81,15 @@ class StreamDrift:
         block_s = settings.picture_window_s
         compared_s = settings.picture_compared_s
         by_time = (Window("recent", settings.picture_window_s, 0, settings.window_s, compared_s, block_s),)
+        recent_labels = settings.effects.recent_labels
         by_track = (
-            Window("recent", settings.track_window_s, settings.recent_tracks, settings.window_s),
+            Window(
+                "recent",
+                settings.track_window_s,
+                settings.recent_tracks,
+                settings.window_s,
+                labels_effect=recent_labels,
+            ),
             Window("long", settings.track_window_s, settings.window_tracks, settings.window_s, settings.long_every_s),
         )
         features: dict[str, dict[str, Feature]] = {"picture": PICTURE, "frames": FRAMES, "tracks": TRACKS}
