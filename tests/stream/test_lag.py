@@ -114,8 +114,12 @@ def lag_s(stream_id: str) -> float:
 
 
 def behind_s(slow: Watching, steady: Watching) -> float:
-    """By how much the newest picture of one is older than that of the other, which looks at the same camera."""
-    return ((steady.seen.numbers[-1] - slow.seen.numbers[-1]) % FRAMES) / FPS
+    """By how much the newest picture of one is older than that of the other, which looks at the same camera.
+
+    The other may be a picture behind for a moment: below 0 then. The camera shows its numbers over and over.
+    """
+    apart = (steady.seen.numbers[-1] - slow.seen.numbers[-1] + FRAMES // 2) % FRAMES - FRAMES // 2
+    return apart / FPS
 
 
 def test_a_starved_decoder_jumps_to_a_newer_key_frame(numbered_h264: Path, no_thread_left: None) -> None:
