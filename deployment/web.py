@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parents[1] / "api" / "web"
@@ -27,17 +28,21 @@ def digest() -> str:
 
 
 def main() -> int:
-    """Make the bundles anew. Exit code 2 without esbuild."""
+    """Make the bundles anew; those that are there stay when that fails. Exit code 2 without esbuild."""
     esbuild = shutil.which("esbuild")
     if esbuild is None:
         sys.stderr.write("esbuild is not on the PATH: apt-get install esbuild, or npm install -g esbuild\n")
         return 2
-    shutil.rmtree(BUILT, ignore_errors=True)
     banner = f"// Made by `make web` out of api/web; change nothing here. {digest()}"
     options = ("--bundle", "--splitting", "--format=esm", "--target=es2022", "--chunk-names=[name]")
-    return subprocess.run(
-        [esbuild, "app.js", *options, f"--banner:js={banner}", f"--outdir={BUILT}"], cwd=WEB, check=False
-    ).returncode
+    with tempfile.TemporaryDirectory() as folder:
+        made = subprocess.run(
+            [esbuild, "app.js", *options, f"--banner:js={banner}", f"--outdir={folder}"], cwd=WEB, check=False
+        )
+        if made.returncode == 0:
+            shutil.rmtree(BUILT, ignore_errors=True)
+            shutil.copytree(folder, BUILT)
+    return made.returncode
 
 
 if __name__ == "__main__":

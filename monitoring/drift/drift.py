@@ -33,8 +33,6 @@ Cards = Callable[[str, int], ModelCard | None]
 _PUBLISH_S = 600.0
 _REPORT_S = 60.0
 _STALE = 3  # comparisons
-_GONE = frozenset({"push_ended", "removed"})  # reasons of stream_down, workers/stream_events.py
-_WORTH_KEEPING_S = 1800.0
 
 
 def cards_of(state_dir: Path) -> Cards:
@@ -110,11 +108,7 @@ class Drift:
             self._report(result.stream_id, stream, now_s, True)
 
     def hear(self, event: Event, events: list[Event]) -> None:
-        """See Handler. Who pushed for minutes only, perhaps never to come again, leaves nothing behind."""
-        gone = event.kind == "stream_down" and event.reason in _GONE
-        if gone and self._streams[event.stream_id].learnt_s < _WORTH_KEEPING_S:
-            self.forget(event.stream_id)
-            self.restore(event.stream_id, None)
+        """See Handler."""
 
     def tick(self, now_ns: int, events: list[Event]) -> None:
         """See Handler. Drift goes by the times of results."""

@@ -12,6 +12,8 @@ from monitoring.drift.features import Feature
 from monitoring.drift.samples import Sample
 from monitoring.drift.statistics import F64
 
+_LEAST_ROOM = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -37,8 +39,8 @@ class Recent:
         self.names = [feature.name for feature in features]
         self._columns = {name: column for column, name in enumerate(self.names)}
         self._windows = windows
-        self._at: F64 = np.empty(256)
-        self._rows: F64 = np.empty((256, len(self.names)))
+        self._at: F64 = np.empty(_LEAST_ROOM)
+        self._rows: F64 = np.empty((_LEAST_ROOM, len(self.names)))
         self._begin = self._end = 0
         self.label_names: list[str] = []
 
@@ -116,6 +118,7 @@ class Recent:
         starts = [self.window(window, self.newest_s)[0] for window in self._windows]
         begin = min(starts, default=self._end)
         kept = self._end - begin
-        at, rows = np.empty(max(256, 2 * kept)), np.empty((max(256, 2 * kept), len(self.names)))
+        room = max(_LEAST_ROOM, 2 * kept)
+        at, rows = np.empty(room), np.empty((room, len(self.names)))
         at[:kept], rows[:kept] = self._at[begin : self._end], self._rows[begin : self._end]
         self._at, self._rows, self._begin, self._end = at, rows, 0, kept

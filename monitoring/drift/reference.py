@@ -81,11 +81,11 @@ def _ratio(above: F64, below: F64, otherwise: float) -> F64:
 
 
 class NumericReference:
-    """One numeric feature."""
+    """One numeric feature. Only hours that were seen take room: most streams that are pushed last for minutes."""
 
     def __init__(self, feature: Feature, block_s: float) -> None:
         self._feature = feature
-        self.counts: F64 = np.zeros((HOURS, BINS))
+        self._seen: dict[int, F64] = {}  # hour → histogram (BINS,)
         self.totals: F64 = np.zeros(HOURS)
         self.scatterings = Scatterings(block_s)
 
@@ -93,9 +93,29 @@ class NumericReference:
         """One more sample."""
         hour = hour_of(at_s)
         place = min(BINS - 1, max(0, int(value * (BINS - 1) / self._feature.scale + 1e-9)))
-        self.counts[hour, place] += 1
+        self._of(hour)[place] += 1
         self.totals[hour] += value
         self.scatterings.add(at_s, value)
+
+    @property
+    def counts(self) -> F64:
+        """Histograms, (HOURS, BINS); a copy."""
+        counts = np.zeros((HOURS, BINS))
+        for hour, histogram in self._seen.items():
+            counts[hour] = histogram
+        return counts
+
+    def restore(self, counts: dict[str, float], totals: list[float], sums: list[list[float]]) -> None:
+        """What Reference.dump gave of it."""
+        for place, count in counts.items():
+            hour, interval = divmod(int(place), BINS)
+            self._of(hour)[interval] = count
+        self.totals, self.scatterings.sums = np.asarray(totals, float), np.asarray(sums, float)
+
+    def _of(self, hour: int) -> F64:
+        if hour not in self._seen:
+            self._seen[hour] = np.zeros(BINS)
+        return self._seen[hour]
 
 
 class LabelReference:
@@ -161,8 +181,9 @@ class Reference:
 
     def _finish_numbers(self, known: NumericReference, days: F64) -> FeatureHours:
         known.scatterings.flush()
-        weights = _neighbours(known.counts.sum(axis=1), known.scatterings.sums[0])
-        counts = weights @ known.counts
+        own = known.counts
+        weights = _neighbours(own.sum(axis=1), known.scatterings.sums[0])
+        counts = weights @ own
         samples = counts.sum(axis=1)
         between, within = known.scatterings.variances(weights)
         repeated = _repetitions(weights, days)
@@ -224,10 +245,8 @@ class Reference:
         """What `dump` gave; features that are no more are left out."""
         for name, (counts, totals, sums) in state["numeric"].items():
             if name in self.features:
-                known = self.numeric[name] = NumericReference(self.features[name], self.block_s)
-                for place, count in counts.items():
-                    known.counts.flat[int(place)] = count
-                known.totals, known.scatterings.sums = np.asarray(totals, float), np.asarray(sums, float)
+                self.numeric[name] = NumericReference(self.features[name], self.block_s)
+                self.numeric[name].restore(counts, totals, sums)
         for name, categories in state["labels"].items():
             own = self.labels[name] = LabelReference(self.block_s)
             for label, (counts, sums) in categories.items():

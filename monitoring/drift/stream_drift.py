@@ -97,12 +97,6 @@ class StreamDrift:
         windows = by_track if kind == "tracks" else by_time
         return Series(model, features[kind], windows, Limits(least, settings.effects.by_group()))
 
-    @property
-    def learnt_s(self) -> float:
-        """Over how long samples have been gathered."""
-        began = [(known.began_s, known.recent.newest_s) for known in self.series.values()]
-        return max((newest_s - began_s for began_s, newest_s in began if began_s is not None), default=0.0)
-
     def is_due(self, now_s: float) -> bool:
         """Whether it is time to compare."""
         return not 0 <= now_s - self.compared_s < self._settings.every_s

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; change nothing here. b8c230a19ad21f2834089cd3cc1a83a3cceff4233aaf356980fbdd2d007a25aa
+// Made by `make web` out of api/web; change nothing here. a9ff47005f3240b8493db3a93fed40f969bed8177d83fcfd1fdd00ab5d46b0da
 import {
   acknowledgeAlert,
   addStream,

@@ -6,7 +6,6 @@ Commissioning lasts one day here, whose pictures and people come from one seeded
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from monitoring.drift.metrics import CAMERA_FAULTS, DRIFT_DETECTED, DRIFT_SCORE
 from monitoring.drift.report import DRIFT_SCHEMA, drift_json_schema
 from monitoring.drift.samples import Sample
 from monitoring.drift.settings import DriftSettings
-from monitoring.event import Event
 from tests.monitoring.drift.made import SCENE, START_S, box, figures, result
 
 DAY_S = 86400.0
@@ -264,19 +262,3 @@ def test_metrics_show_the_worst_camera_and_forget(world: World) -> None:
     assert float(score.rsplit(" ", 1)[1]) > 0.5
     world.drift.forget(None)
     assert "livesight_drift_score{" not in generate_latest().decode()
-
-
-@pytest.mark.parametrize(
-    ("reason", "minutes", "kept"), [("push_ended", 5, False), ("push_ended", 40, True), ("error", 5, True)]
-)
-def test_who_pushed_for_minutes_leaves_nothing_behind(tmp_path: Path, reason: str, minutes: int, kept: bool) -> None:
-    world = World(Drift(SETTINGS, cards_of(tmp_path)))
-    world.learn(minutes * 60.0)
-    down = Event(
-        id=uuid.uuid4(), kind="stream_down", stream_id="door", session="s1", pts_us=0,
-        captured_at_ns=round(world.at_s * 1e9), reason=reason,
-    )  # fmt: skip
-    world.drift.hear(down, [])
-    assert bool(world.drift.dump("door")["series"]) is kept
-    assert world.drift.knows("door")
-    world.show(30.0)  # it may come back

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
+
 import numpy as np
 
 from monitoring.drift.features import TRACKS
@@ -39,3 +42,19 @@ def test_one_label_is_no_trouble() -> None:
     known = a_week([0.0] * 24)
     assert known.labels == ("with_mask",) and known.known
     assert np.allclose(known.shares, 1) and np.allclose(known.between, 0)
+
+
+def test_an_hour_that_was_seen_costs_an_hour_and_comes_back_from_what_is_kept() -> None:
+    features = {name: TRACKS[name] for name in ("confidence", "box_side", "aspect", "label")}
+    reference = Reference(features, BLOCK_S)
+    tracemalloc.start()
+    for at_s in (10.0, 20.0, 3700.0):
+        reference.add(at_s, {"confidence": 0.8, "box_side": 0.1, "aspect": 0.4}, {"label": "with_mask"})
+    cost, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert cost < 24_000, "a day's histograms would be 58,000 bytes"
+    back = Reference(features, BLOCK_S)
+    back.restore(json.loads(json.dumps(reference.dump())))
+    for name, known in reference.numeric.items():
+        assert np.array_equal(back.numeric[name].counts, known.counts), name
+        assert known.counts.sum(axis=1).tolist() == [2, 1, *[0] * 22]
