@@ -74,8 +74,13 @@ class DriftSettings(BaseModel):
     every_s: float = Field(default=15.0, gt=0, description="How often the windows of the last tracks are compared.")
     picture_compared_s: float = Field(default=60.0, gt=0, description="… those of pictures.")
     long_every_s: float = Field(default=600.0, gt=0, description="… the long one, which changes slowly.")
-    fdr: float = Field(default=1.5e-3, gt=0, lt=0.5, description="False discoveries allowed a comparison.")
+    fdr: float = Field(default=2e-3, gt=0, lt=0.5, description="False discoveries allowed a comparison.")
     confirmations: int = Field(default=1, ge=1, le=100, description="Comparisons in a row that must agree.")
+    keep_firing_s: float = Field(
+        default=3600.0,
+        ge=0,
+        description="An alarm ends when its cause was away so long: what comes and goes is one.",
+    )
     effects: EffectSettings = EffectSettings()
     least_tracks: int = Field(default=40, ge=5, description="Fewer tracks in a window say nothing.")
     least_pictures: int = Field(default=15, ge=5, description="Fewer pictures in a window say nothing.")

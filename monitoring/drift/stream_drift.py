@@ -17,7 +17,7 @@ from monitoring.drift.series import Series
 from monitoring.drift.settings import DriftSettings
 from workers.result import FrameResult
 
-_CLEAR_S = 300.0
+_ANOTHER_S = 300.0
 _HEAVY_S = 300.0
 
 
@@ -45,7 +45,7 @@ class StreamDrift:
         self.explanation: Explanation | None = None
         self.compared_s = 0.0
         self._in_a_row: dict[tuple[str, str, str], _Row] = {}
-        self._clear_since_s: float | None = None
+        self._away_since_s: float | None = None  # when the alarm's own cause was last no longer found
         self._heavy: tuple[float, dict[str, Any]] | None = None
 
     def take(self, result: FrameResult) -> bool:
@@ -123,18 +123,16 @@ class StreamDrift:
         return self._decide(confirmed, now_s)
 
     def _decide(self, confirmed: list[Finding], now_s: float) -> bool:
+        explanation = explain(confirmed, self.findings) if confirmed else None
         before = self.alarm
-        if not confirmed:
-            if self._clear_since_s is None:
-                self._clear_since_s = now_s
-            if before is not None and now_s - self._clear_since_s >= _CLEAR_S:
+        if before is not None and not self._replaces(explanation, before, now_s):
+            if explanation is None and self._away_s(now_s) >= self._settings.keep_firing_s:
                 self.alarm = self.explanation = None
             return self.alarm is not before
-        self._clear_since_s = None
-        explanation = explain(confirmed, self.findings)
+        if explanation is None:
+            return False
+        self._away_since_s = None
         worst = sorted(confirmed, key=lambda finding: -finding.effect)
-        if before is not None and _RANK[explanation.cause] >= _RANK[before.cause]:
-            return False  # it goes on; what follows from its cause is no new alarm
         self.explanation = explanation
         self.alarm = DriftAlarm(
             model=next((finding.model for finding in worst if finding.model), self._first_model()),
@@ -147,6 +145,30 @@ class StreamDrift:
         )
         return True
 
+    def _replaces(self, explanation: Explanation | None, before: DriftAlarm, now_s: float) -> bool:
+        """Whether what is found now is an alarm of its own beside the one that fires.
+
+        A cause that goes before the alarm's does at once: the picture explains the people. What else is found while
+        the alarm's own cause holds, or did a moment ago, follows from it.
+        """
+        if explanation is not None and _RANK[explanation.cause] < _RANK[before.cause]:
+            return True
+        if explanation is not None and self._is_the_same(explanation):
+            self._away_since_s = None
+            return False
+        if self._away_since_s is None:
+            self._away_since_s = now_s
+        return explanation is not None and self._away_s(now_s) >= _ANOTHER_S
+
+    def _is_the_same(self, explanation: Explanation) -> bool:
+        told = self.explanation
+        return (
+            told is not None and explanation.cause == told.cause and not set(explanation.kinds).isdisjoint(told.kinds)
+        )
+
+    def _away_s(self, now_s: float) -> float:
+        return 0.0 if self._away_since_s is None else now_s - self._away_since_s
+
     def _first_model(self) -> str:
         return next((model for kind, model in self.series if kind == "frames"), next(iter(self.versions), ""))
 
@@ -156,7 +178,7 @@ class StreamDrift:
             known.restart(known.version)
         self.watch = CameraWatch(self._settings.camera)
         self.findings, self.found, self._in_a_row = [], [], {}
-        self.alarm = self.explanation = None
+        self.alarm = self.explanation = self._away_since_s = None
         self._heavy = None
 
     def dump(self, now_s: float) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import SCENE, START_S, box, figures, result
 
 DAY_S = 86400.0
-SETTINGS = DriftSettings(commission_s=DAY_S)
+SETTINGS = DriftSettings(commission_s=DAY_S, keep_firing_s=900)
 
 
 class World:
@@ -155,6 +155,28 @@ def test_an_alarm_ends_when_all_is_as_it_was(world: World) -> None:
     assert world.drift.drifts("door") == (first,)
     world.show(1500)
     assert world.drift.drifts("door") == ()
+
+
+def test_a_cause_that_comes_and_goes_is_one_alarm(world: World) -> None:
+    world.show(600, picture={"brightness": 0.3})
+    (first,) = world.drift.drifts("door")
+    for _ in range(3):
+        world.show(600)
+        assert world.drift.drifts("door") == (first,)
+        world.show(450, picture={"brightness": 0.3})
+        assert world.drift.drifts("door") == (first,)
+
+
+def test_what_comes_while_an_alarm_keeps_firing_is_told(world: World) -> None:
+    """Both ways: people after the picture that is well again, and the picture after people."""
+    world.show(600, picture={"brightness": 0.3})
+    assert [alarm.cause for alarm in world.drift.drifts("door")] == ["picture"]
+    world.show(420)
+    assert [alarm.cause for alarm in world.drift.drifts("door")] == ["picture"]
+    world.show(900, without=0.8)
+    assert [alarm.cause for alarm in world.drift.drifts("door")] == ["population"]
+    world.show(600, picture={"focus": 0.25, "blockiness": 0.02}, without=0.8)
+    assert [alarm.cause for alarm in world.drift.drifts("door")] == ["picture"]
 
 
 def test_an_alarm_outlives_a_restart(world: World, tmp_path: Any) -> None:
