@@ -1,4 +1,4 @@
-"""Pictures with one large face, framed the way a webcam frames it. Pure.
+"""Pictures with faces that the labelled ones lack: large ones as a webcam frames them, tilted and small ones. Pure.
 
 The labelled pictures show faces of a median of 25 px; a webcam shows one that fills half of the picture. The face
 crops of the classification set are that large but come without boxes, so YuNet (OpenCV's face detector, Wu et al.
@@ -8,7 +8,10 @@ is left out.
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,9 @@ import numpy.typing as npt
 from training.voc import LabelledBox
 
 Image = npt.NDArray[np.uint8]
+Box = tuple[float, float, float, float]
+HEAD = 1.55  # head and hair, as multiples of the face's box
+SMALL_PX = (9.0, 60.0)
 
 
 class FaceBoxer:
@@ -27,7 +33,7 @@ class FaceBoxer:
     def __init__(self, weights: Path, min_score: float = 0.7) -> None:
         self._net = cv2.FaceDetectorYN.create(str(weights), "", (0, 0), min_score)
 
-    def one_face(self, image_bgr: Image) -> tuple[float, float, float, float] | None:
+    def one_face(self, image_bgr: Image) -> Box | None:
         """The box (xyxy, pixels) of the only face of a u8 HWC BGR picture; None when there is none or several."""
         height, width = image_bgr.shape[:2]
         padded = cv2.copyMakeBorder(image_bgr, height // 4, height // 4, width // 4, width // 4, cv2.BORDER_REPLICATE)
@@ -43,41 +49,114 @@ class FaceBoxer:
         return (x1, y1, x2, y2) if x2 - x1 >= 8 and y2 - y1 >= 8 else None
 
 
+@dataclass(frozen=True, slots=True)
+class Cutout:
+    """A face to paste. image: u8 HWC BGR; alpha: f32 HW, 1 where the face's picture counts; box: xyxy, its pixels."""
+
+    image: Image
+    alpha: npt.NDArray[np.float32]
+    box: Box
+
+    @property
+    def face_height(self) -> float:
+        """Pixels."""
+        return self.box[3] - self.box[1]
+
+
+def cutout(crop_bgr: Image, box: Box, degrees: float | None = None) -> Cutout:
+    """The whole crop; or, where `degrees` says how far to turn it (counter-clockwise), head and hair in an ellipse.
+
+    A turned face's box is the one around the ellipse in the upright box.
+    """
+    height, width = crop_bgr.shape[:2]
+    if degrees is None:
+        return Cutout(crop_bgr, np.ones((height, width), np.float32), box)
+    centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    half = ((box[2] - box[0]) / 2, (box[3] - box[1]) / 2)
+    turn = cv2.getRotationMatrix2D(centre, degrees, 1.0)
+    image = cv2.warpAffine(crop_bgr, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    alpha: npt.NDArray[np.float32] = np.zeros((height, width), np.float32)
+    axes = (half[0] * HEAD, half[1] * HEAD)
+    cv2.ellipse(alpha, (centre, (2 * axes[0], 2 * axes[1]), -degrees), 1.0, -1)
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    across, down = math.hypot(half[0] * cos, half[1] * sin), math.hypot(half[0] * sin, half[1] * cos)
+    around = (centre[0] - across, centre[1] - down, centre[0] + across, centre[1] + down)
+    clipped = (max(0.0, around[0]), max(0.0, around[1]), min(float(width), around[2]), min(float(height), around[3]))
+    return Cutout(image.astype(np.uint8), alpha, clipped)
+
+
 def webcam_picture(
-    crop_bgr: Image,
-    box: tuple[float, float, float, float],
-    label: str,
-    background_bgr: Image,
-    rng: random.Random,
-    size_wh: tuple[int, int] = (640, 400),
+    face: Cutout, label: str, background_bgr: Image, rng: random.Random, size_wh: tuple[int, int] = (640, 400)
 ) -> tuple[Image, LabelledBox]:
-    """Put a face crop on a blurred background so that the face is 20 to 85 % of the picture's height.
+    """Put a face on a blurred background so that it is 20 to 85 % of the picture's height.
 
     Returns the picture (u8 HWC BGR of size_wh) and the face's box in it, clipped to the picture.
     """
     width, height = size_wh
-    canvas = cv2.GaussianBlur(cv2.resize(background_bgr, size_wh), (0, 0), rng.uniform(4, 14))
-    scale = rng.uniform(0.2, 0.85) * height / (box[3] - box[1])
-    face = cv2.resize(crop_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-    centre_x = rng.uniform(0.2, 0.8) * width
-    centre_y = rng.uniform(0.35, 0.65) * height
-    left = round(centre_x - scale * (box[0] + box[2]) / 2)
-    top = round(centre_y - scale * (box[1] + box[3]) / 2)
+    canvas = cv2.GaussianBlur(cv2.resize(background_bgr, size_wh), (0, 0), rng.uniform(4, 14)).astype(np.uint8)
+    scale = rng.uniform(0.2, 0.85) * height / face.face_height
+    centre = (rng.uniform(0.2, 0.8) * width, rng.uniform(0.35, 0.65) * height)
+    picture, box = _pasted(canvas, face, scale, centre, rng.uniform(0.8, 4.0))
+    return picture, LabelledBox(label, box)
+
+
+def crowd_picture(
+    picture_bgr: Image, boxes: Sequence[LabelledBox], faces: Sequence[tuple[Cutout, str]], rng: random.Random
+) -> tuple[Image, list[LabelledBox]]:
+    """Put faces of 9 to 60 px of height, small ones as often as large ones, where a labelled picture has room.
+
+    A face for which a place beside the others is not found in 20 draws is left out. Returns the picture (u8 HWC BGR,
+    its size as it was) and all boxes, in pixels.
+    """
+    height, width = picture_bgr.shape[:2]
+    picture, kept = picture_bgr, list(boxes)
+    for face, label in faces:
+        scale = SMALL_PX[0] * (SMALL_PX[1] / SMALL_PX[0]) ** rng.random() / face.face_height
+        half_w, half_h = scale * face.image.shape[1] / 2, scale * face.image.shape[0] / 2
+        if 2 * half_w >= width or 2 * half_h >= height:
+            continue
+        for _ in range(20):
+            x, y = rng.uniform(half_w, width - half_w), rng.uniform(half_h, height - half_h)
+            if all(_apart((x - half_w, y - half_h, x + half_w, y + half_h), other.xyxy) for other in kept):
+                place = (
+                    x + scale * ((face.box[0] + face.box[2]) - face.image.shape[1]) / 2,
+                    y + scale * ((face.box[1] + face.box[3]) - face.image.shape[0]) / 2,
+                )
+                picture, box = _pasted(picture, face, scale, place, rng.uniform(0.5, 1.5))
+                kept.append(LabelledBox(label, box))
+                break
+    return picture, kept
+
+
+def _apart(one: Box, other: Box) -> bool:
+    return one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+
+
+def _pasted(
+    canvas: Image, face: Cutout, scale: float, centre: tuple[float, float], soft_px: float
+) -> tuple[Image, Box]:
+    """The face's box goes around `centre`; edges are softened by a Gaussian of `soft_px`."""
+    height, width = canvas.shape[:2]
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(face.image, None, fx=scale, fy=scale, interpolation=how)
+    alpha = cv2.resize(face.alpha, (image.shape[1], image.shape[0]), interpolation=how)
+    left = round(centre[0] - scale * (face.box[0] + face.box[2]) / 2)
+    top = round(centre[1] - scale * (face.box[1] + face.box[3]) / 2)
     x1, y1 = max(0, left), max(0, top)
-    x2, y2 = min(width, left + face.shape[1]), min(height, top + face.shape[0])
+    x2, y2 = min(width, left + image.shape[1]), min(height, top + image.shape[0])
     mask: npt.NDArray[Any] = np.zeros((height, width), np.float32)
-    mask[y1:y2, x1:x2] = 1.0
-    mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.8, 4.0))[:, :, None]
+    mask[y1:y2, x1:x2] = alpha[y1 - top : y2 - top, x1 - left : x2 - left]
+    mask = cv2.GaussianBlur(mask, (0, 0), soft_px)[:, :, None]
     pasted = canvas.copy()
-    pasted[y1:y2, x1:x2] = face[y1 - top : y2 - top, x1 - left : x2 - left]
+    pasted[y1:y2, x1:x2] = image[y1 - top : y2 - top, x1 - left : x2 - left]
     blended = (pasted * mask + canvas * (1 - mask)).astype(np.uint8)
-    placed = (
-        max(0.0, left + scale * box[0]),
-        max(0.0, top + scale * box[1]),
-        min(float(width), left + scale * box[2]),
-        min(float(height), top + scale * box[3]),
+    box = (
+        max(0.0, left + scale * face.box[0]),
+        max(0.0, top + scale * face.box[1]),
+        min(float(width), left + scale * face.box[2]),
+        min(float(height), top + scale * face.box[3]),
     )
-    return blended, LabelledBox(label, placed)
+    return blended, box
 
 
 def zoomed(

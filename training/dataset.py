@@ -11,7 +11,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 
 from training.check import Checked, Picture, check
-from training.compose import FaceBoxer, Image, webcam_picture, zoomed
+from training.compose import Box, Cutout, FaceBoxer, Image, crowd_picture, cutout, webcam_picture, zoomed
 from training.errors import DatasetError
 from training.labelled import Labelled, read_image
 from training.split import PARTS, Split, stratified
@@ -31,6 +31,8 @@ CLASSES = ("with_mask", "without_mask", "mask_weared_incorrect")
 RECORD = "dataset.json"
 PICTURE_WH = (640, 400)
 LEAST_ZOOMED_PX = 24
+MOST_TILT_DEGREES = 45.0
+Crop = tuple[str, Image, Box]  # file's name, u8 HWC BGR, the face in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,9 @@ class BuildSettings:
 
     source: a folder with images/, annotations/ and perhaps split.json; `split` goes before that, `ratios` (train, val,
     test) are for when there is none. crops: a folder with a folder of crops for each class, of which `large_faces`
-    pictures with one large face are made; `yunet`, the face detector's weights, finds the face in a crop. zooms:
-    windows cut around labelled objects. rare_repeats: how often a training picture with the rarest class is listed.
+    pictures with one large face are made, each second one tilted, and `crowds` training pictures get small ones;
+    `yunet`, the face detector's weights, finds the face in a crop. zooms: windows cut around labelled objects.
+    rare_repeats: how often a training picture with the rarest class is listed.
     """
 
     source: Path
@@ -52,6 +55,7 @@ class BuildSettings:
     crops: Path | None = None
     yunet: Path | None = None
     large_faces: int = 320
+    crowds: int = 160
     zooms: int = 240
     rare_repeats: int = 2
     seed: int = 7
@@ -64,6 +68,7 @@ class BuildSettings:
             "repair": self.repair,
             "crops": str(self.crops) if self.crops else None,
             "large_faces": self.large_faces if self.crops else 0,
+            "crowds": self.crowds if self.crops else 0,
             "zooms": self.zooms,
             "rare_repeats": self.rare_repeats,
             "seed": self.seed,
@@ -141,11 +146,12 @@ class _Builder:
         listed = {part: [item.path for item in items] for part, items in self._parts.items()}
         rare = [item.path for item in self._parts["train"] if any(box.label == rarest for box in item.boxes)]
         listed["train"] += rare * (self._settings.rare_repeats - 1)
-        zooms, faces = self._zooms(train), self._large_faces(train)
-        self._parts["train"] += zooms + faces
-        listed["train"] += [item.path for item in zooms + faces]
+        zooms, cutouts = self._zooms(train), self._cutouts()
+        faces, crowds = self._large_faces(train, cutouts), self._crowds(train, cutouts)
+        self._parts["train"] += zooms + faces + crowds
+        listed["train"] += [item.path for item in zooms + faces + crowds]
         self._lists(listed)
-        made = {"zooms": len(zooms), "large_faces": len(faces), "rarest": rarest}
+        made = {"zooms": len(zooms), "large_faces": len(faces), "crowds": len(crowds), "rarest": rarest}
         return self._record({**made, "rare_repeats": self._settings.rare_repeats})
 
     def _rarest(self, train: Sequence[Picture]) -> str:
@@ -195,30 +201,55 @@ class _Builder:
             written.append(self._draw(f"zoom{number:04d}", cut, kept))
         return written
 
-    def _large_faces(self, train: Sequence[Picture]) -> list[Labelled]:
+    def _cutouts(self) -> dict[str, list[Crop]]:
+        """For each class that has crops: name, crop and face of as many as are needed, in drawn order."""
         crops, yunet = self._settings.crops, self._settings.yunet
-        if crops is None or not self._settings.large_faces:
-            return []
+        wanted = max(self._settings.large_faces, self._settings.crowds)
+        if crops is None or not wanted:
+            return {}
         if yunet is None or not yunet.is_file():
             raise DatasetError(f"{yunet}: pictures of large faces need YuNet's weights (--yunet)")
         labels = [name for name in self._settings.classes if (crops / name).is_dir()]
         if not labels:
             raise DatasetError(f"{crops}: has no folder named like a class ({', '.join(self._settings.classes)})")
         boxer = FaceBoxer(yunet)
-        written: list[Labelled] = []
-        for number, label in enumerate(labels, start=1):
-            wanted = self._settings.large_faces * number // len(labels)
+        found: dict[str, list[Crop]] = {}
+        for label in labels:
             paths = sorted((crops / label).iterdir())
             self._rng.shuffle(paths)
+            faces = found[label] = []
             for path in paths:
-                if len(written) >= wanted:
+                if len(faces) * len(labels) >= wanted:
                     break
                 crop = read_image(path)
-                if (face := boxer.one_face(crop)) is None:
-                    continue
+                if (face := boxer.one_face(crop)) is not None:
+                    faces.append((path.stem, crop, face))
+        return found
+
+    def _tilted(self, crop: Image, face: Box) -> Cutout:
+        return cutout(crop, face, self._rng.uniform(-MOST_TILT_DEGREES, MOST_TILT_DEGREES))
+
+    def _large_faces(self, train: Sequence[Picture], cutouts: Mapping[str, Sequence[Crop]]) -> list[Labelled]:
+        written: list[Labelled] = []
+        for number, (label, faces) in enumerate(cutouts.items(), start=1):
+            wanted = self._settings.large_faces * number // len(cutouts) - len(written)
+            for index, (name, crop, face) in enumerate(faces[:wanted]):
                 background = read_image(self._rng.choice(train).path)
-                drawn, placed = webcam_picture(crop, face, label, background, self._rng)
-                written.append(self._draw(f"webcam_{label}_{path.stem}", drawn, [placed]))
+                cut = self._tilted(crop, face) if index % 2 else cutout(crop, face)
+                drawn, placed = webcam_picture(cut, label, background, self._rng)
+                written.append(self._draw(f"webcam_{label}_{name}", drawn, [placed]))
+        return written
+
+    def _crowds(self, train: Sequence[Picture], cutouts: Mapping[str, Sequence[Crop]]) -> list[Labelled]:
+        pool = [(label, crop, face) for label, faces in cutouts.items() for _, crop, face in faces]
+        weights = [1 / len(cutouts[label]) for label, _, _ in pool]
+        written = []
+        for number in range(self._settings.crowds if pool else 0):
+            picture = self._rng.choice(train)
+            drawn = self._rng.choices(pool, weights, k=self._rng.randint(2, 5))
+            faces = [(self._tilted(crop, face), label) for label, crop, face in drawn]
+            image, boxes = crowd_picture(read_image(picture.path), picture.boxes, faces, self._rng)
+            written.append(self._draw(f"crowd{number:04d}", image, boxes))
         return written
 
     def _lists(self, listed: dict[str, list[Path]]) -> None:

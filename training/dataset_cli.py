@@ -33,7 +33,10 @@ def build_command(
     repair: Annotated[bool, typer.Option("--repair", help="Build what is left after a repair; SOURCE stays.")] = False,
     crops: Annotated[Path | None, typer.Option(help="Folder with a folder of face crops for each class.")] = None,
     yunet: Annotated[Path | None, typer.Option(help="YuNet's weights (ONNX), to find the face in a crop.")] = None,
-    large_faces: Annotated[int, typer.Option(min=0, help="Pictures with one large face, made from crops.")] = 320,
+    large_faces: Annotated[
+        int, typer.Option(min=0, help="Pictures with one large face, made from crops, half of them tilted.")
+    ] = 320,
+    crowds: Annotated[int, typer.Option(min=0, help="Pictures with small faces added, made from crops.")] = 160,
     zooms: Annotated[int, typer.Option(min=0, help="Windows cut around labelled objects.")] = 240,
     rare_repeats: Annotated[int, typer.Option(min=1, help="Times a picture with the rarest class is listed.")] = 2,
     seed: int = 7,
@@ -51,6 +54,7 @@ def build_command(
         crops=crops,
         yunet=yunet,
         large_faces=large_faces,
+        crowds=crowds,
         zooms=zooms,
         rare_repeats=rare_repeats,
         seed=seed,

@@ -17,6 +17,7 @@ from training.tracking import Run, TrackSettings, git_commit, tracked
 
 FOLDER = "train"
 SUMMARY = "train.json"
+ASKED_THREADS = os.environ.get("OMP_NUM_THREADS")  # as it is now: Ultralytics sets it to 1 where it is not set
 NO_AUGMENT = dict.fromkeys(("hsv_h", "hsv_s", "hsv_v", "degrees", "translate", "scale", "fliplr", "erasing"), 0.0)
 _OTHERS_TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb", "sync")
 
@@ -182,7 +183,7 @@ def _use_the_machine(model: Any) -> Any:
     def start(trainer: Any) -> None:
         import torch
 
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
+        torch.set_num_threads(int(ASKED_THREADS or len(os.sched_getaffinity(0))))
         trainer.model.to(memory_format=torch.channels_last)
         trainer.last, trainer.best = _Checkpoint(trainer.last), _Checkpoint(trainer.best)
 

@@ -97,7 +97,8 @@ def data_card(record: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"In training there are {made['zooms']} windows cut around labelled objects, {made['large_faces']} pictures "
-        f"made from crops. Pictures with the rarest class (`{made['rarest']}`) come {made['rare_repeats']} times.",
+        f"with one large face and {made['crowds']} with small faces added, made from crops. "
+        f"Pictures with the rarest class (`{made['rarest']}`) come {made['rare_repeats']} times.",
         "", "![Objects by class](plots/classes.png)", "", "![Size of objects](plots/sizes.png)", "",
         "## What the check found", "",
     ]  # fmt: skip
