@@ -39,6 +39,7 @@ from workers.command import CONFIG_VARIABLE, ConfigOption, JsonOption, Opened
 from workers.environment import explain, merged, read_environment, read_yaml
 from workers.errors import SettingsError, WorkerError
 from workers.logs import LogFormat, LogLevel, configure_logs
+from workers.memory import limit_arenas, settle
 from workers.models_cli import mount as mount_models
 from workers.naming import DEFAULT_MODELS, named_sources
 from workers.settings import KafkaSettings, WorkerSettings
@@ -207,6 +208,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     if streams and not runs_streams:
         raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
     configure_logs(settings.log_level, settings.log_format)
+    limit_arenas()
     from api.app import create_app, extend
     from api.clip_cutter import ClipCutter
     from api.service import Early, Service, listen, threads_left
@@ -236,7 +238,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
             extend(application, monitoring)
             if cluster is not None:
                 cluster.announce_monitor(lambda: monitoring.active)
-        service = Service(application, parts.close, lambda: announce(settings, sock, node), early)
+        service = Service(application, parts.close, lambda: _started(settings, sock, node), early)
         service.run([sock])
     left = threads_left()
     structlog.get_logger(__name__).info("stopped", threads_left=left)
@@ -249,6 +251,11 @@ def _add(node: Node, stream: StreamConfig) -> None:
         structlog.get_logger(__name__).warning("kept_stream_replaced", stream=stream.id)
         node.remove(stream.id)
     node.add(stream, allow_local=True)
+
+
+def _started(settings: Settings, sock: socket.socket, node: Node) -> None:
+    announce(settings, sock, node)
+    settle()
 
 
 def announce(settings: Settings, sock: socket.socket, node: Node) -> None:

@@ -18,9 +18,12 @@ from api.hub import Hub
 from stream.config import StreamConfig
 from stream.source import Source
 from workers.errors import StreamExists, StreamUnknown
+from workers.memory import give_back
 from workers.node import Node
 
 log = structlog.get_logger(__name__)
+
+_GIVE_BACK_AFTER_S = 5.0  # several that leave at a time are one occasion
 
 
 @dataclass(eq=False, slots=True)
@@ -39,6 +42,7 @@ class Pushes:
         self._node = node
         self._hub = hub
         self._pushes: dict[str, Push] = {}
+        self._giving_back: asyncio.Task[None] | None = None
 
     @property
     def feeding(self) -> int:
@@ -93,6 +97,8 @@ class Pushes:
         """Forget the pushes; their streams are the node's to close. Idempotent."""
         lingering = [push.linger for push in self._pushes.values() if push.linger is not None]
         self._pushes.clear()
+        if self._giving_back is not None:
+            lingering.append(self._giving_back)
         for task in lingering:
             task.cancel()
         await asyncio.gather(*lingering, return_exceptions=True)
@@ -105,6 +111,8 @@ class Pushes:
         elif push is not None:
             push.on_removed()
         await asyncio.to_thread(self._node.remove, stream_id)
+        if self._giving_back is None or self._giving_back.done():
+            self._giving_back = asyncio.create_task(_give_back_soon())
 
     async def _forget(self, push: Push) -> None:
         await asyncio.sleep(self._node.stream_settings.ephemeral_s)
@@ -113,6 +121,11 @@ class Pushes:
                 await self.remove(push.stream_id)
             except StreamUnknown:
                 log.info("pushed_stream_gone_already", stream=push.stream_id)
+
+
+async def _give_back_soon() -> None:
+    await asyncio.sleep(_GIVE_BACK_AFTER_S)
+    await asyncio.to_thread(give_back)
 
 
 def _busy(stream_id: str) -> Problem:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import structlog
 from prometheus_client import Counter
@@ -59,7 +61,7 @@ class Thinking:
         self._stored = stored
         self._sessions = Sessions()
         self._streams: set[str] = set()
-        self._dumped: dict[Key, str] = {}
+        self._dumped: dict[Key, bytes] = {}  # digests: the states themselves are large, and many streams are gone
         self._touched: set[str] = set()
         self._stirred: set[str] = set()  # touched since all states were asked for
         self._shown_s: dict[str, float] = {}
@@ -77,9 +79,9 @@ class Thinking:
         self._streams.clear()
         self._touched.clear()
         self._stirred.clear()
-        self._dumped = dict(states)
+        self._dumped = {key: _digest(state) for key, state in states.items()}
         for stream_id in sorted({stream_id for _, stream_id in states}):
-            self._meet(stream_id)
+            self._meet(stream_id, states)
 
     def forget(self, stream_id: str) -> None:
         """A stream that is long gone."""
@@ -136,8 +138,9 @@ class Thinking:
                     states.append((handler.name, handler.dump(stream_id)))
             for name, state in states:
                 text = json.dumps(state, separators=(",", ":"))
-                if self._dumped.get((name, stream_id)) != text:
-                    self._dumped[name, stream_id] = found[name, stream_id] = text
+                if self._dumped.get((name, stream_id)) != (digest := _digest(text)):
+                    self._dumped[name, stream_id] = digest
+                    found[name, stream_id] = text
         self._touched.clear()
         if every:
             self._stirred.clear()
@@ -186,20 +189,22 @@ class Thinking:
             handler.forget(stream_id)
             handler.restore(stream_id, self._stored((handler.name, stream_id)))
 
-    def _meet(self, stream_id: str) -> None:
+    def _meet(self, stream_id: str, states: Mapping[Key, str] = MappingProxyType({})) -> None:
+        """`states`: what the database has of it; nothing of a stream that is new."""
+
+        def known(name: str) -> object | None:
+            text = states.get((name, stream_id))
+            return None if text is None else json.loads(text)
+
         self._streams.add(stream_id)
-        self._sessions.restore(stream_id, self._known_state(_SESSIONS, stream_id))
+        self._sessions.restore(stream_id, known(_SESSIONS))
         for handler in self._handlers:
             try:
-                handler.restore(stream_id, self._known_state(handler.name, stream_id))
+                handler.restore(stream_id, known(handler.name))
             except Exception as error:  # noqa: BLE001 - a state of an earlier version, perhaps
                 self._failed(handler.name, error)
                 handler.forget(stream_id)
                 handler.restore(stream_id, None)
-
-    def _known_state(self, name: str, stream_id: str) -> object | None:
-        text = self._dumped.get((name, stream_id))
-        return None if text is None else json.loads(text)
 
     def _failed(self, name: str, error: Exception) -> None:
         _FAILURES.labels(name).inc()
@@ -209,6 +214,10 @@ class Thinking:
 
     def _unreadable(self, item: Item) -> None:
         _UNREADABLE.labels(item.topic).inc()
+
+
+def _digest(state: str) -> bytes:
+    return hashlib.blake2b(state.encode(), digest_size=16).digest()
 
 
 def _read_event(item: Item) -> Event | None:

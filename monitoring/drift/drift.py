@@ -7,6 +7,7 @@ windows are compared with its references. What counts as found is decided over t
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from workers.result import FrameResult
 
 Cards = Callable[[str, int], ModelCard | None]
 
+FOLD_AFTER_S = 30.0
 _PUBLISH_S = 600.0
 _REPORT_S = 60.0
 _STALE = 3  # comparisons
@@ -63,6 +65,7 @@ class Drift:
         self._reports: dict[str, tuple[DriftReport, ...]] = {}
         self._reported_s: dict[str, float] = {}
         self._published_s: dict[str, float] = {}
+        self._taken_s: dict[str, float] = {}  # of streams that are not folded
         self._waiting: list[DriftReport] = []
         self._asked: set[str] = set()
         self._asking = threading.Lock()
@@ -77,6 +80,7 @@ class Drift:
             except (KeyError, TypeError, ValueError, IndexError):
                 stream = StreamDrift(self._settings, self._detects)
         self._streams[stream_id] = stream
+        self._taken_s[stream_id] = time.monotonic()
 
     def forget(self, stream_id: str | None) -> None:
         """See Handler."""
@@ -86,6 +90,7 @@ class Drift:
             self._reports.pop(gone, None)
             self._reported_s.pop(gone, None)
             self._published_s.pop(gone, None)
+            self._taken_s.pop(gone, None)
         self._show()
 
     def take(self, result: FrameResult, events: list[Event]) -> None:
@@ -93,6 +98,7 @@ class Drift:
         if not self._settings.enabled:
             return
         stream = self._streams[result.stream_id]
+        self._taken_s[result.stream_id] = time.monotonic()
         with self._asking:
             if result.stream_id in self._asked:
                 self._asked.discard(result.stream_id)
@@ -111,7 +117,12 @@ class Drift:
         """See Handler."""
 
     def tick(self, now_ns: int, events: list[Event]) -> None:
-        """See Handler. Drift goes by the times of results."""
+        """See Handler. Drift goes by the times of results; streams without any are folded, one a tick."""
+        before_s = time.monotonic() - FOLD_AFTER_S
+        quiet = next((stream_id for stream_id, taken_s in self._taken_s.items() if taken_s <= before_s), None)
+        if quiet is not None:
+            del self._taken_s[quiet]
+            self._streams[quiet].fold()
 
     def dump(self, stream_id: str) -> Any:
         """See Handler."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -37,7 +39,8 @@ class StreamDrift:
         self._settings = settings
         self._sampler = Sampler(settings, detects)
         self.watch = CameraWatch(settings.camera)
-        self.series: dict[tuple[str, str], Series] = {}
+        self._series: dict[tuple[str, str], Series] = {}
+        self._folded: bytes | None = None
         self.versions: dict[str, int] = {}
         self.findings: list[Finding] = []
         self.found: list[Finding] = []
@@ -47,6 +50,20 @@ class StreamDrift:
         self._in_a_row: dict[tuple[str, str, str], _Row] = {}
         self._away_since_s: float | None = None  # when the alarm's own cause was last no longer found
         self._heavy: tuple[float, dict[str, Any]] | None = None
+
+    @property
+    def series(self) -> dict[tuple[str, str], Series]:
+        """Samples by kind and model; unfolds them."""
+        if self._folded is not None:
+            folded, self._folded = self._folded, None
+            self._restore_series(json.loads(zlib.decompress(folded)))
+        return self._series
+
+    def fold(self) -> None:
+        """Nobody looks for a while: references and windows, most of a stream's memory, are kept as compressed text."""
+        if self._folded is None:
+            self._folded = zlib.compress(json.dumps(self._dump_series()).encode())
+            self._series, self._heavy, self.findings = {}, None, []
 
     def take(self, result: FrameResult) -> bool:
         """One result. True when camera faults began or ended."""
@@ -183,21 +200,30 @@ class StreamDrift:
 
     def dump(self, now_s: float) -> dict[str, Any]:
         """JSON-able. References and windows are made anew every few minutes only: they are large and change slowly."""
-        if self._heavy is None or not 0 <= now_s - self._heavy[0] < _HEAVY_S:
-            series = [[kind, model, known.dump()] for (kind, model), known in self.series.items()]
-            self._heavy = now_s, {"series": series}
+        if self._folded is not None:
+            heavy = {"series": json.loads(zlib.decompress(self._folded))}
+        else:
+            if self._heavy is None or not 0 <= now_s - self._heavy[0] < _HEAVY_S:
+                self._heavy = now_s, {"series": self._dump_series()}
+            heavy = self._heavy[1]
         light = {
             "watch": self.watch.dump(),
             "alarm": None if self.alarm is None else asdict(self.alarm),
             "explanation": None if self.explanation is None else asdict(self.explanation),
         }
-        return self._heavy[1] | light
+        return heavy | light
+
+    def _dump_series(self) -> list[Any]:
+        return [[kind, model, known.dump()] for (kind, model), known in self._series.items()]
+
+    def _restore_series(self, dumped: list[Any]) -> None:
+        for kind, model, known in dumped:
+            self._series[kind, model] = self._new_series(kind, model)
+            self._series[kind, model].restore(known)
 
     def restore(self, state: dict[str, Any]) -> None:
         """What `dump` gave."""
-        for kind, model, known in state["series"]:
-            self.series[kind, model] = self._new_series(kind, model)
-            self.series[kind, model].restore(known)
+        self._restore_series(state["series"])
         self.watch.restore(state["watch"])
         alarm, explanation = state["alarm"], state["explanation"]
         if alarm is not None and explanation is not None:

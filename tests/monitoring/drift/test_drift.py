@@ -6,6 +6,7 @@ Commissioning lasts one day here, whose pictures and people come from one seeded
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,29 @@ def test_an_alarm_outlives_a_restart(world: World, tmp_path: Any) -> None:
     again = Drift(SETTINGS, cards_of(tmp_path))
     again.restore("door", kept)
     assert again.drifts("door") == before
+
+
+def test_a_stream_without_results_is_folded_and_goes_on_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.show(600, picture={"brightness": 0.3})
+    before, reports, alarms = world.drift.dump("door"), world.drift.reports(), world.drift.drifts("door")
+    held = len(pickle.dumps(world.drift._streams["door"]._series))
+    world.drift.tick(0, [])  # it was heard of a moment ago
+    assert len(pickle.dumps(world.drift._streams["door"]._series)) == held
+    monkeypatch.setattr("monitoring.drift.drift.FOLD_AFTER_S", 0.0)
+    world.drift.tick(0, [])
+    stream = world.drift._streams["door"]
+    assert len(pickle.dumps(stream._series)) + len(stream._folded or b"") < held / 5
+    assert world.drift.dump("door")["watch"] == before["watch"]
+    assert (world.drift.reports(), world.drift.drifts("door")) == (reports, alarms)
+    folded = world.drift.dump("door")
+    again = Drift(SETTINGS, cards_of(Path("nowhere")))
+    again.restore("door", json.loads(json.dumps(folded)))
+    assert again.dump("door")["series"] == folded["series"]
+    world.show(3000)
+    assert world.drift.drifts("door") == ()
+    assert world.show(600, picture={"brightness": 0.3}) is not None
 
 
 def test_a_state_that_cannot_be_read_is_none(tmp_path: Any) -> None:
