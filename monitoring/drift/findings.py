@@ -82,8 +82,11 @@ class Limits:
 
 
 def rejected(findings: Sequence[Finding], fdr: float) -> list[bool]:
-    """Which of the hypotheses that nothing has changed are rejected, all being one family."""
-    return discoveries([finding.p for finding in findings], fdr)
+    """Which of the hypotheses that nothing has changed are rejected, all being one family.
+
+    Each p counts `doubt` times, so that features are not all alike (weighted: Genovese, Roeder and Wasserman 2006).
+    """
+    return discoveries([min(1.0, finding.p * finding.feature.doubt) for finding in findings], fdr)
 
 
 def compare_numbers(
