@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from training.errors import ExportError
+
+if TYPE_CHECKING:
+    from training.views import Views
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -41,6 +45,19 @@ def shapes(text: str) -> tuple[tuple[int, int], ...]:
             raise typer.BadParameter(f"{part!r}: sides are multiples of 32")
         found.append((width, height))
     return tuple(found)
+
+
+def views(scales: str, mirror: bool) -> Views:
+    """`1,0.7`: shares of the served shape, 1 first, all above 0."""
+    from training.views import Views
+
+    try:
+        found = tuple(float(part) for part in names(scales))
+    except ValueError as error:
+        raise typer.BadParameter(f"{scales!r}: numbers by comma", param_hint="--scales") from error
+    if found[0] != 1 or not all(0 < scale <= 2 for scale in found) or len(set(found)) != len(found):
+        raise typer.BadParameter(f"{scales!r}: 1, then others of up to 2, none twice", param_hint="--scales")
+    return Views(found, mirror)
 
 
 def formats(text: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from training.labelled import Labelled, read_labelled
 from training.mistakes import worst_pictures
 from training.report import write_report
 from training.served import Seen, look, open_engine
+from training.views import ONE_VIEW, Views
 from workers.card import load_card
 from workers.durable import write_text
 
@@ -131,7 +132,9 @@ def _classifier(settings: EvaluateSettings) -> _Measured:
 
 
 @contextmanager
-def served_version(model: Path, data: Path, part: str, shapes: tuple[tuple[int, int], ...] | None) -> Iterator[Path]:
+def served_version(
+    model: Path, data: Path, part: str, shapes: tuple[tuple[int, int], ...] | None, views: Views = ONE_VIEW
+) -> Iterator[Path]:
     """The folder of a version; of a checkpoint (.pt), one exported aside, as it would be served. Needs `train` then."""
     if model.suffix != ".pt":
         if not model.is_dir():
@@ -147,7 +150,7 @@ def served_version(model: Path, data: Path, part: str, shapes: tuple[tuple[int, 
     with tempfile.TemporaryDirectory(prefix="livesight-candidate-") as scratch:
         settings = GraphSettings(
             checkpoint=model, name="candidate", version=1, checked=checked, shapes=shapes or SHAPES_WH,
-            formats=("openvino",),
+            views=views, formats=("openvino",),
         )  # fmt: skip
         write_graphs(settings, Path(scratch))
         yield Path(scratch)

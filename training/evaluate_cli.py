@@ -14,6 +14,11 @@ from training.extra import require
 ShapesOption = Annotated[
     str | None, typer.Option(help="Input shapes by comma, WIDTHxHEIGHT.", show_default="16:9, 4:3, 1:1, 3:4, 9:16")
 ]
+ScalesOption = Annotated[
+    str,
+    typer.Option(help="Looks at the picture at so many scales, shares of the shape by comma; the first is 1."),
+]
+MirrorOption = Annotated[bool, typer.Option("--mirror", help="Looks at each mirrored as well: twice the time.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, full or int8: which of the model's graphs.")]
 GatesOption = Annotated[
     str | None,
@@ -39,6 +44,8 @@ def evaluate(
     ] = None,
     precision: PrecisionOption = "auto",
     shapes: ShapesOption = None,
+    scales: ScalesOption = "1",
+    mirror: MirrorOption = False,
     draws: Annotated[int, typer.Option(min=0, help="Draws of the bootstrap; 0: no intervals.")] = 1000,
 ) -> None:
     """Measure a model as it is served; exit code 1 when it misses a gate."""
@@ -50,7 +57,8 @@ def evaluate(
     from training.gates import read_gates
 
     wanted = arguments.shapes(shapes) if shapes else None
-    with served_version(model, data, part, wanted) as folder:
+    views = arguments.views(scales, mirror)
+    with served_version(model, data, part, wanted, views) as folder:
         settings = EvaluateSettings(
             model=folder,
             data=data,
@@ -124,6 +132,8 @@ def export(
     version: Annotated[int, typer.Option(min=1)],
     part: Annotated[str, typer.Option(help="What the figures are measured on.")] = "val",
     shapes: ShapesOption = None,
+    scales: ScalesOption = "1",
+    mirror: MirrorOption = False,
     formats: Annotated[str, typer.Option(help="Of openvino, onnx and int8; openvino always is one.")] = (
         "openvino,onnx,int8"
     ),
@@ -153,6 +163,7 @@ def export(
             version=version,
             part=part,
             shapes=arguments.shapes(shapes) if shapes else SHAPES_WH,
+            views=arguments.views(scales, mirror),
             formats=chosen,
             most_lost=most_lost,
             threshold=threshold,

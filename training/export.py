@@ -11,16 +11,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import openvino as ov
 
 from training.errors import ExportError
-from training.graph import PAD_VALUE, SHAPES_WH, Exported, Shapes, agreement, check_slots, exported
+from training.graph import PAD_VALUE, SHAPES_WH, Exported, Shapes, agreement, check_slots, exported, served
 from training.labelled import read_image
 from training.quantize import quantized
+from training.views import ONE_VIEW, Views
 from workers.card import CARD_FILE, ModelCard, sha256_of
 from workers.durable import sync_folder
 from workers.openvino_engine import GRAPH, GRAPH_INT8
@@ -41,6 +42,7 @@ class GraphSettings:
     checked: tuple[Path, ...]
     calibrate: tuple[Path, ...] = ()
     shapes: Shapes = SHAPES_WH
+    views: Views = ONE_VIEW
     formats: tuple[str, ...] = FORMATS
     card: Mapping[str, Any] = field(default_factory=lambda: {"licence": "AGPL-3.0"})
 
@@ -57,6 +59,9 @@ def write_graphs(settings: GraphSettings, folder: Path) -> tuple[ModelCard, dict
             raise ExportError(f"{len(pictures)} pictures to check on; at least {SLOTS} are needed")
         check_slots(model.graph, pictures, settings.shapes)
         agrees = agreement(model, settings.checked, settings.shapes)
+        if settings.views != ONE_VIEW:  # what agrees is the network that looks several times then
+            model = replace(model, graph=served(model.raw, settings.views))
+            check_slots(model.graph, pictures, settings.shapes)
         _save(settings, model, folder)
     card = ModelCard(
         name=settings.name,

@@ -23,12 +23,13 @@ from openvino import opset13 as ops
 from training.detection_figures import match
 from training.errors import ExportError
 from training.labelled import read_image
+from training.views import ONE_VIEW, Views, with_views
 from workers.engine import F32, U8
 from workers.letterbox import Letterbox
 from workers.openvino_engine import by_slot
 
-MOST_BOXES = 100
-LEAST_CONFIDENCE = 0.01
+MOST_BOXES = 300
+LEAST_CONFIDENCE = 0.001
 MOST_OVERLAP = 0.5
 PAD_VALUE = 114
 SHAPES_WH = ((448, 256), (480, 352), (416, 416), (352, 480), (256, 448))
@@ -43,8 +44,12 @@ Shapes = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A checkpoint as a graph, its classes in the order of their numbers, and the raw network as an ONNX file."""
+    """A checkpoint as a graph, its classes in the order of their numbers, and the raw network as an ONNX file.
 
+    raw: the network itself (see `with_nms`); graph: what serves.
+    """
+
+    raw: ov.Model
     graph: ov.Model
     classes: tuple[str, ...]
     onnx: Path | None
@@ -71,13 +76,17 @@ def exported(checkpoint: Path, scratch: Path, shapes: Shapes, onnx: bool = False
     folder = model.export(format="openvino", imgsz=size, dynamic=True)
     raw = ov.Core().read_model(next(Path(folder).glob("*.xml")))
     _known_head(raw, len(classes), checkpoint)
-    graph = with_nms(raw)
-    wrap = ov.preprocess.PrePostProcessor(graph)
+    onnx_path = Path(model.export(format="onnx", imgsz=size, dynamic=True, simplify=False)) if onnx else None
+    return Exported(raw, served(raw), classes, onnx_path, YOLO(copy))
+
+
+def served(raw: ov.Model, views: Views = ONE_VIEW) -> ov.Model:
+    """The raw network, looking as often as `views` says, as the graph that serves. `raw` is left as it is."""
+    wrap = ov.preprocess.PrePostProcessor(with_nms(raw.clone() if views == ONE_VIEW else with_views(raw, views)))
     wrap.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     wrap.input().model().set_layout(ov.Layout("NCHW"))
     wrap.input().preprocess().convert_element_type(ov.Type.f32).scale(255.0)
-    onnx_path = Path(model.export(format="onnx", imgsz=size, dynamic=True, simplify=False)) if onnx else None
-    return Exported(wrap.build(), classes, onnx_path, YOLO(copy))
+    return wrap.build()
 
 
 def _known_head(raw: ov.Model, classes: int, checkpoint: Path) -> None:

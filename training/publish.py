@@ -19,6 +19,7 @@ from training.labelled import Labelled, read_labelled
 from training.reference import reference
 from training.served import Seen, look, open_engine
 from training.statistics import data_version
+from training.views import ONE_VIEW, Views
 from workers.card import ModelCard, sha256_of
 
 CHECKED = 12
@@ -37,6 +38,7 @@ class PublishSettings:
     version: int
     part: str = "val"
     shapes: Shapes = SHAPES_WH
+    views: Views = ONE_VIEW
     formats: tuple[str, ...] = FORMATS
     most_lost: float = 0.02
     threshold: float = 0.25
@@ -64,7 +66,8 @@ def publish(settings: PublishSettings) -> ModelCard:
             small, _ = measured(folder, pictures, "int8")
             metrics["int8"] = _kept(small)
             metrics["int8_lost"] = _lost(settings, full, small)
-        facts = {**settings.facts, "version": _version(settings.data), "checkpoint": sha256_of(settings.checkpoint)}
+        facts = {**settings.facts, **_looks(settings.views), "version": _version(settings.data)}
+        facts["checkpoint"] = sha256_of(settings.checkpoint)
         complete = card.model_copy(update={"metrics": metrics, "data": facts, "reference": reference(card, seen)})
         write_card(ModelCard.model_validate(complete.model_dump(by_alias=True)), folder)
     return complete
@@ -89,9 +92,14 @@ def _graphs(settings: PublishSettings, pictures: list[Labelled], calibrate: list
         checked=tuple(item.path for item in pictures[::step])[:CHECKED],
         calibrate=tuple(item.path for item in calibrate),
         shapes=settings.shapes,
+        views=settings.views,
         formats=settings.formats,
         card={"licence": settings.licence},
     )
+
+
+def _looks(views: Views) -> dict[str, Any]:
+    return {} if views == ONE_VIEW else {"views": views.recorded()}
 
 
 def _kept(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,14 +28,12 @@ class Views:
     scales: tuple[float, ...] = (1.0,)
     mirror: bool = False
 
-    @property
-    def plain(self) -> bool:
-        """One look, as ever."""
-        return self == Views()
-
     def recorded(self) -> dict[str, Any]:
         """For the card."""
         return {"scales": list(self.scales), "mirror": self.mirror}
+
+
+ONE_VIEW = Views()
 
 
 def with_views(raw: ov.Model, views: Views) -> ov.Model:

@@ -23,6 +23,7 @@ from workers.openvino_engine import CAM, GRAPH
 from workers.visual_words import VISUAL_WORDS
 
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16), (8,), (16,), (32,))
+_VIEW_STRIDES = (8, 16, 32)
 _MOST_STEPS = 12
 
 
@@ -82,7 +83,15 @@ class ExplainGraph:
         boxes, scores = self._run()
         if scores.shape[2] != len(self.card.classes):
             scores = scores.transpose(0, 2, 1)
-        return Cells(boxes[0], scores[0], self.shape_wh)
+        own = self._cells_of_first_view(len(boxes[0]))
+        return Cells(boxes[0][:own], scores[0][:own], self.shape_wh)
+
+    def _cells_of_first_view(self, count: int) -> int:
+        """A model that looks several times (training/views.py) lists the cells of its input's own size first."""
+        views = self.card.data.get("views")
+        if not isinstance(views, dict) or len(views.get("scales", ())) < 2:
+            return count
+        return sum(math.prod(math.ceil(side / stride) for side in self.shape_wh) for stride in _VIEW_STRIDES)
 
     def activation(self) -> tuple[F32, F32]:
         """A classifier's probabilities (classes,) and maps (classes, rows, columns) for what is in `tensor`."""
