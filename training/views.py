@@ -47,14 +47,15 @@ def with_views(raw: ov.Model, views: Views) -> ov.Model:
     image.output(0).set_names({"images"})
     size = _Size(image)
     found = []
-    for scale in views.scales:
+    for number, scale in enumerate(views.scales):
         seen, of = image.output(0), size
         if scale != 1:
             of = size.scaled(scale)
             seen = ops.interpolate(
                 seen, of.height_width, "linear_onnx", "sizes", axes=_whole([2, 3]), antialias=False
             ).output(0)
-        cells = _mirrored(raw, seen, of) if views.mirror else _applied(raw, seen)
+        network = _named(raw, f"view{number}")
+        cells = _mirrored(network, seen, of) if views.mirror else _applied(network, seen)
         found.append(_enlarged(cells, size, of) if scale != 1 else cells)
     cells = ops.concat(found, 2).output(0) if len(found) > 1 else found[0]
     return ov.Model([cells], [image], "views")
@@ -85,17 +86,24 @@ class _Size:
         return _Size(self.image, side(self.height), side(self.width))
 
 
-def _applied(raw: ov.Model, image: Any) -> Any:
-    """The network on another picture: its output. Weights are shared, since constants are."""
+def _named(raw: ov.Model, prefix: str) -> ov.Model:
+    """A copy whose nodes are called by a prefix: NNCF wants names that are there once."""
     copy = raw.clone()
-    for target in list(copy.get_parameters()[0].output(0).get_target_inputs()):
+    for node in copy.get_ops():
+        node.set_friendly_name(f"{prefix}/{node.get_friendly_name()}")
+    return copy
+
+
+def _applied(network: ov.Model, image: Any) -> Any:
+    """The network on that picture instead: its output."""
+    for target in list(network.get_parameters()[0].output(0).get_target_inputs()):
         target.replace_source_output(image)
-    return copy.get_results()[0].input_value(0)
+    return network.get_results()[0].input_value(0)
 
 
-def _mirrored(raw: ov.Model, image: Any, size: _Size) -> Any:
+def _mirrored(network: ov.Model, image: Any, size: _Size) -> Any:
     """The mean of what a picture and its mirror image give."""
-    both = _applied(raw, ops.concat([image, _turned(image, size.width, 3)], 0).output(0))
+    both = _applied(network, ops.concat([image, _turned(image, size.width, 3)], 0).output(0))
     plain, mirrored = ops.split(both, ops.constant(0), 2).outputs()
     channels = _item(ops.shape_of(both), 1)
     levels, first = [], _whole([0])

@@ -105,6 +105,12 @@ def test_the_network_stays_as_it_is(pictures: F32) -> None:
     assert np.array_equal(run(raw, pictures), before)
 
 
+def test_every_node_has_a_name_of_its_own() -> None:
+    """Quantisation (NNCF) finds them by it."""
+    names = [node.get_friendly_name() for node in with_views(network(), Views((1.0, 0.5), mirror=True)).get_ops()]
+    assert len(names) == len(set(names))
+
+
 def test_a_head_with_other_levels_is_refused() -> None:
     with pytest.raises(ExportError, match="views need levels of 8, 16, 32 pixels"):
         with_views(network((8, 16)), Views(mirror=True))
