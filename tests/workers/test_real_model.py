@@ -18,13 +18,14 @@ from workers.result import FrameResult, frame_json_schema
 from workers.settings import WorkerSettings
 
 
-def run(path: Path) -> list[FrameResult]:
+def run(path: Path, model: str = "mask") -> list[FrameResult]:
     source = open_source(StreamConfig(id="clip", url=f"file:{path}"), StreamSettings(), live=False, allow_local=True)
-    return list(analyze(source, ("mask",), ModelStore([shipped_models_dir()]), WorkerSettings()))
+    return list(analyze(source, (model,), ModelStore([shipped_models_dir()]), WorkerSettings()))
 
 
-def test_the_card_matches_its_files() -> None:
-    card = load_card(ModelStore([shipped_models_dir()]).folder("mask"))
+@pytest.mark.parametrize("model", ["mask", "mask-accurate"])
+def test_the_card_matches_its_files(model: str) -> None:
+    card = load_card(ModelStore([shipped_models_dir()]).folder(model))
     assert card.classes == ("with_mask", "without_mask", "mask_weared_incorrect")
 
 
@@ -60,8 +61,15 @@ def test_two_runs_agree(data_dir: Path) -> None:
     assert any(item.track_id for result in first for item in result.detections)
 
 
-@pytest.mark.parametrize("clip", ["head-pose-face-detection-male.mp4", "asl_book.mkv"])
-def test_a_face_at_webcam_distance_is_seen_without_mask(data_dir: Path, clip: str) -> None:
-    results = run(data_dir / "videos" / clip)
+@pytest.mark.parametrize(
+    ("clip", "model"),
+    [
+        ("head-pose-face-detection-male.mp4", "mask"),
+        ("asl_book.mkv", "mask"),
+        ("head-pose-face-detection-male.mp4", "mask-accurate"),
+    ],
+)
+def test_a_face_at_webcam_distance_is_seen_without_mask(data_dir: Path, clip: str, model: str) -> None:
+    results = run(data_dir / "videos" / clip, model)
     bare = sum(any(item.label == "without_mask" for item in result.detections) for result in results)
     assert bare / len(results) >= 0.8
