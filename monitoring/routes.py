@@ -13,9 +13,9 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from monitoring.buckets import Count, CountQuery, counts_of
 from monitoring.database import Database
@@ -131,25 +131,38 @@ def _streams(router: APIRouter, ask: Ask, live: LiveEvents) -> None:
 
 
 def _files(router: APIRouter, ask: Ask, media: MediaStore) -> None:
-    async def send_file(number: int, kinds: tuple[str, ...]) -> FileResponse:
+    async def find(number: int, kinds: tuple[str, ...]) -> RowMapping:
         found = select(media_table).where(media_table.c.id == number)
-        row = await ask(lambda connection: connection.execute(found).mappings().first())
+        row: RowMapping | None = await ask(lambda connection: connection.execute(found).mappings().first())
         if row is None or row["kind"] not in kinds:
             raise MediaUnknown(f"there is no {' or '.join(kinds)} {number}, or no more")
-        path = media.path(row)
-        if not await asyncio.to_thread(path.is_file):
-            raise MediaUnknown(f"the file of {row['kind']} {number} is not on this machine")
-        return FileResponse(path, media_type=row["media_type"], headers={"cache-control": _FOR_EVER})
+        return row
 
-    @router.get("/v1/snapshots/{number}", response_class=FileResponse)
-    async def get_snapshot(number: Number) -> FileResponse:
+    @router.get("/v1/snapshots/{number}", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
+    async def get_snapshot(number: Number) -> Response:
         """A track's best crop, or the whole picture it was cut from: JPEG."""
-        return await send_file(number, ("crop", "picture"))
+        row = await find(number, ("crop", "picture"))
+        try:  # in one go: a better one may take its place meanwhile
+            data = await asyncio.to_thread(media.path(row).read_bytes)
+        except FileNotFoundError:
+            raise _missing(row) from None
+        return Response(data, media_type=row["media_type"], headers={"cache-control": _FOR_EVER})
 
     @router.get("/v1/clips/{number}", response_class=FileResponse)
     async def get_clip(number: Number) -> FileResponse:
         """The clip of an alert: MP4 or WebM."""
-        return await send_file(number, ("clip",))
+        row = await find(number, ("clip",))
+        path = media.path(row)
+        try:
+            size = await asyncio.to_thread(path.stat)
+        except FileNotFoundError:
+            raise _missing(row) from None
+        headers = {"cache-control": _FOR_EVER}
+        return FileResponse(path, media_type=row["media_type"], headers=headers, stat_result=size)
+
+
+def _missing(row: RowMapping) -> MediaUnknown:
+    return MediaUnknown(f"the file of {row['kind']} {row['id']} is not on this machine")
 
 
 def _page(connection: Connection, query: PageQuery) -> dict[str, Any]:

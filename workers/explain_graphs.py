@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import openvino as ov
+from openvino.passes import ConstantFolding, Manager
 
 from workers.card import ModelCard
 from workers.engine import F32, U8
@@ -72,6 +73,7 @@ class ExplainGraph:
             core = ov.Core()
             model = core.read_model(folder / GRAPH)
             model.reshape({0: ov.PartialShape(list(self.tensor.shape))})
+            _fold(model)
             graph = _cells_of(model, card) if card.task == "detect" else _map_of(model, card)
             settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
             self._request = core.compile_model(graph, "CPU", settings).create_infer_request()
@@ -105,6 +107,13 @@ class ExplainGraph:
         except RuntimeError as error:
             raise EngineError(f"OpenVINO: {error}") from error
         return first, second
+
+
+def _fold(model: ov.Model) -> None:
+    """Sizes that a graph computes from its input's (training/views.py) become constants, so that shapes are known."""
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(model)
 
 
 def _cells_of(model: ov.Model, card: ModelCard) -> ov.Model:

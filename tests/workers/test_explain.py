@@ -139,11 +139,13 @@ def test_a_graph_that_cannot_be_explained_says_so(tmp_path: Path, image_bgr: U8)
         Explainer(store, EngineSlots(store, WorkerSettings(threads=1)), "test").explain(image_bgr, Question("scene"))
 
 
-def test_the_detector_that_ships_looks_at_the_face() -> None:
+@pytest.mark.parametrize("name", ["mask", "mask-accurate"])
+def test_the_detectors_that_ship_look_at_the_face(name: str) -> None:
+    """The second one looks several times: its graph has cells of several views."""
     store = ModelStore([shipped_models_dir()])
     explainer = Explainer(store, EngineSlots(store, WorkerSettings(threads=1)), "test")
     for place in (0, 5):
-        found = explainer.explain(face_picture(place, (640, 360)), Question("mask"))
+        found = explainer.explain(face_picture(place, (640, 360)), Question(name))
         assert found.detection == 0
         x1, y1, x2, y2 = (round(value) for value in found.result.detections[0].xyxy)
         assert share(found, (x1, y1, x2, y2)) > 0.8
