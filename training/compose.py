@@ -100,6 +100,48 @@ def webcam_picture(
     return picture, LabelledBox(label, box)
 
 
+def without_faces(picture_bgr: Image, boxes: Sequence[LabelledBox], size_wh: tuple[int, int] = (640, 400)) -> Image:
+    """A labelled picture as background, u8 HWC BGR of size_wh: what is in the boxes is painted over from around them.
+
+    A face that is there, blurred and without a label, would teach that blurred faces are none.
+    """
+    fx, fy = size_wh[0] / picture_bgr.shape[1], size_wh[1] / picture_bgr.shape[0]
+    small = cv2.resize(picture_bgr, size_wh, interpolation=cv2.INTER_AREA)
+    mask = np.zeros((size_wh[1], size_wh[0]), np.uint8)
+    for box in boxes:
+        x1, y1, x2, y2 = box.xyxy
+        more_x, more_y = (x2 - x1) * (HEAD - 1) / 2, (y2 - y1) * (HEAD - 1) / 2
+        first = (int((x1 - more_x) * fx), int((y1 - more_y) * fy))
+        cv2.rectangle(mask, first, (math.ceil((x2 + more_x) * fx), math.ceil((y2 + more_y) * fy)), 255, -1)
+    if mask.all():
+        return np.full_like(small, 110).astype(np.uint8)
+    return cv2.inpaint(small.astype(np.uint8), mask, 3, cv2.INPAINT_TELEA).astype(np.uint8)
+
+
+def wall(rng: random.Random, size_wh: tuple[int, int] = (640, 400)) -> Image:
+    """A plain background, lit from one side: u8 HWC BGR."""
+    width, height = size_wh
+    paint = np.array([rng.uniform(60, 220) + rng.uniform(-20, 20) for _ in range(3)], np.float32)
+    angle, fall = rng.uniform(0, 2 * math.pi), rng.uniform(0, 0.5)
+    x, y = np.meshgrid(np.linspace(-0.5, 0.5, width), np.linspace(-0.5, 0.5, height))
+    light = 1 - fall * (0.5 + 0.7 * (x * math.cos(angle) + y * math.sin(angle)))
+    return np.clip(paint * light[:, :, None], 0, 255).astype(np.uint8)
+
+
+def poor_camera(picture_bgr: Image, rng: random.Random) -> Image:
+    """The picture as a cheap camera sends it: soft, pale, noisy, hard compressed. u8 HWC BGR, its size as it was."""
+    height, width = picture_bgr.shape[:2]
+    coarse = rng.uniform(1.0, 3.5)
+    small = cv2.resize(picture_bgr, (round(width / coarse), round(height / coarse)), interpolation=cv2.INTER_AREA)
+    contrast, haze = rng.uniform(0.45, 1.0), rng.uniform(60, 170)
+    noise = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(0, 6), small.shape)
+    seen = np.clip(haze + contrast * (small - haze) + noise, 0, 255).astype(np.uint8)
+    _, sent = cv2.imencode(".jpg", seen, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(25, 80)])
+    shown: Any = cv2.imdecode(sent, cv2.IMREAD_COLOR)
+    enlarged: Image = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    return enlarged
+
+
 def crowd_picture(
     picture_bgr: Image, boxes: Sequence[LabelledBox], faces: Sequence[tuple[Cutout, str]], rng: random.Random
 ) -> tuple[Image, list[LabelledBox]]:

@@ -20,7 +20,19 @@ from typing import Any
 import cv2
 
 from training.check import Checked, Picture, check
-from training.compose import Box, Cutout, FaceBoxer, Image, crowd_picture, cutout, webcam_picture, zoomed
+from training.compose import (
+    Box,
+    Cutout,
+    FaceBoxer,
+    Image,
+    crowd_picture,
+    cutout,
+    poor_camera,
+    wall,
+    webcam_picture,
+    without_faces,
+    zoomed,
+)
 from training.errors import DatasetError
 from training.labelled import Labelled, read_image
 from training.split import PARTS, Split, stratified
@@ -41,7 +53,8 @@ class BuildSettings:
 
     source: a folder with images/, annotations/ and perhaps split.json; `split` goes before that, `ratios` (train, val,
     test) are for when there is none. crops: a folder with a folder of crops for each class, of which `large_faces`
-    pictures with one large face are made, each second one tilted, and `crowds` training pictures get small ones;
+    pictures with one large face are made, each second one tilted, each third as a poor camera sees it, each fourth
+    before a wall, the others before training pictures without their faces; `crowds` training pictures get small ones;
     `yunet`, the face detector's weights, finds the face in a crop. zooms: windows cut around labelled objects.
     rare_repeats: how often a training picture with the rarest class is listed.
     """
@@ -234,9 +247,13 @@ class _Builder:
         for number, (label, faces) in enumerate(cutouts.items(), start=1):
             wanted = self._settings.large_faces * number // len(cutouts) - len(written)
             for index, (name, crop, face) in enumerate(faces[:wanted]):
-                background = read_image(self._rng.choice(train).path)
+                plain = index % 4 == 3
+                picture = self._rng.choice(train)
+                background = wall(self._rng) if plain else without_faces(read_image(picture.path), picture.boxes)
                 cut = self._tilted(crop, face) if index % 2 else cutout(crop, face)
                 drawn, placed = webcam_picture(cut, label, background, self._rng)
+                if index % 3 == 2:
+                    drawn = poor_camera(drawn, self._rng)
                 written.append(self._draw(f"webcam_{label}_{name}", drawn, [placed]))
         return written
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from training.compose import Box, Image, crowd_picture, cutout, webcam_picture
+from training.compose import Box, Image, crowd_picture, cutout, poor_camera, wall, webcam_picture, without_faces
 from training.voc import LabelledBox
 
 FACE: Box = (40.0, 30.0, 80.0, 90.0)
@@ -56,6 +56,41 @@ def test_a_webcam_picture_shows_a_large_face_where_its_box_is(seed: int, degrees
     assert box.label == "without_mask"
     assert np.abs(white(picture) - np.array(box.xyxy)).max() <= 0.04 * 400  # soft edges, and a crop enlarged five times
     assert box.xyxy[3] - box.xyxy[1] > 0.15 * 400
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_poor_camera_shows_the_same_place_in_fewer_details(seed: int) -> None:
+    black = np.zeros((50, 80, 3), np.uint8)
+    picture, box = webcam_picture(cutout(crop(), FACE), "without_mask", black, random.Random(seed))
+    before = picture.copy()
+    poor = poor_camera(picture, random.Random(seed))
+    assert np.array_equal(picture, before)
+    assert poor.shape == picture.shape and poor.dtype == np.uint8
+    assert not np.array_equal(poor, picture)
+    x1, y1, x2, y2 = (int(value) for value in box.xyxy)
+    bright = poor[y1:y2, x1:x2].mean() - np.median(poor)
+    assert bright > 40, "the face is where it was"
+    assert np.array_equal(poor, poor_camera(picture, random.Random(seed)))
+
+
+def test_a_background_keeps_the_place_and_loses_the_faces() -> None:
+    grey = np.full((500, 800, 3), 90, np.uint8)
+    cv2.circle(grey, (700, 250), 40, (0, 0, 200), -1)
+    before = grey.copy()
+    cv2.rectangle(grey, (100, 100), (200, 220), (255, 255, 255), -1)
+    emptied = without_faces(grey, [LabelledBox("with_mask", (100.0, 100.0, 200.0, 220.0))])
+    assert emptied.shape == (400, 640, 3)
+    wanted = cv2.resize(before, (640, 400), interpolation=cv2.INTER_AREA)
+    assert np.abs(emptied.astype(int) - wanted).max() <= 15
+    assert emptied[200, 560, 2] > 190
+    assert without_faces(grey, [LabelledBox("with_mask", (0.0, 0.0, 800.0, 500.0))]).std() == 0
+
+
+def test_walls_are_plain_and_differ() -> None:
+    first, second = wall(random.Random(1)), wall(random.Random(2))
+    assert first.shape == (400, 640, 3) and first.dtype == np.uint8
+    assert np.abs(first.mean((0, 1)) - second.mean((0, 1))).max() > 5
+    assert np.abs(np.diff(first.astype(int), axis=1)).max() <= 3, "no edges"
 
 
 def test_a_crowd_keeps_what_was_labelled_and_adds_small_faces_beside_it() -> None:
