@@ -22,6 +22,11 @@ GRAPH_INT8 = "model-int8.xml"
 CAM = "cam"
 """The name of a classifier's second output; only explanations compute it (workers.explain)."""
 
+# OpenVINO's binding looks up NumPy when a tensor's data is first asked for: under a lock, letting go of the GIL
+# meanwhile. A second thread that asks then waits for that lock with the GIL, and the process stands still for ever
+# (openvino 2026.4). So it is asked here, where there is one thread.
+ov.Tensor(np.zeros(1, np.uint8)).data  # noqa: B018
+
 
 class OpenVinoRequest:
     """One infer request whose input memory is `tensor`. See workers.engine.Request."""
