@@ -23,8 +23,9 @@ help: ## this list
 demo: $(VENV)/.serve ## install, and serve a built-in moving camera; open the address that it prints (PORT=8000)
 	@$(BIN)/livesight demo --port $(PORT)
 
+# A process that dies ends the run: xdist would start another and then wait for it for ever.
 test: $(VENV)/.test peers ## the tests: behaviour, against real peers (JOBS=3 processes; at most 20 minutes on two cores)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(TESTS)
 
 check: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check $(SOURCES)
