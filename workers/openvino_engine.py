@@ -6,6 +6,7 @@ import os
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from workers.card import ModelCard
 from workers.engine import F32, U8
 from workers.errors import EngineError
 from workers.settings import WorkerSettings
+from workers.yielding import yielding
 
 GRAPH = "model.xml"
 GRAPH_INT8 = "model-int8.xml"
@@ -55,7 +57,7 @@ class OpenVinoEngine:
     """One model, compiled for each of its shapes at the start.
 
     The compiled model runs as many streams as there are inference workers, unpinned: pinned inference threads starve
-    beside decoders (ARCHITECTURE.md).
+    beside decoders; and nicer than these, which are the ones that pictures wait for (ARCHITECTURE.md).
     """
 
     def __init__(self, card: ModelCard, folder: Path, settings: WorkerSettings) -> None:
@@ -71,7 +73,8 @@ class OpenVinoEngine:
         max_batch = settings.classify.batch if card.task == "classify" else settings.max_batch
         try:
             for shape_wh in card.shapes_wh:
-                self._compile(core, folder / graph, device, shape_wh, max_batch, workers)
+                compile_one = partial(self._compile, core, folder / graph, device, shape_wh, max_batch, workers)
+                yielding(settings.inference_nice, compile_one)  # who compiles starts the threads that compute
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot load {folder / graph} on {device}: {error}") from error
 

@@ -53,6 +53,9 @@ class WorkerSettings(BaseModel):
     )
     device: str | None = Field(default=None, description="OpenVINO's (CPU, GPU) or PyTorch's (cpu, cuda:0) name.")
     threads: int | None = Field(default=None, ge=1, le=256, description="Inference workers.")
+    inference_nice: int = Field(
+        default=10, ge=0, le=19, description="How far inference on the CPU yields to decoding and all else; Linux only."
+    )
     max_batch: int = Field(default=1, ge=1, le=256)
     max_wait_ms: float = Field(default=0.0, ge=0, le=1000, description="How long a batch waits for more; for GPUs.")
     models_dir: Path | None = Field(default=None, description="More models, before those that ship.")
