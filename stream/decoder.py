@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 from stream.clock import MICROSECONDS, Stamp
 from stream.frame import Frame
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED, STAGE_SECONDS
+from stream.turns import TURNS
 
 _MOST_PENDING = 64  # a decoder holds back at most 16 pictures for their order and one for each of up to 16 threads
 
@@ -114,9 +115,10 @@ class Decoder:
     def _run(self, packet: av.Packet[VideoStream] | None) -> list[Frame]:
         if self._context is None:
             return []
-        begun_s = time.perf_counter()
-        pictures = self._context.decode(packet)
-        decode_s = (time.perf_counter() - begun_s) / max(1, len(pictures))
+        with TURNS.decoding():
+            begun_s = time.perf_counter()
+            pictures = self._context.decode(packet)
+            decode_s = (time.perf_counter() - begun_s) / max(1, len(pictures))
         return [self._frame(picture, decode_s) for picture in pictures]
 
     def _frame(self, picture: av.VideoFrame, decode_s: float) -> Frame:

@@ -17,6 +17,9 @@ STREAM_RECONNECTS = Counter("livesight_stream_reconnects", "Connections lost and
 STREAM_LAG = Gauge(
     "livesight_stream_lag_seconds", "How late packets are read, compared with the session's least delay.", ["stream"]
 )
+DECODING_LIMITED = Gauge(
+    "livesight_decoding_limited", "1 while decoding keeps to its share of the CPUs, as cameras fell behind."
+)
 STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5)
 STAGE_SECONDS = Histogram(
     "livesight_stage_seconds", "Time a picture spends in a stage.", ["stage"], buckets=STAGE_BUCKETS

@@ -21,7 +21,8 @@ from stream.mailbox import Mailbox
 from stream.metrics import STREAM_LAG
 from stream.pace import Pacer
 from stream.ring import CodecConfig, PacketRing, RingPacket
-from stream.shedding import Shedder
+from stream.shedding import BUSY_SHARE, CPU, Shedder
+from stream.turns import TURNS
 from stream.vitals import Vitals
 
 log = structlog.get_logger(__name__)
@@ -175,6 +176,8 @@ class Session:
         STREAM_LAG.labels(self._outlet.stream_id).set(latecomer.lag_s)
         if late and not self._jumping:
             self._jumping = True
+            if CPU.busy() > BUSY_SHARE:
+                TURNS.limit()
             again = arrival.arrived_s - self._late_said_s < _LATE_AGAIN_S
             report = log.debug if again else log.warning
             report("stream_late", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))

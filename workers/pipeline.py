@@ -20,6 +20,7 @@ import structlog
 from stream.frame import Frame
 from stream.mailbox import Mailbox
 from stream.metrics import FRAMES_DROPPED, STAGE_SECONDS
+from stream.turns import TURNS
 from workers.assemble import Assembler
 from workers.batcher import Batcher, Lane, Ticket
 from workers.blur import Blurrer
@@ -149,7 +150,7 @@ class Pipeline:
         letterbox = Letterbox()
         try:
             while (batch := self._batcher.take()) is not None:
-                with self._answered(batch):
+                with TURNS.analysing(), self._answered(batch):
                     self._compute(batch, letterbox)
         except BaseException as error:
             log.exception("worker_died", worker=index, error=repr(error))

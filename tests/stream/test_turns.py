@@ -1,0 +1,162 @@
+"""Decoding takes turns, and leaves the analysis its share, once cameras fell behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from stream.turns import HOLD_S, Turns
+
+
+class Clock:
+    """Stands still unless moved."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Decoding:
+    """Threads that want to decode: each begins when it has its turn and goes on until it is let go."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._let_go: dict[int, threading.Event] = {}
+        self.at_work: list[int] = []
+
+    def want(self, number: int) -> None:
+        self._let_go[number] = threading.Event()
+        thread = threading.Thread(target=self._run, args=(number,))
+        self._threads.append(thread)
+        thread.start()
+
+    def _run(self, number: int) -> None:
+        with self._turns.decoding():
+            with self._changed:
+                self.at_work.append(number)
+                self._changed.notify_all()
+            self._let_go[number].wait(20)
+
+    def let_go(self, number: int) -> None:
+        self._let_go[number].set()
+
+    def wait_for(self, done: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(done, 20), self.at_work
+
+    def close(self) -> None:
+        for event in self._let_go.values():
+            event.set()
+        for thread in self._threads:
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+@contextmanager
+def decoding(turns: Turns) -> Iterator[Decoding]:
+    threads = Decoding(turns)
+    try:
+        yield threads
+    finally:
+        threads.close()
+
+
+def waiting(turns: Turns) -> int:
+    return len(turns._waiting)
+
+
+def settled(turns: Turns, threads: Decoding, many: int) -> None:
+    """Until so many threads wait for their turn."""
+    for _ in range(2000):
+        if waiting(turns) == many:
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError(f"{waiting(turns)} wait instead of {many}")
+
+
+def test_without_need_nobody_waits() -> None:
+    turns = Turns(2)
+    with ExitStack() as analysis, decoding(turns) as threads:
+        for _ in range(3):
+            analysis.enter_context(turns.analysing())
+        for number in range(8):
+            threads.want(number)
+        threads.wait_for(lambda: len(threads.at_work) == 8)
+
+
+def test_limited_decoding_keeps_to_its_share_and_to_its_order() -> None:
+    turns = Turns(2)
+    turns.limit()
+    assert turns.limited
+    with ExitStack() as analysis, decoding(turns) as threads:
+        for _ in range(3):
+            analysis.enter_context(turns.analysing())
+        for number in range(4):
+            threads.want(number)
+            settled(turns, threads, number)
+        assert threads.at_work == [0]
+        for number in range(3):
+            threads.let_go(number)
+            threads.wait_for(lambda number=number: len(threads.at_work) == number + 2)  # type: ignore[misc]
+        assert threads.at_work == [0, 1, 2, 3]
+
+
+def test_what_the_analysis_leaves_idle_is_for_decoding() -> None:
+    turns = Turns(4)
+    turns.limit()
+    with decoding(turns) as threads:
+        with turns.analysing():
+            with turns.analysing(), turns.analysing():
+                for number in range(2):
+                    threads.want(number)
+                threads.wait_for(lambda: len(threads.at_work) == 2)
+                threads.want(2)
+                threads.want(3)
+                settled(turns, threads, 2)
+            threads.wait_for(lambda: len(threads.at_work) == 3)
+            settled(turns, threads, 1)
+        threads.wait_for(lambda: len(threads.at_work) == 4)
+
+
+def test_the_limit_ends_by_itself() -> None:
+    clock = Clock()
+    turns = Turns(2, now_s=clock)
+    turns.limit()
+    with turns.analysing(), turns.analysing(), decoding(turns) as threads:
+        threads.want(0)
+        threads.wait_for(lambda: threads.at_work == [0])
+        for number in (1, 2, 3):
+            threads.want(number)
+            settled(turns, threads, number)
+        clock.now_s += HOLD_S / 2
+        turns.limit()  # still the same one
+        clock.now_s += HOLD_S / 2
+        assert not turns.limited
+        threads.let_go(0)
+        threads.wait_for(lambda: len(threads.at_work) == 4)
+
+
+def test_a_turn_ends_with_what_it_raises() -> None:
+    turns = Turns(1)
+    turns.limit()
+    with turns.analysing():
+        for _ in range(2):
+            with pytest.raises(ValueError, match="damaged"), turns.decoding():
+                raise ValueError("damaged")
+
+
+def test_one_cpu_is_shared_too() -> None:
+    turns = Turns(0.5)
+    turns.limit()
+    with turns.analysing(), decoding(turns) as threads:
+        threads.want(0)
+        threads.wait_for(lambda: threads.at_work == [0])
+        threads.want(1)
+        settled(turns, threads, 1)
