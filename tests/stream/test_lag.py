@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from stream import session
 from stream.lag import Latecomer
 from stream.source import Source
+from stream.turns import Turns
 from tests.peers.numbers import read_number
 from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import QUICK, Seen, opened, wait_for
@@ -122,7 +124,12 @@ def behind_s(slow: Watching, steady: Watching) -> float:
     return apart / FPS
 
 
-def test_a_starved_decoder_jumps_to_a_newer_key_frame(numbered_h264: Path, no_thread_left: None) -> None:
+def test_a_starved_decoder_jumps_to_a_newer_key_frame(
+    numbered_h264: Path, no_thread_left: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns(2)
+    monkeypatch.setattr(session, "TURNS", turns)
+    monkeypatch.setattr(session.CPU, "busy", lambda: 1.0)
     settings = QUICK.model_copy(update={"late_s": 0.6})
     with RtspServer({"cam": Mount(numbered_h264)}) as server:
         steady = Watching(opened(server.url("cam"), live=True, stream_id="steady"))
@@ -149,3 +156,4 @@ def test_a_starved_decoder_jumps_to_a_newer_key_frame(numbered_h264: Path, no_th
     assert counts_on(slow.seen)  # numbers, ordinals and times still belong together, in one session
     left_out = slow.seen.frames[-1].ordinal - slow.seen.frames[-1].number
     assert left_out == late_drops("slow")
+    assert turns.limited  # as the CPUs are busy, decoding leaves some to the analysis
