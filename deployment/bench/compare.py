@@ -176,7 +176,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ultralytics", help="python of the environment of requirements-ultralytics.txt")
     parser.add_argument("--roboflow", help="python of the environment of requirements-roboflow.txt")
     parser.add_argument("--model", default="mask", help="Livesight's model")
-    parser.add_argument("--shape", default="416x256", help="the input that Livesight picks for these cameras")
+    parser.add_argument("--shape", default="448x256", help="the input that Livesight picks for these cameras")
     parser.add_argument("--cameras", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=15.0, help="measured, a run")
