@@ -46,9 +46,11 @@ class Turns:
 
     def limit(self) -> None:
         """A camera fell behind although the CPUs are busy: for HOLD_S from now on decoding keeps to its share."""
-        if not self.limited:
+        with self._lock:
+            if self.limited:
+                return
             self._limited_until_s = self._now_s() + HOLD_S
-            log.info("decoding_limited", cpus=self._least, of=self._cpus, for_s=HOLD_S)
+        log.info("decoding_limited", cpus=self._least, of=self._cpus, for_s=HOLD_S)
 
     @contextmanager
     def decoding(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from stream.turns import HOLD_S, Turns
+from tests.stream.consume import wait_for
 
 
 class Clock:
@@ -72,13 +73,9 @@ def waiting(turns: Turns) -> int:
     return len(turns._waiting)
 
 
-def settled(turns: Turns, threads: Decoding, many: int) -> None:
+def settled(turns: Turns, many: int) -> None:
     """Until so many threads wait for their turn."""
-    for _ in range(2000):
-        if waiting(turns) == many:
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError(f"{waiting(turns)} wait instead of {many}")
+    wait_for(lambda: waiting(turns) == many)
 
 
 def test_without_need_nobody_waits() -> None:
@@ -100,7 +97,7 @@ def test_limited_decoding_keeps_to_its_share_and_to_its_order() -> None:
             analysis.enter_context(turns.analysing())
         for number in range(4):
             threads.want(number)
-            settled(turns, threads, number)
+            settled(turns, number)
         assert threads.at_work == [0]
         for number in range(3):
             threads.let_go(number)
@@ -119,9 +116,9 @@ def test_what_the_analysis_leaves_idle_is_for_decoding() -> None:
                 threads.wait_for(lambda: len(threads.at_work) == 2)
                 threads.want(2)
                 threads.want(3)
-                settled(turns, threads, 2)
+                settled(turns, 2)
             threads.wait_for(lambda: len(threads.at_work) == 3)
-            settled(turns, threads, 1)
+            settled(turns, 1)
         threads.wait_for(lambda: len(threads.at_work) == 4)
 
 
@@ -134,7 +131,7 @@ def test_the_limit_ends_by_itself() -> None:
         threads.wait_for(lambda: threads.at_work == [0])
         for number in (1, 2, 3):
             threads.want(number)
-            settled(turns, threads, number)
+            settled(turns, number)
         clock.now_s += HOLD_S / 2
         turns.limit()  # still the same one
         clock.now_s += HOLD_S / 2
@@ -159,4 +156,4 @@ def test_one_cpu_is_shared_too() -> None:
         threads.want(0)
         threads.wait_for(lambda: threads.at_work == [0])
         threads.want(1)
-        settled(turns, threads, 1)
+        settled(turns, 1)
