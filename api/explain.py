@@ -12,20 +12,21 @@ from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 from starlette.requests import Request
 
 from api.errors import Problem
 from api.parts import TheParts
 from api.predict import FILE, body_of, decode, one_picture
+from api.queries import only_known
 from stream.config import StreamSettings
 from workers.card import ModelName
 from workers.explain import DEFAULT_DETECTOR, Explainer, Explanation, Question
 from workers.explain_overlay import overlay
 from workers.result import Detection, FrameResult
 
-router = APIRouter(tags=["predict"])
+router = APIRouter(tags=["predict"], dependencies=[Depends(only_known)])
 
 PATH = "/v1/predict/explain"
 Format = Literal["png", "npy", "json"]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, TypeVarTuple, cast
 import cv2
 import numpy as np
 import numpy.typing as npt
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -18,7 +18,7 @@ from starlette.requests import Request
 from api.errors import Problem
 from api.parts import Parts, TheParts
 from api.problems import problem_of
-from api.queries import ModelsQuery, model_names
+from api.queries import ModelsQuery, model_names, only_known
 from api.settings import ApiSettings
 from stream.config import StreamSettings
 from stream.errors import BadImageError
@@ -26,7 +26,7 @@ from stream.image_header import read_header
 from workers.node import Node
 from workers.result import FrameResult
 
-router = APIRouter(tags=["predict"])
+router = APIRouter(tags=["predict"], dependencies=[Depends(only_known)])
 SINGLE_PATHS = ("/v1/predict", "/predict", "/v1/predict/explain")
 BATCH_PATHS = ("/v1/predict/batch", "/batch-predict")
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
 
 from api.errors import Problem
 from stream.config import MaxFps, StreamConfig
@@ -37,6 +38,17 @@ def _push_wish(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFps |
 
 
 PushQuery = Annotated[PushWish, Depends(_push_wish)]
+
+
+async def only_known(request: Request) -> None:
+    """Dependency of a router: a query parameter that its route does not take is a mistake. Raises Problem.
+
+    `model=` where a route takes `models=` would else ask another model than was meant, without a word.
+    """
+    taken = [field.alias for field in request.scope["route"].dependant.query_params]
+    if unknown := sorted(set(request.query_params) - set(taken)):
+        raise Problem("invalid-request", f"{', '.join(unknown)}: no such query parameter; there are {', '.join(taken)}")
+
 
 _NAMES: TypeAdapter[tuple[ModelName, ...]] = TypeAdapter(tuple[ModelName, ...])
 _MOST = 8

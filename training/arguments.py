@@ -60,6 +60,18 @@ def views(scales: str, mirror: bool) -> Views:
     return Views(found, mirror)
 
 
+def shared(text: str) -> tuple[Path, float]:
+    """`best.pt@0.55`: a file and its share, above 0."""
+    path, _, share = text.rpartition("@")
+    try:
+        found = Path(path), float(share)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: FILE@SHARE, as in best.pt@0.55") from error
+    if not path or not 0 < found[1] <= 1:
+        raise typer.BadParameter(f"{text!r}: FILE@SHARE, with a share above 0 and at most 1")
+    return found
+
+
 def formats(text: str) -> tuple[str, ...]:
     """`openvino,onnx,int8`: what to export; OpenVINO's is what serves."""
     found = names(text)

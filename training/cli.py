@@ -10,12 +10,13 @@ import typer
 
 from training.classifier_cli import classifier, export_classifier
 from training.dataset_cli import dataset_app
-from training.detector_cli import detector
+from training.detector_cli import average, detector
 from training.evaluate_cli import evaluate, evaluate_webcam, export
 
 train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
 train_app.command("detector")(detector)
 train_app.command("classifier")(classifier)
+train_app.command("average")(average)
 
 
 @train_app.callback()

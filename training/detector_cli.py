@@ -1,4 +1,4 @@
-"""`livesight train detector`. Runs on the calling thread, for minutes to hours."""
+"""`livesight train detector`, `livesight train average`. Runs on the calling thread, for minutes to hours."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from training import arguments
 from training.extra import require
 
 
@@ -56,3 +57,22 @@ def detector(
     summary = fit(settings, resume)
     typer.echo(f"{summary['epochs']} epochs; loss {summary['loss']['first']} → {summary['loss']['last']}")
     typer.echo(summary["checkpoint"])
+
+
+def average(
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE.pt@SHARE...", help="Checkpoints of one architecture; the shares add up to 1."),
+    ],
+    out: Annotated[Path, typer.Option(help="The checkpoint to write; never one that is there.")],
+) -> None:
+    """The mean of detectors' weights, best of runs that went on from the same ones; measure it like any checkpoint."""
+    require("torch", "ultralytics")
+    from training.average import Part
+    from training.average import average as write_mean
+
+    parts = [Part(path, share) for path, share in map(arguments.shared, checkpoints)]
+    if len(parts) < 2:
+        raise typer.BadParameter("a mean is of two checkpoints or more", param_hint="FILE.pt@SHARE")
+    write_mean(parts, out)
+    typer.echo(out)

@@ -89,6 +89,24 @@ async def test_refusals(start: Start, request_: dict[str, Any], status: int, kin
         assert (await http.post("/v1/predict?models=number", content=encoded(1))).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "sent", "taken"),
+    [
+        ("/v1/predict", "model", "there are models"),
+        ("/predict", "model", "there are models"),
+        ("/v1/predict/batch", "model", "there are models"),
+        ("/v1/predict/explain", "models", "there are model, detector, detection, label, format"),
+    ],
+)
+async def test_another_routes_query_parameter_is_not_ignored(
+    service: Service, path: str, sent: str, taken: str
+) -> None:
+    async with service.http() as http:
+        answer = await http.post(f"{path}?{sent}=number", content=encoded(1))
+    assert answer.status_code == 422 and answer.json()["type"] == "urn:livesight:problem:invalid-request"
+    assert answer.json()["detail"] == f"{sent}: no such query parameter; {taken}"
+
+
 async def test_batch_limits(start: Start) -> None:
     service = start(predict_images=2)
     async with service.http() as http:

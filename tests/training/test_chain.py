@@ -277,6 +277,60 @@ def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path
     assert (tmp_path / "run" / "mlflow_run_id").read_text() == run_id
 
 
+_STRONGER = """
+import sys
+import torch
+
+held = torch.load(sys.argv[1], weights_only=False)
+for values in held["model"].parameters():
+    values.data *= 1.004
+torch.save(held, sys.argv[2])
+"""
+_WEIGHTS = """
+import json, sys
+import torch
+
+found = [torch.load(path, weights_only=False) for path in sys.argv[1:]]
+one, other, mean = ({key: values.double() for key, values in held["model"].state_dict().items()} for held in found)
+differ = max((one[key] - other[key]).abs().max().item() for key in one)
+wanted = {key: 0.25 * one[key] + 0.75 * other[key] for key in one if "batches" not in key}
+away = max(((wanted[key] - mean[key]).abs() / (wanted[key].abs() + 1e-3)).max().item() for key in wanted)
+print(json.dumps({"differ": differ, "away": away, "averaged": found[2]["averaged"]}))
+"""
+
+
+def test_the_mean_of_two_checkpoints_is_a_checkpoint(chain: Path, tmp_path: Path) -> None:
+    """Of the run's and one with stronger weights: it is between them, says of what it is, and finds what they find."""
+    best, other, mean = chain / BEST, tmp_path / "other.pt", tmp_path / "mean.pt"
+    assert run(sys.executable, "-c", _STRONGER, str(best), str(other), cwd=ROOT).returncode == 0
+    data, out = chain / "artifacts" / "data", tmp_path / "out"
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(b"not a checkpoint")
+    average = ("train", "average", f"{best}@0.25")
+    done, again, uneven, unread, measured = livesight_each(
+        [
+            (*average, f"{other}@0.75", "--out", mean),
+            (*average, f"{other}@0.75", "--out", mean),
+            (*average, f"{other}@0.25", "--out", tmp_path / "uneven.pt"),
+            (*average, f"{broken}@0.75", "--out", tmp_path / "unread.pt"),
+            ("evaluate", mean, "--data", data, "--out", out, "--shapes", "160x128", "--draws", "0"),
+        ]
+    )
+    assert done.code == 0, done.stderr
+    assert again.code == 2 and "mean.pt: is there already" in again.stderr
+    assert uneven.code == 2 and "the shares add up to 0.5, not 1" in uneven.stderr
+    assert unread.code == 2 and "broken.pt: not a readable checkpoint" in unread.stderr
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["broken.pt", "mean.pt", "other.pt"]
+    assert measured.code == 0, measured.stderr[-2000:]
+    assert json.loads((out / "metrics.json").read_text())["map50"] > 0.9
+    weights = json.loads(run(sys.executable, "-c", _WEIGHTS, str(best), str(other), str(mean), cwd=ROOT).stdout)
+    assert weights["differ"] > 0 and weights["away"] < 6e-4, "half precision has 5e-4"
+    assert [(part["checkpoint"], part["share"]) for part in weights["averaged"]] == [
+        ("best.pt", 0.25),
+        ("other.pt", 0.75),
+    ]
+
+
 def broken_inputs(folder: Path) -> list[tuple[tuple[str, ...], str]]:
     """Command lines that cannot work, with what they have to say."""
     (folder / "empty").mkdir()

@@ -21,8 +21,9 @@ class Model:
 model = Model()
 _use_the_machine(model)
 network = torch.nn.Conv2d(1, 1, 1)
+network.predict = network.forward
 torch.set_num_threads(1)  # Ultralytics' own choice here
-model.call(types.SimpleNamespace(model=network, last="last.pt", best="best.pt"))
+model.call(types.SimpleNamespace(model=network, device=torch.device("cpu"), last="last.pt", best="best.pt"))
 print(torch.get_num_threads())
 """
 
