@@ -81,7 +81,7 @@ def _save(network: Any, held: dict[str, Any], parts: Sequence[Part], out: Path) 
 
     del network.pt_path  # where the first part lay
     record = [{"checkpoint": p.checkpoint.name, "sha256": sha256_of(p.checkpoint), "share": p.share} for p in parts]
-    kept = {name: held[name] for name in ("train_args", "version", "license", "docs") if name in held}
-    stripped = {"epoch": -1, "best_fitness": None, "ema": None, "optimizer": None, "updates": None}
+    kept: dict[str, Any] = {name: held[name] for name in ("train_args", "version", "license", "docs") if name in held}
+    stripped: dict[str, Any] = {"epoch": -1, "best_fitness": None, "ema": None, "optimizer": None, "updates": None}
     whole = {**stripped, **kept, "model": network.half(), "averaged": record, "date": datetime.now(UTC).isoformat()}
     write_whole(out, lambda file: torch.save(whole, file))
