@@ -29,7 +29,7 @@ class ModelCard(BaseModel):
     color: channel order of the u8 NHWC input; pad_value: the letterbox's grey, 0 to 255.
     thresholds: least confidence by label; applied after the graph's NMS.
     files: path within the folder → sha256 (hex). `model.xml` is the graph; `model-int8.xml`, where there is one, is
-    the same network quantised, for CPUs that have int8 but no bfloat16 instructions.
+    the same network quantised, for CPUs that have int8 instructions but no AMX.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

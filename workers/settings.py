@@ -49,7 +49,7 @@ class WorkerSettings(BaseModel):
 
     backend: Backend = "auto"
     precision: Literal["auto", "full", "int8"] = Field(
-        default="auto", description="auto: int8 where the model has it and the CPU computes it, but not bfloat16, fast."
+        default="auto", description="auto: int8 where the model has it and the CPU computes it fast, and has no AMX."
     )
     device: str | None = Field(default=None, description="OpenVINO's (CPU, GPU) or PyTorch's (cpu, cuda:0) name.")
     threads: int | None = Field(default=None, ge=1, le=256, description="Inference workers.")
