@@ -142,8 +142,8 @@ def _capabilities(core: ov.Core, device: str) -> list[str]:
 def int8_pays(capabilities: Collection[str], cpu_flags: Collection[str]) -> bool:
     """Is the quantised graph to run? Not where AMX makes bfloat16 fast (taken from its makers, not measured here).
 
-    capabilities: OpenVINO's of the device. cpu_flags: as in /proc/cpuinfo. With AVX-512's bfloat16 and no AMX (AMD Zen 4)
-    int8 is 1.5 times as fast: medians of 8.7 and 5.8 ms (`mask`, one picture, two cores).
+    capabilities: OpenVINO's of the device. cpu_flags: as in /proc/cpuinfo. With AVX-512's bfloat16 and no AMX (an AMD
+    EPYC) int8 is 1.5 times as fast: medians of 8.7 and 5.8 ms (`mask`, one picture, two cores).
     """
     return "INT8" in capabilities and (
         "BF16" not in capabilities or ("avx512_bf16" in cpu_flags and "amx_bf16" not in cpu_flags)
