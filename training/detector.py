@@ -26,7 +26,8 @@ _OTHERS_TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard
 class TrainSettings:
     """One training run. data: folder of `dataset build`; weights: a .pt, or a .yaml to start from nothing.
 
-    patience: epochs without a better fitness after which it stops; 0 never. device: "cpu", "0", "auto".
+    patience: epochs without a better fitness after which it stops; 0 never. save_period: a checkpoint of every so many
+    epochs is kept; 0 none. device: "cpu", "0", "auto".
     """
 
     data: Path
@@ -40,6 +41,7 @@ class TrainSettings:
     close_mosaic: int = 5
     augment: bool = True
     patience: int = 20
+    save_period: int = 0
     seed: int = 7
     device: str = "auto"
     experiment: str = "detector"
@@ -56,8 +58,9 @@ class _Checkpoint(PosixPath):
 def fit(settings: TrainSettings, resume: bool = False) -> dict[str, Any]:
     """Train; returns (and writes to OUT/train.json) the epochs done, the best epoch's metrics and the checkpoints.
 
-    OUT/train/weights/best.pt and last.pt are written at each epoch; with `resume` the run goes on from last.pt, at the
-    epoch after the last whole one. Raises RunError when it cannot start, DatasetError when the data cannot be used.
+    OUT/train/weights/best.pt and last.pt are written at each epoch, epochN.pt (from 0) each `save_period`, for
+    `train average`; with `resume` the run goes on from last.pt, at the epoch after the last whole one. Raises RunError
+    when it cannot start, DatasetError when the data cannot be used.
     """
     _, classes = read_data_yaml(settings.data / "data.yaml")
     model = _use_the_machine(_open(_start_weights(settings, resume)))
@@ -154,7 +157,7 @@ def _train(model: Any, settings: TrainSettings, resume: bool) -> None:
         cache="ram",
         seed=settings.seed,
         deterministic=False,
-        save_period=-1,
+        save_period=settings.save_period or -1,
         val=True,
         plots=True,
     )
@@ -190,6 +193,7 @@ def _use_the_machine(model: Any) -> Any:
         if trainer.device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
             trainer.model.predict = _in_bfloat16(trainer.model.predict)  # of this run's model, not of its checkpoints
         trainer.last, trainer.best = _Checkpoint(trainer.last), _Checkpoint(trainer.best)
+        trainer.wdir = _Checkpoint(trainer.wdir)  # and so the paths in it
 
     model.add_callback("on_train_start", start)
     return model

@@ -26,6 +26,9 @@ def detector(
     close_mosaic: Annotated[int, typer.Option(min=0, help="Last epochs without mosaic.")] = 5,
     augment: Annotated[bool, typer.Option(help="Flip, colours, scale, turn.")] = True,
     patience: Annotated[int, typer.Option(min=0, help="Stop after so many epochs without gain; 0: never.")] = 20,
+    save_period: Annotated[
+        int, typer.Option(min=0, help="Keep each so many epochs a checkpoint, epochN.pt from 0, to average; 0: none.")
+    ] = 0,
     seed: int = 7,
     device: Annotated[str, typer.Option(help="auto, cpu, or the number of a GPU.")] = "auto",
     experiment: Annotated[str, typer.Option(help="MLflow's experiment.")] = "detector",
@@ -50,6 +53,7 @@ def detector(
         close_mosaic=close_mosaic,
         augment=augment,
         patience=patience,
+        save_period=save_period,
         seed=seed,
         device=device,
         experiment=experiment,

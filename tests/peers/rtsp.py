@@ -74,7 +74,7 @@ class RtspServer:
         secret = f"{mount.user}:{mount.password}@" if mount.user else ""
         return f"rtsp://{secret}127.0.0.1:{self.port}/{name}"
 
-    def start(self, timeout_s: float = 20.0) -> None:
+    def start(self, timeout_s: float = 60.0) -> None:
         """Start serving; the port stays the same over restarts."""
         if reason := rtsp_missing():
             pytest.skip(reason)

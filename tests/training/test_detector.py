@@ -23,7 +23,8 @@ _use_the_machine(model)
 network = torch.nn.Conv2d(1, 1, 1)
 network.predict = network.forward
 torch.set_num_threads(1)  # Ultralytics' own choice here
-model.call(types.SimpleNamespace(model=network, device=torch.device("cpu"), last="last.pt", best="best.pt"))
+paths = {"wdir": "weights", "last": "weights/last.pt", "best": "weights/best.pt"}
+model.call(types.SimpleNamespace(model=network, device=torch.device("cpu"), **paths))
 print(torch.get_num_threads())
 """
 
