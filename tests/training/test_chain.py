@@ -275,7 +275,7 @@ def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path
     summary = json.loads((tmp_path / "run" / "train.json").read_text())
     assert summary["first_epoch"] in (done_epochs, done_epochs + 1)  # killed between checkpoint and table
     assert summary["epochs"] == 4
-    assert sorted(path.name for path in last.parent.iterdir()) == ["best.pt", "epoch0.pt", "epoch2.pt", "last.pt"]
+    assert sorted(path.name for path in last.parent.glob("*.pt")) == ["best.pt", "epoch0.pt", "epoch2.pt", "last.pt"]
     assert (tmp_path / "run" / "mlflow_run_id").read_text() == run_id
 
 
