@@ -248,7 +248,6 @@ def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path
     arguments = (
         "train", "detector", "--data", str(chain / "artifacts" / "data"), "--out", str(tmp_path / "run"), "--weights",
         str(chain / "tiny.yaml"), "--epochs", "4", "--imgsz", "64", "--batch", "16", "--mosaic", "0", "--device", "cpu",
-        "--save-period", "2",
     )  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "livesight", *arguments], env=environment(), cwd=ROOT,
@@ -275,7 +274,6 @@ def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path
     summary = json.loads((tmp_path / "run" / "train.json").read_text())
     assert summary["first_epoch"] in (done_epochs, done_epochs + 1)  # killed between checkpoint and table
     assert summary["epochs"] == 4
-    assert sorted(path.name for path in last.parent.glob("*.pt")) == ["best.pt", "epoch0.pt", "epoch2.pt", "last.pt"]
     assert (tmp_path / "run" / "mlflow_run_id").read_text() == run_id
 
 
