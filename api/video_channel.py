@@ -55,7 +55,7 @@ class Channel:
         self._viewers: set[VideoViewer] = set()
         self._group: list[Chunk] = []  # from the newest key frame on
         self._group_bytes = 0
-        self._outlet = Outlet()
+        self._outlet: Outlet | None = None  # not looked for yet
         self._feed: RingFeed | None = None
         self._stale, self._analysed = asyncio.Event(), asyncio.Event()
         self._codec: CodecConfig | None = None
@@ -198,13 +198,15 @@ class Channel:
 
     def _by_analysis(self) -> bool:
         """Whether viewers get the analysed pictures, for want of packets that they can decode."""
+        if self._outlet is None:
+            return False
         if self._outlet.ring is None or self._inexact or self._unclear:
             return True
         return self._codec is not None and self._codec.name not in PASSED_ON
 
     def _ask_for_key(self) -> bool:
         """Whether somebody could be asked."""
-        if self._outlet.request_key is None:
+        if self._outlet is None or self._outlet.request_key is None:
             return False
         self._outlet.request_key()
         return True

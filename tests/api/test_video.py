@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tests.peers.number_engine import number_in
 from tests.peers.rtsp import Mount, RtspServer
 from tests.peers.video_client import DELTA, KEY, PICTURE, Shown, VideoClient, viewing
 from tests.peers.whip_client import NumberedTrack, WhipClient, loopback_ice
+from workers.outlet import Outlet
 
 
 @pytest.fixture
@@ -198,6 +200,31 @@ async def test_pushed_jpegs_pass_as_they_are_and_pngs_as_jpegs(service: Service)
             result = await pusher.answer()
             await client.until(lambda client: len(client.kinds) == 6)
             assert client.numbers[result["session"], result["pts_us"]] == 77
+
+
+async def test_nothing_is_encoded_while_it_is_not_known_what_the_source_gives(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoding = threading.Event()
+    outlet = service.node.outlet
+
+    def drawing(*arguments: Any) -> bytes:
+        encoding.set()
+        return jpeg(*arguments)
+
+    def looking(stream_id: str) -> Outlet:
+        encoding.wait(1)  # long enough for who does not wait for the answer
+        return outlet(stream_id)
+
+    monkeypatch.setattr(api.mjpeg, "jpeg", drawing)
+    monkeypatch.setattr(service.node, "outlet", looking)
+    async with pushing(service.ws, "cam") as pusher:
+        await pusher.send(encoded(1))
+        pts_us = (await pusher.answer())["pts_us"]
+        async with viewing(service.ws, "cam") as client:
+            await client.until(lambda client: len(client.kinds) == 1)
+            assert [(*shown[1:], data) for shown, data in client.data.items()] == [(pts_us, encoded(1))]
+    assert not encoding.is_set()
 
 
 async def test_pictures_are_encoded_once_for_all_viewers(
