@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query
 from pydantic import TypeAdapter, ValidationError
@@ -45,9 +46,16 @@ async def only_known(request: Request) -> None:
 
     `model=` where a route takes `models=` would else ask another model than was meant, without a word.
     """
-    taken = [field.alias for field in request.scope["route"].dependant.query_params]
+    taken = list(_query_names(request.scope["route"].dependant))
     if unknown := sorted(set(request.query_params) - set(taken)):
         raise Problem("invalid-request", f"{', '.join(unknown)}: no such query parameter; there are {', '.join(taken)}")
+
+
+def _query_names(dependant: Any) -> Iterator[str]:
+    """Of a route and of what it depends on (FastAPI's Dependant)."""
+    yield from (field.alias for field in dependant.query_params)
+    for other in dependant.dependencies:
+        yield from _query_names(other)
 
 
 _NAMES: TypeAdapter[tuple[ModelName, ...]] = TypeAdapter(tuple[ModelName, ...])

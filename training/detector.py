@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PosixPath
 from typing import Any
@@ -14,6 +14,7 @@ from training.disk import write_text, write_whole
 from training.errors import RunError
 from training.labelled import read_data_yaml
 from training.tracking import Run, TrackSettings, git_commit, tracked
+from workers.cpuinfo import processor
 
 FOLDER = "train"
 SUMMARY = "train.json"
@@ -66,6 +67,7 @@ def fit(settings: TrainSettings, resume: bool = False) -> dict[str, Any]:
     model = _use_the_machine(_open(_start_weights(settings, resume)))
     if resume:
         _refuse_finished(model, settings)
+        _remove_leftovers(settings.out / FOLDER / "weights")
     settings.out.mkdir(parents=True, exist_ok=True)
     version = data_version_of(settings.data)
     track = TrackSettings(
@@ -130,6 +132,12 @@ def _refuse_finished(model: Any, settings: TrainSettings) -> None:
         raise RunError(f"{settings.out}: this run is finished; there is nothing to go on with")
 
 
+def _remove_leftovers(weights: Path) -> None:
+    """What a kill left of a checkpoint that was being written (`training.disk.write_whole`)."""
+    for path in weights.glob(".*.pt-*"):
+        path.unlink(missing_ok=True)
+
+
 def _train(model: Any, settings: TrainSettings, resume: bool) -> None:
     if resume:
         model.train(resume=True)
@@ -190,13 +198,18 @@ def _use_the_machine(model: Any) -> Any:
 
         torch.set_num_threads(int(ASKED_THREADS or len(os.sched_getaffinity(0))))
         trainer.model.to(memory_format=torch.channels_last)
-        if trainer.device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
+        if trainer.device.type == "cpu" and computes_bfloat16(processor("flags").split()):
             trainer.model.predict = _in_bfloat16(trainer.model.predict)  # of this run's model, not of its checkpoints
         trainer.last, trainer.best = _Checkpoint(trainer.last), _Checkpoint(trainer.best)
         trainer.wdir = _Checkpoint(trainer.wdir)  # and so the paths in it
 
     model.add_callback("on_train_start", start)
     return model
+
+
+def computes_bfloat16(cpu_flags: Collection[str]) -> bool:
+    """Whether the processor multiplies in it; where it does not, PyTorch emulates it, slower than float32."""
+    return "avx512_bf16" in cpu_flags or "amx_bf16" in cpu_flags
 
 
 def _in_bfloat16(predict: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,13 +6,13 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import psutil
 from prometheus_client import Counter
 
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED
 from workers.bench_report import CpuFigures
+from workers.cpuinfo import processor
 from workers.metrics import FRAMES_ANALYSED
 
 
@@ -71,9 +71,5 @@ def _by_reason(samples: Sequence[tuple[dict[str, str], float]], stream_id: str) 
 
 def machine_name() -> str:
     """The processor in words."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores"
+    name = processor("model name") or platform.processor() or platform.machine()
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"

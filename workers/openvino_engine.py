@@ -14,6 +14,7 @@ import numpy as np
 import openvino as ov
 
 from workers.card import ModelCard
+from workers.cpuinfo import processor
 from workers.engine import F32, U8
 from workers.errors import EngineError
 from workers.settings import WorkerSettings
@@ -142,25 +143,16 @@ def _capabilities(core: ov.Core, device: str) -> list[str]:
 def int8_pays(capabilities: Collection[str], cpu_flags: Collection[str]) -> bool:
     """Is the quantised graph to run? Not where AMX makes bfloat16 fast (taken from its makers, not measured here).
 
-    capabilities: OpenVINO's of the device. cpu_flags: as in /proc/cpuinfo. With AVX-512's bfloat16 and no AMX (an AMD
-    EPYC) int8 is 1.5 times as fast: medians of 8.7 and 5.8 ms (`mask`, one picture, two cores).
+    capabilities: OpenVINO's of the device. cpu_flags: the processor's own, as Linux names them. With AVX-512's bfloat16
+    and no AMX (an AMD EPYC) int8 is 1.5 times as fast: medians of 8.7 and 5.8 ms (`mask`, one picture, two cores).
     """
     return "INT8" in capabilities and (
         "BF16" not in capabilities or ("avx512_bf16" in cpu_flags and "amx_bf16" not in cpu_flags)
     )
 
 
-def _cpu_flags() -> frozenset[str]:
-    """Empty where there is no /proc."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return frozenset()
-    return frozenset(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), ()))
-
-
 def _choose_graph(card: ModelCard, capabilities: list[str], precision: str) -> str:
-    pays = int8_pays(capabilities, _cpu_flags())
+    pays = int8_pays(capabilities, processor("flags").split())
     if precision == "int8" and GRAPH_INT8 not in card.files:
         raise EngineError(f"model {card.name} {card.version} has no {GRAPH_INT8}, but precision is int8")
     if precision == "int8" or (precision == "auto" and pays and GRAPH_INT8 in card.files):

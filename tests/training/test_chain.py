@@ -248,6 +248,7 @@ def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path
     arguments = (
         "train", "detector", "--data", str(chain / "artifacts" / "data"), "--out", str(tmp_path / "run"), "--weights",
         str(chain / "tiny.yaml"), "--epochs", "4", "--imgsz", "64", "--batch", "16", "--mosaic", "0", "--device", "cpu",
+        "--save-period", "3",
     )  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "livesight", *arguments], env=environment(), cwd=ROOT,
@@ -262,6 +263,8 @@ def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path
     process.send_signal(signal.SIGKILL)
     process.wait(30)
     done_epochs = len(csv.read_text().splitlines()) - 1
+    (last.parent / ".best.pt-half").write_bytes(b"what a kill leaves")
+    kept = {path.name for path in last.parent.glob("epoch*.pt")}
     run_id = (tmp_path / "run" / "mlflow_run_id").read_text()
 
     go_on = (*arguments, "--resume")
@@ -275,6 +278,7 @@ def test_a_killed_training_goes_on_at_the_next_epoch(chain: Path, tmp_path: Path
     assert summary["first_epoch"] in (done_epochs, done_epochs + 1)  # killed between checkpoint and table
     assert summary["epochs"] == 4
     assert (tmp_path / "run" / "mlflow_run_id").read_text() == run_id
+    assert {path.name for path in last.parent.iterdir()} == {"best.pt", "last.pt", "epoch3.pt"} | kept
 
 
 _STRONGER = """

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
+
+from training.detector import computes_bfloat16
 
 TRAINER = """
 import types
@@ -38,3 +42,43 @@ def test_training_takes_every_core_or_as_many_threads_as_are_asked_for(asked: st
     done = subprocess.run([sys.executable, "-c", TRAINER], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) == (int(asked) if asked else len(os.sched_getaffinity(0)))
+
+
+MIXED = """
+import json, torch
+from training.detector import _in_bfloat16
+
+torch.manual_seed(1)
+network = torch.nn.Conv2d(3, 8, 3)
+picture = torch.rand(1, 3, 16, 16)
+exact = network(picture)
+seen = []
+network.register_forward_hook(lambda *call: seen.append(str(call[2].dtype)))
+found = _in_bfloat16(lambda picture: {"boxes": [network(picture)], "scores": (network(picture),)})(picture)
+outputs = [*found["boxes"], *found["scores"]]
+outputs[0].sum().backward()
+print(json.dumps({
+    "computed": seen,
+    "given": [str(output.dtype) for output in outputs],
+    "away": (outputs[0] - exact).abs().max().item(),
+    "weights": str(network.weight.dtype),
+    "gradient": str(network.weight.grad.dtype),
+}))
+"""
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="the extra 'train' is not installed")
+def test_it_computes_in_bfloat16_and_learns_in_float32() -> None:
+    done = subprocess.run([sys.executable, "-c", MIXED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["computed"] == ["torch.bfloat16"] * 2 and told["given"] == ["torch.float32"] * 2
+    assert told["weights"] == told["gradient"] == "torch.float32"
+    assert 0 < told["away"] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("flags", "does"), [(["avx512_vnni"], False), (["avx512_bf16"], True), (["amx_bf16"], True), ([], False)]
+)
+def test_bfloat16_is_for_processors_that_have_it(flags: list[str], does: bool) -> None:
+    assert computes_bfloat16(flags) is does
