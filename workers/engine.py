@@ -35,7 +35,10 @@ class Request(Protocol):
 
 
 class Engine(Protocol):
-    """A model loaded by a backend, all its shapes compiled."""
+    """A model loaded by a backend, all its shapes compiled.
+
+    backend: what runs it, on which device, and in which precision where that is not float32, as `openvino-cpu-int8`.
+    """
 
     card: ModelCard
     backend: str

@@ -24,6 +24,7 @@ GRAPH = "model.xml"
 GRAPH_INT8 = "model-int8.xml"
 CAM = "cam"
 """The name of a classifier's second output; only explanations compute it (workers.explain)."""
+_PRECISION = "INFERENCE_PRECISION_HINT"  # of a compiled model: what it is computed in
 
 # OpenVINO's binding looks up NumPy when a tensor's data is first asked for: under a lock, letting go of the GIL
 # meanwhile. A second thread that asks then waits for that lock with the GIL, and the process stands still for ever
@@ -67,7 +68,6 @@ class OpenVinoEngine:
         capabilities = _capabilities(core, device)
         graph = _choose_graph(card, capabilities, settings.precision)
         self.card = card
-        self.backend = f"openvino-{device.lower()}" + ("-int8" if graph == GRAPH_INT8 else "")
         self._idle: dict[tuple[int, int], queue.LifoQueue[OpenVinoRequest]] = {}
         self._compiled: list[ov.CompiledModel] = []
         workers = worker_count(settings)
@@ -78,6 +78,8 @@ class OpenVinoEngine:
                 yielding(settings.inference_nice, compile_one)  # who compiles starts the threads that compute
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot load {folder / graph} on {device}: {error}") from error
+        precision = "int8" if graph == GRAPH_INT8 else _precision(self._compiled[0])
+        self.backend = "-".join(("openvino", device.lower(), *([] if precision == "f32" else [precision])))
 
     def _compile(
         self, core: ov.Core, path: Path, device: str, shape_wh: tuple[int, int], max_batch: int, workers: int
@@ -110,6 +112,13 @@ class OpenVinoEngine:
         """Free requests and compiled models."""
         self._idle.clear()
         self._compiled.clear()
+
+
+def _precision(compiled: ov.CompiledModel) -> str:
+    """What OpenVINO computes a graph in that is not quantised: f32, bf16 or f16; f32 where the device does not tell."""
+    if _PRECISION not in compiled.get_property("SUPPORTED_PROPERTIES"):
+        return "f32"
+    return str(compiled.get_property(_PRECISION).get_type_name())
 
 
 def by_slot(rows: F32, count: int) -> F32:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import av
 import pytest
-from prometheus_client import REGISTRY
 
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
@@ -21,6 +20,7 @@ from tests.peers.faces import face_picture
 from workers.card import CARD_FILE, ModelStore, load_card, sha256_of, shipped_models_dir
 from workers.errors import EngineError, ModelDamaged, ModelError, ModelUnknown, PromotionError
 from workers.loading import EngineSlots
+from workers.metrics import MODEL_INFO
 from workers.pipeline import Pipeline
 from workers.promote import Promotions
 from workers.result import FrameResult
@@ -60,8 +60,9 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def info(version: int) -> float | None:
-    labels = {"name": "colour", "version": str(version), "backend": "openvino-cpu"}
-    return REGISTRY.get_sample_value("livesight_model_info", labels)
+    about = {"name": "colour", "version": str(version)}.items()
+    samples = [sample for metric in MODEL_INFO.collect() for sample in metric.samples]
+    return next((sample.value for sample in samples if about <= sample.labels.items()), None)
 
 
 def test_promote_and_roll_back_here_and_after_a_restart(home: Home) -> None:
