@@ -5,11 +5,10 @@ from __future__ import annotations
 import platform
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
-
-from workers.cpuinfo import processor
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,10 @@ def _process_s(pid: int) -> float:
 
 def describe() -> dict[str, Any]:
     """What machine this is."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
     return {
-        "cpu": processor("model name") or "unknown",
+        "cpu": model,
         "cores": len(psutil.Process().cpu_affinity()),
         "memory_gb": round(psutil.virtual_memory().total / 2**30),
         "system": platform.platform(),
