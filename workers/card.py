@@ -133,7 +133,8 @@ class ModelStore:
                 return root / name / current.readlink() if current.is_symlink() else current
         found = {number: folder for known, number, folder in reversed(list(self._folders())) if known == name}
         if not found or (version is not None and version not in found):
-            known = ", ".join(f"{known} {number}" for known, number, _ in self._folders()) or "none"
+            there = sorted({(known, number) for known, number, _ in self._folders()})
+            known = ", ".join(f"{known} {number}" for known, number in there) or "none"
             wanted = name if version is None else f"{name} version {version}"
             raise ModelUnknown(f"there is no model {wanted}; there are: {known}")
         if version is None:

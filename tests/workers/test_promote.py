@@ -84,6 +84,14 @@ def test_promote_and_roll_back_here_and_after_a_restart(home: Home) -> None:
     assert home.in_service == (2, 2)
 
 
+def test_a_version_that_ships_and_was_promoted_is_named_once(home: Home) -> None:
+    for version in (2, 1):
+        home.promotions.promote("colour", version)
+    assert (home.promoted / "colour" / "1").is_dir() and (home.shipped / "colour" / "1").is_dir()
+    with pytest.raises(ModelUnknown, match=r"no model colour version 9; there are: colour 1, colour 2$"):
+        home.store.folder("colour", 9)
+
+
 def test_rolling_back_goes_back_step_by_step_and_then_says_so(home: Home) -> None:
     with pytest.raises(PromotionError, match="no promotion to roll back"):
         home.promotions.rollback("colour")
