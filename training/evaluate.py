@@ -119,7 +119,8 @@ def _classifier(settings: EvaluateSettings) -> _Measured:
     finally:
         engine.close()
     own, roc = classification_figures(card, answers, settings.draws)
-    figures: dict[str, Any] = {**head, "data": str(settings.data), "part": settings.part, **own}
+    part = "all" if settings.crops is None else settings.part
+    figures: dict[str, Any] = {**head, "data": str(settings.data), "part": part, **own}
     if settings.champion is not None:
         raise EvaluationError("a champion is compared for detectors only")
     drawn = {

@@ -60,6 +60,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
         "evaluate", models / "orb-forest" / "1", "--data", crops, "--crops", runs / "orb-forest" / "split.json",
         "--part", "test", "--out", runs / "evaluation",
     ]  # fmt: skip
+    commands["evaluate all"] = [
+        "evaluate", models / "orb-forest" / "1", "--data", crops, "--gates", "none", "--out", runs / "evaluation-all",
+    ]  # fmt: skip
     commands |= refused(crops, runs, models)
     return Done(crops, runs, models, dict(zip(commands, livesight_each(list(commands.values())), strict=True)))
 
@@ -108,8 +111,14 @@ def test_it_is_evaluated_as_served(done: Done) -> None:
     assert done.outcomes["evaluate orb-forest"].code == 0, done.outcomes["evaluate orb-forest"].stderr
     metrics = json.loads((done.runs / "evaluation" / "metrics.json").read_text())
     assert metrics["accuracy"] == load_card(done.models / "orb-forest" / "1").metrics["full"]["accuracy"]
-    assert metrics["backend"] == "openvino-cpu-orb" and metrics["passed"]
+    assert metrics["backend"] == "openvino-cpu-orb" and metrics["passed"] and metrics["part"] == "test"
     assert (done.runs / "evaluation" / "report.html").stat().st_size > 10_000
+
+
+def test_without_a_list_all_crops_are_measured_and_the_report_says_so(done: Done) -> None:
+    assert done.outcomes["evaluate all"].code == 0, done.outcomes["evaluate all"].stderr
+    metrics = json.loads((done.runs / "evaluation-all" / "metrics.json").read_text())
+    assert metrics["part"] == "all" and metrics["images"] == len(list(done.crops.glob("*/*")))
 
 
 def test_what_cannot_work_is_named(done: Done) -> None:
