@@ -20,37 +20,37 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from rich.console import Console
 
-from api.address import reached_at
-from api.errors import ApiError
-from api.explain_cli import mount as mount_explain
+from api.cli.explain import mount as mount_explain
+from api.cluster.address import reached_at
+from api.http.errors import ApiError
 from api.settings import ApiSettings
 from monitoring.report.cli import Kept
 from monitoring.report.cli import mount as mount_report
 from monitoring.settings import MonitorSettings
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import StreamError
-from stream.redact import redact
-from training.cli import mount as mount_training
+from stream.redaction import redact
+from training.cli.mount import mount as mount_training
 from training.errors import GateError, TrainingError
-from workers.analyze_cli import mount as mount_analyze
-from workers.bench_cli import mount as mount_bench
-from workers.cluster_settings import ClusterSettings
-from workers.command import CONFIG_VARIABLE, ConfigOption, JsonOption, Opened
-from workers.environment import explain, merged, read_environment, read_yaml
+from workers.bench.cli import mount as mount_bench
+from workers.cli.analyze import mount as mount_analyze
+from workers.cli.command import CONFIG_VARIABLE, ConfigOption, JsonOption, Opened
+from workers.cli.configuration import explain, merged, read_environment, read_yaml
+from workers.cli.models import mount as mount_models
+from workers.cli.stream_names import DEFAULT_MODELS, named_sources
+from workers.cluster.settings import ClusterSettings
 from workers.errors import SettingsError, WorkerError
 from workers.logs import LogFormat, LogLevel, configure_logs
 from workers.memory import limit_arenas, settle
-from workers.models_cli import mount as mount_models
-from workers.naming import DEFAULT_MODELS, named_sources
 from workers.settings import KafkaSettings, WorkerSettings
 
 if TYPE_CHECKING:
-    from monitoring.parts import CutClip
+    from monitoring.core.ports import CutClip
     from monitoring.service import Monitoring
-    from workers.bus import Bus, LocalBus
+    from workers.bus.bus import Bus, LocalBus
     from workers.card import ModelStore
-    from workers.cluster import Cluster
-    from workers.node import Node
+    from workers.cluster.cluster import Cluster
+    from workers.node.node import Node
 
 ROLES = ("node", "api", "monitor")
 CLUSTER_S = 3.0
@@ -210,11 +210,11 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     configure_logs(settings.log_level, settings.log_format)
     limit_arenas()
     from api.app import create_app, extend
-    from api.clip_cutter import ClipCutter
-    from api.service import Early, Service, listen, threads_left
-    from stream.open import open_source
-    from workers.bus import LocalBus
-    from workers.node import Node
+    from api.http.service import Early, Service, listen, threads_left
+    from api.video.clip_cutter import ClipCutter
+    from stream.sources.open import open_source
+    from workers.bus.bus import LocalBus
+    from workers.node.node import Node
 
     place, early = state_dir(settings), Early()
     with early.listening(), closing(listen(settings.api.host, settings.api.port)) as sock, Parts() as parts:
@@ -275,7 +275,7 @@ def open_bus(settings: Settings, local: LocalBus) -> Bus:
     """Kafka when it is configured and this process has results for it, else in process."""
     if settings.kafka is None or "node" not in settings.roles:
         return local
-    from workers.kafka_bus import KafkaBus
+    from workers.kafka.bus import KafkaBus
 
     return KafkaBus(settings.kafka, local, settings.state_dir)
 
@@ -297,8 +297,8 @@ def join_cluster(settings: Settings, sock: socket.socket, node: Node, local: Loc
     """With Kafka: share cameras with the other processes, and have their results on `local`."""
     if settings.kafka is None:
         return None
-    from workers.cluster import Cluster, Member
-    from workers.kafka_feed import KafkaFeed
+    from workers.cluster.cluster import Cluster, Member
+    from workers.kafka.feed import KafkaFeed
 
     address = settings.cluster.address or reached_at(sock)
     cluster = Cluster(settings.kafka, settings.cluster, Member(node.name, address, settings.state_dir))
@@ -361,8 +361,8 @@ mount_training(app)
 def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """What is installed, which backends and devices work, and why not."""
     from monitoring.doctor import examine_database
-    from workers.doctor import examine
-    from workers.report import findings_table
+    from workers.cli.doctor import examine
+    from workers.cli.tables import findings_table
 
     settings = load_settings(config)
     configure_logs("error", settings.log_format)

@@ -14,7 +14,17 @@ from typing import Literal
 
 from fastapi import Depends, FastAPI
 
-from api import (
+from api.cluster.directory import ClusterDirectory, LocalDirectory
+from api.cluster.proxy import ClusterProxy, node_client
+from api.cluster.routing import ClusterRoutes
+from api.http import problems
+from api.http.body_limit import BodyLimit
+from api.http.headers import SecurityHeaders
+from api.http.hub import Hub
+from api.http.origin import OriginGuard
+from api.http.principal import current_principal
+from api.push.pushes import Pushes
+from api.routes import (
     clips,
     describe,
     detections,
@@ -23,32 +33,22 @@ from api import (
     health,
     models,
     pages,
-    pictures,
     predict,
     probe,
-    problems,
     streams,
     video,
     whip,
 )
-from api.cluster_routes import ClusterRoutes
-from api.directory import ClusterDirectory, LocalDirectory
-from api.headers import SecurityHeaders
-from api.hub import Hub
-from api.limits import BodyLimit
-from api.mjpeg import Feeds
-from api.origin import OriginGuard
-from api.parts import Extension, Parts
-from api.predict import Predictor
-from api.principal import current_principal
-from api.proxy import ClusterProxy, node_client
-from api.pushes import Pushes
+from api.routes import images as pictures
+from api.routes.context import Extension, Parts
+from api.routes.predict import Predictor
+from api.routes.video import Videos
+from api.routes.whip import WhipPushes
 from api.settings import ApiSettings
-from api.video import Videos
-from api.whip import WhipPushes
-from workers.bus import Bus
-from workers.cluster import Cluster
-from workers.node import Node
+from api.video.mjpeg import Feeds
+from workers.bus.bus import Bus
+from workers.cluster.cluster import Cluster
+from workers.node.node import Node
 
 Role = Literal["node", "api", "monitor"]
 ROLES: tuple[Role, ...] = ("node", "api", "monitor")

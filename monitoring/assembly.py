@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from monitoring.alerts.routes import alert_routes
 from monitoring.alerts.service import Alerts
-from monitoring.arrangement_routes import rule_routes, scene_routes
+from monitoring.arrangements.reloader import Rereading
+from monitoring.arrangements.routes import rule_routes, scene_routes
+from monitoring.arrangements.rule_book import RuleBook
+from monitoring.arrangements.scenes import Scenes
+from monitoring.core.ports import Built, Shared
 from monitoring.drift.drift import Drift, cards_of
 from monitoring.drift.routes import drift_routes
-from monitoring.parts import Built, Shared
+from monitoring.events.tracks import Events
 from monitoring.report.history import DriftHistory
 from monitoring.report.routes import report_routes
-from monitoring.rereading import Rereading
-from monitoring.rule_book import RuleBook
-from monitoring.rules import Rules
-from monitoring.scenes import Scenes
-from monitoring.tracks import Events
+from monitoring.rules.rules import Rules
 
 
 def assemble(shared: Shared) -> Built:

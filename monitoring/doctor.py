@@ -8,11 +8,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, select
 
-from monitoring.database import Database, alembic_config
-from monitoring.errors import MonitoringError
+from monitoring.core.errors import MonitoringError
 from monitoring.settings import MonitorSettings
-from monitoring.tables import event_hours
-from workers.doctor import Finding
+from monitoring.store.database import Database, alembic_config
+from monitoring.store.tables import event_hours
+from workers.cli.doctor import Finding
 
 _SUBJECT = "database"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from monitoring import rule_book as _rule_book  # noqa: F401 - declares its table
-from monitoring import scenes as _scenes  # noqa: F401 - declares its table
 from monitoring.alerts import tables as _alerts  # noqa: F401 - declares its tables
+from monitoring.arrangements import rule_book as _rule_book  # noqa: F401 - declares its table
+from monitoring.arrangements import scenes as _scenes  # noqa: F401 - declares its table
 from monitoring.report import history as _history  # noqa: F401 - declares its table
-from monitoring.tables import metadata
+from monitoring.store.tables import metadata
 
 __all__ = ["metadata"]

@@ -13,22 +13,22 @@ import structlog
 from fastapi import APIRouter
 
 from monitoring.assembly import assemble
-from monitoring.database import Database
-from monitoring.errors import StoreUnavailable
-from monitoring.inbox import Inbox, LocalInbox
-from monitoring.kafka_inbox import KafkaInbox
-from monitoring.keeping import Places
-from monitoring.live import LiveEvents
-from monitoring.media import MediaStore
-from monitoring.monitor import Monitor
-from monitoring.outlet import Outlet
-from monitoring.parts import CutClip, Helper, Shared
-from monitoring.publisher import Publisher
-from monitoring.retention import Retention
-from monitoring.routes import event_routes
+from monitoring.core.errors import StoreUnavailable
+from monitoring.core.ports import CutClip, Helper, Shared
+from monitoring.ingest.commit import Places
+from monitoring.ingest.event_sink import Outlet
+from monitoring.ingest.inbox import Inbox, LocalInbox
+from monitoring.ingest.kafka_inbox import KafkaInbox
+from monitoring.ingest.monitor import Monitor
+from monitoring.ingest.publisher import Publisher
 from monitoring.settings import MonitorSettings
-from workers.bus import LocalBus
-from workers.kafka_settings import KafkaSettings
+from monitoring.store.database import Database
+from monitoring.store.event_routes import event_routes
+from monitoring.store.live_events import LiveEvents
+from monitoring.store.media import MediaStore
+from monitoring.store.retention import Retention
+from workers.bus.bus import LocalBus
+from workers.kafka.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from monitoring.alerts.settings import AlertSettings
 from monitoring.drift.settings import DriftSettings
-from monitoring.event_settings import EventSettings
-from monitoring.rule import Rule
-from monitoring.zone import Scene
+from monitoring.events.settings import EventSettings
+from monitoring.events.zone import Scene
+from monitoring.rules.rule import Rule
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 

@@ -23,7 +23,7 @@ from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.faces import face_picture
 from tests.peers.livesight_process import LivesightProcess
 from tests.peers.ports import free_port
-from workers.result import frame_json_schema
+from workers.bus.result import frame_json_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE_WH = (640, 360)

@@ -325,11 +325,11 @@ SIGNALLED_EARLY = """
 import os, signal, threading
 from contextlib import suppress
 from api.app import create_app
-from api.service import Early, Service, listen
+from api.http.service import Early, Service, listen
 from api.settings import ApiSettings
-from workers.bus import LocalBus
+from workers.bus.bus import LocalBus
 from workers.card import ModelStore
-from workers.node import Node
+from workers.node.node import Node
 
 early, bus = Early(), LocalBus()
 app = create_app(Node("test", ModelStore([]), bus), bus, ApiSettings(port=0))

@@ -8,9 +8,9 @@ import pytest
 
 from livesight import Settings, load_settings
 from stream.errors import SourceError
-from workers.environment import variables
+from workers.cli.configuration import variables
+from workers.cli.stream_names import named_source, named_sources
 from workers.errors import SettingsError
-from workers.naming import named_source, named_sources
 
 
 def write(folder: Path, text: str) -> Path:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workers.kafka_settings import KafkaSettings
+from workers.kafka.settings import KafkaSettings
 
 __all__ = ["Backend", "KafkaSettings", "WorkerSettings"]
 

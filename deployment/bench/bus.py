@@ -25,10 +25,10 @@ import structlog
 from prometheus_client import REGISTRY
 
 from tests.peers.kafka import Broker
-from workers.bus import DETECTIONS, LocalBus, Message
-from workers.kafka_bus import KafkaBus
-from workers.kafka_settings import KafkaSettings
-from workers.result import FRAME_SCHEMA, Detection, FrameResult, Latency
+from workers.bus.bus import DETECTIONS, LocalBus, Message
+from workers.bus.result import FRAME_SCHEMA, Detection, FrameResult, Latency
+from workers.kafka.bus import KafkaBus
+from workers.kafka.settings import KafkaSettings
 
 HEADERS = (("schema", FRAME_SCHEMA.encode()), ("content-type", b"application/json"))
 SPOOL_MESSAGES = 20_000

@@ -23,16 +23,16 @@ from shared_data import data_dir, needed
 
 from stream.frame import Frame
 from stream.mailbox import Mailbox
-from workers.assemble import Assembler
-from workers.batcher import Lane, Ticket
+from workers.bus.result import FrameResult
 from workers.card import ModelStore, shipped_models_dir
-from workers.classify import Classifiers
-from workers.classify_tracks import StreamClassifier
-from workers.figures import FigureMaker
-from workers.letterbox import Letterbox
-from workers.loading import EngineSlots
-from workers.pipeline import detect_all
-from workers.result import FrameResult
+from workers.engines.letterbox import Letterbox
+from workers.engines.slots import EngineSlots
+from workers.images.figures import FigureMaker
+from workers.inference.batcher import Lane, Ticket
+from workers.inference.classify import Classifiers
+from workers.inference.classify_tracks import StreamClassifier
+from workers.inference.pipeline import detect_all
+from workers.inference.results import Assembler
 from workers.settings import WorkerSettings
 
 MODELS = ("mask", "mask-classifier")

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from shared_data import data_dir, needed
 
-from training.evaluate import EvaluateSettings, evaluate
+from training.evaluation.evaluate import EvaluateSettings, evaluate
 from workers.card import shipped_models_dir
 
 _WEIGHTS = re.compile(r'element_type="f16" shape="([0-9, ]+)" offset="(\d+)" size="(\d+)"')

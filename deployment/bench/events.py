@@ -24,15 +24,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from machine import describe
 
-from monitoring.buckets import CountQuery, counts_of
-from monitoring.database import Database
-from monitoring.event import EVENT_SCHEMA, Event, PathPoint, event_id
-from monitoring.media import MediaStore
-from monitoring.query import PageQuery, page_of
-from monitoring.retention import Retention
 from monitoring.settings import RetentionSettings, driver_url
-from monitoring.store import HOUR_NS, add_events
+from monitoring.store.aggregates import CountQuery, counts_of
+from monitoring.store.database import Database
+from monitoring.store.media import MediaStore
+from monitoring.store.query import PageQuery, page_of
+from monitoring.store.retention import Retention
+from monitoring.store.writes import HOUR_NS, add_events
 from tests.peers.postgres import Postgres
+from workers.bus.event import EVENT_SCHEMA, Event, PathPoint, event_id
 
 STREAMS = tuple(f"cam{number:02}" for number in range(16))
 LABELS = ("with_mask", "with_mask", "with_mask", "with_mask", "without_mask", "mask_weared_incorrect")

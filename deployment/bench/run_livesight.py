@@ -21,10 +21,10 @@ from recorder import Recorder, Spec
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from stream.config import StreamConfig
-from workers.bus import DETECTIONS, LocalBus, Message
+from workers.bus.bus import DETECTIONS, LocalBus, Message
 from workers.card import ModelStore, shipped_models_dir
 from workers.errors import StreamUnknown
-from workers.node import Node
+from workers.node.node import Node
 from workers.settings import WorkerSettings
 
 

@@ -23,5 +23,5 @@ def load(store: object, name: str, *_: object) -> NumberEngine:
 
 
 if __name__ == "__main__":
-    with patch("workers.loading.load_engine", load):
+    with patch("workers.engines.slots.load_engine", load):
         livesight.main()

@@ -13,7 +13,7 @@ from monitoring.alerts.aside import aside
 from monitoring.alerts.errors import Undelivered
 from monitoring.alerts.notice import Notice
 from monitoring.alerts.settings import AppriseTarget
-from stream.redact import redact
+from stream.redaction import redact
 
 # It logs URLs, which are secrets, as it meets them; what there is to say of a try comes with its result.
 _logger = logging.getLogger("apprise")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from workers.background import ABANDONED
+from workers.kafka.background_call import ABANDONED
 
 Result = TypeVar("Result")
 

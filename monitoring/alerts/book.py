@@ -16,10 +16,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from monitoring.alerts.errors import AlertUnknown
 from monitoring.alerts.settings import Target, severe_enough
 from monitoring.alerts.tables import alerts, deliveries
-from monitoring.database import Database
-from monitoring.errors import BadQuery
-from monitoring.event import Event, Severity
-from monitoring.rule import Rule
+from monitoring.core.errors import BadQuery
+from monitoring.rules.rule import Rule
+from monitoring.store.database import Database
+from workers.bus.event import Event, Severity
 
 AlertState = Literal["open", "ended", "acknowledged", "unacknowledged"]
 RuleOf = Callable[[str], Rule | None]

@@ -19,12 +19,12 @@ from monitoring.alerts import metrics
 from monitoring.alerts.aside import DATABASE, aside
 from monitoring.alerts.book import AlertBook
 from monitoring.alerts.settings import AlertSettings
-from monitoring.database import Database
-from monitoring.errors import StoreUnavailable
-from monitoring.event import Event
-from monitoring.media import MediaStore, Picture
-from monitoring.parts import CutClip
-from workers.clip import Clip
+from monitoring.core.errors import StoreUnavailable
+from monitoring.core.ports import CutClip
+from monitoring.store.database import Database
+from monitoring.store.media import MediaStore, Picture
+from workers.bus.clip import Clip
+from workers.bus.event import Event
 from workers.errors import ClipNotYet, WorkerError
 
 log = structlog.get_logger(__name__)

@@ -12,8 +12,8 @@ from sqlalchemy import RowMapping, func, select, update
 from monitoring.alerts.errors import DeliveryUnknown, NotGivenUp
 from monitoring.alerts.notice import NoticeKind
 from monitoring.alerts.tables import deliveries
-from monitoring.database import Database
-from monitoring.event import Event
+from monitoring.store.database import Database
+from workers.bus.event import Event
 
 
 @dataclass(frozen=True, slots=True)

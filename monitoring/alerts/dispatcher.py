@@ -25,8 +25,8 @@ from monitoring.alerts.schedule import Patience, next_try_ns, overdue_before_ns,
 from monitoring.alerts.settings import AlertSettings
 from monitoring.alerts.settings import Target as TargetSettings
 from monitoring.alerts.target import Target
-from monitoring.errors import StoreUnavailable
-from monitoring.event import Event
+from monitoring.core.errors import StoreUnavailable
+from workers.bus.event import Event
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.errors import MonitoringError
+from monitoring.core.errors import MonitoringError
 
 
 class AlertUnknown(MonitoringError):

@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from monitoring.alerts.errors import Undelivered
 from monitoring.alerts.notice import Notice
 from monitoring.alerts.settings import MqttTarget
-from workers.background import ABANDONED
+from workers.kafka.background_call import ABANDONED
 
 _KEEPALIVE_S = 30
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitoring.event import Event
+from workers.bus.event import Event
 
 NOTICE_SCHEMA = "livesight.alert/1"
 

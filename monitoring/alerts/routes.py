@@ -28,7 +28,7 @@ from monitoring.alerts.views import (
     shown,
     target_view,
 )
-from monitoring.database import Database
+from monitoring.store.database import Database
 
 _SOMEBODY = "local"
 TargetInPath = Annotated[str, Path(max_length=63)]

@@ -26,12 +26,12 @@ from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import SEVERITIES, AlertSettings, AppriseTarget, MqttTarget
 from monitoring.alerts.settings import Target as TargetSettings
 from monitoring.alerts.target import Target
-from monitoring.errors import StoreUnavailable
-from monitoring.event import Event, event_id
-from monitoring.media import of_tracks
-from monitoring.parts import Shared
-from monitoring.store import Outgoing
-from workers.background import ABANDONED
+from monitoring.core.errors import StoreUnavailable
+from monitoring.core.ports import Shared
+from monitoring.store.media import of_tracks
+from monitoring.store.writes import Outgoing
+from workers.bus.event import Event, event_id
+from workers.kafka.background_call import ABANDONED
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ _GRACE = 0.6
 
 
 class Alerts:
-    """A Keeper and a Helper (monitoring/parts.py), and what the routes need."""
+    """A Keeper and a Helper (monitoring/core/ports.py), and what the routes need."""
 
     def __init__(self, shared: Shared, rule_of: RuleOf) -> None:
         self.settings: AlertSettings = shared.settings.alerts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, UniqueConstraint
 
-from monitoring.tables import AGED, Aged, EventId, Serial, metadata
+from monitoring.store.tables import AGED, Aged, EventId, Serial, metadata
 
 alerts = Table(
     "alerts",

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, RowMapping
 from monitoring.alerts.book import AlertFilter, AlertState
 from monitoring.alerts.deliveries import Delivery
 from monitoring.alerts.dispatcher import Lane
-from monitoring.event import Event, Severity
-from monitoring.media import of_events, of_tracks
-from monitoring.query import time_ns
+from monitoring.store.media import of_events, of_tracks
+from monitoring.store.query import time_ns
 from stream.config import StreamId
+from workers.bus.event import Event, Severity
 
 ClipState = Literal["none", "wanted", "kept", "failed"]
 

@@ -11,10 +11,10 @@ from typing import Any, get_args
 
 import numpy as np
 
-from monitoring.conditions import Fault, FaultKind
 from monitoring.drift.scene import HOURS, Memory, bits, hour_of
 from monitoring.drift.settings import CameraSettings
-from workers.result import ImageFigures
+from monitoring.rules.drift_signals import Fault, FaultKind
+from workers.bus.result import ImageFigures
 
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 _RECENT = 600.0

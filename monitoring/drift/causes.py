@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitoring.conditions import Cause
 from monitoring.drift.findings import Finding
+from monitoring.rules.drift_signals import Cause
 
 HINT_P = 1e-3
 """A picture that has changed as surely as that explains what else is found, though it would be no finding by itself."""

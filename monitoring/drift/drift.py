@@ -14,20 +14,20 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from monitoring.conditions import DriftAlarm, Fault
+from monitoring.core.handler import Durability
 from monitoring.drift.findings import rejected
 from monitoring.drift.making import card_findings, make_reports
 from monitoring.drift.metrics import Shown
 from monitoring.drift.report import DRIFT_SCHEMA, DriftReport
 from monitoring.drift.settings import DriftSettings
 from monitoring.drift.stream_drift import StreamDrift
-from monitoring.event import Event
-from monitoring.handler import Durability
-from monitoring.store import Outgoing
-from workers.bus import DRIFT
+from monitoring.rules.drift_signals import DriftAlarm, Fault
+from monitoring.store.writes import Outgoing
+from workers.bus.bus import DRIFT
+from workers.bus.event import Event
+from workers.bus.result import FrameResult
 from workers.card import ModelCard, ModelStore, load_card, shipped_models_dir
 from workers.errors import ModelError
-from workers.result import FrameResult
 
 Cards = Callable[[str, int], ModelCard | None]
 

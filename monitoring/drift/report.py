@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitoring.conditions import Cause, Fault
 from monitoring.drift.features import BINS, Group
 from monitoring.drift.findings import Finding
 from monitoring.drift.statistics import F64
+from monitoring.rules.drift_signals import Cause, Fault
 
 DRIFT_SCHEMA = "livesight.drift/1"
 _SHOWN_BINS = 20

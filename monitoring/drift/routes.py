@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
+from monitoring.core.errors import DriftUnknown
 from monitoring.drift.drift import Drift
 from monitoring.drift.report import DriftReport
-from monitoring.errors import DriftUnknown
 from stream.config import StreamId
 
 StreamIdInPath = Annotated[StreamId, Path()]

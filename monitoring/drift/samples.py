@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from monitoring.drift.features import numbers
 from monitoring.drift.settings import DriftSettings
-from workers.result import Detection, FrameResult, ImageFigures
+from workers.bus.result import Detection, FrameResult, ImageFigures
 
 _GONE_S = 2.0
 _LEAST_BOXES = 3

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from monitoring.conditions import DriftAlarm
 from monitoring.drift.camera import CameraWatch
 from monitoring.drift.causes import Explanation, explain
 from monitoring.drift.features import FRAMES, PICTURE, TRACKS, Feature
@@ -17,7 +16,8 @@ from monitoring.drift.recent import Window
 from monitoring.drift.samples import Sample, Sampler
 from monitoring.drift.series import Series
 from monitoring.drift.settings import DriftSettings
-from workers.result import FrameResult
+from monitoring.rules.drift_signals import DriftAlarm
+from workers.bus.result import FrameResult
 
 _ANOTHER_S = 300.0
 _HEAVY_S = 300.0

@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 import typer
 
 from monitoring.settings import MonitorSettings
-from workers.command import ConfigOption
+from workers.cli.command import ConfigOption
 from workers.errors import SettingsError
 
 
@@ -61,12 +61,12 @@ def mount(app: typer.Typer, open_: OpenKept) -> None:
 
 
 def _page(kept: Kept, since: str, tz: str) -> str:
-    from monitoring.database import Database
-    from monitoring.media import MediaStore
     from monitoring.report.gather import gather
     from monitoring.report.mlflow import newest_runs
     from monitoring.report.page import written
     from monitoring.report.period import period_of
+    from monitoring.store.database import Database
+    from monitoring.store.media import MediaStore
 
     period = period_of(since, datetime.now(UTC))
     settings = kept.settings

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitoring.drift.report import DriftReport
-from monitoring.event import Event
 from monitoring.report.period import Period
+from workers.bus.event import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, func, literal_column, select
 
 from monitoring.alerts.tables import alerts, deliveries
-from monitoring.database import Database
 from monitoring.drift.report import DriftReport
-from monitoring.event import Event
-from monitoring.media import MediaStore, of_tracks
 from monitoring.report.facts import Certainty, DriftPast, Facts, Outages, Runs, ToldAlert
 from monitoring.report.history import drift_history
 from monitoring.report.period import Period
-from monitoring.store import HOUR_NS
-from monitoring.tables import event_counts, events
+from monitoring.store.database import Database
+from monitoring.store.media import MediaStore, of_tracks
+from monitoring.store.tables import event_counts, events
+from monitoring.store.writes import HOUR_NS
+from workers.bus.event import Event
 
 SHOWN_ALERTS = 50
 _PICTURES = 12

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Index, String, Table, Text, func, select
 
 from monitoring.drift.report import DriftReport
-from monitoring.event import Event
-from monitoring.store import Outgoing
-from monitoring.tables import AGED, Aged, Serial, metadata
+from monitoring.store.tables import AGED, Aged, Serial, metadata
+from monitoring.store.writes import Outgoing
+from workers.bus.event import Event
 
 EVERY_NS = 3_600_000_000_000
 Reports = Callable[[], Sequence[DriftReport]]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from monitoring.report.facts import Run, Runs
-from stream.redact import redact
+from stream.redaction import redact
 
 TIMEOUT_S = 5.0
 _MOST_EXPERIMENTS = 100

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from monitoring.database import Database
-from monitoring.media import MediaStore
 from monitoring.report.gather import gather
 from monitoring.report.mlflow import newest_runs
 from monitoring.report.page import CONTENT_SECURITY_POLICY, written
 from monitoring.report.period import period_of
+from monitoring.store.database import Database
+from monitoring.store.media import MediaStore
 
 
 class ReportQuery(BaseModel):

@@ -16,15 +16,15 @@ import pytest
 import structlog
 
 from api.app import create_app
-from api.parts import Parts
-from api.server import Server
+from api.http.server import Server
+from api.routes.context import Parts
 from api.settings import ApiSettings
 from stream.config import StreamSettings
 from tests.peers.number_engine import NumberEngine
-from workers.bus import LocalBus
+from workers.bus.bus import LocalBus
 from workers.card import ModelStore
-from workers.engine import EngineSlot
-from workers.node import Node
+from workers.engines.engine import EngineSlot
+from workers.node.node import Node
 from workers.settings import WorkerSettings
 
 

@@ -6,7 +6,7 @@ import re
 import runpy
 from pathlib import Path
 
-from api.pages import WEB
+from api.routes.pages import WEB
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORT = re.compile(r'^(?:import|\} from)\b[^;"]*"\./([^"]+)"', re.MULTILINE)

@@ -15,14 +15,14 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from api.hub import Hub
+from api.http.hub import Hub
+from api.http.viewer import Result, Viewer, ViewerEnded
 from api.settings import ApiSettings
-from api.viewer import Result, Viewer, ViewerEnded
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded, pushing
 from tests.api.waiting import eventually
-from workers.bus import DETECTIONS, LocalBus, Message
-from workers.result import Detection, FrameResult, Latency
+from workers.bus.bus import DETECTIONS, LocalBus, Message
+from workers.bus.result import Detection, FrameResult, Latency
 
 
 def message(stream: str, frame: int, objects: int = 1) -> Message:

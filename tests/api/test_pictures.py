@@ -14,8 +14,8 @@ import httpx
 import numpy as np
 import pytest
 
-import api.mjpeg
-from api.draw import color_of, jpeg
+import api.video.mjpeg
+from api.video.draw import color_of, jpeg
 from tests.api.conftest import Service, Start
 from tests.api.push_client import SIZE_WH, Pusher, encoded, pushing
 from tests.api.waiting import eventually

@@ -16,14 +16,14 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from api.app import create_app
-from api.errors import KINDS, Problem
-from api.principal import current_principal
+from api.http.errors import KINDS, Problem
+from api.http.principal import current_principal
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded
-from workers.bus import LocalBus
+from workers.bus.bus import LocalBus
 from workers.card import ModelStore
-from workers.node import Node
+from workers.node.node import Node
 
 
 def all_routes(app: FastAPI) -> Iterator[Any]:

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from api.video_feed import RingFeed
-from api.video_viewer import DELTA, KEY, PICTURE, Chunk, Patience, VideoViewer
-from api.viewer import ViewerEnded
+from api.http.viewer import ViewerEnded
+from api.video.feed import RingFeed
+from api.video.viewer import DELTA, KEY, PICTURE, Chunk, Patience, VideoViewer
 from stream.ring import CodecConfig, PacketRing, RingEvent, RingPacket
 from tests.api.waiting import eventually
 

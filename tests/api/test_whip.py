@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.asyncio.client import connect
 
-from api.whip import ice_links
+from api.routes.whip import ice_links
 from stream.config import StreamSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded, pushing

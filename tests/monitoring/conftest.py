@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.database import Database
 from monitoring.settings import driver_url
+from monitoring.store.database import Database
 from tests.peers.postgres import Postgres
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from monitoring.event import Event, Kind, event_id
-from workers.bus import DETECTIONS, EVENTS, Message
-from workers.result import Detection, FrameResult, Latency
+from workers.bus.bus import DETECTIONS, EVENTS, Message
+from workers.bus.event import Event, Kind, event_id
+from workers.bus.result import Detection, FrameResult, Latency
 
 SESSION = "01JD0000000000000000000000"
 BEGAN_NS = 1_790_000_000_000_000_000

@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitoring.conditions import DriftAlarm, Fault
-from monitoring.event import Event
-from monitoring.handler import Handler
-from monitoring.rule import Rule
-from monitoring.zone import Scene
-from workers.result import Attribute, Detection, FrameResult, Latency
+from monitoring.core.handler import Handler
+from monitoring.events.zone import Scene
+from monitoring.rules.drift_signals import DriftAlarm, Fault
+from monitoring.rules.rule import Rule
+from workers.bus.event import Event
+from workers.bus.result import Attribute, Detection, FrameResult, Latency
 
 SIZE_WH = (1000, 500)
 START_NS = 1_800_000_000_000_000_000

@@ -12,15 +12,15 @@ import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from api import problems
-from monitoring.arrangement_routes import rule_routes, scene_routes
-from monitoring.database import Database
-from monitoring.rereading import Rereading
-from monitoring.rule import Rule, Seen
-from monitoring.rule_book import RuleBook
-from monitoring.scenes import Scenes
+from api.http import problems
+from monitoring.arrangements.reloader import Rereading
+from monitoring.arrangements.routes import rule_routes, scene_routes
+from monitoring.arrangements.rule_book import RuleBook
+from monitoring.arrangements.scenes import Scenes
+from monitoring.events.zone import Scene, Zone
+from monitoring.rules.rule import Rule, Seen
 from monitoring.settings import MonitorSettings
-from monitoring.zone import Scene, Zone
+from monitoring.store.database import Database
 from tests.monitoring.happened import message, result
 from tests.monitoring.test_what_happened import monitoring, stored, wait_for
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from monitoring.geometry import anchor_of, contour_of, crossed, distance, inside
+from monitoring.events.geometry import anchor_of, contour_of, crossed, distance, inside
 
 GRID = [number / 8 for number in range(9)]
 

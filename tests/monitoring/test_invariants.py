@@ -8,13 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from monitoring.event import Event, event_id
-from monitoring.event_settings import EventSettings
-from monitoring.handler import Handler
-from monitoring.rule import Counted, Down, Happened, Rule, Seen
-from monitoring.rules import Rules
-from monitoring.tracks import Events
-from monitoring.zone import Line, Scene, Zone
+from monitoring.core.handler import Handler
+from monitoring.events.settings import EventSettings
+from monitoring.events.tracks import Events
+from monitoring.events.zone import Line, Scene, Zone
+from monitoring.rules.rule import Counted, Down, Happened, Rule, Seen
+from monitoring.rules.rules import Rules
 from tests.monitoring.script import (
     START_NS,
     FixedConditions,
@@ -27,6 +26,7 @@ from tests.monitoring.script import (
     started,
     walking,
 )
+from workers.bus.event import Event, event_id
 
 ZONES = tuple(
     Zone(name=f"z{number}", polygon=((x, 0.0), (x + 0.4, 0.0), (x + 0.4, 1.0), (x, 1.0)), stay_s=1.5)

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from monitoring.database import Database
-from monitoring.publisher import Publisher
-from monitoring.states import NotTheReader, move_offsets, read_offsets, set_offsets
-from monitoring.store import add_outgoing, outgoing_event
-from monitoring.tables import outbox
+from monitoring.ingest.publisher import Publisher
+from monitoring.store.checkpoints import NotTheReader, move_offsets, read_offsets, set_offsets
+from monitoring.store.database import Database
+from monitoring.store.tables import outbox
+from monitoring.store.writes import add_outgoing, outgoing_event
 from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, Watch
 from tests.peers.kafka import Broker
-from workers.bus import LocalBus
-from workers.kafka_bus import KafkaBus
-from workers.kafka_settings import KafkaSettings, TopicsSettings
+from workers.bus.bus import LocalBus
+from workers.kafka.bus import KafkaBus
+from workers.kafka.settings import KafkaSettings, TopicsSettings
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 

@@ -10,17 +10,17 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import func, select, update
 
-from monitoring.errors import StoreUnavailable
-from monitoring.inbox import LocalInbox
-from monitoring.lead import lead
-from monitoring.media import of_tracks
+from monitoring.core.errors import StoreUnavailable
+from monitoring.ingest.inbox import LocalInbox
 from monitoring.settings import RetentionSettings
-from monitoring.tables import handler_states
+from monitoring.store.leader_lock import lead
+from monitoring.store.media import of_tracks
+from monitoring.store.tables import handler_states
 from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, NewTracks, Watch
 from tests.peers.postgres import Postgres
-from workers.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
-from workers.snapshot import Snapshot
+from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
+from workers.bus.snapshot import Snapshot
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 LATER = "01JD0000000000000000000001"

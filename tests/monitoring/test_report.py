@@ -21,22 +21,22 @@ import pytest
 from monitoring.alerts.book import record
 from monitoring.alerts.settings import WebhookTarget
 from monitoring.alerts.tables import deliveries
-from monitoring.database import Database
+from monitoring.core.errors import BadQuery
 from monitoring.drift.report import DriftReport, FeatureReport
-from monitoring.errors import BadQuery
-from monitoring.event import Event
-from monitoring.media import MediaStore, Picture
 from monitoring.report.facts import Facts, Runs
 from monitoring.report.gather import gather
 from monitoring.report.history import EVERY_NS, DriftHistory, drift_history
 from monitoring.report.mlflow import newest_runs
 from monitoring.report.page import written
 from monitoring.report.period import Period, period_of
-from monitoring.rule import Rule, Seen
-from monitoring.store import add_events
+from monitoring.rules.rule import Rule, Seen
+from monitoring.store.database import Database
+from monitoring.store.media import MediaStore, Picture
+from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from tests.peers.livesight_process import ROOT
 from tests.peers.ports import free_port
+from workers.bus.event import Event
 
 BEGAN = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
 DAY = Period(BEGAN - timedelta(hours=1), BEGAN + timedelta(hours=23))

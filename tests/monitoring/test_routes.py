@@ -15,15 +15,15 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app, extend
-from monitoring.database import Database
-from monitoring.live import LiveEvents
-from monitoring.media import MediaStore, Picture
-from monitoring.routes import event_routes
-from monitoring.store import add_events
+from monitoring.store.database import Database
+from monitoring.store.event_routes import event_routes
+from monitoring.store.live_events import LiveEvents
+from monitoring.store.media import MediaStore, Picture
+from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
-from workers.bus import LocalBus
+from workers.bus.bus import LocalBus
 from workers.card import ModelStore
-from workers.node import Node
+from workers.node.node import Node
 
 JPEG = b"\xff\xd8 a crop"
 

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from monitoring.conditions import DriftAlarm, Fault
-from monitoring.event import Event, event_id
-from monitoring.event_settings import EventSettings
-from monitoring.handler import Handler
-from monitoring.rule import CameraFault, Counted, Down, Drifted, Happened, Rule, Seen
-from monitoring.rules import Rules
-from monitoring.tracks import Events
-from monitoring.zone import Scene, Zone
+from monitoring.core.handler import Handler
+from monitoring.events.settings import EventSettings
+from monitoring.events.tracks import Events
+from monitoring.events.zone import Scene, Zone
+from monitoring.rules.drift_signals import DriftAlarm, Fault
+from monitoring.rules.rule import CameraFault, Counted, Down, Drifted, Happened, Rule, Seen
+from monitoring.rules.rules import Rules
 from tests.monitoring.script import (
     NEXT_SESSION,
     SESSION,
@@ -33,6 +32,7 @@ from tests.monitoring.script import (
     told,
     walking,
 )
+from workers.bus.event import Event, event_id
 
 LEFT = Zone(name="left", polygon=((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)))
 SCENE = Scene(stream_id="entrance", zones=(LEFT,))

@@ -17,21 +17,21 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from monitoring.event import Event, event_id
-from monitoring.event_settings import EventSettings
-from monitoring.rule import Rule
-from monitoring.rules import Rules
-from monitoring.tracks import Events
+from monitoring.events.settings import EventSettings
+from monitoring.events.tracks import Events
+from monitoring.rules.rule import Rule
+from monitoring.rules.rules import Rules
 from stream.config import StreamConfig, StreamSettings
-from stream.open import open_source
+from stream.sources.open import open_source
 from tests.monitoring.script import START_NS, FixedConditions, FixedRules, FixedScenes, results, run, started
 from tests.peers.kafka import Broker
 from tests.peers.livesight_process import LivesightProcess
 from tests.peers.scripted_scene import COUNTS, DESK_COUNTS, SCENE, TRUTH, make_scene
-from workers.analyze import analyze
-from workers.bus import DETECTIONS, EVENTS
+from workers.bus.bus import DETECTIONS, EVENTS
+from workers.bus.event import Event, event_id
+from workers.bus.result import FrameResult
 from workers.card import ModelStore, shipped_models_dir
-from workers.result import FrameResult
+from workers.inference.analyze import analyze
 from workers.settings import WorkerSettings
 
 STREAM = SCENE.stream_id

@@ -24,21 +24,21 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, func, select
 
 from livesight import load_settings
-from monitoring.buckets import CountQuery, counts_of
-from monitoring.database import Database
+from monitoring.core.errors import BadQuery, StoreRefused, StoreUnavailable
 from monitoring.doctor import examine_database
-from monitoring.errors import BadQuery, StoreRefused, StoreUnavailable
-from monitoring.event import Event, Kind
-from monitoring.export import COLUMNS, heading, lines
-from monitoring.media import MediaStore, Picture
-from monitoring.query import EventFilters, PageQuery, page_of, wanted_by
-from monitoring.retention import Retention
 from monitoring.schema import metadata
 from monitoring.settings import MonitorSettings, RetentionSettings, driver_url
-from monitoring.store import HOUR_NS, add_events
-from monitoring.tables import event_counts, events, media
+from monitoring.store.aggregates import CountQuery, counts_of
+from monitoring.store.database import Database
+from monitoring.store.export import COLUMNS, heading, lines
+from monitoring.store.media import MediaStore, Picture
+from monitoring.store.query import EventFilters, PageQuery, page_of, wanted_by
+from monitoring.store.retention import Retention
+from monitoring.store.tables import event_counts, events, media
+from monitoring.store.writes import HOUR_NS, add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from tests.peers.ports import free_port
+from workers.bus.event import Event, Kind
 from workers.errors import SettingsError
 
 LABELS = ("with_mask", "without_mask", None)

@@ -7,10 +7,9 @@ from functools import partial
 
 import pytest
 
-from monitoring.event import Event, event_id
-from monitoring.event_settings import EventSettings
-from monitoring.tracks import Events
-from monitoring.zone import Line, Scene, Zone
+from monitoring.events.settings import EventSettings
+from monitoring.events.tracks import Events
+from monitoring.events.zone import Line, Scene, Zone
 from tests.monitoring.script import (
     NEXT_SESSION,
     SESSION,
@@ -25,6 +24,7 @@ from tests.monitoring.script import (
     told,
     walking,
 )
+from workers.bus.event import Event, event_id
 
 DOOR = Zone(name="door", polygon=((0.6, 0.0), (1.0, 0.0), (1.0, 1.0), (0.6, 1.0)), stay_s=3.0)
 LINE = Line(name="gate", start=(0.4, 0.0), end=(0.4, 0.9))

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from monitoring.event import Event
-from monitoring.rule import Down, Rule
+from monitoring.rules.rule import Down, Rule
 from monitoring.service import Monitoring, Surroundings
 from monitoring.settings import MonitorSettings
-from monitoring.tables import events
+from monitoring.store.tables import events
 from tests.monitoring.drift.made import START_S, figures
 from tests.monitoring.drift.made import result as pictured
 from tests.monitoring.happened import message, result
-from workers.bus import LocalBus
-from workers.clip import Clip
+from workers.bus.bus import LocalBus
+from workers.bus.clip import Clip
+from workers.bus.event import Event
 
 
 @contextmanager

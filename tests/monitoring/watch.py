@@ -10,23 +10,23 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from monitoring.database import Database
-from monitoring.event import Event, event_id
-from monitoring.handler import Durability
-from monitoring.inbox import Inbox, LocalInbox
-from monitoring.kafka_inbox import KafkaInbox
-from monitoring.keeping import Places
-from monitoring.media import MediaStore
-from monitoring.monitor import Monitor
-from monitoring.outlet import Outlet
-from monitoring.parts import Built
-from monitoring.publisher import Publisher
+from monitoring.core.handler import Durability
+from monitoring.core.ports import Built
+from monitoring.ingest.commit import Places
+from monitoring.ingest.event_sink import Outlet
+from monitoring.ingest.inbox import Inbox, LocalInbox
+from monitoring.ingest.kafka_inbox import KafkaInbox
+from monitoring.ingest.monitor import Monitor
+from monitoring.ingest.publisher import Publisher
 from monitoring.settings import MonitorSettings, driver_url
-from monitoring.store import Outgoing
-from monitoring.tables import events
-from workers.bus import LocalBus
-from workers.kafka_settings import KafkaSettings
-from workers.result import FrameResult
+from monitoring.store.database import Database
+from monitoring.store.media import MediaStore
+from monitoring.store.tables import events
+from monitoring.store.writes import Outgoing
+from workers.bus.bus import LocalBus
+from workers.bus.event import Event, event_id
+from workers.bus.result import FrameResult
+from workers.kafka.settings import KafkaSettings
 
 FAST = MonitorSettings(gather_s=0.05, keep_s=0.2, tick_s=0.1, begin="oldest")
 

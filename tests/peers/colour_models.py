@@ -16,7 +16,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from workers.card import CARD_FILE, ModelCard, sha256_of
-from workers.engine import F32, U8
+from workers.engines.engine import F32, U8
 
 COLOURS = ("red", "green", "blue")
 SIDE = 32

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.peers.numbers import NumberError, read_number
 from workers.card import ModelCard
-from workers.engine import F32, U8
+from workers.engines.engine import F32, U8
 
 SHAPE_WH = (320, 192)
 

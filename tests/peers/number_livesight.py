@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.peers.number_engine import NumberEngine
-from workers.engine import EngineSlot
-from workers.loading import EngineSlots
+from workers.engines.engine import EngineSlot
+from workers.engines.slots import EngineSlots
 
 
 def _ensure(slots: EngineSlots, names: Iterable[str]) -> None:

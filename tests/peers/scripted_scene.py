@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 
-from monitoring.zone import Line, Scene, Zone
+from monitoring.events.zone import Line, Scene, Zone
 from tests.peers.clips import ClipSpec, Image, encode
 
 FPS = 8

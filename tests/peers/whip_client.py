@@ -15,7 +15,7 @@ import httpx
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription, VideoStreamTrack
 from aiortc.mediastreams import VIDEO_TIME_BASE, AudioStreamTrack
 
-from stream.whip import WhipAnswer, WhipSessions
+from stream.webrtc.whip_sessions import WhipAnswer, WhipSessions
 from tests.peers.numbers import Image, numbered_picture
 
 Codec = Literal["VP8", "H264"]

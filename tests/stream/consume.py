@@ -10,8 +10,8 @@ from pathlib import Path
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import MailboxClosed
 from stream.frame import Frame
-from stream.open import open_source
-from stream.source import Source
+from stream.sources.open import open_source
+from stream.sources.source import Source
 from tests.peers.numbers import read_number
 
 QUICK = StreamSettings(

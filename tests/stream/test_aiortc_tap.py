@@ -14,10 +14,10 @@ from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.rtp import RtpPacket
 
-from stream.aiortc_tap import FrameAssembler, tap_receiver
-from stream.encoded import EncodedFrame, parameter_sets, vp8_size_wh
+from stream.decoding.encoded import EncodedFrame, parameter_sets, vp8_size_wh
 from stream.errors import TapError
-from stream.whip_decoder import PictureDecoder
+from stream.webrtc.aiortc_tap import FrameAssembler, tap_receiver
+from stream.webrtc.whip_decoder import PictureDecoder
 from tests.peers.numbers import numbered_picture, read_number
 
 TYPES = {codec.payloadType: codec for codec in CODECS["video"]}

@@ -7,8 +7,8 @@ from itertools import pairwise
 import av
 import pytest
 
-from stream.cap import FpsCap
 from stream.config import StreamConfig
+from stream.decoding.fps_limit import FpsCap
 from stream.frame import Frame
 from stream.mailbox import Mailbox
 

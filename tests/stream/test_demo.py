@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from stream.demo import DemoSource, demo_clip
-from stream.demo_picture import FPS, GOP, SECONDS, SIZE_WH
 from stream.errors import MailboxClosed
+from stream.sources.demo import DemoSource, demo_clip
+from stream.sources.demo_scene import FPS, GOP, SECONDS, SIZE_WH
 from tests.stream.consume import QUICK
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from stream import session
-from stream.lag import Latecomer
-from stream.source import Source
-from stream.turns import Turns
+from stream.decoding.cpu_gate import Turns
+from stream.decoding.lag import Latecomer
+from stream.sources import pull_session as session
+from stream.sources.source import Source
 from tests.peers.numbers import read_number
 from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import QUICK, Seen, opened, wait_for

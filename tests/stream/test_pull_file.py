@@ -14,11 +14,11 @@ import av
 import pytest
 from prometheus_client import REGISTRY
 
-from stream.connect import Target
+from stream.decoding.shedding import Shedder
 from stream.errors import MailboxClosed, SourceError
-from stream.pull import PullSource
-from stream.shedding import Shedder
-from stream.source import SourceState
+from stream.sources.connect import Target
+from stream.sources.pull import PullSource
+from stream.sources.source import SourceState
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.numbers import NumberError, read_number
 from tests.stream.consume import QUICK, opened, read_all, watch

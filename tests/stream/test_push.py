@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from stream.config import StreamSettings
+from stream.decoding.image_header import read_header
 from stream.errors import BadImageError, MailboxClosed, TooLargeError
-from stream.image_header import read_header
-from stream.push import FramesSource
-from stream.source import SourceState
+from stream.sources.frames_source import FramesSource
+from stream.sources.source import SourceState
 from tests.peers.numbers import numbered_picture, read_number
 
 WAIT_S = 20.0

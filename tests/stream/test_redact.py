@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream.redact import redact
+from stream.redaction import redact
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from stream.turns import HOLD_S, Turns
+from stream.decoding.cpu_gate import HOLD_S, Turns
 from tests.stream.consume import wait_for
 
 

@@ -24,9 +24,9 @@ from stream.errors import (
     UnsupportedOfferError,
 )
 from stream.frame import Frame
-from stream.source import SourceState
-from stream.whip import WhipSessions
-from stream.whip_source import WhipSource
+from stream.sources.source import SourceState
+from stream.webrtc.whip_sessions import WhipSessions
+from stream.webrtc.whip_source import WhipSource
 from tests.peers.numbers import read_number
 from tests.peers.whip_client import Codec, NumberedTrack, WhipClient, loopback_ice
 

@@ -10,8 +10,8 @@ import pytest
 
 from stream.config import StreamSettings
 from stream.frame import Frame
-from stream.source import SourceState
-from stream.whip import WhipAnswer, WhipSessions
+from stream.sources.source import SourceState
+from stream.webrtc.whip_sessions import WhipAnswer, WhipSessions
 from tests.peers.chromium import camera_file, chromium
 from tests.peers.numbers import read_number
 from tests.peers.whip_client import Codec, loopback_ice

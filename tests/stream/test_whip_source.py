@@ -11,12 +11,12 @@ import pytest
 from av.video.codeccontext import VideoCodecContext
 
 from stream.config import StreamSettings
-from stream.encoded import EncodedFrame, is_key
+from stream.decoding.encoded import EncodedFrame, is_key
 from stream.errors import MailboxClosed
 from stream.frame import Frame
-from stream.source import SourceState
-from stream.whip_decoder import PictureDecoder, SessionClock
-from stream.whip_source import MOST_HELD, MOST_WAITING, WhipSource
+from stream.sources.source import SourceState
+from stream.webrtc.whip_decoder import PictureDecoder, SessionClock
+from stream.webrtc.whip_source import MOST_HELD, MOST_WAITING, WhipSource
 from tests.peers.numbers import numbered_picture, read_number
 
 WAIT_S = 20.0

@@ -22,8 +22,8 @@ import yaml
 
 from tests.training.commands import ROOT, environment, livesight, needs_train
 from tests.training.each import Outcome, livesight_each
-from training.labelled import read_labelled
-from training.served import open_engine
+from training.data.labelled import read_labelled
+from training.evaluation.served_model import open_engine
 from workers.card import load_card
 from workers.errors import ModelError
 

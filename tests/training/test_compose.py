@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from training.compose import Box, Image, crowd_picture, cutout, poor_camera, wall, webcam_picture, without_faces
-from training.voc import LabelledBox
+from training.data.compose import Box, Image, crowd_picture, cutout, poor_camera, wall, webcam_picture, without_faces
+from training.data.voc import LabelledBox
 
 FACE: Box = (40.0, 30.0, 80.0, 90.0)
 

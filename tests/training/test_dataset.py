@@ -9,12 +9,12 @@ import pytest
 
 from tests.training.commands import livesight
 from tests.training.voc_folder import SIZE_WH, add, box
-from training.check import check
-from training.dataset import BuildSettings, build
+from training.data.build import BuildSettings, build
+from training.data.check import check
+from training.data.labelled import read_labelled
+from training.data.split import stratified
+from training.data.voc import read_voc
 from training.errors import DatasetError
-from training.labelled import read_labelled
-from training.split import stratified
-from training.voc import read_voc
 
 CLASSES = ("disc", "square")
 

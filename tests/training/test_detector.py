@@ -10,11 +10,11 @@ from importlib.util import find_spec
 
 import pytest
 
-from training.detector import computes_bfloat16
+from training.detector.train import computes_bfloat16
 
 TRAINER = """
 import types
-from training.detector import _use_the_machine
+from training.detector.train import _use_the_machine
 import ultralytics
 import torch
 
@@ -46,7 +46,7 @@ def test_training_takes_every_core_or_as_many_threads_as_are_asked_for(asked: st
 
 MIXED = """
 import json, torch
-from training.detector import _in_bfloat16
+from training.detector.train import _in_bfloat16
 
 torch.manual_seed(1)
 network = torch.nn.Conv2d(3, 8, 3)

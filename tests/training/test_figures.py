@@ -9,16 +9,16 @@ import pytest
 import supervision as sv
 from supervision.metrics import MeanAveragePrecision
 
-from training.average_precision import bootstrap, interval, mean_ap, resamples
-from training.calibration import calibration
-from training.classification_figures import Answer, classification_figures
-from training.detection_figures import Arrays as PictureArrays
-from training.detection_figures import detection_figures, gain_over, ledgers
+from training.data.labelled import Labelled
+from training.data.voc import LabelledBox
 from training.errors import EvaluationError
-from training.gates import judge, read_gates
-from training.labelled import Labelled
-from training.served import Seen
-from training.voc import LabelledBox
+from training.evaluation.average_precision import bootstrap, interval, mean_ap, resamples
+from training.evaluation.calibration import calibration
+from training.evaluation.classification_figures import Answer, classification_figures
+from training.evaluation.detection_figures import Arrays as PictureArrays
+from training.evaluation.detection_figures import detection_figures, gain_over, ledgers
+from training.evaluation.gates import judge, read_gates
+from training.evaluation.served_model import Seen
 from workers.card import ModelCard
 
 CARD = ModelCard(

@@ -11,9 +11,9 @@ import pytest
 import typer
 from openvino import opset13 as ops
 
-from training.arguments import views as read_views
+from training.cli.arguments import views as read_views
 from training.errors import ExportError
-from training.views import ONE_VIEW, STRIDES, Views, with_views
+from training.export.test_time_augmentation import ONE_VIEW, STRIDES, Views, with_views
 
 F32 = npt.NDArray[np.float32]
 SIZE_WH = (192, 128)

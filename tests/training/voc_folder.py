@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.voc import LabelledBox, write_voc
+from training.data.voc import LabelledBox, write_voc
 
 SIZE_WH = (96, 64)
 

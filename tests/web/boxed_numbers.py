@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.peers.number_engine import SHAPE_WH, NumberEngine, NumberRequest
 from tests.peers.numbers import NumberError, read_number
-from workers.engine import F32
+from workers.engines.engine import F32
 
 STEP_PX = 2
 MARGIN_PX = 10

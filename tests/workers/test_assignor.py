@@ -9,7 +9,7 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
-from workers.assignor import HeldAssignor, Holding
+from workers.cluster.assignor import HeldAssignor, Holding
 
 TOPIC = "livesight.streams"
 

@@ -6,8 +6,8 @@ import av
 import numpy as np
 
 from stream.frame import Frame
-from workers.blur import Blurrer, blur_box
-from workers.engine import F32
+from workers.engines.engine import F32
+from workers.images.blur import Blurrer, blur_box
 
 
 def frame(pts_us: int, session: str = "s", seed: int = 1) -> Frame:

@@ -17,14 +17,14 @@ from prometheus_client import REGISTRY
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from tests.peers.colour_models import COLOURS, GatedEngine, ThingsEngine, coloured, write_colour_model
+from workers.bus.result import FrameResult
 from workers.card import load_card
-from workers.engine import Engine, EngineSlot
+from workers.engines.engine import Engine, EngineSlot
+from workers.engines.letterbox import Letterbox
+from workers.engines.openvino_engine import OpenVinoEngine
+from workers.engines.slots import check_stages, open_engine
 from workers.errors import EngineError, ModelError
-from workers.letterbox import Letterbox
-from workers.loading import check_stages, open_engine
-from workers.openvino_engine import OpenVinoEngine
-from workers.pipeline import Pipeline, still_result
-from workers.result import FrameResult
+from workers.inference.pipeline import Pipeline, still_result
 from workers.settings import ClassifySettings, WorkerSettings
 
 SMALL, LARGE = (100, 80, 180, 160), (60, 40, 260, 240)

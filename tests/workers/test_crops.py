@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from workers.crops import crop_region, cut, luma, quality, sharpness
-from workers.letterbox import Letterbox
+from workers.engines.letterbox import Letterbox
+from workers.images.crops import crop_region, cut, luma, quality, sharpness
 
 SIZE_WH = (641, 359)
 

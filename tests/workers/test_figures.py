@@ -21,15 +21,15 @@ from av.video.stream import VideoStream
 from stream.config import StreamConfig, StreamSettings
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
-from stream.open import open_source
+from stream.sources.open import open_source
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.number_engine import NumberEngine
 from tests.peers.numbers import draw_number
 from tests.workers.test_classify import Running
-from workers.engine import EngineSlot
-from workers.figures import FigureMaker
-from workers.pipeline import Pipeline
-from workers.result import FrameResult, ImageFigures
+from workers.bus.result import FrameResult, ImageFigures
+from workers.engines.engine import EngineSlot
+from workers.images.figures import FigureMaker
+from workers.inference.pipeline import Pipeline
 from workers.settings import WorkerSettings
 
 Image = np.ndarray

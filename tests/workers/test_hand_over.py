@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from workers.announcer import Announcer
-from workers.cluster import Cluster, Member, share_out
-from workers.cluster_settings import ClusterSettings
-from workers.kafka_settings import KafkaSettings
-from workers.known_wishes import KnownWishes
-from workers.status import NODE_PREFIX, NodeStatus, StatusBoard
+from workers.cluster.cluster import Cluster, Member, share_out
+from workers.cluster.settings import ClusterSettings
+from workers.cluster.spec_registry import KnownWishes
+from workers.cluster.status import NODE_PREFIX, NodeStatus, StatusBoard
+from workers.cluster.status_publisher import Announcer
+from workers.kafka.settings import KafkaSettings
 
 LEAVER = NODE_PREFIX + "leaver"
 

@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.peers.kafka import Broker
-from workers.backlog import Backlog
-from workers.bus import DETECTIONS, EVENTS, STATUS, LocalBus, Message
+from workers.bus.backlog import Backlog
+from workers.bus.bus import DETECTIONS, EVENTS, STATUS, LocalBus, Message
 from workers.errors import BusError
-from workers.kafka_bus import KafkaBus
+from workers.kafka.bus import KafkaBus
 from workers.settings import KafkaSettings
 
 # kafka-python leaves a socket open for each connection refused

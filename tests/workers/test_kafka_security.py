@@ -17,11 +17,11 @@ from tests.peers.kafka import Broker
 from tests.peers.ports import free_port
 from tests.peers.sasl_gate import SaslGate
 from tests.workers.test_kafka_bus import message, wait_until
-from workers.bus import DETECTIONS, EVENTS, LocalBus
-from workers.kafka_bus import KafkaBus
-from workers.kafka_client import open_admin
-from workers.kafka_settings import KafkaSettings
-from workers.topics import ALL_TOPICS, ensure_topics
+from workers.bus.bus import DETECTIONS, EVENTS, LocalBus
+from workers.kafka.bus import KafkaBus
+from workers.kafka.client import open_admin
+from workers.kafka.settings import KafkaSettings
+from workers.kafka.topics import ALL_TOPICS, ensure_topics
 
 pytestmark = [
     pytest.mark.usefixtures("no_thread_left"),

@@ -9,16 +9,16 @@ from types import SimpleNamespace
 import pytest
 from kafka import TopicPartition
 
-import workers.lease as lease_module
-import workers.renewal as renewal_module
+import workers.cluster.lease as lease_module
+import workers.cluster.renewal as renewal_module
 from tests.peers.ports import free_port
-from workers.broker_down import all_refuse
-from workers.cluster_settings import ClusterSettings
+from workers.cluster.lease import Lease
+from workers.cluster.renewal import REBALANCE_SESSIONS
+from workers.cluster.settings import ClusterSettings
+from workers.cluster.spec import partition_of
 from workers.errors import BusError
-from workers.kafka_settings import KafkaSettings
-from workers.lease import Lease
-from workers.renewal import REBALANCE_SESSIONS
-from workers.wish import partition_of
+from workers.kafka.broker_probe import all_refuse
+from workers.kafka.settings import KafkaSettings
 
 SESSION_S = 6.0
 

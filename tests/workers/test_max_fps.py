@@ -13,11 +13,11 @@ from tests.peers.number_engine import NumberEngine
 from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import QUICK
 from tests.workers.test_pipeline import Results, frame
-from workers.bus import DETECTIONS, LocalBus, Message
+from workers.bus.bus import DETECTIONS, LocalBus, Message
+from workers.bus.result import FrameResult
 from workers.card import ModelStore
-from workers.engine import EngineSlot
-from workers.node import Node
-from workers.result import FrameResult
+from workers.engines.engine import EngineSlot
+from workers.node.node import Node
 from workers.settings import WorkerSettings
 
 FPS = 25

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.peers.ports import free_port
-from workers.cluster import Cluster, Member
-from workers.cluster_settings import ClusterSettings
-from workers.kafka_settings import KafkaSettings
-from workers.status import MONITOR_PREFIX, MonitorStatus
+from workers.cluster.cluster import Cluster, Member
+from workers.cluster.settings import ClusterSettings
+from workers.cluster.status import MONITOR_PREFIX, MonitorStatus
+from workers.kafka.settings import KafkaSettings
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import os, sys, threading
 import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
-import workers.openvino_engine
+import workers.engines.openvino_engine
 
 image = ops.parameter([1, 4, 4, 3], np.uint8)
 compiled = ov.Core().compile_model(ov.Model([ops.convert(image, "f32")], [image]), "CPU", {"NUM_STREAMS": 2})

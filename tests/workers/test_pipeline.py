@@ -15,9 +15,9 @@ from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from tests.peers.number_engine import NumberEngine, number_in
 from tests.peers.numbers import draw_number
-from workers.engine import EngineSlot
-from workers.pipeline import Pipeline
-from workers.result import FrameResult
+from workers.bus.result import FrameResult
+from workers.engines.engine import EngineSlot
+from workers.inference.pipeline import Pipeline
 from workers.settings import WorkerSettings
 
 

@@ -17,13 +17,13 @@ from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from tests.peers.colour_models import write_colour_model
 from tests.peers.faces import face_picture
+from workers.bus.result import FrameResult
 from workers.card import CARD_FILE, ModelStore, load_card, sha256_of, shipped_models_dir
+from workers.engines.slots import EngineSlots
 from workers.errors import EngineError, ModelDamaged, ModelError, ModelUnknown, PromotionError
-from workers.loading import EngineSlots
+from workers.inference.pipeline import Pipeline
 from workers.metrics import MODEL_INFO
-from workers.pipeline import Pipeline
-from workers.promote import Promotions
-from workers.result import FrameResult
+from workers.registry.promotion import Promotions
 from workers.settings import WorkerSettings
 
 SETTINGS = WorkerSettings(threads=2, models_poll_s=0.05)

@@ -11,10 +11,10 @@ import pytest
 import supervision as sv
 
 from stream.config import StreamConfig, StreamSettings
-from stream.open import open_source
-from workers.analyze import analyze
+from stream.sources.open import open_source
+from workers.bus.result import FrameResult, frame_json_schema
 from workers.card import ModelStore, load_card, shipped_models_dir
-from workers.result import FrameResult, frame_json_schema
+from workers.inference.analyze import analyze
 from workers.settings import WorkerSettings
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workers.sideline import Sideline
+from workers.images.background_jobs import Sideline
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 

@@ -16,14 +16,14 @@ import pytest
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from tests.peers.colour_models import RGB, ThingsEngine, coloured
-from workers.bus import Message
-from workers.engine import EngineSlot
-from workers.jpeg import JpegMaker
-from workers.pipeline import Pipeline
-from workers.result import FrameResult
+from workers.bus.bus import Message
+from workers.bus.result import FrameResult
+from workers.bus.snapshot import Snapshot
+from workers.engines.engine import EngineSlot
+from workers.images.best_shots import Snapshots
+from workers.images.jpeg import JpegMaker
+from workers.inference.pipeline import Pipeline
 from workers.settings import SnapshotSettings, WorkerSettings
-from workers.snapshot import Snapshot
-from workers.snapshots import Snapshots
 
 SMALL, LARGER, LARGE = (300, 150, 380, 230), (295, 145, 385, 235), (260, 110, 420, 270)
 

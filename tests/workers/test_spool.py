@@ -17,8 +17,8 @@ import pytest
 
 from tests.peers.kafka import Broker
 from tests.workers.test_kafka_bus import given_up, message, metric, numbers, settings, wait_until
-from workers.bus import DETECTIONS, EVENTS, LocalBus
-from workers.kafka_bus import KafkaBus
+from workers.bus.bus import DETECTIONS, EVENTS, LocalBus
+from workers.kafka.bus import KafkaBus
 
 pytestmark = [
     pytest.mark.usefixtures("no_thread_left"),
@@ -30,9 +30,9 @@ import sys, time
 from pathlib import Path
 import structlog
 from tests.workers.test_kafka_bus import message
-from workers.bus import LocalBus
-from workers.kafka_bus import KafkaBus
-from workers.kafka_settings import KafkaSettings
+from workers.bus.bus import LocalBus
+from workers.kafka.bus import KafkaBus
+from workers.kafka.settings import KafkaSettings
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 bus = KafkaBus(KafkaSettings(bootstrap_servers=(sys.argv[1],)), LocalBus(), Path(sys.argv[2]))
 for number in range(100_000):

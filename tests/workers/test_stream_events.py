@@ -12,23 +12,23 @@ import numpy as np
 import pytest
 
 from stream.config import StreamConfig
-from stream.push import FramesSource
+from stream.sources.frames_source import FramesSource
 from tests.peers.clips import ClipSpec, Image, make_numbered
 from tests.peers.colour_models import RGB, ThingsEngine, coloured
 from tests.peers.kafka import Broker
 from tests.peers.ports import free_port
 from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import QUICK, wait_for
-from workers.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
+from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
+from workers.bus.event import Event, event_id
+from workers.bus.result import FrameResult
+from workers.bus.snapshot import Snapshot
 from workers.card import ModelStore
-from workers.engine import EngineSlot
-from workers.event import Event, event_id
-from workers.kafka_bus import KafkaBus
-from workers.kafka_settings import KafkaSettings
-from workers.node import Node
-from workers.result import FrameResult
+from workers.engines.engine import EngineSlot
+from workers.kafka.bus import KafkaBus
+from workers.kafka.settings import KafkaSettings
+from workers.node.node import Node
 from workers.settings import WorkerSettings
-from workers.snapshot import Snapshot
 
 pytestmark = [
     pytest.mark.usefixtures("no_thread_left"),

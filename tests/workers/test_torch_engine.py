@@ -15,10 +15,10 @@ import pytest
 
 from stream.frame import Frame
 from workers.card import CARD_FILE, ModelCard, ModelStore, sha256_of
-from workers.engine import U8, EngineSlot
+from workers.engines.engine import U8, EngineSlot
+from workers.engines.slots import load_engine
 from workers.errors import EngineError
-from workers.loading import load_engine
-from workers.pipeline import detect_still
+from workers.inference.pipeline import detect_still
 from workers.settings import WorkerSettings
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("torch", "ultralytics"))

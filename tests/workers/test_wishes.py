@@ -10,11 +10,11 @@ import pytest
 from kafka.partitioner.default import DefaultPartitioner
 
 from stream.config import StreamConfig
-from workers.known_wishes import KnownWishes
-from workers.status import NODE_PREFIX, NodeStatus, StatusBoard, StreamStatus
-from workers.view import StreamView
-from workers.wish import TopicContent, Wish, WishError, new_wish, partition_of, read_wish
-from workers.wishes import WishFile
+from workers.cluster.spec import TopicContent, Wish, WishError, new_wish, partition_of, read_wish
+from workers.cluster.spec_registry import KnownWishes
+from workers.cluster.status import NODE_PREFIX, NodeStatus, StatusBoard, StreamStatus
+from workers.node.local_streams import WishFile
+from workers.node.stream_view import StreamView
 
 
 def wish(stream_id: str, version: int, url: str = "rtsp://camera/1") -> Wish:

@@ -11,9 +11,9 @@ import pytest
 
 from tests.peers.colour_models import write_square_model
 from workers.card import load_card
-from workers.openvino_engine import OpenVinoEngine
+from workers.engines.niceness import yielding
+from workers.engines.openvino_engine import OpenVinoEngine
 from workers.settings import WorkerSettings
-from workers.yielding import yielding
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="niceness is the process's there")
 

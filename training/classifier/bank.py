@@ -18,7 +18,7 @@ from training.classifier.framing import learned_view, served_view
 from training.classifier.graph import compile_full, converted
 from training.classifier.network import Frozen, Network
 from training.classifier.settings import ClassifierSettings
-from training.labelled import Image
+from training.data.labelled import Image
 
 _CHUNK = 64
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
+from training.atomic_files import write_whole
 from training.classifier.backbones import FROM_NOTHING, load_backbone
 from training.classifier.network import Network
 from training.classifier.settings import ClassifierSettings
-from training.disk import write_whole
 from training.errors import RunError
 
 FORMAT = "livesight.classifier/1"

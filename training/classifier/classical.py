@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from training.atomic_files import write_text
 from training.classifier.crops import CropSet, LabelledCrop, read_crops
 from training.classifier.figures import figures_of
 from training.classifier.framing import learned_view, served_view
 from training.classifier.machines import Rows, learned
-from training.disk import write_text
+from training.detector.mlflow_run import TrackSettings, git_commit, tracked
 from training.errors import RunError
-from training.tracking import TrackSettings, git_commit, tracked
 from workers.card import sha256_of
-from workers.engine import F32, U8
-from workers.openvino_engine import GRAPH
-from workers.visual_words import VISUAL_WORDS, PointFinder, VisualWords, WordCounter
+from workers.engines.engine import F32, U8
+from workers.engines.openvino_engine import GRAPH
+from workers.engines.visual_words import VISUAL_WORDS, PointFinder, VisualWords, WordCounter
 
 RUN, SUMMARY = "classical.json", "train.json"
 FORMAT = "livesight.classical/1"

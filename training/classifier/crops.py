@@ -1,8 +1,8 @@
 """The classifier's data: a folder of crops for each class, where the face is in each, and the split. Pure apart from
 the disk.
 
-The split keeps near-duplicates (training/twins.py) together, so that none is learned from and measured on. A group in
-which labels disagree is left out: one of its labels is wrong.
+The split keeps near-duplicates (training/data/near_duplicates.py) together, so that none is learned from and measured
+on. A group in which labels disagree is left out: one of its labels is wrong.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.check import IMAGE_SUFFIXES
-from training.compose import FaceBoxer
-from training.disk import write_text
+from training.atomic_files import write_text
+from training.data.check import IMAGE_SUFFIXES
+from training.data.compose import FaceBoxer
+from training.data.labelled import Image, read_image
+from training.data.near_duplicates import fingerprint, groups, twins
+from training.data.voc import Box
 from training.errors import DatasetError
-from training.labelled import Image, read_image
-from training.twins import fingerprint, groups, twins
-from training.voc import Box
 
 PARTS = ("train", "val", "test")
 SHARES = (0.8, 0.1, 0.1)

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from training.classification_figures import Answer, classification_figures
 from training.classifier.crops import SPLIT_FILE, LabelledCrop, read_crops
 from training.classifier.framing import PAD_VALUE
 from training.classifier.reference import reference
 from training.classifier.runs import open_run
 from training.errors import ExportError, GateError
-from training.export import new_version, write_card
-from training.gates import judge
-from training.served import as_frame, open_engine, probabilities
+from training.evaluation.classification_figures import Answer, classification_figures
+from training.evaluation.gates import judge
+from training.evaluation.served_model import as_frame, open_engine, probabilities
+from training.export.export import new_version, write_card
 from workers.card import ModelCard, sha256_of
-from workers.crops import crop_region
-from workers.letterbox import Letterbox
+from workers.engines.letterbox import Letterbox
+from workers.images.crops import crop_region
 
 KEPT = ("images", "accuracy", "f1", "auc", "per_class", "confusion", "calibration", "latency_ms", "intervals")
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from training.atomic_files import write_text
 from training.classifier import checkpoint, classical
 from training.classifier.backbones import Backbone, load_backbone
 from training.classifier.bank import Bank, choosing_bank, learning_bank, pooled
@@ -23,9 +24,8 @@ from training.classifier.crops import CropSet, read_crops
 from training.classifier.figures import Figures, figures_of
 from training.classifier.network import Network
 from training.classifier.settings import ClassifierSettings
-from training.disk import write_text
+from training.detector.mlflow_run import Run, TrackSettings, git_commit, tracked
 from training.errors import RunError
-from training.tracking import Run, TrackSettings, git_commit, tracked
 
 SUMMARY = "train.json"
 PHASES = ("head", "tune")

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from training.classifier.crops import LabelledCrop
-from training.labelled import Image
-from training.voc import Box
-from workers.crops import crop_region
-from workers.letterbox import Letterbox, place
+from training.data.labelled import Image
+from training.data.voc import Box
+from workers.engines.letterbox import Letterbox, place
+from workers.images.crops import crop_region
 
 PAD_VALUE = 114
 _FRAMED = 0.7
@@ -28,7 +28,7 @@ def served_view(crop: LabelledCrop, size: int, margin: float | None) -> Image:
 
     With None, or where the face is not known, of the whole crop.
     """
-    from training.served import as_frame
+    from training.evaluation.served_model import as_frame
 
     image = crop.image_bgr
     if margin is not None and crop.face is not None:

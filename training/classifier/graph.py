@@ -16,11 +16,11 @@ import numpy as np
 import openvino as ov
 import torch
 
+from training.atomic_files import write_whole
 from training.classifier.network import Network, Served
-from training.disk import write_whole
+from training.data.labelled import Image
 from training.errors import ExportError
-from training.labelled import Image
-from workers.engine import F32
+from workers.engines.engine import F32
 
 NAMES = ("probabilities", "cam")
 TOLERANCE = 0.02

@@ -15,7 +15,7 @@ import openvino as ov
 
 from training.classifier.trees import booster_graph, forest_graph, from_booster, from_forest, linear_graph
 from training.errors import ExportError
-from workers.engine import F32
+from workers.engines.engine import F32
 
 TOLERANCE = 1e-3
 """Most that a probability may differ between the library and the graph."""

@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from training.classification_figures import Answer
 from training.classifier.crops import LabelledCrop
-from training.reference import numeric
-from training.served import as_frame
+from training.evaluation.classification_figures import Answer
+from training.evaluation.served_model import as_frame
+from training.export.drift_reference import numeric
 from workers.card import ModelCard
-from workers.figures import FigureMaker
+from workers.images.figures import FigureMaker
 
 _UNIT = np.linspace(0, 1, 21)
 _SIDE = 256.0
 
 
 def reference(card: ModelCard, seen: Sequence[tuple[LabelledCrop, Answer]]) -> dict[str, Any]:
-    """See the module; the form is that of training/reference.py."""
+    """See the module; the form is that of training/export/drift_reference.py."""
     values: dict[str, list[float]] = {key: [] for key in ("confidence", "side", "brightness", "contrast", "sharpness")}
     labels: Counter[str] = Counter()
     for crop, answer in seen:

@@ -16,11 +16,11 @@ import openvino as ov
 from training.classifier import classical
 from training.classifier.crops import LabelledCrop
 from training.classifier.framing import served_view
+from training.data.labelled import Image
 from training.errors import ExportError
-from training.export import FORMATS, ONNX
-from training.labelled import Image
-from workers.openvino_engine import GRAPH, GRAPH_INT8
-from workers.visual_words import VISUAL_WORDS, WordCounter, read_visual_words
+from training.export.export import FORMATS, ONNX
+from workers.engines.openvino_engine import GRAPH, GRAPH_INT8
+from workers.engines.visual_words import VISUAL_WORDS, WordCounter, read_visual_words
 
 CHECKED = 16
 CALIBRATED = 200

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import openvino as ov
 from openvino import opset13 as ops
 
-from workers.engine import F32
+from workers.engines.engine import F32
 
 I32 = npt.NDArray[np.int32]
 _LEAF = -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from monitoring.tables import EventId, Serial
+from monitoring.store.tables import EventId, Serial
 
 revision = "0001"
 down_revision = None
@@ -39,7 +39,7 @@ def downgrade() -> None:
 
 
 def _store() -> None:
-    """Events, states, offsets, outbox, media (monitoring/tables.py)."""
+    """Events, states, offsets, outbox, media (monitoring/store/tables.py)."""
     op.create_table(
         "event_counts",
         sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -181,7 +181,7 @@ def _alerts() -> None:
 
 
 def _arrangements() -> None:
-    """Zones, lines and rules that came over HTTP (monitoring/scenes.py, monitoring/rule_book.py)."""
+    """Zones, lines and rules that came over HTTP (monitoring/arrangements)."""
     for table in ("scenes", "rules"):
         op.create_table(
             table,

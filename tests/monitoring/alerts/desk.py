@@ -10,15 +10,15 @@ from typing import Any
 
 from monitoring.alerts.service import Alerts
 from monitoring.alerts.settings import AlertSettings
-from monitoring.database import Database
-from monitoring.event import Event, Severity, event_id
-from monitoring.media import MediaStore
-from monitoring.parts import CutClip, Shared
-from monitoring.rule import Rule, Seen
+from monitoring.core.ports import CutClip, Shared
+from monitoring.rules.rule import Rule, Seen
 from monitoring.settings import MonitorSettings, driver_url
-from monitoring.store import add_events
-from workers.bus import LocalBus
-from workers.clip import Clip
+from monitoring.store.database import Database
+from monitoring.store.media import MediaStore
+from monitoring.store.writes import add_events
+from workers.bus.bus import LocalBus
+from workers.bus.clip import Clip
+from workers.bus.event import Event, Severity, event_id
 from workers.errors import ClipUnavailable
 
 SESSION = "01JD0000000000000000000000"

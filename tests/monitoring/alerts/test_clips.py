@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from api.clip_cutter import ClipCutter
-from monitoring.event import Event
-from monitoring.media import of_events
-from monitoring.tables import media
+from api.video.clip_cutter import ClipCutter
+from monitoring.store.media import of_events
+from monitoring.store.tables import media
 from stream.config import StreamConfig, StreamSettings
 from tests.api.conftest import Service, running
 from tests.api.test_clips import numbers
 from tests.monitoring.alerts.desk import Desk, desk, eventually
 from tests.peers.clips import ClipSpec, make_numbered
-from workers.bus import DETECTIONS, Message
-from workers.clip import Clip
+from workers.bus.bus import DETECTIONS, Message
+from workers.bus.clip import Clip
+from workers.bus.event import Event
+from workers.cluster.status import StatusBoard, StreamStatus
 from workers.errors import ClipNotYet, ClipUnavailable
-from workers.status import StatusBoard, StreamStatus
 
 STEP_US = 40_000
 

@@ -14,12 +14,12 @@ import jsonschema
 import pytest
 from fastapi import FastAPI
 
-from api import problems
+from api.http import problems
 from monitoring.alerts.routes import alert_routes
-from monitoring.media import Picture
+from monitoring.store.media import Picture
 from tests.monitoring.alerts.desk import SESSION, Desk, desk, eventually
 from tests.peers.webhook import WebhookServer
-from workers.clip import Clip
+from workers.bus.clip import Clip
 
 FAST = {"timeout_s": 1.0, "retry_min_s": 0.05, "retry_max_s": 0.2}
 

@@ -18,15 +18,15 @@ from sqlalchemy import delete
 
 from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import AlertSettings
-from monitoring.media import Picture
-from monitoring.tables import events
+from monitoring.store.media import Picture
+from monitoring.store.tables import events
 from tests.monitoring.alerts.desk import SESSION, desk, eventually, rule
 from tests.peers.certificate import make_certificate
 from tests.peers.mailbox_server import MailServer
 from tests.peers.mosquitto import Listener, Mosquitto
 from tests.peers.ports import free_port
 from tests.peers.webhook import WebhookServer
-from workers.environment import explain
+from workers.cli.configuration import explain
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 

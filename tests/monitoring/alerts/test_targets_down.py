@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.service import threads_left
+from api.http.service import threads_left
 from monitoring.alerts.dispatcher import troubles
 from tests.monitoring.alerts.desk import Desk, desk, eventually
 from tests.peers.webhook import WebhookServer
@@ -208,7 +208,7 @@ def test_while_the_database_is_away_nothing_is_told_twice(tmp_path: Path, monkey
 
 def _refuse_twice(office: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     from monitoring.alerts.deliveries import Deliveries
-    from monitoring.errors import StoreUnavailable
+    from monitoring.core.errors import StoreUnavailable
 
     really, refused = Deliveries.delivered, []
 

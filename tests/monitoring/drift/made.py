@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workers.result import Attribute, Detection, FrameResult, ImageFigures, Latency
+from workers.bus.result import Attribute, Detection, FrameResult, ImageFigures, Latency
 
 SCENE = "3c" * 32
 OTHER_SCENE = "c3" * 32

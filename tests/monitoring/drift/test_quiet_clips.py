@@ -18,8 +18,8 @@ import pytest
 from monitoring.drift.camera import CameraWatch
 from monitoring.drift.settings import CameraSettings
 from tests.monitoring.drift.made import START_S
-from workers.figures import FigureMaker
-from workers.result import ImageFigures
+from workers.bus.result import ImageFigures
+from workers.images.figures import FigureMaker
 
 FIXED = (
     "asl_book.mkv", "asl_school.mkv", "classroom.mp4", "head-pose-face-detection-female-and-male.mp4",

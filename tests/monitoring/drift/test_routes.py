@@ -8,10 +8,10 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from monitoring.core.errors import MonitoringError
 from monitoring.drift.drift import Drift, cards_of
 from monitoring.drift.routes import drift_routes
 from monitoring.drift.settings import DriftSettings
-from monitoring.errors import MonitoringError
 from tests.monitoring.drift.made import START_S, box, figures, result
 
 

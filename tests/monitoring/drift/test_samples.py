@@ -7,7 +7,7 @@ import pytest
 from monitoring.drift.samples import Sample, Sampler
 from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import START_S, box, figures, result
-from workers.result import Identity
+from workers.bus.result import Identity
 
 FPS = 10
 

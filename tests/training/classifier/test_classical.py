@@ -21,11 +21,11 @@ from tests.training.each import Outcome, livesight_each
 from training.classifier.classical import vocabulary
 from training.classifier.machines import MACHINES, Rows, learned
 from training.errors import RunError
-from training.served import open_engine
+from training.evaluation.served_model import open_engine
 from workers.card import CARD_FILE, load_card, sha256_of
+from workers.engines.visual_words import VISUAL_WORDS, VisualWords, WordCounter
 from workers.errors import ModelDamaged, ModelError
-from workers.explain_graphs import ExplainGraph
-from workers.visual_words import VISUAL_WORDS, VisualWords, WordCounter
+from workers.explain.graphs import ExplainGraph
 
 needs_libraries = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("sklearn", "xgboost")), reason="scikit-learn and XGBoost, of 'train'"
@@ -141,7 +141,7 @@ import pickle, sys
 def refuse(*args, **more): raise AssertionError("unpickled")
 pickle.load = pickle.loads = pickle.Unpickler = pickle._Unpickler = refuse
 from pathlib import Path
-from workers.loading import open_engine
+from workers.engines.slots import open_engine
 from workers.settings import WorkerSettings
 for name in sys.argv[2:]:
     engine = open_engine(Path(sys.argv[1]) / name / "1", WorkerSettings(threads=1))

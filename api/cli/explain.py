@@ -1,0 +1,47 @@
+"""`livesight explain`. Runs on the calling thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workers.cli.command import ConfigOption, JsonOption, Open
+
+
+def mount(app: typer.Typer, open_: Open) -> None:
+    """Add the command to `app`."""
+
+    @app.command("explain")
+    def explain_picture(
+        image: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP.")],
+        model: Annotated[str, typer.Option(help="The detector or classifier to explain.")] = "mask",
+        detector: Annotated[str, typer.Option(help="Whose boxes a classifier of boxes looks at.")] = "mask",
+        detection: Annotated[
+            int | None, typer.Option(min=0, help="Which one, from 0; else the first the model applies to.")
+        ] = None,
+        label: Annotated[str | None, typer.Option(help="What to look for; else what the model says.")] = None,
+        output: Annotated[
+            Path | None, typer.Option(help="The overlay, a PNG.", show_default="IMAGE-explained.png, here")
+        ] = None,
+        array: Annotated[
+            Path | None, typer.Option(help="The raw map too: f32, height × width of the picture, by NumPy.")
+        ] = None,
+        as_json: JsonOption = False,
+        config: ConfigOption = None,
+    ) -> None:
+        """Why a model says what it says: a heatmap over a picture."""
+        opened = open_(config)
+        from api.cli.explain_file import explain_file
+        from workers.explain.explain import Question
+
+        question = Question(model, detector, detection, label)
+        files = (image, output or Path(f"{image.stem}-explained.png"), array)
+        found = explain_file(files, question, opened.store, opened.workers, opened.stream)
+        if as_json:
+            typer.echo(found.model_dump_json(by_alias=True))
+            return
+        place = "in the whole picture" if found.detection is None else f"in detection {found.detection}"
+        typer.echo(f"{found.model} {found.version}: {found.label} {found.confidence:.2f}, {place}")
+        typer.echo("\n".join(str(path) for path in files[1:] if path))

@@ -1,0 +1,49 @@
+"""One explanation from file to file, for the command line. Runs on the calling thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from api.routes.explain import ExplanationView, Format, view, written
+from api.routes.predict import decode
+from stream.config import StreamSettings
+from stream.errors import BadImageError
+from workers.card import ModelStore
+from workers.engines.slots import EngineSlots
+from workers.errors import ExplainError
+from workers.explain.explain import Explainer, Question
+from workers.settings import WorkerSettings
+
+
+def explain_file(
+    files: tuple[Path, Path, Path | None],
+    question: Question,
+    store: ModelStore,
+    settings: WorkerSettings,
+    limits: StreamSettings,
+) -> ExplanationView:
+    """Read the picture `files[0]`, write the overlay `files[1]` and, where named, the array `files[2]`.
+
+    Raises BadImageError and ExplainError naming the file, ModelError, EngineError.
+    """
+    source, picture, array = files
+    try:
+        image_bgr = decode(source.read_bytes(), limits)
+    except OSError as error:
+        raise BadImageError(f"{source}: {error.strerror or error}") from error
+    except BadImageError as error:
+        raise BadImageError(f"{source}: {error}") from error
+    slots = EngineSlots(store, settings)
+    try:
+        explanation = Explainer(store, slots, "explain").explain(image_bgr, question)
+    finally:
+        slots.close()
+    outputs: list[tuple[Path, Format]] = [(picture, "png")]
+    if array is not None:
+        outputs.append((array, "npy"))
+    for path, wanted in outputs:
+        try:
+            path.write_bytes(written(image_bgr, explanation, wanted).content)
+        except OSError as error:
+            raise ExplainError(f"{path}: {error.strerror or error}") from error
+    return view(explanation)

@@ -1,0 +1,1 @@
+"""Requests that another node answers: directory, routing, proxy."""

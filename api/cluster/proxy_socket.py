@@ -1,0 +1,108 @@
+"""WebSockets that another node answers. Runs on the event loop.
+
+Messages go on as they come, one at a time in each direction, so that who does not read is not written for: the node
+sees a slow viewer as it would see its own. Close codes and refused handshakes go on as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from starlette.responses import Response
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
+
+from api.cluster.routing import Elsewhere
+from api.http.errors import Problem
+from api.http.problems import response_of
+from api.http.sockets import TRY_AGAIN_LATER, close
+
+log = structlog.get_logger(__name__)
+
+_OPEN_S = 5.0
+_CLOSE_S = 2.0
+_ABNORMAL = frozenset({1005, 1006, 1015})  # must not be sent
+
+
+async def send_on(websocket: WebSocket, where: Elsewhere, via: str) -> None:
+    """Connect to the node, accept, and carry messages until either side ends."""
+    try:
+        node = await connect(
+            _url(websocket, where),
+            additional_headers={via: "1"},
+            subprotocols=[Subprotocol(name) for name in websocket.scope.get("subprotocols", [])] or None,
+            open_timeout=_OPEN_S,
+            close_timeout=_CLOSE_S,
+            max_size=None,  # both ends have their limits
+            max_queue=4,
+            compression=None,
+            proxy=None,
+        )
+    except InvalidStatus as refused:
+        answer = refused.response
+        kind = answer.headers.get("content-type")
+        return await websocket.send_denial_response(Response(answer.body, answer.status_code, media_type=kind))
+    except (OSError, TimeoutError, InvalidHandshake) as error:
+        log.info("node_unreachable", node=where.node, path=websocket.url.path, reason=repr(error))
+        problem = Problem("node-away", f"the node {where.node} does not answer", headers={"retry-after": "2"})
+        return await websocket.send_denial_response(response_of(problem))
+    try:
+        await websocket.accept(node.subprotocol)
+        await _carry(websocket, node)
+    finally:
+        await node.close()
+
+
+async def _carry(websocket: WebSocket, node: ClientConnection) -> None:
+    """Until one side closes; the other is told with the same code."""
+    up = asyncio.create_task(_to_node(websocket, node))
+    down = asyncio.create_task(_to_viewer(websocket, node))
+    try:
+        done, _ = await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (up, down):
+            task.cancel()
+        await asyncio.gather(up, down, return_exceptions=True)
+    for task in done:
+        error = task.exception()
+        if isinstance(error, WebSocketDisconnect):
+            code = error.code if error.code not in _ABNORMAL else 1001
+            await node.close(code, error.reason or "")
+        elif isinstance(error, ConnectionClosed):
+            frame = error.rcvd
+            lost = frame is None or frame.code in _ABNORMAL
+            await close(
+                websocket,
+                TRY_AGAIN_LATER if frame is None or lost else frame.code,
+                "the node that has the stream is gone" if frame is None or lost else frame.reason,
+            )
+        elif error is not None:
+            raise error
+        return
+
+
+async def _to_node(websocket: WebSocket, node: ClientConnection) -> None:
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"], message.get("reason"))
+        data = message.get("bytes")
+        await node.send(data if data is not None else message.get("text") or "")
+
+
+async def _to_viewer(websocket: WebSocket, node: ClientConnection) -> None:
+    while True:
+        data = await node.recv()
+        kind = "text" if isinstance(data, str) else "bytes"
+        await websocket.send({"type": "websocket.send", kind: data})
+
+
+def _url(websocket: WebSocket, where: Elsewhere) -> str:
+    scope = websocket.scope
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    path = raw.split(b"?", 1)[0].decode("ascii", errors="ignore")
+    query: str = scope.get("query_string", b"").decode("ascii", errors="ignore")
+    return "ws" + where.address.removeprefix("http") + path + (f"?{query}" if query else "")

@@ -1,0 +1,1 @@
+"""What all routes share: errors, limits, origins, sockets, the result hub, the server."""

@@ -1,0 +1,135 @@
+"""Every error leaves as RFC 9457 problem JSON. Runs on the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+
+from api.http.errors import KINDS, MEDIA_TYPE, Problem
+from stream.errors import (
+    BadImageError,
+    BadOfferError,
+    EtagMismatchError,
+    EtagMissingError,
+    MailboxClosed,
+    RestartUnsupportedError,
+    SessionUnknownError,
+    SourceError,
+    StreamError,
+    TooLargeError,
+    TooManySessionsError,
+    UnsupportedOfferError,
+)
+from workers.errors import (
+    BusError,
+    EngineError,
+    ExplainError,
+    ModelDamaged,
+    ModelError,
+    PromotionError,
+    StreamExists,
+    StreamUnknown,
+    WorkerError,
+)
+
+log = structlog.get_logger(__name__)
+
+_BY_STATUS = {
+    400: "bad-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    415: "media-type-unsupported",
+    422: "invalid-request",
+}
+
+_BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
+    (StreamUnknown, "stream-unknown"),
+    (StreamExists, "stream-exists"),
+    (ModelDamaged, "model-damaged"),
+    (PromotionError, "promotion-refused"),
+    (ModelError, "model-unavailable"),
+    (ExplainError, "nothing-to-explain"),
+    (EngineError, "engine-unavailable"),
+    (BusError, "bus-unavailable"),
+    (SourceError, "source-refused"),
+    (TooLargeError, "image-too-large"),
+    (BadImageError, "bad-image"),
+    (MailboxClosed, "conflict"),
+    (BadOfferError, "bad-request"),
+    (UnsupportedOfferError, "offer-unsupported"),
+    (SessionUnknownError, "session-unknown"),
+    (EtagMissingError, "precondition-required"),
+    (EtagMismatchError, "session-changed"),
+    (RestartUnsupportedError, "restart-unsupported"),
+    (TooManySessionsError, "overloaded"),
+)
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that tells of `error`; one that nobody foresaw is logged and told without its inside."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, WorkerError) and error.problem is not None:
+        kind, status, title = error.problem
+        return Problem(kind, str(error) or title, meaning=(status, title))
+    for kind_of_error, kind in _BY_ERROR:
+        if isinstance(error, kind_of_error):
+            return Problem(kind, str(error) or KINDS[kind][1])
+    log.error("request_failed", error=repr(error), exc_info=error)
+    return Problem("internal", "The error is in the service's log.")
+
+
+def response_of(problem: Problem) -> JSONResponse:
+    """The problem as a response."""
+    return JSONResponse(problem.document(), problem.status_code, problem.headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Have `app` answer every error with a problem."""
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, _on_invalid)
+    for base in (StreamError, WorkerError, Exception):
+        app.add_exception_handler(base, _on_error)
+
+
+async def _on_error(connection: HTTPConnection, error: Exception) -> JSONResponse:
+    return response_of(problem_of(error))
+
+
+async def _on_http(connection: HTTPConnection, error: Exception) -> JSONResponse:
+    if isinstance(error, Problem) or not isinstance(error, HTTPException):
+        return response_of(problem_of(error))
+    kind = _BY_STATUS.get(error.status_code)
+    if kind is None:
+        document = {"type": "about:blank", "title": error.detail, "status": error.status_code}
+        return JSONResponse(document, error.status_code, error.headers, MEDIA_TYPE)
+    detail = f"{connection.url.path}: {error.detail}" if error.status_code in (404, 405) else error.detail
+    return response_of(Problem(kind, detail, headers=error.headers))
+
+
+async def _on_invalid(connection: HTTPConnection, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
+    return response_of(invalid(error.errors()))
+
+
+def invalid(errors: Sequence[Any]) -> Problem:
+    """The problem for pydantic's errors, each named by its field; input values are never repeated."""
+    unreadable = any(error["type"] == "json_invalid" for error in errors)
+    named = [{"field": "body" if unreadable else _field(error["loc"]), "reason": error["msg"]} for error in errors]
+    detail = "; ".join(f"{entry['field']}: {entry['reason']}" for entry in named)
+    return Problem("bad-request" if unreadable else "invalid-request", detail, extra={"errors": named})
+
+
+def _field(location: Sequence[str | int]) -> str:
+    """`url`, not `body.url`: where a field is to be found is plain, its name is what helps."""
+    parts = [str(part) for part in location if part not in ("body", "query", "path", "header")]
+    return ".".join(parts) or "body"

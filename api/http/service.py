@@ -1,0 +1,168 @@
+"""A service from its first connection to its orderly end. Runs on the event loop; draining runs in a thread.
+
+On SIGTERM or SIGINT: nothing new is accepted; sources, mailboxes and inference end, the bus is flushed, so that viewers
+still get what was in flight; then the viewers are told, and the server ends. What hangs all the same is cut off, so
+that the process is gone within 10 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+import structlog
+from fastapi import FastAPI
+
+from api.http.errors import ApiError
+from api.http.server import Server
+from workers.kafka.background_call import ABANDONED
+
+log = structlog.get_logger(__name__)
+
+GIVE_UP_S = 9.3
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class AddressError(ApiError):
+    """The address to listen on is taken, or is none of this machine's."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises AddressError."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, proto)
+    except OSError as error:
+        raise AddressError(f"cannot listen on {host}: {error.strerror or error}") from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(128)  # bound alone does not keep another from the port
+    except OSError as error:
+        sock.close()
+        raise AddressError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    return sock
+
+
+class Service(Server):
+    """`run` blocks until a signal; `drain` is called once, in a thread, between the last frame and the server's end."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        drain: Callable[[], None],
+        started: Callable[[], None],
+        early: Early | None = None,
+        **changes: Any,
+    ) -> None:
+        super().__init__(app, **{"timeout_graceful_shutdown": 1, **changes})
+        self._drain = drain
+        self._announce = started
+        self._early = early
+        self._over = threading.Event()
+        self._guard: threading.Thread | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        """See the module."""
+        log.info("stopping")
+        for server in self.servers:
+            server.close()
+        await asyncio.to_thread(self._drain)
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, without raising the signal again: an orderly end is exit code 0."""
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        if self._early is not None and self._early.signalled is not None:
+            self.handle_exit(self._early.signalled, None)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal begins the end; a second SIGINT ends it at once."""
+        if self.should_exit and sig == signal.SIGINT:
+            os._exit(130)
+        if not self.should_exit:
+            self._guard = threading.Thread(target=_give_up, args=(self._over,), name="give-up", daemon=True)
+            self._guard.start()
+        self.should_exit = True
+
+    def over(self, left: Sequence[str]) -> None:
+        """All is closed and logged: end, so that no thread wakes in an interpreter that is being taken down.
+
+        With threads `left`, one that loads a model perhaps, that is by force, since their native code would crash in
+        it, and with exit code 1: it was no orderly end. Calls that were abandoned, of something that does not answer,
+        do not wake either, but are nothing to complain about.
+        """
+        if left or any(thread.name.startswith(ABANDONED) for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1 if left else 0)
+        self._over.set()
+        if self._guard is not None:
+            self._guard.join()
+
+
+class Early:
+    """Signals before `Service.run` listens for them: they raise SystemExit, so that what was opened is closed.
+
+    What they raise can be lost where it hits: in a destructor, in a library's callback. So they are remembered as well,
+    and the service ends as soon as it runs.
+    """
+
+    def __init__(self) -> None:
+        self.signalled: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """For as long as this lasts."""
+        before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
+        self.signalled = number
+        sys.exit(0 if number == signal.SIGTERM else 130)
+
+
+def threads_left(grace_s: float = 1.0) -> list[str]:
+    """The names of the threads that do not end by themselves within `grace_s`."""
+    deadline_s = time.monotonic() + grace_s
+    while True:
+        named = [thread for thread in threading.enumerate() if thread.name not in ("MainThread", "give-up")]
+        left = [thread for thread in named if not thread.name.startswith(ABANDONED)]
+        if not left or time.monotonic() >= deadline_s:
+            return [thread.name for thread in left]
+        time.sleep(0.02)
+
+
+def _give_up(over: threading.Event) -> None:
+    if over.wait(GIVE_UP_S):
+        return
+    log.error("stopping_takes_too_long", threads=threads_left(0))
+    sys.stderr.flush()
+    os._exit(1)

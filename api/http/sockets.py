@@ -1,0 +1,71 @@
+"""What the sockets have in common. Runs on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from api.http.viewer import ViewerEnded
+
+UNSUPPORTED_DATA = 1003
+POLICY_VIOLATION = 1008
+TOO_BIG = 1009
+TRY_AGAIN_LATER = 1013
+
+FRAME_WRITER = "livesight.frame_writer"
+"""The extension of the ASGI scope that api/http/server.py adds."""
+
+
+def frame_writer(websocket: WebSocket) -> Callable[[bytes], bool] | None:
+    """What writes a whole WebSocket frame at once if the connection takes it now, and says whether it did.
+
+    None where the server has none; then, and whenever it did not, ASGI's `send` waits until there is room. Only for
+    who knows that no message of an earlier `send` is still on its way.
+    """
+    writer: Callable[[bytes], bool] | None = websocket.scope.get("extensions", {}).get(FRAME_WRITER)
+    return writer
+
+
+async def race(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run until the first ends, cancel the others, and raise what the first raised."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def until_gone(websocket: WebSocket) -> None:
+    """Read and ignore what the peer says until it leaves: raises WebSocketDisconnect then."""
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"], message.get("reason"))
+
+
+async def serve(websocket: WebSocket, sending: Coroutine[Any, Any, None]) -> None:
+    """Accept and send until the peer leaves or what it looks at ends; the close frame says why."""
+    try:
+        await websocket.accept()
+        await race(sending, until_gone(websocket))
+    except WebSocketDisconnect:
+        return
+    except ViewerEnded as ended:
+        await close(websocket, ended.code, ended.reason)
+    finally:
+        sending.close()  # where accepting failed it never began
+
+
+async def close(websocket: WebSocket, code: int, reason: str) -> None:
+    """Close; a peer that is gone already is fine. `reason` is cut to what a close frame holds (123 bytes)."""
+    try:
+        await websocket.close(code, reason.encode()[:123].decode(errors="ignore"))
+    except (RuntimeError, WebSocketDisconnect):
+        return

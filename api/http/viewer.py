@@ -1,0 +1,73 @@
+"""What waits for one viewer. Runs on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.http.errors import ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result on its way out. `text` is the wire form, one object for all that get it."""
+
+    stream_id: str
+    text: str
+
+
+class ViewerEnded(ApiError):
+    """Nothing comes any more. `code` is a WebSocket close code, `reason` is fit for users."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Viewer:
+    """Keeps results until the viewer's connection takes them; one that lags skips to the newest of each stream.
+
+    So a viewer that keeps up gets every result, and one that does not is never shown the past.
+    """
+
+    def __init__(self, limit: int, on_skip: Callable[[int], None] | None = None) -> None:
+        self._limit = limit
+        self._on_skip = on_skip
+        self._waiting: deque[Result] = deque()
+        self._changed = asyncio.Event()
+        self._ended: ViewerEnded | None = None
+        self._most = limit
+        self.skipped = 0
+
+    def offer(self, result: Result) -> None:
+        """Add a result; beyond the limit all but the newest of each stream go."""
+        self._waiting.append(result)
+        if len(self._waiting) > self._most:
+            self._skip()
+        self._changed.set()
+
+    def end(self, code: int, reason: str) -> None:
+        """Nothing comes any more: `take` raises ViewerEnded once what waits is taken."""
+        self._ended = self._ended or ViewerEnded(code, reason)
+        self._changed.set()
+
+    async def take(self) -> Result:
+        """The oldest that waits. Raises ViewerEnded once nothing does. Cancelling loses nothing."""
+        while not self._waiting:
+            if self._ended is not None:
+                raise self._ended
+            self._changed.clear()
+            await self._changed.wait()
+        return self._waiting.popleft()
+
+    def _skip(self) -> None:
+        newest = {result.stream_id: result for result in self._waiting}
+        skipped = len(self._waiting) - len(newest)
+        self._waiting = deque(newest.values())
+        self._most = max(self._limit, 2 * len(newest))  # more streams than the limit must not make every offer a skip
+        self.skipped += skipped
+        if self._on_skip is not None:
+            self._on_skip(skipped)

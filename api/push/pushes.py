@@ -1,0 +1,132 @@
+"""Streams that clients push: who feeds which, and when it is forgotten. Runs on the event loop.
+
+A push to an unknown id creates an ephemeral stream. When the push ends the stream stays, ended, for
+`StreamSettings.ephemeral_s`, so that its viewers and its figures survive a short interruption; a new push takes it
+over, and after that time it is removed. While it is fed, its id is busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from api.http.errors import Problem
+from api.http.hub import Hub
+from stream.config import StreamConfig
+from stream.sources.source import Source
+from workers.errors import StreamExists, StreamUnknown
+from workers.memory import give_back
+from workers.node.node import Node
+
+log = structlog.get_logger(__name__)
+
+_GIVE_BACK_AFTER_S = 5.0  # several that leave at a time are one occasion
+
+
+@dataclass(eq=False, slots=True)
+class Push:
+    """One push. `on_removed` is called when its stream is removed under it; `linger` ends the stream after the push."""
+
+    stream_id: str
+    on_removed: Callable[[], None]
+    linger: asyncio.Task[None] | None = None
+
+
+class Pushes:
+    """The pushed streams of this process; everything that removes a stream goes through `remove`."""
+
+    def __init__(self, node: Node, hub: Hub) -> None:
+        self._node = node
+        self._hub = hub
+        self._pushes: dict[str, Push] = {}
+        self._giving_back: asyncio.Task[None] | None = None
+
+    @property
+    def feeding(self) -> int:
+        """How many pushes are under way."""
+        return sum(push.linger is None for push in self._pushes.values())
+
+    async def refuse_busy(self, stream_id: str) -> None:
+        """Raises Problem when a push to this id would be refused; before work is done for it."""
+        push = self._pushes.get(stream_id)
+        if push is None or push.linger is None:
+            try:
+                await asyncio.to_thread(self._node.stream, stream_id)
+            except StreamUnknown:
+                return
+            raise _busy(stream_id)
+
+    async def begin(self, source: Source, config: StreamConfig, on_removed: Callable[[], None]) -> Push:
+        """Run what `source` delivers as the stream `source.id`, as `config` says.
+
+        Raises Problem (stream-busy), ModelError, EngineError; `source` is closed then.
+        """
+        push = Push(source.id, on_removed)
+        try:
+            await self.evict(source.id)
+            await asyncio.to_thread(self._node.attach, source, config)
+        except StreamExists as error:
+            await asyncio.to_thread(source.close)
+            raise _busy(source.id) from error
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(source.close))
+            raise
+        self._pushes[source.id] = push
+        return push
+
+    def end(self, push: Push) -> None:
+        """The push is over and its source closed; the stream follows after a while."""
+        if self._pushes.get(push.stream_id) is push and push.linger is None:
+            push.linger = asyncio.create_task(self._forget(push))
+
+    async def evict(self, stream_id: str) -> None:
+        """Make room for a new stream where one only lingers."""
+        push = self._pushes.get(stream_id)
+        if push is not None and push.linger is not None:
+            await self._remove(stream_id)
+
+    async def remove(self, stream_id: str) -> None:
+        """Remove any stream; its push and its viewers are told. Raises StreamUnknown."""
+        await self._remove(stream_id)
+        self._hub.end_stream(stream_id)
+
+    async def close(self) -> None:
+        """Forget the pushes; their streams are the node's to close. Idempotent."""
+        lingering = [push.linger for push in self._pushes.values() if push.linger is not None]
+        self._pushes.clear()
+        if self._giving_back is not None:
+            lingering.append(self._giving_back)
+        for task in lingering:
+            task.cancel()
+        await asyncio.gather(*lingering, return_exceptions=True)
+
+    async def _remove(self, stream_id: str) -> None:
+        push = self._pushes.pop(stream_id, None)
+        if push is not None and push.linger is not None:
+            if push.linger is not asyncio.current_task():
+                push.linger.cancel()
+        elif push is not None:
+            push.on_removed()
+        await asyncio.to_thread(self._node.remove, stream_id)
+        if self._giving_back is None or self._giving_back.done():
+            self._giving_back = asyncio.create_task(_give_back_soon())
+
+    async def _forget(self, push: Push) -> None:
+        await asyncio.sleep(self._node.stream_settings.ephemeral_s)
+        if self._pushes.get(push.stream_id) is push:
+            try:
+                await self.remove(push.stream_id)
+            except StreamUnknown:
+                log.info("pushed_stream_gone_already", stream=push.stream_id)
+
+
+async def _give_back_soon() -> None:
+    await asyncio.sleep(_GIVE_BACK_AFTER_S)
+    await asyncio.to_thread(give_back)
+
+
+def _busy(stream_id: str) -> Problem:
+    return Problem("stream-busy", f"the stream {stream_id} is fed by somebody else")

@@ -1,0 +1,44 @@
+"""What this service speaks: OpenAPI, AsyncAPI, and the JSON Schema of every message. Runs on the event loop."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from api.http.errors import Problem
+from api.routes.asyncapi import asyncapi_document
+from workers.cluster.message_schemas import MESSAGES, json_schema
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> JSONResponse:
+    """The HTTP side."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/asyncapi.json")
+async def asyncapi(request: Request) -> JSONResponse:
+    """The sockets and the topics."""
+    return JSONResponse(asyncapi_document(request.app.version))
+
+
+@router.get("/v1/schemas")
+async def schemas() -> JSONResponse:
+    """What messages there are, by name: their schema's id, where it is, the topic they go to."""
+    return JSONResponse(
+        {
+            name: {"id": kind.schema_id, "url": f"/v1/schemas/{name}", "topic": kind.topic, "summary": kind.summary}
+            for name, kind in MESSAGES.items()
+        }
+    )
+
+
+@router.get("/v1/schemas/{name}")
+async def schema(name: str) -> JSONResponse:
+    """The JSON Schema of one kind of message."""
+    if name not in MESSAGES:
+        raise Problem("not-found", f"there is no schema {name}; there are {', '.join(MESSAGES)}")
+    return JSONResponse(json_schema(name), media_type="application/schema+json")

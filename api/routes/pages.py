@@ -1,0 +1,78 @@
+"""The live page and its files. Runs on the event loop; the page's files are small and kept in memory."""
+
+from __future__ import annotations
+
+import mimetypes
+from importlib.util import find_spec
+from pathlib import Path
+from stat import S_ISREG
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+
+router = APIRouter(include_in_schema=False)
+
+WEB = Path(__file__).resolve().parents[1] / "web"
+_FILES = StaticFiles(directory=WEB, check_dir=False)
+_PLOTLY = "plotly.min.js"
+_READ: dict[str, tuple[bytes, str | None]] = {}
+_CACHE_CONTROL = "no-cache"  # always asked for again: after an update no browser mixes old files with new ones
+
+
+def _plotly_files() -> StaticFiles:
+    """Those of the installed plotly package, which is not imported for it."""
+    spec = find_spec("plotly")
+    assert spec is not None and spec.submodule_search_locations, "plotly is a dependency"
+    return StaticFiles(directory=Path(spec.submodule_search_locations[0]) / "package_data", check_dir=False)
+
+
+_VENDOR = _plotly_files()
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def live_page(request: Request) -> Response:
+    """The live page."""
+    return await _file("index.html", request)
+
+
+@router.api_route(f"/static/{_PLOTLY}", methods=["GET", "HEAD"])
+async def plotly(request: Request) -> Response:
+    """plotly.js out of the installed plotly package: nothing comes from other hosts."""
+    response = await _VENDOR.get_response(_PLOTLY, request.scope)
+    response.headers["cache-control"] = _CACHE_CONTROL
+    return response
+
+
+@router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
+async def static_file(request: Request, path: str) -> Response:
+    """A file of the live page. Anything outside of its folder is not found."""
+    return await _file(path, request)
+
+
+async def _file(path: str, request: Request) -> Response:
+    """With ETag. No turn of a thread: a page is some thirty small files, and each turn may wait for the interpreter."""
+    body, etag = _known(path)
+    headers = {"etag": etag, "cache-control": _CACHE_CONTROL}
+    response = Response(body, headers=headers, media_type=mimetypes.guess_type(path)[0])
+    if _FILES.is_not_modified(response.headers, request.headers):
+        return NotModifiedResponse(response.headers)
+    return response
+
+
+def _known(path: str) -> tuple[bytes, str]:
+    """A file of the page, and its ETag; read again when it is another. Raises HTTPException where there is none."""
+    try:
+        found, stat = _FILES.lookup_path(path)
+        if stat is None or not S_ISREG(stat.st_mode):
+            raise HTTPException(404)
+        etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+        body, known = _READ.get(found, (b"", None))
+        if known != etag:
+            body = Path(found).read_bytes()
+            _READ[found] = body, etag
+    except (OSError, ValueError):  # a name that is too long, or holds what no name may
+        raise HTTPException(404) from None
+    return body, etag

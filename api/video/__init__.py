@@ -1,0 +1,1 @@
+"""Live video for browsers and players, stills and clips."""

@@ -1,0 +1,1 @@
+"""Zones and rules that users arrange, from the configuration or over HTTP."""

@@ -1,0 +1,53 @@
+"""Sees what other processes arranged: reads scenes and rules again, now and then. Runs in its own thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from monitoring.arrangements.config_store import Kept
+from monitoring.core.errors import MonitoringError
+
+log = structlog.get_logger(__name__)
+
+
+class Rereading:
+    """A Helper (monitoring/core/ports.py). Any monitor may be asked to change things over HTTP; one of them works."""
+
+    def __init__(self, kept: Sequence[Kept[Any]], every_s: float) -> None:
+        self._kept = tuple(kept)
+        self._every_s = every_s
+        self._problem: str | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rereading", daemon=True)
+
+    def start(self) -> None:
+        """See Helper. What is kept is known when it returns. Raises StoreUnavailable."""
+        for kept in self._kept:
+            kept.reload()
+        self._thread.start()
+
+    def problems(self) -> list[str]:
+        """See Helper."""
+        return [] if self._problem is None else [f"zones and rules may be old: {self._problem}"]
+
+    def close(self, timeout_s: float) -> None:
+        """See Helper."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._every_s):
+            try:
+                for kept in self._kept:
+                    kept.reload()
+                self._problem = None
+            except MonitoringError as error:
+                self._problem = str(error)
+            except Exception as error:
+                log.exception("rereading_failed")
+                self._problem = type(error).__name__

@@ -1,0 +1,57 @@
+"""The rules, as handlers, dispatchers and routes know them. Any thread; reading never blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import BigInteger, Column, String, Table, Text
+
+from monitoring.arrangements.config_store import Given, Kept
+from monitoring.core.errors import ArrangementRefused
+from monitoring.rules.rule import CameraFault, Down, Drifted, Rule
+from monitoring.store.database import Database
+from monitoring.store.tables import metadata
+
+rules_table = Table(
+    "rules",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("updated_ns", BigInteger, nullable=False),
+)
+"""Rules that came over HTTP."""
+
+DEFAULT_RULES = (
+    Rule(name="stream-down", when=Down(), severity="critical", clip=False),
+    Rule(name="camera-fault", when=CameraFault(), severity="critical"),
+    Rule(name="drift", when=Drifted(), clip=False),
+)
+"""What holds when the configuration names no rules."""
+
+
+class RuleBook(Kept[Rule]):
+    """Rules by name."""
+
+    def __init__(self, database: Database, configured: Iterable[Rule] = (), targets: Iterable[str] = ()) -> None:
+        """targets: whom alerts can be told."""
+        self._targets = frozenset(targets)
+        by_name = {rule.name: rule for rule in configured}
+        defaults = {} if by_name else {rule.name: rule for rule in DEFAULT_RULES}
+        super().__init__(database, rules_table, Rule, Given(configured=by_name, defaults=defaults))
+
+    def put(self, name: str, one: Rule) -> bool:
+        """See Kept. Raises ArrangementRefused when it names a target that there is not."""
+        for target in one.targets or ():
+            if target not in self._targets:
+                known = ", ".join(sorted(self._targets)) or "none"
+                raise ArrangementRefused(f"targets: there is no target {target}; the configuration has {known}")
+        return super().put(name, one)
+
+    def rule(self, name: str) -> Rule | None:
+        """The rule of that name as it is now, None when there is none."""
+        known = self.known().get(name)
+        return None if known is None else known[0]
+
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules that are enabled."""
+        return tuple(rule for rule, _ in self.known().values() if rule.enabled)

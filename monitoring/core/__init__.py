@@ -1,0 +1,1 @@
+"""What every part of monitoring may use: errors, and the contracts between parts."""

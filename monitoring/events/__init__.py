@@ -1,0 +1,1 @@
+"""From results to events: tracks, zones, lines, occupancy."""

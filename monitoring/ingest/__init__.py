@@ -1,0 +1,1 @@
+"""The monitor: reads results, runs the handlers, commits and publishes what they say."""

@@ -1,0 +1,90 @@
+"""Keeps what the handlers said: one transaction, then telling everybody. Runs in the monitor's thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import Counter, Histogram
+from sqlalchemy import Connection
+
+from monitoring.core.ports import Keeper
+from monitoring.ingest.event_sink import Outlet
+from monitoring.ingest.handler_chain import NODE_KINDS, Work
+from monitoring.ingest.inbox import Inbox
+from monitoring.store.checkpoints import Key, move_offsets, write_states
+from monitoring.store.database import Database
+from monitoring.store.media import MediaStore, Picture
+from monitoring.store.writes import Outgoing, add_events, outgoing_event
+from workers.bus.event import Event
+
+log = structlog.get_logger(__name__)
+
+_EVENTS = Counter("livesight_events", "Events stored, by kind.", ["kind"])
+_FILES = Counter("livesight_media_failures", "Snapshots and clips that the disk refused.")
+_COMMIT = Histogram(
+    "livesight_monitor_commit_seconds",
+    "Keeping what a batch brought about.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the monitor reads from and writes to."""
+
+    database: Database
+    media: MediaStore
+    inbox: Inbox
+    outlet: Outlet
+
+
+class Keeping:
+    """`keep` either keeps all of it or raises; then nothing is kept."""
+
+    def __init__(self, places: Places, keepers: Sequence[Keeper]) -> None:
+        self._places = places
+        self._keepers = keepers
+        self.disk_problem: str | None = None
+
+    def keep(self, work: Work, states: Mapping[Key, str]) -> None:
+        """Raises StoreUnavailable, NotTheReader, and what is wrong with the data."""
+        if not (work.events or work.pictures or work.moves or states):
+            self._places.inbox.done()
+            return
+        files = [(picture, path, len(data)) for picture, data in work.pictures if (path := self._write(picture, data))]
+        with _COMMIT.time(), self._places.database.write() as connection:
+            fresh, messages = self._store(connection, work.events)
+            replaced = [old for file in files for old in self._places.media.add(connection, *file)]
+            write_states(connection, states, time.time_ns())
+            move_offsets(connection, work.moves)
+        self._places.inbox.done()
+        self._places.outlet.release(messages)
+        for event in fresh:
+            _EVENTS.labels(event.kind).inc()
+        for keeper in self._keepers:
+            keeper.kept(fresh)
+        self._places.media.unlink(replaced)
+
+    def _store(self, connection: Connection, events: Sequence[Event]) -> tuple[list[Event], list[Outgoing]]:
+        """Those that are new, and what to publish: a node's own events are on the bus already."""
+        fresh = add_events(connection, events)
+        messages = [outgoing_event(event) for event in fresh if event.kind not in NODE_KINDS]
+        for keeper in self._keepers:
+            messages += keeper.keep(connection, fresh)
+        self._places.outlet.put(connection, messages)
+        return fresh, messages
+
+    def _write(self, picture: Picture, data: bytes) -> str | None:
+        try:
+            path = self._places.media.write(picture, data)
+        except OSError as error:
+            _FILES.inc()
+            if self.disk_problem is None:
+                log.warning("snapshot_not_kept", reason=str(error))
+            self.disk_problem = f"snapshots cannot be kept: {error.strerror or error}"
+            return None
+        self.disk_problem = None
+        return path

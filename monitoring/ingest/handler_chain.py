@@ -1,0 +1,242 @@
+"""Gives messages to the handlers and gathers what they make of them. Runs in the monitor's thread."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import structlog
+from prometheus_client import Counter
+from pydantic import ValidationError
+
+from monitoring.core.handler import Handler
+from monitoring.events.deduplication import Sessions
+from monitoring.ingest.inbox import SOURCE_HEADER, Item, Place
+from monitoring.ingest.snapshots import read_snapshot
+from monitoring.store.checkpoints import Key
+from monitoring.store.media import Picture
+from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS
+from workers.bus.event import Event
+from workers.bus.result import FrameResult
+
+log = structlog.get_logger(__name__)
+
+NODE_KINDS = ("stream_up", "stream_down")
+_SESSIONS = "sessions"
+_LARGEST = 2**62  # what every database holds as a whole number
+_SHOWN_S = 60.0
+
+_RESULTS = Counter("livesight_monitor_results", "Results of frames the monitor has looked at.")
+_DOUBLES = Counter("livesight_monitor_doubles", "Results and events that had come before.")
+_UNREADABLE = Counter("livesight_monitor_unreadable_messages", "Messages that are not what they should be.", ["topic"])
+_FAILURES = Counter("livesight_monitor_handler_failures", "Messages a part of the monitor failed on.", ["handler"])
+
+
+@dataclass(slots=True)
+class Work:
+    """What is to be kept together. `arrived`: events of nodes, which are stored but not published again."""
+
+    events: list[Event] = field(default_factory=list)
+    arrived: set[str] = field(default_factory=set)
+    pictures: list[tuple[Picture, bytes]] = field(default_factory=list)
+    moves: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    messages: int = 0
+
+    def move(self, moves: Mapping[Place, tuple[int, int]]) -> None:
+        """Further along from where it was."""
+        for place, (before, after) in moves.items():
+            self.moves[place] = (self.moves[place][0] if place in self.moves else before, after)
+
+
+class Thinking:
+    """The handlers, and which streams they know. One that fails is set back to what was kept of that stream."""
+
+    def __init__(self, handlers: Sequence[Handler], stored: Callable[[Key], object | None]) -> None:
+        """stored: a handler's state of a stream, from the database."""
+        self._handlers = list(handlers)
+        self._stored = stored
+        self._sessions = Sessions()
+        self._streams: set[str] = set()
+        self._dumped: dict[Key, bytes] = {}  # digests: the states themselves are large, and many streams are gone
+        self._touched: set[str] = set()
+        self._stirred: set[str] = set()  # touched since all states were asked for
+        self._shown_s: dict[str, float] = {}
+
+    @property
+    def streams(self) -> int:
+        """How many streams there is a state of."""
+        return len(self._streams)
+
+    def restore(self, states: dict[Key, str]) -> None:
+        """Forget everything; know what the database has."""
+        self._sessions.forget(None)
+        for handler in self._handlers:
+            handler.forget(None)
+        self._streams.clear()
+        self._touched.clear()
+        self._stirred.clear()
+        self._dumped = {key: _digest(state) for key, state in states.items()}
+        for stream_id in sorted({stream_id for _, stream_id in states}):
+            self._meet(stream_id, states)
+
+    def forget(self, stream_id: str) -> None:
+        """A stream that is long gone."""
+        self._sessions.forget(stream_id)
+        for handler in self._handlers:
+            handler.forget(stream_id)
+        self._streams.discard(stream_id)
+        self._touched.discard(stream_id)
+        self._stirred.discard(stream_id)
+        self._dumped = {key: state for key, state in self._dumped.items() if key[1] != stream_id}
+
+    def take(self, items: Sequence[Item], work: Work, known: Callable[[Sequence[Event]], set[str]]) -> None:
+        """Think about messages; `known`: those of some events, by id, that are stored already."""
+        heard = {id(item): event for item in items if (event := _read_event(item)) is not None}
+        stored = known(list(heard.values())) if heard else set()
+        for item in items:
+            if item.topic == DETECTIONS:
+                self._take_result(item, work)
+            elif item.topic == EVENTS and (event := heard.get(id(item))) is not None:
+                self._hear(event, stored, work)
+            elif item.topic == SNAPSHOTS:
+                picture = read_snapshot(item)
+                if picture is None:
+                    self._unreadable(item)
+                else:
+                    work.pictures.append((picture, item.value))
+        work.messages += len(items)
+
+    def tick(self, now_ns: int, work: Work) -> None:
+        """The clock."""
+        made: list[Event] = []
+        for handler in self._handlers:
+            before = len(made)
+            try:
+                handler.tick(now_ns, made)
+            except Exception as error:  # noqa: BLE001 - a part that fails must not end the others
+                del made[before:]
+                self._failed(handler.name, error)
+        self._touched.update(event.stream_id for event in made)
+        work.events += made
+
+    def states(self, *, every: bool) -> dict[Key, str]:
+        """States that are not as they were kept, as JSON. every: those that may be lost too.
+
+        They count as kept from now on: when they are not, `restore` must follow.
+        """
+        found: dict[Key, str] = {}
+        self._stirred |= self._touched
+        for stream_id in self._stirred if every else self._touched:
+            dumped = self._sessions.dump(stream_id)
+            states = [] if dumped is None else [(_SESSIONS, dumped)]
+            for handler in self._handlers:
+                if every or handler.durability == "each":
+                    states.append((handler.name, handler.dump(stream_id)))
+            for name, state in states:
+                text = json.dumps(state, separators=(",", ":"))
+                if self._dumped.get((name, stream_id)) != (digest := _digest(text)):
+                    self._dumped[name, stream_id] = digest
+                    found[name, stream_id] = text
+        self._touched.clear()
+        if every:
+            self._stirred.clear()
+        return found
+
+    def _take_result(self, item: Item, work: Work) -> None:
+        try:
+            result = FrameResult.model_validate_json(item.value)
+        except ValidationError:
+            return self._unreadable(item)
+        if not _in_range(result):
+            return self._unreadable(item)
+        if result.stream_id not in self._streams:
+            self._meet(result.stream_id)
+        if not self._sessions.is_new(result):
+            _DOUBLES.inc()
+            return
+        _RESULTS.inc()
+        self._touched.add(result.stream_id)
+        made: list[Event] = []
+        for handler in self._handlers:
+            self._ask(handler, result.stream_id, made, lambda one=handler: one.take(result, made))  # type: ignore[misc]
+        work.events += made
+
+    def _hear(self, event: Event, stored: set[str], work: Work) -> None:
+        if str(event.id) in stored:
+            _DOUBLES.inc()
+            return
+        stored.add(str(event.id))
+        if event.stream_id not in self._streams:
+            self._meet(event.stream_id)
+        self._touched.add(event.stream_id)
+        work.arrived.add(str(event.id))
+        made = [event]
+        for handler in self._handlers:
+            self._ask(handler, event.stream_id, made, lambda one=handler: one.hear(event, made))  # type: ignore[misc]
+        work.events += made
+
+    def _ask(self, handler: Handler, stream_id: str, made: list[Event], call: Callable[[], None]) -> None:
+        before = len(made)
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - as above
+            del made[before:]
+            self._failed(handler.name, error)
+            handler.forget(stream_id)
+            handler.restore(stream_id, self._stored((handler.name, stream_id)))
+
+    def _meet(self, stream_id: str, states: Mapping[Key, str] = MappingProxyType({})) -> None:
+        """`states`: what the database has of it; nothing of a stream that is new."""
+
+        def known(name: str) -> object | None:
+            text = states.get((name, stream_id))
+            return None if text is None else json.loads(text)
+
+        self._streams.add(stream_id)
+        self._sessions.restore(stream_id, known(_SESSIONS))
+        for handler in self._handlers:
+            try:
+                handler.restore(stream_id, known(handler.name))
+            except Exception as error:  # noqa: BLE001 - a state of an earlier version, perhaps
+                self._failed(handler.name, error)
+                handler.forget(stream_id)
+                handler.restore(stream_id, None)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        _FAILURES.labels(name).inc()
+        if time.monotonic() - self._shown_s.get(name, -_SHOWN_S) >= _SHOWN_S:
+            self._shown_s[name] = time.monotonic()
+            log.error("monitor_handler_failed", handler=name, error=repr(error), exc_info=error)
+
+    def _unreadable(self, item: Item) -> None:
+        _UNREADABLE.labels(item.topic).inc()
+
+
+def _digest(state: str) -> bytes:
+    return hashlib.blake2b(state.encode(), digest_size=16).digest()
+
+
+def _read_event(item: Item) -> Event | None:
+    """An event that a node made; None for those of monitors, and for what is none."""
+    if item.topic != EVENTS or SOURCE_HEADER in item.headers:
+        return None
+    try:
+        event = Event.model_validate_json(item.value)
+    except ValidationError:
+        _UNREADABLE.labels(item.topic).inc()
+        return None
+    return event if event.kind in NODE_KINDS and 0 <= event.captured_at_ns < _LARGEST else None
+
+
+def _in_range(result: FrameResult) -> bool:
+    """Whether a database can hold its numbers."""
+    tracks = (found.track_id or 0 for found in result.detections)
+    return (
+        0 <= result.captured_at_ns < _LARGEST
+        and abs(result.pts_us) < _LARGEST
+        and all(abs(track) < _LARGEST for track in tracks)
+    )

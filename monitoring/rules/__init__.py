@@ -1,0 +1,1 @@
+"""Rules: when an event is an alert."""

@@ -1,0 +1,1 @@
+"""The event store: tables, writing, queries, media files, retention."""

@@ -1,0 +1,132 @@
+"""Snapshots and clips: files under state_dir/media/DATE, a row each. Any thread; blocks.
+
+A file is written before its row is committed and deleted after its row is gone: what a crash leaves behind is a file
+without a row, which `sweep` finds.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, RowMapping, delete, insert, select
+
+from monitoring.store.tables import media
+
+log = structlog.get_logger(__name__)
+
+EXTENSIONS = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a file shows. `kind`: crop or picture, of a track (`track_id`); clip, of an event (`event_id`)."""
+
+    kind: str
+    stream_id: str
+    session: str
+    pts_us: int
+    captured_at_ns: int
+    media_type: str
+    track_id: int | None = None
+    event_id: uuid.UUID | None = None
+    quality: float | None = None
+
+
+class MediaStore:
+    """Of a track there is one file a kind, the latest; of an event likewise."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, connection: Connection, picture: Picture, data: bytes) -> list[str]:
+        """Write the file and, in the caller's transaction, its row. Raises OSError.
+
+        Returns the paths of files that this one replaces: to be given to `unlink` after the commit.
+        """
+        return self.add(connection, picture, self.write(picture, data), len(data))
+
+    def write(self, picture: Picture, data: bytes) -> str:
+        """The file alone; returns its path, for `add`. Raises OSError."""
+        day = datetime.fromtimestamp(picture.captured_at_ns / 1e9, UTC).strftime("%Y-%m-%d")
+        (self.folder / day).mkdir(parents=True, exist_ok=True)
+        whose = picture.event_id if picture.track_id is None else f"{picture.session}-{picture.track_id}"
+        name = f"{picture.stream_id}-{whose}-{picture.pts_us}-{picture.kind}.{EXTENSIONS[picture.media_type]}"
+        place = self.folder / day / name
+        partial = place.with_name(name + ".part")
+        partial.write_bytes(data)
+        os.replace(partial, place)
+        return f"{day}/{name}"
+
+    def add(self, connection: Connection, picture: Picture, path: str, size: int) -> list[str]:
+        """The row of a file that is written; see `put`."""
+        same = _same(picture)
+        replaced = list(connection.scalars(select(media.c.path).where(*same)))
+        connection.execute(delete(media).where(*same))
+        row: dict[str, Any] = {name: getattr(picture, name) for name in Picture.__dataclass_fields__}
+        connection.execute(insert(media).values(**row, path=path, bytes=size))
+        return [old for old in replaced if old != path]
+
+    def path(self, row: RowMapping) -> Path:
+        """Where a row's file is."""
+        return self.folder / str(row["path"])
+
+    def unlink(self, paths: Collection[str]) -> None:
+        """Delete files whose rows are gone; folders that become empty too."""
+        for path in paths:
+            place = self.folder / path
+            try:
+                place.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("media_not_deleted", path=path, reason=str(error))
+        for folder in {(self.folder / path).parent for path in paths}:
+            try:
+                folder.rmdir()
+            except OSError:  # not empty, or gone
+                continue
+
+    def sweep(self, known: Collection[str], before_s: float) -> int:
+        """Delete files older than `before_s` (time.time()) that no row knows; returns how many."""
+        found = [str(place.relative_to(self.folder)) for place in self.folder.glob("*/*") if _older(place, before_s)]
+        lost = [path for path in found if path not in known]
+        self.unlink(lost)
+        return len(lost)
+
+
+def of_tracks(connection: Connection, tracks: Collection[tuple[str, int]]) -> Sequence[RowMapping]:
+    """The rows of these (session, track) pairs."""
+    sessions = {session for session, _ in tracks}
+    numbers = {track for _, track in tracks}
+    found = connection.execute(
+        select(media).where(media.c.session.in_(sessions), media.c.track_id.in_(numbers))
+    ).mappings()
+    return [row for row in found if (row["session"], row["track_id"]) in tracks]
+
+
+def of_events(connection: Connection, ids: Collection[uuid.UUID]) -> Sequence[RowMapping]:
+    """The rows of these events: clips."""
+    return connection.execute(select(media).where(media.c.event_id.in_(ids))).mappings().all()
+
+
+def _same(picture: Picture) -> list[Any]:
+    if picture.event_id is not None:
+        return [media.c.event_id == picture.event_id, media.c.kind == picture.kind]
+    return [
+        media.c.stream_id == picture.stream_id,
+        media.c.session == picture.session,
+        media.c.track_id == picture.track_id,
+        media.c.kind == picture.kind,
+    ]
+
+
+def _older(place: Path, before_s: float) -> bool:
+    try:
+        return place.is_file() and place.stat().st_mtime < before_s
+    except OSError:
+        return False

@@ -1,0 +1,235 @@
+"""Finding events: filters, pages, cursors. Blocks; any thread."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, select, union_all
+
+from monitoring.core.errors import BadQuery, EventUnknown
+from monitoring.store.tables import events
+from stream.config import StreamId
+from workers.bus.event import Event, Kind, Severity
+
+ALERTS: tuple[Kind, ...] = ("alert", "alert_ended")
+
+
+class EventFilters(BaseModel):
+    """Which events. Of a field named several times any value will do; fields narrow each other."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: datetime | None = Field(default=None, description="From this time on; UTC unless it says otherwise.")
+    until: datetime | None = Field(default=None, description="Before this time.")
+    stream: list[StreamId] = Field(default=[], max_length=64)
+    kind: list[Kind] = Field(default=[], max_length=16)
+    label: list[str] = Field(default=[], max_length=32)
+    zone: list[str] = Field(default=[], max_length=32)
+    line: list[str] = Field(default=[], max_length=32)
+    direction: list[Literal["in", "out"]] = Field(default=[], max_length=2, description="Of line crossings.")
+    person: list[str] = Field(default=[], max_length=32)
+    rule: list[str] = Field(default=[], max_length=32)
+    severity: list[Severity] = Field(default=[], max_length=3)
+    session: str | None = Field(default=None, max_length=64)
+    track: int | None = Field(default=None, ge=-(2**62), le=2**62)
+    min_confidence: float | None = Field(default=None, ge=0, le=1)
+    alert: bool | None = Field(default=None, description="true: alerts, and that they ended, only; false: neither.")
+
+    @model_validator(mode="after")
+    def _alerts(self) -> Self:
+        """`alert=true` is short for their kinds."""
+        if self.alert and not self.kind:
+            self.kind = list(ALERTS)
+        return self
+
+
+class PageQuery(EventFilters):
+    """One page."""
+
+    cursor: str | None = Field(default=None, max_length=200, description="`next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=500)
+    order: Literal["newest", "oldest"] = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events as they are stored (JSON), in order; `next` is the cursor of the page that follows, None at the end."""
+
+    rows: Sequence[Any]
+    next: str | None
+
+
+_EQUAL: tuple[tuple[str, Column[Any]], ...] = (
+    ("kind", events.c.kind),
+    ("zone", events.c.zone),
+    ("label", events.c.label),
+    ("stream", events.c.stream_id),
+)
+"""Filters that have an index with the time behind."""
+
+_INDEXES = {
+    "zone": "ix_events_zone",
+    "kind": "ix_events_kind",
+    "label": "ix_events_label",
+    "stream_id": "ix_events_stream",
+}
+_LOOK = 3000
+
+_OTHER: tuple[tuple[str, Column[Any]], ...] = (
+    ("line", events.c.line),
+    ("direction", events.c.direction),
+    ("person", events.c.person),
+    ("rule", events.c.rule),
+    ("severity", events.c.severity),
+)
+
+
+def time_ns(moment: datetime) -> int:
+    """Nanoseconds since 1970. Raises BadQuery for times that no event has."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    seconds = (aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+    if not 0 <= seconds < 2**32:
+        raise BadQuery(f"{moment.isoformat()} is no time of an event")
+    return int(seconds) * 1_000_000_000 + aware.microsecond * 1000
+
+
+def page_of(connection: Connection, query: PageQuery) -> Page:
+    """The events of a page. Raises BadQuery."""
+    newest = query.order == "newest"
+    times = [*_times(query), *_behind(query.cursor, newest)]
+    rows = connection.execute(_select(connection, query, times, newest)).mappings().all()
+    shown = rows[: query.limit]
+    more = len(rows) > query.limit
+    return Page(shown, _cursor(shown[-1], newest) if more else None)
+
+
+def event_of(connection: Connection, event_id: uuid.UUID) -> Any:
+    """One event's row. Raises EventUnknown."""
+    found = connection.execute(select(events).where(events.c.id == event_id)).mappings().first()
+    if found is None:
+        raise EventUnknown(f"there is no event {event_id}, or no more")
+    return found
+
+
+def conditions(filters: EventFilters) -> list[ColumnElement[bool]]:
+    """All filters, times included. Raises BadQuery."""
+    return [*_times(filters), *(column.in_(values) for column, values in _indexed(filters)), *_rest(filters)]
+
+
+def wanted_by(filters: EventFilters, event: Event) -> bool:
+    """Whether an event passes the filters; times do not count."""
+    values = {**dict(event), "stream": event.stream_id}
+    named = all(values[name] in getattr(filters, name) for name, _ in (*_EQUAL, *_OTHER) if getattr(filters, name))
+    return (
+        named
+        and filters.session in (None, event.session)
+        and filters.track in (None, event.track_id)
+        and (filters.min_confidence is None or (event.confidence or 0) >= filters.min_confidence)
+        and (filters.alert is None or filters.alert == (event.kind in ALERTS))
+    )
+
+
+def _select(connection: Connection, query: PageQuery, times: list[ColumnElement[bool]], newest: bool) -> Select[Any]:
+    """Walks along one index in the order of time, once for each value of that filter, and stops when it has enough.
+
+    Which index is said outright: left alone, SQLite walks along all events where a filter leaves none of them, or sorts
+    all that pass a filter of several values.
+    """
+    leading = None if query.session is not None else _leading(connection, query, times)
+    others = [column.in_(values) for column, values in _indexed(query) if leading is None or column is not leading[0]]
+    base = select(events).where(*times, *others, *_rest(query))
+    order = [column.desc() if newest else column.asc() for column in (events.c.captured_at_ns, events.c.seq)]
+    if leading is None:
+        index = "ix_events_time" if query.session is None else "ix_events_session"
+        return _along(base, index).order_by(*order).limit(query.limit + 1)
+    column, values = leading
+    base = _along(base, _INDEXES[column.name]).order_by(*order).limit(query.limit + 1)
+    each = [base.where(column == value) for value in values]
+    if len(each) == 1:
+        return each[0]
+    found = union_all(*(select(one.subquery()) for one in each)).subquery()
+    order = [found.c[name].desc() if newest else found.c[name].asc() for name in ("captured_at_ns", "seq")]
+    return select(found).order_by(*order).limit(query.limit + 1)
+
+
+def _along(query: Select[Any], index: str) -> Select[Any]:
+    """By that index (https://www.sqlite.org/lang_indexedby.html); PostgreSQL decides by itself, and knows better."""
+    return query.with_hint(events, f"INDEXED BY {index}", "sqlite")
+
+
+def _indexed(filters: EventFilters) -> list[tuple[Column[Any], list[Any]]]:
+    found = [(column, list(dict.fromkeys(getattr(filters, name)))) for name, column in _EQUAL]
+    return [(column, values) for column, values in found if values]
+
+
+def _leading(
+    connection: Connection, query: PageQuery, times: list[ColumnElement[bool]]
+) -> tuple[Column[Any], list[Any]] | None:
+    """The filter that fewest events pass, as far as a look of bounded length can tell; else the first of them."""
+    candidates = _indexed(query)
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    looks = [
+        select(func.count()).select_from(
+            _along(select(column).where(*times, column == value), _INDEXES[column.name]).limit(_LOOK).subquery()
+        )
+        for column, values in candidates
+        for value in values
+    ]
+    counts = iter(connection.execute(select(*(look.scalar_subquery() for look in looks))).one())
+    sizes = [sum(next(counts) for _ in values) for _, values in candidates]
+    return candidates[sizes.index(min(sizes))]
+
+
+def _times(filters: EventFilters) -> list[ColumnElement[bool]]:
+    found = []
+    if filters.since is not None:
+        found.append(events.c.captured_at_ns >= time_ns(filters.since))
+    if filters.until is not None:
+        found.append(events.c.captured_at_ns < time_ns(filters.until))
+    return found
+
+
+def _rest(filters: EventFilters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [
+        column.in_(values) for name, column in _OTHER if (values := getattr(filters, name))
+    ]
+    if filters.session is not None:
+        found.append(events.c.session == filters.session)
+    if filters.track is not None:
+        found.append(events.c.track_id == filters.track)
+    if filters.min_confidence is not None:
+        found.append(events.c.confidence >= filters.min_confidence)
+    if filters.alert is not None:
+        is_alert = events.c.kind.in_(ALERTS)
+        found.append(is_alert if filters.alert else ~is_alert)
+    return found
+
+
+def _behind(cursor: str | None, newest: bool) -> list[ColumnElement[bool]]:
+    """What follows a cursor. The time alone is said as well, for that there is an index."""
+    if cursor is None:
+        return []
+    try:
+        order, time_text, seq_text = base64.b64decode(cursor, b"-_", validate=True).decode().split(".")
+        at_ns, seq = int(time_text), int(seq_text)
+    except (ValueError, binascii.Error) as error:
+        raise BadQuery("cursor: is none that was given here") from error
+    if order != ("newest" if newest else "oldest"):
+        raise BadQuery(f"cursor: is for order={order}")
+    time_column, number = events.c.captured_at_ns, events.c.seq
+    if newest:
+        return [time_column <= at_ns, or_(time_column < at_ns, number < seq)]
+    return [time_column >= at_ns, or_(time_column > at_ns, number > seq)]
+
+
+def _cursor(row: Any, newest: bool) -> str:
+    text = f"{'newest' if newest else 'oldest'}.{row['captured_at_ns']}.{row['seq']}"
+    return base64.urlsafe_b64encode(text.encode()).decode()

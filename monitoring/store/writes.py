@@ -1,0 +1,121 @@
+"""Writing events, in the caller's transaction. Any thread; blocks."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from monitoring.store.tables import event_counts, event_hours, events, outbox
+from workers.bus.bus import EVENTS
+from workers.bus.event import EVENT_SCHEMA, Event
+
+HOUR_NS = 3_600_000_000_000
+DAY_NS = 24 * HOUR_NS
+_MOST_IDS = 500
+_LONGEST = 200
+_COARSE = ("hour", "kind", "stream_id")
+_FINE = (*_COARSE, "label", "zone")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for Kafka, kept until the broker has it. `body`: JSON."""
+
+    topic: str
+    key: str
+    schema: str
+    body: str
+
+
+def outgoing_event(event: Event) -> Outgoing:
+    """An event as it is published."""
+    return Outgoing(EVENTS, event.stream_id, EVENT_SCHEMA, event.to_json().decode())
+
+
+def known_ids(connection: Connection, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of `ids` that are stored."""
+    wanted = list(ids)
+    found: set[uuid.UUID] = set()
+    for at in range(0, len(wanted), _MOST_IDS):
+        found.update(connection.scalars(select(events.c.id).where(events.c.id.in_(wanted[at : at + _MOST_IDS]))))
+    return found
+
+
+def add_events(connection: Connection, happened: Iterable[Event]) -> list[Event]:
+    """Store what is not there yet, count it, and return that, in order. The same event twice is stored once."""
+    by_id = {event.id: event for event in happened}
+    known = known_ids(connection, by_id)
+    fresh = [event for event in by_id.values() if event.id not in known]
+    if fresh:
+        connection.execute(events.insert(), [_row(event) for event in fresh])
+        _count(connection, fresh)
+    return fresh
+
+
+def add_outgoing(connection: Connection, messages: Sequence[Outgoing]) -> None:
+    """Have messages published: they stay until the broker has confirmed them."""
+    if messages:
+        rows = [{"topic": one.topic, "key": one.key, "schema": one.schema, "body": one.body} for one in messages]
+        connection.execute(outbox.insert(), rows)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, add: str | None = None) -> None:
+    """Insert rows, or where their primary key is there already replace the other columns (`add`: add to that one)."""
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    if add is not None:
+        changed[add] = table.c[add] + statement.excluded[add]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "kind": event.kind,
+        "stream_id": event.stream_id,
+        "session": event.session,
+        "captured_at_ns": event.captured_at_ns,
+        "track_id": event.track_id,
+        "label": _short(event.label),
+        "confidence": event.confidence,
+        "zone": event.zone,
+        "line": event.line,
+        "direction": event.direction,
+        "person": _short(event.person),
+        "rule": event.rule,
+        "severity": event.severity,
+        "body": event.to_json().decode(),
+    }
+
+
+def _short(text: str | None) -> str | None:
+    """For finding it: as long as the column, and without NUL, which PostgreSQL refuses. The body has it whole."""
+    return None if text is None else text.replace("\0", "")[:_LONGEST]
+
+
+def _count(connection: Connection, fresh: Sequence[Event]) -> None:
+    for table, names in ((event_hours, _COARSE), (event_counts, _FINE)):
+        counts = Counter(tuple(_counted(event)[name] for name in names) for event in fresh)
+        # sorted: two writers that lock the same rows in the same order do not wait for each other for ever
+        rows = [{**dict(zip(names, key, strict=True)), "count": number} for key, number in sorted(counts.items())]
+        upsert(connection, table, rows, add="count")
+
+
+def _counted(event: Event) -> dict[str, int | str]:
+    return {
+        "hour": event.captured_at_ns // HOUR_NS,
+        "kind": event.kind,
+        "stream_id": event.stream_id,
+        "label": _short(event.label) or "",
+        "zone": event.zone or "",
+    }

@@ -1,0 +1,164 @@
+"""From packets to frames with identity. Runs in its own thread (that of the source)."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, insort
+from dataclasses import dataclass
+from operator import attrgetter
+
+import av
+from av.video.stream import VideoStream
+
+from stream.decoding.clock import MICROSECONDS, Stamp
+from stream.decoding.cpu_gate import TURNS
+from stream.frame import Frame
+from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED, STAGE_SECONDS
+
+_MOST_PENDING = 64  # a decoder holds back at most 16 pictures for their order and one for each of up to 16 threads
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a packet arrived: wall clock and time.monotonic()."""
+
+    captured_at_ns: int
+    arrived_s: float
+
+    @classmethod
+    def now(cls) -> Arrival:
+        """This moment."""
+        return cls(time.time_ns(), time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A packet in the decoder whose picture has not come out yet."""
+
+    pts_us: int
+    arrival: Arrival
+
+
+class Decoder:
+    """Decodes the packets of one session and gives each picture its number, time and arrival.
+
+    A picture belongs to the packet with its time. Where packets carry no presentation times, or wrong ones (decode
+    order's), the n-th picture that comes out takes the n-th smallest time. Packets whose picture never came out count
+    in `ordinal` and as dropped, reason "undecoded". One thread.
+    """
+
+    def __init__(self, stream_id: str, session: str) -> None:
+        self.session = session
+        self._stream_id = stream_id
+        self._context: av.VideoCodecContext | None = None
+        self._pending: list[_Pending] = []
+        self._in_order = False
+        self._last_us = -1
+        self._number = 0
+        self._ordinal = 0
+        self._newest = Arrival(0, 0.0)
+        self._count_decoded = FRAMES_DECODED.labels(stream_id)
+        self._observe_decode = STAGE_SECONDS.labels("decode")
+
+    @property
+    def in_order(self) -> bool:
+        """Whether packets' times turned out not to be their pictures', so that only their order counts."""
+        return self._in_order
+
+    @property
+    def ordinal(self) -> int:
+        """How many pictures there were so far, decoded or not."""
+        return self._ordinal
+
+    def begin(self, context: av.VideoCodecContext) -> None:
+        """Go on with this decoder: the file was opened (again)."""
+        self._context = context
+
+    def decode(self, packet: av.Packet[VideoStream], stamp: Stamp, arrival: Arrival) -> list[Frame]:
+        """The pictures that come out when this packet goes in, in presentation order.
+
+        Rewrites the packet's times. Raises av.FFmpegError when the packet is damaged; go on with the next one.
+        """
+        packet.time_base = MICROSECONDS
+        packet.pts = stamp.pts_us if stamp.known else None
+        packet.dts = stamp.dts_us
+        self._in_order = self._in_order or not stamp.known
+        self._newest = arrival
+        insort(self._pending, _Pending(stamp.pts_us, arrival), key=attrgetter("pts_us"))
+        try:
+            return self._run(packet)
+        finally:
+            self._lose(max(0, len(self._pending) - self._most_pending()))
+
+    def drain(self) -> list[Frame]:
+        """The pictures still inside, at the end of the file; what never came out is counted."""
+        try:
+            return self._run(None)
+        finally:
+            self._lose(len(self._pending))
+
+    def leave_out(self) -> None:
+        """A packet came too late to be decoded; the next one that is decoded must be a key frame."""
+        if self._context is not None and self._pending:
+            self._context.flush_buffers()
+        self._lose(len(self._pending), "late")
+        self._lose(1, "late")
+
+    def _most_pending(self) -> int:
+        """How many pictures the decoder may hold back; by their order alone a lost one is told only by this."""
+        context = self._context
+        if context is None or not self._in_order:
+            return _MOST_PENDING
+        threads = context.thread_count if context.thread_count > 1 else 0
+        return threads + (context.reorder_depth + 1 if context.reorder_depth else 0)
+
+    def _run(self, packet: av.Packet[VideoStream] | None) -> list[Frame]:
+        if self._context is None:
+            return []
+        with TURNS.decoding():
+            begun_s = time.perf_counter()
+            pictures = self._context.decode(packet)
+            decode_s = (time.perf_counter() - begun_s) / max(1, len(pictures))
+        return [self._frame(picture, decode_s) for picture in pictures]
+
+    def _frame(self, picture: av.VideoFrame, decode_s: float) -> Frame:
+        origin = self._origin(picture.pts)
+        picture.pts = origin.pts_us
+        picture.time_base = MICROSECONDS
+        frame = Frame(
+            stream_id=self._stream_id,
+            session=self.session,
+            number=self._number,
+            ordinal=self._ordinal,
+            pts_us=origin.pts_us,
+            captured_at_ns=origin.arrival.captured_at_ns,
+            arrived_s=origin.arrival.arrived_s,
+            decode_s=decode_s,
+            picture=picture,
+        )
+        self._last_us = origin.pts_us
+        self._number += 1
+        self._ordinal += 1
+        self._count_decoded.inc()
+        self._observe_decode.observe(decode_s)
+        return frame
+
+    def _origin(self, pts_us: int | None) -> _Pending:
+        """The packet that a picture came from; earlier ones whose pictures never came out are lost."""
+        if pts_us is None or (self._last_us >= 0 and pts_us < self._last_us):
+            self._in_order = True  # the stream's presentation times are not: from now on only their order counts
+        index = 0
+        if not self._in_order and pts_us is not None:
+            index = bisect_left(self._pending, pts_us, key=attrgetter("pts_us"))
+            if index == len(self._pending) or self._pending[index].pts_us != pts_us:
+                return _Pending(max(pts_us, self._last_us + 1), self._newest)  # a second picture of one packet
+        if not self._pending:
+            return _Pending(self._last_us + 1, self._newest)
+        self._lose(index)
+        return self._pending.pop(0)
+
+    def _lose(self, count: int, reason: str = "undecoded") -> None:
+        if count:
+            del self._pending[:count]
+            self._ordinal += count
+            FRAMES_DROPPED.labels(self._stream_id, reason).inc(count)

@@ -1,0 +1,167 @@
+"""Opens what FFmpeg can open, with time-outs that fire and errors that say what is wrong. Blocking; any thread."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import av
+from av.container import InputContainer
+from av.stream import Discard
+from av.video.stream import VideoStream
+
+from stream.config import StreamSettings
+from stream.errors import SourceError
+from stream.redaction import redact
+
+_NETWORK_PROTOCOLS = {
+    # A playlist or a redirect must not reach local files.
+    "http": "http,https,tls,tcp,crypto,httpproxy,data",
+    "rtsp": "rtsp,rtsps,rtp,srtp,tls,tcp,udp,crypto,http,https",
+}
+_ARRIVAL_FORMATS = frozenset({"mpjpeg", "mjpeg"})  # their times are counted, not measured
+_UNTIMED_FORMATS = frozenset({"avi"})  # has no presentation times; FFmpeg's guess is wrong with B-frames
+_TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws texts as pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to open. kind: rtsp, http, file, device or demo; address: as FFmpeg takes it (may hold credentials)."""
+
+    kind: str
+    address: str
+    format: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether there is another side that can fall silent."""
+        return self.kind in _NETWORK_PROTOCOLS
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it has an end, and begins again after it when live."""
+        return self.kind in ("file", "demo")
+
+    @property
+    def label(self) -> str:
+        """The address without credentials, for people."""
+        return redact(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open container and its picture stream. Owned by one thread, which closes it."""
+
+    container: InputContainer
+    video: VideoStream
+
+    @property
+    def context(self) -> av.VideoCodecContext:
+        """The decoder."""
+        return self.video.codec_context
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the codec, not of the decoder."""
+        return self.context.codec.canonical_name
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Width and height as announced."""
+        return self.context.width, self.context.height
+
+    @property
+    def interval_us(self) -> int:
+        """The usual time between two pictures; 40 ms where nothing is known or believable."""
+        rate = self.video.average_rate or self.video.guessed_rate
+        return round(1_000_000 / rate) if rate and 0.1 <= rate <= 240 else 40_000
+
+    @property
+    def by_arrival(self) -> bool:
+        """Whether only the arrival tells a picture's time."""
+        return self.container.format.name in _ARRIVAL_FORMATS
+
+    @property
+    def has_pts(self) -> bool:
+        """Whether the container knows presentation times at all."""
+        return self.container.format.name not in _UNTIMED_FORMATS
+
+    def close(self) -> None:
+        """Free it. A server that hangs does not hold this up."""
+        self.container.close()
+
+
+def connect(target: Target, settings: StreamSettings, *, live: bool) -> Connection:
+    """Open and find the picture stream. Raises SourceError with a text for users; takes about the connect time-out at
+    the longest, twice with servers that stop answering half-way.
+    """
+    begun_s = time.monotonic()
+    try:
+        container = av.open(
+            target.address,
+            format=target.format,
+            options=_options(target, settings, live=live),
+            timeout=_timeouts(target, settings),
+            metadata_errors="replace",
+        )
+    except av.FFmpegError as error:
+        if target.is_network and time.monotonic() - begun_s >= settings.connect_timeout_s:
+            # FFmpeg reports its interrupted probing as bad data, or as an operation that is not permitted
+            wait_s = settings.connect_timeout_s
+            raise SourceError(f"{target.label}: no video within {wait_s:g} s of connecting") from None
+        raise SourceError(explain(target, error)) from None
+    except (ValueError, OSError) as error:
+        raise SourceError(redact(f"{target.label}: {error}")) from None
+    try:
+        return _pick_video(target, container, live=live)
+    except BaseException:
+        container.close()
+        raise
+
+
+def explain(target: Target, error: av.FFmpegError) -> str:
+    """An error of FFmpeg in words, without credentials."""
+    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+        return f"{target.label}: fell silent"
+    if isinstance(error, av.error.InvalidDataError):
+        return f"{target.label}: not a video that can be read"
+    return f"{target.label}: {redact(error.strerror or str(error))}"
+
+
+def _pick_video(target: Target, container: InputContainer, *, live: bool) -> Connection:
+    if container.format.name in _TEXT_FORMATS:
+        raise SourceError(f"{target.label}: not a video that can be read")
+    if not container.streams.video:
+        raise SourceError(f"{target.label}: there is no video in it")
+    video = container.streams.video[0]
+    for other in container.streams:
+        if other.index != video.index:
+            other.discard = Discard.all
+    if video.codec_context is None:
+        raise SourceError(f"{target.label}: its codec cannot be decoded here")
+    if live:
+        video.codec_context.thread_count = 1
+    else:
+        video.codec_context.thread_type = "AUTO"
+    return Connection(container, video)
+
+
+def _options(target: Target, settings: StreamSettings, *, live: bool) -> dict[str, str]:
+    options = dict(target.options)
+    if target.is_network:
+        options["protocol_whitelist"] = _NETWORK_PROTOCOLS[target.kind]
+    if target.kind == "rtsp":
+        options |= {"rtsp_transport": settings.rtsp_transport, "allowed_media_types": "video"}
+        if live:
+            # A third of a second until the first picture, not a whole one. `nobuffer` would throw the packets away
+            # that were probed, and with them the key frame.
+            options["fpsprobesize"] = "0"
+    return options
+
+
+def _timeouts(target: Target, settings: StreamSettings) -> tuple[float, float] | None:
+    """For opening and for each read, in seconds."""
+    if not target.is_network:
+        return None
+    return settings.connect_timeout_s, settings.stall_timeout_s

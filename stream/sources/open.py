@@ -1,0 +1,97 @@
+"""From a URL to a source. Pure, but for looking at local files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from stream.config import StreamConfig, StreamSettings
+from stream.errors import SourceError
+from stream.redaction import redact
+from stream.sources.connect import Target, connect
+from stream.sources.images import IMAGE_SUFFIXES, ImagesSource, find_images
+from stream.sources.pull import PullSource
+from stream.sources.source import Source
+
+_SCHEME = re.compile(r"^(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]+):")  # two letters at least: C: is a drive
+_NETWORK_KINDS = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
+KNOWN = "rtsp://, rtsps://, http://, https://, file:PATH, device:N, demo: or a path"
+
+
+def open_source(config: StreamConfig, settings: StreamSettings, *, live: bool, allow_local: bool) -> Source:
+    """The source of a stream, not started yet.
+
+    live: as a camera; otherwise to be read once and whole. allow_local: whether files and devices of this machine may
+    be opened (never for wishes that came over HTTP). Raises SourceError, which names what is wrong.
+    """
+    url = (config.url or "").strip()
+    if not url:
+        raise SourceError(f"stream {config.id!r} has no URL: its pictures are pushed")
+    found = _SCHEME.match(url)
+    scheme = found["scheme"].lower() if found else "file"
+    if scheme in _NETWORK_KINDS:
+        return PullSource(config.id, _network_target(scheme, url), settings, live=live)
+    if scheme == "demo":
+        from stream.sources.demo import DemoSource
+
+        return DemoSource(config.id, settings, live=live)
+    if scheme not in ("file", "device"):
+        raise SourceError(f"{redact(url)}: unknown kind of source {scheme!r}; known are {KNOWN}")
+    if not allow_local:
+        raise SourceError(f"{scheme}: sources can be given on the command line or in the configuration only")
+    if scheme == "device":
+        return PullSource(config.id, device_target(url.partition(":")[2]), settings, live=live)
+    return _local(config.id, _path(url, bool(found)), settings, live=live)
+
+
+def _network_target(scheme: str, url: str) -> Target:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise SourceError(f"{redact(url)}: {redact(str(error))}") from None
+    if not host:
+        raise SourceError(f"{redact(url)}: there is no host in it")
+    return Target(_NETWORK_KINDS[scheme], url)
+
+
+def device_target(name: str) -> Target:
+    """A camera of this machine, by number or by its path. Raises SourceError where there is none."""
+    if sys.platform == "darwin":
+        return Target("device", name, "avfoundation", {"framerate": "30"})
+    if sys.platform == "win32":
+        return Target("device", f"video={name}", "dshow")
+    path = Path(f"/dev/video{name}") if name.isdecimal() else Path(name)
+    if not name or not path.exists():
+        raise SourceError(f"device:{name}: there is no camera {path}" if name else "device: which one? (device:0)")
+    return Target("device", str(path), "v4l2")
+
+
+def _path(url: str, has_scheme: bool) -> Path:
+    if not has_scheme:
+        return Path(url).expanduser()
+    rest = url.partition(":")[2]
+    if rest.startswith("//"):
+        parts = urlsplit(url)
+        if parts.netloc not in ("", "localhost"):
+            raise SourceError(f"{redact(url)}: files of other machines cannot be opened; file:PATH or file:///PATH")
+        return Path(unquote(parts.path))
+    return Path(rest).expanduser()
+
+
+def _local(stream_id: str, path: Path, settings: StreamSettings, *, live: bool) -> Source:
+    is_glob = not path.exists() and any(mark in path.name for mark in "*?[")
+    if is_glob or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImagesSource(stream_id, find_images(path), settings, live=live)
+    if not path.exists():
+        raise SourceError(f"{path}: there is no such file")
+    if not path.is_file():
+        raise SourceError(f"{path}: neither a file nor a folder")
+    target = Target("file", str(path))
+    try:
+        connect(target, settings, live=live).close()
+    except PermissionError:
+        raise SourceError(f"{path}: may not be read") from None
+    return PullSource(stream_id, target, settings, live=live)

@@ -1,0 +1,229 @@
+"""One session of a pulled stream: from packets to the ring and the mailbox. Runs in its own thread (the source's)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import av
+import structlog
+from av.video.stream import VideoStream
+
+from stream.config import StreamSettings
+from stream.decoding.clock import PtsClock, RawTimes, Stamp, guess_first
+from stream.decoding.cpu_gate import TURNS
+from stream.decoding.decoder import Arrival, Decoder
+from stream.decoding.lag import Latecomer
+from stream.decoding.shedding import BUSY_SHARE, CPU, Shedder
+from stream.frame import Frame, new_session
+from stream.mailbox import Mailbox
+from stream.metrics import STREAM_LAG
+from stream.ring import CodecConfig, PacketRing, RingPacket
+from stream.sources.connect import Connection, Target, explain
+from stream.sources.health import Vitals
+from stream.sources.pacer import Pacer
+
+log = structlog.get_logger(__name__)
+
+_MOST_BARREN = 50  # packets without a picture, after which a connection is given up
+_BARREN_S = 5.0
+_KEY_WAIT_S = 60.0
+_LATE_AGAIN_S = 60.0  # a machine that is always too slow does not fill the log
+
+
+class Lost(Exception):
+    """The connection is of no use any more; the text says why, without credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """What a session reads for and writes to: it belongs to the source and outlives the session."""
+
+    stream_id: str
+    target: Target
+    settings: StreamSettings
+    live: bool
+    mailbox: Mailbox[Frame]
+    ring: PacketRing
+    vitals: Vitals
+    stop: threading.Event
+
+
+class Session:
+    """Clock, numbering and pace from one connection to its loss; a file's loops are one session. One thread."""
+
+    def __init__(self, outlet: Outlet, connection: Connection) -> None:
+        self._outlet = outlet
+        self.session = new_session()
+        self.pictures = 0
+        self._label = outlet.target.label
+        self._held: list[tuple[av.Packet[VideoStream], RawTimes, Arrival]] = []
+        measured = outlet.live and not outlet.target.is_file
+        self._clock = PtsClock(connection.interval_us, live=measured, by_arrival=connection.by_arrival)
+        self._decoder = Decoder(outlet.stream_id, self.session)
+        self._shedder = Shedder()
+        bursts = outlet.target.is_file or (outlet.target.kind == "http" and not connection.by_arrival)
+        self._pacer = Pacer(outlet.stop) if outlet.live and bursts else None
+        network = outlet.live and outlet.target.is_network and self._pacer is None
+        self._latecomer = Latecomer(outlet.settings.late_s) if network else None
+        self._jumping = False
+        self._late_said_s = -_LATE_AGAIN_S
+        self._barren = 0
+        self._pictured_s = self._begun_s = self._heard_s = time.monotonic()
+        self._codec: CodecConfig | None = None
+        self._dropped_before, self._left_out_before = outlet.mailbox.dropped, outlet.mailbox.left_out
+        self._outlet.vitals.connected(self.session, connection.codec, connection.size_wh)
+
+    def read(self, connection: Connection) -> None:
+        """Read to the end. Raises Lost, or MailboxClosed once the source is closed."""
+        self._clock.begin_again()
+        self._decoder.begin(connection.context)
+        self._configure(CodecConfig(connection.codec, connection.context.extradata or b"", connection.size_wh), None)
+        try:
+            for packet in connection.container.demux(connection.video):
+                if self._outlet.stop.is_set():
+                    return
+                if packet.size:
+                    self._take(packet, connection)
+        except av.FFmpegError as error:
+            self._finish(connection)
+            raise Lost(explain(self._outlet.target, error)) from None
+        finally:
+            if self._latecomer is not None:
+                STREAM_LAG.labels(self._outlet.stream_id).set(0)
+        self._finish(connection)
+
+    def _finish(self, connection: Connection) -> None:
+        """The last pictures of a file; those of a lost camera are not worth it."""
+        if self._held:
+            self._release(connection)
+        if self._outlet.target.is_file or not self._outlet.live:
+            try:
+                frames = self._decoder.drain()
+            except av.FFmpegError:
+                return  # they were damaged, and are counted
+            for frame in frames:
+                if self._pacer is None or self._pacer.wait(frame.pts_us):
+                    self._deliver([frame], connection)
+
+    def _configure(self, codec: CodecConfig, keep_from_us: int | None) -> None:
+        if codec != self._codec:
+            self._codec = codec
+            self._outlet.ring.configure(codec, keep_from_us)
+
+    def _take(self, packet: av.Packet[VideoStream], connection: Connection) -> None:
+        """One packet as it arrives."""
+        arrival = Arrival.now()
+        self._refuse_late(arrival.arrived_s)
+        self._outlet.vitals.heard()
+        assert packet.time_base is not None
+        raw = RawTimes(packet.pts if connection.has_pts else None, packet.dts, packet.time_base, packet.is_keyframe)
+        depth = connection.context.reorder_depth
+        if self._held or (depth and raw.missing and raw.is_key and not self._clock.begun):
+            self._held.append((packet, raw, arrival))
+            if len(self._held) > depth + 2:
+                self._release(connection)
+            return
+        self._handle(packet, raw, arrival, connection)
+
+    def _release(self, connection: Connection) -> None:
+        """The packets that waited for the time of the first one."""
+        held, self._held = self._held, []
+        for index, (packet, raw, arrival) in enumerate(held):
+            if index == 0:
+                raw = guess_first([times for _, times, _ in held], connection.interval_us)
+            self._handle(packet, raw, arrival, connection)
+
+    def _handle(self, packet: av.Packet[VideoStream], raw: RawTimes, arrival: Arrival, connection: Connection) -> None:
+        """One packet: its time, the ring, the decoder."""
+        stamp = self._clock.stamp(raw, arrival.arrived_s)
+        if stamp is None:
+            if not self.pictures and arrival.arrived_s - self._begun_s > _KEY_WAIT_S:
+                raise Lost(f"{self._label}: no key frame within {_KEY_WAIT_S:.0f} s")
+            return
+        if self._pacer is not None:
+            if not self._pacer.wait(stamp.dts_us):
+                return
+            arrival = Arrival.now()
+        if connection.codec != "rawvideo":
+            entry = RingPacket(
+                session=self.session,
+                pts_us=stamp.pts_us,
+                dts_us=stamp.dts_us,
+                is_key=packet.is_keyframe,
+                data=bytes(packet),
+                captured_at_ns=arrival.captured_at_ns,
+                exact=(stamp.known and not self._decoder.in_order) or not connection.context.reorder_depth,
+            )
+            self._outlet.ring.append(entry)
+        if self._latecomer is not None and self._is_left_out(self._latecomer, packet, stamp, arrival):
+            return
+        try:
+            frames = self._decoder.decode(packet, stamp, arrival)
+        except av.FFmpegError as error:
+            log.debug("packet_undecodable", stream=self._outlet.stream_id, error=str(error))
+            frames = []
+        self._deliver(frames, connection)
+        self._give_up_when_barren(frames, arrival.arrived_s)
+
+    def _is_left_out(
+        self, latecomer: Latecomer, packet: av.Packet[VideoStream], stamp: Stamp, arrival: Arrival
+    ) -> bool:
+        """Whether this packet is not decoded, because the camera is ahead by too much."""
+        late = latecomer.note(arrival.arrived_s, stamp.dts_us)
+        STREAM_LAG.labels(self._outlet.stream_id).set(latecomer.lag_s)
+        if late and not self._jumping:
+            self._jumping = True
+            if CPU.busy() > BUSY_SHARE:
+                TURNS.limit()
+            again = arrival.arrived_s - self._late_said_s < _LATE_AGAIN_S
+            report = log.debug if again else log.warning
+            report("stream_late", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
+            self._late_said_s = self._late_said_s if again else arrival.arrived_s
+        elif self._jumping and not late and packet.is_keyframe:
+            self._jumping = False
+            self._barren, self._pictured_s = 0, arrival.arrived_s
+            log.debug("stream_caught_up", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
+        if self._jumping:
+            self._decoder.leave_out()
+        return self._jumping
+
+    def _refuse_late(self, now_s: float) -> None:
+        """When a read times out FFmpeg first hands out the picture that it held back, and another time-out begins."""
+        heard_s, self._heard_s = self._heard_s, now_s
+        limit_s = self._outlet.settings.stall_timeout_s
+        if self._outlet.target.is_network and self._pacer is None and now_s - heard_s > limit_s:
+            raise Lost(f"{self._label}: silent for {limit_s:g} s")
+
+    def _deliver(self, frames: list[Frame], connection: Connection) -> None:
+        for frame in frames:
+            self.pictures += 1
+            if self._codec is not None and frame.size_wh != self._codec.size_wh:
+                codec = CodecConfig(self._codec.name, connection.context.extradata or b"", frame.size_wh)
+                self._configure(codec, frame.pts_us)
+            self._outlet.vitals.pictured(frame.size_wh)
+            self._outlet.mailbox.put(frame)
+        if frames and self._outlet.live:
+            self._shed(connection)
+
+    def _shed(self, connection: Connection) -> None:
+        """Leave out pictures that no other refers to while they would only be thrown away."""
+        mailbox = self._outlet.mailbox
+        unwanted = mailbox.left_out - self._left_out_before  # beyond `max_fps`: neither came nor went unused
+        used = self.pictures - unwanted - (mailbox.dropped - self._dropped_before)
+        shedding = self._shedder.decide(self._decoder.ordinal - unwanted, used, time.monotonic())
+        skip: Literal["NONREF", "DEFAULT"] = "NONREF" if shedding else "DEFAULT"
+        if connection.context.skip_frame != skip:
+            connection.context.skip_frame = skip
+            log.info("shedding" if shedding else "shedding_over", stream=self._outlet.stream_id)
+
+    def _give_up_when_barren(self, frames: list[Frame], now_s: float) -> None:
+        if frames:
+            self._barren, self._pictured_s = 0, now_s
+            return
+        self._barren += 1
+        many = self._barren >= _MOST_BARREN or (self._barren >= 10 and now_s - self._pictured_s > _BARREN_S)
+        if many and self._outlet.live:
+            raise Lost(f"{self._label}: {self._barren} packets in a row could not be decoded")

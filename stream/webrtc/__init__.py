@@ -1,0 +1,1 @@
+"""WebRTC: WHIP sessions, and the source that decodes what a peer sends."""

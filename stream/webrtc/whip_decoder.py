@@ -1,0 +1,84 @@
+"""Decodes WebRTC pictures one by one. Used by one thread."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+
+from stream.decoding.encoded import EncodedFrame, parameter_sets, vp8_size_wh
+
+MICROSECONDS = Fraction(1, 1_000_000)
+_REBASE_S = 5.0
+
+
+class SessionClock:
+    """Turns RTP times into microseconds since the session's first picture, strictly increasing.
+
+    An RTP clock that jumps against the arrival times by more than 5 s (a sender that changed its source) is set anew,
+    so that the time between two pictures is that between their arrivals.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[int, float] | None = None
+        self._now_90khz = 0
+        self._last_us = -1
+
+    def pts_us(self, frame: EncodedFrame) -> int:
+        """The presentation time of the next picture. Call once a picture, in order."""
+        if self._last is not None:
+            step = frame.timestamp - self._last[0]
+            arrived_90khz = int((frame.arrived_s - self._last[1]) * 90_000)
+            self._now_90khz += step if abs(step - arrived_90khz) < _REBASE_S * 90_000 else arrived_90khz
+        self._last = frame.timestamp, frame.arrived_s
+        self._last_us = max(self._last_us + 1, self._now_90khz * 100 // 9)
+        return self._last_us
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture out of the decoder and the seconds it took."""
+
+    picture: av.VideoFrame
+    decode_s: float
+
+
+class PictureDecoder:
+    """One codec at a time, one thread, no delay: a picture in, its picture out. Frame size may change in flight."""
+
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        self._codec: VideoCodecContext | None = None
+        self._name = ""
+
+    def decode(self, frame: EncodedFrame, pts_us: int) -> Decoded | None:
+        """The picture, its `pts` in microseconds; None for one that is not to be shown. Raises av.FFmpegError."""
+        begun_s = time.perf_counter()
+        codec = self._context(frame.codec)
+        packet = av.Packet(frame.data)
+        packet.pts = pts_us
+        packet.time_base = MICROSECONDS
+        pictures = codec.decode(packet)
+        return Decoded(pictures[-1], time.perf_counter() - begun_s) if pictures else None
+
+    def _context(self, name: str) -> VideoCodecContext:
+        if self._codec is None or name != self._name:
+            codec = av.CodecContext.create(name, "r")
+            assert isinstance(codec, VideoCodecContext)
+            codec.flags |= Flags.low_delay  # WebRTC knows no B-frames: each picture comes out at once
+            codec.thread_count = 1  # frame threads would delay pictures; streams are parallel already
+            codec.options = {"max_pixels": str(self._max_pixels)}
+            self._codec, self._name = codec, name
+        return self._codec
+
+
+def configuration(frame: EncodedFrame) -> bytes | None:
+    """What tells one decoder configuration from another, of a key picture; None where only decoding can tell."""
+    if frame.codec == "vp8":
+        size_wh = vp8_size_wh(frame.data)
+        return None if size_wh is None else b"vp8 %d %d" % size_wh
+    return b"h264 " + parameter_sets(frame.data)

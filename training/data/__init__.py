@@ -1,0 +1,1 @@
+"""Data sets: annotations, checks, splits, building."""

@@ -1,0 +1,122 @@
+"""Labelled pictures to measure on, from a folder of Pascal VOC or from what `dataset build` wrote. Pure.
+
+A size is the square root of a box's area in pixels of its picture; below SMALL it is small, from LARGE on large.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from training.data.check import IMAGE_SUFFIXES
+from training.data.split import read_split
+from training.data.voc import Box, LabelledBox, read_voc
+from training.errors import DatasetError
+
+SMALL, LARGE = 16.0, 64.0
+SIZES = ("small", "medium", "large")
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One picture and its boxes, in pixels."""
+
+    path: Path
+    boxes: tuple[LabelledBox, ...]
+
+
+def side_of(xyxy: Box) -> float:
+    """The size of a box: the square root of its area, pixels."""
+    return math.sqrt(max(0.0, xyxy[2] - xyxy[0]) * max(0.0, xyxy[3] - xyxy[1]))
+
+
+def size_name(side: float) -> str:
+    """small, medium or large."""
+    return SIZES[0] if side < SMALL else SIZES[1] if side < LARGE else SIZES[2]
+
+
+def read_image(path: Path) -> Image:
+    """A picture, u8 HWC BGR, turned by its EXIF. Raises DatasetError naming it."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DatasetError(f"{path}: missing or not a readable picture")
+    return image.astype(np.uint8, copy=False)
+
+
+def read_labelled(folder: Path, part: str) -> list[Labelled]:
+    """The pictures of one part. Raises DatasetError naming the file that is missing or wrong."""
+    if (folder / "data.yaml").is_file():
+        found = _read_yolo(folder, part)
+    elif (folder / "annotations").is_dir():
+        found = _read_voc_folder(folder, part)
+    else:
+        raise DatasetError(f"{folder}: neither data.yaml nor annotations/ is in it")
+    if not found:
+        raise DatasetError(f"{folder}: there are no pictures in part {part!r}")
+    return found
+
+
+def _read_voc_folder(folder: Path, part: str) -> list[Labelled]:
+    split = read_split(folder / "split.json")
+    if part not in split:
+        raise DatasetError(f"{folder / 'split.json'}: has no part {part!r}; it has {', '.join(split)}")
+    images = {path.stem: path for path in (folder / "images").iterdir() if path.suffix.lower() in IMAGE_SUFFIXES}
+    found = []
+    for name in split[part]:
+        if name not in images:
+            raise DatasetError(f"{folder / 'images' / name}: missing, but split.json names it in {part}")
+        found.append(Labelled(images[name], tuple(read_voc(folder / "annotations" / f"{name}.xml"))))
+    return found
+
+
+def read_data_yaml(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A data.yaml and its class names. Raises DatasetError."""
+    try:
+        data = yaml.safe_load(path.read_text())
+        names = data["names"]
+        classes = tuple(str(names[index]) for index in range(len(names)))
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, KeyError, TypeError, IndexError) as error:
+        raise DatasetError(f"{path}: not a data set's data.yaml with 'names': {error}") from error
+    return data, classes
+
+
+def _read_yolo(folder: Path, part: str) -> list[Labelled]:
+    data, classes = read_data_yaml(folder / "data.yaml")
+    if part not in data:
+        raise DatasetError(f"{folder / 'data.yaml'}: has no part {part!r}")
+    listing = folder / str(data[part])
+    try:
+        lines = listing.read_text().split("\n")
+    except OSError as error:
+        raise DatasetError(f"{listing}: cannot be read: {error.strerror or error}") from error
+    paths = [folder / line for line in dict.fromkeys(line.strip() for line in lines) if line]
+    return [Labelled(path, _read_labels(path, folder, classes)) for path in paths]
+
+
+def _read_labels(image: Path, folder: Path, classes: tuple[str, ...]) -> tuple[LabelledBox, ...]:
+    path = folder / "labels" / image.parent.name / f"{image.stem}.txt"
+    height, width = read_image(image).shape[:2]
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    boxes = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            index, x, y, w, h = (float(value) for value in line.split())
+            label = classes[int(index)]
+        except (ValueError, IndexError) as error:
+            raise DatasetError(f"{path}: line {number}: not 'class x y width height': {line!r}") from error
+        xyxy = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
+        boxes.append(LabelledBox(label, xyxy))
+    return tuple(boxes)

@@ -1,0 +1,1 @@
+"""How good a model is: figures, gates, error analysis, reports."""

@@ -1,0 +1,157 @@
+"""How good a model is as it is served: through its engine, letterbox and shapes. Runs in its own process."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from training.data.labelled import Labelled, read_labelled
+from training.errors import EvaluationError
+from training.evaluation import plots
+from training.evaluation.classification_figures import classification_figures, classify, read_crops, worst_crops
+from training.evaluation.detection_figures import curves, detection_figures, gain_over
+from training.evaluation.error_analysis import worst_pictures
+from training.evaluation.gates import Verdict, judge
+from training.evaluation.report import write_report
+from training.evaluation.served_model import Seen, look, open_engine
+from training.export.test_time_augmentation import ONE_VIEW, Views
+from workers.atomic_files import write_text
+from workers.card import load_card
+
+METRICS, REPORT = "metrics.json", "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateSettings:
+    """model: a version's folder. data: labelled pictures (detector), or a folder of crops for each class (classifier).
+
+    crops: JSON that lists a classifier's crops by part. draws: of the bootstrap.
+    """
+
+    model: Path
+    data: Path
+    out: Path
+    part: str = "val"
+    crops: Path | None = None
+    champion: Path | None = None
+    gates: Mapping[str, float] = field(default_factory=dict)
+    precision: str = "auto"
+    draws: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    figures: dict[str, Any]
+    plots: dict[str, bytes]
+    worst: list[tuple[str, bytes]]
+
+
+def task_of(model: Path) -> str:
+    """The task of a version's folder. Raises ModelError."""
+    return load_card(model, verify=False).task
+
+
+def evaluate(settings: EvaluateSettings) -> tuple[dict[str, Any], list[Verdict]]:
+    """Measure, write OUT/metrics.json and OUT/report.html; returns the figures and what the gates say.
+
+    Raises ModelError, EngineError, DatasetError, EvaluationError naming what cannot be used.
+    """
+    card = load_card(settings.model)
+    if card.task not in ("detect", "classify"):
+        raise EvaluationError(f"{settings.model}: is of task {card.task}; detectors and classifiers can be measured")
+    measured = _detector(settings) if card.task == "detect" else _classifier(settings)
+    verdicts = judge(settings.gates, measured.figures)
+    gates = {item.gate: {"limit": item.limit, "value": item.value, "passed": item.passed} for item in verdicts}
+    figures = {**measured.figures, "gates": gates, "passed": all(item.passed for item in verdicts)}
+    try:
+        settings.out.mkdir(parents=True, exist_ok=True)
+        title = f"{card.name} {card.version} on {settings.part}"
+        write_report(settings.out / REPORT, title, figures, verdicts, measured.plots, measured.worst)
+        write_text(settings.out / METRICS, json.dumps(figures, indent=1) + "\n")
+    except OSError as error:
+        raise EvaluationError(f"{error.filename or settings.out}: {error.strerror or error}") from error
+    return figures, verdicts
+
+
+def _detector(settings: EvaluateSettings) -> _Measured:
+    pictures = read_labelled(settings.data, settings.part)
+    head, card, seen = _run(settings.model, settings, pictures)
+    figures = {**head, **detection_figures(card, seen, settings.draws)}
+    if settings.champion is not None:
+        _, champion_card, others = _run(settings.champion, settings, pictures)
+        if champion_card.classes != card.classes:
+            raise EvaluationError(f"{settings.champion}: has other classes: {', '.join(champion_card.classes)}")
+        figures["challenge"] = {
+            "champion": f"{champion_card.name} {champion_card.version}",
+            **gain_over(card, seen, others, settings.draws or 1),
+        }
+    drawn = {
+        "Precision and recall": plots.precision_recall(curves(card, seen)),
+        "Reliability": plots.reliability(figures["calibration"]),
+        "Confusion": plots.confusion(figures["confusion"]["labels"], figures["confusion"]["matrix"]),
+        "By size": plots.bars("mAP50 by size", {key: row["map50"] for key, row in figures["by_size"].items()}, "mAP50"),
+        "Latency": plots.bars("Median latency", {key: row["p50"] for key, row in figures["latency_ms"].items()}, "ms"),
+    }
+    return _Measured(figures, drawn, worst_pictures(card, seen))
+
+
+def _run(model: Path, settings: EvaluateSettings, pictures: list[Labelled]) -> tuple[dict[str, Any], Any, list[Seen]]:
+    engine = open_engine(model, settings.precision, "detect")
+    try:
+        seen = list(look(engine, pictures))
+        head = {"model": engine.card.name, "version": engine.card.version, "task": "detect"}
+        return {**head, "backend": engine.backend, "data": str(settings.data), "part": settings.part}, engine.card, seen
+    finally:
+        engine.close()
+
+
+def _classifier(settings: EvaluateSettings) -> _Measured:
+    engine = open_engine(settings.model, settings.precision, "classify")
+    try:
+        answers = classify(engine, read_crops(settings.data, engine.card.classes, settings.part, settings.crops))
+        card = engine.card
+        head = {"model": card.name, "version": card.version, "task": "classify", "backend": engine.backend}
+    finally:
+        engine.close()
+    own, roc = classification_figures(card, answers, settings.draws)
+    part = "all" if settings.crops is None else settings.part
+    figures: dict[str, Any] = {**head, "data": str(settings.data), "part": part, **own}
+    if settings.champion is not None:
+        raise EvaluationError("a champion is compared for detectors only")
+    drawn = {
+        "ROC": plots.roc(roc),
+        "Reliability": plots.reliability(figures["calibration"]),
+        "Confusion": plots.confusion(figures["confusion"]["labels"], figures["confusion"]["matrix"]),
+        "Latency": plots.bars("Median latency", {key: row["p50"] for key, row in figures["latency_ms"].items()}, "ms"),
+    }
+    return _Measured(figures, drawn, worst_crops(card, answers))
+
+
+@contextmanager
+def served_version(
+    model: Path, data: Path, part: str, shapes: tuple[tuple[int, int], ...] | None, views: Views = ONE_VIEW
+) -> Iterator[Path]:
+    """The folder of a version; of a checkpoint (.pt), one exported aside, as it would be served. Needs `train` then."""
+    if model.suffix != ".pt":
+        if not model.is_dir():
+            raise EvaluationError(f"{model}: neither the folder of a version nor a checkpoint (.pt)")
+        yield model
+        return
+    if not model.is_file():
+        raise EvaluationError(f"{model}: there is no such checkpoint")
+    from training.export.detector_graph import SHAPES_WH
+    from training.export.export import GraphSettings, write_graphs
+
+    checked = tuple(item.path for item in read_labelled(data, part)[:4])
+    with tempfile.TemporaryDirectory(prefix="livesight-candidate-") as scratch:
+        settings = GraphSettings(
+            checkpoint=model, name="candidate", version=1, checked=checked, shapes=shapes or SHAPES_WH,
+            views=views, formats=("openvino",),
+        )  # fmt: skip
+        write_graphs(settings, Path(scratch))
+        yield Path(scratch)

@@ -1,0 +1,1 @@
+"""`livesight bench`: measuring a node as it serves."""

@@ -1,0 +1,1 @@
+"""Commands of the command line, configuration files, and what the terminal shows."""

@@ -1,0 +1,63 @@
+"""`livesight analyze`. Runs on the calling thread."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from stream.redaction import redact
+from workers.cli.command import ConfigOption, ModelsOption, Open, Opened
+from workers.cli.stream_names import model_names, named_source
+
+if TYPE_CHECKING:
+    from workers.bus.result import FrameResult
+
+
+def mount(app: typer.Typer, open_: Open) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def analyze(
+        source: Annotated[str, typer.Argument(help="A file, a URL, or a folder of pictures (by name).")],
+        as_json: Annotated[bool, typer.Option("--json", help="A JSON line a frame on the standard output.")] = False,
+        output: Annotated[Path | None, typer.Option(help="The JSON lines into this file.", show_default=False)] = None,
+        models: ModelsOption = None,
+        confidence: Annotated[
+            float | None, typer.Option(min=0, max=1, help="Least confidence, instead of the models' own.")
+        ] = None,
+        config: ConfigOption = None,
+    ) -> None:
+        """Analyse every frame of a source once, in order."""
+        if as_json and output:
+            raise typer.BadParameter("--json and --output exclude each other")
+        opened = open_(config)
+        from workers.cli.tables import shown, tally_table
+        from workers.cli.tally import Tally
+
+        tally = Tally()
+        try:
+            for result in shown(_results(opened, source, models, confidence), redact(source), output):
+                tally.add(result)
+                if as_json:
+                    sys.stdout.buffer.write(result.to_json() + b"\n")
+                    sys.stdout.buffer.flush()
+        except BrokenPipeError:  # the reader has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
+        if not as_json:
+            Console().print(tally_table(tally))
+
+
+def _results(opened: Opened, text: str, models: str | None, confidence: float | None) -> Iterator[FrameResult]:
+    from stream.sources.open import open_source
+    from workers.inference.analyze import analyze as analyze_source
+
+    named = named_source(text, models=model_names(models))
+    source = open_source(named, opened.stream, live=False, allow_local=True)
+    return analyze_source(source, named.models, opened.store, opened.workers, confidence, opened.node_name)

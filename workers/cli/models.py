@@ -1,0 +1,83 @@
+"""`livesight models list|show|promote|rollback`. Runs on the calling thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from workers.cli.command import ConfigOption, JsonOption, Open, Opened
+
+if TYPE_CHECKING:
+    from workers.registry.promotion import Promotion, Promotions
+
+
+def mount(app: typer.Typer, open_: Open) -> None:
+    """Add the commands to `app`."""
+    models = typer.Typer(help="What models there are.", no_args_is_help=True)
+    app.add_typer(models, name="models")
+    _mount_reading(models, open_)
+    _mount_promotion(models, open_)
+
+
+def _mount_reading(models: typer.Typer, open_: Open) -> None:
+    @models.command("list")
+    def models_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+        """Every version of every model, and which one is in service."""
+        from workers.cli.tables import models_table
+
+        store = open_(config).store
+        rows = [(card, store.folder(card.name).name == str(card.version)) for card in store.cards()]
+        if as_json:
+            Console(soft_wrap=True).print_json(
+                data=[{**card.model_dump(mode="json", by_alias=True), "in_service": used} for card, used in rows]
+            )
+            return
+        Console().print(models_table(rows))
+
+    @models.command("show")
+    def models_show(
+        name: str,
+        version: Annotated[int | None, typer.Option(help="Else the one in service.")] = None,
+        config: ConfigOption = None,
+    ) -> None:
+        """The card of a model, its files checked."""
+        from workers.card import load_card
+
+        folder = open_(config).store.folder(name, version)
+        Console(stderr=True, soft_wrap=True).print(str(folder), style="dim")
+        Console(soft_wrap=True).print_json(load_card(folder).model_dump_json(by_alias=True))
+
+
+def _mount_promotion(models: typer.Typer, open_: Open) -> None:
+    @models.command("promote")
+    def models_promote(
+        name: str,
+        version: Annotated[int, typer.Argument(min=1)],
+        as_json: JsonOption = False,
+        config: ConfigOption = None,
+    ) -> None:
+        """Put a version in service, from now on; a service with this state_dir follows within a second or two."""
+        _tell(_promotions(open_(config, writes=True)).promote(name, version), as_json)
+
+    @models.command("rollback")
+    def models_rollback(name: str, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+        """Put the version before the last promotion in service again; again to go back further."""
+        _tell(_promotions(open_(config, writes=True)).rollback(name), as_json)
+
+
+def _promotions(opened: Opened) -> Promotions:
+    from workers.engines.slots import EngineSlots
+    from workers.registry.promotion import Promotions
+
+    return Promotions(opened.store, EngineSlots(opened.store, opened.workers), opened.workers)
+
+
+def _tell(done: Promotion, as_json: bool) -> None:
+    if as_json:
+        typer.echo(done.model_dump_json())
+    elif done.version == done.before:
+        typer.echo(f"{done.name} {done.version} is in service, as it was")
+    else:
+        typer.echo(f"{done.name} {done.version} is in service; before it was {done.before}")

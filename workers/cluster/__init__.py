@@ -1,0 +1,1 @@
+"""Sharing cameras among nodes over Kafka: specs, leases, status."""

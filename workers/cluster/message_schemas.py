@@ -1,0 +1,58 @@
+"""The JSON Schema of every message that is published, by name, and the topics they go to. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from workers.bus.bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.event import Event
+from workers.bus.result import FrameResult
+from workers.bus.snapshot import Snapshot
+from workers.cluster.spec import Epoch, Wish
+from workers.cluster.status import MonitorStatus, NodeStatus, StreamStatus
+from workers.registry.active_versions import InService
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One kind of message: what it is, what it looks like, where it goes.
+
+    content_type: of the value; when that is not JSON, `model` says what is in the headers.
+    """
+
+    summary: str
+    model: type[BaseModel]
+    topic: str
+    content_type: str = "application/json"
+
+    @property
+    def schema_id(self) -> str:
+        """What its `schema` field and header say, such as livesight.frame/1."""
+        return str(self.model.model_fields["schema_"].default)
+
+
+MESSAGES = {
+    "frame": Published("What was seen in one picture.", FrameResult, DETECTIONS),
+    "event": Published("What happened: from the monitor, or from a node (stream up, down).", Event, EVENTS),
+    "snapshot": Published(
+        "A track's best crop, or the picture it was cut from, as JPEG.", Snapshot, SNAPSHOTS, "image/jpeg"
+    ),
+    "stream": Published("That a stream shall run, and how; a tombstone ends it.", Wish, STREAMS),
+    "epoch": Published(
+        "The name of this topic's life, keyed _epoch: a broker that lost its data has none.", Epoch, STREAMS
+    ),
+    "model": Published("Which version of a model is in service, keyed by the model.", InService, MODELS),
+    "status": Published("Which node runs a stream, and how that goes.", StreamStatus, STATUS),
+    "monitor": Published("Which process's monitor works, keyed _monitor.NAME.", MonitorStatus, STATUS),
+    "node": Published("That a node lives, keyed _node.NAME.", NodeStatus, STATUS),
+}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a kind of message. Raises KeyError."""
+    kind = MESSAGES[name]
+    schema = kind.model.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": kind.schema_id, **schema}

@@ -1,0 +1,181 @@
+"""Makes a node run the shared streams that it leases, and no others. Runs in its own thread; stopping in short ones."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection
+
+import structlog
+from prometheus_client import Counter
+
+from stream.config import StreamConfig
+from stream.errors import StreamError
+from workers.cluster.lease import Lease
+from workers.cluster.settings import ClusterSettings
+from workers.cluster.spec_registry import KnownWishes
+from workers.errors import StreamUnknown, WorkerError
+from workers.node.node import Node
+
+WITHHELD = Counter("livesight_results_withheld", "Results not published because the stream's lease had ended.")
+
+log = structlog.get_logger(__name__)
+
+_LOOK_S = 1.0
+_TRY_AGAIN_S = 10.0
+
+
+class LeaseRunner:
+    """Compares what shall run here with what does: when woken, and every second."""
+
+    def __init__(self, node: Node, known: KnownWishes, settings: ClusterSettings) -> None:
+        self._node = node
+        self._known = known
+        self._settings = settings
+        self._lease: Lease | None = None
+        self._lock = threading.Lock()
+        self._mine: dict[str, StreamConfig] = {}
+        self._failed: dict[str, tuple[StreamConfig, str, float]] = {}
+        self._stopping: dict[str, threading.Thread] = {}
+        self._woken = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease-runner", daemon=True)
+
+    def start(self, lease: Lease) -> None:
+        """Run what `lease` holds from now on."""
+        self._lease = lease
+        self._node.gate = self.may_publish
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something changed. Any thread."""
+        self._woken.set()
+
+    def may_publish(self, stream_id: str) -> bool:
+        """Whether a result may leave this node: always, but for a shared stream whose lease has ended."""
+        if stream_id not in self._mine or (self._lease is not None and self._lease.holds(stream_id)):
+            return True
+        WITHHELD.inc()
+        return False
+
+    def failures(self) -> dict[str, str]:
+        """Why shared streams that should run here do not, by stream."""
+        with self._lock:
+            return {stream_id: reason for stream_id, (_, reason, _) in self._failed.items()}
+
+    def release(self, partitions: frozenset[int]) -> None:
+        """Stop the streams of these partitions side by side; returns when they are, or after `stop_timeout_s`."""
+        lease = self._lease
+        if lease is not None:
+            with self._lock:
+                ending = [stream_id for stream_id in self._mine if lease.owner_of(partitions, stream_id)]
+            self._stop(ending)
+
+    def running(self) -> list[str]:
+        """The shared streams that run here, those that are being stopped among them."""
+        with self._lock:
+            return list(self._mine)
+
+    def stop(self, stream_ids: Collection[str]) -> None:
+        """Stop these side by side; blocks, `stop_timeout_s` at most. Call `close` first."""
+        self._stop(stream_ids)
+
+    def close(self, timeout_s: float) -> None:
+        """End the thread; the streams are the lease's or the node's to stop. Idempotent."""
+        self._closing.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                log.error("lease_runner_thread_left")
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._woken.wait(_LOOK_S)
+            self._woken.clear()
+            try:
+                self._look()
+            except Exception:
+                log.exception("lease_runner_failed")
+
+    def _look(self) -> None:
+        lease = self._lease
+        assert lease is not None
+        wanted = {stream_id: wish.stream for stream_id, wish in self._known.all().items() if lease.holds(stream_id)}
+        with self._lock:
+            ending = [stream_id for stream_id, config in self._mine.items() if wanted.get(stream_id) != config]
+            self._failed = {name: entry for name, entry in self._failed.items() if wanted.get(name) == entry[0]}
+        self._stop(ending)
+        for stream_id, config in wanted.items():
+            if self._closing.is_set() or not lease.holds(stream_id):
+                continue
+            if stream_id not in self._mine and self._is_due(stream_id):
+                self._begin(config, lease)
+
+    def _is_due(self, stream_id: str) -> bool:
+        failed = self._failed.get(stream_id)
+        return failed is None or time.monotonic() - failed[2] > _TRY_AGAIN_S
+
+    def _begin(self, config: StreamConfig, lease: Lease) -> None:
+        with self._lock:
+            self._mine[config.id] = config
+        try:
+            self._node.add(config)
+        except (StreamError, WorkerError) as error:
+            with self._lock:
+                first = config.id not in self._failed
+                self._failed[config.id] = (config, str(error), time.monotonic())
+                del self._mine[config.id]
+            if first:
+                log.error("leased_stream_failed", stream=config.id, reason=str(error))
+            return
+        with self._lock:
+            self._failed.pop(config.id, None)
+        log.info("leased_stream_started", stream=config.id)
+        if not lease.holds(config.id):  # let go while it was starting, when there was nothing to stop yet
+            self._stop([config.id])
+
+    def _stop(self, stream_ids: Collection[str]) -> None:
+        """Side by side, at most `stop_timeout_s`. A stream that is being stopped already is waited for."""
+        threads = [self._stopper(stream_id) for stream_id in stream_ids]
+        deadline_s = time.monotonic() + self._settings.stop_timeout_s
+        for thread in threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+        late = [thread.name for thread in threads if thread.is_alive()]
+        if late:
+            log.warning("cameras_still_stopping", threads=late)
+
+    def _stopper(self, stream_id: str) -> threading.Thread:
+        with self._lock:
+            thread = self._stopping.get(stream_id)
+            if thread is None:
+                thread = threading.Thread(
+                    target=self._remove, args=(stream_id,), name=f"release-{stream_id}", daemon=True
+                )
+                self._stopping[stream_id] = thread
+                thread.start()
+        return thread
+
+    def _reason(self, stream_id: str) -> str:
+        """Why a stream is stopped here, as events say it."""
+        wish, lease = self._known.get(stream_id), self._lease
+        if wish is None:
+            return "removed"
+        if not wish.stream.enabled:
+            return "disabled"
+        return "replaced" if lease is not None and lease.holds(stream_id) else "released"
+
+    def _remove(self, stream_id: str) -> None:
+        """In its own thread. Until the end the stream counts as ours, so that nothing late of it is published."""
+        try:
+            self._node.remove(stream_id, self._reason(stream_id))
+            log.info("leased_stream_stopped", stream=stream_id)
+        except StreamUnknown:
+            pass  # the node was closed, or it never began
+        except Exception:
+            log.exception("leased_stream_not_stopped", stream=stream_id)
+        finally:
+            with self._lock:
+                self._mine.pop(stream_id, None)
+                self._stopping.pop(stream_id, None)
+            self._woken.set()

@@ -1,0 +1,173 @@
+"""The fact: who runs what, as `livesight.status` carries it, and what a process knows of it. Any thread.
+
+Records are keyed by stream; those keyed `_node.NAME` say that a node lives, whether it runs streams or not, and those
+keyed `_monitor.NAME` which process's monitor works.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workers.node.stream_view import StreamView
+
+STATUS_SCHEMA: Final = "livesight.status/1"
+NODE_SCHEMA: Final = "livesight.node/1"
+MONITOR_SCHEMA: Final = "livesight.monitor/1"
+NODE_PREFIX = "_node."
+MONITOR_PREFIX = "_monitor."
+
+
+class NodeStatus(BaseModel):
+    """A node that lives. `leasing`: whether it may run shared cameras now.
+
+    `partitions`: how many of the wishes' the group gave it. `heirs`: of one that ends: who takes which.
+    """
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.node/1"] = Field(default=NODE_SCHEMA, alias="schema")
+    node: str
+    address: str
+    leasing: bool
+    streams: int = Field(ge=0)
+    partitions: int = Field(default=0, ge=0)
+    heirs: dict[str, tuple[int, ...]] | None = None
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class MonitorStatus(BaseModel):
+    """The monitor that works. Those that stand by say nothing."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.monitor/1"] = Field(default=MONITOR_SCHEMA, alias="schema")
+    monitor: str
+    address: str
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class StreamStatus(BaseModel):
+    """What a node says of a stream that it runs."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.status/1"] = Field(default=STATUS_SCHEMA, alias="schema")
+    stream_id: str
+    node: str
+    address: str
+    state: str
+    fps: float
+    last_error: str | None
+    session: str | None
+    stream: StreamView
+
+    @classmethod
+    def of(cls, view: StreamView, address: str) -> StreamStatus:
+        """From what the node shows."""
+        return cls(
+            stream_id=view.id,
+            node=view.node,
+            address=address,
+            state=view.state,
+            fps=view.fps,
+            last_error=view.last_error,
+            session=view.session,
+            stream=view,
+        )
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class StatusBoard:
+    """What was heard of all nodes. A record counts as long as it is younger than `away_s`."""
+
+    def __init__(self, away_s: float) -> None:
+        self._away_s = away_s
+        self._lock = threading.Condition()
+        self._streams: dict[str, tuple[StreamStatus, float]] = {}
+        self._nodes: dict[str, tuple[NodeStatus, float]] = {}
+        self._monitors: dict[str, tuple[MonitorStatus, float]] = {}
+
+    def hear(self, key: str, value: bytes | None, age_s: float = 0.0) -> None:
+        """One record, `age_s` old. One that cannot be read, such as a later version's, is as good as none."""
+        at_s = time.monotonic() - max(0.0, age_s)
+        with self._lock:
+            try:
+                if key.startswith(NODE_PREFIX):
+                    name = key.removeprefix(NODE_PREFIX)
+                    if value is None:
+                        self._nodes.pop(name, None)
+                    else:
+                        self._nodes[name] = (NodeStatus.model_validate_json(value), at_s)
+                elif key.startswith(MONITOR_PREFIX):
+                    name = key.removeprefix(MONITOR_PREFIX)
+                    if value is None:
+                        self._monitors.pop(name, None)
+                    else:
+                        self._monitors[name] = (MonitorStatus.model_validate_json(value), at_s)
+                elif value is None:
+                    self._streams.pop(key, None)
+                else:
+                    self._streams[key] = (StreamStatus.model_validate_json(value), at_s)
+            except ValidationError:
+                return
+            self._lock.notify_all()
+
+    def wait(self, timeout_s: float) -> None:
+        """Until something is heard, or the time is over."""
+        with self._lock:
+            self._lock.wait(timeout_s)
+
+    def stream(self, stream_id: str) -> StreamStatus | None:
+        """What its node says of a stream; None when nobody does, or no more."""
+        with self._lock:
+            return self._fresh(self._streams.get(stream_id))
+
+    def last(self, stream_id: str) -> StreamStatus | None:
+        """What was last heard of a stream, however long ago."""
+        with self._lock:
+            heard = self._streams.get(stream_id)
+        return None if heard is None else heard[0]
+
+    def streams(self) -> dict[str, StreamStatus]:
+        """All streams that some living node runs."""
+        with self._lock:
+            found = [self._fresh(heard) for heard in self._streams.values()]
+        return {status.stream_id: status for status in found if status is not None}
+
+    def node(self, name: str) -> NodeStatus | None:
+        """What was last heard of a node."""
+        with self._lock:
+            heard = self._nodes.get(name)
+        return None if heard is None else heard[0]
+
+    def nodes(self) -> list[NodeStatus]:
+        """The nodes that live, by name."""
+        with self._lock:
+            now_s = time.monotonic()
+            return [node for _, (node, at_s) in sorted(self._nodes.items()) if now_s - at_s < self._away_s]
+
+    def monitors(self, within_s: float | None = None) -> list[MonitorStatus]:
+        """The monitors that work, the one heard of last first: there is one, and for a moment its predecessor.
+
+        within_s: only those heard of so lately.
+        """
+        least_s = time.monotonic() - (self._away_s if within_s is None else within_s)
+        with self._lock:
+            heard = sorted(self._monitors.values(), key=lambda one: -one[1])
+        return [monitor for monitor, at_s in heard if at_s > least_s]
+
+    def _fresh(self, heard: tuple[StreamStatus, float] | None) -> StreamStatus | None:
+        return heard[0] if heard is not None and time.monotonic() - heard[1] < self._away_s else None

@@ -1,0 +1,173 @@
+"""Says in `livesight.status` what a node runs: changes at once, all every few seconds. Runs in its own thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from workers.bus.bus import STATUS
+from workers.cluster.settings import ClusterSettings
+from workers.cluster.spec_registry import KnownWishes
+from workers.cluster.status import (
+    MONITOR_PREFIX,
+    MONITOR_SCHEMA,
+    NODE_PREFIX,
+    NODE_SCHEMA,
+    STATUS_SCHEMA,
+    MonitorStatus,
+    NodeStatus,
+    StatusBoard,
+    StreamStatus,
+)
+from workers.kafka.control_writer import ControlWriter
+from workers.node.node import Node
+from workers.node.stream_view import StreamView, configured
+
+log = structlog.get_logger(__name__)
+
+_LOOK_S = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """What an announcer asks of the lease: whether shared streams may run, and how many partitions are this node's.
+
+    `failures`: shared streams that should run and do not, with the reason.
+    """
+
+    valid: Callable[[], bool]
+    partitions: Callable[[], int]
+    failures: Callable[[], dict[str, str]]
+
+
+class Announcer:
+    """Owned by the cluster. What is told goes onto the own board as well, so that it is there without a broker."""
+
+    def __init__(self, node: Node, address: str, known: KnownWishes, writer: ControlWriter, board: StatusBoard) -> None:
+        self._node = node
+        self._address = address
+        self._known = known
+        self._writer = writer
+        self._board = board
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._heirs: dict[str, tuple[int, ...]] | None = None
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, settings: ClusterSettings, leased: Leased) -> None:
+        """Begin to tell."""
+        self._thread = threading.Thread(target=self._run, args=(settings, leased), name="status", daemon=True)
+        self._thread.start()
+
+    def tell_heirs(self, heirs: Mapping[str, Collection[int]]) -> None:
+        """Say that this node ends, and which nodes take which of its partitions; say it with every status. Any thread.
+
+        Who hears it a second time takes it for the same; who reads everything again just then misses some.
+        """
+        self._heirs = {name: tuple(sorted(partitions)) for name, partitions in heirs.items()}
+        self._tell_node(len(self._node.streams()))
+
+    def close(self, timeout_s: float) -> None:
+        """Say that this node, and what only it has, is gone. Idempotent."""
+        if self._thread is None or self._closing.is_set():
+            return
+        self._closing.set()
+        self._thread.join(timeout_s)
+        for stream_id in self._told:
+            if self._known.get(stream_id) is None:
+                self._tell(stream_id, None, STATUS_SCHEMA)
+        self._tell(NODE_PREFIX + self._node.name, None, NODE_SCHEMA)
+
+    def _run(self, settings: ClusterSettings, leased: Leased) -> None:
+        due_s = 0.0
+        while not self._closing.wait(_LOOK_S):
+            everything = time.monotonic() >= due_s
+            if everything:
+                due_s = time.monotonic() + settings.status_s
+            try:
+                views = self._views(leased.failures())
+                self._say(views, everything)
+                if everything:
+                    streams = sum(view.state != "failed" for view in views.values())
+                    self._tell_node(streams, leased.valid(), leased.partitions())
+            except Exception:
+                log.exception("status_failed")
+
+    def _tell_node(self, streams: int, leasing: bool = False, partitions: int = 0) -> None:
+        said = NodeStatus(
+            node=self._node.name,
+            address=self._address,
+            leasing=leasing and self._heirs is None,
+            streams=streams,
+            partitions=partitions,
+            heirs=self._heirs,
+        )
+        self._tell(NODE_PREFIX + said.node, said.to_json(), NODE_SCHEMA)
+
+    def _views(self, failures: dict[str, str]) -> dict[str, StreamView]:
+        views = {view.id: view for view in self._node.streams()}
+        for stream_id, reason in failures.items():
+            wish = self._known.get(stream_id)
+            if wish is not None and stream_id not in views:
+                views[stream_id] = configured(wish.stream, self._node.name, "failed", reason)
+        return views
+
+    def _say(self, views: dict[str, StreamView], everything: bool) -> None:
+        told: dict[str, tuple[object, ...]] = {}
+        for stream_id, view in views.items():
+            told[stream_id] = (view.state, view.session, view.last_error, view.enabled, view.models)
+            if everything or self._told.get(stream_id) != told[stream_id]:
+                self._tell(stream_id, StreamStatus.of(view, self._address).to_json(), STATUS_SCHEMA)
+        for stream_id in self._told.keys() - told.keys():
+            if self._known.get(stream_id) is None:  # else it is another node's to speak of now
+                self._tell(stream_id, None, STATUS_SCHEMA)
+        self._told = told
+
+    def _tell(self, key: str, value: bytes | None, schema: str) -> None:
+        self._board.hear(key, value)
+        self._writer.tell(STATUS, key, value, schema)
+
+
+class MonitorAnnouncer:
+    """Says which process's monitor works, in a thread of its own. Owned by the cluster. `active`: what it said last."""
+
+    def __init__(self, name: str, address: str, writer: ControlWriter, board: StatusBoard) -> None:
+        self._said = MonitorStatus(monitor=name, address=address)
+        self._writer = writer
+        self._board = board
+        self.active = False
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, settings: ClusterSettings, active: Callable[[], bool]) -> None:
+        """`active`: whether this process's monitor works."""
+        self._thread = threading.Thread(target=self._run, args=(settings, active), name="monitor-status", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout_s: float) -> None:
+        """Idempotent."""
+        if self._thread is None or self._closing.is_set():
+            return
+        self._closing.set()
+        self._thread.join(timeout_s)
+        if self.active:
+            self._tell(None)
+
+    def _run(self, settings: ClusterSettings, active: Callable[[], bool]) -> None:
+        due_s = 0.0
+        while not self._closing.wait(_LOOK_S):
+            works = active()
+            if works == self.active and (not works or time.monotonic() < due_s):
+                continue
+            due_s = time.monotonic() + settings.status_s
+            self.active = works
+            self._tell(self._said.to_json() if works else None)
+
+    def _tell(self, value: bytes | None) -> None:
+        key = MONITOR_PREFIX + self._said.monitor
+        self._board.hear(key, value)
+        self._writer.tell(STATUS, key, value, MONITOR_SCHEMA)

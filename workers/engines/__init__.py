@@ -1,0 +1,1 @@
+"""Inference engines (OpenVINO, PyTorch, visual words), their inputs, and the slots that hold them."""

@@ -1,0 +1,186 @@
+"""Why a model says what it says: a heatmap over the picture. Any thread; one explanation at a time.
+
+A detection's map is, for each cell of the detector, its score for the label times how well the box that it votes for
+lies over the detection (IoU): the cells that brought this box about. A classifier's is its class-activation map over
+the crop it looked at. Both are raw values, not stretched to a range.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+import supervision as sv
+
+from stream.frame import Frame, new_session
+from workers.bus.result import Detection, FrameResult
+from workers.card import ModelCard, ModelStore, load_card
+from workers.engines.engine import F32, U8
+from workers.engines.letterbox import Letterbox, Placement, least_padding
+from workers.engines.slots import EngineSlots
+from workers.errors import ExplainError
+from workers.explain.graphs import ExplainGraph
+from workers.images.crops import crop_region, cut
+from workers.inference.pipeline import still_result
+
+DEFAULT_DETECTOR = "mask"
+_MOST_GRAPHS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be explained.
+
+    model: the detector or classifier. detector: whose boxes a classifier of boxes looks at.
+    detection: its place in the result, from 0; None is the first the model applies to.
+    label: the label to look for; None is what the model says.
+    """
+
+    model: str = DEFAULT_DETECTOR
+    detector: str = DEFAULT_DETECTOR
+    detection: int | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A map, and what it is of.
+
+    grid: raw values (rows, columns), as fine as the model makes them. xyxy: what the whole grid covers, in pixels of
+    the picture; where the model's input was padded it reaches beyond. detection: its place in `result`; None when the
+    map is of the whole picture. confidence: how sure the model is of `label` there, 0 to 1.
+    """
+
+    card: ModelCard
+    result: FrameResult
+    detection: int | None
+    label: str
+    confidence: float
+    xyxy: tuple[float, float, float, float]
+    grid: F32
+
+    def heatmap(self) -> F32:
+        """The raw values for each pixel of the picture, f32 (height, width); 0 where the model did not look."""
+        width, height = self.result.size_wh
+        x1, y1, x2, y2 = self.xyxy
+        rows, columns = self.grid.shape
+        # The picture's pixel (x, y) lies at (x + 0.5 - x1) / (x2 - x1) * columns - 0.5 of the grid
+        scale_x, scale_y = columns / (x2 - x1), rows / (y2 - y1)
+        matrix = np.array(
+            [[scale_x, 0, (0.5 - x1) * scale_x - 0.5], [0, scale_y, (0.5 - y1) * scale_y - 0.5]], np.float32
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        spread = cv2.warpAffine(self.grid, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        out = np.zeros((height, width), np.float32)
+        left, top = max(0, round(x1)), max(0, round(y1))
+        right, bottom = min(width, round(x2)), min(height, round(y2))
+        out[top:bottom, left:right] = spread[top:bottom, left:right]
+        return out
+
+
+class Explainer:
+    """Explains with the versions in service. Its graphs are compiled when they are first needed."""
+
+    def __init__(self, store: ModelStore, slots: EngineSlots, node: str) -> None:
+        self._store = store
+        self._slots = slots
+        self._node = node
+        self._graphs: dict[tuple[str, int, tuple[int, int]], ExplainGraph] = {}
+        self._letterbox = Letterbox()
+        self._lock = threading.Lock()
+
+    def explain(self, image_bgr: U8, question: Question) -> Explanation:
+        """Explain one picture (u8 HWC BGR). Blocks. Raises ExplainError, ModelError, EngineError."""
+        card = self._card(question.model)
+        of_boxes = card.task == "classify" and card.applies_to != "image"
+        names = (question.detector, question.model) if of_boxes else (question.model,)
+        self._slots.ensure(names)
+        card = self._slots[question.model].card
+        if question.label is not None and question.label not in card.classes:
+            raise ExplainError(f"label {question.label!r}: model {card.name} knows {', '.join(card.classes)}")
+        picture = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
+        frame = Frame("explain", new_session(), 0, 0, 0, time.time_ns(), time.monotonic(), 0.0, picture)
+        result = still_result(self._slots, frame, names, self._node)
+        index = _chosen(result.detections, card, question)
+        with self._lock:
+            if card.task == "detect":
+                return self._detection(card, frame, result, index, question.label)
+            return self._classification(card, frame, result, index, question.label)
+
+    def _detection(
+        self, card: ModelCard, frame: Frame, result: FrameResult, index: int | None, label: str | None
+    ) -> Explanation:
+        found = None if index is None else result.detections[index]
+        wanted = label if found is None or label is not None else found.label
+        if wanted is None:
+            raise ExplainError(f"model {card.name} finds nothing in this picture; name a label to see where it looks")
+        graph = self._graph(card, frame.size_wh)
+        placement = self._letterbox.fill(frame.picture, graph.tensor[0], card.pad_value, card.color)
+        cells = graph.cells()
+        evidence: F32 = cells.scores[:, card.classes.index(wanted)]
+        if found is not None:
+            box = placement.to_input(np.array([found.xyxy], np.float32))
+            evidence = evidence * sv.box_iou_batch(box, cells.boxes)[0].astype(np.float32)
+        same = found is not None and found.label == wanted
+        confidence = found.confidence if found is not None and same else float(min(1.0, evidence.max()))
+        region = _covered(placement, graph.shape_wh, (0, 0))
+        return Explanation(card, result, index, wanted, round(confidence, 4), region, cells.grid(evidence))
+
+    def _classification(
+        self, card: ModelCard, frame: Frame, result: FrameResult, index: int | None, label: str | None
+    ) -> Explanation:
+        region = (0, 0, *frame.size_wh)
+        if index is not None:
+            region = crop_region(result.detections[index].xyxy, card.crop_margin, frame.size_wh)
+        crop = frame.picture if index is None else cut(frame.picture, region)
+        graph = self._graph(card, (crop.width, crop.height))
+        placement = self._letterbox.fill(crop, graph.tensor[0], card.pad_value, card.color)
+        probabilities, maps = graph.activation()
+        number = int(probabilities.argmax()) if label is None else card.classes.index(label)
+        confidence = round(float(min(1.0, max(0.0, probabilities[number]))), 4)
+        covered = _covered(placement, graph.shape_wh, region[:2])
+        return Explanation(card, result, index, card.classes[number], confidence, covered, maps[number])
+
+    def _graph(self, card: ModelCard, size_wh: tuple[int, int]) -> ExplainGraph:
+        shape_wh = least_padding(size_wh, card.shapes_wh)
+        key = (card.name, card.version, shape_wh)
+        if key not in self._graphs:
+            for known in [known for known in self._graphs if known[0] == card.name and known[1] != card.version]:
+                del self._graphs[known]
+            if len(self._graphs) >= _MOST_GRAPHS:
+                self._graphs.clear()
+            self._graphs[key] = ExplainGraph(card, self._store.folder(card.name, card.version), shape_wh)
+        return self._graphs[key]
+
+    def _card(self, name: str) -> ModelCard:
+        slot = self._slots.get(name)
+        return slot.card if slot is not None else load_card(self._store.folder(name), verify=False)
+
+
+def _chosen(detections: Sequence[Detection], card: ModelCard, question: Question) -> int | None:
+    """The place of the detection that is meant; None when the whole picture is. Raises ExplainError."""
+    if card.applies_to == "image" and card.task == "classify":
+        return None
+    fit = [index for index, found in enumerate(detections) if card.task == "detect" or found.label in card.applies_to]
+    if question.detection is None:
+        return fit[0] if fit else None
+    if question.detection not in range(len(detections)):
+        raise ExplainError(f"detection {question.detection}: there are {len(detections)} in this picture, from 0")
+    if question.detection not in fit:
+        label = detections[question.detection].label
+        raise ExplainError(f"detection {question.detection} is {label}, which model {card.name} does not classify")
+    return question.detection
+
+
+def _covered(
+    placement: Placement, shape_wh: tuple[int, int], corner: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """What a model's whole input covers, padding included, in pixels of the picture that has the crop at `corner`."""
+    fx, fy = placement.size_wh[0] / placement.inner_wh[0], placement.size_wh[1] / placement.inner_wh[1]
+    x1, y1 = corner[0] - placement.origin_xy[0] * fx, corner[1] - placement.origin_xy[1] * fy
+    return round(x1, 2), round(y1, 2), round(x1 + shape_wh[0] * fx, 2), round(y1 + shape_wh[1] * fy, 2)

@@ -1,0 +1,131 @@
+"""Boxes of one stream into results: tracking, thresholds, attributes, what was skipped. One thread at a time."""
+
+from __future__ import annotations
+
+import time
+
+from stream.frame import Frame
+from stream.metrics import STAGE_SECONDS
+from workers.bus.result import Detection, FrameResult, Latency
+from workers.card import ModelCard
+from workers.engines.engine import F32
+from workers.images.figures import StreamFigures
+from workers.inference.batcher import Ticket
+from workers.inference.classify_tracks import StreamClassifier
+from workers.inference.tracking import TrackedBoxes, Tracker, TrackIds
+from workers.metrics import DETECTIONS, FRAMES_ANALYSED, LATENCY_SECONDS
+
+
+class Assembler:
+    """Makes the result of each picture of one stream, in order. A new session starts with new trackers.
+
+    `confidence`, when given, goes before the thresholds of the cards. Stills are not `counted` in a stream's metrics.
+    Without `figures` results carry none.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        classifier: StreamClassifier,
+        figures: StreamFigures | None = None,
+        confidence: float | None = None,
+        counted: bool = True,
+    ) -> None:
+        self._counted = counted
+        self._figures = figures
+        self._node = node
+        self._classifier = classifier
+        self._confidence = confidence
+        self._session: str | None = None
+        self._last_ordinal = -1
+        self._trackers: dict[str, Tracker] = {}
+        self._ids = TrackIds()
+
+    def result(self, ticket: Ticket, shown: Frame | None = None) -> FrameResult:
+        """The result of the lane's next picture. `shown`: as others may see it, when that is not the picture itself."""
+        frame = ticket.frame
+        if frame.session != self._session:
+            self._session, self._last_ordinal = frame.session, -1
+            self._trackers, self._ids = {}, TrackIds()
+            self._classifier.reset()
+            if self._figures is not None:
+                self._figures.reset()
+        started = time.perf_counter()
+        detections = [
+            detection
+            for name, rows in ticket.rows.items()
+            for detection in self._track(name, ticket.cards[name], rows, frame.pts_us)
+        ]
+        STAGE_SECONDS.labels("track").observe(time.perf_counter() - started)
+        detections, attributes, versions = self._classifier.apply(frame, detections)
+        image = None if self._figures is None else self._figures.of(shown or frame)
+        if image is not None and attributes:
+            image = image.model_copy(update={"attributes": attributes})
+        skipped = max(0, frame.ordinal - self._last_ordinal - 1)
+        self._last_ordinal = frame.ordinal
+        if self._counted:
+            self._count(ticket, detections)
+        return FrameResult(
+            stream_id=frame.stream_id,
+            session=frame.session,
+            frame=frame.number,
+            skipped=skipped,
+            pts_us=frame.pts_us,
+            captured_at_ns=frame.captured_at_ns,
+            size_wh=frame.size_wh,
+            node=self._node,
+            detections=tuple(detections),
+            image=image,
+            models={name: card.version for name, card in ticket.cards.items()} | versions,
+            latency_ms=_latency(ticket),
+        )
+
+    def _track(self, name: str, card: ModelCard, rows: F32, pts_us: int) -> list[Detection]:
+        confident = self._confidence or min(card.threshold(label) for label in card.classes)
+        tracker = self._trackers.get(name)
+        if tracker is None:
+            tracker = self._trackers[name] = Tracker(confident)
+        tracker.confident = confident  # another version may have come into service
+        return self._report(name, card, tracker.update(rows, pts_us))
+
+    def _report(self, name: str, card: ModelCard, boxes: TrackedBoxes) -> list[Detection]:
+        detections = []
+        columns = (boxes.xyxy.tolist(), boxes.confidence.tolist(), boxes.class_id.tolist(), boxes.track_id.tolist())
+        for xyxy, confidence, class_id, track_id in zip(*columns, strict=True):
+            label = card.classes[class_id]
+            if confidence < (card.threshold(label) if self._confidence is None else self._confidence):
+                continue
+            number = None if track_id < 0 else self._ids.of(name, track_id)
+            x1, y1, x2, y2 = (round(value, 1) for value in xyxy)
+            detections.append(
+                Detection(
+                    detector=name,
+                    track_id=number,
+                    label=label,
+                    confidence=round(min(1.0, confidence), 4),
+                    xyxy=(x1, y1, x2, y2),
+                )
+            )
+        return sorted(detections, key=lambda detection: (-detection.confidence, detection.xyxy))
+
+    def _count(self, ticket: Ticket, detections: list[Detection]) -> None:
+        frame = ticket.frame
+        STAGE_SECONDS.labels("wait").observe(max(0.0, ticket.taken_s - frame.arrived_s - frame.decode_s))
+        LATENCY_SECONDS.observe(time.monotonic() - frame.arrived_s)
+        FRAMES_ANALYSED.labels(frame.stream_id).inc()
+        for detection in detections:
+            DETECTIONS.labels(frame.stream_id, detection.label).inc()
+
+
+def _latency(ticket: Ticket) -> Latency:
+    frame = ticket.frame
+    return Latency(
+        decode=_ms(frame.decode_s),
+        wait=_ms(max(0.0, ticket.taken_s - frame.arrived_s - frame.decode_s)),
+        inference=_ms(ticket.inference_s),
+        total=_ms(time.monotonic() - frame.arrived_s),
+    )
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)

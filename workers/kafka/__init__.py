@@ -1,0 +1,1 @@
+"""Kafka: clients, the bus over it, topics, and following them."""

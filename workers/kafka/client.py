@@ -1,0 +1,260 @@
+"""kafka-python's clients, from our settings, opened without a leak and named when they fail. Blocks: never on the loop.
+
+`client_options` is what every client needs (addresses, TLS, SASL, time-outs); `open_producer`, `open_consumer` and
+`open_admin` connect, and raise BusError, with nothing left behind, when they cannot.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import structlog
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    KafkaTimeoutError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+)
+
+from workers.errors import BusError
+from workers.kafka.settings import Compression, KafkaSettings
+
+Client = TypeVar("Client")
+
+log = structlog.get_logger(__name__)
+
+LOGIN_ERRORS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError, AuthorizationError)
+HANDSHAKE_S = 3.0
+NEVER_MS = 7 * 24 * 3600 * 1000
+CODEC_MODULES: dict[Compression, str | None] = {"lz4": "lz4", "zstd": "zstandard", "gzip": None, "none": None}
+
+
+def choose_compression(wished: Compression | None) -> Compression:
+    """`wished`, or the best that is installed. Raises BusError when the wished codec is not there."""
+    if wished is None:
+        return next(name for name, module in CODEC_MODULES.items() if _installed(module))
+    if not _installed(CODEC_MODULES[wished]):
+        raise BusError(f"kafka.compression: {wished} needs the package {CODEC_MODULES[wished]}, which is not installed")
+    return wished
+
+
+def _installed(module: str | None) -> bool:
+    """A folder of that name somewhere on the path is no package."""
+    found = None if module is None else importlib.util.find_spec(module)
+    return module is None or (found is not None and found.origin is not None)
+
+
+class Producer(KafkaProducer):  # type: ignore[misc]
+    """A producer whose `close` is bounded.
+
+    KafkaProducer.close flushes first, which waits once a batch for a dead broker, and then raises without having
+    stopped its thread.
+    """
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Nothing: the bus knows what is unconfirmed and waits for that itself."""
+
+    def abandon(self, timeout_s: float) -> bool:
+        """Stop at once, whatever is unsent; False when its thread did not end within `timeout_s`. Idempotent."""
+        self.close(timeout=0)
+        self._sender.join(timeout_s)
+        return not self._sender.is_alive()
+
+
+def open_producer(settings: KafkaSettings) -> Producer:
+    """Connect a producer. Raises BusError when no broker answers within `connect_timeout_s`.
+
+    Not idempotent: an idempotent producer does not survive the loss of its broker's state. One request in flight a
+    connection keeps the order per partition; what fails for a while is tried again in its place, for ever.
+    """
+    return _opened(Producer, producer_options(settings), settings)
+
+
+def open_consumer(settings: KafkaSettings, options: Mapping[str, Any] | None = None) -> Any:
+    """Connect a KafkaConsumer; `options` (group_id, auto_offset_reset, …) win. Raises BusError."""
+    return _opened(KafkaConsumer, {**consumer_options(settings), **(options or {})}, settings)
+
+
+def open_admin(settings: KafkaSettings) -> Any:
+    """Connect a KafkaAdminClient. Raises BusError."""
+    return _opened(KafkaAdminClient, client_options(settings), settings)
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What producers, consumers and admin clients are all opened with."""
+    password = settings.sasl_password
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(settings.bootstrap_servers),
+        "client_id": settings.client_id,
+        "security_protocol": settings.security_protocol,
+        "sasl_mechanism": settings.sasl_mechanism,
+        "sasl_plain_username": settings.sasl_username,
+        "sasl_plain_password": None if password is None else password.get_secret_value(),
+        "bootstrap_timeout_ms": int(settings.connect_timeout_s * 1000),
+        "request_timeout_ms": int(settings.request_timeout_s * 1000),
+        "reconnect_backoff_max_ms": int(settings.retry_s * 1000),
+    }
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = tls_context(settings)
+    return options
+
+
+def producer_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What `open_producer` opens with."""
+    compression = choose_compression(settings.compression)
+    return {
+        **client_options(settings),
+        "compression_type": None if compression == "none" else compression,
+        "acks": "all",
+        "enable_idempotence": False,
+        "max_in_flight_requests_per_connection": 1,
+        "allow_auto_create_topics": False,  # they are created as configured, see topics.py
+        "linger_ms": 0,  # the bus gathers
+        "batch_size": 128 * 1024,
+        "max_request_size": settings.message_bytes + 1024,
+        "max_block_ms": int(min(1.0, settings.connect_timeout_s) * 1000),  # a topic that is not there holds up no other
+        "delivery_timeout_ms": NEVER_MS,
+        "metrics_enabled": False,
+    }
+
+
+def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What `open_consumer` opens with; without a group, from the newest message on."""
+    return {
+        **client_options(settings),
+        "allow_auto_create_topics": False,
+        "auto_offset_reset": "latest",
+        "enable_auto_commit": False,
+        "max_partition_fetch_bytes": max(2**20, 2 * settings.message_bytes),
+        "metrics_enabled": False,
+    }
+
+
+def tls_context(settings: KafkaSettings) -> ssl.SSLContext:
+    """The TLS side of the settings. Raises BusError naming the file that is no good."""
+    try:
+        context = ssl.create_default_context(cafile=None if settings.ssl_cafile is None else str(settings.ssl_cafile))
+    except (OSError, ssl.SSLError) as error:
+        raise BusError(f"kafka.ssl_cafile: {settings.ssl_cafile}: {error}") from error
+    context.check_hostname = settings.ssl_check_hostname
+    if settings.ssl_certfile is not None:
+        password = settings.ssl_password
+        try:
+            context.load_cert_chain(
+                settings.ssl_certfile, settings.ssl_keyfile, "" if password is None else password.get_secret_value()
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise BusError(f"kafka.ssl_certfile, kafka.ssl_keyfile: {settings.ssl_certfile}: {error}") from error
+    return context
+
+
+def probe(settings: KafkaSettings, timeout_s: float = 1.0) -> str | None:
+    """None when some bootstrap server accepts a connection (and speaks TLS, if it should), else why each does not."""
+    reasons: list[str] = []
+    context = tls_context(settings) if settings.security_protocol.endswith("SSL") else None
+    for address in settings.bootstrap_servers:
+        host, _, port = address.rpartition(":")
+        host = host.strip("[]")
+        try:
+            with socket.create_connection((host, int(port)), timeout_s) as plain:
+                refused = None if context is None else _handshake(context, plain, host)
+        except OSError as error:
+            refused = error.strerror or str(error)
+        if refused is None:
+            return None
+        reasons.append(f"{address}: {refused}")
+    return "; ".join(reasons)
+
+
+def _handshake(context: ssl.SSLContext, plain: socket.socket, host: str) -> str | None:
+    """None, or why there is no TLS to be had."""
+    plain.settimeout(HANDSHAKE_S)
+    try:
+        context.wrap_socket(plain, server_hostname=host).close()
+    except ssl.SSLCertVerificationError as error:
+        return f"TLS: {error.verify_message}"
+    except TimeoutError:
+        return f"TLS: no handshake within {HANDSHAKE_S:g} s; is it a TLS port?"
+    except ssl.SSLError as error:
+        return f"TLS: {error.reason or error}; is it a TLS port?"
+    return None
+
+
+def describe(error: BaseException) -> str:
+    """A broker's error in few words."""
+    text = str(error) or type(error).__name__
+    name = type(error).__name__.removesuffix("Error")
+    return text if name in text else f"{name}: {text}"
+
+
+@contextmanager
+def told(fail: Callable[[str], None]) -> Iterator[None]:
+    """What goes wrong with a broker reaches `fail` in words, what nobody expected with its traceback in the log too."""
+    try:
+        yield
+    except BusError as error:
+        fail(str(error))
+    except (KafkaError, OSError, ValueError, RuntimeError) as error:
+        fail(describe(error))
+    except Exception as error:
+        log.exception("kafka_thread_failed")
+        fail(describe(error))
+
+
+def _opened(kind: Callable[..., Client], options: dict[str, Any], settings: KafkaSettings) -> Client:
+    unreachable = probe(settings, min(settings.connect_timeout_s, 2.0))
+    if unreachable is not None:
+        raise BusError(unreachable)  # asked first, because the client leaks a socket for each refused connection
+    clients: list[Any] = []
+    connections: deque[Any] = deque(maxlen=8)
+
+    def make_client(**configs: Any) -> Any:
+        client = KafkaProducer.DEFAULT_CONFIG["kafka_client"](**configs)
+        clients.append(client)
+        _remember(client._manager, connections)
+        return client
+
+    try:
+        opened = kind(kafka_client=make_client, **options)
+    except (KafkaError, OSError, ValueError, RuntimeError, AssertionError) as error:
+        for client in clients:
+            client.close()  # else its sockets stay open until collected
+        raise BusError(_explained(error, list(connections), settings)) from error
+    for client in clients:
+        del client._manager.get_connection
+    return opened
+
+
+def _remember(manager: Any, connections: deque[Any]) -> None:
+    """Have `manager` note its connections: while it looks for a broker it tells nobody why one failed."""
+    original = manager.get_connection
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        connections.append(original(*args, **kwargs))
+        return connections[-1]
+
+    manager.get_connection = noted
+
+
+def _explained(error: BaseException, connections: list[Any], settings: KafkaSettings) -> str:
+    """What the constructor's error means for whoever configured it."""
+    failures = [one.init_future.exception for one in connections if one.init_future.failed()]
+    error = next((failure for failure in failures if isinstance(failure, LOGIN_ERRORS)), error)
+    if isinstance(error, LOGIN_ERRORS):
+        return f"{describe(error)} (user {settings.sasl_username}, {settings.sasl_mechanism})"
+    if not isinstance(error, KafkaTimeoutError):
+        return describe(error)
+    login = f", sasl_mechanism {settings.sasl_mechanism}" if settings.sasl_mechanism else ""
+    return (
+        f"{', '.join(settings.bootstrap_servers)}: connects, but gives no Kafka answer within "
+        f"{settings.connect_timeout_s:g} s (is kafka.security_protocol {settings.security_protocol}{login} right?)"
+    )

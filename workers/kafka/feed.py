@@ -1,0 +1,45 @@
+"""Results of other nodes, from Kafka onto the in-process bus, from now on. Runs in its own thread (a Tail's)."""
+
+from __future__ import annotations
+
+import time
+
+from workers.bus.bus import DETECTIONS, LocalBus, Message
+from workers.kafka.settings import KafkaSettings
+from workers.kafka.tail import Record, Tail, TailPlan
+
+NODE_HEADER = "node"
+
+
+class KafkaFeed:
+    """Viewers here see the streams of every node. What this process itself published is not told twice."""
+
+    def __init__(self, settings: KafkaSettings, local: LocalBus, own: str | None) -> None:
+        """own: the name of the node in this process, whose results are on `local` already."""
+        self._local = local
+        self._own = None if own is None else own.encode()
+        self._tail = Tail(settings, TailPlan("feed", from_now=(DETECTIONS,)), self)
+
+    def start(self) -> None:
+        """The broker need not be there."""
+        self._tail.start()
+
+    @property
+    def problem(self) -> str | None:
+        """Why results of other nodes do not arrive, in words."""
+        return self._tail.problem
+
+    def close(self, timeout_s: float) -> None:
+        """Idempotent."""
+        self._tail.close(timeout_s)
+
+    def begin(self) -> None:
+        """Nothing to forget."""
+
+    def take(self, record: Record) -> None:
+        """One result. The subscribers only hand over."""
+        if record.value is not None and (NODE_HEADER, self._own) not in record.headers:
+            self._local.publish(Message(DETECTIONS, record.key, record.value, record.headers, time.monotonic()))
+
+    def settled(self) -> None:
+        """Not called: a feed begins now."""

@@ -1,0 +1,95 @@
+"""The topics: their names on the broker, how they are kept, creating the missing ones. Pure, but for `ensure_topics`.
+
+Code names topics by their constants (`livesight.detections`); `topics.prefix` replaces the `livesight` on the broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from workers.bus.bus import DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.kafka.client import describe
+from workers.kafka.settings import KafkaSettings, TopicsSettings
+
+PREFIX = "livesight"
+ALL_TOPICS = (DETECTIONS, SNAPSHOTS, EVENTS, STREAMS, STATUS, DRIFT, MODELS)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it is created. `name` is the broker's, `logical` the constant."""
+
+    logical: str
+    name: str
+    partitions: int
+    replication_factor: int
+    configs: dict[str, str]
+
+
+def kafka_name(logical: str, settings: TopicsSettings) -> str:
+    """The name on the broker of a topic of ours; any other name is left as it is."""
+    head, dot, rest = logical.partition(".")
+    return f"{settings.prefix}{dot}{rest}" if head == PREFIX and dot else logical
+
+
+def definitions(settings: KafkaSettings) -> dict[str, Topic]:
+    """Every topic, by its constant."""
+    topics = settings.topics
+    found = {}
+    for logical in ALL_TOPICS:
+        one = getattr(topics, logical.partition(".")[2])
+        configs = {"cleanup.policy": one.cleanup}
+        if one.retention_s is not None:
+            configs["retention.ms"] = str(int(one.retention_s * 1000))
+        found[logical] = Topic(
+            logical=logical,
+            name=kafka_name(logical, topics),
+            partitions=one.partitions or topics.partitions,
+            replication_factor=topics.replication_factor or -1,
+            configs=configs,
+        )
+    return found
+
+
+def ensure_topics(admin: Any, settings: KafkaSettings, logical: Collection[str] = ALL_TOPICS) -> dict[str, str]:
+    """Create what is missing, if topics are to be created; returns why not, by constant. Blocks.
+
+    A topic that exists is left as it is. Raises KafkaError when the broker does not answer.
+    """
+    wanted = {topic.name: topic for name, topic in definitions(settings).items() if name in logical}
+    present = set(admin.list_topics())
+    missing = [topic for name, topic in wanted.items() if name not in present]
+    if not settings.topics.create:
+        return {topic.logical: "it is missing, and kafka.topics.create is false" for topic in missing}
+    refused: dict[str, str] = {}
+    if missing:
+        asked = {
+            topic.name: {
+                "num_partitions": topic.partitions,
+                "replication_factor": topic.replication_factor,
+                "configs": topic.configs,
+            }
+            for topic in missing
+        }
+        answer = admin.create_topics(asked, raise_errors=False)
+        refused = {wanted[name].logical: reason for name, reason in _refusals(answer).items()}
+        created = [topic.name for topic in missing if topic.logical not in refused]
+        if created:
+            log.info("kafka_topics_created", topics=created)
+    return refused
+
+
+def _refusals(answer: dict[str, Any]) -> dict[str, str]:
+    found = {}
+    for one in answer["topics"]:
+        kind: type[KafkaError] = for_code(one["error_code"])
+        if one["error_code"] and kind is not TopicAlreadyExistsError:  # somebody else was quicker
+            found[one["name"]] = describe(kind(one.get("error_message") or ""))
+    return found

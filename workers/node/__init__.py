@@ -1,0 +1,1 @@
+"""A node: the streams that this process runs, and their state."""

@@ -1,0 +1,339 @@
+"""A node: the streams it runs and the models it runs on them. Any thread; what joins threads or loads models blocks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import structlog
+
+from stream.config import StreamConfig, StreamSettings
+from stream.decoding.fps_limit import FpsCap
+from stream.frame import Frame, new_session
+from stream.metrics import forget_stream as forget_source
+from stream.redaction import redact
+from stream.sources.open import open_source
+from stream.sources.source import Source, SourceStatus
+from workers.bus.bus import DETECTIONS, EVENTS, MODELS, Bus, Message
+from workers.bus.event import EVENT_SCHEMA, Event
+from workers.bus.result import FRAME_SCHEMA, FrameResult
+from workers.card import ModelCard, ModelStore
+from workers.engines.engine import U8, Engine
+from workers.engines.slots import EngineSlots
+from workers.errors import StreamExists, StreamUnknown
+from workers.explain.explain import Explainer
+from workers.images.best_shots import Snapshots
+from workers.inference.batcher import Lane
+from workers.inference.pipeline import Pipeline, still_result
+from workers.metrics import forget_stream
+from workers.node.local_streams import WishFile
+from workers.node.passthrough import Outlet, outlet_of
+from workers.node.stream_events import StreamEvents
+from workers.node.stream_view import RecentResults, StreamView
+from workers.registry.active_versions import MODEL_SCHEMA, InService
+from workers.registry.promotion import Promotion, Promotions
+from workers.settings import WorkerSettings
+
+log = structlog.get_logger(__name__)
+
+_JSON = ("content-type", b"application/json")
+
+
+@dataclass(slots=True)
+class _Running:
+    """One stream. `source` and `lane` are None while it is disabled."""
+
+    config: StreamConfig
+    kept: bool
+    ephemeral: bool
+    source: Source | None = None
+    lane: Lane | None = None
+    recent: RecentResults = field(default_factory=RecentResults)
+
+
+class Node:
+    """Runs streams. The API and the command line talk to it; it publishes every result to the bus."""
+
+    def __init__(
+        self,
+        name: str,
+        store: ModelStore,
+        bus: Bus,
+        settings: WorkerSettings | None = None,
+        stream_settings: StreamSettings | None = None,
+        state_dir: Path | None = None,
+    ) -> None:
+        self.name = name
+        self.settings = settings or WorkerSettings()
+        self.stream_settings = stream_settings or StreamSettings()
+        self._store = store
+        self._bus = bus
+        self._wishes = WishFile(state_dir) if state_dir else None
+        self._slots = EngineSlots(store, self.settings)
+        self.explainer = Explainer(store, self._slots, name)
+        self.promotions = Promotions(store, self._slots, self.settings)
+        self.promotions.changed = self._tell_promotion
+        self._pipeline = Pipeline(self._slots, self.settings, name, self._publish)
+        self._streams: dict[str, _Running] = {}
+        self._headers = (("schema", FRAME_SCHEMA.encode()), _JSON, ("node", name.encode()))
+        self._snapshots = Snapshots(name, self.settings.snapshots, self._pipeline.sideline, self._send)
+        self._events = StreamEvents(name, self._say, self._status)
+        self.gate: Callable[[str], bool] = lambda stream_id: True  # whether a stream's results may be published now
+        self._lock = threading.RLock()
+        self._changes = threading.Lock()
+        self._ready = False
+        self._closed = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether models are loaded and the workers run."""
+        return self._ready and not self._closed
+
+    def start(self, models: tuple[str, ...] = ("mask",)) -> None:
+        """Load `models`, start the workers and the streams that were kept. Raises ModelError, EngineError."""
+        self._slots.ensure(models)
+        self.promotions.watch()
+        self._pipeline.start()
+        self._events.start()
+        for config in self._wishes.read() if self._wishes else []:
+            try:
+                self.add(config, keep=True)
+            except Exception:
+                log.exception("kept_stream_failed", stream=config.id)
+        self._ready = True
+
+    def add(self, config: StreamConfig, *, keep: bool = False, allow_local: bool = False) -> StreamView:
+        """Run a stream from its URL. `keep` has it started again after a restart.
+
+        Raises StreamExists, SourceError (the URL is of no use), ModelError or EngineError (a model is).
+        """
+        source = open_source(config, self.stream_settings, live=True, allow_local=allow_local)
+        self._slots.ensure(config.models)
+        with self._lock:
+            self._refuse_taken(config.id)
+            running = _Running(config, keep, ephemeral=False)
+            self._streams[config.id] = running
+            if config.enabled:
+                self._run(running, source)
+            self._keep()
+        return self.stream(config.id)
+
+    def attach(self, source: Source, config: StreamConfig) -> StreamView:
+        """Run a pushed stream from a source that exists already. Raises StreamExists, ModelError, EngineError."""
+        self._slots.ensure(config.models)
+        with self._lock:
+            self._refuse_taken(config.id)
+            running = _Running(config, kept=False, ephemeral=True)
+            self._streams[config.id] = running
+            self._run(running, source)
+        return self.stream(config.id)
+
+    def remove(self, stream_id: str, reason: str = "removed") -> None:
+        """Stop a stream and forget it; `reason` is what its stream_down event says. Raises StreamUnknown."""
+        with self._lock:
+            running = self._find(stream_id)
+            del self._streams[stream_id]
+            self._keep()
+        self._stop(running, reason)
+        forget_source(stream_id)
+        forget_stream(stream_id)
+
+    def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
+        """Change `url`, `models`, `enabled`, `blur` or `max_fps` of a stream: it stops and starts with a new session.
+
+        Raises StreamUnknown, and as `add`; then the stream is as it was.
+        """
+        with self._lock:
+            running = self._find(stream_id)
+            config = StreamConfig.model_validate({**running.config.model_dump(), **changes})
+            fresh: Source | None = None
+            if config.url is not None:
+                fresh = open_source(
+                    config, self.stream_settings, live=True, allow_local=config.url == running.config.url
+                )
+            self._slots.ensure(config.models)
+            self._stop(running, "replaced" if config.enabled else "disabled")
+            running.config = config
+            if config.enabled and fresh is not None:
+                self._run(running, fresh)
+            self._keep()
+        return self.stream(stream_id)
+
+    def streams(self) -> list[StreamView]:
+        """All streams, by id."""
+        with self._lock:
+            return [self._view(running) for _, running in sorted(self._streams.items())]
+
+    def stream(self, stream_id: str) -> StreamView:
+        """One stream. Raises StreamUnknown."""
+        with self._lock:
+            return self._view(self._find(stream_id))
+
+    def latest(self, stream_id: str) -> tuple[Frame, FrameResult] | None:
+        """The newest analysed picture of a stream with its result; None before the first. Raises StreamUnknown."""
+        with self._lock:
+            return self._find(stream_id).recent.latest
+
+    def outlet(self, stream_id: str) -> Outlet:
+        """Where a stream's encoded packets come from, for viewers and clips. Raises StreamUnknown."""
+        with self._lock:
+            running = self._find(stream_id)
+            return outlet_of(running.config, running.source)
+
+    def analyse_image(self, image_bgr: U8, models: tuple[str, ...] | None = None) -> FrameResult:
+        """Detect in one picture (u8 HWC BGR). Blocks; there is no tracking. Raises ModelError, EngineError."""
+        names = models or ("mask",)
+        self._slots.ensure(names)
+        picture = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
+        now = time.monotonic()
+        frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), now, 0.0, picture)
+        return still_result(self._slots, frame, names, self.name)
+
+    def models(self) -> list[ModelCard]:
+        """The cards of every model there is."""
+        return self._store.cards()
+
+    def runs(self, stream_id: str) -> bool:
+        """Whether the stream is one of this node's. Never waits."""
+        return stream_id in self._streams
+
+    def loaded(self) -> dict[str, tuple[int, str]]:
+        """The models in service: name → (version, backend)."""
+        return {name: (slot.card.version, slot.backend) for name, slot in list(self._slots.items())}
+
+    def put_engine(self, engine: Engine) -> None:
+        """Put an engine in service under its card's name, between two batches; the one before is closed after."""
+        self._slots.put(engine)
+
+    def problems(self) -> list[str]:
+        """What is wrong now, in words."""
+        return [*self._pipeline.problems(), *self.promotions.problems(), *self._bus.problems()]
+
+    def close(self, timeout_s: float = 8.0) -> None:
+        """Stop in order: sources, mailboxes, inference, bus flush. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._events.halt(1.0)
+        self.promotions.close()
+        deadline = time.monotonic() + timeout_s
+        with self._lock:
+            streams = list(self._streams.values())
+            self._streams.clear()
+        closers = [
+            threading.Thread(target=running.source.close, args=(timeout_s / 2,), name="source-closer")
+            for running in streams
+            if running.source is not None
+        ]
+        for thread in closers:
+            thread.start()
+        for thread in closers:
+            thread.join(max(0.1, deadline - time.monotonic()))
+        self._pipeline.close(max(0.5, deadline - time.monotonic()))
+        self._snapshots.close()
+        self._events.close()
+        self._bus.flush(max(0.5, deadline - time.monotonic()))
+        self._slots.close()
+
+    def _refuse_taken(self, stream_id: str) -> None:
+        if stream_id in self._streams:
+            raise StreamExists(f"there is a stream {stream_id} already")
+
+    def _find(self, stream_id: str) -> _Running:
+        try:
+            return self._streams[stream_id]
+        except KeyError:
+            raise StreamUnknown(f"there is no stream {stream_id}") from None
+
+    def _run(self, running: _Running, source: Source) -> None:
+        running.source = source
+        running.recent = RecentResults()
+        config = running.config
+        if config.max_fps is not None:
+            source.mailbox.wants = FpsCap(config.max_fps).admits
+        running.lane = self._pipeline.add(config.id, source.mailbox, config.models, blur=config.blur)
+        self._events.begin(config.id)
+        source.start()
+
+    def _stop(self, running: _Running, reason: str) -> None:
+        self._events.leave(running.config.id)
+        if running.source is not None:
+            running.source.close()
+        if running.lane is not None:
+            self._pipeline.remove(running.lane)
+        self._snapshots.forget(running.config.id)
+        self._events.over(running.config.id, reason)
+        running.recent.clear_picture()
+        running.source = running.lane = None
+
+    def _keep(self) -> None:
+        if self._wishes is not None:
+            self._wishes.write(running.config for running in self._streams.values() if running.kept)
+
+    def _publish(self, frame: Frame, result: FrameResult) -> None:
+        running = self._streams.get(frame.stream_id)
+        if running is not None:
+            source = running.source
+            running.recent.add(frame, result, 0 if source is None else source.mailbox.left_out)
+        if self.gate(frame.stream_id):
+            self._events.result(result)
+            self._bus.publish(Message(DETECTIONS, frame.stream_id, result.to_json(), self._headers, time.monotonic()))
+            self._snapshots.offer(frame, result)
+
+    def _say(self, event: Event) -> None:
+        headers = (("schema", EVENT_SCHEMA.encode()), _JSON, ("node", self.name.encode()))
+        self._send(Message(EVENTS, event.stream_id, event.to_json(), headers, time.monotonic()))
+
+    def _send(self, message: Message) -> None:
+        if self.gate(message.key):
+            self._bus.publish(message)
+
+    def _status(self, stream_id: str) -> SourceStatus | None:
+        running = self._streams.get(stream_id)
+        source = None if running is None else running.source
+        return None if source is None else source.status()
+
+    def _tell_promotion(self, done: Promotion, at_ns: int) -> None:
+        record = InService(name=done.name, version=done.version, before=done.before, at_ns=at_ns, node=self.name)
+        headers = (("schema", MODEL_SCHEMA.encode()), *self._headers[1:])
+        self._bus.publish(Message(MODELS, done.name, record.to_json(), headers, time.monotonic()))
+
+    def _view(self, running: _Running) -> StreamView:
+        config = running.config
+        url = redact(config.url) if config.url else None
+        known: dict[str, Any] = {"state": "disabled"}
+        kind = "push" if url is None else url.split(":", 1)[0]
+        if running.source is not None:
+            status, kind = running.source.status(), running.source.kind
+            rate, latency_ms = running.recent.rate()
+            known = {
+                "state": status.state.value,
+                "last_error": status.last_error,
+                "session": status.session,
+                "size_wh": status.size_wh,
+                "codec": status.codec,
+                "fps": round(status.fps, 1),
+                "frames": status.frames,
+                "reconnects": status.reconnects,
+                "analysed_fps": rate,
+                "latency_ms": latency_ms,
+                "analysed": running.recent.analysed,
+                "dropped": running.recent.dropped,
+            }
+        return StreamView(
+            id=config.id,
+            kind=kind,
+            url=url,
+            models=config.models,
+            enabled=config.enabled,
+            blur=config.blur,
+            max_fps=config.max_fps,
+            ephemeral=running.ephemeral,
+            node=self.name,
+            **known,
+        )

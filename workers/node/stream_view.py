@@ -1,0 +1,95 @@
+"""A stream as the API and the command line show it. Pure."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+from pydantic import BaseModel, ConfigDict
+
+from stream.config import StreamConfig
+from stream.frame import Frame
+from stream.redaction import redact
+from workers.bus.result import FrameResult
+
+_WINDOW_S = 3.0
+
+
+class StreamView(BaseModel):
+    """One stream now. `url` is redacted; rates are of the last seconds; `latency_ms` is the median.
+
+    dropped: pictures passed over for want of time, or unreadable; those beyond `max_fps` are not among them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: str
+    url: str | None
+    models: tuple[str, ...]
+    enabled: bool
+    ephemeral: bool
+    node: str
+    state: str
+    blur: bool = False
+    max_fps: float | None = None
+    last_error: str | None = None
+    session: str | None = None
+    size_wh: tuple[int, int] | None = None
+    codec: str | None = None
+    fps: float = 0.0
+    analysed_fps: float = 0.0
+    latency_ms: float | None = None
+    frames: int = 0
+    analysed: int = 0
+    dropped: int = 0
+    reconnects: int = 0
+
+
+def configured(config: StreamConfig, node: str, state: str, last_error: str | None) -> StreamView:
+    """A stream of which there is only the wish: it does not run, or not yet."""
+    url = config.url or ""
+    shared = config.model_dump(include=set(StreamView.model_fields))
+    own = {"kind": url.split(":", 1)[0], "url": redact(url), "ephemeral": False, "node": node, "state": state}
+    return StreamView.model_validate({**shared, **own, "last_error": last_error})
+
+
+class RecentResults:
+    """What a stream's newest results say: rate, latency, the newest picture with its boxes. Any thread."""
+
+    def __init__(self) -> None:
+        self._times: deque[tuple[float, float]] = deque(maxlen=1000)
+        self._latest: tuple[Frame, FrameResult] | None = None
+        self._lock = threading.Lock()
+        self._skipped = 0
+        self.analysed = 0
+        self.dropped = 0
+
+    def add(self, frame: Frame, result: FrameResult, left_out: int = 0) -> None:
+        """Note one more result. left_out: pictures beyond the stream's `max_fps` so far."""
+        with self._lock:
+            self._times.append((time.monotonic(), result.latency_ms.total))
+            self._latest = (frame, result)
+            self.analysed += 1
+            self._skipped += result.skipped
+            self.dropped = max(self.dropped, self._skipped - left_out)  # some were left out after this picture
+
+    @property
+    def latest(self) -> tuple[Frame, FrameResult] | None:
+        """The newest analysed picture and its result."""
+        return self._latest
+
+    def rate(self) -> tuple[float, float | None]:
+        """Results a second, and their median latency in milliseconds, over the last seconds."""
+        since = time.monotonic() - _WINDOW_S
+        with self._lock:
+            recent = sorted(latency for at, latency in self._times if at >= since)
+        if not recent:
+            return 0.0, None
+        return round(len(recent) / _WINDOW_S, 1), recent[len(recent) // 2]
+
+    def clear_picture(self) -> None:
+        """Let go of the newest picture."""
+        with self._lock:
+            self._latest = None

@@ -1,0 +1,109 @@
+"""Which version of a model is in service, as `livesight.models` carries it, and following that. Own thread.
+
+Every promotion and rollback is published; the topic is compacted, so its last record of a model is what all nodes are
+to run. A node follows what was decided, by the deciding node's clock, after what it has in service. It must have that
+version already: models are not copied over Kafka, and a node without it says so in readiness and goes on as it is.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final, Literal
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workers.errors import ModelUnknown, WorkerError
+from workers.registry.promotion import Promotions
+
+MODEL_SCHEMA: Final = "livesight.model/1"
+
+log = structlog.get_logger(__name__)
+
+
+class InService(BaseModel):
+    """From now on `version` is in service; it was `before`. `at_ns`: wall clock of the node that decided it."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_: Literal["livesight.model/1"] = Field(default=MODEL_SCHEMA, alias="schema")
+    name: str
+    version: int = Field(ge=1)
+    before: int = Field(ge=1)
+    at_ns: int = Field(ge=0)
+    node: str
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class Follower:
+    """Puts in service here what was promoted elsewhere. `hear` is called from any thread and only hands over."""
+
+    def __init__(self, promotions: Promotions) -> None:
+        self._promotions = promotions
+        self._waiting: dict[str, InService] = {}
+        self._problems: dict[str, str] = {}
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="follow-models", daemon=True)
+
+    def start(self) -> None:
+        """Follow from now on."""
+        self._thread.start()
+
+    def hear(self, name: str, value: bytes | None) -> None:
+        """One record; those that were heard already, or cannot be read, change nothing."""
+        if value is None:
+            return
+        try:
+            wanted = InService.model_validate_json(value)
+        except ValidationError as error:
+            log.error("promotion_unreadable", model=name, reason=str(error))
+            return
+        with self._changed:
+            waiting = self._waiting.get(wanted.name)
+            if waiting is None or waiting.at_ns < wanted.at_ns:
+                self._waiting[wanted.name] = wanted
+                self._changed.notify_all()
+
+    def problems(self) -> list[str]:
+        """What readiness should say."""
+        return list(self._problems.values())
+
+    def close(self, timeout_s: float) -> None:
+        """End the thread; one that loads a model right now is left to it. Idempotent."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or bool(self._waiting))
+                if self._closing:
+                    return
+                _, wanted = self._waiting.popitem()
+            try:
+                self._follow(wanted)
+            except Exception:
+                log.exception("promotion_not_followed", model=wanted.name)
+
+    def _follow(self, wanted: InService) -> None:
+        if wanted.at_ns <= self._promotions.decided_ns(wanted.name):
+            return  # known, or what was decided here is younger and on its way to the others
+        try:
+            self._promotions.promote(wanted.name, wanted.version, decided_ns=wanted.at_ns)
+        except ModelUnknown:
+            text = f"version {wanted.version} was promoted on {wanted.node} and is not here; the one before goes on"
+            self._problems[wanted.name] = f"model {wanted.name}: {text}"
+        except WorkerError as error:
+            text = f"version {wanted.version} was promoted on {wanted.node} and cannot be used here: {error}"
+            self._problems[wanted.name] = f"model {wanted.name}: {text}"
+        else:
+            self._problems.pop(wanted.name, None)
+            return
+        log.error("promotion_not_followed", model=wanted.name, reason=self._problems[wanted.name])

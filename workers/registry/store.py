@@ -1,0 +1,157 @@
+"""Promoted models on disk: `{home}/{name}/{version}/`, `current`, and the history. Any thread, under `locked`.
+
+Nothing is ever half there: versions are copied beside their place, checked, and renamed; `current` is a link that is
+replaced by a rename. `history.json` says what was in service before, for rolling back; `current` alone says what is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from workers.atomic_files import sync_folder, write_text
+from workers.card import CARD_FILE, CURRENT, load_card
+from workers.errors import ModelDamaged, PromotionError
+
+log = structlog.get_logger(__name__)
+
+HISTORY = "history.json"
+_MOST_HISTORY = 100
+
+
+class Change(BaseModel):
+    """One change of the version in service; `at_ns` is the wall clock."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    before: int
+    after: int
+    at_ns: int
+
+
+_HISTORY: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
+
+
+class PromotedModels:
+    """The folder `home` (`state_dir/models`). Raises OSError when the disk refuses."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One change at a time, over threads and processes that share the folder."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with self._lock, (self.home / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def current(self, name: str) -> int | None:
+        """The promoted version of a model; None when none was."""
+        try:
+            target = os.readlink(self.home / name / CURRENT)
+        except OSError:
+            return None
+        version = Path(target).name
+        return int(version) if version.isdigit() else None
+
+    def stamp(self, name: str) -> int:
+        """Changes whenever `current` is replaced."""
+        try:
+            return (self.home / name / CURRENT).lstat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def keep(self, source: Path, name: str, version: int) -> Path:
+        """Have version `version` here too, as a copy of `source` whose files are as its card says; returns where.
+
+        Raises ModelError when they are not, or when another version of that number is here already.
+        """
+        target = self.home / name / str(version)
+        if source == target or source.resolve() == target.resolve():
+            load_card(target)
+            return target
+        card = load_card(source)
+        if target.exists():
+            if load_card(target) != card:
+                raise PromotionError(f"{target}: another model of that version is there already; give yours a new one")
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for left in target.parent.glob(".*.copy"):  # of a process that was killed; we hold the lock
+            shutil.rmtree(left, ignore_errors=True)
+        aside = target.parent / f".{version}.copy"
+        try:
+            for path in (CARD_FILE, *card.files):
+                _copy(source / path, aside / path)
+            load_card(aside)
+            aside.rename(target)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        sync_folder(target.parent)
+        return target
+
+    def point(self, name: str, version: int) -> None:
+        """Put `version` in service from the next start on, and for who watches `current`."""
+        folder = self.home / name
+        fresh = folder / f".{CURRENT}.new"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(str(version))
+        fresh.replace(folder / CURRENT)
+        sync_folder(folder)
+
+    def history(self, name: str) -> tuple[Change, ...]:
+        """What was changed, oldest first. Raises ModelDamaged when the file cannot be read."""
+        path = self.home / name / HISTORY
+        try:
+            return _HISTORY.validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValidationError) as error:
+            raise ModelDamaged(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+
+    def remember(self, name: str, before: int, after: int) -> None:
+        """Note a change, before it is made: one that is not made is skipped by `back`."""
+        try:
+            known = self.history(name)
+        except ModelDamaged as error:
+            log.warning("history_unreadable", model=name, error=str(error))
+            known = ()
+        self._write(name, (*known, Change(before=before, after=after, at_ns=time.time_ns()))[-_MOST_HISTORY:])
+
+    def back(self, name: str) -> int:
+        """The version before the one in service. Raises PromotionError when there was none."""
+        now, known = self.current(name), self.history(name)
+        for change in reversed(known):
+            if change.after == now:
+                return change.before
+        raise PromotionError(f"model {name}: there is no promotion to roll back")
+
+    def undone(self, name: str, after: int) -> None:
+        """Forget the change to `after`, which was gone back over, and what came after it."""
+        known = list(self.history(name))
+        while known and known.pop().after != after:
+            pass
+        self._write(name, tuple(known))
+
+    def _write(self, name: str, changes: tuple[Change, ...]) -> None:
+        write_text(self.home / name / HISTORY, json.dumps([change.model_dump() for change in changes]))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as reader, target.open("xb") as writer:
+        shutil.copyfileobj(reader, writer, 2**20)
+        writer.flush()
+        os.fsync(writer.fileno())

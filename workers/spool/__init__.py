@@ -1,0 +1,1 @@
+"""Messages on disk while the broker is away."""
