@@ -24,7 +24,7 @@ from api.cli.explain import mount as mount_explain
 from api.cluster.address import reached_at
 from api.http.errors import ApiError
 from api.settings import ApiSettings
-from monitoring.report.cli import Kept
+from monitoring.report.cli import ReportContext
 from monitoring.report.cli import mount as mount_report
 from monitoring.settings import MonitorSettings
 from stream.config import StreamConfig, StreamSettings
@@ -34,7 +34,7 @@ from training.cli.mount import mount as mount_training
 from training.errors import GateError, TrainingError
 from workers.bench.cli import mount as mount_bench
 from workers.cli.analyze import mount as mount_analyze
-from workers.cli.command import CONFIG_VARIABLE, ConfigOption, JsonOption, Opened
+from workers.cli.command import CONFIG_VARIABLE, CommandContext, ConfigOption, JsonOption
 from workers.cli.configuration import explain, merged, read_environment, read_yaml
 from workers.cli.models import mount as mount_models
 from workers.cli.stream_names import DEFAULT_MODELS, named_sources
@@ -210,13 +210,13 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     configure_logs(settings.log_level, settings.log_format)
     limit_arenas()
     from api.app import create_app, extend
-    from api.http.service import Early, Service, listen, threads_left
+    from api.http.service import EarlySignals, Service, listen, threads_left
     from api.video.clip_cutter import ClipCutter
     from stream.sources.open import open_source
     from workers.bus.bus import LocalBus
     from workers.node.node import Node
 
-    place, early = state_dir(settings), Early()
+    place, early = state_dir(settings), EarlySignals()
     with early.listening(), closing(listen(settings.api.host, settings.api.port)) as sock, Parts() as parts:
         local = LocalBus()
         bus = open_bus(settings, local)
@@ -284,9 +284,9 @@ def open_monitoring(settings: Settings, local: LocalBus, parts: Parts, cut_clip:
     """Begin to read results, before the node makes any; closed after it, with its last results."""
     if "monitor" not in settings.roles:
         return None
-    from monitoring.service import Monitoring, Surroundings
+    from monitoring.service import Monitoring, ProcessContext
 
-    around = Surroundings(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip)
+    around = ProcessContext(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip)
     monitoring = Monitoring(settings.monitoring, around)
     parts.closes(monitoring.close, MONITOR_S)
     monitoring.start()
@@ -333,20 +333,20 @@ def state_dir(settings: Settings) -> Path:
     return path
 
 
-def opened(config: Path | None, *, writes: bool = False) -> Opened:
+def opened(config: Path | None, *, writes: bool = False) -> CommandContext:
     """What the commands that other packages bring work with."""
     settings = load_settings(config)
     configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     if writes:
         state_dir(settings)
-    return Opened(model_store(settings), settings.workers, settings.stream, settings.node_name)
+    return CommandContext(model_store(settings), settings.workers, settings.stream, settings.node_name)
 
 
-def kept(config: Path | None) -> Kept:
+def kept(config: Path | None) -> ReportContext:
     """Where what monitoring keeps is."""
     settings = load_settings(config)
     configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
-    return Kept(settings.monitoring, settings.state_dir)
+    return ReportContext(settings.monitoring, settings.state_dir)
 
 
 mount_analyze(app, opened)

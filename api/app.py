@@ -40,7 +40,7 @@ from api.routes import (
     whip,
 )
 from api.routes import images as pictures
-from api.routes.context import Extension, Parts
+from api.routes.context import ApiContext, Extension
 from api.routes.predict import Predictor
 from api.routes.video import Videos
 from api.routes.whip import WhipPushes
@@ -99,11 +99,11 @@ def extend(app: FastAPI, extension: Extension) -> None:
         app.include_router(router)
 
 
-def _parts(node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role], cluster: Cluster | None) -> Parts:
+def _parts(node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role], cluster: Cluster | None) -> ApiContext:
     hub = Hub(bus, settings)
     pushes = Pushes(node, hub)
     feeds = Feeds(node, hub, settings)
-    return Parts(
+    return ApiContext(
         node=node,
         directory=LocalDirectory(node) if cluster is None else ClusterDirectory(cluster, node, "node" in roles),
         cluster=cluster,
@@ -130,7 +130,7 @@ def _include(app: FastAPI, roles: Collection[Role]) -> None:
         app.include_router(router)
 
 
-def _picture_limits(parts: Parts) -> dict[str, int]:
+def _picture_limits(parts: ApiContext) -> dict[str, int]:
     """The paths whose requests carry pictures; `body_bytes` more is for what a form has around them."""
     one, around = parts.stream_settings.image_bytes, parts.settings.body_bytes
     single = dict.fromkeys(predict.SINGLE_PATHS, one + around)
@@ -140,7 +140,7 @@ def _picture_limits(parts: Parts) -> dict[str, int]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The hub and what else lives on the loop; ends in the order in which things depend on each other."""
-    parts: Parts = app.state.parts
+    parts: ApiContext = app.state.parts
     # More threads than asyncio's default on few cores: a few slow removals must not keep the rest waiting.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="api"))
     parts.hub.start()

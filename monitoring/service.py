@@ -14,9 +14,9 @@ from fastapi import APIRouter
 
 from monitoring.assembly import assemble
 from monitoring.core.errors import StoreUnavailable
-from monitoring.core.ports import CutClip, Helper, Shared
-from monitoring.ingest.commit import Places
-from monitoring.ingest.event_sink import Outlet
+from monitoring.core.ports import BackgroundService, CutClip, MonitoringContext
+from monitoring.ingest.commit import CommitTargets
+from monitoring.ingest.event_sink import EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ProcessContext:
     """What the process has. `node`: its name; `cut_clip`: how a clip is had from whichever node has the stream."""
 
     state_dir: Path
@@ -47,13 +47,13 @@ class Surroundings:
 class Monitoring:
     """`start` it after the routes are mounted, `close` it after the node, whose last results it still takes."""
 
-    def __init__(self, settings: MonitorSettings, around: Surroundings) -> None:
+    def __init__(self, settings: MonitorSettings, around: ProcessContext) -> None:
         """Connects to nothing that need not be there. Raises StoreRefused for a database that can never be used."""
         self.database = Database(settings.url(around.state_dir))
         self.live = LiveEvents()
         media = MediaStore(around.state_dir / "media")
-        self._helpers: list[Helper] = []
-        self._shared = Shared(
+        self._helpers: list[BackgroundService] = []
+        self._shared = MonitoringContext(
             settings=settings,
             state_dir=around.state_dir,
             node=around.node,
@@ -67,9 +67,9 @@ class Monitoring:
         built = assemble(self._shared)
         built.keepers.append(self.live)
         publisher = None if around.kafka is None else Publisher(self.database, around.kafka, self._is_active)
-        places = Places(self.database, media, _inbox(settings, around), Outlet(around.local, publisher))
+        places = CommitTargets(self.database, media, _inbox(settings, around), EventSink(around.local, publisher))
         self._monitor = Monitor(settings, places, built, self._prepare)
-        own: list[Helper] = [Retention(settings.retention, self.database, media, self._is_active)]
+        own: list[BackgroundService] = [Retention(settings.retention, self.database, media, self._is_active)]
         self._wanted = [*([] if publisher is None else [publisher]), *own, *built.helpers]
         self._routers = [event_routes(self.database, media, self.live), *built.routers]
         self._migrated = self._first_try()
@@ -129,7 +129,7 @@ class Monitoring:
             self._helpers.append(self._wanted.pop(0))
 
 
-def _inbox(settings: MonitorSettings, around: Surroundings) -> Inbox:
+def _inbox(settings: MonitorSettings, around: ProcessContext) -> Inbox:
     if around.kafka is None:
         return LocalInbox(around.local, settings.queue_messages)
     return KafkaInbox(around.kafka, settings.begin)

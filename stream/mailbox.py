@@ -19,7 +19,8 @@ class Mailbox(Generic[T]):
     `newest`: one slot; a put replaces what lies there, and what was replaced is counted and handed to `on_drop`.
     Where `wants` is set (a limit on the rate, stream/decoding/fps_limit.py), an item that it refuses only replaces
     another one: it is newer, and as good. What goes for that, itself or the other, is no sign that anybody is too
-    slow: it is handed to `on_left_out` and counted apart. `wants` is called once an item, in order, on the putting thread under the lock.
+    slow: it is handed to `on_left_out` and counted apart. `wants` is called once an item, in order, on the
+    putting thread under the lock.
 
     `block`: up to `capacity` items; a put waits for room, so that nothing is lost.
 

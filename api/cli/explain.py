@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.command import ConfigOption, JsonOption, Open
+from workers.cli.command import ConfigOption, JsonOption, OpenContext
 
 
-def mount(app: typer.Typer, open_: Open) -> None:
+def mount(app: typer.Typer, open_: OpenContext) -> None:
     """Add the command to `app`."""
 
     @app.command("explain")

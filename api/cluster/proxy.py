@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from api.cluster.proxy_socket import send_on as send_socket_on
-from api.cluster.routing import ClusterRoutes, Elsewhere
+from api.cluster.routing import ClusterRoutes, RemoteNode
 from api.http.errors import Problem
 from api.http.problems import problem_of, response_of
 from workers.errors import WorkerError
@@ -73,7 +73,7 @@ class ClusterProxy:
             return await send_socket_on(WebSocket(scope, receive, send), where, VIA)
         await self._send_on(Request(scope, receive), where, scope, receive, send)
 
-    async def _send_on(self, request: Request, where: Elsewhere, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send_on(self, request: Request, where: RemoteNode, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             answer = await self._ask(request, where)
         except ClientDisconnect:
@@ -93,7 +93,7 @@ class ClusterProxy:
         finally:
             await answer.aclose()
 
-    async def _ask(self, request: Request, where: Elsewhere) -> httpx.Response:
+    async def _ask(self, request: Request, where: RemoteNode) -> httpx.Response:
         url = httpx.URL(where.address).copy_with(raw_path=_raw_path(request.scope))
         headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_ASKED_WITH]
         headers.append((VIA, "1"))
@@ -104,7 +104,7 @@ class ClusterProxy:
         return await self._client.send(asked, stream=True)
 
 
-def unreachable(where: Elsewhere, error: Exception) -> Problem:
+def unreachable(where: RemoteNode, error: Exception) -> Problem:
     """What a viewer is told when the node that has the picture does not answer."""
     detail = f"the node {where.node} does not answer: {str(error) or type(error).__name__}"
     return Problem("node-away", detail, headers={"retry-after": "2"})

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from api.cluster.routing import Elsewhere
+from api.cluster.routing import RemoteNode
 from api.http.errors import Problem
 from api.http.problems import response_of
 from api.http.sockets import TRY_AGAIN_LATER, close
@@ -27,7 +27,7 @@ _CLOSE_S = 2.0
 _ABNORMAL = frozenset({1005, 1006, 1015})  # must not be sent
 
 
-async def send_on(websocket: WebSocket, where: Elsewhere, via: str) -> None:
+async def send_on(websocket: WebSocket, where: RemoteNode, via: str) -> None:
     """Connect to the node, accept, and carry messages until either side ends."""
     try:
         node = await connect(
@@ -100,7 +100,7 @@ async def _to_viewer(websocket: WebSocket, node: ClientConnection) -> None:
         await websocket.send({"type": "websocket.send", kind: data})
 
 
-def _url(websocket: WebSocket, where: Elsewhere) -> str:
+def _url(websocket: WebSocket, where: RemoteNode) -> str:
     scope = websocket.scope
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     path = raw.split(b"?", 1)[0].decode("ascii", errors="ignore")

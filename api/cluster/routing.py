@@ -28,7 +28,7 @@ _MOST_AFFINITIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class RemoteNode:
     """Another process answers: the node of that name, at `http://host:port`."""
 
     node: str
@@ -47,9 +47,9 @@ class ClusterRoutes:
         self._node = node
         self._is_node = "node" in roles
         self._turn = itertools.count()
-        self._pushed: dict[str, tuple[Elsewhere, float]] = {}
+        self._pushed: dict[str, tuple[RemoteNode, float]] = {}
 
-    def target(self, method: str, path: str) -> Elsewhere | None:
+    def target(self, method: str, path: str) -> RemoteNode | None:
         """None: this process answers. Raises Problem when the one that could is away, or there is none."""
         if _MONITOR.fullmatch(path):
             return self._monitor()
@@ -65,14 +65,14 @@ class ClusterRoutes:
             return None
         return self._of_the_pixels(method, stream_id, action)
 
-    def _of_the_stream(self, method: str, stream_id: str) -> Elsewhere | None:
+    def _of_the_stream(self, method: str, stream_id: str) -> RemoteNode | None:
         """Reading is done here; a stream that is one node's own (pushed, or configured there) is changed there."""
         status = self._cluster.board.stream(stream_id)
         if method in ("GET", "HEAD", "POST") or self._cluster.known.get(stream_id) is not None or status is None:
             return None
         return self._other(status.node, status.address)
 
-    def _of_the_pixels(self, method: str, stream_id: str, action: str) -> Elsewhere | None:
+    def _of_the_pixels(self, method: str, stream_id: str, action: str) -> RemoteNode | None:
         is_push = action.split("/", 1)[0] in _PUSHES
         status = self._cluster.board.stream(stream_id)
         if status is not None:
@@ -94,40 +94,40 @@ class ClusterRoutes:
     def _runs_here(self, stream_id: str) -> bool:
         return self._is_node and self._node.runs(stream_id)
 
-    def _monitor(self) -> Elsewhere | None:
+    def _monitor(self) -> RemoteNode | None:
         """The monitor that works; one that stands by answers only when none does: what was stored is there."""
         if any(extension.active for extension in self._extensions):
             return None
         for found in self._cluster.board.monitors():
             if found.address != self._cluster.member.address:
-                return Elsewhere(found.monitor, found.address)
+                return RemoteNode(found.monitor, found.address)
         if self._extensions:
             return None
         raise Problem("monitor-away", "no monitor is there to answer that", headers={"retry-after": "2"})
 
-    def _any_node(self) -> Elsewhere:
+    def _any_node(self) -> RemoteNode:
         """The living nodes in turn."""
         nodes = self._cluster.board.nodes()
         if not nodes:
             raise Problem("node-away", "no node is there to do that", headers={"retry-after": "2"})
         node = nodes[next(self._turn) % len(nodes)]
-        return Elsewhere(node.node, node.address)
+        return RemoteNode(node.node, node.address)
 
-    def _other(self, node: str, address: str) -> Elsewhere | None:
+    def _other(self, node: str, address: str) -> RemoteNode | None:
         """None for this process itself, which then says why it does not run the stream."""
-        return None if address == self._cluster.member.address else Elsewhere(node, address)
+        return None if address == self._cluster.member.address else RemoteNode(node, address)
 
     def _away(self, stream_id: str) -> Problem:
         last = self._cluster.board.last(stream_id)
         who = "no node runs it yet" if last is None else f"its node {last.node} is away, and no other runs it yet"
         return Problem("node-away", f"{stream_id}: {who}", headers={"retry-after": "2"})
 
-    def _pushed_to(self, stream_id: str) -> Elsewhere | None:
+    def _pushed_to(self, stream_id: str) -> RemoteNode | None:
         """Where a push was sent a moment ago, before its node said that it runs the stream."""
         where, at_s = self._pushed.get(stream_id, (None, 0.0))
         return where if time.monotonic() - at_s < _AFFINITY_S else None
 
-    def _remember(self, stream_id: str, where: Elsewhere) -> None:
+    def _remember(self, stream_id: str, where: RemoteNode) -> None:
         self._pushed.pop(stream_id, None)
         self._pushed[stream_id] = (where, time.monotonic())
         if len(self._pushed) > _MOST_AFFINITIES:

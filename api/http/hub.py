@@ -18,7 +18,7 @@ from prometheus_client import Counter as MetricCounter
 from prometheus_client import Gauge
 
 from api.http.errors import Problem
-from api.http.viewer import Result, Viewer
+from api.http.viewer import QueuedResult, Viewer
 from api.settings import ApiSettings
 from workers.bus.bus import DETECTIONS, Bus, Message
 
@@ -32,7 +32,7 @@ GOING_AWAY = 1001
 class Sink(Protocol):
     """What takes results. Called on the event loop; must only note them."""
 
-    def offer(self, result: Result) -> None:
+    def offer(self, result: QueuedResult) -> None:
         """Take one result. Never blocks, never raises."""
         ...
 
@@ -159,6 +159,6 @@ class Hub:
         for message in messages:
             sinks = [*self._of_all, *self._by_stream.get(message.key, ())]
             if sinks:
-                result = Result(message.key, message.value.decode())
+                result = QueuedResult(message.key, message.value.decode())
                 for sink in sinks:
                     sink.offer(result)

@@ -20,7 +20,7 @@ ModelsQuery = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class PushWish:
+class PushOptions:
     """How a push asks to be looked at. `models` as they were sent."""
 
     models: list[str] | None = None
@@ -34,11 +34,11 @@ class PushWish:
         return config.model_copy(update={"models": names}) if names else config
 
 
-def _push_wish(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFps | None = None) -> PushWish:
-    return PushWish(models, blur, max_fps)
+def _push_wish(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFps | None = None) -> PushOptions:
+    return PushOptions(models, blur, max_fps)
 
 
-PushQuery = Annotated[PushWish, Depends(_push_wish)]
+PushQuery = Annotated[PushOptions, Depends(_push_wish)]
 
 
 async def only_known(request: Request) -> None:

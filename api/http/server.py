@@ -20,7 +20,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from api.http.sockets import FRAME_WRITER, TRY_AGAIN_LATER
-from api.routes.context import Parts
+from api.routes.context import ApiContext
 
 log = structlog.get_logger(__name__)
 
@@ -154,7 +154,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, **changes: Any) -> None:
         """`changes` are further arguments of uvicorn.Config, such as `fd` or `ssl_certfile`."""
         parts = app.state.parts
-        assert isinstance(parts, Parts)
+        assert isinstance(parts, ApiContext)
         self._parts = parts
         timeout = {"timeout_s": parts.settings.viewer_timeout_s}
         arguments: dict[str, Any] = {

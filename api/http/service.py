@@ -63,7 +63,7 @@ class Service(Server):
         app: FastAPI,
         drain: Callable[[], None],
         started: Callable[[], None],
-        early: Early | None = None,
+        early: EarlySignals | None = None,
         **changes: Any,
     ) -> None:
         super().__init__(app, **{"timeout_graceful_shutdown": 1, **changes})
@@ -124,7 +124,7 @@ class Service(Server):
             self._guard.join()
 
 
-class Early:
+class EarlySignals:
     """Signals before `Service.run` listens for them: they raise SystemExit, so that what was opened is closed.
 
     What they raise can be lost where it hits: in a destructor, in a library's callback. So they are remembered as well,

@@ -11,7 +11,7 @@ from api.http.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class QueuedResult:
     """One result on its way out. `text` is the wire form, one object for all that get it."""
 
     stream_id: str
@@ -36,13 +36,13 @@ class Viewer:
     def __init__(self, limit: int, on_skip: Callable[[int], None] | None = None) -> None:
         self._limit = limit
         self._on_skip = on_skip
-        self._waiting: deque[Result] = deque()
+        self._waiting: deque[QueuedResult] = deque()
         self._changed = asyncio.Event()
         self._ended: ViewerEnded | None = None
         self._most = limit
         self.skipped = 0
 
-    def offer(self, result: Result) -> None:
+    def offer(self, result: QueuedResult) -> None:
         """Add a result; beyond the limit all but the newest of each stream go."""
         self._waiting.append(result)
         if len(self._waiting) > self._most:
@@ -54,7 +54,7 @@ class Viewer:
         self._ended = self._ended or ViewerEnded(code, reason)
         self._changed.set()
 
-    async def take(self) -> Result:
+    async def take(self) -> QueuedResult:
         """The oldest that waits. Raises ViewerEnded once nothing does. Cancelling loses nothing."""
         while not self._waiting:
             if self._ended is not None:

@@ -7,12 +7,12 @@ import json
 from collections import deque
 
 from api.http.errors import Problem
-from api.http.viewer import Result, ViewerEnded
+from api.http.viewer import QueuedResult, ViewerEnded
 
 _MOST_WAITING = 256
 
 
-class Answers:
+class PushAnswers:
     """Keeps the ordinals that are not answered yet, and the answers that wait to be sent. A Sink of the hub.
 
     The pipeline releases results in order, so a result for ordinal n says that nothing older will come: what is
@@ -38,7 +38,7 @@ class Answers:
         self._unanswered[ordinal] = asyncio.get_running_loop().time() + self._timeout_s
         return ordinal
 
-    def offer(self, result: Result) -> None:
+    def offer(self, result: QueuedResult) -> None:
         """A result of the stream."""
         told = json.loads(result.text)
         ordinal = told["frame"]

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from stream.config import MaxFps
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
-from workers.cluster.message_schemas import MESSAGES, Published
+from workers.cluster.message_schemas import MESSAGES, MessageKind
 
 _REF = "#/components/schemas/{model}"
 _ID = {"description": "A stream's id.", "examples": ["entrance"]}
@@ -189,7 +189,7 @@ def _published() -> dict[str, Any]:
     }
 
 
-def _form(kind: Published) -> dict[str, Any]:
+def _form(kind: MessageKind) -> dict[str, Any]:
     """Headers and value. Of what is not JSON the headers are what the schema is of, each as text."""
     reference = {"$ref": f"#/components/schemas/{kind.model.__name__}"}
     if kind.content_type != "application/json":

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from api.http.errors import Problem
-from api.routes.context import TheParts
+from api.routes.context import Context
 from api.routes.detections import StreamIdInPath
 from api.video.mp4 import ClipFile, clip_file
 from stream.decoding.parameter_sets import HeaderError
@@ -29,7 +29,7 @@ _FOREVER_US = 2**62
 _AT_ONCE = asyncio.Semaphore(4)
 
 
-class ClipWish(BaseModel):
+class ClipRequest(BaseModel):
     """From when to when, in the stream's `pts_us`. `session`: the one that these times belong to, to be sure."""
 
     model_config = ConfigDict(extra="forbid")
@@ -39,7 +39,7 @@ class ClipWish(BaseModel):
     session: str | None = Field(default=None, max_length=64)
 
     @model_validator(mode="after")
-    def _in_order(self) -> ClipWish:
+    def _in_order(self) -> ClipRequest:
         if self.to_us < self.from_us:
             raise ValueError("to_us must not be before from_us")
         return self
@@ -66,7 +66,7 @@ class Cut:
         416: {"description": "that time is not kept (any more, or yet)"},
     },
 )
-async def cut_clip(parts: TheParts, stream_id: StreamIdInPath, wish: ClipWish) -> Response:
+async def cut_clip(parts: Context, stream_id: StreamIdInPath, wish: ClipRequest) -> Response:
     """The pictures from `from_us` to `to_us` as MP4 (VP8 and VP9: WebM), not re-encoded.
 
     It begins with the key frame before; the X-Livesight headers tell what it covers.
@@ -84,7 +84,7 @@ async def cut_clip(parts: TheParts, stream_id: StreamIdInPath, wish: ClipWish) -
     return Response(cut.file.data, headers=headers, media_type=cut.file.media_type)
 
 
-def cut_here(node: Node, stream_id: str, wish: ClipWish) -> Cut:
+def cut_here(node: Node, stream_id: str, wish: ClipRequest) -> Cut:
     """A clip of a stream that `node` runs. Blocks. Raises Problem and StreamUnknown."""
     outlet = node.outlet(stream_id)
     if outlet.blurred:
@@ -103,7 +103,7 @@ def cut_here(node: Node, stream_id: str, wish: ClipWish) -> Cut:
     )
 
 
-def _cut(stream_id: str, ring: PacketRing, wish: ClipWish) -> list[RingPacket]:
+def _cut(stream_id: str, ring: PacketRing, wish: ClipRequest) -> list[RingPacket]:
     kept = ring.cut(0, _FOREVER_US)
     if not kept:
         raise Problem("clip-unavailable", f"{stream_id} has no encoded packets now: no key frame came yet")

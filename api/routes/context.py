@@ -49,7 +49,7 @@ class Extension(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ApiContext:
     """The owners of everything; one object an application, under `app.state.parts`."""
 
     node: Node  # runs nothing in a process without the role node
@@ -72,11 +72,11 @@ class Parts:
         return self.node.stream_settings
 
 
-async def parts_of(connection: HTTPConnection) -> Parts:
+async def context_of(connection: HTTPConnection) -> ApiContext:
     """The parts of the application that serves this connection."""
     parts = connection.app.state.parts
-    assert isinstance(parts, Parts)
+    assert isinstance(parts, ApiContext)
     return parts
 
 
-TheParts = Annotated[Parts, Depends(parts_of)]
+Context = Annotated[ApiContext, Depends(context_of)]

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 
 from api.http.sockets import serve
 from api.http.viewer import Viewer
-from api.routes.context import Parts, TheParts
+from api.routes.context import ApiContext, Context
 from stream.config import STREAM_ID_PATTERN
 
 router = APIRouter()
@@ -25,7 +25,7 @@ StreamIdInPath = Annotated[str, Path(pattern=STREAM_ID_PATTERN)]
 
 
 @router.websocket("/v1/streams/{stream_id}/detections")
-async def stream_detections(websocket: WebSocket, stream_id: StreamIdInPath, parts: TheParts) -> None:
+async def stream_detections(websocket: WebSocket, stream_id: StreamIdInPath, parts: Context) -> None:
     """The results of one stream."""
     await asyncio.to_thread(parts.directory.stream, stream_id)  # unknown: 404, before the handshake
     await _serve(websocket, parts, frozenset({stream_id}))
@@ -33,13 +33,13 @@ async def stream_detections(websocket: WebSocket, stream_id: StreamIdInPath, par
 
 @router.websocket("/v1/detections")
 async def detections(
-    websocket: WebSocket, parts: TheParts, stream: Annotated[list[str] | None, Query(max_length=1000)] = None
+    websocket: WebSocket, parts: Context, stream: Annotated[list[str] | None, Query(max_length=1000)] = None
 ) -> None:
     """The results of all streams, or of those named by `?stream=a&stream=b`."""
     await _serve(websocket, parts, frozenset(stream) if stream else None)
 
 
-async def _serve(websocket: WebSocket, parts: Parts, streams: frozenset[str] | None) -> None:
+async def _serve(websocket: WebSocket, parts: ApiContext, streams: frozenset[str] | None) -> None:
     with parts.hub.watched(streams) as viewer:
         await serve(websocket, _send(websocket, viewer))
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from api.http.errors import Problem
 from api.http.queries import only_known
-from api.routes.context import TheParts
+from api.routes.context import Context
 from api.routes.predict import FILE, body_of, decode, one_picture
 from stream.config import StreamSettings
 from workers.bus.result import Detection, FrameResult
@@ -116,7 +116,7 @@ def view(explanation: Explanation) -> ExplanationView:
 )
 async def explain(
     request: Request,
-    parts: TheParts,
+    parts: Context,
     model: Annotated[ModelName, Query(description="The detector or classifier to explain.")] = DEFAULT_DETECTOR,
     detector: Annotated[ModelName, Query(description="Whose boxes a classifier of boxes looks at.")] = DEFAULT_DETECTOR,
     detection: Annotated[

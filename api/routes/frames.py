@@ -18,8 +18,8 @@ from api.http.problems import problem_of
 from api.http.queries import PushQuery
 from api.http.sockets import POLICY_VIOLATION, TOO_BIG, TRY_AGAIN_LATER, UNSUPPORTED_DATA, close, race
 from api.http.viewer import ViewerEnded
-from api.push.answers import Answers
-from api.routes.context import Parts, TheParts
+from api.push.answers import PushAnswers
+from api.routes.context import ApiContext, Context
 from api.routes.detections import StreamIdInPath
 from stream.errors import BadImageError, MailboxClosed
 from stream.sources.frames_source import FramesSource
@@ -29,13 +29,13 @@ router = APIRouter()
 
 
 @router.websocket("/v1/streams/{stream_id}/frames")
-async def push_frames(websocket: WebSocket, stream_id: StreamIdInPath, parts: TheParts, wish: PushQuery) -> None:
+async def push_frames(websocket: WebSocket, stream_id: StreamIdInPath, parts: Context, wish: PushQuery) -> None:
     """Push pictures as the stream `stream_id`, which exists as long as the push and a little longer."""
     await websocket.accept()
     if parts.pushes.feeding >= parts.settings.pushes:
         return await close(websocket, TRY_AGAIN_LATER, f"{parts.settings.pushes} pushes are under way already")
     loop = asyncio.get_running_loop()
-    answers = Answers(parts.settings.answer_timeout_s)
+    answers = PushAnswers(parts.settings.answer_timeout_s)
 
     def hand_over_dropped(ordinals: list[int]) -> None:
         _on_loop(loop, answers.dropped, ordinals)
@@ -58,7 +58,7 @@ async def push_frames(websocket: WebSocket, stream_id: StreamIdInPath, parts: Th
         await close(websocket, code, str(problem_of(error).detail))
 
 
-async def _serve(websocket: WebSocket, parts: Parts, source: FramesSource, answers: Answers) -> None:
+async def _serve(websocket: WebSocket, parts: ApiContext, source: FramesSource, answers: PushAnswers) -> None:
     try:
         await race(_receive(websocket, parts, source, answers), _answer(websocket, answers), answers.expire())
     except WebSocketDisconnect:
@@ -67,7 +67,7 @@ async def _serve(websocket: WebSocket, parts: Parts, source: FramesSource, answe
         await close(websocket, ended.code, ended.reason)
 
 
-async def _receive(websocket: WebSocket, parts: Parts, source: FramesSource, answers: Answers) -> None:
+async def _receive(websocket: WebSocket, parts: ApiContext, source: FramesSource, answers: PushAnswers) -> None:
     """Take pictures; wait while the client does not take its answers, so that nothing gathers here."""
     most_bytes = parts.stream_settings.image_bytes
     while True:
@@ -89,7 +89,7 @@ async def _receive(websocket: WebSocket, parts: Parts, source: FramesSource, ans
             answers.dropped([ordinal])
 
 
-async def _answer(websocket: WebSocket, answers: Answers) -> None:
+async def _answer(websocket: WebSocket, answers: PushAnswers) -> None:
     while True:
         await websocket.send({"type": "websocket.send", "text": await answers.take()})
 

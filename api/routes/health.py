@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from api.routes.context import Parts, TheParts
+from api.routes.context import ApiContext, Context
 
 router = APIRouter(tags=["health"])
 
@@ -42,7 +42,7 @@ async def healthz() -> Liveness:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(parts: TheParts, response: Response) -> Readiness:
+async def readyz(parts: Context, response: Response) -> Readiness:
     """Whether models are loaded and results go out: 200 when ready or degraded, 503 when not."""
     readiness = _readiness(parts)
     if readiness.status == "not ready":
@@ -51,7 +51,7 @@ async def readyz(parts: TheParts, response: Response) -> Readiness:
 
 
 @router.get("/health", responses={503: {"model": Health}})
-async def health(parts: TheParts, response: Response) -> Health:
+async def health(parts: Context, response: Response) -> Health:
     """Liveness and readiness in one; the status is that of /readyz."""
     return Health(live=Liveness(), ready=await readyz(parts, response), node=parts.node.name)
 
@@ -62,7 +62,7 @@ async def metrics() -> Response:
     return Response(await asyncio.to_thread(generate_latest), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
-def _readiness(parts: Parts) -> Readiness:
+def _readiness(parts: ApiContext) -> Readiness:
     cluster = parts.cluster.problems() if parts.cluster is not None else []
     others = [reason for extension in parts.extensions for reason in extension.problems()]
     reasons = list(dict.fromkeys([*parts.node.problems(), *parts.bus.problems(), *cluster, *others]))

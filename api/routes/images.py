@@ -12,9 +12,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.http.errors import Problem
-from api.routes.context import TheParts
+from api.routes.context import Context
 from api.routes.detections import StreamIdInPath
-from api.video.mjpeg import Feed, Picture, Variant
+from api.video.mjpeg import EncodedImage, Feed, Variant
 
 router = APIRouter(tags=["pictures"])
 
@@ -28,7 +28,7 @@ _NO_STORE = {"cache-control": "no-store"}
     responses={200: {"content": {"image/jpeg": {}}}, 503: {"description": "no picture was analysed yet"}},
 )
 async def snapshot(
-    parts: TheParts,
+    parts: Context,
     stream_id: StreamIdInPath,
     overlay: bool = False,
     width: Annotated[int | None, Query(ge=16, le=8192, description="Most pixels across; never enlarged.")] = None,
@@ -46,7 +46,7 @@ async def snapshot(
     responses={200: {"content": {"multipart/x-mixed-replace": {}}}},
 )
 async def mjpeg(
-    parts: TheParts,
+    parts: Context,
     stream_id: StreamIdInPath,
     overlay: bool = True,
     fps: Annotated[float, Query(gt=0, le=60, description="Most pictures a second.")] = 15.0,
@@ -88,7 +88,7 @@ async def _parts(feed: Feed, fps: float) -> AsyncGenerator[bytes, None]:
         yield b"".join((head.encode(), b"\r\n", picture.data, f"\r\n--{_BOUNDARY}\r\n".encode()))
 
 
-def _identity(picture: Picture) -> dict[str, str]:
+def _identity(picture: EncodedImage) -> dict[str, str]:
     """Which picture it is, so that results can be laid over it."""
     result = picture.result
     return {

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.errors import Problem
-from api.routes.context import TheParts
+from api.routes.context import Context
 from workers.card import ModelCard, ModelName
 from workers.errors import ModelUnknown
 from workers.registry.promotion import Promotion
@@ -44,7 +44,7 @@ class VersionWanted(BaseModel):
 
 
 @router.get("/v1/models")
-async def list_models(parts: TheParts) -> ModelList:
+async def list_models(parts: Context) -> ModelList:
     """Every version of every model, with its card, and whether it is in service."""
     cards = await asyncio.to_thread(parts.node.models)
     loaded = parts.node.loaded()
@@ -52,7 +52,7 @@ async def list_models(parts: TheParts) -> ModelList:
 
 
 @router.post("/v1/models/{name}/promote")
-async def promote(name: NamePath, wanted: VersionWanted, parts: TheParts) -> Promotion:
+async def promote(name: NamePath, wanted: VersionWanted, parts: Context) -> Promotion:
     """Put a version in service, here at once and at every start from now on.
 
     Answers when it is in service. Its files are checked, it is loaded and tried first; when anything is wrong with it,
@@ -66,7 +66,7 @@ async def promote(name: NamePath, wanted: VersionWanted, parts: TheParts) -> Pro
 
 
 @router.post("/v1/models/{name}/rollback")
-async def rollback(name: NamePath, parts: TheParts) -> Promotion:
+async def rollback(name: NamePath, parts: Context) -> Promotion:
     """Put the version before the last promotion in service again; again to go back further. Fails as promote does."""
     try:
         return await asyncio.to_thread(parts.node.promotions.rollback, name)

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from api.http.errors import Problem
 from api.http.problems import problem_of
 from api.http.queries import ModelsQuery, model_names, only_known
-from api.routes.context import Parts, TheParts
+from api.routes.context import ApiContext, Context
 from api.settings import ApiSettings
 from stream.config import StreamSettings
 from stream.decoding.image_header import read_header
@@ -101,7 +101,7 @@ def body_of(field: str, schema: dict[str, Any], raw: bool) -> dict[str, Any]:
 
 
 @router.post("/v1/predict", openapi_extra=body_of("file", FILE, raw=True))
-async def predict(request: Request, parts: TheParts, models: ModelsQuery = None) -> FrameResult:
+async def predict(request: Request, parts: Context, models: ModelsQuery = None) -> FrameResult:
     """What is in one picture: multipart `file`, or the picture itself as the body.
 
     The answer is a frame result whose stream_id is `predict`; track ids are null, `frame` and `pts_us` are 0.
@@ -111,7 +111,7 @@ async def predict(request: Request, parts: TheParts, models: ModelsQuery = None)
 
 
 @router.post("/v1/predict/batch", openapi_extra=body_of("files", {"type": "array", "items": FILE}, raw=False))
-async def predict_batch(request: Request, parts: TheParts, models: ModelsQuery = None) -> BatchResult:
+async def predict_batch(request: Request, parts: Context, models: ModelsQuery = None) -> BatchResult:
     """What is in several pictures: multipart `files`. A picture that is no good costs its own entry only."""
     names = model_names(models)
     if not _is_form(request):
@@ -122,7 +122,7 @@ async def predict_batch(request: Request, parts: TheParts, models: ModelsQuery =
 
 @router.post("/predict", deprecated=True, openapi_extra=body_of("file", FILE, raw=True))
 async def predict_alias(
-    request: Request, response: Response, parts: TheParts, models: ModelsQuery = None
+    request: Request, response: Response, parts: Context, models: ModelsQuery = None
 ) -> FrameResult:
     """The same as /v1/predict."""
     response.headers["link"] = '</v1/predict>; rel="successor-version"'
@@ -133,14 +133,14 @@ async def predict_alias(
     "/batch-predict", deprecated=True, openapi_extra=body_of("files", {"type": "array", "items": FILE}, raw=False)
 )
 async def predict_batch_alias(
-    request: Request, response: Response, parts: TheParts, models: ModelsQuery = None
+    request: Request, response: Response, parts: Context, models: ModelsQuery = None
 ) -> BatchResult:
     """The same as /v1/predict/batch."""
     response.headers["link"] = '</v1/predict/batch>; rel="successor-version"'
     return await predict_batch(request, parts, models)
 
 
-async def _entry(parts: Parts, data: bytes, names: tuple[str, ...] | None, index: int) -> FrameResult | Refused:
+async def _entry(parts: ApiContext, data: bytes, names: tuple[str, ...] | None, index: int) -> FrameResult | Refused:
     try:
         result = await parts.predictor.predict(data, names)
     except BadImageError as error:

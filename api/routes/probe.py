@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.http.errors import Problem
-from api.routes.context import TheParts
+from api.routes.context import Context
 from api.routes.streams import check_url
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import MailboxClosed, SourceError
@@ -43,7 +43,7 @@ class Address(BaseModel):
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}}}, 422: {"description": "why there is no picture, in words"}},
 )
-async def test_stream(parts: TheParts, address: Annotated[Address, Body()]) -> Response:
+async def test_stream(parts: Context, address: Annotated[Address, Body()]) -> Response:
     """Open a camera's address, and answer with its first picture as JPEG; nothing is added or kept."""
     check_url(address.url)
     if not _AT_ONCE.acquire(blocking=False):

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.http.errors import Problem
-from api.routes.context import Parts, TheParts
+from api.routes.context import ApiContext, Context
 from api.routes.detections import StreamIdInPath
 from stream.config import MaxFps, StreamConfig
 from stream.redaction import redact
@@ -65,13 +65,13 @@ class StreamChanges(BaseModel):
 
 
 @router.get("/v1/streams")
-async def list_streams(parts: TheParts) -> StreamList:
+async def list_streams(parts: Context) -> StreamList:
     """All streams as they are now."""
     return StreamList(streams=[_shown(parts, view) for view in await asyncio.to_thread(parts.directory.streams)])
 
 
 @router.post("/v1/streams", status_code=201)
-async def add_stream(parts: TheParts, response: Response, stream: Annotated[NewStream, Body()]) -> Stream:
+async def add_stream(parts: Context, response: Response, stream: Annotated[NewStream, Body()]) -> Stream:
     """Add a stream; it is kept over restarts. 409 when the id is taken."""
     check_url(stream.url)
     await parts.pushes.evict(stream.id)
@@ -82,13 +82,13 @@ async def add_stream(parts: TheParts, response: Response, stream: Annotated[NewS
 
 
 @router.get("/v1/streams/{stream_id}")
-async def get_stream(parts: TheParts, stream_id: StreamIdInPath) -> Stream:
+async def get_stream(parts: Context, stream_id: StreamIdInPath) -> Stream:
     """One stream as it is now."""
     return _shown(parts, await asyncio.to_thread(parts.directory.stream, stream_id))
 
 
 @router.patch("/v1/streams/{stream_id}")
-async def change_stream(parts: TheParts, stream_id: StreamIdInPath, changes: StreamChanges) -> Stream:
+async def change_stream(parts: Context, stream_id: StreamIdInPath, changes: StreamChanges) -> Stream:
     """Change a stream's URL, its models, how it is analysed, or whether it runs."""
     if changes.url is not None:
         check_url(changes.url)
@@ -99,7 +99,7 @@ async def change_stream(parts: TheParts, stream_id: StreamIdInPath, changes: Str
 
 
 @router.delete("/v1/streams/{stream_id}", status_code=204)
-async def remove_stream(parts: TheParts, stream_id: StreamIdInPath) -> None:
+async def remove_stream(parts: Context, stream_id: StreamIdInPath) -> None:
     """Stop a stream and forget it. A push that feeds it is ended."""
     if parts.directory.shared(stream_id):
         await asyncio.to_thread(parts.directory.remove, stream_id)  # the node that runs it stops, viewers are told
@@ -107,7 +107,7 @@ async def remove_stream(parts: TheParts, stream_id: StreamIdInPath) -> None:
         await parts.pushes.remove(stream_id)
 
 
-def _shown(parts: Parts, view: StreamView) -> Stream:
+def _shown(parts: ApiContext, view: StreamView) -> Stream:
     return Stream(**view.model_dump(), viewers=parts.hub.viewers(view.id))
 
 

@@ -17,12 +17,12 @@ from starlette.websockets import WebSocket
 
 from api.http.hub import Hub
 from api.http.sockets import frame_writer, serve
-from api.routes.context import TheParts
+from api.routes.context import Context
 from api.routes.detections import StreamIdInPath
 from api.settings import ApiSettings
 from api.video.channel import Channel
 from api.video.mjpeg import Feeds
-from api.video.viewer import Patience, VideoViewer
+from api.video.viewer import VideoViewer, ViewerLimits
 from workers.node.node import Node
 
 router = APIRouter()
@@ -35,7 +35,7 @@ class Videos:
         self._node = node
         self._hub = hub
         self._feeds = feeds
-        self._patience = Patience(settings.video_queue_bytes, settings.video_lag_s)
+        self._patience = ViewerLimits(settings.video_queue_bytes, settings.video_lag_s)
         self._channels: dict[str, tuple[Channel, asyncio.Task[None]]] = {}
         self._watching: dict[Channel, int] = {}
 
@@ -84,7 +84,7 @@ class Videos:
 
 
 @router.websocket("/v1/streams/{stream_id}/video")
-async def video(websocket: WebSocket, stream_id: StreamIdInPath, parts: TheParts) -> None:
+async def video(websocket: WebSocket, stream_id: StreamIdInPath, parts: Context) -> None:
     """The encoded pictures of one stream, from the last key frame on."""
     await asyncio.to_thread(parts.node.stream, stream_id)  # unknown: 404, before the handshake
     with parts.videos.watched(stream_id) as viewer:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from api.http.errors import Problem
 from api.http.queries import PushQuery
 from api.push.pushes import Push, Pushes
-from api.routes.context import TheParts
+from api.routes.context import Context
 from api.routes.detections import StreamIdInPath
 from stream.config import StreamConfig, StreamSettings
 from stream.webrtc.sdp_parsing import ice_server
@@ -72,7 +72,7 @@ async def whip_options(stream_id: StreamIdInPath) -> Response:
     responses={201: {"content": {_SDP: {}}, "description": "the answer"}},
     openapi_extra={"requestBody": {"required": True, "content": {_SDP: {"schema": {"type": "string"}}}}},
 )
-async def whip_offer(request: Request, parts: TheParts, stream_id: StreamIdInPath, wish: PushQuery) -> Response:
+async def whip_offer(request: Request, parts: Context, stream_id: StreamIdInPath, wish: PushQuery) -> Response:
     """An SDP offer in, the answer out. Creates the stream where there is none; 409 where somebody else feeds it."""
     offer_sdp = await _text(request, _SDP)
     answer = await parts.whip.create(wish.config(stream_id), offer_sdp)
@@ -100,7 +100,7 @@ async def session_options(stream_id: StreamIdInPath, session_id: str) -> Respons
 )
 async def whip_trickle(
     request: Request,
-    parts: TheParts,
+    parts: Context,
     stream_id: StreamIdInPath,
     session_id: str,
     if_match: Annotated[str | None, Header()] = None,
@@ -113,7 +113,7 @@ async def whip_trickle(
 
 
 @router.delete("/v1/streams/{stream_id}/whip/{session_id}", response_class=Response)
-async def whip_end(parts: TheParts, stream_id: StreamIdInPath, session_id: str) -> Response:
+async def whip_end(parts: Context, stream_id: StreamIdInPath, session_id: str) -> Response:
     """End the session; answered once all of it is gone."""
     parts.whip.check(stream_id, session_id)
     await parts.whip.sessions.delete(session_id)

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from api.http.viewer import Result
+from api.http.viewer import QueuedResult
 from api.video.feed import RingFeed
 from api.video.mjpeg import Feeds, Variant
-from api.video.viewer import DELTA, KEY, PICTURE, Chunk, Patience, VideoViewer
+from api.video.viewer import DELTA, KEY, PICTURE, VideoChunk, VideoViewer, ViewerLimits
 from stream.decoding.codecs import JPEG, PASSED_ON, DecoderConfig, decoder_config
 from stream.ring import CodecConfig, RingEvent, RingPacket
 from workers.errors import StreamUnknown
 from workers.node.node import Node
-from workers.node.passthrough import Outlet
+from workers.node.passthrough import Passthrough
 
 log = structlog.get_logger(__name__)
 
@@ -48,15 +48,15 @@ class Channel:
     A Sink of the hub: results tell that there is a newly analysed picture, and that the stream was removed.
     """
 
-    def __init__(self, stream_id: str, node: Node, feeds: Feeds, patience: Patience) -> None:
+    def __init__(self, stream_id: str, node: Node, feeds: Feeds, patience: ViewerLimits) -> None:
         self._stream_id = stream_id
         self._node = node
         self._feeds = feeds
         self._patience = patience
         self._viewers: set[VideoViewer] = set()
-        self._group: list[Chunk] = []  # from the newest key frame on
+        self._group: list[VideoChunk] = []  # from the newest key frame on
         self._group_bytes = 0
-        self._outlet: Outlet | None = None  # not looked for yet
+        self._outlet: Passthrough | None = None  # not looked for yet
         self._feed: RingFeed | None = None
         self._stale, self._analysed = asyncio.Event(), asyncio.Event()
         self._codec: CodecConfig | None = None
@@ -89,7 +89,7 @@ class Channel:
         """The viewer is gone."""
         self._viewers.discard(viewer)
 
-    def offer(self, result: Result) -> None:
+    def offer(self, result: QueuedResult) -> None:
         """See Sink: a picture was analysed."""
         self._analysed.set()
 
@@ -121,7 +121,7 @@ class Channel:
             try:
                 outlet = await asyncio.to_thread(self._node.outlet, self._stream_id)
             except StreamUnknown:  # between two pushes; a removal is told by the hub
-                outlet = Outlet()
+                outlet = Passthrough()
                 if loop.time() - seen_s > _GONE_S:
                     self.end(_GOING_AWAY, f"the stream {self._stream_id} was removed")
             else:
@@ -134,7 +134,7 @@ class Channel:
                 continue
             await asyncio.sleep(0.05)  # the source that ended is not replaced in the same moment
 
-    def _switch(self, outlet: Outlet) -> None:
+    def _switch(self, outlet: Passthrough) -> None:
         if self._feed is not None:
             self._feed.close()
             self._feed = None
@@ -186,7 +186,7 @@ class Channel:
             self._passing = _Passing(decoder, config_text(key.session, decoder))
 
     def _fan_out(self, kind: int, pts_us: int, data: bytes, config: str) -> None:
-        chunk = Chunk.of(config, kind, pts_us, data, asyncio.get_running_loop().time())
+        chunk = VideoChunk.of(config, kind, pts_us, data, asyncio.get_running_loop().time())
         if chunk.is_key:
             self._group, self._group_bytes = [], 0
         if self._group or chunk.is_key:

@@ -8,7 +8,7 @@ import httpx
 
 from api.http.errors import Problem
 from api.http.problems import problem_of
-from api.routes.clips import FROM_HEADER, TO_HEADER, ClipWish, cut_here
+from api.routes.clips import FROM_HEADER, TO_HEADER, ClipRequest, cut_here
 from workers.bus.clip import Clip
 from workers.cluster.cluster import Cluster
 from workers.errors import ClipNotYet, ClipUnavailable, WorkerError
@@ -29,7 +29,7 @@ class ClipCutter:
 
     def __call__(self, stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
         """See the class."""
-        wish = ClipWish(from_us=from_us, to_us=to_us, session=session)
+        wish = ClipRequest(from_us=from_us, to_us=to_us, session=session)
         if self._cluster is None or self._node.runs(stream_id):
             return self._here(stream_id, wish)
         status = self._cluster.board.stream(stream_id)
@@ -37,7 +37,7 @@ class ClipCutter:
             raise ClipNotYet(f"no node runs {stream_id} now")
         return _there(status.address, stream_id, wish)
 
-    def _here(self, stream_id: str, wish: ClipWish) -> Clip:
+    def _here(self, stream_id: str, wish: ClipRequest) -> Clip:
         try:
             cut = cut_here(self._node, stream_id, wish)
         except (Problem, WorkerError) as error:
@@ -46,7 +46,7 @@ class ClipCutter:
         return Clip(cut.file.data, cut.file.media_type, cut.from_us, cut.to_us)
 
 
-def _there(address: str, stream_id: str, wish: ClipWish) -> Clip:
+def _there(address: str, stream_id: str, wish: ClipRequest) -> Clip:
     """Asked of another node, at `http://host:port`."""
     try:
         with httpx.Client(timeout=_TIMEOUT, trust_env=False) as client:
@@ -63,7 +63,7 @@ def _there(address: str, stream_id: str, wish: ClipWish) -> Clip:
         raise ClipNotYet(f"the node of {stream_id} did not give a clip: {type(error).__name__}") from error
 
 
-def _refused(document: dict[str, Any], wish: ClipWish) -> ClipUnavailable:
+def _refused(document: dict[str, Any], wish: ClipRequest) -> ClipUnavailable:
     """A node's problem as ours: pictures that are still to come are worth waiting for."""
     why = str(document.get("detail") or document.get("title") or "the node gave no clip")
     to_come = document.get("status") == 416 and int(document.get("to_us", wish.to_us)) < wish.from_us

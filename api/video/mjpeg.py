@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class EncodedImage:
     """One encoded picture and what it shows."""
 
     data: bytes
@@ -50,12 +50,12 @@ class Feed:
     def __init__(self) -> None:
         self.viewers = 0
         self.task: asyncio.Task[None] | None = None
-        self._newest: Picture | None = None
+        self._newest: EncodedImage | None = None
         self._number = 0
         self._over = False
         self._changed = asyncio.Condition()
 
-    async def put(self, picture: Picture) -> None:
+    async def put(self, picture: EncodedImage) -> None:
         """A new picture takes the place of the last."""
         async with self._changed:
             self._newest = picture
@@ -68,7 +68,7 @@ class Feed:
             self._over = True
             self._changed.notify_all()
 
-    async def pictures(self, fps: float) -> AsyncIterator[Picture]:
+    async def pictures(self, fps: float) -> AsyncIterator[EncodedImage]:
         """Pictures, the newest each time, at most `fps` a second; ends with the stream."""
         loop = asyncio.get_running_loop()
         seen, due = 0, loop.time()
@@ -92,11 +92,11 @@ class Feeds:
         self._hub = hub
         self._settings = settings
         self._feeds: dict[Variant, Feed] = {}
-        self._encoded: dict[Variant, Picture] = {}  # the newest of each variant, the one encoded last at the end
+        self._encoded: dict[Variant, EncodedImage] = {}  # the newest of each variant, the one encoded last at the end
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="picture")
 
-    async def still(self, variant: Variant) -> Picture | None:
+    async def still(self, variant: Variant) -> EncodedImage | None:
         """The newest picture; None before the first. Raises StreamUnknown."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._encode, variant, None)
 
@@ -149,7 +149,7 @@ class Feeds:
                 del self._feeds[variant]
             await feed.end()
 
-    def _encode(self, variant: Variant, shown: tuple[str, int] | None) -> Picture | None:
+    def _encode(self, variant: Variant, shown: tuple[str, int] | None) -> EncodedImage | None:
         """In a thread: the newest picture, or None when there is none that was not `shown` (session, pts_us) yet."""
         latest = self._node.latest(variant.stream_id)
         if latest is None or _identity(latest[1]) == shown:
@@ -158,7 +158,7 @@ class Feeds:
             known = self._encoded.get(variant)
         if known is not None and _identity(known.result) == _identity(latest[1]):
             return known
-        picture = Picture(jpeg(*latest, variant.overlay, self._settings.jpeg_quality, variant.width), latest[1])
+        picture = EncodedImage(jpeg(*latest, variant.overlay, self._settings.jpeg_quality, variant.width), latest[1])
         with self._lock:
             self._encoded.pop(variant, None)
             self._encoded[variant] = picture

@@ -18,7 +18,7 @@ DELTA, KEY, PICTURE = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class VideoChunk:
     """One picture on its way out; the same object for all viewers.
 
     config: the text message that a viewer must have got before it; framed: the binary message as a whole WebSocket
@@ -34,7 +34,7 @@ class Chunk:
     sent_s: float
 
     @classmethod
-    def of(cls, config: str, kind: int, pts_us: int, data: bytes, sent_s: float) -> Chunk:
+    def of(cls, config: str, kind: int, pts_us: int, data: bytes, sent_s: float) -> VideoChunk:
         """With the head that DESIGN 4 fixes: one byte kind, eight bytes pts_us, big-endian, signed."""
         message = bytes((kind,)) + pts_us.to_bytes(8, "big", signed=True) + data
         framed = Frame(Opcode.BINARY, message).serialize(mask=False)
@@ -47,7 +47,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ViewerLimits:
     """How much may wait for a viewer before it skips to the next key frame: bytes, and seconds of lag."""
 
     most_bytes: int
@@ -61,13 +61,13 @@ class VideoViewer:
     all until the next one comes. So what it gets can always be decoded.
     """
 
-    def __init__(self, patience: Patience, request_key: Callable[[], object] | None = None) -> None:
+    def __init__(self, patience: ViewerLimits, request_key: Callable[[], object] | None = None) -> None:
         self.config: str | None = None  # what the viewer was told last; for whoever sends
         self.write: Callable[[bytes], bool] | None = None  # a frame at once, if the connection takes it now
         self._patience = patience
         self._request_key = request_key
         self._idle = False  # somebody waits in `take`, so all that was taken is sent
-        self._waiting: deque[Chunk] = deque()
+        self._waiting: deque[VideoChunk] = deque()
         self._bytes = 0
         self._most_bytes = patience.most_bytes
         self._until_key = True
@@ -77,7 +77,7 @@ class VideoViewer:
         self._untold = 0
         self._since_s = 0.0  # the loop's time when what waits longest was fanned out, or when the viewer began
 
-    def begin(self, chunks: Iterable[Chunk], now_s: float) -> None:
+    def begin(self, chunks: Iterable[VideoChunk], now_s: float) -> None:
         """Give a new viewer the pictures from the last key frame on, at once and whatever their size."""
         self._waiting.extend(chunks)
         if self._waiting:
@@ -87,7 +87,7 @@ class VideoViewer:
             self._since_s = now_s
             self._changed.set()
 
-    def offer(self, chunk: Chunk) -> None:
+    def offer(self, chunk: VideoChunk) -> None:
         """Add the next packet, or leave it out; one that can be written at once does not wait. Never blocks."""
         if self._until_key and not chunk.is_key:
             self._count(1 if self._begun else 0)
@@ -109,7 +109,7 @@ class VideoViewer:
         self._ended = self._ended or ViewerEnded(code, reason)
         self._changed.set()
 
-    async def take(self) -> Chunk:
+    async def take(self) -> VideoChunk:
         """The next picture. Raises ViewerEnded once nothing waits. Cancelling loses nothing."""
         while not self._waiting:
             if self._ended is not None:
@@ -130,7 +130,7 @@ class VideoViewer:
         untold, self._untold = self._untold, 0
         return untold
 
-    def _written(self, chunk: Chunk) -> bool:
+    def _written(self, chunk: VideoChunk) -> bool:
         """Whether the picture went out here and now: nothing is to be said before it, and the connection takes it."""
         if self.write is None or not self._idle or self._waiting or self._untold or self._ended is not None:
             return False

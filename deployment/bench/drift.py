@@ -26,7 +26,7 @@ from scipy.stats import ks_2samp
 from shared_data import data_dir
 
 from monitoring.drift.findings import rejected
-from monitoring.drift.samples import Sample
+from monitoring.drift.samples import DriftSample
 from monitoring.drift.settings import DriftSettings
 from monitoring.drift.stream_drift import StreamDrift
 
@@ -62,7 +62,7 @@ class Detected:
     kinds: tuple[str, ...]
 
 
-def advance(stream: StreamDrift, samples: Sequence[Sample], from_s: float, fdr: float) -> list[tuple[float, Any]]:
+def advance(stream: StreamDrift, samples: Sequence[DriftSample], from_s: float, fdr: float) -> list[tuple[float, Any]]:
     """Give a stream its samples; from `from_s` on compare when due. Returns when the alarm changed, and to what."""
     alarms = []
     for sample in samples:
@@ -75,7 +75,7 @@ def advance(stream: StreamDrift, samples: Sequence[Sample], from_s: float, fdr: 
     return alarms
 
 
-def plain(reference: Sequence[Sample], week: Sequence[Sample], rng: np.random.Generator) -> dict[str, float]:
+def plain(reference: Sequence[DriftSample], week: Sequence[DriftSample], rng: np.random.Generator) -> dict[str, float]:
     """What a KS test on sampled pictures says, p < 0.05 with Bonferroni over features, every ten minutes."""
     before = np.array([[one.numbers[name] for name in FIGURES] for one in reference if not one.model])
     after = np.array([[one.numbers[name] for name in FIGURES] for one in week if not one.model])
@@ -88,7 +88,7 @@ def plain(reference: Sequence[Sample], week: Sequence[Sample], rng: np.random.Ge
     return {"windows": len(said), "said": sum(said)}
 
 
-def commissioned(camera: Camera, settings: DriftSettings, start_s: float) -> tuple[StreamDrift, list[Sample]]:
+def commissioned(camera: Camera, settings: DriftSettings, start_s: float) -> tuple[StreamDrift, list[DriftSample]]:
     """A stream that has seen its first week."""
     stream = StreamDrift(settings, lambda model, _: model == DETECTOR)
     samples = camera.samples(start_s, start_s + WEEK)

@@ -32,7 +32,7 @@ from workers.inference.batcher import Lane, Ticket
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier
 from workers.inference.pipeline import detect_all
-from workers.inference.results import Assembler
+from workers.inference.results import ResultAssembler
 from workers.settings import WorkerSettings
 
 MODELS = ("mask", "mask-classifier")
@@ -91,7 +91,7 @@ def results(path: Path, how: str, slots: EngineSlots, models: tuple[str, ...] = 
     """The results of one clip, degraded; `image` where figures were made, a picture every FIGURES_US."""
     stream_id = path.stem.lower()[:60]
     classifier = StreamClassifier(slots, models, Classifiers(slots), WorkerSettings().classify, "every_frame")
-    assembler = Assembler("bench", classifier, counted=False)
+    assembler = ResultAssembler("bench", classifier, counted=False)
     lane = Lane(stream_id, Mailbox("newest"), models, lambda ticket: None)
     letterbox, maker, figures_us = Letterbox(), FigureMaker(), -FIGURES_US
     for number, (pts_us, bgr) in enumerate(pictures(path)):

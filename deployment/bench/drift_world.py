@@ -31,7 +31,7 @@ import numpy as np
 from drift_clips import load
 from scipy.signal import lfilter
 
-from monitoring.drift.samples import Sample
+from monitoring.drift.samples import DriftSample
 from monitoring.drift.scene import bits
 
 DETECTOR, CLASSIFIER = "mask", "mask-classifier"
@@ -222,7 +222,7 @@ class Camera:
         self._night = rng.random(256) < 0.25
         self._place = int(rng.integers(1000))
 
-    def samples(self, from_s: float, to_s: float, change: Change | None = None) -> list[Sample]:
+    def samples(self, from_s: float, to_s: float, change: Change | None = None) -> list[DriftSample]:
         """All samples of a stretch, in order of time. Days and weather within it are new ones."""
         grid = np.arange(from_s, to_s, STEP_S)
         days = ((grid - from_s + from_s % DAY) // DAY).astype(int)
@@ -233,8 +233,8 @@ class Camera:
         return made
 
     def _pictures(
-        self, grid: np.ndarray, days: np.ndarray, people: list[tuple[float, list[Sample]]], change: Change | None
-    ) -> list[Sample]:
+        self, grid: np.ndarray, days: np.ndarray, people: list[tuple[float, list[DriftSample]]], change: Change | None
+    ) -> list[DriftSample]:
         rng, ways = self._rng, self._world.scenes[self._clip]
         weather = np.exp(rng.normal(0, 0.04, days[-1] + 1)[days] + slow(rng, len(grid), STEP_S, 2700, 0.03))
         light = daylight(grid)
@@ -256,16 +256,20 @@ class Camera:
         boxes = self._alive(grid, people)
         made = []
         for at_s, row, digits, count in zip(grid.tolist(), figures.tolist(), packed, boxes.tolist(), strict=True):
-            made.append(Sample(at_s, "", 0, dict(zip(FIGURES, row, strict=True)), {"hash": digits.tobytes().hex()}))
-            made.append(Sample(at_s, DETECTOR, 1, {"boxes": count}, {}))
+            made.append(
+                DriftSample(at_s, "", 0, dict(zip(FIGURES, row, strict=True)), {"hash": digits.tobytes().hex()})
+            )
+            made.append(DriftSample(at_s, DETECTOR, 1, {"boxes": count}, {}))
         return made
 
-    def _alive(self, grid: np.ndarray, people: list[tuple[float, list[Sample]]]) -> np.ndarray:
+    def _alive(self, grid: np.ndarray, people: list[tuple[float, list[DriftSample]]]) -> np.ndarray:
         began = np.array([at_s for at_s, _ in people])
         ended = np.array([found[0].at_s for _, found in people])
         return (np.searchsorted(began, grid) - np.searchsorted(np.sort(ended), grid)).clip(0).astype(float)
 
-    def _tracks(self, grid: np.ndarray, days: np.ndarray, change: Change | None) -> list[tuple[float, list[Sample]]]:
+    def _tracks(
+        self, grid: np.ndarray, days: np.ndarray, change: Change | None
+    ) -> list[tuple[float, list[DriftSample]]]:
         rng = self._rng
         busy = np.exp(rng.normal(0, 0.15, days[-1] + 1)[days] + slow(rng, len(grid), STEP_S, 1200, 0.3) - 0.055)
         groups = rng.poisson(12 / 60 * STEP_S / GROUP * bustle(grid) * busy)
@@ -289,7 +293,7 @@ class Camera:
 
     def _people(
         self, began: np.ndarray, ended: np.ndarray, bare: np.ndarray, change: Change | None
-    ) -> list[tuple[float, list[Sample]]]:
+    ) -> list[tuple[float, list[DriftSample]]]:
         rng, n = self._rng, len(began)
         back = np.where(rng.random(n) < self._world.returns, rng.integers(1, 21, n), 0)
         picks = {label: rng.choice(len(weights), n, p=weights) for label, weights in self._weights.items()}
@@ -315,8 +319,8 @@ class Camera:
                 )
         return made
 
-    def _told(self, values: dict[str, Any], differs: np.ndarray, at_s: float, sure: float) -> list[Sample]:
-        sample = Sample(
+    def _told(self, values: dict[str, Any], differs: np.ndarray, at_s: float, sure: float) -> list[DriftSample]:
+        sample = DriftSample(
             at_s,
             DETECTOR,
             1,
@@ -329,7 +333,7 @@ class Camera:
         )
         if values["said"] is None:
             return [sample]
-        return [sample, Sample(at_s, CLASSIFIER, 1, {"confidence": values["sure"]}, {"label": values["said"]})]
+        return [sample, DriftSample(at_s, CLASSIFIER, 1, {"confidence": values["sure"]}, {"label": values["said"]})]
 
 
 def cameras(world: World, count: int, seed: int) -> Iterator[Camera]:

@@ -268,7 +268,7 @@ def monitoring() -> Dashboard:
                 "Results looked at",
                 [
                     ("sum(rate(livesight_monitor_results_total[2m]))", "results"),
-                    ("sum(rate(livesight_monitor_doubles_total[2m]))", "doubles"),
+                    ("sum(rate(livesight_monitor_duplicates_total[2m]))", "duplicates"),
                     ("sum(rate(livesight_snapshots_published_total[2m]))", "snapshots"),
                 ],
                 "ops",
@@ -404,7 +404,7 @@ def bus() -> Dashboard:
             ),
             Panel(
                 "Withheld",
-                [("sum by (instance) (increase(livesight_results_withheld_total[10m]))", "{{instance}}")],
+                [("sum by (instance) (increase(livesight_results_fenced_total[10m]))", "{{instance}}")],
                 kind="bars",
                 about="Results not published because another node may have the camera by now.",
             ),

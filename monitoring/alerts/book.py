@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, func,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitoring.alerts.errors import AlertUnknown
-from monitoring.alerts.settings import Target, severe_enough
+from monitoring.alerts.settings import TargetSettings, severe_enough
 from monitoring.alerts.tables import alerts, deliveries
 from monitoring.core.errors import BadQuery
 from monitoring.rules.rule import Rule
@@ -38,7 +38,7 @@ class AlertFilter:
     until_ns: int | None = None
 
 
-def record(connection: Connection, events: Sequence[Event], rule_of: RuleOf, targets: Sequence[Target]) -> int:
+def record(connection: Connection, events: Sequence[Event], rule_of: RuleOf, targets: Sequence[TargetSettings]) -> int:
     """Write the alerts among new events, and whom they are to be told, in the caller's transaction.
 
     Returns how many messages wait to be told.
@@ -66,7 +66,7 @@ def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
     return sum(connection.execute(dialect.insert(table).values(row).on_conflict_do_nothing()).rowcount for row in rows)
 
 
-def _told(event: Event, rule: Rule | None, targets: Sequence[Target]) -> list[str]:
+def _told(event: Event, rule: Rule | None, targets: Sequence[TargetSettings]) -> list[str]:
     named = None if rule is None else rule.targets
     return [
         target.name
@@ -75,7 +75,7 @@ def _told(event: Event, rule: Rule | None, targets: Sequence[Target]) -> list[st
     ]
 
 
-def _told_before(connection: Connection, alert_id: uuid.UUID, targets: Sequence[Target]) -> list[str]:
+def _told_before(connection: Connection, alert_id: uuid.UUID, targets: Sequence[TargetSettings]) -> list[str]:
     """Who learnt of an alert learns of its end."""
     query = select(deliveries.c.target).where(deliveries.c.alert_id == alert_id, deliveries.c.kind == "alert")
     told = set(connection.scalars(query))

@@ -22,7 +22,7 @@ from monitoring.alerts.settings import AlertSettings
 from monitoring.core.errors import StoreUnavailable
 from monitoring.core.ports import CutClip
 from monitoring.store.database import Database
-from monitoring.store.media import MediaStore, Picture
+from monitoring.store.media import MediaImage, MediaStore
 from workers.bus.clip import Clip
 from workers.bus.event import Event
 from workers.errors import ClipNotYet, WorkerError
@@ -138,7 +138,7 @@ class ClipKeeper:
             log.info("alert_without_clip", alert=str(event.id), stream=event.stream_id, reason=why)
 
     def _keep(self, event: Event, clip: Clip) -> None:
-        picture = Picture(
+        picture = MediaImage(
             kind="clip",
             stream_id=event.stream_id,
             session=event.session,

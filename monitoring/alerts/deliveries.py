@@ -40,7 +40,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class DeliveryBacklog:
     """What one target has not been told: `waiting`, the oldest of it since `oldest_ns`, and what was `given_up`."""
 
     waiting: int = 0
@@ -109,7 +109,7 @@ class Deliveries:
                     found[row["alert_id"]].append(_delivery(row))
         return found
 
-    def backlogs(self, targets: Collection[str]) -> dict[str, Backlog]:
+    def backlogs(self, targets: Collection[str]) -> dict[str, DeliveryBacklog]:
         """By target; those without any are left out."""
         columns = (deliveries.c.target, deliveries.c.state)
         query = (
@@ -117,10 +117,10 @@ class Deliveries:
             .where(deliveries.c.target.in_(targets), deliveries.c.state.in_(("waiting", "given_up")))
             .group_by(*columns)
         )
-        found: dict[str, Backlog] = {}
+        found: dict[str, DeliveryBacklog] = {}
         with self._database.read() as connection:
             for target, state, count, oldest_ns in connection.execute(query):
-                known = found.get(target, Backlog())
+                known = found.get(target, DeliveryBacklog())
                 if state == "waiting":
                     found[target] = replace(known, waiting=count, oldest_ns=oldest_ns)
                 else:

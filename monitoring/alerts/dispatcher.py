@@ -18,13 +18,12 @@ import structlog
 
 from monitoring.alerts import metrics
 from monitoring.alerts.aside import DATABASE, aside
-from monitoring.alerts.deliveries import Backlog, Deliveries, Delivery
+from monitoring.alerts.deliveries import Deliveries, Delivery, DeliveryBacklog
 from monitoring.alerts.errors import TargetFailed, TargetUnknown, Undelivered
 from monitoring.alerts.notice import Notice, links_of
-from monitoring.alerts.schedule import Patience, next_try_ns, overdue_before_ns, wait_s
-from monitoring.alerts.settings import AlertSettings
-from monitoring.alerts.settings import Target as TargetSettings
-from monitoring.alerts.target import Target
+from monitoring.alerts.schedule import RetryPolicy, next_try_ns, overdue_before_ns, wait_s
+from monitoring.alerts.settings import AlertSettings, TargetSettings
+from monitoring.alerts.target import AlertTarget
 from monitoring.core.errors import StoreUnavailable
 from workers.bus.event import Event
 
@@ -45,13 +44,13 @@ class Access:
 
 
 @dataclass(slots=True)
-class Lane:
+class TargetQueue:
     """One target and how it has been doing since the start. Written on the loop, read by anybody."""
 
     settings: TargetSettings
-    target: Target
+    target: AlertTarget
     more: asyncio.Event
-    backlog: Backlog = field(default_factory=Backlog)
+    backlog: DeliveryBacklog = field(default_factory=DeliveryBacklog)
     error: str | None = None
     failing_since_ns: int | None = None
     delivered_ns: int | None = None
@@ -64,22 +63,22 @@ class Lane:
         return self.settings.name
 
     @property
-    def patience(self) -> Patience:
+    def patience(self) -> RetryPolicy:
         """How long to go on."""
-        return Patience(self.settings.retry_min_s, self.settings.retry_max_s, self.settings.give_up_s)
+        return RetryPolicy(self.settings.retry_min_s, self.settings.retry_max_s, self.settings.give_up_s)
 
 
 class Dispatcher:
     """Made and run on its loop. `targets`: one for each of the settings' targets, by name."""
 
     def __init__(
-        self, settings: AlertSettings, targets: dict[str, Target], deliveries: Deliveries, access: Access
+        self, settings: AlertSettings, targets: dict[str, AlertTarget], deliveries: Deliveries, access: Access
     ) -> None:
         self._settings = settings
         self._deliveries = deliveries
         self._access = access
         self._stopping = False
-        self.lanes = {one.name: Lane(one, targets[one.name], asyncio.Event()) for one in settings.targets}
+        self.lanes = {one.name: TargetQueue(one, targets[one.name], asyncio.Event()) for one in settings.targets}
         for name in self.lanes:
             metrics.begin(name)
 
@@ -125,7 +124,7 @@ class Dispatcher:
             raise TargetFailed(f"{name}: {failure}") from failure
         return time.monotonic() - began_s
 
-    async def _serve(self, lane: Lane) -> None:
+    async def _serve(self, lane: TargetQueue) -> None:
         """One lane, until the end."""
         while not self._stopping:
             try:
@@ -137,7 +136,7 @@ class Dispatcher:
             finally:
                 lane.telling = False
 
-    async def _next(self, lane: Lane) -> None:
+    async def _next(self, lane: TargetQueue) -> None:
         if not self._access.active():  # another process tells now
             lane.error = lane.failing_since_ns = None
             await asyncio.sleep(_STANDBY_S)
@@ -152,7 +151,7 @@ class Dispatcher:
             lane.telling = True
             await self._try(lane, head)
 
-    async def _try(self, lane: Lane, delivery: Delivery) -> None:
+    async def _try(self, lane: TargetQueue, delivery: Delivery) -> None:
         try:
             await self._send(lane, await self._notice(delivery))
         except Undelivered as failure:
@@ -166,7 +165,7 @@ class Dispatcher:
         metrics.DELIVERY_SECONDS.labels(lane.name).observe((now_ns - delivery.created_ns) / 1e9)
         await self._stored(lambda: self._deliveries.delivered(delivery))
 
-    async def _send(self, lane: Lane, notice: Notice) -> None:
+    async def _send(self, lane: TargetQueue, notice: Notice) -> None:
         limit_s = lane.settings.timeout_s
         try:
             async with asyncio.timeout(limit_s):
@@ -179,7 +178,7 @@ class Dispatcher:
             log.exception("alert_target_broken", target=lane.name)
             raise Undelivered(f"{type(error).__name__} in the target's own code") from error
 
-    async def _failed(self, lane: Lane, delivery: Delivery, failure: Undelivered) -> None:
+    async def _failed(self, lane: TargetQueue, delivery: Delivery, failure: Undelivered) -> None:
         why, now_ns = str(failure), time.time_ns()
         metrics.DELIVERIES.labels(lane.name, "failed").inc()
         if lane.failing_since_ns is None:
@@ -197,7 +196,7 @@ class Dispatcher:
             self._given_up(lane, given_up, why)
             await asyncio.sleep(wait_s(next_ns, now_ns, lane.patience))  # what comes next meets the same target
 
-    def _given_up(self, lane: Lane, messages: int, why: str) -> None:
+    def _given_up(self, lane: TargetQueue, messages: int, why: str) -> None:
         metrics.DELIVERIES.labels(lane.name, "given_up").inc(messages)
         log.error("alerts_given_up", target=lane.name, messages=messages, reason=why)
 
@@ -222,7 +221,8 @@ class Dispatcher:
             found = await self._stored(lambda: self._deliveries.backlogs(list(self.lanes)))
             now_ns, active = time.time_ns(), self._access.active()
             for lane in self.lanes.values():
-                backlog = lane.backlog = found.get(lane.name, Backlog()) if active else Backlog()  # else counted there
+                none = DeliveryBacklog()  # of another's deliveries, which that one counts
+                backlog = lane.backlog = found.get(lane.name, none) if active else none
                 age_s = 0.0 if backlog.oldest_ns is None else max(0.0, (now_ns - backlog.oldest_ns) / 1e9)
                 metrics.WAITING.labels(lane.name).set(backlog.waiting)
                 metrics.OLDEST_SECONDS.labels(lane.name).set(age_s)
@@ -242,7 +242,7 @@ class Dispatcher:
                 await asyncio.sleep(_STORE_RETRY_S)
 
 
-def troubles(lanes: Sequence[Lane]) -> list[str]:
+def troubles(lanes: Sequence[TargetQueue]) -> list[str]:
     """What is wrong with targets, in words for readiness."""
     found = []
     for lane in lanes:

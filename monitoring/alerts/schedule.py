@@ -13,7 +13,7 @@ _NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to go on, and how fast."""
 
     retry_min_s: float
@@ -21,7 +21,7 @@ class Patience:
     give_up_s: float
 
 
-def next_try_ns(attempts: int, failure: Undelivered, patience: Patience, now_ns: int) -> int | None:
+def next_try_ns(attempts: int, failure: Undelivered, patience: RetryPolicy, now_ns: int) -> int | None:
     """When to try again after `attempts` (1 or more) tries; None: the message is refused for good.
 
     The wait doubles, each a little shorter by chance, so that targets that failed together are not tried together.
@@ -36,11 +36,11 @@ def next_try_ns(attempts: int, failure: Undelivered, patience: Patience, now_ns:
     return now_ns + int(wait_s * _NS)
 
 
-def wait_s(next_ns: int, now_ns: int, patience: Patience) -> float:
+def wait_s(next_ns: int, now_ns: int, patience: RetryPolicy) -> float:
     """Seconds until then; never longer than a wait can be, whatever became of the clock meanwhile."""
     return min(max(0.0, (next_ns - now_ns) / _NS), patience.retry_max_s * 10)
 
 
-def overdue_before_ns(patience: Patience, now_ns: int) -> int:
+def overdue_before_ns(patience: RetryPolicy, now_ns: int) -> int:
     """What was to be told before then is given up when the target has failed again."""
     return now_ns - int(patience.give_up_s * _NS)

@@ -21,13 +21,12 @@ from monitoring.alerts.aside import DATABASE, aside, wait_for
 from monitoring.alerts.book import AlertBook, RuleOf, record
 from monitoring.alerts.clips import ClipKeeper, ClipShelf
 from monitoring.alerts.deliveries import Deliveries
-from monitoring.alerts.dispatcher import Access, Dispatcher, Lane, troubles
+from monitoring.alerts.dispatcher import Access, Dispatcher, TargetQueue, troubles
 from monitoring.alerts.errors import TargetFailed, TargetUnknown
-from monitoring.alerts.settings import SEVERITIES, AlertSettings, AppriseTarget, MqttTarget
-from monitoring.alerts.settings import Target as TargetSettings
-from monitoring.alerts.target import Target
+from monitoring.alerts.settings import SEVERITIES, AlertSettings, AppriseTarget, MqttTarget, TargetSettings
+from monitoring.alerts.target import AlertTarget
 from monitoring.core.errors import StoreUnavailable
-from monitoring.core.ports import Shared
+from monitoring.core.ports import MonitoringContext
 from monitoring.store.media import of_tracks
 from monitoring.store.writes import Outgoing
 from workers.bus.event import Event, event_id
@@ -46,7 +45,7 @@ _GRACE = 0.6
 class Alerts:
     """A Keeper and a Helper (monitoring/core/ports.py), and what the routes need."""
 
-    def __init__(self, shared: Shared, rule_of: RuleOf) -> None:
+    def __init__(self, shared: MonitoringContext, rule_of: RuleOf) -> None:
         self.settings: AlertSettings = shared.settings.alerts
         self.book = AlertBook(shared.database)
         self.deliveries = Deliveries(shared.database)
@@ -112,7 +111,7 @@ class Alerts:
             except RuntimeError:  # it has ended
                 return
 
-    def lanes(self) -> list[Lane]:
+    def lanes(self) -> list[TargetQueue]:
         """The targets and how they do; none before `start`."""
         return [] if self._dispatcher is None else list(self._dispatcher.lanes.values())
 
@@ -202,7 +201,7 @@ class Alerts:
         return await asyncio.wrap_future(waiting)
 
 
-def make_target(settings: TargetSettings) -> Target:
+def make_target(settings: TargetSettings) -> AlertTarget:
     """A target as configured. What it needs is imported only now."""
     if isinstance(settings, MqttTarget):
         from monitoring.alerts.mqtt import Mqtt

@@ -114,7 +114,7 @@ class AppriseTarget(_Target):
         return self
 
 
-Target = Annotated[WebhookTarget | MqttTarget | AppriseTarget, Field(discriminator="type")]
+TargetSettings = Annotated[WebhookTarget | MqttTarget | AppriseTarget, Field(discriminator="type")]
 
 
 class AlertSettings(BaseModel):
@@ -122,7 +122,7 @@ class AlertSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    targets: tuple[Target, ...] = ()
+    targets: tuple[TargetSettings, ...] = ()
     public_url: str | None = Field(
         default=None, description="Where people reach Livesight, for the links in what is told: https://…"
     )
@@ -141,7 +141,7 @@ class AlertSettings(BaseModel):
 
     @field_validator("targets")
     @classmethod
-    def _unlike(cls, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    def _unlike(cls, targets: tuple[TargetSettings, ...]) -> tuple[Target, ...]:
         twice = [name for name, count in Counter(target.name for target in targets).items() if count > 1]
         if twice:
             raise ValueError(f"there are two targets {twice[0]}")

@@ -7,7 +7,7 @@ from typing import Protocol
 from monitoring.alerts.notice import Notice
 
 
-class Target(Protocol):
+class AlertTarget(Protocol):
     """Somebody to tell. Used on the dispatcher's event loop only; one `send` at a time, but for tests of the target."""
 
     async def send(self, notice: Notice) -> None:

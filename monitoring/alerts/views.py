@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping
 
 from monitoring.alerts.book import AlertFilter, AlertState
 from monitoring.alerts.deliveries import Delivery
-from monitoring.alerts.dispatcher import Lane
+from monitoring.alerts.dispatcher import TargetQueue
 from monitoring.store.media import of_events, of_tracks
 from monitoring.store.query import time_ns
 from stream.config import StreamId
@@ -161,7 +161,7 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def target_view(lane: Lane) -> TargetView:
+def target_view(lane: TargetQueue) -> TargetView:
     """A target as it does now."""
     return TargetView(
         name=lane.name,

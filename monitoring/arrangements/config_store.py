@@ -26,20 +26,20 @@ T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Given(Generic[T]):
+class ConfiguredItem(Generic[T]):
     """What default and configuration say: they are there from the start, and the configuration's cannot be changed."""
 
     configured: Mapping[str, T]
     defaults: Mapping[str, T]
 
 
-class Kept(Generic[T]):
+class ConfigStore(Generic[T]):
     """Things of one kind by name. `table` has the columns `name`, `body` and `updated_ns`.
 
     `version` is another after each change; `known` never blocks, so that the monitor may ask for each result.
     """
 
-    def __init__(self, database: Database, table: Table, model: type[T], given: Given[T]) -> None:
+    def __init__(self, database: Database, table: Table, model: type[T], given: ConfiguredItem[T]) -> None:
         """`reload` brings what the database has; until then there is what is given."""
         self._database = database
         self._table = table

@@ -8,16 +8,16 @@ from typing import Any
 
 import structlog
 
-from monitoring.arrangements.config_store import Kept
+from monitoring.arrangements.config_store import ConfigStore
 from monitoring.core.errors import MonitoringError
 
 log = structlog.get_logger(__name__)
 
 
-class Rereading:
+class Reloader:
     """A Helper (monitoring/core/ports.py). Any monitor may be asked to change things over HTTP; one of them works."""
 
-    def __init__(self, kept: Sequence[Kept[Any]], every_s: float) -> None:
+    def __init__(self, kept: Sequence[ConfigStore[Any]], every_s: float) -> None:
         self._kept = tuple(kept)
         self._every_s = every_s
         self._problem: str | None = None

@@ -20,7 +20,7 @@ StreamIdInPath = Annotated[StreamId, Path()]
 NameInPath = Annotated[Name, Path()]
 
 
-class KnownScene(Scene):
+class SceneView(Scene):
     """The zones and lines of a stream and who says so; null where nobody does: there are none."""
 
     origin: Origin | None
@@ -29,7 +29,7 @@ class KnownScene(Scene):
 class SceneList(BaseModel):
     """All streams that have zones or lines, by id."""
 
-    scenes: list[KnownScene]
+    scenes: list[SceneView]
 
 
 class SceneBody(Scene):
@@ -39,7 +39,7 @@ class SceneBody(Scene):
     origin: Origin | None = Field(default=None, description="Not looked at.")
 
 
-class KnownRule(Rule):
+class RuleView(Rule):
     """A rule and who says so."""
 
     origin: Origin
@@ -48,7 +48,7 @@ class KnownRule(Rule):
 class RuleList(BaseModel):
     """All rules, by name."""
 
-    rules: list[KnownRule]
+    rules: list[RuleView]
 
 
 class RuleBody(Rule):
@@ -66,23 +66,23 @@ def scene_routes(scenes: Scenes) -> APIRouter:
     async def list_scenes() -> SceneList:
         """The zones and lines of all streams that have any."""
         known = scenes.known().values()
-        return SceneList(scenes=[KnownScene(**scene.model_dump(), origin=origin) for scene, origin in known])
+        return SceneList(scenes=[SceneView(**scene.model_dump(), origin=origin) for scene, origin in known])
 
     @router.get("/v1/zones/{stream_id}")
-    async def get_scene(stream_id: StreamIdInPath) -> KnownScene:
+    async def get_scene(stream_id: StreamIdInPath) -> SceneView:
         """The zones and lines of a stream; empty when it has none."""
         known = scenes.known().get(stream_id)
         if known is None:
-            return KnownScene(stream_id=stream_id, origin=None)
-        return KnownScene(**known[0].model_dump(), origin=known[1])
+            return SceneView(stream_id=stream_id, origin=None)
+        return SceneView(**known[0].model_dump(), origin=known[1])
 
     @router.put("/v1/zones/{stream_id}", responses={201: {"description": "It had none"}})
-    async def put_scene(stream_id: StreamIdInPath, body: SceneBody, response: Response) -> KnownScene:
+    async def put_scene(stream_id: StreamIdInPath, body: SceneBody, response: Response) -> SceneView:
         """Give a stream these zones and lines; they hold from the next picture on."""
         _same("stream_id", body.stream_id, stream_id)
         scene = Scene(**body.model_dump(exclude={"origin"}) | {"stream_id": stream_id})
         response.status_code = 201 if await asyncio.to_thread(scenes.put, stream_id, scene) else 200
-        return KnownScene(**scene.model_dump(), origin="api")
+        return SceneView(**scene.model_dump(), origin="api")
 
     @router.delete("/v1/zones/{stream_id}", status_code=204)
     async def delete_scene(stream_id: StreamIdInPath) -> None:
@@ -99,25 +99,23 @@ def rule_routes(rules: RuleBook) -> APIRouter:
     @router.get("/v1/rules")
     async def list_rules() -> RuleList:
         """All rules."""
-        return RuleList(
-            rules=[KnownRule(**rule.model_dump(), origin=origin) for rule, origin in rules.known().values()]
-        )
+        return RuleList(rules=[RuleView(**rule.model_dump(), origin=origin) for rule, origin in rules.known().values()])
 
     @router.get("/v1/rules/{name}")
-    async def get_rule(name: NameInPath) -> KnownRule:
+    async def get_rule(name: NameInPath) -> RuleView:
         """A rule."""
         known = rules.known().get(name)
         if known is None:
             raise ArrangementUnknown(f"there is no rule {name}")
-        return KnownRule(**known[0].model_dump(), origin=known[1])
+        return RuleView(**known[0].model_dump(), origin=known[1])
 
     @router.put("/v1/rules/{name}", responses={201: {"description": "It is new"}})
-    async def put_rule(name: NameInPath, body: RuleBody, response: Response) -> KnownRule:
+    async def put_rule(name: NameInPath, body: RuleBody, response: Response) -> RuleView:
         """Make or change a rule; it holds from the next picture on."""
         _same("name", body.name, name)
         rule = Rule(**body.model_dump(exclude={"origin"}) | {"name": name})
         response.status_code = 201 if await asyncio.to_thread(rules.put, name, rule) else 200
-        return KnownRule(**rule.model_dump(), origin="api")
+        return RuleView(**rule.model_dump(), origin="api")
 
     @router.delete("/v1/rules/{name}", status_code=204)
     async def delete_rule(name: NameInPath) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, Column, String, Table, Text
 
-from monitoring.arrangements.config_store import Given, Kept
+from monitoring.arrangements.config_store import ConfigStore, ConfiguredItem
 from monitoring.core.errors import ArrangementRefused
-from monitoring.rules.rule import CameraFault, Down, Drifted, Rule
+from monitoring.rules.rule import CameraFaultCondition, DownCondition, DriftCondition, Rule
 from monitoring.store.database import Database
 from monitoring.store.tables import metadata
 
@@ -22,14 +22,14 @@ rules_table = Table(
 """Rules that came over HTTP."""
 
 DEFAULT_RULES = (
-    Rule(name="stream-down", when=Down(), severity="critical", clip=False),
-    Rule(name="camera-fault", when=CameraFault(), severity="critical"),
-    Rule(name="drift", when=Drifted(), clip=False),
+    Rule(name="stream-down", when=DownCondition(), severity="critical", clip=False),
+    Rule(name="camera-fault", when=CameraFaultCondition(), severity="critical"),
+    Rule(name="drift", when=DriftCondition(), clip=False),
 )
 """What holds when the configuration names no rules."""
 
 
-class RuleBook(Kept[Rule]):
+class RuleBook(ConfigStore[Rule]):
     """Rules by name."""
 
     def __init__(self, database: Database, configured: Iterable[Rule] = (), targets: Iterable[str] = ()) -> None:
@@ -37,7 +37,7 @@ class RuleBook(Kept[Rule]):
         self._targets = frozenset(targets)
         by_name = {rule.name: rule for rule in configured}
         defaults = {} if by_name else {rule.name: rule for rule in DEFAULT_RULES}
-        super().__init__(database, rules_table, Rule, Given(configured=by_name, defaults=defaults))
+        super().__init__(database, rules_table, Rule, ConfiguredItem(configured=by_name, defaults=defaults))
 
     def put(self, name: str, one: Rule) -> bool:
         """See Kept. Raises ArrangementRefused when it names a target that there is not."""

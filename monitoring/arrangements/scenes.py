@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, Column, String, Table, Text
 
-from monitoring.arrangements.config_store import Given, Kept
+from monitoring.arrangements.config_store import ConfigStore, ConfiguredItem
 from monitoring.events.zone import Scene
 from monitoring.store.database import Database
 from monitoring.store.tables import metadata
@@ -21,11 +21,11 @@ scenes_table = Table(
 """Zones and lines that came over HTTP."""
 
 
-class Scenes(Kept[Scene]):
+class Scenes(ConfigStore[Scene]):
     """Zones and lines by stream."""
 
     def __init__(self, database: Database, configured: Iterable[Scene] = ()) -> None:
-        given = Given(configured={scene.stream_id: scene for scene in configured}, defaults={})
+        given = ConfiguredItem(configured={scene.stream_id: scene for scene in configured}, defaults={})
         super().__init__(database, scenes_table, Scene, given)
 
     def scene(self, stream_id: str) -> Scene | None:

@@ -1,6 +1,7 @@
 """What the parts of monitoring give each other: how handlers, stores, threads and routes plug in. Pure.
 
-`assemble` (monitoring/assembly.py) makes them from `Shared`; Monitoring (monitoring/service.py) owns and runs them.
+`assemble` (monitoring/assembly.py) makes them from `MonitoringContext`; Monitoring (monitoring/service.py) owns and
+runs them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ClipUnavailable, and its ClipNotYet when there may be one later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class MonitoringContext:
     """What every part may use. `node`: this process's name. `local`: the in-process bus; `kafka`: None without.
 
     `active`: whether this process's monitor works; where it stands by, another's does, and helpers do nothing.
@@ -46,7 +47,7 @@ class Shared:
     active: Callable[[], bool]
 
 
-class Keeper(Protocol):
+class CommitHook(Protocol):
     """Writes in the monitor's own transactions: alert deliveries, drift reports. Calls come from its thread."""
 
     def keep(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
@@ -62,7 +63,7 @@ class Keeper(Protocol):
         ...
 
 
-class Helper(Protocol):
+class BackgroundService(Protocol):
     """A thread, or several, beside the monitor's: a dispatcher, say."""
 
     def start(self) -> None:
@@ -79,10 +80,10 @@ class Helper(Protocol):
 
 
 @dataclass(slots=True)
-class Built:
+class Assembly:
     """What `assemble` made. Handlers run in their order here; helpers start in theirs and close the other way round."""
 
     handlers: list[Handler] = field(default_factory=list)
-    keepers: list[Keeper] = field(default_factory=list)
-    helpers: list[Helper] = field(default_factory=list)
+    keepers: list[CommitHook] = field(default_factory=list)
+    helpers: list[BackgroundService] = field(default_factory=list)
     routers: list[APIRouter] = field(default_factory=list)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from monitoring.drift.scene import HOURS, Memory, bits, hour_of
+from monitoring.drift.scene import HOURS, SceneMemory, bits, hour_of
 from monitoring.drift.settings import CameraSettings
 from monitoring.rules.drift_signals import Fault, FaultKind
 from workers.bus.result import ImageFigures
@@ -48,8 +48,8 @@ class CameraWatch:
         self._lasts = dict(
             zip(KINDS, (settings.frozen_s, settings.black_s, settings.covered_s, settings.moved_s), strict=True)
         )
-        self._recent = Memory(1, _RECENT)
-        self._hourly = Memory(HOURS, _HOURLY)
+        self._recent = SceneMemory(1, _RECENT)
+        self._hourly = SceneMemory(HOURS, _HOURLY)
         self._usual_detail = 0.0
         self._flagged = np.zeros((len(KINDS), HOURS))
         self._looked = np.zeros(HOURS)
@@ -136,7 +136,7 @@ class CameraWatch:
             text = _SAYS[kind].format(for_s=for_s)
             doubt.told = Fault(kind, round(doubt.since_s * 1e9), round(at_s * 1e9), text)
         if kind == "moved" and for_s >= _ADOPT_S and figures.hash is not None:
-            self._recent = Memory(1, _RECENT)
+            self._recent = SceneMemory(1, _RECENT)
             self._recent.learn(0, bits(figures.hash))
             del self._suspicions[kind]
 

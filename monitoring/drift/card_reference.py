@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from monitoring.drift.features import Feature
-from monitoring.drift.findings import Finding, Limits
+from monitoring.drift.findings import DriftFinding, Limits
 from monitoring.drift.statistics import F64, autocorrelated, chi2_p, ks_distance, ks_p, total_variation
 
 _LARGE_DOF = 1e6
@@ -21,7 +21,7 @@ WINDOW = "card"
 
 def compare_card(
     model: str, feature: Feature, values: Sequence[float | str], known: Any, limits: Limits
-) -> Finding | None:
+) -> DriftFinding | None:
     """The values of a window, oldest first, against one entry of a card's `reference`; None when that cannot be."""
     if len(values) < limits.least_n or not isinstance(known, dict):
         return None
@@ -37,7 +37,7 @@ def compare_card(
 
 def _numeric(
     model: str, feature: Feature, values: F64, known: dict[str, Any], counts: F64, limits: Limits
-) -> Finding | None:
+) -> DriftFinding | None:
     edges = np.asarray(known["edges"], float)
     if len(edges) != len(counts) + 1:
         return None
@@ -47,7 +47,7 @@ def _numeric(
     effective = autocorrelated(values)
     effect = ks_distance(now.astype(float), counts)
     middles = (edges[:-1] + edges[1:]) / 2
-    return Finding(
+    return DriftFinding(
         model, feature, WINDOW, n, effective, effect, float(ks_p(effect, effective, counts.sum())),
         effect >= limits.least_effect(feature), float(values.mean()), float(reference @ middles), now / n, reference,
         (), tuple(edges.tolist()),
@@ -56,7 +56,7 @@ def _numeric(
 
 def _labels(
     model: str, feature: Feature, labels: Sequence[str], known: dict[str, Any], counts: F64, limits: Limits
-) -> Finding:
+) -> DriftFinding:
     counted = Counter(labels)
     own = tuple(known["categories"])
     names = (*own, *sorted(set(counted) - set(own)))
@@ -70,7 +70,7 @@ def _labels(
     shares, before, m = now / n, reference / reference.sum(), counts.sum()
     pooled = (effective * shares + m * before) / (effective + m)
     p = chi2_p(shares - before, pooled, pooled * (1 - pooled) * (1 / effective + 1 / m), _LARGE_DOF)
-    return Finding(
+    return DriftFinding(
         model, feature, WINDOW, n, effective, effect, p, effect >= limits.least_effect(feature), None, None,
         now / n, reference / reference.sum(), names,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitoring.drift.findings import Finding
+from monitoring.drift.findings import DriftFinding
 from monitoring.rules.drift_signals import Cause
 
 HINT_P = 1e-3
@@ -49,7 +49,7 @@ _ORDER = ("scene", "blockiness", "focus", "brightness", "sharpness", "detail", "
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class DriftCause:
     """A cause, what of it exactly (the first is the likeliest), and both in words."""
 
     cause: Cause
@@ -57,7 +57,7 @@ class Explanation:
     text: str
 
 
-def explain(found: Sequence[Finding], all_findings: Sequence[Finding]) -> Explanation:
+def explain(found: Sequence[DriftFinding], all_findings: Sequence[DriftFinding]) -> DriftCause:
     """The cause of `found`, none of them empty; `all_findings` are those of the same comparison, found or not."""
     pictures = [finding for finding in found if finding.feature.group == "picture"]
     if not pictures:
@@ -75,7 +75,7 @@ def explain(found: Sequence[Finding], all_findings: Sequence[Finding]) -> Explan
     return _told("model", _names(found))
 
 
-def _picture_kinds(pictures: Sequence[Finding]) -> tuple[str, ...]:
+def _picture_kinds(pictures: Sequence[DriftFinding]) -> tuple[str, ...]:
     kinds: list[str] = []
     for finding in sorted(pictures, key=lambda finding: _ORDER.index(finding.feature.name)):
         rises = (finding.mean_now or 0.0) >= (finding.mean_reference or 0.0)
@@ -83,10 +83,10 @@ def _picture_kinds(pictures: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kinds))
 
 
-def _names(findings: Sequence[Finding]) -> tuple[str, ...]:
+def _names(findings: Sequence[DriftFinding]) -> tuple[str, ...]:
     ordered = sorted(findings, key=lambda finding: finding.p)
     return tuple(dict.fromkeys(finding.feature.name for finding in ordered))
 
 
-def _told(cause: Cause, kinds: tuple[str, ...]) -> Explanation:
-    return Explanation(cause, kinds, "; ".join(_WORDS[kind] for kind in kinds[:3]))
+def _told(cause: Cause, kinds: tuple[str, ...]) -> DriftCause:
+    return DriftCause(cause, kinds, "; ".join(_WORDS[kind] for kind in kinds[:3]))

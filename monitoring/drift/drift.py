@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from monitoring.core.handler import Durability
 from monitoring.drift.findings import rejected
 from monitoring.drift.making import card_findings, make_reports
-from monitoring.drift.metrics import Shown
+from monitoring.drift.metrics import DriftMetrics
 from monitoring.drift.report import DRIFT_SCHEMA, DriftReport
 from monitoring.drift.settings import DriftSettings
 from monitoring.drift.stream_drift import StreamDrift
@@ -69,7 +69,7 @@ class Drift:
         self._waiting: list[DriftReport] = []
         self._asked: set[str] = set()
         self._asking = threading.Lock()
-        self._shown = Shown()
+        self._shown = DriftMetrics()
 
     def restore(self, stream_id: str, state: Any | None) -> None:
         """See Handler. A state of another release that cannot be read is none: commissioning begins anew."""

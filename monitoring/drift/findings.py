@@ -25,7 +25,7 @@ from monitoring.drift.statistics import (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DriftFinding:
     """One feature of one window against its reference.
 
     effect: Kolmogorov-Smirnov distance, of categories the total variation distance; 0 to 1. p: of the null hypothesis
@@ -60,7 +60,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class LabelFindings:
     """A window's labels: the number of each among `names`, (n,), NaN where there is none."""
 
     codes: F64
@@ -81,7 +81,7 @@ class Limits:
         return max(self.effects[feature.group], feature.least_effect, of_labels)
 
 
-def rejected(findings: Sequence[Finding], fdr: float) -> list[bool]:
+def rejected(findings: Sequence[DriftFinding], fdr: float) -> list[bool]:
     """Which of the hypotheses that nothing has changed are rejected, all being one family.
 
     Each p counts `doubt` times, so that features are not all alike (weighted: Genovese, Roeder and Wasserman 2006).
@@ -91,7 +91,7 @@ def rejected(findings: Sequence[Finding], fdr: float) -> list[bool]:
 
 def compare_numbers(
     model: str, window: str, values: F64, hours: Whole, known: NumericHours, limits: Limits
-) -> list[Finding]:
+) -> list[DriftFinding]:
     """values (n, features), NaN where one is missing; hours (n,): each hour's samples against that hour's reference.
 
     Features of which there is too little say nothing. The smaller p of the two tests counts, doubled for there being
@@ -115,7 +115,7 @@ def compare_numbers(
     least = np.maximum(known.least * known.scales, known.least_share * np.abs(reference_means))
     large = (effects >= [limits.least_effect(feature) for feature in known.features]) & (moved >= least)
     return [
-        Finding(
+        DriftFinding(
             model, feature, window, int(n[k]), float(effective[k]), float(effects[k]), float(chances[k]),
             bool(large[k]), float(means[k]), float(reference_means[k]), now[k], reference[k],
         )
@@ -125,8 +125,8 @@ def compare_numbers(
 
 
 def compare_labels(
-    model: str, feature: Feature, window: str, labels: Labels, hours: Whole, known: LabelHours, limits: Limits
-) -> Finding | None:
+    model: str, feature: Feature, window: str, labels: LabelFindings, hours: Whole, known: LabelHours, limits: Limits
+) -> DriftFinding | None:
     """As compare_numbers, for categories. A label that the reference has never seen is one more category."""
     there = np.isfinite(labels.codes)
     n = int(there.sum())
@@ -150,7 +150,7 @@ def compare_labels(
     dof = float(scatter.dof(n))
     p = combined(chi2_p(now - reference, pooled, variance, dof), largest_p(now - reference, variance, dof))
     large = effect >= limits.least_effect(feature)
-    return Finding(model, feature, window, n, effective, effect, p, large, None, None, now, reference, names)
+    return DriftFinding(model, feature, window, n, effective, effect, p, large, None, None, now, reference, names)
 
 
 def _weighted(weights: F64, shares: F64) -> F64:

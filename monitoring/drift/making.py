@@ -9,7 +9,7 @@ import numpy as np
 
 from monitoring.drift.card_reference import compare_card
 from monitoring.drift.features import TRACKS
-from monitoring.drift.findings import Finding, Limits, rejected
+from monitoring.drift.findings import DriftFinding, Limits, rejected
 from monitoring.drift.report import DriftReport, FeatureReport, fault_report, feature_report
 from monitoring.drift.series import Series
 from monitoring.drift.settings import DriftSettings
@@ -58,9 +58,9 @@ def make_reports(
     return tuple(reports)
 
 
-def _features(own: list[Finding], found: set[tuple[str, str, str]]) -> list[FeatureReport]:
+def _features(own: list[DriftFinding], found: set[tuple[str, str, str]]) -> list[FeatureReport]:
     """Of each feature the window that differs most; those that were found before the others."""
-    best: dict[str, Finding] = {}
+    best: dict[str, DriftFinding] = {}
     for finding in own:
         known = best.get(finding.feature.name)
         if known is None or (finding.key in found, -finding.p) > (known.key in found, -known.p):
@@ -70,7 +70,7 @@ def _features(own: list[Finding], found: set[tuple[str, str, str]]) -> list[Feat
 
 def card_findings(
     stream: StreamDrift, model: str, now_s: float, settings: DriftSettings, card: ModelCard | None
-) -> list[Finding]:
+) -> list[DriftFinding]:
     """The newest samples against the model's card, for what the camera has no reference of its own for."""
     if card is None:
         return []
@@ -96,7 +96,7 @@ def card_findings(
     return findings
 
 
-def _unlike(against_card: list[Finding], settings: DriftSettings) -> bool | None:
+def _unlike(against_card: list[DriftFinding], settings: DriftSettings) -> bool | None:
     if not against_card:
         return None
     found = rejected(against_card, settings.fdr)

@@ -17,7 +17,7 @@ DRIFT_DETECTED = Gauge("livesight_drift_detected", "1 while a drift alarm of the
 CAMERA_FAULTS = Gauge("livesight_camera_fault", "1 while the camera's picture is useless.", ["stream", "kind"])
 
 
-class Shown:
+class DriftMetrics:
     """The series that are there; those of models and cameras that are gone leave none behind."""
 
     def __init__(self) -> None:

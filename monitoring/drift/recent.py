@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from monitoring.drift.features import Feature
-from monitoring.drift.samples import Sample
+from monitoring.drift.samples import DriftSample
 from monitoring.drift.statistics import F64
 
 _LEAST_ROOM = 16
@@ -53,7 +53,7 @@ class Recent:
         """When the newest sample was taken; 0 while there is none."""
         return float(self._at[self._end - 1]) if self._end > self._begin else 0.0
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: DriftSample) -> None:
         """One more; what no window reaches any more is dropped. One older than the newest counts as of its time."""
         if self._end == len(self._at):
             self._make_room()
@@ -106,7 +106,7 @@ class Recent:
         names, self.label_names, *rows = state
         for at_s, *values in rows:
             there = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-            self.add(Sample(at_s, "", 0, there, {}))
+            self.add(DriftSample(at_s, "", 0, there, {}))
 
     def _number(self, label: str) -> int:
         if label not in self.label_names:

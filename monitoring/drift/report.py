@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitoring.drift.features import BINS, Group
-from monitoring.drift.findings import Finding
+from monitoring.drift.findings import DriftFinding
 from monitoring.drift.statistics import F64
 from monitoring.rules.drift_signals import Cause, Fault
 
@@ -89,7 +89,7 @@ def drift_json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": DRIFT_SCHEMA, **schema}
 
 
-def feature_report(finding: Finding, drifted: bool) -> FeatureReport:
+def feature_report(finding: DriftFinding, drifted: bool) -> FeatureReport:
     """A finding as it is told; histograms in at most twenty intervals."""
     now, reference, edges = finding.now, finding.reference, finding.edges
     if not finding.labels and not edges:
@@ -119,7 +119,7 @@ def fault_report(fault: Fault) -> FaultReport:
     return FaultReport(kind=fault.kind, since_ns=fault.since_ns, known_ns=fault.known_ns, text=fault.text)
 
 
-def _coarse(finding: Finding) -> tuple[F64, F64, tuple[float, ...]]:
+def _coarse(finding: DriftFinding) -> tuple[F64, F64, tuple[float, ...]]:
     """The part of the feature's range where there is anything, in at most twenty intervals of equal width."""
     there = np.flatnonzero(finding.now + finding.reference)
     first, last = int(there[0]), int(there[-1])

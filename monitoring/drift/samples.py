@@ -21,7 +21,7 @@ _MOST_BOXES = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class DriftSample:
     """What was measured at `at_s`. `model`: of a track or of boxes; "" is the picture's."""
 
     at_s: float
@@ -55,15 +55,15 @@ class _Track:
         if found.identity is not None:
             self.values["distance"].append(1 - found.identity.similarity)
 
-    def samples(self, versions: dict[str, int]) -> list[Sample]:
+    def samples(self, versions: dict[str, int]) -> list[DriftSample]:
         """One for the detector, one for each classifier that looked at it."""
         if self.labels.total() < _LEAST_BOXES or not self.values["confidence"]:
             return []
         medians = {name: statistics.median(values) for name, values in self.values.items() if values}
         label = max(sorted(self.labels), key=lambda name: self.labels[name])
-        own = Sample(self.seen_s, self.detector, versions.get(self.detector, 0), medians, {"label": label})
+        own = DriftSample(self.seen_s, self.detector, versions.get(self.detector, 0), medians, {"label": label})
         answers = [
-            Sample(self.seen_s, name, versions.get(name, 0), {"confidence": confidence}, {"label": said})
+            DriftSample(self.seen_s, name, versions.get(name, 0), {"confidence": confidence}, {"label": said})
             for name, (said, confidence) in sorted(self.said.items())
         ]
         return [own, *answers]
@@ -81,7 +81,7 @@ class Sampler:
         self._figures_us: int | None = None
         self._picture_s = 0.0
 
-    def take(self, result: FrameResult) -> list[Sample]:
+    def take(self, result: FrameResult) -> list[DriftSample]:
         """What this result completes; a new session completes all tracks of the last."""
         now_s = result.captured_at_ns / 1e9
         samples = self._end(None) if result.session != self._session else []
@@ -101,9 +101,9 @@ class Sampler:
             samples += self._picture(result, result.image, now_s)
         return samples
 
-    def _end(self, now_s: float | None) -> list[Sample]:
+    def _end(self, now_s: float | None) -> list[DriftSample]:
         """The samples of tracks that are over, or old enough; of all when there is no `now_s`."""
-        samples: list[Sample] = []
+        samples: list[DriftSample] = []
         for number, track in list(self._tracks.items()):
             gone = now_s is None or now_s - track.seen_s > _GONE_S
             old = now_s is not None and now_s - track.began_s >= self._settings.track_after_s
@@ -119,7 +119,7 @@ class Sampler:
             return False
         return not 0 <= now_s - self._picture_s < self._settings.picture_every_s
 
-    def _picture(self, result: FrameResult, image: ImageFigures, now_s: float) -> list[Sample]:
+    def _picture(self, result: FrameResult, image: ImageFigures, now_s: float) -> list[DriftSample]:
         self._figures_us, self._picture_s = image.pts_us, now_s
         measured = numbers(
             {
@@ -133,9 +133,9 @@ class Sampler:
             }
         )
         marks = {} if image.hash is None else {"hash": image.hash}
-        samples = [Sample(now_s, "", 0, measured, marks)]
+        samples = [DriftSample(now_s, "", 0, measured, marks)]
         for model, version in result.models.items():
             if self._detects(model, version):
                 boxes = sum(found.detector == model for found in result.detections)
-                samples.append(Sample(now_s, model, version, {"boxes": float(boxes)}, {}))
+                samples.append(DriftSample(now_s, model, version, {"boxes": float(boxes)}, {}))
         return samples

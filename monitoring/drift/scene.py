@@ -28,7 +28,7 @@ def bits(digits: str) -> Bits:
     return np.unpackbits(np.frombuffer(bytes.fromhex(digits), np.uint8)).astype(np.float32)
 
 
-class Memory:
+class SceneMemory:
     """How often each bit was 1, a row a kind of time. A row forgets with `keep`, the pictures that it goes back."""
 
     def __init__(self, rows: int, keep: float) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from monitoring.drift.features import Feature
-from monitoring.drift.findings import Finding, Labels, Limits, compare_labels, compare_numbers
+from monitoring.drift.findings import DriftFinding, LabelFindings, Limits, compare_labels, compare_numbers
 from monitoring.drift.hours import LabelHours, NumericHours
 from monitoring.drift.recent import Recent, Window
 from monitoring.drift.reference import Reference
-from monitoring.drift.samples import Sample
+from monitoring.drift.samples import DriftSample
 from monitoring.drift.scene import HOURS
 
 
@@ -35,7 +35,7 @@ class Series:
         self._reference = Reference(features, windows[0].block_s)
         self._numeric: NumericHours | None = None
         self._labelled: dict[str, LabelHours] = {}
-        self._looked: dict[str, tuple[float, tuple[int, float], list[Finding]]] = {}
+        self._looked: dict[str, tuple[float, tuple[int, float], list[DriftFinding]]] = {}
 
     def restart(self, version: int) -> None:
         """Commission anew: the scene is another, or the model is."""
@@ -44,7 +44,7 @@ class Series:
         self._numeric, self._labelled, self._looked = None, {}, {}
         self.recent.clear()
 
-    def add(self, sample: Sample, commission_s: float) -> None:
+    def add(self, sample: DriftSample, commission_s: float) -> None:
         """One more sample, in order of time. The reference is finished by the first after `commission_s`."""
         if sample.version != self.version:
             self.restart(sample.version)
@@ -57,7 +57,7 @@ class Series:
             self._reference.add(sample.at_s, sample.numbers, sample.labels)
         self.recent.add(sample)
 
-    def compare(self, now_s: float) -> Iterator[Finding]:
+    def compare(self, now_s: float) -> Iterator[DriftFinding]:
         """The windows against the own reference; nothing before it is finished."""
         if self.commissioned_s is None:
             return
@@ -69,7 +69,7 @@ class Series:
             shorter = rows[0]
             yield from self._known_or_compared(window, rows, now_s)
 
-    def _known_or_compared(self, window: Window, rows: tuple[int, int], now_s: float) -> list[Finding]:
+    def _known_or_compared(self, window: Window, rows: tuple[int, int], now_s: float) -> list[DriftFinding]:
         """The findings of a window, those of the last look when nothing came or it was not long ago."""
         looked_s, ends, findings = self._looked.get(window.name, (0.0, (0, 0.0), []))
         came = (rows[1] - rows[0], self.recent.newest_s)
@@ -78,14 +78,14 @@ class Series:
             self._looked[window.name] = now_s, came, findings
         return findings
 
-    def _compare(self, window: Window, rows: tuple[int, int]) -> Iterator[Finding]:
+    def _compare(self, window: Window, rows: tuple[int, int]) -> Iterator[DriftFinding]:
         hours = (self.recent.at(rows) // 3600 % HOURS).astype(np.int64)
         if self._numeric is not None:
             values = self.recent.columns(self._numeric.features, rows)
             yield from compare_numbers(self.model, window.name, values, hours, self._numeric, self._limits)
         limits = replace(self._limits, labels=window.labels_effect)
         for name, known in self._labelled.items():
-            labels = Labels(self.recent.numbers(name, rows), self.recent.label_names)
+            labels = LabelFindings(self.recent.numbers(name, rows), self.recent.label_names)
             found = compare_labels(self.model, self.features[name], window.name, labels, hours, known, limits)
             if found is not None:
                 yield found

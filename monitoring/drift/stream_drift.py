@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from monitoring.drift.camera import CameraWatch
-from monitoring.drift.causes import Explanation, explain
+from monitoring.drift.causes import DriftCause, explain
 from monitoring.drift.features import FRAMES, PICTURE, TRACKS, Feature
-from monitoring.drift.findings import Finding, Limits
+from monitoring.drift.findings import DriftFinding, Limits
 from monitoring.drift.recent import Window
-from monitoring.drift.samples import Sample, Sampler
+from monitoring.drift.samples import DriftSample, Sampler
 from monitoring.drift.series import Series
 from monitoring.drift.settings import DriftSettings
 from monitoring.rules.drift_signals import DriftAlarm
@@ -29,7 +29,7 @@ class _Row:
 
     times: int
     since_s: float
-    finding: Finding | None
+    finding: DriftFinding | None
 
 
 class StreamDrift:
@@ -42,10 +42,10 @@ class StreamDrift:
         self._series: dict[tuple[str, str], Series] = {}
         self._folded: bytes | None = None
         self.versions: dict[str, int] = {}
-        self.findings: list[Finding] = []
-        self.found: list[Finding] = []
+        self.findings: list[DriftFinding] = []
+        self.found: list[DriftFinding] = []
         self.alarm: DriftAlarm | None = None
-        self.explanation: Explanation | None = None
+        self.explanation: DriftCause | None = None
         self.compared_s = 0.0
         self._in_a_row: dict[tuple[str, str, str], _Row] = {}
         self._away_since_s: float | None = None  # when the alarm's own cause was last no longer found
@@ -75,7 +75,7 @@ class StreamDrift:
             self.add(sample)
         return changed
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: DriftSample) -> None:
         """One sample, as the sampler makes them, in order of time."""
         kind = "picture" if not sample.model else "frames" if "boxes" in sample.numbers else "tracks"
         known = self.series.get((kind, sample.model))
@@ -86,12 +86,12 @@ class StreamDrift:
             sample = self._with_scene(sample, digits, known)
         known.add(sample, self._settings.commission_s)
 
-    def _with_scene(self, sample: Sample, digits: str, known: Series) -> Sample:
+    def _with_scene(self, sample: DriftSample, digits: str, known: Series) -> DriftSample:
         distance = self.watch.scene_distance(digits, sample.at_s)
         if known.commissioned_s is None:
             self.watch.learn_scene(digits, sample.at_s)
         numbers = sample.numbers if distance is None else sample.numbers | {"scene": distance}
-        return Sample(sample.at_s, sample.model, sample.version, numbers, {})
+        return DriftSample(sample.at_s, sample.model, sample.version, numbers, {})
 
     def _new_series(self, kind: str, model: str) -> Series:
         settings = self._settings
@@ -118,7 +118,7 @@ class StreamDrift:
         """Whether it is time to compare."""
         return not 0 <= now_s - self.compared_s < self._settings.every_s
 
-    def compare(self, now_s: float) -> list[Finding]:
+    def compare(self, now_s: float) -> list[DriftFinding]:
         """All windows against their references, whatever comes of it."""
         self.compared_s = now_s
         self.findings = [finding for known in self.series.values() for finding in known.compare(now_s)]
@@ -126,7 +126,7 @@ class StreamDrift:
 
     def judge(self, rejected: Sequence[bool], now_s: float) -> bool:
         """What holds of the last comparison, given which hypotheses are rejected. True when the alarm is another."""
-        confirmed: list[Finding] = []
+        confirmed: list[DriftFinding] = []
         rows: dict[tuple[str, str, str], _Row] = {}
         for finding, is_rejected in zip(self.findings, rejected, strict=True):
             if is_rejected and finding.large:
@@ -139,7 +139,7 @@ class StreamDrift:
         self.found = confirmed
         return self._decide(confirmed, now_s)
 
-    def _decide(self, confirmed: list[Finding], now_s: float) -> bool:
+    def _decide(self, confirmed: list[DriftFinding], now_s: float) -> bool:
         explanation = explain(confirmed, self.findings) if confirmed else None
         before = self.alarm
         if before is not None and not self._replaces(explanation, before, now_s):
@@ -162,7 +162,7 @@ class StreamDrift:
         )
         return True
 
-    def _replaces(self, explanation: Explanation | None, before: DriftAlarm, now_s: float) -> bool:
+    def _replaces(self, explanation: DriftCause | None, before: DriftAlarm, now_s: float) -> bool:
         """Whether what is found now is an alarm of its own beside the one that fires.
 
         A cause that goes before the alarm's does at once: the picture explains the people. What else is found while
@@ -177,7 +177,7 @@ class StreamDrift:
             self._away_since_s = now_s
         return explanation is not None and self._away_s(now_s) >= _ANOTHER_S
 
-    def _is_the_same(self, explanation: Explanation) -> bool:
+    def _is_the_same(self, explanation: DriftCause) -> bool:
         told = self.explanation
         return (
             told is not None and explanation.cause == told.cause and not set(explanation.kinds).isdisjoint(told.kinds)
@@ -228,7 +228,7 @@ class StreamDrift:
         alarm, explanation = state["alarm"], state["explanation"]
         if alarm is not None and explanation is not None:
             self.alarm = DriftAlarm(**alarm | {"features": tuple(alarm["features"])})
-            self.explanation = Explanation(**explanation | {"kinds": tuple(explanation["kinds"])})
+            self.explanation = DriftCause(**explanation | {"kinds": tuple(explanation["kinds"])})
 
 
 _RANK = {"picture": 0, "population": 1, "model": 2, "unknown": 3}

@@ -18,7 +18,7 @@ class _Stream:
     over: tuple[str, ...] = ()
 
 
-class Sessions:
+class Deduplicator:
     """Results of a stream come in order, at least once: what is not later than the last of its session is a double.
 
     One session follows another; when results of an earlier one come after all, from the spool of a node that was cut

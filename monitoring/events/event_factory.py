@@ -11,7 +11,7 @@ from workers.bus.result import FrameResult
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class EventFactory:
     """Stream, session, node and models that an event comes from."""
 
     stream_id: str
@@ -20,7 +20,7 @@ class Origin:
     models: dict[str, int]
 
     @classmethod
-    def of(cls, result: FrameResult) -> Origin:
+    def of(cls, result: FrameResult) -> EventFactory:
         """Where a result comes from."""
         return cls(result.stream_id, result.session, result.node, result.models)
 

@@ -11,7 +11,7 @@ _KEPT = 8
 
 
 @dataclass(slots=True)
-class SeenSessions:
+class LateEventFilter:
     """The session of a stream's last result, when that was captured, and those that it followed. Kept as JSON."""
 
     session: str = ""

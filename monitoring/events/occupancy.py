@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from monitoring.events.event_factory import Origin
+from monitoring.events.event_factory import EventFactory
 from monitoring.events.track_state import Track
 from workers.bus.event import Event
 
@@ -15,7 +15,7 @@ _RESTLESS = 5
 
 
 @dataclass(slots=True)
-class Count:
+class OccupancyCount:
     """A count that was told, and the one that may come after it."""
 
     told: int = 0
@@ -40,7 +40,7 @@ class Count:
         return before
 
 
-Counts = dict[str, Count]
+Counts = dict[str, OccupancyCount]
 """By detector and zone (see _key); the whole picture is the zone without a name."""
 
 
@@ -54,11 +54,11 @@ def count_tracks(tracks: Iterable[Track]) -> Counter[str]:
 
 
 def tell_counts(
-    origin: Origin, counts: Counts, counted: Counter[str], moment: tuple[int, int], count_s: float
+    origin: EventFactory, counts: Counts, counted: Counter[str], moment: tuple[int, int], count_s: float
 ) -> Iterable[Event]:
     """What changed by the picture at `moment` (pts_us, captured_at_ns)."""
     for key in sorted({*counts, *counted}):
-        count = counts.setdefault(key, Count())
+        count = counts.setdefault(key, OccupancyCount())
         before = count.settle(counted[key], *moment, count_s)
         if before is not None:
             yield _changed(origin, key, before, count.told, (count.next_us, count.next_ns))
@@ -66,7 +66,7 @@ def tell_counts(
             del counts[key]
 
 
-def end_counts(origin: Origin, counts: Counts, moment: tuple[int, int], reason: str) -> Iterable[Event]:
+def end_counts(origin: EventFactory, counts: Counts, moment: tuple[int, int], reason: str) -> Iterable[Event]:
     """Nobody is there any more, as nobody looks; `moment` is that of the last picture."""
     for key in sorted(counts):
         if counts[key].told:
@@ -79,7 +79,7 @@ def _key(detector: str, zone: str) -> str:
 
 
 def _changed(
-    origin: Origin, key: str, before: int, now: int, moment: tuple[int, int], reason: str | None = None
+    origin: EventFactory, key: str, before: int, now: int, moment: tuple[int, int], reason: str | None = None
 ) -> Event:
     detector, _, zone = key.partition("/")
     return origin.event(

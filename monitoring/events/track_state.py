@@ -60,7 +60,7 @@ class Rival:
 
 
 @dataclass(slots=True)
-class Labels:
+class LabelEvidence:
     """A track's label, so that a flicker of the detector is no change, and the time of a change is right.
 
     A one-sided CUSUM for each other label (Page 1954): its score grows by the time it is seen for and shrinks by twice
@@ -146,7 +146,7 @@ class Crossing:
 
 
 @dataclass(slots=True)
-class Attribute:
+class TrackAttribute:
     """What a classifier says of a track, and since when."""
 
     label: str
@@ -161,12 +161,12 @@ class Track:
     detector: str
     first: Sighting
     last: Sighting
-    labels: Labels
+    labels: LabelEvidence
     best_confidence: float
     begun: bool = False
     pending: list[Sighting] = field(default_factory=list)
     person: str | None = None
-    attributes: dict[str, Attribute] = field(default_factory=dict)
+    attributes: dict[str, TrackAttribute] = field(default_factory=dict)
     path: Path = field(default_factory=Path)
     visits: dict[str, Visit] = field(default_factory=dict)
     crossings: dict[str, Crossing] = field(default_factory=dict)
@@ -174,7 +174,7 @@ class Track:
     @classmethod
     def of(cls, number: int, detector: str, sighting: Sighting) -> Track:
         """One that is seen for the first time."""
-        labels = Labels(sighting.label, sighting.pts_us)
+        labels = LabelEvidence(sighting.label, sighting.pts_us)
         return cls(number, detector, sighting, sighting, labels, sighting.confidence)
 
     @property
@@ -199,6 +199,6 @@ class Track:
         for model, label in sighting.attributes.items():
             known = self.attributes.get(model)
             if known is None or known.label != label:
-                self.attributes[model] = Attribute(label, sighting.pts_us)
+                self.attributes[model] = TrackAttribute(label, sighting.pts_us)
         self.last = sighting
         return self.labels.add(sighting, seconds * sighting.confidence / (self.best_confidence or 1.0), label_s)

@@ -13,13 +13,13 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from monitoring.core.handler import Durability
-from monitoring.events.event_factory import Origin
-from monitoring.events.late_events import SeenSessions
+from monitoring.events.event_factory import EventFactory
+from monitoring.events.late_events import LateEventFilter
 from monitoring.events.occupancy import Counts, count_tracks, end_counts, tell_counts
 from monitoring.events.settings import EventSettings
 from monitoring.events.track_state import Sighting, Track
 from monitoring.events.zone import Scene
-from monitoring.events.zone_tracker import Places
+from monitoring.events.zone_tracker import ZoneTracker
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
 
@@ -47,11 +47,11 @@ class StreamTracks:
     tracks: dict[int, Track] = field(default_factory=dict)
     counts: Counts = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
-    seen: SeenSessions = field(default_factory=SeenSessions)
+    seen: LateEventFilter = field(default_factory=LateEventFilter)
 
-    def origin(self, stream_id: str) -> Origin:
+    def origin(self, stream_id: str) -> EventFactory:
         """Where events come from that no result is the reason for."""
-        return Origin(stream_id, self.session, self.node, self.models)
+        return EventFactory(stream_id, self.session, self.node, self.models)
 
 
 _STATE = TypeAdapter(StreamTracks)
@@ -70,7 +70,7 @@ class SceneSource(Protocol):
         ...
 
 
-class Events:
+class TrackEvents:
     """Turns results into events, for each stream by itself. Counts and durations are those of the stream's time."""
 
     name = "events"
@@ -80,7 +80,7 @@ class Events:
         self._settings = settings
         self._scenes = scenes
         self._streams: dict[str, StreamTracks] = {}
-        self._places: dict[str, tuple[int, Places]] = {}
+        self._places: dict[str, tuple[int, ZoneTracker]] = {}
         self._quiet_ns: dict[str, int] = {}
 
     def tracks(self, stream_id: str) -> Iterator[Track]:
@@ -128,7 +128,7 @@ class Events:
         state.pts_us, state.captured_at_ns = result.pts_us, result.captured_at_ns
         state.seen.saw(result)
         state.node, state.models = result.node, dict(result.models)
-        origin = Origin.of(result)
+        origin = EventFactory.of(result)
         places = self._places_of(origin, state, events)
         for detection in result.detections:
             if detection.track_id is not None:
@@ -169,7 +169,9 @@ class Events:
             if state.session in state.ends or now_ns - quiet_since_ns >= self._settings.silent_s * 1e9:
                 self._lose(stream_id, events)
 
-    def _see(self, origin: Origin, places: Places, track: Track, sighting: Sighting, events: list[Event]) -> None:
+    def _see(
+        self, origin: EventFactory, places: ZoneTracker, track: Track, sighting: Sighting, events: list[Event]
+    ) -> None:
         if track.begun:
             self._follow(origin, places, track, sighting, events)
             return
@@ -185,7 +187,9 @@ class Events:
             self._follow(origin, places, track, seen, events)
         track.pending = []
 
-    def _follow(self, origin: Origin, places: Places, track: Track, sighting: Sighting, events: list[Event]) -> None:
+    def _follow(
+        self, origin: EventFactory, places: ZoneTracker, track: Track, sighting: Sighting, events: list[Event]
+    ) -> None:
         before, label = track.last, track.label
         rival = track.follow(sighting, self._settings.label_s)
         if rival is not None:
@@ -205,7 +209,7 @@ class Events:
             _end(origin, places, state, track, LOST, events)
         events.extend(end_counts(origin, state.counts, (state.pts_us, state.captured_at_ns), LOST))
 
-    def _places_of(self, origin: Origin, state: StreamTracks, events: list[Event]) -> Places:
+    def _places_of(self, origin: EventFactory, state: StreamTracks, events: list[Event]) -> ZoneTracker:
         """The stream's zones and lines as they are now; tracks are told when those are new."""
         stream_id, version = origin.stream_id, self._scenes.version
         known = self._places.get(stream_id)
@@ -215,7 +219,7 @@ class Events:
         if known is not None and known[1].scene == scene:
             places = known[1]
         else:
-            places = Places(scene, self._settings)
+            places = ZoneTracker(scene, self._settings)
             if known is not None:  # else the tracks, if any, were restored, most likely with these very places
                 for track in state.tracks.values():
                     places.changed(origin, track, events)
@@ -223,7 +227,9 @@ class Events:
         return places
 
 
-def _end(origin: Origin, places: Places, state: StreamTracks, track: Track, reason: str, events: list[Event]) -> None:
+def _end(
+    origin: EventFactory, places: ZoneTracker, state: StreamTracks, track: Track, reason: str, events: list[Event]
+) -> None:
     del state.tracks[track.id]
     if not track.begun:  # a flicker: nothing was said of it
         return

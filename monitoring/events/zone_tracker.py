@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.events.event_factory import Origin
+from monitoring.events.event_factory import EventFactory
 from monitoring.events.geometry import Anchor, Point, contour_of, crossed, distance, inside
 from monitoring.events.settings import EventSettings
 from monitoring.events.track_state import Crossing, Sighting, Track, Visit
@@ -13,7 +13,7 @@ Way = tuple[Point, Point]
 """From the picture before to this one."""
 
 
-class Places:
+class ZoneTracker:
     """The zones and lines of one stream as they are now; what tracks did there is kept in the tracks.
 
     Who is in (or out of) a zone for `settle_s` has come in (or gone out), at the picture that showed it first: who
@@ -29,7 +29,7 @@ class Places:
         self._lines = () if scene is None else scene.lines
         self.zones = tuple(zone.name for zone, _ in self._zones)
 
-    def follow(self, origin: Origin, track: Track, before: Sighting, now: Sighting, events: list[Event]) -> None:
+    def follow(self, origin: EventFactory, track: Track, before: Sighting, now: Sighting, events: list[Event]) -> None:
         """A track went from `before` to `now`, which it knows already."""
         if not self._zones and not self._lines:
             return
@@ -45,7 +45,7 @@ class Places:
                 _cross(origin, track, line, events)
                 track.crossings[line.name] = Crossing(clear=True)
 
-    def leave(self, origin: Origin, track: Track, reason: str, events: list[Event]) -> None:
+    def leave(self, origin: EventFactory, track: Track, reason: str, events: list[Event]) -> None:
         """A track has ended: it is over the lines it went through, and in no zone any more."""
         for line in self._lines:
             if line.name in track.crossings and track.crossings[line.name].clear:
@@ -54,14 +54,16 @@ class Places:
             self._out(origin, track, name, track.last, reason, events)
         track.visits, track.crossings = {}, {}
 
-    def changed(self, origin: Origin, track: Track, events: list[Event]) -> None:
+    def changed(self, origin: EventFactory, track: Track, events: list[Event]) -> None:
         """These places are new to a track: it leaves zones that are gone, and starts anew with all lines."""
         track.crossings = {}
         for name in [name for name in track.visits if name not in self.zones]:
             self._out(origin, track, name, track.last, "zone_removed", events)
             del track.visits[name]
 
-    def _visit(self, origin: Origin, track: Track, zone: Zone, is_in: bool, now: Sighting, events: list[Event]) -> None:
+    def _visit(
+        self, origin: EventFactory, track: Track, zone: Zone, is_in: bool, now: Sighting, events: list[Event]
+    ) -> None:
         visit = track.visits.get(zone.name)
         if visit is None:
             if not is_in:
@@ -81,7 +83,7 @@ class Places:
         _stay(origin, track, zone, now, events)
 
     def _out(
-        self, origin: Origin, track: Track, name: str, at: Sighting, reason: str | None, events: list[Event]
+        self, origin: EventFactory, track: Track, name: str, at: Sighting, reason: str | None, events: list[Event]
     ) -> None:
         """It has left; where it was last seen outside, it left when that began."""
         visit = track.visits[name]
@@ -106,7 +108,7 @@ def _concerns(place: Zone | Line, track: Track) -> bool:
     return not place.labels or track.label in place.labels
 
 
-def _stay(origin: Origin, track: Track, zone: Zone, now: Sighting, events: list[Event]) -> None:
+def _stay(origin: EventFactory, track: Track, zone: Zone, now: Sighting, events: list[Event]) -> None:
     """Once a visit, when it has lasted; not while it is about to end."""
     visit = track.visits[zone.name]
     if zone.stay_s is None or visit.stayed or not visit.inside or visit.turn is not None or visit.since is None:
@@ -117,7 +119,7 @@ def _stay(origin: Origin, track: Track, zone: Zone, now: Sighting, events: list[
         events.append(origin.of_track("zone_stayed", track, now, zone.name, zone=zone.name, duration_s=lasted_s))
 
 
-def _cross(origin: Origin, track: Track, line: Line, events: list[Event]) -> None:
+def _cross(origin: EventFactory, track: Track, line: Line, events: list[Event]) -> None:
     crossing = track.crossings[line.name]
     if crossing.at is not None and _concerns(line, track):
         direction = "in" if crossing.net > 0 else "out"

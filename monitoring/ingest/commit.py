@@ -10,13 +10,13 @@ import structlog
 from prometheus_client import Counter, Histogram
 from sqlalchemy import Connection
 
-from monitoring.core.ports import Keeper
-from monitoring.ingest.event_sink import Outlet
-from monitoring.ingest.handler_chain import NODE_KINDS, Work
+from monitoring.core.ports import CommitHook
+from monitoring.ingest.event_sink import EventSink
+from monitoring.ingest.handler_chain import NODE_KINDS, HandlerOutput
 from monitoring.ingest.inbox import Inbox
 from monitoring.store.checkpoints import Key, move_offsets, write_states
 from monitoring.store.database import Database
-from monitoring.store.media import MediaStore, Picture
+from monitoring.store.media import MediaImage, MediaStore
 from monitoring.store.writes import Outgoing, add_events, outgoing_event
 from workers.bus.event import Event
 
@@ -32,25 +32,25 @@ _COMMIT = Histogram(
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class CommitTargets:
     """Where the monitor reads from and writes to."""
 
     database: Database
     media: MediaStore
     inbox: Inbox
-    outlet: Outlet
+    outlet: EventSink
 
 
-class Keeping:
+class Committer:
     """`keep` either keeps all of it or raises; then nothing is kept."""
 
-    def __init__(self, places: Places, keepers: Sequence[Keeper]) -> None:
+    def __init__(self, places: CommitTargets, keepers: Sequence[CommitHook]) -> None:
         self._places = places
         self._keepers = keepers
         self.disk_problem: str | None = None
 
-    def keep(self, work: Work, states: Mapping[Key, str]) -> None:
-        """Raises StoreUnavailable, NotTheReader, and what is wrong with the data."""
+    def keep(self, work: HandlerOutput, states: Mapping[Key, str]) -> None:
+        """Raises StoreUnavailable, StaleReader, and what is wrong with the data."""
         if not (work.events or work.pictures or work.moves or states):
             self._places.inbox.done()
             return
@@ -77,7 +77,7 @@ class Keeping:
         self._places.outlet.put(connection, messages)
         return fresh, messages
 
-    def _write(self, picture: Picture, data: bytes) -> str | None:
+    def _write(self, picture: MediaImage, data: bytes) -> str | None:
         try:
             path = self._places.media.write(picture, data)
         except OSError as error:

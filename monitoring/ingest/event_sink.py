@@ -13,7 +13,7 @@ from monitoring.store.writes import Outgoing, add_outgoing
 from workers.bus.bus import LocalBus, Message
 
 
-class Outlet:
+class EventSink:
     """`put` in the transaction, `release` after it."""
 
     def __init__(self, local: LocalBus, publisher: Publisher | None) -> None:

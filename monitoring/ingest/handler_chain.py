@@ -14,11 +14,11 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 
 from monitoring.core.handler import Handler
-from monitoring.events.deduplication import Sessions
+from monitoring.events.deduplication import Deduplicator
 from monitoring.ingest.inbox import SOURCE_HEADER, Item, Place
 from monitoring.ingest.snapshots import read_snapshot
 from monitoring.store.checkpoints import Key
-from monitoring.store.media import Picture
+from monitoring.store.media import MediaImage
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
@@ -31,18 +31,18 @@ _LARGEST = 2**62  # what every database holds as a whole number
 _SHOWN_S = 60.0
 
 _RESULTS = Counter("livesight_monitor_results", "Results of frames the monitor has looked at.")
-_DOUBLES = Counter("livesight_monitor_doubles", "Results and events that had come before.")
+_DUPLICATES = Counter("livesight_monitor_duplicates", "Results and events that had been read before.")
 _UNREADABLE = Counter("livesight_monitor_unreadable_messages", "Messages that are not what they should be.", ["topic"])
 _FAILURES = Counter("livesight_monitor_handler_failures", "Messages a part of the monitor failed on.", ["handler"])
 
 
 @dataclass(slots=True)
-class Work:
+class HandlerOutput:
     """What is to be kept together. `arrived`: events of nodes, which are stored but not published again."""
 
     events: list[Event] = field(default_factory=list)
     arrived: set[str] = field(default_factory=set)
-    pictures: list[tuple[Picture, bytes]] = field(default_factory=list)
+    pictures: list[tuple[MediaImage, bytes]] = field(default_factory=list)
     moves: dict[Place, tuple[int, int]] = field(default_factory=dict)
     messages: int = 0
 
@@ -52,14 +52,14 @@ class Work:
             self.moves[place] = (self.moves[place][0] if place in self.moves else before, after)
 
 
-class Thinking:
+class HandlerChain:
     """The handlers, and which streams they know. One that fails is set back to what was kept of that stream."""
 
     def __init__(self, handlers: Sequence[Handler], stored: Callable[[Key], object | None]) -> None:
         """stored: a handler's state of a stream, from the database."""
         self._handlers = list(handlers)
         self._stored = stored
-        self._sessions = Sessions()
+        self._sessions = Deduplicator()
         self._streams: set[str] = set()
         self._dumped: dict[Key, bytes] = {}  # digests: the states themselves are large, and many streams are gone
         self._touched: set[str] = set()
@@ -93,7 +93,7 @@ class Thinking:
         self._stirred.discard(stream_id)
         self._dumped = {key: state for key, state in self._dumped.items() if key[1] != stream_id}
 
-    def take(self, items: Sequence[Item], work: Work, known: Callable[[Sequence[Event]], set[str]]) -> None:
+    def take(self, items: Sequence[Item], work: HandlerOutput, known: Callable[[Sequence[Event]], set[str]]) -> None:
         """Think about messages; `known`: those of some events, by id, that are stored already."""
         heard = {id(item): event for item in items if (event := _read_event(item)) is not None}
         stored = known(list(heard.values())) if heard else set()
@@ -110,7 +110,7 @@ class Thinking:
                     work.pictures.append((picture, item.value))
         work.messages += len(items)
 
-    def tick(self, now_ns: int, work: Work) -> None:
+    def tick(self, now_ns: int, work: HandlerOutput) -> None:
         """The clock."""
         made: list[Event] = []
         for handler in self._handlers:
@@ -146,7 +146,7 @@ class Thinking:
             self._stirred.clear()
         return found
 
-    def _take_result(self, item: Item, work: Work) -> None:
+    def _take_result(self, item: Item, work: HandlerOutput) -> None:
         try:
             result = FrameResult.model_validate_json(item.value)
         except ValidationError:
@@ -156,7 +156,7 @@ class Thinking:
         if result.stream_id not in self._streams:
             self._meet(result.stream_id)
         if not self._sessions.is_new(result):
-            _DOUBLES.inc()
+            _DUPLICATES.inc()
             return
         _RESULTS.inc()
         self._touched.add(result.stream_id)
@@ -165,9 +165,9 @@ class Thinking:
             self._ask(handler, result.stream_id, made, lambda one=handler: one.take(result, made))  # type: ignore[misc]
         work.events += made
 
-    def _hear(self, event: Event, stored: set[str], work: Work) -> None:
+    def _hear(self, event: Event, stored: set[str], work: HandlerOutput) -> None:
         if str(event.id) in stored:
-            _DOUBLES.inc()
+            _DUPLICATES.inc()
             return
         stored.add(str(event.id))
         if event.stream_id not in self._streams:

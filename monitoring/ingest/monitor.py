@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import structlog
 from prometheus_client import Counter, Gauge
 
-from monitoring.core.ports import Built
-from monitoring.ingest.commit import Keeping, Places
-from monitoring.ingest.handler_chain import Thinking, Work
+from monitoring.core.ports import Assembly
+from monitoring.ingest.commit import CommitTargets, Committer
+from monitoring.ingest.handler_chain import HandlerChain, HandlerOutput
 from monitoring.ingest.inbox import Batch
 from monitoring.settings import MonitorSettings
 from monitoring.store.checkpoints import Key, forget_states, read_offsets, read_state, read_states, set_offsets
@@ -39,14 +39,16 @@ _ACTIVE = Gauge("livesight_monitor_active", "1 where the monitor works, 0 where 
 class Monitor:
     """Start it, close it. One at a time works on a database; others stand by until that one is gone."""
 
-    def __init__(self, settings: MonitorSettings, places: Places, built: Built, prepare: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: MonitorSettings, places: CommitTargets, built: Assembly, prepare: Callable[[], None]
+    ) -> None:
         """prepare: called on the monitor's thread before anything else, until it succeeds once (migrations)."""
         self._settings = settings
         self._places = places
-        self._keeping = Keeping(places, built.keepers)
-        self._thinking = Thinking(built.handlers, self._stored_state)
+        self._keeping = Committer(places, built.keepers)
+        self._thinking = HandlerChain(built.handlers, self._stored_state)
         self._prepare: Callable[[], None] | None = prepare
-        self._work = Work()
+        self._work = HandlerOutput()
         self._kept_s = self._all_kept_s = self._ticked_s = 0.0
         self._careful = 0
         self._forget_s = 0.0
@@ -119,7 +121,7 @@ class Monitor:
             self._keep(every=True)
 
     def _begin(self) -> None:
-        self._work = Work()
+        self._work = HandlerOutput()
         with self._places.database.read() as connection:
             states, offsets = read_states(connection), read_offsets(connection)
         self._thinking.restore(states)
@@ -178,7 +180,7 @@ class Monitor:
                 self._keep()
 
     def _keep(self, *, every: bool = False) -> None:
-        work, self._work = self._work, Work()
+        work, self._work = self._work, HandlerOutput()
         self._kept_s = time.monotonic()
         if every:
             self._all_kept_s = self._kept_s
@@ -199,7 +201,7 @@ class Monitor:
         """Read on behind what cannot be kept, with the states from before it."""
         _LOST.inc(len(batch.items))
         log.error("monitor_messages_lost", messages=len(batch.items))
-        self._keeping.keep(Work(moves=dict(batch.moves)), {})
+        self._keeping.keep(HandlerOutput(moves=dict(batch.moves)), {})
         self._places.inbox.done()
 
     def _known(self, events: Sequence[Event]) -> set[str]:

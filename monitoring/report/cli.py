@@ -17,22 +17,22 @@ from workers.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ReportContext:
     """Where the events are."""
 
     settings: MonitorSettings
     state_dir: Path
 
 
-class OpenKept(Protocol):
+class OpenReportContext(Protocol):
     """Reads the settings and sets up the log."""
 
-    def __call__(self, config: Path | None) -> Kept:
+    def __call__(self, config: Path | None) -> ReportContext:
         """Raises SettingsError naming every unknown key and bad value."""
         ...
 
 
-def mount(app: typer.Typer, open_: OpenKept) -> None:
+def mount(app: typer.Typer, open_: OpenReportContext) -> None:
     """Add the command to `app`."""
 
     @app.command()
@@ -60,7 +60,7 @@ def mount(app: typer.Typer, open_: OpenKept) -> None:
         typer.echo(place)
 
 
-def _page(kept: Kept, since: str, tz: str) -> str:
+def _page(kept: ReportContext, since: str, tz: str) -> str:
     from monitoring.report.gather import gather
     from monitoring.report.mlflow import newest_runs
     from monitoring.report.page import written

@@ -12,7 +12,7 @@ from workers.bus.event import Event
 
 
 @dataclass(frozen=True, slots=True)
-class ToldAlert:
+class ReportedAlert:
     """An alert, how it ended and whether everybody who should know does. `picture`: a JPEG."""
 
     event: Event
@@ -51,7 +51,7 @@ class DriftPast:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """A training run, as MLflow has it."""
 
     name: str
@@ -63,10 +63,10 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class TrainingRuns:
     """The newest training runs; `why` in words when there are none."""
 
-    runs: Sequence[Run] = ()
+    runs: Sequence[TrainingRun] = ()
     why: str | None = None
 
 
@@ -84,7 +84,7 @@ class Facts:
     by_hour: Mapping[int, int]
     certainty: Sequence[Certainty]
     alert_counts: Mapping[tuple[str, str], int]
-    alerts: Sequence[ToldAlert]
+    alerts: Sequence[ReportedAlert]
     outages: Mapping[str, Outages]
     drift: Sequence[DriftPast]
-    runs: Runs = field(default_factory=Runs)
+    runs: TrainingRuns = field(default_factory=TrainingRuns)

@@ -13,7 +13,7 @@ from sqlalchemy import Column, ColumnElement, Connection, RowMapping, func, lite
 
 from monitoring.alerts.tables import alerts, deliveries
 from monitoring.drift.report import DriftReport
-from monitoring.report.facts import Certainty, DriftPast, Facts, Outages, Runs, ToldAlert
+from monitoring.report.facts import Certainty, DriftPast, Facts, Outages, ReportedAlert, TrainingRuns
 from monitoring.report.history import drift_history
 from monitoring.report.period import Period
 from monitoring.store.database import Database
@@ -31,7 +31,7 @@ _TRACKS = "track_ended"
 _UP_DOWN = ("stream_up", "stream_down")
 
 
-def gather(database: Database, media: MediaStore, period: Period, zone: str, runs: Runs) -> Facts:
+def gather(database: Database, media: MediaStore, period: Period, zone: str, runs: TrainingRuns) -> Facts:
     """Everything of the period, in one state of the database. Raises StoreUnavailable."""
     with database.read() as connection:
         counted = _counts(connection, period)
@@ -125,7 +125,7 @@ def _alert_counts(connection: Connection, period: Period) -> Mapping[tuple[str, 
     return dict(sorted(found.items(), key=lambda one: -one[1]))
 
 
-def _alerts(connection: Connection, media: MediaStore, period: Period) -> Sequence[ToldAlert]:
+def _alerts(connection: Connection, media: MediaStore, period: Period) -> Sequence[ReportedAlert]:
     """The newest, with what of them has not been told."""
     query = (
         select(alerts)
@@ -138,7 +138,7 @@ def _alerts(connection: Connection, media: MediaStore, period: Period) -> Sequen
     happened = [Event.model_validate_json(row["body"]) for row in rows]
     pictures = _pictures(connection, media, happened)
     return [
-        ToldAlert(
+        ReportedAlert(
             event,
             row["ended_at_ns"],
             row["acknowledged_by"],

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from monitoring.report.facts import Run, Runs
+from monitoring.report.facts import TrainingRun, TrainingRuns
 from stream.redaction import redact
 
 TIMEOUT_S = 5.0
@@ -19,10 +19,10 @@ _MOST_EXPERIMENTS = 100
 _NAME_TAG = "mlflow.runName"
 
 
-def newest_runs(url: str | None, limit: int = 20) -> Runs:
+def newest_runs(url: str | None, limit: int = 20) -> TrainingRuns:
     """The newest runs of all experiments. Never raises: what is wrong is in `why`."""
     if url is None:
-        return Runs(why="No MLflow server is set (monitoring.mlflow_url).")
+        return TrainingRuns(why="No MLflow server is set (monitoring.mlflow_url).")
     base = url.rstrip("/")
     try:
         with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client:
@@ -33,7 +33,7 @@ def newest_runs(url: str | None, limit: int = 20) -> Runs:
                 ).get("experiments", ())
             }
             if not experiments:
-                return Runs(why="The MLflow server has no experiments.")
+                return TrainingRuns(why="The MLflow server has no experiments.")
             wish = {
                 "experiment_ids": list(experiments),
                 "max_results": limit,
@@ -42,8 +42,8 @@ def newest_runs(url: str | None, limit: int = 20) -> Runs:
             found = _ask(client, f"{base}/api/2.0/mlflow/runs/search", **wish).get("runs", ())
             runs = [_run(one, experiments, base) for one in found]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        return Runs(why=f"{redact(base)} does not answer as an MLflow server: {_words(error)}")
-    return Runs(runs, None if runs else "The MLflow server has no runs.")
+        return TrainingRuns(why=f"{redact(base)} does not answer as an MLflow server: {_words(error)}")
+    return TrainingRuns(runs, None if runs else "The MLflow server has no runs.")
 
 
 def _ask(client: httpx.Client, url: str, **wish: Any) -> dict[str, Any]:
@@ -51,11 +51,11 @@ def _ask(client: httpx.Client, url: str, **wish: Any) -> dict[str, Any]:
     return answer
 
 
-def _run(found: dict[str, Any], experiments: Mapping[str, str], base: str) -> Run:
+def _run(found: dict[str, Any], experiments: Mapping[str, str], base: str) -> TrainingRun:
     info, data = found["info"], found.get("data", {})
     tags = {tag["key"]: tag["value"] for tag in data.get("tags", ())}
     experiment = info["experiment_id"]
-    return Run(
+    return TrainingRun(
         name=info.get("run_name") or tags.get(_NAME_TAG) or info["run_id"],
         experiment=experiments.get(experiment, experiment),
         status=info.get("status", "UNKNOWN"),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from monitoring.drift.report import DriftReport, FeatureReport
 from monitoring.report.drawings import SERIES, Bars, distributions, stacked
-from monitoring.report.facts import DriftPast, Facts, Run, ToldAlert
+from monitoring.report.facts import DriftPast, Facts, ReportedAlert, TrainingRun
 from monitoring.report.gather import SHOWN_ALERTS
 from monitoring.report.markup import Markup, joined, table, tag
 from monitoring.report.style import STYLE
@@ -71,7 +71,7 @@ def _alerts(facts: Facts, zone: ZoneInfo) -> Markup:
     return tag("section", tag("h2", "Alerts"), table(("Rule", "Severity", "Times"), rows), tag("h3", heading), listed)
 
 
-def _alert(alert: ToldAlert, zone: ZoneInfo) -> Sequence[object]:
+def _alert(alert: ReportedAlert, zone: ZoneInfo) -> Sequence[object]:
     event = alert.event
     picture = None
     if alert.picture is not None:
@@ -202,7 +202,7 @@ def _runs(facts: Facts, zone: ZoneInfo) -> Markup | None:
     return tag("section", tag("h2", "Training runs"), table(("Run", "Experiment", "State", "Begun", "Figures"), rows))
 
 
-def _run(run: Run, zone: ZoneInfo) -> Sequence[object]:
+def _run(run: TrainingRun, zone: ZoneInfo) -> Sequence[object]:
     figures = ", ".join(f"{name} {value:.4g}" for name, value in list(run.metrics.items())[:5])
     begun = "–" if run.started_ms is None else _at(run.started_ms * 1_000_000, zone)
     return (tag("a", run.name, href=run.url), run.experiment, run.status.lower(), begun, figures)

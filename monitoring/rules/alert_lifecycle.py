@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from monitoring.events.event_factory import Origin
-from monitoring.rules.evaluate import Holding, seconds
+from monitoring.events.event_factory import EventFactory
+from monitoring.rules.evaluate import RuleEvaluation, seconds
 from monitoring.rules.rule import Rule
 from monitoring.rules.state import Raised, RuleState, StreamRules
 from workers.bus.event import Event
@@ -16,13 +16,13 @@ from workers.bus.event import Event
 class Now:
     """The picture, or the moment, at which rules are looked at; what comes of it goes to `events`."""
 
-    origin: Origin
+    origin: EventFactory
     pts_us: int
     captured_at_ns: int
     events: list[Event]
 
 
-def raise_alert(now: Now, state: StreamRules, rule: Rule, one: Holding, key: str) -> bool:
+def raise_alert(now: Now, state: StreamRules, rule: Rule, one: RuleEvaluation, key: str) -> bool:
     """Raise an alert, unless that of `key` is open or the last was just now; whether it was."""
     at_ns = now.captured_at_ns if one.at_ns is None else one.at_ns
     alerts = state.rules.setdefault(rule.name, RuleState()).alerts

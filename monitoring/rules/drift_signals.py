@@ -41,7 +41,7 @@ class DriftAlarm:
     text: str
 
 
-class Conditions(Protocol):
+class DriftSignals(Protocol):
     """What holds on a stream after the results taken so far. All calls come from the monitor's thread."""
 
     def faults(self, stream_id: str) -> Mapping[str, Fault]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.events.track_state import Track
-from monitoring.rules.drift_signals import Conditions
-from monitoring.rules.rule import CameraFault, Counted, Drifted, Happened, Seen
+from monitoring.rules.drift_signals import DriftSignals
+from monitoring.rules.rule import CameraFaultCondition, CountCondition, DriftCondition, EventCondition, SeenCondition
 from workers.bus.event import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class RuleEvaluation:
     """A condition that holds. `subject`: each has alerts of its own (each fault, each drifted model); '' where there
     is but one. `about`: fields of the alert's event. `at_ns`: since when, where that is not the picture looked at.
     """
@@ -24,7 +24,7 @@ class Holding:
     at_ns: int | None = None
 
 
-def seen(when: Seen, tracks: Iterable[Track]) -> Holding | None:
+def seen(when: SeenCondition, tracks: Iterable[Track]) -> RuleEvaluation | None:
     """The one who fits longest, if for long enough."""
     longest, longest_us = None, -1
     for track in tracks:
@@ -36,10 +36,10 @@ def seen(when: Seen, tracks: Iterable[Track]) -> Holding | None:
     label = longest.label if when.attribute is None else longest.attributes[when.attribute].label
     where = f"in zone {when.zone}" if when.zone else "there"
     verb = f"has been {where} for {seconds(when.for_s)}" if when.for_s else f"is {where}"
-    return Holding(f"{_who(longest.person, label)} {verb}", about=about_track(longest) | {"zone": when.zone})
+    return RuleEvaluation(f"{_who(longest.person, label)} {verb}", about=about_track(longest) | {"zone": when.zone})
 
 
-def _fits_since(track: Track, when: Seen) -> int | None:
+def _fits_since(track: Track, when: SeenCondition) -> int | None:
     """Since when (pts_us) a track has been what a condition asks for; None when it is not."""
     moments = [track.first.pts_us]
     if when.attribute is not None:
@@ -59,7 +59,7 @@ def _fits_since(track: Track, when: Seen) -> int | None:
     return max(moments)
 
 
-def count(when: Counted, tracks: Iterable[Track]) -> int:
+def count(when: CountCondition, tracks: Iterable[Track]) -> int:
     """How many fit now."""
     return sum(
         1
@@ -69,17 +69,17 @@ def count(when: Counted, tracks: Iterable[Track]) -> int:
     )
 
 
-def counted(when: Counted, number: int) -> Holding:
+def counted(when: CountCondition, number: int) -> RuleEvaluation:
     """So many are too many."""
     what = " or ".join(when.labels) if when.labels else "objects"
     where = f" in zone {when.zone}" if when.zone else ""
     how_long = f" for {seconds(when.for_s)}" if when.for_s else ""
     text = f"{number} {what}{where}, more than {when.above}{how_long}"
     label = when.labels[0] if len(when.labels) == 1 else None
-    return Holding(text, about={"count": number, "zone": when.zone, "label": label})
+    return RuleEvaluation(text, about={"count": number, "zone": when.zone, "label": label})
 
 
-def happened(when: Happened, events: Sequence[Event]) -> Iterator[tuple[Event, Holding]]:
+def happened(when: EventCondition, events: Sequence[Event]) -> Iterator[tuple[Event, RuleEvaluation]]:
     """Those of the events that fit."""
     for event in events:
         places = (event.zone, event.line)
@@ -92,21 +92,23 @@ def happened(when: Happened, events: Sequence[Event]) -> Iterator[tuple[Event, H
             shared = ("track_id", "detector", "label", "confidence", "xyxy", "size_wh", "person", "zone", "line")
             more = ("direction", "count", "duration_s", "reason", "before")
             about = {name: getattr(event, name) for name in (*shared, *more)}
-            yield event, Holding(_words(event), str(event.id), about | {"cause": event.id})
+            yield event, RuleEvaluation(_words(event), str(event.id), about | {"cause": event.id})
 
 
-def faults(when: CameraFault, conditions: Conditions, stream_id: str) -> Iterator[Holding]:
+def faults(when: CameraFaultCondition, conditions: DriftSignals, stream_id: str) -> Iterator[RuleEvaluation]:
     """The camera's faults, each by itself."""
     for kind, fault in sorted(conditions.faults(stream_id).items()):
         if kind in when.faults:
-            yield Holding(fault.text, kind, {"reason": kind})
+            yield RuleEvaluation(fault.text, kind, {"reason": kind})
 
 
-def drifts(when: Drifted, conditions: Conditions, stream_id: str) -> Iterator[Holding]:
+def drifts(when: DriftCondition, conditions: DriftSignals, stream_id: str) -> Iterator[RuleEvaluation]:
     """Drift alarms, by model and cause."""
     for alarm in conditions.drifts(stream_id):
         if alarm.cause in when.causes:
-            yield Holding(alarm.text, f"{alarm.model}/{alarm.cause}", {"reason": alarm.cause, "detector": alarm.model})
+            yield RuleEvaluation(
+                alarm.text, f"{alarm.model}/{alarm.cause}", {"reason": alarm.cause, "detector": alarm.model}
+            )
 
 
 def about_track(track: Track) -> dict[str, Any]:

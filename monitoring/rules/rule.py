@@ -17,7 +17,7 @@ class _When(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Seen(_When):
+class SeenCondition(_When):
     """Somebody with one of `labels` is there (in `zone`, if named) without a break for `for_s`."""
 
     type: Literal["seen"] = "seen"
@@ -29,7 +29,7 @@ class Seen(_When):
     )
 
 
-class Counted(_When):
+class CountCondition(_When):
     """More than `above` (with one of `labels`, in `zone`) are there at once for `for_s`."""
 
     type: Literal["count"] = "count"
@@ -39,7 +39,7 @@ class Counted(_When):
     for_s: float = Field(default=0.0, ge=0)
 
 
-class Happened(_When):
+class EventCondition(_When):
     """An event of one of these kinds, of the zone or line named."""
 
     type: Literal["event"] = "event"
@@ -59,21 +59,21 @@ class Happened(_When):
         return kinds
 
 
-class Down(_When):
+class DownCondition(_When):
     """The stream has been down, or silent, for `for_s`."""
 
     type: Literal["stream_down"] = "stream_down"
     for_s: float = Field(default=30.0, ge=0)
 
 
-class CameraFault(_When):
+class CameraFaultCondition(_When):
     """The camera's picture is frozen, black, covered or moved; the times are those of monitoring.drift.camera."""
 
     type: Literal["camera"] = "camera"
     faults: tuple[Literal["frozen", "black", "covered", "moved"], ...] = ("frozen", "black", "covered", "moved")
 
 
-class Drifted(_When):
+class DriftCondition(_When):
     """The drift detector says that what is seen is no longer what the model was made for."""
 
     type: Literal["drift"] = "drift"
@@ -85,7 +85,10 @@ class Drifted(_When):
     )
 
 
-Condition = Annotated[Seen | Counted | Happened | Down | CameraFault | Drifted, Field(discriminator="type")]
+Condition = Annotated[
+    SeenCondition | CountCondition | EventCondition | DownCondition | CameraFaultCondition | DriftCondition,
+    Field(discriminator="type"),
+]
 
 
 class Rule(BaseModel):

@@ -12,13 +12,21 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from monitoring.core.handler import Durability
-from monitoring.events.event_factory import Origin
+from monitoring.events.event_factory import EventFactory
 from monitoring.events.track_state import Track
 from monitoring.rules import evaluate as holding
 from monitoring.rules.alert_lifecycle import Now, end_alerts, raise_alert, tidy
-from monitoring.rules.drift_signals import Conditions
-from monitoring.rules.evaluate import Holding
-from monitoring.rules.rule import CameraFault, Counted, Down, Drifted, Happened, Rule, Seen
+from monitoring.rules.drift_signals import DriftSignals
+from monitoring.rules.evaluate import RuleEvaluation
+from monitoring.rules.rule import (
+    CameraFaultCondition,
+    CountCondition,
+    DownCondition,
+    DriftCondition,
+    EventCondition,
+    Rule,
+    SeenCondition,
+)
 from monitoring.rules.state import RuleState, StreamRules
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
@@ -64,7 +72,7 @@ class Rules:
     name = "rules"
     durability: Durability = "each"
 
-    def __init__(self, rules: RuleSource, presence: Presence, conditions: Conditions) -> None:
+    def __init__(self, rules: RuleSource, presence: Presence, conditions: DriftSignals) -> None:
         self._rules = rules
         self._presence = presence
         self._conditions = conditions
@@ -140,7 +148,7 @@ class Rules:
             end_alerts(now, state, name, reason="rule_removed")
             del state.rules[name]
         for rule in applying.values():
-            if isinstance(rule.when, Happened):
+            if isinstance(rule.when, EventCondition):
                 _tell_moments(rule, rule.when, state, made, events)
             else:
                 holds = {one.subject: one for one in self._holding(now, rule, state)}
@@ -149,19 +157,19 @@ class Rules:
                     raise_alert(now, state, rule, one, key)
             tidy(state, rule, now_ns)
 
-    def _holding(self, now: Now, rule: Rule, state: StreamRules) -> Iterator[Holding]:
+    def _holding(self, now: Now, rule: Rule, state: StreamRules) -> Iterator[RuleEvaluation]:
         when, stream_id = rule.when, now.origin.stream_id
-        if isinstance(when, Seen):
+        if isinstance(when, SeenCondition):
             one = holding.seen(when, self._presence.tracks(stream_id))
             if one is not None:
                 yield one
-        elif isinstance(when, Counted):
+        elif isinstance(when, CountCondition):
             yield from _too_many(rule.name, when, state, holding.count(when, self._presence.present(stream_id)))
-        elif isinstance(when, Down):
+        elif isinstance(when, DownCondition):
             yield from self._is_down(now, rule.name, when, state)
-        elif isinstance(when, CameraFault):
+        elif isinstance(when, CameraFaultCondition):
             yield from holding.faults(when, self._conditions, stream_id)
-        elif isinstance(when, Drifted):
+        elif isinstance(when, DriftCondition):
             yield from holding.drifts(when, self._conditions, stream_id)
 
     def _unsure(self, now: Now, rule: Rule, state: StreamRules) -> Iterable[str]:
@@ -170,11 +178,15 @@ class Rules:
         if since_ns is None:
             since_ns = self._restored_ns[now.origin.stream_id] = now.captured_at_ns
         is_settled = abs(now.captured_at_ns - since_ns) >= _RELEARN_S * 1e9
-        if is_settled or not isinstance(rule.when, CameraFault | Drifted) or rule.name not in state.rules:
+        if (
+            is_settled
+            or not isinstance(rule.when, CameraFaultCondition | DriftCondition)
+            or rule.name not in state.rules
+        ):
             return ()
         return state.rules[rule.name].alerts
 
-    def _is_down(self, now: Now, name: str, when: Down, state: StreamRules) -> Iterator[Holding]:
+    def _is_down(self, now: Now, name: str, when: DownCondition, state: StreamRules) -> Iterator[RuleEvaluation]:
         if not state.wanted:
             return
         quiet_ns = self._quiet_ns.get(now.origin.stream_id)
@@ -183,7 +195,9 @@ class Rules:
         elif _is_open(state, name) or (
             quiet_ns is not None and now.captured_at_ns - quiet_ns >= when.for_s * 1e9
         ):  # until something comes, over restarts too
-            yield Holding(f"The stream has sent nothing for {holding.seconds(when.for_s)}", about={"reason": "silent"})
+            yield RuleEvaluation(
+                f"The stream has sent nothing for {holding.seconds(when.for_s)}", about={"reason": "silent"}
+            )
 
     def _is_gone(self, state: StreamRules, event: Event) -> None:
         state.wanted, state.down_after = event.reason not in _WISHED, (event.session, event.pts_us)
@@ -201,21 +215,23 @@ class Rules:
         now = Now(state.origin(stream_id), state.pts_us, now_ns, events)
         for rule in self._rules.rules():
             when = rule.when
-            if isinstance(when, Down) and (not rule.streams or stream_id in rule.streams):
+            if isinstance(when, DownCondition) and (not rule.streams or stream_id in rule.streams):
                 if since_ns is not None and now_ns - since_ns >= when.for_s * 1e9:
                     raise_alert(now, state, rule, _outage(when, since_ns, reason), "")
                 end_alerts(now, state, rule.name)
 
 
-def _tell_moments(rule: Rule, when: Happened, state: StreamRules, made: Sequence[Event], events: list[Event]) -> None:
+def _tell_moments(
+    rule: Rule, when: EventCondition, state: StreamRules, made: Sequence[Event], events: list[Event]
+) -> None:
     for event, one in holding.happened(when, made):
-        origin = Origin(event.stream_id, event.session, event.node, event.models)
+        origin = EventFactory(event.stream_id, event.session, event.node, event.models)
         now = Now(origin, event.pts_us, event.captured_at_ns, events)
         if raise_alert(now, state, rule, one, ""):
             end_alerts(now, state, rule.name, reason="momentary")
 
 
-def _too_many(name: str, when: Counted, state: StreamRules, number: int) -> Iterator[Holding]:
+def _too_many(name: str, when: CountCondition, state: StreamRules, number: int) -> Iterator[RuleEvaluation]:
     if number <= when.above:
         if name in state.rules:
             state.rules[name].above_since_us = None
@@ -232,7 +248,7 @@ def _is_open(state: StreamRules, name: str) -> bool:
     return name in state.rules and any(alert.open for alert in state.rules[name].alerts.values())
 
 
-def _outage(when: Down, since_ns: int, reason: str | None) -> Holding:
+def _outage(when: DownCondition, since_ns: int, reason: str | None) -> RuleEvaluation:
     why = f": {reason}" if reason else ""
     text = f"The stream has been down for {holding.seconds(when.for_s)}{why}"
-    return Holding(text, about={"reason": reason}, at_ns=since_ns + round(when.for_s * 1e9))
+    return RuleEvaluation(text, about={"reason": reason}, at_ns=since_ns + round(when.for_s * 1e9))

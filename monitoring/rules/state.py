@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from monitoring.events.event_factory import Origin
-from monitoring.events.late_events import SeenSessions
+from monitoring.events.event_factory import EventFactory
+from monitoring.events.late_events import LateEventFilter
 from workers.bus.event import Severity
 
 
@@ -49,9 +49,9 @@ class StreamRules:
     down_reason: str | None = None
     down_after: tuple[str, int] = ("", 0)
     wanted: bool = True
-    seen: SeenSessions = field(default_factory=SeenSessions)
+    seen: LateEventFilter = field(default_factory=LateEventFilter)
     rules: dict[str, RuleState] = field(default_factory=dict)
 
-    def origin(self, stream_id: str) -> Origin:
+    def origin(self, stream_id: str) -> EventFactory:
         """Where alerts come from."""
-        return Origin(stream_id, self.session, self.node, self.models)
+        return EventFactory(stream_id, self.session, self.node, self.models)

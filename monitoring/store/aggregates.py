@@ -43,7 +43,7 @@ class CountQuery(EventFilters):
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class EventTotal:
     """So many in the bucket that begins there. `value`: of what it is counted by, None where an event has none."""
 
     start: datetime
@@ -51,7 +51,7 @@ class Count:
     value: str | None = None
 
 
-def counts_of(connection: Connection, query: CountQuery) -> list[Count]:
+def counts_of(connection: Connection, query: CountQuery) -> list[EventTotal]:
     """By time, oldest first; buckets without an event are left out. Raises BadQuery when there are too many."""
     zone = ZoneInfo(query.tz)
     rows = _by_hour(connection, query) if _hours_do(query, zone) else _by_scan(connection, query, _Span.of(query))
@@ -64,7 +64,7 @@ def counts_of(connection: Connection, query: CountQuery) -> list[Count]:
     if len(found) > _MOST_BUCKETS:
         raise BadQuery(f"bucket: that would be more than {_MOST_BUCKETS} counts; take a larger one, or less time")
     ordered = sorted(found.items(), key=lambda one: (one[0][0].timestamp(), one[0][1] or ""))
-    return [Count(start, count, value) for (start, value), count in ordered]
+    return [EventTotal(start, count, value) for (start, value), count in ordered]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ Key = tuple[str, str]
 """Handler, stream."""
 
 
-class NotTheReader(MonitoringError):
+class StaleReader(MonitoringError):
     """Somebody else has read on: another monitor took over, and what this one thought is void."""
 
     problem = ("store-unavailable", 503, "Another monitor has taken over")
@@ -72,7 +72,7 @@ def set_offsets(connection: Connection, places: Mapping[Place, int]) -> None:
 
 
 def move_offsets(connection: Connection, moves: Mapping[Place, tuple[int, int]]) -> None:
-    """From an offset to an offset. Raises NotTheReader when it was not there that reading had got to."""
+    """From an offset to an offset. Raises StaleReader when it was not there that reading had got to."""
     for (topic, number), (before, after) in sorted(moves.items()):
         moved = connection.execute(
             update(offsets)
@@ -80,4 +80,4 @@ def move_offsets(connection: Connection, moves: Mapping[Place, tuple[int, int]])
             .values(next_offset=after)
         )
         if moved.rowcount != 1:
-            raise NotTheReader(f"{topic}, partition {number}: somebody else has read on from offset {before}")
+            raise StaleReader(f"{topic}, partition {number}: somebody else has read on from offset {before}")

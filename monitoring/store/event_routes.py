@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection, RowMapping, select
 
 from monitoring.core.errors import MediaUnknown, TooManyListeners
-from monitoring.store.aggregates import Count, CountQuery, counts_of
+from monitoring.store.aggregates import CountQuery, EventTotal, counts_of
 from monitoring.store.database import Database
 from monitoring.store.export import heading, lines
 from monitoring.store.live_events import LiveEvents
@@ -105,7 +105,7 @@ def _counts(router: APIRouter, ask: Ask) -> None:
     @router.get("/v1/events/counts")
     async def count_events(query: Annotated[CountQuery, Query()]) -> EventCounts:
         """How many events there were in each minute, hour, day, week or month."""
-        found: list[Count] = await ask(partial(counts_of, query=query))
+        found: list[EventTotal] = await ask(partial(counts_of, query=query))
         counts = [EventCount(start=one.start.isoformat(), count=one.count, value=one.value) for one in found]
         total = sum(one.count for one in found)
         return EventCounts(bucket=query.bucket, by=query.by, tz=query.tz, total=total, counts=counts)

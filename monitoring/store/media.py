@@ -25,7 +25,7 @@ EXTENSIONS = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm"}
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class MediaImage:
     """What a file shows. `kind`: crop or picture, of a track (`track_id`); clip, of an event (`event_id`)."""
 
     kind: str
@@ -45,14 +45,14 @@ class MediaStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, connection: Connection, picture: Picture, data: bytes) -> list[str]:
+    def put(self, connection: Connection, picture: MediaImage, data: bytes) -> list[str]:
         """Write the file and, in the caller's transaction, its row. Raises OSError.
 
         Returns the paths of files that this one replaces: to be given to `unlink` after the commit.
         """
         return self.add(connection, picture, self.write(picture, data), len(data))
 
-    def write(self, picture: Picture, data: bytes) -> str:
+    def write(self, picture: MediaImage, data: bytes) -> str:
         """The file alone; returns its path, for `add`. Raises OSError."""
         day = datetime.fromtimestamp(picture.captured_at_ns / 1e9, UTC).strftime("%Y-%m-%d")
         (self.folder / day).mkdir(parents=True, exist_ok=True)
@@ -64,12 +64,12 @@ class MediaStore:
         os.replace(partial, place)
         return f"{day}/{name}"
 
-    def add(self, connection: Connection, picture: Picture, path: str, size: int) -> list[str]:
+    def add(self, connection: Connection, picture: MediaImage, path: str, size: int) -> list[str]:
         """The row of a file that is written; see `put`."""
         same = _same(picture)
         replaced = list(connection.scalars(select(media.c.path).where(*same)))
         connection.execute(delete(media).where(*same))
-        row: dict[str, Any] = {name: getattr(picture, name) for name in Picture.__dataclass_fields__}
+        row: dict[str, Any] = {name: getattr(picture, name) for name in MediaImage.__dataclass_fields__}
         connection.execute(insert(media).values(**row, path=path, bytes=size))
         return [old for old in replaced if old != path]
 
@@ -114,7 +114,7 @@ def of_events(connection: Connection, ids: Collection[uuid.UUID]) -> Sequence[Ro
     return connection.execute(select(media).where(media.c.event_id.in_(ids))).mappings().all()
 
 
-def _same(picture: Picture) -> list[Any]:
+def _same(picture: MediaImage) -> list[Any]:
     if picture.event_id is not None:
         return [media.c.event_id == picture.event_id, media.c.kind == picture.kind]
     return [

@@ -26,7 +26,7 @@ HOLD_S = 60.0
 """Then it is tried without. Longer than it takes cameras to fall behind again, so that it seldom is."""
 
 
-class Turns:
+class CpuGate:
     """cpus: how many there are. share: of them, what decoding has even when the analysis could use them all."""
 
     def __init__(self, cpus: float, share: float = SHARE, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -98,6 +98,6 @@ class Turns:
             self._waiting.popleft().release()
 
 
-TURNS = Turns(usable_cpus())
+CPU_GATE = CpuGate(usable_cpus())
 """Those of this process."""
-DECODING_LIMITED.set_function(lambda: float(TURNS.limited))
+DECODING_LIMITED.set_function(lambda: float(CPU_GATE.limited))

@@ -11,7 +11,7 @@ import av
 from av.video.stream import VideoStream
 
 from stream.decoding.clock import MICROSECONDS, Stamp
-from stream.decoding.cpu_gate import TURNS
+from stream.decoding.cpu_gate import CPU_GATE
 from stream.frame import Frame
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED, STAGE_SECONDS
 
@@ -115,7 +115,7 @@ class Decoder:
     def _run(self, packet: av.Packet[VideoStream] | None) -> list[Frame]:
         if self._context is None:
             return []
-        with TURNS.decoding():
+        with CPU_GATE.decoding():
             begun_s = time.perf_counter()
             pictures = self._context.decode(packet)
             decode_s = (time.perf_counter() - begun_s) / max(1, len(pictures))

@@ -8,7 +8,7 @@ _EARLY_SHARE = 0.25
 _EARLY_US = 10_000
 
 
-class FpsCap:
+class FpsLimit:
     """Says which pictures of a stream are due, `max_fps` of them a second of the stream's own time. One thread.
 
     The stream's time, `pts_us`, and not a clock: a hiccup of the network, a machine that is busy for a moment and

@@ -25,7 +25,7 @@ _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws 
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ConnectTarget:
     """What to open. kind: rtsp, http, file, device or demo; address: as FFmpeg takes it (may hold credentials)."""
 
     kind: str
@@ -92,7 +92,7 @@ class Connection:
         self.container.close()
 
 
-def connect(target: Target, settings: StreamSettings, *, live: bool) -> Connection:
+def connect(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> Connection:
     """Open and find the picture stream. Raises SourceError with a text for users; takes about the connect time-out at
     the longest, twice with servers that stop answering half-way.
     """
@@ -120,7 +120,7 @@ def connect(target: Target, settings: StreamSettings, *, live: bool) -> Connecti
         raise
 
 
-def explain(target: Target, error: av.FFmpegError) -> str:
+def explain(target: ConnectTarget, error: av.FFmpegError) -> str:
     """An error of FFmpeg in words, without credentials."""
     if isinstance(error, av.error.ExitError | av.error.TimeoutError):
         return f"{target.label}: fell silent"
@@ -129,7 +129,7 @@ def explain(target: Target, error: av.FFmpegError) -> str:
     return f"{target.label}: {redact(error.strerror or str(error))}"
 
 
-def _pick_video(target: Target, container: InputContainer, *, live: bool) -> Connection:
+def _pick_video(target: ConnectTarget, container: InputContainer, *, live: bool) -> Connection:
     if container.format.name in _TEXT_FORMATS:
         raise SourceError(f"{target.label}: not a video that can be read")
     if not container.streams.video:
@@ -147,7 +147,7 @@ def _pick_video(target: Target, container: InputContainer, *, live: bool) -> Con
     return Connection(container, video)
 
 
-def _options(target: Target, settings: StreamSettings, *, live: bool) -> dict[str, str]:
+def _options(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> dict[str, str]:
     options = dict(target.options)
     if target.is_network:
         options["protocol_whitelist"] = _NETWORK_PROTOCOLS[target.kind]
@@ -160,7 +160,7 @@ def _options(target: Target, settings: StreamSettings, *, live: bool) -> dict[st
     return options
 
 
-def _timeouts(target: Target, settings: StreamSettings) -> tuple[float, float] | None:
+def _timeouts(target: ConnectTarget, settings: StreamSettings) -> tuple[float, float] | None:
     """For opening and for each read, in seconds."""
     if not target.is_network:
         return None

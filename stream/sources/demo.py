@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from stream.config import StreamSettings
-from stream.sources.connect import Target
+from stream.sources.connect import ConnectTarget
 from stream.sources.demo_scene import render_clip
 from stream.sources.pull import PullSource
 
@@ -30,7 +30,7 @@ class DemoSource(PullSource):
     def __init__(self, stream_id: str, settings: StreamSettings, *, live: bool) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="livesight-demo-")
         self._clip = Path(self._folder.name) / "demo.mp4"
-        super().__init__(stream_id, Target("demo", str(self._clip)), settings, live=live)
+        super().__init__(stream_id, ConnectTarget("demo", str(self._clip)), settings, live=live)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """See Source."""

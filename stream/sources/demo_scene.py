@@ -84,7 +84,7 @@ _FACE_XY = (266, 232)  # in the portrait
 
 def render_clip() -> bytes:
     """A seamless loop as MP4: H.264 without B-frames, 640×360, 20 fps. Takes one to three seconds of a core."""
-    scene = Scene()
+    scene = DemoScene()
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FPS)
@@ -105,7 +105,7 @@ def render_clip() -> bytes:
     return file.getvalue()
 
 
-class Scene:
+class DemoScene:
     """The layers, drawn once; `picture` puts them together for one moment of the loop."""
 
     def __init__(self) -> None:

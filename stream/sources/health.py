@@ -15,7 +15,7 @@ from stream.sources.source import SourceState, SourceStatus
 log = structlog.get_logger(__name__)
 
 
-class Vitals:
+class SourceHealth:
     """Written by the source's thread, read by anybody. Logs each change of state and keeps `livesight_stream_up`.
 
     stalled_after_s: silence after which a live source shows as stalled; None for those that cannot stall.

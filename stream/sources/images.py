@@ -22,7 +22,7 @@ from stream.errors import BadImageError, MailboxClosed, SourceError
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED, STAGE_SECONDS
-from stream.sources.health import Vitals
+from stream.sources.health import SourceHealth
 from stream.sources.pacer import Pacer
 from stream.sources.source import Source, SourceState, SourceStatus
 
@@ -75,7 +75,7 @@ class ImagesSource(Source):
         self._live = live
         self._session = new_session()
         self._stop = threading.Event()
-        self._vitals = Vitals(stream_id, None)
+        self._vitals = SourceHealth(stream_id, None)
         self._thread = threading.Thread(target=self._run, name=f"images-{stream_id}", daemon=True)
         self._lock = threading.Lock()
         self._started = False

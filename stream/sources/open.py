@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import SourceError
 from stream.redaction import redact
-from stream.sources.connect import Target, connect
+from stream.sources.connect import ConnectTarget, connect
 from stream.sources.images import IMAGE_SUFFIXES, ImagesSource, find_images
 from stream.sources.pull import PullSource
 from stream.sources.source import Source
@@ -46,7 +46,7 @@ def open_source(config: StreamConfig, settings: StreamSettings, *, live: bool, a
     return _local(config.id, _path(url, bool(found)), settings, live=live)
 
 
-def _network_target(scheme: str, url: str) -> Target:
+def _network_target(scheme: str, url: str) -> ConnectTarget:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -54,19 +54,19 @@ def _network_target(scheme: str, url: str) -> Target:
         raise SourceError(f"{redact(url)}: {redact(str(error))}") from None
     if not host:
         raise SourceError(f"{redact(url)}: there is no host in it")
-    return Target(_NETWORK_KINDS[scheme], url)
+    return ConnectTarget(_NETWORK_KINDS[scheme], url)
 
 
-def device_target(name: str) -> Target:
+def device_target(name: str) -> ConnectTarget:
     """A camera of this machine, by number or by its path. Raises SourceError where there is none."""
     if sys.platform == "darwin":
-        return Target("device", name, "avfoundation", {"framerate": "30"})
+        return ConnectTarget("device", name, "avfoundation", {"framerate": "30"})
     if sys.platform == "win32":
-        return Target("device", f"video={name}", "dshow")
+        return ConnectTarget("device", f"video={name}", "dshow")
     path = Path(f"/dev/video{name}") if name.isdecimal() else Path(name)
     if not name or not path.exists():
         raise SourceError(f"device:{name}: there is no camera {path}" if name else "device: which one? (device:0)")
-    return Target("device", str(path), "v4l2")
+    return ConnectTarget("device", str(path), "v4l2")
 
 
 def _path(url: str, has_scheme: bool) -> Path:
@@ -89,7 +89,7 @@ def _local(stream_id: str, path: Path, settings: StreamSettings, *, live: bool) 
         raise SourceError(f"{path}: there is no such file")
     if not path.is_file():
         raise SourceError(f"{path}: neither a file nor a folder")
-    target = Target("file", str(path))
+    target = ConnectTarget("file", str(path))
     try:
         connect(target, settings, live=live).close()
     except PermissionError:

@@ -14,9 +14,9 @@ from stream.mailbox import Mailbox
 from stream.metrics import FRAMES_DROPPED
 from stream.ring import PacketRing
 from stream.sources.backoff import Backoff
-from stream.sources.connect import Connection, Target, connect
-from stream.sources.health import Vitals
-from stream.sources.pull_session import Lost, Outlet, Session
+from stream.sources.connect import Connection, ConnectTarget, connect
+from stream.sources.health import SourceHealth
+from stream.sources.pull_session import ConnectionLost, PullSession, SessionOutput
 from stream.sources.source import Source, SourceState, SourceStatus
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,7 @@ class PullSource(Source):
     target cannot be read.
     """
 
-    def __init__(self, stream_id: str, target: Target, settings: StreamSettings, *, live: bool) -> None:
+    def __init__(self, stream_id: str, target: ConnectTarget, settings: StreamSettings, *, live: bool) -> None:
         self.id = stream_id
         self.kind = target.kind
         self.ring: PacketRing = PacketRing(settings.ring_bytes, settings.ring_s)
@@ -45,8 +45,10 @@ class PullSource(Source):
         self._settings = settings
         self._live = live
         self._stop = threading.Event()
-        self._vitals = Vitals(stream_id, settings.stalled_after_s if target.is_network else None)
-        self._outlet = Outlet(stream_id, target, settings, live, self.mailbox, self.ring, self._vitals, self._stop)
+        self._vitals = SourceHealth(stream_id, settings.stalled_after_s if target.is_network else None)
+        self._outlet = SessionOutput(
+            stream_id, target, settings, live, self.mailbox, self.ring, self._vitals, self._stop
+        )
         self._count_newer = FRAMES_DROPPED.labels(stream_id, "newer")
         self._count_left_out = FRAMES_DROPPED.labels(stream_id, "max_fps")
         self._thread = threading.Thread(target=self._run, name=f"pull-{stream_id}", daemon=True)
@@ -107,10 +109,10 @@ class PullSource(Source):
 
     def _play_once(self) -> None:
         connection = connect(self._target, self._settings, live=False)
-        reading = Session(self._outlet, connection)
+        reading = PullSession(self._outlet, connection)
         try:
             reading.read(connection)
-        except Lost as lost:
+        except ConnectionLost as lost:
             raise SourceError(str(lost)) from None
         finally:
             connection.close()
@@ -137,7 +139,7 @@ class PullSource(Source):
     def _follow(self, connection: Connection) -> str:
         """Read one session until it is lost; returns why. Closes the connection."""
         try:
-            reading = Session(self._outlet, connection)
+            reading = PullSession(self._outlet, connection)
             while True:
                 before = reading.pictures
                 reading.read(connection)
@@ -156,6 +158,6 @@ class PullSource(Source):
 
     def _explain(self, error: Exception) -> str:
         """In words; what nobody expected is logged in full, and still tried again: a camera must come back."""
-        if not isinstance(error, Lost | SourceError):
+        if not isinstance(error, ConnectionLost | SourceError):
             log.exception("source_failed", stream=self.id)
         return str(error) or type(error).__name__

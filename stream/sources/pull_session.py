@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from stream.config import StreamSettings
 from stream.decoding.clock import PtsClock, RawTimes, Stamp, guess_first
-from stream.decoding.cpu_gate import TURNS
+from stream.decoding.cpu_gate import CPU_GATE
 from stream.decoding.decoder import Arrival, Decoder
 from stream.decoding.lag import Latecomer
 from stream.decoding.shedding import BUSY_SHARE, CPU, Shedder
@@ -21,8 +21,8 @@ from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from stream.metrics import STREAM_LAG
 from stream.ring import CodecConfig, PacketRing, RingPacket
-from stream.sources.connect import Connection, Target, explain
-from stream.sources.health import Vitals
+from stream.sources.connect import Connection, ConnectTarget, explain
+from stream.sources.health import SourceHealth
 from stream.sources.pacer import Pacer
 
 log = structlog.get_logger(__name__)
@@ -33,28 +33,28 @@ _KEY_WAIT_S = 60.0
 _LATE_AGAIN_S = 60.0  # a machine that is always too slow does not fill the log
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The connection is of no use any more; the text says why, without credentials."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class SessionOutput:
     """What a session reads for and writes to: it belongs to the source and outlives the session."""
 
     stream_id: str
-    target: Target
+    target: ConnectTarget
     settings: StreamSettings
     live: bool
     mailbox: Mailbox[Frame]
     ring: PacketRing
-    vitals: Vitals
+    vitals: SourceHealth
     stop: threading.Event
 
 
-class Session:
+class PullSession:
     """Clock, numbering and pace from one connection to its loss; a file's loops are one session. One thread."""
 
-    def __init__(self, outlet: Outlet, connection: Connection) -> None:
+    def __init__(self, outlet: SessionOutput, connection: Connection) -> None:
         self._outlet = outlet
         self.session = new_session()
         self.pictures = 0
@@ -89,7 +89,7 @@ class Session:
                     self._take(packet, connection)
         except av.FFmpegError as error:
             self._finish(connection)
-            raise Lost(explain(self._outlet.target, error)) from None
+            raise ConnectionLost(explain(self._outlet.target, error)) from None
         finally:
             if self._latecomer is not None:
                 STREAM_LAG.labels(self._outlet.stream_id).set(0)
@@ -141,7 +141,7 @@ class Session:
         stamp = self._clock.stamp(raw, arrival.arrived_s)
         if stamp is None:
             if not self.pictures and arrival.arrived_s - self._begun_s > _KEY_WAIT_S:
-                raise Lost(f"{self._label}: no key frame within {_KEY_WAIT_S:.0f} s")
+                raise ConnectionLost(f"{self._label}: no key frame within {_KEY_WAIT_S:.0f} s")
             return
         if self._pacer is not None:
             if not self._pacer.wait(stamp.dts_us):
@@ -177,7 +177,7 @@ class Session:
         if late and not self._jumping:
             self._jumping = True
             if CPU.busy() > BUSY_SHARE:
-                TURNS.limit()
+                CPU_GATE.limit()
             again = arrival.arrived_s - self._late_said_s < _LATE_AGAIN_S
             report = log.debug if again else log.warning
             report("stream_late", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
@@ -195,7 +195,7 @@ class Session:
         heard_s, self._heard_s = self._heard_s, now_s
         limit_s = self._outlet.settings.stall_timeout_s
         if self._outlet.target.is_network and self._pacer is None and now_s - heard_s > limit_s:
-            raise Lost(f"{self._label}: silent for {limit_s:g} s")
+            raise ConnectionLost(f"{self._label}: silent for {limit_s:g} s")
 
     def _deliver(self, frames: list[Frame], connection: Connection) -> None:
         for frame in frames:
@@ -226,4 +226,4 @@ class Session:
         self._barren += 1
         many = self._barren >= _MOST_BARREN or (self._barren >= 10 and now_s - self._pictured_s > _BARREN_S)
         if many and self._outlet.live:
-            raise Lost(f"{self._label}: {self._barren} packets in a row could not be decoded")
+            raise ConnectionLost(f"{self._label}: {self._barren} packets in a row could not be decoded")

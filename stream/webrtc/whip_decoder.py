@@ -40,14 +40,14 @@ class SessionClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedFrame:
     """A picture out of the decoder and the seconds it took."""
 
     picture: av.VideoFrame
     decode_s: float
 
 
-class PictureDecoder:
+class FrameDecoder:
     """One codec at a time, one thread, no delay: a picture in, its picture out. Frame size may change in flight."""
 
     def __init__(self, max_pixels: int) -> None:
@@ -55,7 +55,7 @@ class PictureDecoder:
         self._codec: VideoCodecContext | None = None
         self._name = ""
 
-    def decode(self, frame: EncodedFrame, pts_us: int) -> Decoded | None:
+    def decode(self, frame: EncodedFrame, pts_us: int) -> DecodedFrame | None:
         """The picture, its `pts` in microseconds; None for one that is not to be shown. Raises av.FFmpegError."""
         begun_s = time.perf_counter()
         codec = self._context(frame.codec)
@@ -63,7 +63,7 @@ class PictureDecoder:
         packet.pts = pts_us
         packet.time_base = MICROSECONDS
         pictures = codec.decode(packet)
-        return Decoded(pictures[-1], time.perf_counter() - begun_s) if pictures else None
+        return DecodedFrame(pictures[-1], time.perf_counter() - begun_s) if pictures else None
 
     def _context(self, name: str) -> VideoCodecContext:
         if self._codec is None or name != self._name:

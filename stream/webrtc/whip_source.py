@@ -19,7 +19,7 @@ from stream.mailbox import Mailbox
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED, STAGE_SECONDS, STREAM_UP
 from stream.ring import CodecConfig, PacketRing, RingPacket
 from stream.sources.source import Source, SourceState, SourceStatus
-from stream.webrtc.whip_decoder import Decoded, PictureDecoder, SessionClock, configuration
+from stream.webrtc.whip_decoder import DecodedFrame, FrameDecoder, SessionClock, configuration
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class WhipSource(Source):
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"whip-{stream_id}", daemon=True)
         self._started = self._stopped = False
-        self._decoder = PictureDecoder(settings.image_pixels)
+        self._decoder = FrameDecoder(settings.image_pixels)
         self._clock = SessionClock()
         self._configuration: bytes | None = None
         self._rate = RateMeter()
@@ -198,14 +198,14 @@ class WhipSource(Source):
         elif decoded is not None:
             self._hand_over(frame, pts_us, decoded)
 
-    def _configure(self, frame: EncodedFrame, decoded: Decoded | None) -> None:
+    def _configure(self, frame: EncodedFrame, decoded: DecodedFrame | None) -> None:
         """The ring begins anew: other codec, other size or other parameters."""
         size_wh = (decoded.picture.width, decoded.picture.height) if decoded else (0, 0)
         self._configuration = configuration(frame) if decoded else None
         self._codec = frame.codec
         self.ring.configure(CodecConfig(frame.codec, b"", size_wh))
 
-    def _decode(self, frame: EncodedFrame, pts_us: int) -> Decoded | None:
+    def _decode(self, frame: EncodedFrame, pts_us: int) -> DecodedFrame | None:
         """The picture, or None: shed, not to be shown, or broken (then nothing is decoded before the next key)."""
         if self._until_key and not frame.is_key:
             self._skip(1)
@@ -220,7 +220,7 @@ class WhipSource(Source):
             self._wait_for_key()
             return None
 
-    def _hand_over(self, frame: EncodedFrame, pts_us: int, decoded: Decoded) -> None:
+    def _hand_over(self, frame: EncodedFrame, pts_us: int, decoded: DecodedFrame) -> None:
         number, self._number = self._number, self._number + 1
         if number == 0:
             STREAM_UP.labels(self.id).set(1)

@@ -17,7 +17,7 @@ import structlog
 
 from api.app import create_app
 from api.http.server import Server
-from api.routes.context import Parts
+from api.routes.context import ApiContext
 from api.settings import ApiSettings
 from stream.config import StreamSettings
 from tests.peers.number_engine import NumberEngine
@@ -35,7 +35,7 @@ class Service:
     port: int
     node: Node
     bus: LocalBus
-    parts: Parts
+    parts: ApiContext
     engine: NumberEngine
     server: Server
     loop: asyncio.AbstractEventLoop

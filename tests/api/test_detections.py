@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api.http.hub import Hub
-from api.http.viewer import Result, Viewer, ViewerEnded
+from api.http.viewer import QueuedResult, Viewer, ViewerEnded
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded, pushing
@@ -120,7 +120,7 @@ async def test_hundred_viewers_share_one_text() -> None:
     for thread in threads:
         thread.start()
         thread.join()
-    got: list[list[Result]] = [[await viewer.take() for _ in range(3)] for viewer in viewers]
+    got: list[list[QueuedResult]] = [[await viewer.take() for _ in range(3)] for viewer in viewers]
     for place in range(3):
         assert len({id(results[place].text) for results in got}) == 1, "one object for all"
         assert json.loads(got[0][place].text)["frame"] == place
@@ -145,7 +145,7 @@ async def test_viewer_that_lags_skips_to_the_newest_of_each_stream() -> None:
     viewer = Viewer(limit=10)
     for frame in range(1000):
         for stream in "abc":
-            viewer.offer(Result(stream, f"{stream}{frame}"))
+            viewer.offer(QueuedResult(stream, f"{stream}{frame}"))
     viewer.end(1001, "over")
     got = []
     with pytest.raises(ViewerEnded):

@@ -27,7 +27,7 @@ from tests.peers.number_engine import number_in
 from tests.peers.rtsp import Mount, RtspServer
 from tests.peers.video_client import DELTA, KEY, PICTURE, Shown, VideoClient, viewing
 from tests.peers.whip_client import NumberedTrack, WhipClient, loopback_ice
-from workers.node.passthrough import Outlet
+from workers.node.passthrough import Passthrough
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ async def test_nothing_is_encoded_while_it_is_not_known_what_the_source_gives(
         encoding.set()
         return jpeg(*arguments)
 
-    def looking(stream_id: str) -> Outlet:
+    def looking(stream_id: str) -> Passthrough:
         encoding.wait(1)  # long enough for who does not wait for the answer
         return outlet(stream_id)
 

@@ -8,14 +8,14 @@ import pytest
 
 from api.http.viewer import ViewerEnded
 from api.video.feed import RingFeed
-from api.video.viewer import DELTA, KEY, PICTURE, Chunk, Patience, VideoViewer
+from api.video.viewer import DELTA, KEY, PICTURE, VideoChunk, VideoViewer, ViewerLimits
 from stream.ring import CodecConfig, PacketRing, RingEvent, RingPacket
 from tests.api.waiting import eventually
 
 
-def chunk(index: int, kind: int = DELTA, size: int = 1000) -> Chunk:
+def chunk(index: int, kind: int = DELTA, size: int = 1000) -> VideoChunk:
     """One of 25 a second."""
-    return Chunk.of("c", kind, index * 40_000, b"x" * (size - 9), index * 0.04)
+    return VideoChunk.of("c", kind, index * 40_000, b"x" * (size - 9), index * 0.04)
 
 
 async def taken(viewer: VideoViewer) -> list[int]:
@@ -29,12 +29,12 @@ async def taken(viewer: VideoViewer) -> list[int]:
 
 
 def test_the_wire_form_is_kind_time_data() -> None:
-    assert Chunk.of("c", KEY, 0x0102030405, b"abc", 0.0).data == b"\x01\0\0\0\x01\x02\x03\x04\x05abc"
-    assert Chunk.of("c", DELTA, -1, b"", 0.0).data == b"\0" + b"\xff" * 8
+    assert VideoChunk.of("c", KEY, 0x0102030405, b"abc", 0.0).data == b"\x01\0\0\0\x01\x02\x03\x04\x05abc"
+    assert VideoChunk.of("c", DELTA, -1, b"", 0.0).data == b"\0" + b"\xff" * 8
 
 
 async def test_a_viewer_that_keeps_up_gets_all() -> None:
-    viewer = VideoViewer(Patience(10_000, 1.0))
+    viewer = VideoViewer(ViewerLimits(10_000, 1.0))
     got = []
     for index in range(200):
         viewer.offer(chunk(index, KEY if index % 50 == 0 else DELTA))
@@ -84,7 +84,7 @@ class Connection:
 
 
 async def test_who_keeps_up_is_written_to_at_once_and_in_order() -> None:
-    viewer = VideoViewer(Patience(10_000, 1.0))
+    viewer = VideoViewer(ViewerLimits(10_000, 1.0))
     connection = Connection(viewer)
     pictures = [chunk(index, KEY if index == 0 else DELTA) for index in range(7)]
     viewer.offer(pictures[0])  # nobody takes yet: nothing may go before what waits
@@ -109,28 +109,28 @@ async def test_who_keeps_up_is_written_to_at_once_and_in_order() -> None:
 
 
 async def test_what_must_be_said_first_goes_by_the_queue() -> None:
-    viewer = VideoViewer(Patience(3_000, 60.0))
+    viewer = VideoViewer(ViewerLimits(3_000, 60.0))
     connection = Connection(viewer)
     task = asyncio.create_task(connection.take())
     viewer.offer(chunk(0, KEY))
     await connection.has_queued([0])
-    viewer.offer(Chunk.of("other", KEY, 40_000, b"x", 0.04))  # another configuration
+    viewer.offer(VideoChunk.of("other", KEY, 40_000, b"x", 0.04))  # another configuration
     await connection.has_queued([0, 1])
     assert connection.frames == []
     connection.free = False
     for index in range(2, 8):
-        viewer.offer(Chunk.of("other", DELTA, index * 40_000, b"x" * 900, index * 0.04))
+        viewer.offer(VideoChunk.of("other", DELTA, index * 40_000, b"x" * 900, index * 0.04))
     connection.free = True
-    viewer.offer(Chunk.of("other", KEY, 8 * 40_000, b"x", 0.32))  # what was skipped has not been told
+    viewer.offer(VideoChunk.of("other", KEY, 8 * 40_000, b"x", 0.32))  # what was skipped has not been told
     await connection.has_queued([0, 1, 8])
     assert connection.frames == [] and viewer.take_skipped() == 6
-    viewer.offer(Chunk.of("other", DELTA, 9 * 40_000, b"x", 0.36))
+    viewer.offer(VideoChunk.of("other", DELTA, 9 * 40_000, b"x", 0.36))
     assert len(connection.frames) == 1
     task.cancel()
 
 
 async def test_nothing_before_the_first_key_frame_and_that_is_not_skipped() -> None:
-    viewer = VideoViewer(Patience(10_000, 1.0))
+    viewer = VideoViewer(ViewerLimits(10_000, 1.0))
     for index in range(5):
         viewer.offer(chunk(index))
     viewer.offer(chunk(5, KEY))
@@ -138,7 +138,7 @@ async def test_nothing_before_the_first_key_frame_and_that_is_not_skipped() -> N
 
 
 async def test_too_many_bytes_go_on_at_the_newest_key_frame() -> None:
-    viewer = VideoViewer(Patience(12_000, 60.0))
+    viewer = VideoViewer(ViewerLimits(12_000, 60.0))
     for index in range(13):
         viewer.offer(chunk(index, KEY if index in (0, 8) else DELTA))
     assert viewer.take_skipped() == 8 and await taken(viewer) == [8, 9, 10, 11, 12]
@@ -146,7 +146,7 @@ async def test_too_many_bytes_go_on_at_the_newest_key_frame() -> None:
 
 async def test_too_long_without_a_key_frame_waits_for_one_and_asks() -> None:
     asked: list[int] = []
-    viewer = VideoViewer(Patience(10**9, 1.0), lambda: asked.append(1))
+    viewer = VideoViewer(ViewerLimits(10**9, 1.0), lambda: asked.append(1))
     viewer.offer(chunk(0, KEY))
     for index in range(1, 40):
         viewer.offer(chunk(index))
@@ -157,14 +157,14 @@ async def test_too_long_without_a_key_frame_waits_for_one_and_asks() -> None:
 
 
 async def test_the_first_group_may_be_larger_than_what_may_wait_later() -> None:
-    viewer = VideoViewer(Patience(5_000, 60.0))
+    viewer = VideoViewer(ViewerLimits(5_000, 60.0))
     viewer.begin([chunk(index, KEY if index == 0 else DELTA) for index in range(20)], 0.8)
     viewer.offer(chunk(20))
     assert await taken(viewer) == list(range(21))
 
 
 async def test_one_huge_picture_is_still_shown() -> None:
-    viewer = VideoViewer(Patience(5_000, 60.0))
+    viewer = VideoViewer(ViewerLimits(5_000, 60.0))
     for index in range(3):
         viewer.offer(chunk(index, PICTURE, 20_000))
     assert await taken(viewer) == [2] and viewer.take_skipped() == 2

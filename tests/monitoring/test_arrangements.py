@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from api.http import problems
-from monitoring.arrangements.reloader import Rereading
+from monitoring.arrangements.reloader import Reloader
 from monitoring.arrangements.routes import rule_routes, scene_routes
 from monitoring.arrangements.rule_book import RuleBook
 from monitoring.arrangements.scenes import Scenes
 from monitoring.events.zone import Scene, Zone
-from monitoring.rules.rule import Rule, Seen
+from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.settings import MonitorSettings
 from monitoring.store.database import Database
 from tests.monitoring.happened import message, result
@@ -152,8 +152,8 @@ async def test_bad_input_is_named_and_changes_nothing(
     ("settings", "named"),
     [
         ({"scenes": [CONFIGURED, CONFIGURED]}, "stream fixed is there twice"),
-        ({"rules": [Rule(name="a", when=Seen())] * 2}, "there are two rules a"),
-        ({"rules": [Rule(name="a", when=Seen(), targets=("ops",))]}, "rule a names the target ops"),
+        ({"rules": [Rule(name="a", when=SeenCondition())] * 2}, "there are two rules a"),
+        ({"rules": [Rule(name="a", when=SeenCondition(), targets=("ops",))]}, "rule a names the target ops"),
         ({"rules": [{"name": "a", "when": {"type": "count"}}]}, "rules.0.when.count.above"),
     ],
 )
@@ -163,7 +163,7 @@ def test_a_bad_configuration_is_named(settings: dict[str, Any], named: str) -> N
 
 
 def test_rules_of_the_configuration_are_instead_of_those_that_come_along(database: Database) -> None:
-    own = Rule(name="own", when=Seen())
+    own = Rule(name="own", when=SeenCondition())
     assert RuleBook(database, [own]).rules() == (own,)
     assert {rule.name for rule in RuleBook(database).rules()} == {"stream-down", "camera-fault", "drift"}
     assert RuleBook(database).rule("own") is None
@@ -173,7 +173,7 @@ def test_what_another_process_is_told_is_seen_here(database: Database) -> None:
     here, there = Scenes(database), Scenes(database)
     scene = Scene(stream_id="entrance", zones=CONFIGURED.zones)
     there.put("entrance", scene)
-    rereading = Rereading([here], 0.02)
+    rereading = Reloader([here], 0.02)
     rereading.start()
     try:
         assert here.scene("entrance") == scene  # before the first result is looked at

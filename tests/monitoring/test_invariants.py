@@ -10,9 +10,9 @@ import pytest
 
 from monitoring.core.handler import Handler
 from monitoring.events.settings import EventSettings
-from monitoring.events.tracks import Events
+from monitoring.events.tracks import TrackEvents
 from monitoring.events.zone import Line, Scene, Zone
-from monitoring.rules.rule import Counted, Down, Happened, Rule, Seen
+from monitoring.rules.rule import CountCondition, DownCondition, EventCondition, Rule, SeenCondition
 from monitoring.rules.rules import Rules
 from tests.monitoring.script import (
     START_NS,
@@ -38,10 +38,10 @@ SCENES = (
     Scene(stream_id="entrance"),
 )
 RULES = (
-    Rule(name="seen", when=Seen(labels=("without_mask",), zone="z1", for_s=1), cooldown_s=3),
-    Rule(name="many", when=Counted(above=2, for_s=0.5), cooldown_s=0),
-    Rule(name="event", when=Happened(kinds=("zone_entered", "line_crossed", "track_ended")), cooldown_s=0),
-    Rule(name="down", when=Down(for_s=5), cooldown_s=0),
+    Rule(name="seen", when=SeenCondition(labels=("without_mask",), zone="z1", for_s=1), cooldown_s=3),
+    Rule(name="many", when=CountCondition(above=2, for_s=0.5), cooldown_s=0),
+    Rule(name="event", when=EventCondition(kinds=("zone_entered", "line_crossed", "track_ended")), cooldown_s=0),
+    Rule(name="down", when=DownCondition(for_s=5), cooldown_s=0),
 )
 
 
@@ -57,7 +57,7 @@ class World:
         started(self.handlers)
 
     def _fresh(self) -> list[Handler]:
-        tracks = Events(EventSettings(), self.scenes)
+        tracks = TrackEvents(EventSettings(), self.scenes)
         return [tracks, Rules(self.rules, tracks, FixedConditions())]
 
     def live(self, number: int) -> None:

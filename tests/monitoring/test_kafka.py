@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from monitoring.ingest.publisher import Publisher
-from monitoring.store.checkpoints import NotTheReader, move_offsets, read_offsets, set_offsets
+from monitoring.store.checkpoints import StaleReader, move_offsets, read_offsets, set_offsets
 from monitoring.store.database import Database
 from monitoring.store.tables import outbox
 from monitoring.store.writes import add_outgoing, outgoing_event
@@ -162,7 +162,7 @@ def test_who_lost_the_lead_can_keep_nothing(database: Database) -> None:
     with database.write() as connection:
         set_offsets(connection, {place: 5})
         move_offsets(connection, {place: (5, 8)})
-    with pytest.raises(NotTheReader, match=r"from offset 5"), database.write() as connection:
+    with pytest.raises(StaleReader, match=r"from offset 5"), database.write() as connection:
         move_offsets(connection, {place: (5, 9)})
     with database.read() as connection:
         assert read_offsets(connection) == {place: 8}

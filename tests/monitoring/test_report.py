@@ -23,15 +23,15 @@ from monitoring.alerts.settings import WebhookTarget
 from monitoring.alerts.tables import deliveries
 from monitoring.core.errors import BadQuery
 from monitoring.drift.report import DriftReport, FeatureReport
-from monitoring.report.facts import Facts, Runs
+from monitoring.report.facts import Facts, TrainingRuns
 from monitoring.report.gather import gather
 from monitoring.report.history import EVERY_NS, DriftHistory, drift_history
 from monitoring.report.mlflow import newest_runs
 from monitoring.report.page import written
 from monitoring.report.period import Period, period_of
-from monitoring.rules.rule import Rule, Seen
+from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.store.database import Database
-from monitoring.store.media import MediaStore, Picture
+from monitoring.store.media import MediaImage, MediaStore
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from tests.peers.livesight_process import ROOT
@@ -99,7 +99,7 @@ def store(database: Database, events: list[Event], rule: Rule | None = None) -> 
 
 
 def facts_of(database: Database, folder: Path, period: Period = DAY, zone: str = "UTC") -> Facts:
-    return gather(database, MediaStore(folder), period, zone, Runs())
+    return gather(database, MediaStore(folder), period, zone, TrainingRuns())
 
 
 def a_day() -> list[Event]:
@@ -122,10 +122,10 @@ def a_day() -> list[Event]:
 
 
 def test_it_tells_what_is_kept(database: Database, tmp_path: Path) -> None:
-    rule = Rule(name="mask", when=Seen())
+    rule = Rule(name="mask", when=SeenCondition())
     store(database, a_day(), rule)
     media = MediaStore(tmp_path)
-    crop = Picture("crop", "door", SESSION, 3_000_000, BEGAN_NS, "image/jpeg", track_id=3, quality=1.0)
+    crop = MediaImage("crop", "door", SESSION, 3_000_000, BEGAN_NS, "image/jpeg", track_id=3, quality=1.0)
     path = media.write(crop, JPEG)
     with database.write() as connection:
         media.add(connection, crop, path, len(JPEG))

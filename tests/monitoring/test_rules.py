@@ -11,10 +11,18 @@ from pydantic import ValidationError
 
 from monitoring.core.handler import Handler
 from monitoring.events.settings import EventSettings
-from monitoring.events.tracks import Events
+from monitoring.events.tracks import TrackEvents
 from monitoring.events.zone import Scene, Zone
 from monitoring.rules.drift_signals import DriftAlarm, Fault
-from monitoring.rules.rule import CameraFault, Counted, Down, Drifted, Happened, Rule, Seen
+from monitoring.rules.rule import (
+    CameraFaultCondition,
+    CountCondition,
+    DownCondition,
+    DriftCondition,
+    EventCondition,
+    Rule,
+    SeenCondition,
+)
 from monitoring.rules.rules import Rules
 from tests.monitoring.script import (
     NEXT_SESSION,
@@ -56,7 +64,7 @@ class Watch:
         return watch
 
     def _fresh(self) -> list[Handler]:
-        events = Events(EventSettings(), FixedScenes({"entrance": SCENE}))
+        events = TrackEvents(EventSettings(), FixedScenes({"entrance": SCENE}))
         return [events, Rules(self.rules, events, self.conditions)]
 
     def restart(self) -> None:
@@ -96,7 +104,7 @@ class Watch:
 
 
 def test_without_mask_in_a_zone_for_two_seconds() -> None:
-    rule = Rule(name="mask", when=Seen(labels=("without_mask",), zone="left", for_s=2), severity="critical")
+    rule = Rule(name="mask", when=SeenCondition(labels=("without_mask",), zone="left", for_s=2), severity="critical")
     masked = Person(1, 0, 20, standing(0.2, 0.5), lambda _: "with_mask")
     elsewhere = Person(2, 0, 20, standing(0.8, 0.5))
     comes = Person(3, 0, 11, walking((0.9, 0.5), (0.1, 0.5), 0, 8))  # crosses 0.5 at 4 s
@@ -112,19 +120,19 @@ def test_without_mask_in_a_zone_for_two_seconds() -> None:
 
 
 def test_two_seconds_are_those_of_one_person() -> None:
-    rule = Rule(name="mask", when=Seen(labels=("without_mask",), for_s=2))
+    rule = Rule(name="mask", when=SeenCondition(labels=("without_mask",), for_s=2))
     passing = [Person(number, number * 1.5, number * 1.5 + 1.5) for number in range(1, 8)]
     assert not Watch.over(rule).take(passing, 20)
 
 
 def test_taking_the_mask_off_counts_from_when_it_was_off() -> None:
-    rule = Rule(name="mask", when=Seen(labels=("without_mask",), for_s=3))
+    rule = Rule(name="mask", when=SeenCondition(labels=("without_mask",), for_s=3))
     person = Person(1, 0, 20, label=lambda at_s: "without_mask" if at_s >= 4 else "with_mask")
     assert told(Watch.over(rule).take([person], 10)) == [("alert", 1, 7.04, "mask")]
 
 
 def test_what_a_classifier_says() -> None:
-    rule = Rule(name="mask", when=Seen(labels=("wrong",), attribute="mask-classifier", for_s=1))
+    rule = Rule(name="mask", when=SeenCondition(labels=("wrong",), attribute="mask-classifier", for_s=1))
     person = Person(1, 0, 9, label=lambda _: "with_mask", attribute=lambda at_s: "wrong" if 2 <= at_s < 6 else "right")
     raised, ended = Watch.over(rule).take([person], 9)
     assert told([raised, ended]) == [("alert", 1, 3.04, "mask"), ("alert_ended", None, 6.0, "mask")]
@@ -132,7 +140,7 @@ def test_what_a_classifier_says() -> None:
 
 
 def test_more_than_so_many_for_a_while() -> None:
-    rule = Rule(name="crowd", when=Counted(above=2, zone="left", for_s=2))
+    rule = Rule(name="crowd", when=CountCondition(above=2, zone="left", for_s=2))
     there = [Person(number, 0, 20, standing(0.1 * number, 0.5)) for number in (1, 2)]
     short = Person(3, 4, 5, standing(0.3, 0.5))  # and counted until 5.92 s, from 4.56 s on
     longer = Person(4, 10, 14, standing(0.4, 0.5))
@@ -142,13 +150,13 @@ def test_more_than_so_many_for_a_while() -> None:
         ("alert_ended", None, 14.96, "crowd", "left"),
     ]
     assert raised.text == "entrance: 3 objects in zone left, more than 2 for 2 s"
-    brief = Rule(name="crowd", when=Counted(above=2, zone="left", for_s=1.5))
+    brief = Rule(name="crowd", when=CountCondition(above=2, zone="left", for_s=1.5))
     assert not Watch.over(brief).take([*there, short], 9)
 
 
 def test_an_event_is_an_alert_that_is_over_at_once() -> None:
     rule = Rule(
-        name="left-it", when=Happened(kinds=("zone_left",), place="left", labels=("without_mask",)), cooldown_s=0
+        name="left-it", when=EventCondition(kinds=("zone_left",), place="left", labels=("without_mask",)), cooldown_s=0
     )
     people = [
         Person(1, 0, 9, walking((0.2, 0.5), (0.9, 0.5), 0, 8)),
@@ -167,7 +175,7 @@ def test_an_event_is_an_alert_that_is_over_at_once() -> None:
 
 
 def test_cooldown_counts_from_the_last_alert_of_the_stream() -> None:
-    rule = Rule(name="visit", when=Seen(labels=("without_mask",)), cooldown_s=10)
+    rule = Rule(name="visit", when=SeenCondition(labels=("without_mask",)), cooldown_s=10)
     people = [Person(1, 0, 2), Person(2, 6, 8), Person(3, 11, 12), Person(4, 20, 24)]
     alerts = [event for event in Watch.over(rule).take(people, 30) if event.kind == "alert"]
     assert [event.track_id for event in alerts] == [1, 3, 4]
@@ -177,9 +185,9 @@ def test_cooldown_counts_from_the_last_alert_of_the_stream() -> None:
 
 def test_restarts_lose_no_alert_and_repeat_none() -> None:
     rules = [
-        Rule(name="mask", when=Seen(labels=("without_mask",), zone="left", for_s=2), cooldown_s=5),
-        Rule(name="crowd", when=Counted(above=1, for_s=1), cooldown_s=5),
-        Rule(name="came", when=Happened(kinds=("track_began",)), cooldown_s=3),
+        Rule(name="mask", when=SeenCondition(labels=("without_mask",), zone="left", for_s=2), cooldown_s=5),
+        Rule(name="crowd", when=CountCondition(above=1, for_s=1), cooldown_s=5),
+        Rule(name="came", when=EventCondition(kinds=("track_began",)), cooldown_s=3),
     ]
     people = [
         Person(number, number * 2.1, number * 2.1 + 6, walking((0.9, 0.5), (0.1, 0.5), number * 2.1, number * 2.1 + 5))
@@ -196,7 +204,7 @@ def test_restarts_lose_no_alert_and_repeat_none() -> None:
 
 
 def test_a_stream_that_is_down() -> None:
-    watch = Watch.over(Rule(name="down", when=Down(for_s=30), severity="critical"))
+    watch = Watch.over(Rule(name="down", when=DownCondition(for_s=30), severity="critical"))
     watch.take([], 3)
     assert not watch.hear("stream_down", 3.5, reason="connection lost")
     assert not watch.tick(33)
@@ -216,7 +224,7 @@ def test_a_stream_that_is_down() -> None:
 def test_an_outage_while_nobody_looked_is_told_afterwards_as_it_would_have_been() -> None:
     alerts = []
     for looks in (True, False):
-        watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
+        watch = Watch.over(Rule(name="down", when=DownCondition(for_s=30)))
         watch.take([], 3)
         watch.hear("stream_down", 3.5)
         found = watch.tick(40) if looks else []
@@ -227,7 +235,7 @@ def test_an_outage_while_nobody_looked_is_told_afterwards_as_it_would_have_been(
 
 
 def test_results_that_are_read_after_the_end_was_heard_of_bring_no_stream_back() -> None:
-    watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
+    watch = Watch.over(Rule(name="down", when=DownCondition(for_s=30)))
     assert not watch.hear("stream_down", 3, reason="connection lost")
     assert not watch.take([], 3)
     (raised,) = watch.tick(34)
@@ -235,7 +243,7 @@ def test_results_that_are_read_after_the_end_was_heard_of_bring_no_stream_back()
 
 
 def test_an_outage_that_is_heard_of_after_the_stream_was_back_is_over() -> None:
-    watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
+    watch = Watch.over(Rule(name="down", when=DownCondition(for_s=30)))
     watch.take([], 3)
     watch.take([], 3, session=NEXT_SESSION, start_s=100)
     assert not watch.hear("stream_down", 3, reason="connection lost")
@@ -245,7 +253,7 @@ def test_an_outage_that_is_heard_of_after_the_stream_was_back_is_over() -> None:
 
 def test_a_shutdown_of_everything_is_no_outage_that_of_a_node_is() -> None:
     for together in (True, False):
-        watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
+        watch = Watch.over(Rule(name="down", when=DownCondition(for_s=30)))
         watch.take([], 3)
         watch.hear("stream_down", 3, reason="shutdown")
         if together:
@@ -256,7 +264,7 @@ def test_a_shutdown_of_everything_is_no_outage_that_of_a_node_is() -> None:
 
 @pytest.mark.parametrize("reason", ["removed", "disabled"])
 def test_a_stream_that_somebody_ended_is_no_alert(reason: str) -> None:
-    watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
+    watch = Watch.over(Rule(name="down", when=DownCondition(for_s=30)))
     watch.take([], 3)
     watch.hear("stream_down", 3.5, reason=reason)
     assert not watch.tick(100)
@@ -267,7 +275,7 @@ def test_a_stream_that_somebody_ended_is_no_alert(reason: str) -> None:
 
 
 def test_a_silent_stream_is_down_until_something_comes_over_restarts_too() -> None:
-    watch = Watch.over(Rule(name="down", when=Down(for_s=30)))
+    watch = Watch.over(Rule(name="down", when=DownCondition(for_s=30)))
     watch.take([], 3)
     assert not watch.tick(4)
     assert not watch.tick(33)
@@ -281,7 +289,7 @@ def test_a_silent_stream_is_down_until_something_comes_over_restarts_too() -> No
 
 
 def test_camera_faults_each_by_itself() -> None:
-    watch = Watch.over(Rule(name="camera", when=CameraFault(faults=("frozen", "moved")), cooldown_s=600))
+    watch = Watch.over(Rule(name="camera", when=CameraFaultCondition(faults=("frozen", "moved")), cooldown_s=600))
     watch.take([], 1)
     faults = watch.conditions.of_camera
     faults["moved"] = Fault("moved", START_NS, START_NS, "The camera was turned")
@@ -299,7 +307,7 @@ def test_camera_faults_each_by_itself() -> None:
 
 
 def test_a_fault_that_is_found_again_after_a_restart_is_the_same() -> None:
-    watch = Watch.over(Rule(name="camera", when=CameraFault()))
+    watch = Watch.over(Rule(name="camera", when=CameraFaultCondition()))
     watch.take([], 1)
     fault = Fault("black", START_NS, START_NS, "No light")
     watch.conditions.of_camera["black"] = fault
@@ -315,7 +323,7 @@ def test_a_fault_that_is_found_again_after_a_restart_is_the_same() -> None:
 
 
 def test_drift_alarms_by_model_and_cause() -> None:
-    watch = Watch.over(Rule(name="drift", when=Drifted(causes=("picture", "population"))))
+    watch = Watch.over(Rule(name="drift", when=DriftCondition(causes=("picture", "population"))))
     watch.take([], 1)
     alarm = DriftAlarm("mask", "picture", START_NS, START_NS, ("brightness",), 0.7, "It is darker than it was")
     other = DriftAlarm("mask", "model", START_NS, START_NS, ("confidence",), 0.7, "It is less sure")
@@ -327,7 +335,7 @@ def test_drift_alarms_by_model_and_cause() -> None:
 
 
 def test_rules_may_change_while_alerts_are_open() -> None:
-    rule = Rule(name="mask", when=Seen(labels=("without_mask",)))
+    rule = Rule(name="mask", when=SeenCondition(labels=("without_mask",)))
     watch = Watch.over(rule)
     (raised,) = watch.take([Person(1, 0, 60)], 3)
     watch.rules.all = [rule.model_copy(update={"streams": ("elsewhere",)})]
@@ -339,7 +347,8 @@ def test_rules_may_change_while_alerts_are_open() -> None:
 
 def test_a_lost_stream_ends_alerts_about_who_was_there() -> None:
     watch = Watch.over(
-        Rule(name="mask", when=Seen(labels=("without_mask",))), Rule(name="crowd", when=Counted(above=0))
+        Rule(name="mask", when=SeenCondition(labels=("without_mask",))),
+        Rule(name="crowd", when=CountCondition(above=0)),
     )
     raised = watch.take([Person(1, 0, 60)], 3)
     assert [event.kind for event in raised] == ["alert", "alert"]
@@ -362,6 +371,6 @@ def test_rules_name_what_is_wrong_with_them() -> None:
 
 
 def test_a_state_of_another_version_is_dropped() -> None:
-    watch = Watch.over(Rule(name="mask", when=Seen()))
+    watch = Watch.over(Rule(name="mask", when=SeenCondition()))
     watch.handlers[1].restore("entrance", {"rules": 5})
     assert [event.kind for event in watch.take([Person(1, 0, 60)], 3)] == ["alert"]

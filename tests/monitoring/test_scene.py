@@ -18,7 +18,7 @@ import pytest
 from kafka import KafkaProducer
 
 from monitoring.events.settings import EventSettings
-from monitoring.events.tracks import Events
+from monitoring.events.tracks import TrackEvents
 from monitoring.rules.rule import Rule
 from monitoring.rules.rules import Rules
 from stream.config import StreamConfig, StreamSettings
@@ -80,7 +80,7 @@ def check(events: Sequence[Event]) -> None:
 
 
 def test_the_scene_is_told_as_it_is(seen: list[FrameResult]) -> None:
-    handler = Events(EventSettings(), FixedScenes({STREAM: SCENE}))
+    handler = TrackEvents(EventSettings(), FixedScenes({STREAM: SCENE}))
     started([handler], STREAM)
     events = run([handler], seen)
     events += run([handler], results([], 0.1, stream_id=STREAM))  # another session: this one is over
@@ -103,7 +103,7 @@ def connection_lost(last: FrameResult) -> Event:
 
 def told_at_once(seen: Sequence[FrameResult]) -> list[Event]:
     """What the handlers say when nothing is killed and nothing comes twice; with what the node said."""
-    events = Events(EventSettings(), FixedScenes({STREAM: SCENE}))
+    events = TrackEvents(EventSettings(), FixedScenes({STREAM: SCENE}))
     rules = Rules(FixedRules([Rule.model_validate(rule) for rule in RULES]), events, FixedConditions())
     started([events, rules], STREAM)
     told = run([events, rules], seen)

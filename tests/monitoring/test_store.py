@@ -31,7 +31,7 @@ from monitoring.settings import MonitorSettings, RetentionSettings, driver_url
 from monitoring.store.aggregates import CountQuery, counts_of
 from monitoring.store.database import Database
 from monitoring.store.export import COLUMNS, heading, lines
-from monitoring.store.media import MediaStore, Picture
+from monitoring.store.media import MediaImage, MediaStore
 from monitoring.store.query import EventFilters, PageQuery, page_of, wanted_by
 from monitoring.store.retention import Retention
 from monitoring.store.tables import event_counts, events, media
@@ -300,7 +300,7 @@ def test_csv_holds_what_the_events_hold() -> None:
 
 def snapshot(store: MediaStore, database: Database, at_ns: int, track: int, size: int = 1000) -> Path:
     """A file with its row."""
-    picture = Picture("crop", "door", SESSION, 1, at_ns, "image/jpeg", track_id=track)
+    picture = MediaImage("crop", "door", SESSION, 1, at_ns, "image/jpeg", track_id=track)
     with database.write() as connection:
         store.put(connection, picture, b"\xff\xd8" + bytes(size - 2))
         row = connection.execute(select(media).where(media.c.track_id == track)).mappings().one()

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from monitoring.events.settings import EventSettings
-from monitoring.events.tracks import Events
+from monitoring.events.tracks import TrackEvents
 from monitoring.events.zone import Line, Scene, Zone
 from tests.monitoring.script import (
     NEXT_SESSION,
@@ -35,7 +35,7 @@ def events_of(
     people: list[Person], until_s: float, scene: Scene | None = None, settings: EventSettings | None = None
 ) -> list[Event]:
     """All events of one session that goes on for five seconds after."""
-    handler = Events(settings or EventSettings(), FixedScenes({} if scene is None else {"entrance": scene}))
+    handler = TrackEvents(settings or EventSettings(), FixedScenes({} if scene is None else {"entrance": scene}))
     started([handler])
     return run([handler], results(people, until_s + 5))
 
@@ -185,7 +185,7 @@ def test_two_detectors_are_counted_apart() -> None:
 
 def test_a_new_session_ends_the_tracks_of_the_old() -> None:
     scene = Scene(stream_id="entrance", zones=(DOOR,))
-    handler = Events(EventSettings(), FixedScenes({"entrance": scene}))
+    handler = TrackEvents(EventSettings(), FixedScenes({"entrance": scene}))
     started([handler])
     events = run([handler], results([Person(1, 0, 9, standing(0.8, 0.5))], 3))
     events += run([handler], results([Person(1, 0, 9, standing(0.8, 0.5))], 2, session=NEXT_SESSION, start_s=5))
@@ -223,7 +223,7 @@ def _node_event(kind: str, session: str, at_s: float = 10.0) -> Event:
     ],
 )
 def test_a_node_says_that_the_session_is_over(kind: str, session: str, lost: bool) -> None:
-    handler = Events(EventSettings(), FixedScenes())
+    handler = TrackEvents(EventSettings(), FixedScenes())
     started([handler])
     run([handler], results([Person(1, 0, 9)], 3))
     events: list[Event] = []
@@ -239,7 +239,7 @@ def test_an_end_that_is_heard_of_too_soon_waits_for_the_last_picture() -> None:
     up = _node_event("stream_up", NEXT_SESSION)
     told_at: list[list[Event]] = []
     for heard_after in (0, 10, len(pictures)):
-        handler = Events(EventSettings(), FixedScenes())
+        handler = TrackEvents(EventSettings(), FixedScenes())
         started([handler])
         events = run([handler], pictures[:heard_after])
         for event in (down, up):
@@ -251,7 +251,7 @@ def test_an_end_that_is_heard_of_too_soon_waits_for_the_last_picture() -> None:
 
 
 def test_events_that_are_read_long_after_the_results_end_nothing() -> None:
-    handler = Events(EventSettings(), FixedScenes())
+    handler = TrackEvents(EventSettings(), FixedScenes())
     started([handler])
     run([handler], results([Person(1, 0, 9)], 1))
     run([handler], results([Person(1, 0, 9)], 3, session=NEXT_SESSION, start_s=5))
@@ -265,7 +265,7 @@ def test_events_that_are_read_long_after_the_results_end_nothing() -> None:
 
 
 def test_silence_ends_tracks_with_the_same_ids_as_a_new_session_would() -> None:
-    by_tick, by_session = Events(EventSettings(), FixedScenes()), Events(EventSettings(), FixedScenes())
+    by_tick, by_session = TrackEvents(EventSettings(), FixedScenes()), TrackEvents(EventSettings(), FixedScenes())
     started([by_tick])
     started([by_session])
     for handler in (by_tick, by_session):
@@ -282,7 +282,7 @@ def test_silence_ends_tracks_with_the_same_ids_as_a_new_session_would() -> None:
 
 def test_zones_may_change_while_somebody_is_in_one() -> None:
     scenes = FixedScenes({"entrance": Scene(stream_id="entrance", zones=(DOOR,))})
-    handler = Events(EventSettings(), scenes)
+    handler = TrackEvents(EventSettings(), scenes)
     started([handler])
     stream = list(results([Person(1, 0, 9, standing(0.8, 0.5))], 6))
     events = run([handler], stream[:25])
@@ -328,7 +328,7 @@ def test_a_restart_at_any_picture_and_doubles_change_nothing() -> None:
     people, scene = busy()
     stream = list(results(people, 22))
     scenes = FixedScenes({"entrance": scene})
-    handler = Events(EventSettings(), scenes)
+    handler = TrackEvents(EventSettings(), scenes)
     started([handler])
     expected = run([handler], stream)
     assert len({event.id for event in expected}) == len(expected) > 40
@@ -336,7 +336,7 @@ def test_a_restart_at_any_picture_and_doubles_change_nothing() -> None:
     assert {event.kind for event in expected} == kinds | {"zone_entered", "zone_left", "zone_stayed"}
     got: list[Event] = []
     for number, result in enumerate(stream):
-        fresh = Events(EventSettings(), scenes)
+        fresh = TrackEvents(EventSettings(), scenes)
         if number:
             carried_over([handler], [fresh])
         else:
@@ -347,7 +347,7 @@ def test_a_restart_at_any_picture_and_doubles_change_nothing() -> None:
 
 
 def test_a_state_of_another_version_is_dropped() -> None:
-    handler = Events(EventSettings(), FixedScenes())
+    handler = TrackEvents(EventSettings(), FixedScenes())
     handler.restore("entrance", {"session": 5, "tracks": "many"})
     assert told(run([handler], results([Person(1, 0, 9)], 1))) == [("track_began", 1, 0.0, "without_mask")]
 

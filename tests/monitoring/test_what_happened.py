@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from monitoring.rules.rule import Down, Rule
-from monitoring.service import Monitoring, Surroundings
+from monitoring.rules.rule import DownCondition, Rule
+from monitoring.service import Monitoring, ProcessContext
 from monitoring.settings import MonitorSettings
 from monitoring.store.tables import events
 from tests.monitoring.drift.made import START_S, figures
@@ -30,7 +30,7 @@ def monitoring(settings: MonitorSettings, state_dir: Path) -> Iterator[tuple[Loc
     def no_clip(stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
         raise AssertionError("nobody asked for clips")
 
-    running = Monitoring(settings, Surroundings(state_dir, "test", local, None, no_clip))
+    running = Monitoring(settings, ProcessContext(state_dir, "test", local, None, no_clip))
     running.start()
     try:
         while not running.active:
@@ -76,7 +76,7 @@ def busy(bus: LocalBus) -> Iterator[None]:
 
 
 def test_a_silent_stream_is_noticed_while_others_are_busy(tmp_path: Path) -> None:
-    rule = Rule(name="down", when=Down(for_s=0.5), streams=("gone",), clip=False)
+    rule = Rule(name="down", when=DownCondition(for_s=0.5), streams=("gone",), clip=False)
     settings = MonitorSettings(rules=(rule,), gather_s=0.05, tick_s=0.1)
     with monitoring(settings, tmp_path) as (bus, running):
         bus.publish(message(result(0, "gone")))

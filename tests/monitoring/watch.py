@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from monitoring.core.handler import Durability
-from monitoring.core.ports import Built
-from monitoring.ingest.commit import Places
-from monitoring.ingest.event_sink import Outlet
+from monitoring.core.ports import Assembly
+from monitoring.ingest.commit import CommitTargets
+from monitoring.ingest.event_sink import EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor
@@ -128,9 +128,9 @@ class Watch:
             LocalInbox(self.local, settings.queue_messages) if kafka is None else KafkaInbox(kafka, settings.begin)
         )
         self.publisher = None if kafka is None else Publisher(self.database, kafka, lambda: self.monitor.active)
-        outlet = Outlet(self.local, self.publisher)
-        places = Places(self.database, MediaStore(folder / "media"), self.inbox, outlet)
-        built = Built(handlers=[self.handler], keepers=[self.told])
+        outlet = EventSink(self.local, self.publisher)
+        places = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, outlet)
+        built = Assembly(handlers=[self.handler], keepers=[self.told])
         self.monitor = Monitor(settings, places, built, self.database.migrate)
 
     def ids(self) -> list[Any]:

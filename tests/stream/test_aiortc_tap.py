@@ -17,7 +17,7 @@ from aiortc.rtp import RtpPacket
 from stream.decoding.encoded import EncodedFrame, parameter_sets, vp8_size_wh
 from stream.errors import TapError
 from stream.webrtc.aiortc_tap import FrameAssembler, tap_receiver
-from stream.webrtc.whip_decoder import PictureDecoder
+from stream.webrtc.whip_decoder import FrameDecoder
 from tests.peers.numbers import numbered_picture, read_number
 
 TYPES = {codec.payloadType: codec for codec in CODECS["video"]}
@@ -51,7 +51,7 @@ class Tapped:
         return self
 
     def numbers(self) -> list[int]:
-        decoder = PictureDecoder(10**6)
+        decoder = FrameDecoder(10**6)
         pictures = [decoder.decode(frame, index) for index, frame in enumerate(self.frames)]
         return [read_number(one.picture.to_ndarray(format="bgr24")) for one in pictures if one]
 

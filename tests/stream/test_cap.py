@@ -8,7 +8,7 @@ import av
 import pytest
 
 from stream.config import StreamConfig
-from stream.decoding.fps_limit import FpsCap
+from stream.decoding.fps_limit import FpsLimit
 from stream.frame import Frame
 from stream.mailbox import Mailbox
 
@@ -25,7 +25,7 @@ def at(pts_us: int, session: str = "s") -> Frame:
     return Frame("cam", session, 0, 0, pts_us, 0, 0.0, 0.0, PICTURE)
 
 
-def taken(cap: FpsCap, pts_us: list[int], session: str = "s") -> list[int]:
+def taken(cap: FpsLimit, pts_us: list[int], session: str = "s") -> list[int]:
     """The times of those that are due."""
     return [time_us for time_us in pts_us if cap.admits(at(time_us, session))]
 
@@ -38,7 +38,7 @@ def rate(pts_us: list[int]) -> float:
 @pytest.mark.parametrize("fps", [5.0, 12.5, 15.0, 25.0, 29.97, 30.0, 60.0])
 @pytest.mark.parametrize("max_fps", [0.5, 1.0, 3.0, 5.0, 7.0, 10.0, 12.0, 24.0, 25.0, 30.0])
 def test_the_average_is_the_cap_or_what_the_camera_gives(max_fps: float, fps: float) -> None:
-    got = taken(FpsCap(max_fps), times_us(fps, 60))
+    got = taken(FpsLimit(max_fps), times_us(fps, 60))
     assert rate(got) == pytest.approx(min(fps, max_fps), rel=0.01)
     assert max(late - early for early, late in pairwise(got)) <= 1e6 / max_fps + 1e6 / fps + 1
 
@@ -46,11 +46,11 @@ def test_the_average_is_the_cap_or_what_the_camera_gives(max_fps: float, fps: fl
 @pytest.mark.parametrize("max_fps", [5.0, 10.0, 25.0])
 def test_times_that_tremble_change_nothing_of_the_average(max_fps: float) -> None:
     trembling = [time_us + (7_000 if index % 3 else -7_000) for index, time_us in enumerate(times_us(25, 60))]
-    assert rate(taken(FpsCap(max_fps), trembling)) == pytest.approx(max_fps, rel=0.01)
+    assert rate(taken(FpsLimit(max_fps), trembling)) == pytest.approx(max_fps, rel=0.01)
 
 
 def test_nothing_is_made_up_for_after_a_pause() -> None:
-    cap = FpsCap(5)
+    cap = FpsLimit(5)
     taken(cap, times_us(25, 2))
     after = taken(cap, times_us(25, 2, from_us=30_000_000))
     assert after[0] == 30_000_000 and len(after) == 10
@@ -58,7 +58,7 @@ def test_nothing_is_made_up_for_after_a_pause() -> None:
 
 
 def test_a_session_begins_with_its_first_picture() -> None:
-    cap = FpsCap(1)
+    cap = FpsLimit(1)
     assert taken(cap, [0, 40_000]) == [0]
     assert taken(cap, [0, 40_000], session="next") == [0]
 
@@ -67,7 +67,7 @@ def test_what_is_beyond_the_cap_is_told_apart_from_what_nobody_was_free_for() ->
     dropped: list[Frame] = []
     left_out: list[Frame] = []
     box = Mailbox[Frame](on_drop=dropped.append, on_left_out=left_out.append)
-    box.wants = FpsCap(5).admits
+    box.wants = FpsLimit(5).admits
     pictures = [at(time_us) for time_us in times_us(25, 0.6)]
     for picture in pictures[:5]:  # nobody takes: the newest lies there, and that of the next turn is not lost yet
         box.put(picture)
@@ -85,7 +85,7 @@ def test_what_is_beyond_the_cap_is_told_apart_from_what_nobody_was_free_for() ->
 
 def test_a_blocking_mailbox_wants_every_picture() -> None:
     box = Mailbox[Frame]("block", capacity=5)
-    box.wants = FpsCap(1).admits
+    box.wants = FpsLimit(1).admits
     for time_us in times_us(25, 0.2):
         box.put(at(time_us))
     assert box.left_out == 0 and [box.get(0).pts_us for _ in range(5)] == times_us(25, 0.2)

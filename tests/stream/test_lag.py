@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from stream.decoding.cpu_gate import Turns
+from stream.decoding.cpu_gate import CpuGate
 from stream.decoding.lag import Latecomer
 from stream.sources import pull_session as session
 from stream.sources.source import Source
@@ -127,7 +127,7 @@ def behind_s(slow: Watching, steady: Watching) -> float:
 def test_a_starved_decoder_jumps_to_a_newer_key_frame(
     numbered_h264: Path, no_thread_left: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns = Turns(2)
+    turns = CpuGate(2)
     monkeypatch.setattr(session, "TURNS", turns)
     monkeypatch.setattr(session.CPU, "busy", lambda: 1.0)
     settings = QUICK.model_copy(update={"late_s": 0.6})

@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 
 from stream.decoding.shedding import Shedder
 from stream.errors import MailboxClosed, SourceError
-from stream.sources.connect import Target
+from stream.sources.connect import ConnectTarget
 from stream.sources.pull import PullSource
 from stream.sources.source import SourceState
 from tests.peers.clips import ClipSpec, make_numbered
@@ -168,7 +168,7 @@ def test_not_a_video(tmp_path: Path, content: bytes) -> None:
 
 def test_a_file_that_breaks_off_is_an_error_after_its_pictures(tmp_path: Path) -> None:
     clip = make_numbered(tmp_path / "clip.mp4", ClipSpec(frames=COUNT))
-    source = PullSource("gone", Target("file", str(clip)), QUICK, live=False)
+    source = PullSource("gone", ConnectTarget("file", str(clip)), QUICK, live=False)
     clip.unlink()
     source.start()
     with pytest.raises(SourceError, match="No such file"):
@@ -180,7 +180,7 @@ def test_a_file_that_breaks_off_is_an_error_after_its_pictures(tmp_path: Path) -
 def test_a_live_file_that_returns_is_played_again(tmp_path: Path) -> None:
     clip = make_numbered(tmp_path / "clip.mp4", ClipSpec(frames=10))
     away = shutil.move(clip, tmp_path / "away.mp4")
-    source = PullSource("returning", Target("file", str(clip)), QUICK, live=True)
+    source = PullSource("returning", ConnectTarget("file", str(clip)), QUICK, live=True)
     source.start()
     with pytest.raises(TimeoutError):
         source.mailbox.get(0.5)

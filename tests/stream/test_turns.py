@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from stream.decoding.cpu_gate import HOLD_S, Turns
+from stream.decoding.cpu_gate import HOLD_S, CpuGate
 from tests.stream.consume import wait_for
 
 
@@ -25,7 +25,7 @@ class Clock:
 class Decoding:
     """Threads that want to decode: each begins when it has its turn and goes on until it is let go."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: CpuGate) -> None:
         self._turns = turns
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
@@ -61,7 +61,7 @@ class Decoding:
 
 
 @contextmanager
-def decoding(turns: Turns) -> Iterator[Decoding]:
+def decoding(turns: CpuGate) -> Iterator[Decoding]:
     threads = Decoding(turns)
     try:
         yield threads
@@ -69,17 +69,17 @@ def decoding(turns: Turns) -> Iterator[Decoding]:
         threads.close()
 
 
-def waiting(turns: Turns) -> int:
+def waiting(turns: CpuGate) -> int:
     return len(turns._waiting)
 
 
-def settled(turns: Turns, many: int) -> None:
+def settled(turns: CpuGate, many: int) -> None:
     """Until so many threads wait for their turn."""
     wait_for(lambda: waiting(turns) == many)
 
 
 def test_without_need_nobody_waits() -> None:
-    turns = Turns(2)
+    turns = CpuGate(2)
     with ExitStack() as analysis, decoding(turns) as threads:
         for _ in range(3):
             analysis.enter_context(turns.analysing())
@@ -89,7 +89,7 @@ def test_without_need_nobody_waits() -> None:
 
 
 def test_limited_decoding_keeps_to_its_share_and_to_its_order() -> None:
-    turns = Turns(2)
+    turns = CpuGate(2)
     turns.limit()
     assert turns.limited
     with ExitStack() as analysis, decoding(turns) as threads:
@@ -106,7 +106,7 @@ def test_limited_decoding_keeps_to_its_share_and_to_its_order() -> None:
 
 
 def test_what_the_analysis_leaves_idle_is_for_decoding() -> None:
-    turns = Turns(4)
+    turns = CpuGate(4)
     turns.limit()
     with decoding(turns) as threads:
         with turns.analysing():
@@ -124,7 +124,7 @@ def test_what_the_analysis_leaves_idle_is_for_decoding() -> None:
 
 def test_the_limit_ends_by_itself() -> None:
     clock = Clock()
-    turns = Turns(2, now_s=clock)
+    turns = CpuGate(2, now_s=clock)
     turns.limit()
     with turns.analysing(), turns.analysing(), decoding(turns) as threads:
         threads.want(0)
@@ -141,7 +141,7 @@ def test_the_limit_ends_by_itself() -> None:
 
 
 def test_a_turn_ends_with_what_it_raises() -> None:
-    turns = Turns(1)
+    turns = CpuGate(1)
     turns.limit()
     with turns.analysing():
         for _ in range(2):
@@ -150,7 +150,7 @@ def test_a_turn_ends_with_what_it_raises() -> None:
 
 
 def test_one_cpu_is_shared_too() -> None:
-    turns = Turns(0.5)
+    turns = CpuGate(0.5)
     turns.limit()
     with turns.analysing(), decoding(turns) as threads:
         threads.want(0)

@@ -15,7 +15,7 @@ from stream.decoding.encoded import EncodedFrame, is_key
 from stream.errors import MailboxClosed
 from stream.frame import Frame
 from stream.sources.source import SourceState
-from stream.webrtc.whip_decoder import PictureDecoder, SessionClock
+from stream.webrtc.whip_decoder import FrameDecoder, SessionClock
 from stream.webrtc.whip_source import MOST_HELD, MOST_WAITING, WhipSource
 from tests.peers.numbers import numbered_picture, read_number
 
@@ -113,7 +113,7 @@ def test_every_packet_is_in_the_ring_untouched(source: WhipSource, codec: str) -
     assert [packet.pts_us for packet in source.ring.from_key()] == [frame.pts_us for frame in got[5:]]
     assert source.ring.codec is not None
     assert (source.ring.codec.name, source.ring.codec.size_wh, source.ring.codec.extradata) == (codec, (320, 240), b"")
-    decoder = PictureDecoder(10**6)  # what a viewer does, from the newest key picture on
+    decoder = FrameDecoder(10**6)  # what a viewer does, from the newest key picture on
     frames = [EncodedFrame(codec, packet.data, 0, packet.is_key, 0, 0, 0) for packet in source.ring.from_key()]
     seen = [decoder.decode(frame, index) for index, frame in enumerate(frames)]
     assert [read_number(one.picture.to_ndarray(format="bgr24")) for one in seen if one] == [5, 6, 7, 8]

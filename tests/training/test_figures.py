@@ -18,7 +18,7 @@ from training.evaluation.classification_figures import Answer, classification_fi
 from training.evaluation.detection_figures import Arrays as PictureArrays
 from training.evaluation.detection_figures import detection_figures, gain_over, ledgers
 from training.evaluation.gates import judge, read_gates
-from training.evaluation.served_model import Seen
+from training.evaluation.served_model import ImagePredictions
 from workers.card import ModelCard
 
 CARD = ModelCard(
@@ -50,7 +50,7 @@ def picture(rng: np.random.Generator, jitter: float) -> PictureArrays:
     )
 
 
-def seen(data: list[PictureArrays]) -> list[Seen]:
+def seen(data: list[PictureArrays]) -> list[ImagePredictions]:
     out = []
     for item in data:
         boxes = tuple(
@@ -58,7 +58,11 @@ def seen(data: list[PictureArrays]) -> list[Seen]:
             for index, xyxy in zip(item.truth_id, item.truth, strict=True)
         )
         labelled = Labelled(Path("picture.jpg"), boxes)
-        out.append(Seen(labelled, item.xyxy, item.confidence, item.class_id.astype(np.float32), (0.001, 0.001, 0.01)))
+        out.append(
+            ImagePredictions(
+                labelled, item.xyxy, item.confidence, item.class_id.astype(np.float32), (0.001, 0.001, 0.01)
+            )
+        )
     return out
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
-from workers.cluster.assignor import HeldAssignor, Holding
+from workers.cluster.assignor import LeaseAssignor, MemberClaim
 
 TOPIC = "livesight.streams"
 
@@ -26,8 +26,8 @@ class Member:
         self.generation = generation
         self.standing_in = set(standing_in)
         self.refused: set[int] = set()
-        self.assignor = HeldAssignor(
-            lambda: Holding(parts(self.owned), self.generation, parts(self.standing_in)),
+        self.assignor = LeaseAssignor(
+            lambda: MemberClaim(parts(self.owned), self.generation, parts(self.standing_in)),
             lambda gone: self.refused.update(one.partition for one in gone),
         )
 

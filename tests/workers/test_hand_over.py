@@ -10,9 +10,9 @@ import pytest
 
 from workers.cluster.cluster import Cluster, Member, share_out
 from workers.cluster.settings import ClusterSettings
-from workers.cluster.spec_registry import KnownWishes
+from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.status import NODE_PREFIX, NodeStatus, StatusBoard
-from workers.cluster.status_publisher import Announcer
+from workers.cluster.status_publisher import StatusPublisher
 from workers.kafka.settings import KafkaSettings
 
 LEAVER = NODE_PREFIX + "leaver"
@@ -73,7 +73,7 @@ def test_the_status_of_a_node_that_ends_says_so_from_then_on() -> None:
     writer: Any = SimpleNamespace(tell=lambda *record: told.append(record))
     node: Any = SimpleNamespace(name="leaver", streams=lambda: [])
     board = StatusBoard(8.0)
-    announcer = Announcer(node, "http://leaver:1", KnownWishes(None), writer, board)
+    announcer = StatusPublisher(node, "http://leaver:1", SpecRegistry(None), writer, board)
     announcer._tell_node(2, leasing=True, partitions=4)
     announcer.tell_heirs({"heir": [2, 1]})
     announcer._tell_node(2, leasing=True, partitions=4)

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from workers.images.background_jobs import Sideline
+from workers.images.background_jobs import BackgroundJobs
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 
 @pytest.fixture
-def sideline() -> Iterator[Sideline]:
-    made = Sideline()
+def sideline() -> Iterator[BackgroundJobs]:
+    made = BackgroundJobs()
     yield made
     made.close(10)
 
 
-def test_what_waits_is_replaced_by_what_is_newer_of_its_kind(sideline: Sideline) -> None:
+def test_what_waits_is_replaced_by_what_is_newer_of_its_kind(sideline: BackgroundJobs) -> None:
     gate, begun, done = threading.Event(), threading.Event(), threading.Event()
     ran: list[str] = []
 
@@ -38,7 +38,7 @@ def test_what_waits_is_replaced_by_what_is_newer_of_its_kind(sideline: Sideline)
     assert ran == ["new", "other"]
 
 
-def test_a_job_that_fails_costs_itself_only(sideline: Sideline) -> None:
+def test_a_job_that_fails_costs_itself_only(sideline: BackgroundJobs) -> None:
     done, ticked = threading.Event(), threading.Event()
 
     def bad() -> None:
@@ -51,7 +51,7 @@ def test_a_job_that_fails_costs_itself_only(sideline: Sideline) -> None:
     assert done.wait(20) and ticked.wait(20)
 
 
-def test_closed_it_takes_nothing_more(sideline: Sideline) -> None:
+def test_closed_it_takes_nothing_more(sideline: BackgroundJobs) -> None:
     done = threading.Event()
     sideline.submit("a", done.set)
     assert done.wait(20)

@@ -20,7 +20,7 @@ from workers.bus.bus import Message
 from workers.bus.result import FrameResult
 from workers.bus.snapshot import Snapshot
 from workers.engines.engine import EngineSlot
-from workers.images.best_shots import Snapshots
+from workers.images.best_shots import BestShots
 from workers.images.jpeg import JpegMaker
 from workers.inference.pipeline import Pipeline
 from workers.settings import SnapshotSettings, WorkerSettings
@@ -39,7 +39,7 @@ class Camera:
         self.results: list[FrameResult] = []
         slots = {"things": EngineSlot(engine)}
         self.pipeline = Pipeline(slots, WorkerSettings(threads=1), "node-1", self._emit)
-        self.snapshots = Snapshots("node-1", settings, self.pipeline.sideline, self._publish)
+        self.snapshots = BestShots("node-1", settings, self.pipeline.sideline, self._publish)
         self.mailbox: Mailbox[Frame] = Mailbox("newest")
         self.session = new_session()
         self.shown = 0

@@ -10,25 +10,25 @@ import pytest
 from kafka.partitioner.default import DefaultPartitioner
 
 from stream.config import StreamConfig
-from workers.cluster.spec import TopicContent, Wish, WishError, new_wish, partition_of, read_wish
-from workers.cluster.spec_registry import KnownWishes
+from workers.cluster.spec import SpecError, StreamSpec, TopicContent, new_spec, partition_of, read_spec
+from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.status import NODE_PREFIX, NodeStatus, StatusBoard, StreamStatus
-from workers.node.local_streams import WishFile
+from workers.node.local_streams import LocalStreams
 from workers.node.stream_view import StreamView
 
 
-def wish(stream_id: str, version: int, url: str = "rtsp://camera/1") -> Wish:
-    return Wish(stream=StreamConfig(id=stream_id, url=url), version=version)
+def wish(stream_id: str, version: int, url: str = "rtsp://camera/1") -> StreamSpec:
+    return StreamSpec(stream=StreamConfig(id=stream_id, url=url), version=version)
 
 
-def known(folder: Path, epoch: str | None, *wishes: Wish) -> KnownWishes:
+def known(folder: Path, epoch: str | None, *wishes: StreamSpec) -> SpecRegistry:
     """As a process that knew these and was started again."""
-    before = KnownWishes(folder)
+    before = SpecRegistry(folder)
     for one in wishes:
         before.apply(one.stream.id, one)
     if epoch is not None:
         before.begin_epoch(epoch)
-    return KnownWishes(folder)
+    return SpecRegistry(folder)
 
 
 def test_a_broker_that_lost_its_data_is_given_the_wishes_again(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_what_the_topic_does_not_name_in_the_life_that_is_known_was_ended(tmp_pa
     knows = known(tmp_path, "same", wish("a", 1), wish("b", 2))
     assert knows.settle(TopicContent("same", {"b": wish("b", 2)})) == []
     assert set(knows.all()) == {"b"}
-    assert set(KnownWishes(tmp_path).all()) == {"b"}
+    assert set(SpecRegistry(tmp_path).all()) == {"b"}
 
 
 def test_the_higher_version_holds_whatever_came_last(tmp_path: Path) -> None:
@@ -68,21 +68,21 @@ def test_the_higher_version_holds_whatever_came_last(tmp_path: Path) -> None:
 
 def test_a_wish_holds_against_the_one_before_though_the_clock_went_back() -> None:
     before = wish("a", 2**62)
-    assert new_wish(before.stream, before, "here").version == 2**62 + 1
+    assert new_spec(before.stream, before, "here").version == 2**62 + 1
 
 
 def test_a_wish_written_before_there_were_limits_is_read() -> None:
     written = wish("a", 1).to_json()
     old = written.replace(b',"max_fps":null', b"")
     assert old != written and b"max_fps" not in old
-    assert read_wish("a", old) == wish("a", 1)
-    limited = Wish(stream=StreamConfig(id="a", url="rtsp://camera/1", max_fps=5), version=1)
-    assert read_wish("a", limited.to_json()).stream.max_fps == 5
+    assert read_spec("a", old) == wish("a", 1)
+    limited = StreamSpec(stream=StreamConfig(id="a", url="rtsp://camera/1", max_fps=5), version=1)
+    assert read_spec("a", limited.to_json()).stream.max_fps == 5
 
 
 def test_changes_are_told_once(tmp_path: Path) -> None:
     calls: list[None] = []
-    knows = KnownWishes(tmp_path, lambda: calls.append(None))
+    knows = SpecRegistry(tmp_path, lambda: calls.append(None))
     knows.apply("a", wish("a", 1))
     knows.apply("a", wish("a", 1))
     knows.apply("b", None)
@@ -91,14 +91,14 @@ def test_changes_are_told_once(tmp_path: Path) -> None:
 
 
 def test_streams_kept_before_there_was_kafka_are_taken_over(tmp_path: Path) -> None:
-    WishFile(tmp_path).write([StreamConfig(id="old", url="rtsp://camera/1")])
-    knows = KnownWishes(tmp_path)
+    LocalStreams(tmp_path).write([StreamConfig(id="old", url="rtsp://camera/1")])
+    knows = SpecRegistry(tmp_path)
     assert [one.stream.id for one in knows.settle(TopicContent())] == ["old"]
 
 
 def test_a_broken_file_is_put_aside(tmp_path: Path) -> None:
     (tmp_path / "wishes.json").write_text("{ half")
-    assert KnownWishes(tmp_path).all() == {}
+    assert SpecRegistry(tmp_path).all() == {}
     assert (tmp_path / "wishes.broken").read_text() == "{ half"
 
 
@@ -119,8 +119,8 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     ],
 )
 def test_a_record_that_cannot_be_used_is_named(key: str, value: bytes, reason: str) -> None:
-    with pytest.raises(WishError, match=reason):
-        read_wish(key, value)
+    with pytest.raises(SpecError, match=reason):
+        read_spec(key, value)
 
 
 @pytest.mark.parametrize("partitions", [1, 16, 64])

@@ -19,7 +19,7 @@ from training.atomic_files import write_text
 from training.data.check import IMAGE_SUFFIXES
 from training.data.compose import FaceBoxer
 from training.data.labelled import Image, read_image
-from training.data.near_duplicates import fingerprint, groups, twins
+from training.data.near_duplicates import fingerprint, groups, near_duplicates
 from training.data.voc import Box
 from training.errors import DatasetError
 
@@ -104,7 +104,7 @@ def split_by_twins(images: Mapping[str, Image], seed: int) -> dict[str, list[str
     names = list(images)
     prints = [fingerprint(images[name]) for name in names]
     members: defaultdict[int, list[str]] = defaultdict(list)
-    for name, head in zip(names, groups(len(names), twins(prints)), strict=True):
+    for name, head in zip(names, groups(len(names), near_duplicates(prints)), strict=True):
         members[head].append(name)
     split: dict[str, list[str]] = {part: [] for part in PARTS}
     by_label: defaultdict[str, list[list[str]]] = defaultdict(list)

@@ -24,7 +24,7 @@ from training.classifier.crops import CropSet, read_crops
 from training.classifier.figures import Figures, figures_of
 from training.classifier.network import Network
 from training.classifier.settings import ClassifierSettings
-from training.detector.mlflow_run import Run, TrackSettings, git_commit, tracked
+from training.detector.mlflow_run import MlflowRun, TrackSettings, git_commit, tracked
 from training.errors import RunError
 
 SUMMARY = "train.json"
@@ -193,7 +193,7 @@ def fit(settings: ClassifierSettings, resume: bool = False, report: Report | Non
     return summary
 
 
-def _phases(learner: Learner, run: Run, report: Report | None) -> None:
+def _phases(learner: Learner, run: MlflowRun, report: Report | None) -> None:
     folder = learner.settings.out
 
     def after_epoch(row: dict[str, float], gained: bool) -> None:
@@ -211,7 +211,7 @@ def _phases(learner: Learner, run: Run, report: Report | None) -> None:
         learner.next_phase(checkpoint.load(folder / checkpoint.BEST))
 
 
-def _summary(learner: Learner, run: Run) -> dict[str, Any]:
+def _summary(learner: Learner, run: MlflowRun) -> dict[str, Any]:
     progress = learner.progress
     rows = progress.rows
     return {

@@ -11,7 +11,7 @@ import typer
 from training.cli import arguments
 
 if TYPE_CHECKING:
-    from training.data.check import Checked
+    from training.data.check import CheckReport
 
 MASK_CLASSES = "with_mask,without_mask,mask_weared_incorrect"
 dataset_app = typer.Typer(help="Labelled pictures: build, check and show a data set.", no_args_is_help=True)
@@ -89,7 +89,7 @@ def check_command(
         raise typer.Exit(2)
 
 
-def _summed(checked: Checked) -> str:
+def _summed(checked: CheckReport) -> str:
     counts = Counter(finding.kind for finding in checked.findings)
     found = ", ".join(f"{count} × {kind}" for kind, count in sorted(counts.items())) or "nothing wrong"
     boxes = sum(len(picture.boxes) for picture in checked.pictures.values())

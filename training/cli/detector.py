@@ -72,10 +72,10 @@ def average(
 ) -> None:
     """The mean of detectors' weights, best of runs that went on from the same ones; measure it like any checkpoint."""
     require("torch", "ultralytics")
-    from training.detector.weight_averaging import Part
+    from training.detector.weight_averaging import WeightedCheckpoint
     from training.detector.weight_averaging import average as write_mean
 
-    parts = [Part(path, share) for path, share in map(arguments.shared, checkpoints)]
+    parts = [WeightedCheckpoint(path, share) for path, share in map(arguments.shared, checkpoints)]
     if len(parts) < 2:
         raise typer.BadParameter("a mean is of two checkpoints or more", param_hint="FILE.pt@SHARE")
     write_mean(parts, out)

@@ -19,7 +19,7 @@ from typing import Any
 
 import cv2
 
-from training.data.check import Checked, Picture, check
+from training.data.check import CheckedImage, CheckReport, check
 from training.data.compose import (
     Box,
     Cutout,
@@ -134,7 +134,7 @@ def _replace(folder: Path, target: Path, scratch: Path) -> None:
     folder.rename(target)
 
 
-def _shared_out(checked: Checked, settings: BuildSettings) -> Split:
+def _shared_out(checked: CheckReport, settings: BuildSettings) -> Split:
     labels = {name: [box.label for box in picture.boxes] for name, picture in checked.pictures.items()}
     heads = {name: picture.head for name, picture in checked.pictures.items()}
     return stratified(labels, heads, settings.ratios, settings.seed)
@@ -143,7 +143,7 @@ def _shared_out(checked: Checked, settings: BuildSettings) -> Split:
 class _Builder:
     """Writes one data set into an empty folder. One thread."""
 
-    def __init__(self, settings: BuildSettings, folder: Path, checked: Checked) -> None:
+    def __init__(self, settings: BuildSettings, folder: Path, checked: CheckReport) -> None:
         self._settings, self._folder, self._checked = settings, folder, checked
         self._rng = random.Random(settings.seed)
         self._parts: dict[str, list[Labelled]] = {}
@@ -167,11 +167,11 @@ class _Builder:
         made = {"zooms": len(zooms), "large_faces": len(faces), "crowds": len(crowds), "rarest": rarest}
         return self._record({**made, "rare_repeats": self._settings.rare_repeats})
 
-    def _rarest(self, train: Sequence[Picture]) -> str:
+    def _rarest(self, train: Sequence[CheckedImage]) -> str:
         counts = Counter(box.label for picture in train for box in picture.boxes)
         return min((name for name in self._settings.classes if counts[name]), key=lambda name: counts[name], default="")
 
-    def _copy(self, part: str, picture: Picture) -> Labelled:
+    def _copy(self, part: str, picture: CheckedImage) -> Labelled:
         """The picture's own bytes: what is measured is what was labelled."""
         path = self._place("images", part, picture.path.name)
         shutil.copyfile(picture.path, path)
@@ -200,8 +200,8 @@ class _Builder:
             lines.append(f"{index} {centre} {(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}\n")
         self._place("labels", part, f"{name}.txt").write_text("".join(lines))
 
-    def _zooms(self, train: Sequence[Picture]) -> list[Labelled]:
-        pools: dict[str, list[tuple[Picture, LabelledBox]]] = {name: [] for name in self._settings.classes}
+    def _zooms(self, train: Sequence[CheckedImage]) -> list[Labelled]:
+        pools: dict[str, list[tuple[CheckedImage, LabelledBox]]] = {name: [] for name in self._settings.classes}
         for picture in train:
             for box in picture.boxes:
                 if box.xyxy[3] - box.xyxy[1] >= LEAST_ZOOMED_PX:
@@ -242,7 +242,7 @@ class _Builder:
     def _tilted(self, crop: Image, face: Box) -> Cutout:
         return cutout(crop, face, self._rng.uniform(-MOST_TILT_DEGREES, MOST_TILT_DEGREES))
 
-    def _large_faces(self, train: Sequence[Picture], cutouts: Mapping[str, Sequence[Crop]]) -> list[Labelled]:
+    def _large_faces(self, train: Sequence[CheckedImage], cutouts: Mapping[str, Sequence[Crop]]) -> list[Labelled]:
         written: list[Labelled] = []
         for number, (label, faces) in enumerate(cutouts.items(), start=1):
             wanted = self._settings.large_faces * number // len(cutouts) - len(written)
@@ -257,7 +257,7 @@ class _Builder:
                 written.append(self._draw(f"webcam_{label}_{name}", drawn, [placed]))
         return written
 
-    def _crowds(self, train: Sequence[Picture], cutouts: Mapping[str, Sequence[Crop]]) -> list[Labelled]:
+    def _crowds(self, train: Sequence[CheckedImage], cutouts: Mapping[str, Sequence[Crop]]) -> list[Labelled]:
         pool = [(label, crop, face) for label, faces in cutouts.items() for _, crop, face in faces]
         weights = [1 / len(cutouts[label]) for label, _, _ in pool]
         written = []

@@ -14,7 +14,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from training.data.near_duplicates import Fingerprint, fingerprint, groups, twins
+from training.data.near_duplicates import Fingerprint, fingerprint, groups, near_duplicates
 from training.data.split import PARTS, Split, read_split
 from training.data.voc import Box, LabelledBox, VocObject, clipped, is_empty, read_as_found
 from training.errors import DatasetError
@@ -28,7 +28,7 @@ WARNINGS: frozenset[Kind] = frozenset({"no annotation", "size differs", "duplica
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DatasetFinding:
     """One mistake. object: counted from 1, None when it is the whole file's; remedy: what a repair does."""
 
     kind: Kind
@@ -48,7 +48,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class CheckedImage:
     """One good picture with its boxes inside it. head: name of the first of its group of near-duplicates."""
 
     name: str
@@ -59,26 +59,26 @@ class Picture:
 
 
 @dataclass(slots=True)
-class Checked:
+class CheckReport:
     """What was found, and the data set as a repair leaves it; split is None when there is no split file."""
 
-    findings: list[Finding] = field(default_factory=list)
-    pictures: dict[str, Picture] = field(default_factory=dict)
+    findings: list[DatasetFinding] = field(default_factory=list)
+    pictures: dict[str, CheckedImage] = field(default_factory=dict)
     split: Split | None = None
 
     @property
-    def errors(self) -> list[Finding]:
+    def errors(self) -> list[DatasetFinding]:
         """The findings that have to be repaired."""
         return [finding for finding in self.findings if finding.is_error]
 
 
-def check(source: Path, classes: Iterable[str], split: Path | None = None) -> Checked:
+def check(source: Path, classes: Iterable[str], split: Path | None = None) -> CheckReport:
     """Check SOURCE/annotations/*.xml and SOURCE/images, and the split (SOURCE/split.json when there is one).
 
     Raises DatasetError when there is no such folder or the split file cannot be read.
     """
     known = tuple(classes)
-    checked = Checked()
+    checked = CheckReport()
     images = _images(source)
     annotations = {path.stem: path for path in sorted((source / "annotations").glob("*.xml"))}
     prints: dict[str, Fingerprint] = {}
@@ -107,39 +107,41 @@ def _images(source: Path) -> dict[str, Path]:
 
 
 def _look(
-    name: str, image: Path | None, annotation: Path | None, classes: tuple[str, ...], findings: list[Finding]
-) -> tuple[Picture, Fingerprint] | None:
+    name: str, image: Path | None, annotation: Path | None, classes: tuple[str, ...], findings: list[DatasetFinding]
+) -> tuple[CheckedImage, Fingerprint] | None:
     if annotation is None and image is not None:
-        findings.append(Finding("no annotation", image, "the picture has no labels", "left out"))
+        findings.append(DatasetFinding("no annotation", image, "the picture has no labels", "left out"))
         return None
     assert annotation is not None
     if image is None:
-        findings.append(Finding("no picture", annotation, f"there is no images/{name}.*", "removed"))
+        findings.append(DatasetFinding("no picture", annotation, f"there is no images/{name}.*", "removed"))
         return None
     pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
     if pixels is None:
-        findings.append(Finding("unreadable picture", image, "it cannot be decoded", "removed with its labels"))
+        findings.append(DatasetFinding("unreadable picture", image, "it cannot be decoded", "removed with its labels"))
         return None
     try:
         voc = read_as_found(annotation)
     except DatasetError as error:
         message = str(error).removeprefix(f"{annotation}: ")
-        findings.append(Finding("bad annotation", annotation, message, "removed with its picture"))
+        findings.append(DatasetFinding("bad annotation", annotation, message, "removed with its picture"))
         return None
     size_wh = (pixels.shape[1], pixels.shape[0])
     if voc.size_wh is not None and voc.size_wh != size_wh:
         said, real = (f"{width}x{height}" for width, height in (voc.size_wh, size_wh))
-        findings.append(Finding("size differs", annotation, f"it says {said}, the picture is {real}", "corrected"))
+        findings.append(
+            DatasetFinding("size differs", annotation, f"it says {said}, the picture is {real}", "corrected")
+        )
     boxes = (_check_object(annotation, found, size_wh, classes, findings) for found in voc.objects)
-    picture = Picture(name, image, size_wh, tuple(box for box in boxes if box is not None), name)
+    picture = CheckedImage(name, image, size_wh, tuple(box for box in boxes if box is not None), name)
     return picture, fingerprint(np.asarray(pixels))
 
 
 def _check_object(
-    path: Path, found: VocObject, size_wh: tuple[int, int], classes: tuple[str, ...], findings: list[Finding]
+    path: Path, found: VocObject, size_wh: tuple[int, int], classes: tuple[str, ...], findings: list[DatasetFinding]
 ) -> LabelledBox | None:
     def add(kind: Kind, message: str, remedy: str) -> None:
-        findings.append(Finding(kind, path, message, remedy, found.number))
+        findings.append(DatasetFinding(kind, path, message, remedy, found.number))
 
     if found.label not in classes:
         add("unknown class", f"{found.label!r}; known are {', '.join(classes)}", "object removed")
@@ -163,31 +165,31 @@ def _shown(xyxy: Box) -> str:
     return "(" + ", ".join(f"{side:g}" for side in xyxy) + ")"
 
 
-def _check_split(path: Path, split: Split, checked: Checked) -> Split:
+def _check_split(path: Path, split: Split, checked: CheckReport) -> Split:
     kept: Split = {part: [] for part in split}
     taken: dict[str, str] = {}
     for part in reversed([part for part in PARTS if part in split]):  # what measures goes before what trains
         for name in split[part]:
             if name in taken:
                 message = f"{name} is in {taken[name]} and in {part}"
-                checked.findings.append(Finding("split: twice", path, message, f"stays in {taken[name]}"))
+                checked.findings.append(DatasetFinding("split: twice", path, message, f"stays in {taken[name]}"))
             elif name not in checked.pictures:
                 message = f"{part} names {name}, which is missing or unusable"
-                checked.findings.append(Finding("split: unknown picture", path, message, "left out"))
+                checked.findings.append(DatasetFinding("split: unknown picture", path, message, "left out"))
             else:
                 taken[name] = part
                 kept[part].append(name)
     for name in sorted(set(checked.pictures) - set(taken)):
-        checked.findings.append(Finding("split: left out", path, f"{name} is in no part", "left out"))
+        checked.findings.append(DatasetFinding("split: left out", path, f"{name} is in no part", "left out"))
         del checked.pictures[name]
     return kept
 
 
-def _check_twins(checked: Checked, prints: dict[str, Fingerprint]) -> None:
+def _check_twins(checked: CheckReport, prints: dict[str, Fingerprint]) -> None:
     """Report twins; of twins in one part the first stays, of twins in two parts the one that measures."""
     names = list(checked.pictures)
     order = {name: part for part in PARTS for name in (checked.split or {}).get(part, [])}
-    pairs = twins([prints[name] for name in names])
+    pairs = near_duplicates([prints[name] for name in names])
     for first, second in pairs:
         one, other = names[first], names[second]
         if order.get(one) != order.get(other) and PARTS.index(order[one]) < PARTS.index(order[other]):
@@ -198,11 +200,13 @@ def _check_twins(checked: Checked, prints: dict[str, Fingerprint]) -> None:
         message = f"shows the same as {checked.pictures[one].path.name}"
         if kind == "leak":
             message += f"; one is in {order[other]}, the other in {order[one]}"
-        checked.findings.append(Finding(kind, checked.pictures[other].path, message, "removed"))
+        checked.findings.append(DatasetFinding(kind, checked.pictures[other].path, message, "removed"))
         del checked.pictures[other]
         if checked.split is not None:
             checked.split[order[other]].remove(other)
     heads = groups(len(names), pairs)
     for index, name in enumerate(names):
         if (picture := checked.pictures.get(name)) is not None:
-            checked.pictures[name] = Picture(name, picture.path, picture.size_wh, picture.boxes, names[heads[index]])
+            checked.pictures[name] = CheckedImage(
+                name, picture.path, picture.size_wh, picture.boxes, names[heads[index]]
+            )

@@ -37,7 +37,7 @@ def fingerprint(image_bgr: npt.NDArray[Any]) -> Fingerprint:
     return Fingerprint(int.from_bytes(np.packbits(bits).tobytes(), "big"), thumbnail)
 
 
-def twins(prints: Sequence[Fingerprint]) -> list[tuple[int, int]]:
+def near_duplicates(prints: Sequence[Fingerprint]) -> list[tuple[int, int]]:
     """Index pairs (first < second) of pictures that show the same."""
     hashes = np.array([item.hash for item in prints], np.uint64)
     pairs = []

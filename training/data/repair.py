@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from training.data.check import Checked, Finding
+from training.data.check import CheckReport, DatasetFinding
 from training.data.voc import write_voc
 from training.errors import DatasetError
 
@@ -19,7 +19,7 @@ _FILE_LEAVES = frozenset({"no picture", "unreadable picture", "bad annotation", 
 _CONTENT_CHANGES = frozenset({"unknown class", "bad box", "empty box", "outside", "size differs"})
 
 
-def repair(source: Path, checked: Checked, split: Path | None = None) -> int:
+def repair(source: Path, checked: CheckReport, split: Path | None = None) -> int:
     """Apply every remedy to the folder; returns the number of files changed or removed.
 
     Raises DatasetError when the folder cannot be written; what was done until then stays done.
@@ -42,7 +42,7 @@ def repair(source: Path, checked: Checked, split: Path | None = None) -> int:
     return len(leaving) + len(changing)
 
 
-def _changes(finding: Finding) -> bool:
+def _changes(finding: DatasetFinding) -> bool:
     return finding.kind in _CONTENT_CHANGES
 
 
@@ -57,7 +57,7 @@ def _aside(source: Path, path: Path, keep: bool) -> None:
         os.replace(path, target)
 
 
-def _write_split(source: Path, path: Path, checked: Checked) -> None:
+def _write_split(source: Path, path: Path, checked: CheckReport) -> None:
     text = json.dumps(checked.split, indent=1) + "\n"
     if json.loads(path.read_text()) == checked.split:
         return

@@ -30,7 +30,7 @@ class TrackSettings:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class Run:
+class MlflowRun:
     """One MLflow run in progress."""
 
     def __init__(self, client: Any, run_id: str) -> None:
@@ -57,7 +57,7 @@ class Run:
 
 
 @contextmanager
-def tracked(settings: TrackSettings, resume: bool = False) -> Iterator[Run]:
+def tracked(settings: TrackSettings, resume: bool = False) -> Iterator[MlflowRun]:
     """A run that ends as finished, as failed when an exception leaves, as killed when the user ends it.
 
     Raises RunError when the tracking store cannot be used.
@@ -76,7 +76,7 @@ def tracked(settings: TrackSettings, resume: bool = False) -> Iterator[Run]:
         raise RunError(f"MLflow at {uri}: {error}") from error
     status = "FAILED"
     try:
-        yield Run(client, run_id)
+        yield MlflowRun(client, run_id)
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"

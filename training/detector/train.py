@@ -12,7 +12,7 @@ from typing import Any
 from training.atomic_files import write_text, write_whole
 from training.data.build import RECORD
 from training.data.labelled import read_data_yaml
-from training.detector.mlflow_run import Run, TrackSettings, git_commit, tracked
+from training.detector.mlflow_run import MlflowRun, TrackSettings, git_commit, tracked
 from training.errors import RunError
 from workers.cpu import processor
 
@@ -231,7 +231,7 @@ def _in_float32(outputs: Any) -> Any:
     return outputs.float()
 
 
-def _report_epochs(model: Any, run: Run, rows: list[dict[str, float]]) -> None:
+def _report_epochs(model: Any, run: MlflowRun, rows: list[dict[str, float]]) -> None:
     """Each epoch's losses, learning rates and validation metrics, as they come.
 
     Ultralytics calls back once more when it validates the best checkpoint in the end; that is no epoch.
@@ -254,7 +254,7 @@ def _report_epochs(model: Any, run: Run, rows: list[dict[str, float]]) -> None:
     model.add_callback("on_fit_epoch_end", end)
 
 
-def _summary(model: Any, settings: TrainSettings, run: Run, rows: list[dict[str, float]]) -> dict[str, Any]:
+def _summary(model: Any, settings: TrainSettings, run: MlflowRun, rows: list[dict[str, float]]) -> dict[str, Any]:
     weights = settings.out / FOLDER / "weights"
     if not rows or not (weights / "best.pt").is_file():
         raise RunError(f"{settings.out}: the run ended without a checkpoint")
@@ -274,7 +274,7 @@ def _loss(row: Mapping[str, float]) -> float:
     return round(sum(value for key, value in row.items() if key.startswith("train/")), 4)
 
 
-def _keep(run: Run, settings: TrainSettings) -> None:
+def _keep(run: MlflowRun, settings: TrainSettings) -> None:
     folder = settings.out / FOLDER
     run.files(folder / "weights" / "best.pt", folder / "weights" / "last.pt", folder="weights")
     run.files(*sorted(folder.glob("*.png")), *sorted(folder.glob("*.jpg")), folder="plots")

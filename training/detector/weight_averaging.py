@@ -20,14 +20,14 @@ from workers.card import sha256_of
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WeightedCheckpoint:
     """A detector's checkpoint (.pt) and its share of the mean, above 0."""
 
     checkpoint: Path
     share: float
 
 
-def average(parts: Sequence[Part], out: Path) -> None:
+def average(parts: Sequence[WeightedCheckpoint], out: Path) -> None:
     """Write the mean of the parts' weights as a checkpoint that trains on, is measured and exported as any other.
 
     Running statistics of batch normalisation are averaged like weights; counters are the first part's. `averaged` in
@@ -73,7 +73,7 @@ def _refuse_other(first_path: Path, first: Any, path: Path, network: Any) -> Non
         raise RunError(f"{path}: is another network than {first_path}; only weights of one architecture have a mean")
 
 
-def _save(network: Any, held: dict[str, Any], parts: Sequence[Part], out: Path) -> None:
+def _save(network: Any, held: dict[str, Any], parts: Sequence[WeightedCheckpoint], out: Path) -> None:
     """As Ultralytics strips a finished run's: half precision, no optimiser. What the first part had measured is not
     the mean's, and goes.
     """

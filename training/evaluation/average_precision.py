@@ -31,7 +31,7 @@ class Boxes:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class MatchLedger:
     """What is known of one class, best score first.
 
     scores (n,); picture (n,) index; right (n, IoUs): a true object found; counted (n, IoUs): it is to be judged;
@@ -45,7 +45,7 @@ class Ledger:
     objects: F64
 
 
-def ledger(truth: Sequence[Boxes], found: Sequence[Boxes]) -> Ledger:
+def ledger(truth: Sequence[Boxes], found: Sequence[Boxes]) -> MatchLedger:
     """Match one class over all pictures."""
     scores, pictures, right, counted = [], [], [], []
     for index, (real, seen) in enumerate(zip(truth, found, strict=True)):
@@ -57,7 +57,7 @@ def ledger(truth: Sequence[Boxes], found: Sequence[Boxes]) -> Ledger:
         counted.append(~ignored)
     all_scores = np.concatenate(scores) if scores else np.zeros(0)
     best_first = np.argsort(-all_scores, kind="stable")
-    return Ledger(
+    return MatchLedger(
         scores=all_scores[best_first],
         picture=np.concatenate(pictures)[best_first],
         right=np.concatenate(right)[best_first],
@@ -88,7 +88,7 @@ def _match(truth: Boxes, found: Boxes) -> tuple[Bools, Bools]:
     return right, ignored
 
 
-def average_precision(book: Ledger, weights: F64 | None = None) -> F64:
+def average_precision(book: MatchLedger, weights: F64 | None = None) -> F64:
     """AP for each of IOUS; NaN when nothing of the class is labelled. weights: how often each picture counts."""
     objects = book.objects.sum() if weights is None else float(book.objects @ weights)
     if objects <= 0:
@@ -105,13 +105,13 @@ def average_precision(book: Ledger, weights: F64 | None = None) -> F64:
     return out
 
 
-def precision_recall(book: Ledger) -> tuple[F64, F64]:
+def precision_recall(book: MatchLedger) -> tuple[F64, F64]:
     """The curve at IoU 0.5: recalls, and the precision at each (not interpolated)."""
     hits = np.cumsum(book.right[:, 0])
     return hits / max(1.0, book.objects.sum()), hits / np.maximum(np.cumsum(book.counted[:, 0]), 1)
 
 
-def mean_ap(books: Sequence[Ledger], weights: F64 | None = None) -> tuple[float, float]:
+def mean_ap(books: Sequence[MatchLedger], weights: F64 | None = None) -> tuple[float, float]:
     """mAP50 and mAP50-95 over the classes that have objects; NaN when none has."""
     table = np.array([average_precision(book, weights) for book in books])
     present = table[~np.isnan(table[:, 0])]
@@ -124,7 +124,7 @@ def resamples(pictures: int, times: int, seed: int = 0) -> F64:
     return rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=times).astype(np.float64)
 
 
-def bootstrap(books: Sequence[Ledger], draws: F64) -> F64:
+def bootstrap(books: Sequence[MatchLedger], draws: F64) -> F64:
     """(draws, 2): mAP50 and mAP50-95 of every draw."""
     return np.array([mean_ap(books, weights) for weights in draws])
 

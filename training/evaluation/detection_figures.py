@@ -14,7 +14,7 @@ from training.data.labelled import SIZES, side_of, size_name
 from training.errors import EvaluationError
 from training.evaluation.average_precision import (
     Boxes,
-    Ledger,
+    MatchLedger,
     average_precision,
     bootstrap,
     interval,
@@ -24,7 +24,7 @@ from training.evaluation.average_precision import (
     resamples,
 )  # fmt: skip
 from training.evaluation.calibration import calibration
-from training.evaluation.served_model import Seen, latency, thresholds
+from training.evaluation.served_model import ImagePredictions, latency, thresholds
 from workers.card import ModelCard
 from workers.engines.engine import F32
 
@@ -45,7 +45,7 @@ class Arrays:
     class_id: npt.NDArray[np.int64]
 
 
-def arrays(card: ModelCard, seen: Sequence[Seen]) -> list[Arrays]:
+def arrays(card: ModelCard, seen: Sequence[ImagePredictions]) -> list[Arrays]:
     """Raises EvaluationError when a label is none of the model's classes."""
     number = {label: index for index, label in enumerate(card.classes)}
     out = []
@@ -61,7 +61,7 @@ def arrays(card: ModelCard, seen: Sequence[Seen]) -> list[Arrays]:
     return out
 
 
-def ledgers(card: ModelCard, data: Sequence[Arrays], size: str | None = None) -> list[Ledger]:
+def ledgers(card: ModelCard, data: Sequence[Arrays], size: str | None = None) -> list[MatchLedger]:
     """One for each class; with `size`, judged on labels and boxes of that size only."""
     books = []
     for index in range(len(card.classes)):
@@ -79,7 +79,7 @@ def _of_size(xyxy: F32, size: str | None) -> npt.NDArray[np.bool_]:
     return np.array([size is None or size_name(side_of(box)) == size for box in sides], np.bool_)
 
 
-def detection_figures(card: ModelCard, seen: Sequence[Seen], draws: int = 1000) -> dict[str, Any]:
+def detection_figures(card: ModelCard, seen: Sequence[ImagePredictions], draws: int = 1000) -> dict[str, Any]:
     """Every figure of a detector; intervals are 95 % percentile bootstraps over pictures. Rounded to four places."""
     data = arrays(card, seen)
     books = ledgers(card, data)
@@ -108,13 +108,13 @@ def detection_figures(card: ModelCard, seen: Sequence[Seen], draws: int = 1000) 
     return figures
 
 
-def curves(card: ModelCard, seen: Sequence[Seen]) -> dict[str, tuple[Any, Any]]:
+def curves(card: ModelCard, seen: Sequence[ImagePredictions]) -> dict[str, tuple[Any, Any]]:
     """Recall and precision at IoU 0.5 by class, for plots."""
     books = ledgers(card, arrays(card, seen))
     return {label: precision_recall(book) for label, book in zip(card.classes, books, strict=True)}
 
 
-def _judged(books: Sequence[Ledger]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _judged(books: Sequence[MatchLedger]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     return np.concatenate([book.scores for book in books]), np.concatenate([book.right[:, 0] for book in books])
 
 
@@ -179,7 +179,9 @@ def match(truth_xyxy: F32, found_xyxy: F32, least: float = IOU) -> list[tuple[in
     return pairs
 
 
-def gain_over(card: ModelCard, seen: Sequence[Seen], champion: Sequence[Seen], draws: int = 1000) -> dict[str, Any]:
+def gain_over(
+    card: ModelCard, seen: Sequence[ImagePredictions], champion: Sequence[ImagePredictions], draws: int = 1000
+) -> dict[str, Any]:
     """Challenger less champion on the same pictures, by a paired bootstrap: both are weighed by the same draws."""
     ours, theirs = ledgers(card, arrays(card, seen)), ledgers(card, arrays(card, champion))
     weights = resamples(len(seen), draws)

@@ -9,14 +9,14 @@ import numpy as np
 
 from training.data.labelled import Image, read_image
 from training.evaluation.detection_figures import Arrays, arrays, match
-from training.evaluation.served_model import Seen, thresholds
+from training.evaluation.served_model import ImagePredictions, thresholds
 from workers.card import ModelCard
 
 _RIGHT, _WRONG, _MISSED = (90, 200, 90), (60, 60, 230), (0, 190, 255)
 _WIDTH = 480
 
 
-def worst_pictures(card: ModelCard, seen: Sequence[Seen], most: int = 12) -> list[tuple[str, bytes]]:
+def worst_pictures(card: ModelCard, seen: Sequence[ImagePredictions], most: int = 12) -> list[tuple[str, bytes]]:
     """Caption and JPEG of those with the largest cost: 1 for an object missed, its confidence for what is wrong."""
     data = arrays(card, seen)
     costs = [_cost(card, item) for item in data]
@@ -35,7 +35,7 @@ def _cost(card: ModelCard, item: Arrays) -> tuple[float, str]:
     return cost, f"{missed} missed, {len(mislabelled)} mislabelled, {len(extra)} too many"
 
 
-def _drawn(card: ModelCard, item: Seen, data: Arrays, text: str) -> tuple[str, bytes]:
+def _drawn(card: ModelCard, item: ImagePredictions, data: Arrays, text: str) -> tuple[str, bytes]:
     image = read_image(item.picture.path)
     scale = _WIDTH / image.shape[1]
     canvas: Image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale), np.uint8)

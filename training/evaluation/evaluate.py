@@ -18,8 +18,8 @@ from training.evaluation.detection_figures import curves, detection_figures, gai
 from training.evaluation.error_analysis import worst_pictures
 from training.evaluation.gates import Verdict, judge
 from training.evaluation.report import write_report
-from training.evaluation.served_model import Seen, look, open_engine
-from training.export.test_time_augmentation import ONE_VIEW, Views
+from training.evaluation.served_model import ImagePredictions, look, open_engine
+from training.export.test_time_augmentation import ONE_VIEW, TestTimeAugmentation
 from workers.atomic_files import write_text
 from workers.card import load_card
 
@@ -100,7 +100,9 @@ def _detector(settings: EvaluateSettings) -> _Measured:
     return _Measured(figures, drawn, worst_pictures(card, seen))
 
 
-def _run(model: Path, settings: EvaluateSettings, pictures: list[Labelled]) -> tuple[dict[str, Any], Any, list[Seen]]:
+def _run(
+    model: Path, settings: EvaluateSettings, pictures: list[Labelled]
+) -> tuple[dict[str, Any], Any, list[ImagePredictions]]:
     engine = open_engine(model, settings.precision, "detect")
     try:
         seen = list(look(engine, pictures))
@@ -134,7 +136,11 @@ def _classifier(settings: EvaluateSettings) -> _Measured:
 
 @contextmanager
 def served_version(
-    model: Path, data: Path, part: str, shapes: tuple[tuple[int, int], ...] | None, views: Views = ONE_VIEW
+    model: Path,
+    data: Path,
+    part: str,
+    shapes: tuple[tuple[int, int], ...] | None,
+    views: TestTimeAugmentation = ONE_VIEW,
 ) -> Iterator[Path]:
     """The folder of a version; of a checkpoint (.pt), one exported aside, as it would be served. Needs `train` then."""
     if model.suffix != ".pt":

@@ -22,7 +22,7 @@ STAGES = ("decode", "convert", "inference")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ImagePredictions:
     """One picture's boxes as the engine gave them (xyxy in pixels of the picture), its labels, and what it took.
 
     seconds: for each of STAGES.
@@ -43,7 +43,7 @@ def open_engine(folder: Path, precision: str = "auto", task: str | None = None) 
     return graph_engine(card, folder, WorkerSettings.model_validate({"precision": precision, "threads": 1}))
 
 
-def look(engine: Engine, pictures: Iterable[Labelled]) -> Iterator[Seen]:
+def look(engine: Engine, pictures: Iterable[Labelled]) -> Iterator[ImagePredictions]:
     """Run a detector over labelled pictures. Raises DatasetError naming a picture that it cannot read."""
     letterbox = Letterbox()
     for picture in pictures:
@@ -51,7 +51,9 @@ def look(engine: Engine, pictures: Iterable[Labelled]) -> Iterator[Seen]:
         image = read_image(picture.path)
         decoded = time.perf_counter()
         rows, convert_s, inference_s = run(engine, letterbox, as_frame(image))
-        yield Seen(picture, rows[:, :4], rows[:, 4], rows[:, 5], (decoded - started, convert_s, inference_s))
+        yield ImagePredictions(
+            picture, rows[:, :4], rows[:, 4], rows[:, 5], (decoded - started, convert_s, inference_s)
+        )
 
 
 def as_frame(image_bgr: Image) -> av.VideoFrame:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.labelled import read_image, side_of
-from training.evaluation.served_model import Seen, as_frame, thresholds
+from training.evaluation.served_model import ImagePredictions, as_frame, thresholds
 from workers.card import ModelCard
 from workers.images.figures import FigureMaker
 
@@ -25,7 +25,7 @@ _UNIT = np.linspace(0, 1, 21)
 _COUNTS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 11, 16, 31, 101], float)
 
 
-def reference(card: ModelCard, seen: Sequence[Seen]) -> dict[str, Any]:
+def reference(card: ModelCard, seen: Sequence[ImagePredictions]) -> dict[str, Any]:
     """See the module. Reads the pictures again, for their figures."""
     labels: list[str] = []
     values: dict[str, list[float]] = {

@@ -15,11 +15,11 @@ from training.data.statistics import data_version
 from training.errors import ExportError, GateError
 from training.evaluation.detection_figures import detection_figures
 from training.evaluation.gates import judge
-from training.evaluation.served_model import Seen, look, open_engine
+from training.evaluation.served_model import ImagePredictions, look, open_engine
 from training.export.detector_graph import SHAPES_WH, Shapes
 from training.export.drift_reference import reference
 from training.export.export import FORMATS, GraphSettings, new_version, write_card, write_graphs
-from training.export.test_time_augmentation import ONE_VIEW, Views
+from training.export.test_time_augmentation import ONE_VIEW, TestTimeAugmentation
 from workers.card import ModelCard, sha256_of
 
 CHECKED = 12
@@ -38,7 +38,7 @@ class PublishSettings:
     version: int
     part: str = "val"
     shapes: Shapes = SHAPES_WH
-    views: Views = ONE_VIEW
+    views: TestTimeAugmentation = ONE_VIEW
     formats: tuple[str, ...] = FORMATS
     most_lost: float = 0.02
     threshold: float = 0.25
@@ -73,7 +73,7 @@ def publish(settings: PublishSettings) -> ModelCard:
     return complete
 
 
-def measured(folder: Path, pictures: list[Labelled], precision: str) -> tuple[dict[str, Any], list[Seen]]:
+def measured(folder: Path, pictures: list[Labelled], precision: str) -> tuple[dict[str, Any], list[ImagePredictions]]:
     """The figures of one graph as served, and what it saw."""
     engine = open_engine(folder, precision, "detect")
     try:
@@ -98,7 +98,7 @@ def _graphs(settings: PublishSettings, pictures: list[Labelled], calibrate: list
     )
 
 
-def _looks(views: Views) -> dict[str, Any]:
+def _looks(views: TestTimeAugmentation) -> dict[str, Any]:
     return {} if views == ONE_VIEW else {"views": views.recorded()}
 
 

@@ -13,9 +13,9 @@ from stream.config import StreamConfig, StreamSettings
 from stream.errors import SourceError
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED
 from stream.redaction import redact
-from workers.bench.engine_benchmark import engines_fps, sample_pictures
+from workers.bench.engine_benchmark import engines_fps, sample_inputs
 from workers.bench.meter import Meter, machine_name
-from workers.bench.report import Ages, BenchReport, Ceiling, Minute, StreamFigures
+from workers.bench.report import Ages, BenchReport, EngineBenchmark, Minute, StreamBenchFigures
 from workers.bus.bus import DETECTIONS, LocalBus, Message
 from workers.card import ModelStore, load_card
 from workers.engines.openvino_engine import worker_count
@@ -87,7 +87,7 @@ def run_bench(
     cards = [load_card(store.folder(name)) for name in plan.models]
     cards = [card for card in cards if card.task == "detect"] or cards  # classifiers look at few pictures
     names = [card.name for card in cards]
-    samples = sample_pictures(configs, stream_settings, cards, plan.live_timeout_s)
+    samples = sample_inputs(configs, stream_settings, cards, plan.live_timeout_s)
     progress("measuring the engine alone")
     before_fps = engines_fps(samples, names, store, settings, plan.ceiling_s)
     bus = LocalBus()
@@ -99,7 +99,7 @@ def run_bench(
         node.close()
     progress("measuring the engine alone again")
     after_fps = engines_fps(samples, names, store, settings, plan.ceiling_s)
-    ceiling = Ceiling(
+    ceiling = EngineBenchmark(
         fps=round((before_fps + after_fps) / 2, 1),
         before_fps=round(before_fps, 1),
         after_fps=round(after_fps, 1),
@@ -147,10 +147,10 @@ def _wait_live(node: Node, timeout_s: float) -> None:
 def _report(
     began: str,
     backends: dict[str, str],
-    figures: Sequence[StreamFigures],
+    figures: Sequence[StreamBenchFigures],
     results: _Results,
     meter: Meter,
-    ceiling: Ceiling,
+    ceiling: EngineBenchmark,
 ) -> BenchReport:
     seconds = meter.ended_s - meter.began_s
     decoded, analysed = (sum(getattr(stream, name) for stream in figures) for name in ("decoded", "analysed"))
@@ -182,8 +182,8 @@ def _report(
     )
 
 
-def _stream_figures(config: StreamConfig, results: _Results, meter: Meter, reconnects: int) -> StreamFigures:
-    return StreamFigures(
+def _stream_figures(config: StreamConfig, results: _Results, meter: Meter, reconnects: int) -> StreamBenchFigures:
+    return StreamBenchFigures(
         id=config.id,
         source=redact(config.url or ""),
         decoded=meter.count(FRAMES_DECODED, config.id).get("", 0),

@@ -8,11 +8,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from workers.cli.command import ConfigOption, JsonOption, ModelsOption, Open
+from workers.cli.command import ConfigOption, JsonOption, ModelsOption, OpenContext
 from workers.cli.stream_names import as_url, model_names
 
 
-def mount(app: typer.Typer, open_: Open) -> None:
+def mount(app: typer.Typer, open_: OpenContext) -> None:
     """Add the command to `app`."""
 
     @app.command()

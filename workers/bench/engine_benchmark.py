@@ -29,20 +29,20 @@ _SPACING_S = 0.25
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleInput:
     """One picture as a model gets it: u8 (height, width, 3) of one of its input shapes, by model."""
 
     shapes_wh: tuple[tuple[int, int], ...]
     inputs: tuple[U8, ...]
 
 
-def sample_pictures(
+def sample_inputs(
     configs: Sequence[StreamConfig], stream_settings: StreamSettings, cards: Sequence[ModelCard], timeout_s: float
-) -> list[Sample]:
+) -> list[SampleInput]:
     """Some pictures of the first few sources, converted for every model. Raises SourceError when there are none."""
     sources = [open_source(config, stream_settings, live=True, allow_local=True) for config in configs[:_MOST_SOURCES]]
     letterbox = Letterbox()
-    samples: list[Sample] = []
+    samples: list[SampleInput] = []
     with ExitStack() as stack:
         for source in sources:
             stack.callback(source.close)
@@ -58,7 +58,7 @@ def sample_pictures(
 
 
 def engines_fps(
-    samples: Sequence[Sample], models: Sequence[str], store: ModelStore, settings: WorkerSettings, seconds: float
+    samples: Sequence[SampleInput], models: Sequence[str], store: ModelStore, settings: WorkerSettings, seconds: float
 ) -> float:
     """Pictures a second through all models, freshly loaded, on as many threads as there are inference workers.
 
@@ -74,7 +74,7 @@ def engines_fps(
             engine.close()
 
 
-def _loop(engines: Sequence[Engine], samples: Sequence[Sample], settings: WorkerSettings, seconds: float) -> float:
+def _loop(engines: Sequence[Engine], samples: Sequence[SampleInput], settings: WorkerSettings, seconds: float) -> float:
     counts: list[int] = []
     began_s = time.monotonic()
 
@@ -112,7 +112,7 @@ def _next_frame(source: Source, deadline_s: float) -> Frame:
         raise SourceError(f"stream {source.id!r}: {said}") from None
 
 
-def _convert(frame: Frame, cards: Sequence[ModelCard], letterbox: Letterbox) -> Sample:
+def _convert(frame: Frame, cards: Sequence[ModelCard], letterbox: Letterbox) -> SampleInput:
     shapes, inputs = [], []
     for card in cards:
         shape_wh = least_padding(frame.size_wh, card.shapes_wh)
@@ -120,4 +120,4 @@ def _convert(frame: Frame, cards: Sequence[ModelCard], letterbox: Letterbox) -> 
         letterbox.fill(frame.picture, picture, card.pad_value, card.color)
         shapes.append(shape_wh)
         inputs.append(picture)
-    return Sample(tuple(shapes), tuple(inputs))
+    return SampleInput(tuple(shapes), tuple(inputs))

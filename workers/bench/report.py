@@ -34,7 +34,7 @@ class Ages(_Part):
         return cls(p50=at(0.5), p95=at(0.95), p99=at(0.99), most=at(1.0))
 
 
-class StreamFigures(_Part):
+class StreamBenchFigures(_Part):
     """One stream over the measured time."""
 
     id: str
@@ -62,7 +62,7 @@ class CpuFigures(_Part):
     steal: float
 
 
-class Ceiling(_Part):
+class EngineBenchmark(_Part):
     """What the engine alone computes of the same pictures, converted beforehand, on as many threads as the workers.
 
     Pictures a second before and after the streams ran; `fps` is their mean.
@@ -93,9 +93,9 @@ class BenchReport(_Part):
     fairness: float
     cpu: CpuFigures
     peak_rss_mb: float
-    ceiling: Ceiling
+    ceiling: EngineBenchmark
     ceiling_share: float = Field(description="analysed_fps over the ceiling")
-    per_stream: tuple[StreamFigures, ...]
+    per_stream: tuple[StreamBenchFigures, ...]
     minutes: tuple[Minute, ...] = ()
 
     def to_json(self) -> str:

@@ -12,14 +12,14 @@ import typer
 from rich.console import Console
 
 from stream.redaction import redact
-from workers.cli.command import ConfigOption, ModelsOption, Open, Opened
+from workers.cli.command import CommandContext, ConfigOption, ModelsOption, OpenContext
 from workers.cli.stream_names import model_names, named_source
 
 if TYPE_CHECKING:
     from workers.bus.result import FrameResult
 
 
-def mount(app: typer.Typer, open_: Open) -> None:
+def mount(app: typer.Typer, open_: OpenContext) -> None:
     """Add the command to `app`."""
 
     @app.command()
@@ -54,7 +54,7 @@ def mount(app: typer.Typer, open_: Open) -> None:
             Console().print(tally_table(tally))
 
 
-def _results(opened: Opened, text: str, models: str | None, confidence: float | None) -> Iterator[FrameResult]:
+def _results(opened: CommandContext, text: str, models: str | None, confidence: float | None) -> Iterator[FrameResult]:
     from stream.sources.open import open_source
     from workers.inference.analyze import analyze as analyze_source
 

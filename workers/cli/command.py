@@ -24,7 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text."
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class CommandContext:
     """What a command works with, as the settings have it."""
 
     store: ModelStore
@@ -33,9 +33,9 @@ class Opened:
     node_name: str
 
 
-class Open(Protocol):
+class OpenContext(Protocol):
     """Reads the settings and sets up the log. `writes`: the state directory is made and must be writable."""
 
-    def __call__(self, config: Path | None, *, writes: bool = False) -> Opened:
+    def __call__(self, config: Path | None, *, writes: bool = False) -> CommandContext:
         """Raises SettingsError naming every unknown key and bad value."""
         ...

@@ -34,7 +34,7 @@ print(json.dumps({"version": torch.__version__, "devices": devices}))
 """
 
 
-class Finding(BaseModel):
+class CheckResult(BaseModel):
     """One thing that was looked at. `absent`: not there, and not needed."""
 
     model_config = ConfigDict(frozen=True)
@@ -50,9 +50,9 @@ def examine(
     store: ModelStore,
     state_dir: Path,
     default_model: str = "mask",
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Everything, in the order of a page. Never raises: what goes wrong is a finding."""
-    checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+    checks: list[tuple[str, Callable[[], Iterator[CheckResult]]]] = [
         ("versions", _versions),
         ("machine", _machine),
         ("OpenVINO", lambda: _openvino(workers)),
@@ -64,16 +64,16 @@ def examine(
         ("Kafka", lambda: _kafka(kafka)),
         ("state_dir", lambda: _state(state_dir)),
     ]
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
     for subject, check in checks:
         try:
             findings.extend(check())
         except Exception as error:  # noqa: BLE001 - a doctor reports what ails
-            findings.append(Finding(subject=subject, verdict="wrong", detail=f"{type(error).__name__}: {error}"))
+            findings.append(CheckResult(subject=subject, verdict="wrong", detail=f"{type(error).__name__}: {error}"))
     return findings
 
 
-def _versions() -> Iterator[Finding]:
+def _versions() -> Iterator[CheckResult]:
     found = [f"Python {platform.python_version()}"]
     missing: list[str] = []
     for name in PACKAGES:
@@ -81,17 +81,17 @@ def _versions() -> Iterator[Finding]:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             (found if name == "livesight" else missing).append(f"{name} (not installed)")
-    yield Finding(subject="versions", verdict="ok", detail=", ".join(found))
+    yield CheckResult(subject="versions", verdict="ok", detail=", ".join(found))
     if missing:
-        yield Finding(subject="versions", verdict="wrong", detail=", ".join(missing))
+        yield CheckResult(subject="versions", verdict="wrong", detail=", ".join(missing))
 
 
-def _machine() -> Iterator[Finding]:
+def _machine() -> Iterator[CheckResult]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Finding(subject="machine", verdict="ok", detail=f"{platform.platform()}, {cores} cores for this process")
+    yield CheckResult(subject="machine", verdict="ok", detail=f"{platform.platform()}, {cores} cores for this process")
 
 
-def _openvino(settings: WorkerSettings) -> Iterator[Finding]:
+def _openvino(settings: WorkerSettings) -> Iterator[CheckResult]:
     import openvino as ov
 
     core = ov.Core()
@@ -100,31 +100,33 @@ def _openvino(settings: WorkerSettings) -> Iterator[Finding]:
         name = core.get_property(device, "FULL_DEVICE_NAME")
         able = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
         fast = [kind for kind in ("BF16", "FP16", "INT8") if kind in able]
-        yield Finding(subject=f"OpenVINO {device}", verdict="ok", detail=f"{name}; {', '.join(fast) or 'FP32 only'}")
+        yield CheckResult(
+            subject=f"OpenVINO {device}", verdict="ok", detail=f"{name}; {', '.join(fast) or 'FP32 only'}"
+        )
     if settings.backend != "torch" and wanted.split(".")[0] not in {d.split(".")[0] for d in core.available_devices}:
         detail = f"workers.device asks for {wanted}; OpenVINO sees no such device: is its driver installed?"
-        yield Finding(subject=f"OpenVINO {wanted}", verdict="wrong", detail=detail)
+        yield CheckResult(subject=f"OpenVINO {wanted}", verdict="wrong", detail=detail)
 
 
-def _torch(settings: WorkerSettings) -> Iterator[Finding]:
+def _torch(settings: WorkerSettings) -> Iterator[CheckResult]:
     lacking: Verdict = "wrong" if settings.backend == "torch" else "absent"
     missing = [name for name in ("torch", "ultralytics") if importlib.util.find_spec(name) is None]
     if missing:
         detail = f"not installed: {', '.join(missing)}; pip install 'livesight[train]' (for GPUs and training)"
-        yield Finding(subject="PyTorch", verdict=lacking, detail=detail)
+        yield CheckResult(subject="PyTorch", verdict=lacking, detail=detail)
         return
     asked = subprocess.run([sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=120, check=False)
     if asked.returncode:
         last = (asked.stderr.strip().splitlines() or ["it does not start"])[-1]
-        yield Finding(subject="PyTorch", verdict="wrong", detail=last)
+        yield CheckResult(subject="PyTorch", verdict="wrong", detail=last)
         return
     answer = json.loads(asked.stdout)
-    yield Finding(subject="PyTorch", verdict="ok", detail=f"{answer['version']}; {', '.join(answer['devices'])}")
+    yield CheckResult(subject="PyTorch", verdict="ok", detail=f"{answer['version']}; {', '.join(answer['devices'])}")
     if len(answer["devices"]) == 1:
-        yield Finding(subject="CUDA", verdict="absent", detail="PyTorch sees no GPU")
+        yield CheckResult(subject="CUDA", verdict="absent", detail="PyTorch sees no GPU")
 
 
-def _decoders() -> Iterator[Finding]:
+def _decoders() -> Iterator[CheckResult]:
     missing = []
     for name in DECODERS:
         try:
@@ -134,10 +136,10 @@ def _decoders() -> Iterator[Finding]:
     there = ", ".join(name for name in DECODERS if name not in missing)
     verdict: Verdict = "wrong" if set(missing) & set(NEEDED_DECODERS) else "ok"
     lacking = f"; missing: {', '.join(missing)}" if missing else ""
-    yield Finding(subject="decoders", verdict=verdict, detail=f"{there}{lacking} (PyAV {av.__version__})")
+    yield CheckResult(subject="decoders", verdict=verdict, detail=f"{there}{lacking} (PyAV {av.__version__})")
 
 
-def _models(store: ModelStore, default_model: str) -> Iterator[Finding]:
+def _models(store: ModelStore, default_model: str) -> Iterator[CheckResult]:
     found = [path for root in store.roots for path in sorted(root.glob(f"*/*/{CARD_FILE}"))]
     cards = [path for path in found if path.parent.name.isdigit()]  # not `current`, which names one of them
     for path in cards:
@@ -146,15 +148,15 @@ def _models(store: ModelStore, default_model: str) -> Iterator[Finding]:
             card = load_card(path.parent)
             used = ", in service" if store.folder(card.name).resolve() == path.parent.resolve() else ""
             detail = f"{card.task}, {len(card.files)} files as in the card{used}; {path.parent}"
-            yield Finding(subject=name, verdict="ok", detail=detail)
+            yield CheckResult(subject=name, verdict="ok", detail=detail)
         except WorkerError as error:
-            yield Finding(subject=name, verdict="wrong", detail=str(error))
+            yield CheckResult(subject=name, verdict="wrong", detail=str(error))
     if not any(path.parent.parent.name == default_model for path in cards):
         looked = ", ".join(str(root) for root in store.roots)
-        yield Finding(subject=f"model {default_model}", verdict="wrong", detail=f"not found in {looked}")
+        yield CheckResult(subject=f"model {default_model}", verdict="wrong", detail=f"not found in {looked}")
 
 
-def _inference(store: ModelStore, settings: WorkerSettings, default_model: str) -> Iterator[Finding]:
+def _inference(store: ModelStore, settings: WorkerSettings, default_model: str) -> Iterator[CheckResult]:
     from workers.engines.slots import load_engine
 
     started_s = time.perf_counter()
@@ -170,23 +172,25 @@ def _inference(store: ModelStore, settings: WorkerSettings, default_model: str) 
         engine.close()
     width, height = engine.card.shapes_wh[0]
     detail = f"{default_model} on {engine.backend}: loaded in {loaded_s:.1f} s, {took_ms:.1f} ms at {width}×{height}"
-    yield Finding(subject="inference", verdict="ok", detail=detail)
+    yield CheckResult(subject="inference", verdict="ok", detail=detail)
 
 
-def _cameras() -> Iterator[Finding]:
+def _cameras() -> Iterator[CheckResult]:
     cameras = sorted(Path("/dev").glob("video*"))
     if not cameras:
-        yield Finding(subject="cameras", verdict="absent", detail="no /dev/video*")
+        yield CheckResult(subject="cameras", verdict="absent", detail="no /dev/video*")
     for camera in cameras:
         readable = os.access(camera, os.R_OK | os.W_OK)
         detail = f"device:{camera.name.removeprefix('video')}"
         denied = f"{detail} may not be opened; add the user to the group video"
-        yield Finding(subject=str(camera), verdict="ok" if readable else "wrong", detail=detail if readable else denied)
+        yield CheckResult(
+            subject=str(camera), verdict="ok" if readable else "wrong", detail=detail if readable else denied
+        )
 
 
-def _kafka(settings: KafkaSettings | None) -> Iterator[Finding]:
+def _kafka(settings: KafkaSettings | None) -> Iterator[CheckResult]:
     if settings is None:
-        yield Finding(subject="Kafka", verdict="absent", detail="not configured; results stay in this process")
+        yield CheckResult(subject="Kafka", verdict="absent", detail="not configured; results stay in this process")
         return
     from workers.kafka.client import choose_compression, open_producer
 
@@ -194,15 +198,15 @@ def _kafka(settings: KafkaSettings | None) -> Iterator[Finding]:
     try:
         producer = open_producer(settings)
     except WorkerError as error:
-        yield Finding(subject="Kafka", verdict="wrong", detail=f"{servers}: {error}")
+        yield CheckResult(subject="Kafka", verdict="wrong", detail=f"{servers}: {error}")
         return
     producer.abandon(2.0)
     compression = choose_compression(settings.compression)
-    yield Finding(subject="Kafka", verdict="ok", detail=f"{servers} answers; compression {compression}")
+    yield CheckResult(subject="Kafka", verdict="ok", detail=f"{servers} answers; compression {compression}")
 
 
-def _state(path: Path) -> Iterator[Finding]:
+def _state(path: Path) -> Iterator[CheckResult]:
     place = next(parent for parent in (path, *path.parents) if parent.exists())
     writable = place.is_dir() and os.access(place, os.W_OK)
     detail = f"{path}" if writable else f"{path}: {place} is not writable"
-    yield Finding(subject="state_dir", verdict="ok" if writable else "wrong", detail=detail)
+    yield CheckResult(subject="state_dir", verdict="ok" if writable else "wrong", detail=detail)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from workers.cli.command import ConfigOption, JsonOption, Open, Opened
+from workers.cli.command import CommandContext, ConfigOption, JsonOption, OpenContext
 
 if TYPE_CHECKING:
     from workers.registry.promotion import Promotion, Promotions
 
 
-def mount(app: typer.Typer, open_: Open) -> None:
+def mount(app: typer.Typer, open_: OpenContext) -> None:
     """Add the commands to `app`."""
     models = typer.Typer(help="What models there are.", no_args_is_help=True)
     app.add_typer(models, name="models")
@@ -21,7 +21,7 @@ def mount(app: typer.Typer, open_: Open) -> None:
     _mount_promotion(models, open_)
 
 
-def _mount_reading(models: typer.Typer, open_: Open) -> None:
+def _mount_reading(models: typer.Typer, open_: OpenContext) -> None:
     @models.command("list")
     def models_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         """Every version of every model, and which one is in service."""
@@ -50,7 +50,7 @@ def _mount_reading(models: typer.Typer, open_: Open) -> None:
         Console(soft_wrap=True).print_json(load_card(folder).model_dump_json(by_alias=True))
 
 
-def _mount_promotion(models: typer.Typer, open_: Open) -> None:
+def _mount_promotion(models: typer.Typer, open_: OpenContext) -> None:
     @models.command("promote")
     def models_promote(
         name: str,
@@ -67,7 +67,7 @@ def _mount_promotion(models: typer.Typer, open_: Open) -> None:
         _tell(_promotions(open_(config, writes=True)).rollback(name), as_json)
 
 
-def _promotions(opened: Opened) -> Promotions:
+def _promotions(opened: CommandContext) -> Promotions:
     from workers.engines.slots import EngineSlots
     from workers.registry.promotion import Promotions
 

@@ -19,7 +19,7 @@ from workers.errors import WorkerError
 
 if TYPE_CHECKING:
     from workers.card import ModelCard
-    from workers.cli.doctor import Finding
+    from workers.cli.doctor import CheckResult
 
 _MARKS = {"ok": "[green]ok[/]", "absent": "[dim]–[/]", "wrong": "[red]wrong[/]"}
 
@@ -87,7 +87,7 @@ def models_table(cards: Iterable[tuple[ModelCard, bool]]) -> Table:
     return table
 
 
-def findings_table(findings: Iterable[Finding]) -> Table:
+def findings_table(findings: Iterable[CheckResult]) -> Table:
     """What `doctor` found."""
     table = Table(show_header=False, box=None)
     for finding in findings:

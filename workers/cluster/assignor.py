@@ -29,7 +29,7 @@ _VERSION = 2  # of the metadata: the first that tells the generation
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class MemberClaim:
     """What a node has as it joins. `generation`: -1 once the group threw it out. `standing_in`: it runs, not owns."""
 
     owned: frozenset[TopicPartition]
@@ -37,11 +37,13 @@ class Holding:
     standing_in: frozenset[TopicPartition]
 
 
-class HeldAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
+class LeaseAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
     """One for each consumer. `refused` is called with what this node stood in for and others were given."""
 
     def __init__(
-        self, holding: Callable[[], Holding], refused: Callable[[frozenset[TopicPartition]], None] = lambda parts: None
+        self,
+        holding: Callable[[], MemberClaim],
+        refused: Callable[[frozenset[TopicPartition]], None] = lambda parts: None,
     ) -> None:
         super().__init__()
         self._holding = holding

@@ -17,29 +17,29 @@ from ulid import ULID
 from stream.config import StreamConfig
 from workers.bus.bus import MODELS, STATUS, STREAMS
 from workers.cluster.lease import Lease
-from workers.cluster.reconciler import LeaseRunner
+from workers.cluster.reconciler import Reconciler
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec import (
     EPOCH_KEY,
     EPOCH_SCHEMA,
     WISH_SCHEMA,
     Epoch,
+    SpecError,
+    StreamSpec,
     TopicContent,
-    Wish,
-    WishError,
-    new_wish,
+    new_spec,
     read_epoch,
-    read_wish,
+    read_spec,
 )
-from workers.cluster.spec_registry import KnownWishes
+from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.status import NODE_PREFIX, StatusBoard
-from workers.cluster.status_publisher import Announcer, Leased, MonitorAnnouncer
+from workers.cluster.status_publisher import Leased, MonitorStatusPublisher, StatusPublisher
 from workers.errors import StreamExists, StreamUnknown
 from workers.kafka.control_writer import ControlWriter
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.tail import Record, Tail, TailPlan
 from workers.node.node import Node
-from workers.registry.active_versions import Follower
+from workers.registry.active_versions import ActiveVersionFollower
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Cluster:
         self.member = member
         self.removed: Callable[[str], None] = lambda stream_id: None
         self._kafka = kafka
-        self.known = KnownWishes(member.state_dir, self._wake)
+        self.known = SpecRegistry(member.state_dir, self._wake)
         self.board = StatusBoard(settings.away_s)
         self._writer = ControlWriter(kafka)
         # of the status nothing old is needed: who lives repeats it, and a compacted topic can be long all the same
@@ -73,10 +73,10 @@ class Cluster:
         self._reader = _Reader(self)
         self._tail = Tail(kafka, plan, self._reader)
         self._lease: Lease | None = None
-        self._runner: LeaseRunner | None = None
-        self._announcer: Announcer | None = None
-        self._follower: Follower | None = None
-        self._monitor: MonitorAnnouncer | None = None
+        self._runner: Reconciler | None = None
+        self._announcer: StatusPublisher | None = None
+        self._follower: ActiveVersionFollower | None = None
+        self._monitor: MonitorStatusPublisher | None = None
         self._ending = False
         self._heirs: dict[str, dict[str, tuple[int, ...]]] = {}  # of nodes that end, by their names
 
@@ -85,12 +85,12 @@ class Cluster:
         if node is None:
             self._tail.start()
             return
-        self._follower = Follower(node.promotions)
+        self._follower = ActiveVersionFollower(node.promotions)
         self._follower.start()
         self._tail.start()
-        self._announcer = Announcer(node, self.member.address, self.known, self._writer, self.board)
+        self._announcer = StatusPublisher(node, self.member.address, self.known, self._writer, self.board)
         if self.settings.lease:
-            self._runner = LeaseRunner(node, self.known, self.settings)
+            self._runner = Reconciler(node, self.known, self.settings)
             self._lease = Lease(self._kafka, self.settings, self._runner.release, self._wake)
             self._runner.start(self._lease)
             self._lease.start()
@@ -98,7 +98,7 @@ class Cluster:
 
     def announce_monitor(self, active: Callable[[], bool]) -> None:
         """Tell the others that this process's monitor works, while it does."""
-        self._monitor = MonitorAnnouncer(self.member.name, self.member.address, self._writer, self.board)
+        self._monitor = MonitorStatusPublisher(self.member.name, self.member.address, self._writer, self.board)
         self._monitor.start(self.settings, active)
 
     @property
@@ -155,7 +155,7 @@ class Cluster:
             if part is not None:
                 part.close(max(0.3, deadline_s - time.monotonic()))
 
-    def _hand_over(self, runner: LeaseRunner, lease: Lease, announcer: Announcer) -> None:
+    def _hand_over(self, runner: Reconciler, lease: Lease, announcer: StatusPublisher) -> None:
         """Name who takes over, leave the group while the cameras run on, and stop each once another shows it live."""
         others = {
             node.node: node.partitions for node in self.board.nodes() if node.leasing and node.node != self.member.name
@@ -182,14 +182,14 @@ class Cluster:
         status = self.board.stream(stream_id)
         return status is not None and status.node != self.member.name and status.state == "live"
 
-    def _shared(self, stream_id: str) -> Wish:
+    def _shared(self, stream_id: str) -> StreamSpec:
         wish = self.known.get(stream_id)
         if wish is None:
             raise StreamUnknown(f"there is no shared stream {stream_id}")
         return wish
 
-    def _wish(self, config: StreamConfig, before: Wish | None) -> None:
-        wish = new_wish(config, before, self.member.name)
+    def _wish(self, config: StreamConfig, before: StreamSpec | None) -> None:
+        wish = new_spec(config, before, self.member.name)
         self._writer.write(STREAMS, config.id, wish.to_json(), WISH_SCHEMA)
         self.known.apply(config.id, wish)
 
@@ -247,7 +247,7 @@ class Cluster:
             if value is not None and read_epoch(value) != self.known.epoch:
                 self._tail.again()
             return
-        wish = None if value is None else read_wish(key, value)
+        wish = None if value is None else read_spec(key, value)
         self.known.apply(key, wish)
         if wish is None:
             self.removed(key)
@@ -283,10 +283,10 @@ class _Reader:
             if self._content is None:
                 self._cluster.hear(record.key, record.value)
             elif record.key != EPOCH_KEY:
-                self._content.streams[record.key] = read_wish(record.key, record.value) if record.value else None
+                self._content.streams[record.key] = read_spec(record.key, record.value) if record.value else None
             elif record.value is not None:
                 self._content.epoch = read_epoch(record.value)
-        except WishError as error:
+        except SpecError as error:
             log.error("wish_unreadable", reason=str(error))
 
     def settled(self) -> None:

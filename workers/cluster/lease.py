@@ -32,7 +32,7 @@ from kafka import AsyncConsumerRebalanceListener, TopicPartition
 from kafka.future import Future
 
 from workers.bus.bus import STREAMS
-from workers.cluster.assignor import HeldAssignor, Holding
+from workers.cluster.assignor import LeaseAssignor, MemberClaim
 from workers.cluster.group_client import keep_joins, leave_amid_join
 from workers.cluster.renewal import REBALANCE_SESSIONS, Renewal
 from workers.cluster.settings import ClusterSettings
@@ -158,7 +158,7 @@ class Lease:
 
     def _be_member(self) -> None:
         self._ensure_topic()  # a broker might make one for whoever asks, with as many partitions as it likes
-        assignor = HeldAssignor(self._holding, self._give_up)
+        assignor = LeaseAssignor(self._holding, self._give_up)
         consumer = open_consumer(self._kafka, self._options(assignor))
         self._invalid_since_s = time.monotonic()
         try:
@@ -190,7 +190,7 @@ class Lease:
         if refused:
             raise BusError(f"topic {self._topic}: {refused[STREAMS]}")
 
-    def _options(self, assignor: HeldAssignor) -> dict[str, Any]:
+    def _options(self, assignor: LeaseAssignor) -> dict[str, Any]:
         settings = self._settings
         return {
             "client_id": f"{self._kafka.client_id}-lease",
@@ -237,9 +237,9 @@ class Lease:
         elif time.monotonic() - self._invalid_since_s > max(_JOIN_S, 3 * self._settings.session_timeout_s):
             raise BusError(f"the group {self._settings.group} does not let this node in, or the broker does not answer")
 
-    def _holding(self) -> Holding:
+    def _holding(self) -> MemberClaim:
         """On the client's thread, when it joins."""
-        return Holding(
+        return MemberClaim(
             owned=frozenset(self._consumer.assignment()),
             generation=self._consumer.group_metadata().generation_id,
             standing_in=frozenset(TopicPartition(self._topic, one) for one in self.standing_in),

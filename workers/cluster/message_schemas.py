@@ -11,13 +11,13 @@ from workers.bus.bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREA
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
 from workers.bus.snapshot import Snapshot
-from workers.cluster.spec import Epoch, Wish
+from workers.cluster.spec import Epoch, StreamSpec
 from workers.cluster.status import MonitorStatus, NodeStatus, StreamStatus
-from workers.registry.active_versions import InService
+from workers.registry.active_versions import ActiveVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class MessageKind:
     """One kind of message: what it is, what it looks like, where it goes.
 
     content_type: of the value; when that is not JSON, `model` says what is in the headers.
@@ -35,19 +35,19 @@ class Published:
 
 
 MESSAGES = {
-    "frame": Published("What was seen in one picture.", FrameResult, DETECTIONS),
-    "event": Published("What happened: from the monitor, or from a node (stream up, down).", Event, EVENTS),
-    "snapshot": Published(
+    "frame": MessageKind("What was seen in one picture.", FrameResult, DETECTIONS),
+    "event": MessageKind("What happened: from the monitor, or from a node (stream up, down).", Event, EVENTS),
+    "snapshot": MessageKind(
         "A track's best crop, or the picture it was cut from, as JPEG.", Snapshot, SNAPSHOTS, "image/jpeg"
     ),
-    "stream": Published("That a stream shall run, and how; a tombstone ends it.", Wish, STREAMS),
-    "epoch": Published(
+    "stream": MessageKind("That a stream shall run, and how; a tombstone ends it.", StreamSpec, STREAMS),
+    "epoch": MessageKind(
         "The name of this topic's life, keyed _epoch: a broker that lost its data has none.", Epoch, STREAMS
     ),
-    "model": Published("Which version of a model is in service, keyed by the model.", InService, MODELS),
-    "status": Published("Which node runs a stream, and how that goes.", StreamStatus, STATUS),
-    "monitor": Published("Which process's monitor works, keyed _monitor.NAME.", MonitorStatus, STATUS),
-    "node": Published("That a node lives, keyed _node.NAME.", NodeStatus, STATUS),
+    "model": MessageKind("Which version of a model is in service, keyed by the model.", ActiveVersion, MODELS),
+    "status": MessageKind("Which node runs a stream, and how that goes.", StreamStatus, STATUS),
+    "monitor": MessageKind("Which process's monitor works, keyed _monitor.NAME.", MonitorStatus, STATUS),
+    "node": MessageKind("That a node lives, keyed _node.NAME.", NodeStatus, STATUS),
 }
 
 

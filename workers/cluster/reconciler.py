@@ -13,11 +13,11 @@ from stream.config import StreamConfig
 from stream.errors import StreamError
 from workers.cluster.lease import Lease
 from workers.cluster.settings import ClusterSettings
-from workers.cluster.spec_registry import KnownWishes
+from workers.cluster.spec_registry import SpecRegistry
 from workers.errors import StreamUnknown, WorkerError
 from workers.node.node import Node
 
-WITHHELD = Counter("livesight_results_withheld", "Results not published because the stream's lease had ended.")
+FENCED = Counter("livesight_results_fenced", "Results not published because the stream's lease had ended.")
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +25,10 @@ _LOOK_S = 1.0
 _TRY_AGAIN_S = 10.0
 
 
-class LeaseRunner:
+class Reconciler:
     """Compares what shall run here with what does: when woken, and every second."""
 
-    def __init__(self, node: Node, known: KnownWishes, settings: ClusterSettings) -> None:
+    def __init__(self, node: Node, known: SpecRegistry, settings: ClusterSettings) -> None:
         self._node = node
         self._known = known
         self._settings = settings
@@ -55,7 +55,7 @@ class LeaseRunner:
         """Whether a result may leave this node: always, but for a shared stream whose lease has ended."""
         if stream_id not in self._mine or (self._lease is not None and self._lease.holds(stream_id)):
             return True
-        WITHHELD.inc()
+        FENCED.inc()
         return False
 
     def failures(self) -> dict[str, str]:

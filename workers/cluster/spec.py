@@ -23,11 +23,11 @@ EPOCH_SCHEMA: Final = "livesight.epoch/1"
 EPOCH_KEY: Final = "_epoch"
 
 
-class WishError(WorkerError):
+class SpecError(WorkerError):
     """A record of `livesight.streams` cannot be read."""
 
 
-class Wish(BaseModel):
+class StreamSpec(BaseModel):
     """One stream that shall run. Of two wishes for a stream the one with the higher version holds."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
@@ -60,35 +60,35 @@ class TopicContent:
     """What the topic says: the newest record of each key. A stream whose newest record is a tombstone is None."""
 
     epoch: str | None = None
-    streams: dict[str, Wish | None] = field(default_factory=dict)
+    streams: dict[str, StreamSpec | None] = field(default_factory=dict)
 
 
-def new_wish(config: StreamConfig, before: Wish | None, node: str) -> Wish:
+def new_spec(config: StreamConfig, before: StreamSpec | None, node: str) -> StreamSpec:
     """A wish that holds against the one before, whatever the clocks say."""
     version = max(time.time_ns(), before.version + 1 if before else 0)
-    return Wish(stream=config, version=version, node=node)
+    return StreamSpec(stream=config, version=version, node=node)
 
 
-def read_wish(key: str, value: bytes) -> Wish:
-    """A record's wish. Raises WishError."""
+def read_spec(key: str, value: bytes) -> StreamSpec:
+    """A record's wish. Raises SpecError."""
     try:
-        wish = Wish.model_validate_json(value)
+        wish = StreamSpec.model_validate_json(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise WishError(f"{key}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise SpecError(f"{key}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     if wish.stream.id != key:
-        raise WishError(f"{key}: the wish is for {wish.stream.id}")
+        raise SpecError(f"{key}: the wish is for {wish.stream.id}")
     if wish.stream.url is None or wish.stream.url.split(":", 1)[0] in ("file", "device"):
-        raise WishError(f"{key}: a shared stream needs a URL that every node can open")
+        raise SpecError(f"{key}: a shared stream needs a URL that every node can open")
     return wish
 
 
 def read_epoch(value: bytes) -> str:
-    """The epoch record's name. Raises WishError."""
+    """The epoch record's name. Raises SpecError."""
     try:
         return Epoch.model_validate_json(value).epoch
     except ValidationError as error:
-        raise WishError(f"{EPOCH_KEY}: unreadable") from error
+        raise SpecError(f"{EPOCH_KEY}: unreadable") from error
 
 
 def partition_of(stream_id: str, partitions: int) -> int:
@@ -96,11 +96,11 @@ def partition_of(stream_id: str, partitions: int) -> int:
     return int(murmur2(stream_id.encode()) & 0x7FFFFFFF) % partitions
 
 
-def newer(one: Wish | None, other: Wish | None) -> bool:
+def newer(one: StreamSpec | None, other: StreamSpec | None) -> bool:
     """Whether `one` holds against `other`."""
     return one is not None and (other is None or one.version > other.version)
 
 
-def configs_of(wishes: Mapping[str, Wish]) -> dict[str, StreamConfig]:
+def configs_of(wishes: Mapping[str, StreamSpec]) -> dict[str, StreamConfig]:
     """The streams of wishes, by id."""
     return {stream_id: wish.stream for stream_id, wish in wishes.items()}

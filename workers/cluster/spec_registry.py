@@ -11,18 +11,18 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from workers.atomic_files import OWNER_ONLY, write_text
-from workers.cluster.spec import TopicContent, Wish, newer
-from workers.node.local_streams import WishFile
+from workers.cluster.spec import StreamSpec, TopicContent, newer
+from workers.node.local_streams import LocalStreams
 
 log = structlog.get_logger(__name__)
 
 
 class _File(BaseModel):
     epoch: str | None = None
-    wishes: list[Wish] = []
+    wishes: list[StreamSpec] = []
 
 
-class KnownWishes:
+class SpecRegistry:
     """What shall run. `changed` is called, without a lock held, whenever that is another than before."""
 
     def __init__(self, state_dir: Path | None, changed: Callable[[], None] = lambda: None) -> None:
@@ -31,7 +31,7 @@ class KnownWishes:
         self._changed = changed
         self._lock = threading.Lock()
         self._epoch: str | None = None
-        self._wishes: dict[str, Wish] = {}
+        self._wishes: dict[str, StreamSpec] = {}
         if state_dir is not None:
             self._read(state_dir)
 
@@ -40,17 +40,17 @@ class KnownWishes:
         """The life of the topic that the wishes were read from or written to."""
         return self._epoch
 
-    def all(self) -> dict[str, Wish]:
+    def all(self) -> dict[str, StreamSpec]:
         """By stream."""
         with self._lock:
             return dict(self._wishes)
 
-    def get(self, stream_id: str) -> Wish | None:
+    def get(self, stream_id: str) -> StreamSpec | None:
         """The wish for a stream, if there is one."""
         with self._lock:
             return self._wishes.get(stream_id)
 
-    def apply(self, stream_id: str, wish: Wish | None) -> None:
+    def apply(self, stream_id: str, wish: StreamSpec | None) -> None:
         """A record of the topic, or what this process has just written there."""
         with self._lock:
             known = self._wishes.get(stream_id)
@@ -65,14 +65,14 @@ class KnownWishes:
             self._write()
         self._changed()
 
-    def settle(self, content: TopicContent) -> list[Wish]:
+    def settle(self, content: TopicContent) -> list[StreamSpec]:
         """Take over what the whole topic says; returns the wishes that it lacks and that are to be written again.
 
         In the life that is known the topic is right, and what it does not name was ended (its tombstone may be
         compacted away). In another life it has lost what it does not name, and only its tombstones end streams.
         """
         lost = content.epoch is None or content.epoch != self._epoch
-        missing: list[Wish] = []
+        missing: list[StreamSpec] = []
         with self._lock:
             before = dict(self._wishes)
             for stream_id, known in before.items():
@@ -107,8 +107,8 @@ class KnownWishes:
         try:
             found = _File.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
-            kept = [config for config in WishFile(state_dir).read() if config.url]
-            self._wishes = {config.id: Wish(stream=config, version=1) for config in kept}
+            kept = [config for config in LocalStreams(state_dir).read() if config.url]
+            self._wishes = {config.id: StreamSpec(stream=config, version=1) for config in kept}
             return
         except (OSError, ValidationError) as error:
             aside = self._path.with_suffix(".broken")

@@ -11,7 +11,7 @@ import structlog
 
 from workers.bus.bus import STATUS
 from workers.cluster.settings import ClusterSettings
-from workers.cluster.spec_registry import KnownWishes
+from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.status import (
     MONITOR_PREFIX,
     MONITOR_SCHEMA,
@@ -44,10 +44,12 @@ class Leased:
     failures: Callable[[], dict[str, str]]
 
 
-class Announcer:
+class StatusPublisher:
     """Owned by the cluster. What is told goes onto the own board as well, so that it is there without a broker."""
 
-    def __init__(self, node: Node, address: str, known: KnownWishes, writer: ControlWriter, board: StatusBoard) -> None:
+    def __init__(
+        self, node: Node, address: str, known: SpecRegistry, writer: ControlWriter, board: StatusBoard
+    ) -> None:
         self._node = node
         self._address = address
         self._known = known
@@ -132,7 +134,7 @@ class Announcer:
         self._writer.tell(STATUS, key, value, schema)
 
 
-class MonitorAnnouncer:
+class MonitorStatusPublisher:
     """Says which process's monitor works, in a thread of its own. Owned by the cluster. `active`: what it said last."""
 
     def __init__(self, name: str, address: str, writer: ControlWriter, board: StatusBoard) -> None:

@@ -21,7 +21,7 @@ SKIPPED = Counter("livesight_sideline_skipped", "Figures and snapshots left out 
 _TICK_S = 0.5
 
 
-class Sideline:
+class BackgroundJobs:
     """`submit` from any thread; jobs run one after the other. The thread starts with the first job."""
 
     def __init__(self) -> None:

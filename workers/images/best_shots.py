@@ -18,7 +18,7 @@ from stream.frame import Frame
 from workers.bus.bus import SNAPSHOTS, Message
 from workers.bus.result import Detection, FrameResult
 from workers.bus.snapshot import Snapshot, joined
-from workers.images.background_jobs import Sideline
+from workers.images.background_jobs import BackgroundJobs
 from workers.images.crops import crop_region, cut, quality
 from workers.images.jpeg import JpegMaker
 from workers.settings import SnapshotSettings
@@ -62,11 +62,11 @@ class _Stream:
     tracks: dict[int, _Track] = field(default_factory=dict)
 
 
-class Snapshots:
+class BestShots:
     """Owned by the node. `publish` must not block."""
 
     def __init__(
-        self, node: str, settings: SnapshotSettings, sideline: Sideline, publish: Callable[[Message], None]
+        self, node: str, settings: SnapshotSettings, sideline: BackgroundJobs, publish: Callable[[Message], None]
     ) -> None:
         self._node = node
         self._settings = settings

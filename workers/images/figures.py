@@ -1,7 +1,7 @@
 """Figures of a whole picture, 0 to 1 (ARCHITECTURE.md defines them): `FigureMaker` is pure.
 
-`StreamFigures` says when: once a second. Of a live stream they are made on the sideline and come with a later result;
-otherwise with the picture's own. One thread at a time (the lane's).
+`StreamImageFigures` says when: once a second. Of a live stream they are made in the background and come with a
+later result; otherwise with the picture's own. One thread at a time (the lane's).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from stream.frame import Frame
 from workers.bus.result import ImageFigures
-from workers.images.background_jobs import Sideline
+from workers.images.background_jobs import BackgroundJobs
 from workers.images.crops import U8, coloured, edges, full_range, halved, luma, sharpness_of
 from workers.images.quality import blockiness, changed, focus, sampled
 
@@ -95,10 +95,10 @@ def difference_hash(grey: cv2.typing.MatLike) -> str:
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
 
 
-class StreamFigures:
+class StreamImageFigures:
     """The figures that a stream's results carry: made once a second of its times, of every still."""
 
-    def __init__(self, mode: Mode, sideline: Sideline) -> None:
+    def __init__(self, mode: Mode, sideline: BackgroundJobs) -> None:
         self._mode = mode
         self._sideline = sideline
         self.reset()

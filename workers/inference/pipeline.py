@@ -17,7 +17,7 @@ from itertools import groupby
 import numpy as np
 import structlog
 
-from stream.decoding.cpu_gate import TURNS
+from stream.decoding.cpu_gate import CPU_GATE
 from stream.frame import Frame
 from stream.mailbox import Mailbox
 from stream.metrics import FRAMES_DROPPED, STAGE_SECONDS
@@ -26,13 +26,13 @@ from workers.engines.engine import EngineSlot
 from workers.engines.letterbox import Letterbox, least_padding
 from workers.engines.openvino_engine import worker_count
 from workers.errors import EngineError, ModelError
-from workers.images.background_jobs import Sideline
+from workers.images.background_jobs import BackgroundJobs
 from workers.images.blur import Blurrer
-from workers.images.figures import Mode, StreamFigures
+from workers.images.figures import Mode, StreamImageFigures
 from workers.inference.batcher import Batcher, Lane, Ticket
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier
-from workers.inference.results import Assembler
+from workers.inference.results import ResultAssembler
 from workers.metrics import BATCH_SIZE, WORKER_RESTARTS
 from workers.settings import ClassifySettings, WorkerSettings
 
@@ -62,7 +62,7 @@ class Pipeline:
         self._confidence = confidence
         self._classify = settings.classify
         self._classifiers = Classifiers(slots)
-        self.sideline = Sideline()
+        self.sideline = BackgroundJobs()
         self._batcher = Batcher(settings.max_batch, settings.max_wait_ms / 1000)
         self._count = worker_count(settings)
         self._threads: dict[int, threading.Thread] = {}
@@ -95,8 +95,8 @@ class Pipeline:
                 raise ModelError(f"model {name} is not loaded")
         mode: Mode = "live" if mailbox.policy == "newest" else "stills" if stills else "every_frame"
         classifier = StreamClassifier(self._slots, models, self._classifiers, self._classify, mode)
-        figures = StreamFigures(mode, self.sideline)
-        assembler = Assembler(self._node, classifier, figures, self._confidence)
+        figures = StreamImageFigures(mode, self.sideline)
+        assembler = ResultAssembler(self._node, classifier, figures, self._confidence)
         blurrer = Blurrer() if blur else None
 
         def deliver(ticket: Ticket) -> None:
@@ -150,7 +150,7 @@ class Pipeline:
         letterbox = Letterbox()
         try:
             while (batch := self._batcher.take()) is not None:
-                with TURNS.analysing(), self._answered(batch):
+                with CPU_GATE.analysing(), self._answered(batch):
                     self._compute(batch, letterbox)
         except BaseException as error:
             log.exception("worker_died", worker=index, error=repr(error))
@@ -194,7 +194,7 @@ class Pipeline:
             tickets[0].error = error
             log.exception("frame_failed", stream=tickets[0].lane.stream_id, frame=tickets[0].frame.number)
 
-    def _deliver(self, assembler: Assembler, ticket: Ticket, blurrer: Blurrer | None) -> None:
+    def _deliver(self, assembler: ResultAssembler, ticket: Ticket, blurrer: Blurrer | None) -> None:
         if ticket.released:
             return
         ticket.released = True
@@ -255,5 +255,5 @@ def detect_still(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[st
 def still_result(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[str, ...], node: str) -> FrameResult:
     """All stages for one picture that belongs to no stream, on the calling thread. Raises what a detector raises."""
     classifier = StreamClassifier(slots, models, Classifiers(slots), ClassifySettings(), "stills")
-    figures = StreamFigures("stills", Sideline())
-    return Assembler(node, classifier, figures, counted=False).result(detect_still(slots, frame, models))
+    figures = StreamImageFigures("stills", BackgroundJobs())
+    return ResultAssembler(node, classifier, figures, counted=False).result(detect_still(slots, frame, models))

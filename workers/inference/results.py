@@ -9,14 +9,14 @@ from stream.metrics import STAGE_SECONDS
 from workers.bus.result import Detection, FrameResult, Latency
 from workers.card import ModelCard
 from workers.engines.engine import F32
-from workers.images.figures import StreamFigures
+from workers.images.figures import StreamImageFigures
 from workers.inference.batcher import Ticket
 from workers.inference.classify_tracks import StreamClassifier
 from workers.inference.tracking import TrackedBoxes, Tracker, TrackIds
 from workers.metrics import DETECTIONS, FRAMES_ANALYSED, LATENCY_SECONDS
 
 
-class Assembler:
+class ResultAssembler:
     """Makes the result of each picture of one stream, in order. A new session starts with new trackers.
 
     `confidence`, when given, goes before the thresholds of the cards. Stills are not `counted` in a stream's metrics.
@@ -27,7 +27,7 @@ class Assembler:
         self,
         node: str,
         classifier: StreamClassifier,
-        figures: StreamFigures | None = None,
+        figures: StreamImageFigures | None = None,
         confidence: float | None = None,
         counted: bool = True,
     ) -> None:

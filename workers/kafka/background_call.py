@@ -12,7 +12,7 @@ ABANDONED = "call-"
 """Begins the names of daemon threads whose one call may outlive its caller, and the process need not wait for."""
 
 
-class Background(Generic[Result]):
+class BackgroundCall(Generic[Result]):
     """`start` a call, `poll` for its end; one thread uses this."""
 
     def __init__(self, name: str) -> None:

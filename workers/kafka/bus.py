@@ -24,7 +24,7 @@ from kafka.errors import (
 from workers.bus.bus import LocalBus, Message, Subscriber
 from workers.bus.metrics import PUBLISH_FAILURES, Reason, give_up
 from workers.errors import BusError
-from workers.kafka.background_call import Background
+from workers.kafka.background_call import BackgroundCall
 from workers.kafka.client import Producer, choose_compression, describe, open_admin, open_producer, probe, tls_context
 from workers.kafka.outbox import Outbox
 from workers.kafka.settings import KafkaSettings
@@ -74,8 +74,8 @@ class KafkaBus:
         self._down: tuple[datetime, str] | None = None
         self._retry_at_s = 0.0
         self._heard_at_s = 0.0
-        self._opening: Background[tuple[Producer, dict[str, str]]] = Background("kafka-connect")
-        self._checking: Background[tuple[str | None, dict[str, str]]] = Background("kafka-check")
+        self._opening: BackgroundCall[tuple[Producer, dict[str, str]]] = BackgroundCall("kafka-connect")
+        self._checking: BackgroundCall[tuple[str | None, dict[str, str]]] = BackgroundCall("kafka-check")
         self._over = False
         self._blocked: dict[str, tuple[float, str]] = {}
         self._refused: tuple[float, str] | None = None

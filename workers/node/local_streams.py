@@ -15,7 +15,7 @@ from workers.atomic_files import OWNER_ONLY, write_text
 log = structlog.get_logger(__name__)
 
 
-class WishFile:
+class LocalStreams:
     """The configurations to keep. Written whole and renamed into place, so that it is never half there."""
 
     def __init__(self, state_dir: Path) -> None:

@@ -13,7 +13,7 @@ import av
 import structlog
 
 from stream.config import StreamConfig, StreamSettings
-from stream.decoding.fps_limit import FpsCap
+from stream.decoding.fps_limit import FpsLimit
 from stream.frame import Frame, new_session
 from stream.metrics import forget_stream as forget_source
 from stream.redaction import redact
@@ -27,15 +27,15 @@ from workers.engines.engine import U8, Engine
 from workers.engines.slots import EngineSlots
 from workers.errors import StreamExists, StreamUnknown
 from workers.explain.explain import Explainer
-from workers.images.best_shots import Snapshots
+from workers.images.best_shots import BestShots
 from workers.inference.batcher import Lane
 from workers.inference.pipeline import Pipeline, still_result
 from workers.metrics import forget_stream
-from workers.node.local_streams import WishFile
-from workers.node.passthrough import Outlet, outlet_of
+from workers.node.local_streams import LocalStreams
+from workers.node.passthrough import Passthrough, passthrough_of
 from workers.node.stream_events import StreamEvents
 from workers.node.stream_view import RecentResults, StreamView
-from workers.registry.active_versions import MODEL_SCHEMA, InService
+from workers.registry.active_versions import MODEL_SCHEMA, ActiveVersion
 from workers.registry.promotion import Promotion, Promotions
 from workers.settings import WorkerSettings
 
@@ -73,7 +73,7 @@ class Node:
         self.stream_settings = stream_settings or StreamSettings()
         self._store = store
         self._bus = bus
-        self._wishes = WishFile(state_dir) if state_dir else None
+        self._wishes = LocalStreams(state_dir) if state_dir else None
         self._slots = EngineSlots(store, self.settings)
         self.explainer = Explainer(store, self._slots, name)
         self.promotions = Promotions(store, self._slots, self.settings)
@@ -81,7 +81,7 @@ class Node:
         self._pipeline = Pipeline(self._slots, self.settings, name, self._publish)
         self._streams: dict[str, _Running] = {}
         self._headers = (("schema", FRAME_SCHEMA.encode()), _JSON, ("node", name.encode()))
-        self._snapshots = Snapshots(name, self.settings.snapshots, self._pipeline.sideline, self._send)
+        self._snapshots = BestShots(name, self.settings.snapshots, self._pipeline.sideline, self._send)
         self._events = StreamEvents(name, self._say, self._status)
         self.gate: Callable[[str], bool] = lambda stream_id: True  # whether a stream's results may be published now
         self._lock = threading.RLock()
@@ -179,11 +179,11 @@ class Node:
         with self._lock:
             return self._find(stream_id).recent.latest
 
-    def outlet(self, stream_id: str) -> Outlet:
+    def outlet(self, stream_id: str) -> Passthrough:
         """Where a stream's encoded packets come from, for viewers and clips. Raises StreamUnknown."""
         with self._lock:
             running = self._find(stream_id)
-            return outlet_of(running.config, running.source)
+            return passthrough_of(running.config, running.source)
 
     def analyse_image(self, image_bgr: U8, models: tuple[str, ...] | None = None) -> FrameResult:
         """Detect in one picture (u8 HWC BGR). Blocks; there is no tracking. Raises ModelError, EngineError."""
@@ -255,7 +255,7 @@ class Node:
         running.recent = RecentResults()
         config = running.config
         if config.max_fps is not None:
-            source.mailbox.wants = FpsCap(config.max_fps).admits
+            source.mailbox.wants = FpsLimit(config.max_fps).admits
         running.lane = self._pipeline.add(config.id, source.mailbox, config.models, blur=config.blur)
         self._events.begin(config.id)
         source.start()
@@ -299,7 +299,7 @@ class Node:
         return None if source is None else source.status()
 
     def _tell_promotion(self, done: Promotion, at_ns: int) -> None:
-        record = InService(name=done.name, version=done.version, before=done.before, at_ns=at_ns, node=self.name)
+        record = ActiveVersion(name=done.name, version=done.version, before=done.before, at_ns=at_ns, node=self.name)
         headers = (("schema", MODEL_SCHEMA.encode()), *self._headers[1:])
         self._bus.publish(Message(MODELS, done.name, record.to_json(), headers, time.monotonic()))
 

@@ -11,7 +11,7 @@ from stream.sources.source import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class Passthrough:
     """Where encoded packets come from: `ring` is None while there are none, and for a blurred stream always.
 
     request_key: asks the sender for a key frame, where it listens.
@@ -22,8 +22,8 @@ class Outlet:
     blurred: bool = False
 
 
-def outlet_of(config: StreamConfig, source: Source | None) -> Outlet:
+def passthrough_of(config: StreamConfig, source: Source | None) -> Passthrough:
     """What may leave now. The packets of a blurred stream show faces: nobody outside the source gets them."""
     if config.blur or source is None:
-        return Outlet(blurred=config.blur)
-    return Outlet(source.ring, source.request_key)
+        return Passthrough(blurred=config.blur)
+    return Passthrough(source.ring, source.request_key)

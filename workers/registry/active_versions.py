@@ -21,7 +21,7 @@ MODEL_SCHEMA: Final = "livesight.model/1"
 log = structlog.get_logger(__name__)
 
 
-class InService(BaseModel):
+class ActiveVersion(BaseModel):
     """From now on `version` is in service; it was `before`. `at_ns`: wall clock of the node that decided it."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
@@ -38,12 +38,12 @@ class InService(BaseModel):
         return self.model_dump_json(by_alias=True).encode()
 
 
-class Follower:
+class ActiveVersionFollower:
     """Puts in service here what was promoted elsewhere. `hear` is called from any thread and only hands over."""
 
     def __init__(self, promotions: Promotions) -> None:
         self._promotions = promotions
-        self._waiting: dict[str, InService] = {}
+        self._waiting: dict[str, ActiveVersion] = {}
         self._problems: dict[str, str] = {}
         self._changed = threading.Condition()
         self._closing = False
@@ -58,7 +58,7 @@ class Follower:
         if value is None:
             return
         try:
-            wanted = InService.model_validate_json(value)
+            wanted = ActiveVersion.model_validate_json(value)
         except ValidationError as error:
             log.error("promotion_unreadable", model=name, reason=str(error))
             return
@@ -92,7 +92,7 @@ class Follower:
             except Exception:
                 log.exception("promotion_not_followed", model=wanted.name)
 
-    def _follow(self, wanted: InService) -> None:
+    def _follow(self, wanted: ActiveVersion) -> None:
         if wanted.at_ns <= self._promotions.decided_ns(wanted.name):
             return  # known, or what was decided here is younger and on its way to the others
         try:

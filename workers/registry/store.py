@@ -29,7 +29,7 @@ HISTORY = "history.json"
 _MOST_HISTORY = 100
 
 
-class Change(BaseModel):
+class PromotionRecord(BaseModel):
     """One change of the version in service; `at_ns` is the wall clock."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +39,7 @@ class Change(BaseModel):
     at_ns: int
 
 
-_HISTORY: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
+_HISTORY: TypeAdapter[tuple[PromotionRecord, ...]] = TypeAdapter(tuple[PromotionRecord, ...])
 
 
 class PromotedModels:
@@ -111,7 +111,7 @@ class PromotedModels:
         fresh.replace(folder / CURRENT)
         sync_folder(folder)
 
-    def history(self, name: str) -> tuple[Change, ...]:
+    def history(self, name: str) -> tuple[PromotionRecord, ...]:
         """What was changed, oldest first. Raises ModelDamaged when the file cannot be read."""
         path = self.home / name / HISTORY
         try:
@@ -128,7 +128,7 @@ class PromotedModels:
         except ModelDamaged as error:
             log.warning("history_unreadable", model=name, error=str(error))
             known = ()
-        self._write(name, (*known, Change(before=before, after=after, at_ns=time.time_ns()))[-_MOST_HISTORY:])
+        self._write(name, (*known, PromotionRecord(before=before, after=after, at_ns=time.time_ns()))[-_MOST_HISTORY:])
 
     def back(self, name: str) -> int:
         """The version before the one in service. Raises PromotionError when there was none."""
@@ -145,7 +145,7 @@ class PromotedModels:
             pass
         self._write(name, tuple(known))
 
-    def _write(self, name: str, changes: tuple[Change, ...]) -> None:
+    def _write(self, name: str, changes: tuple[PromotionRecord, ...]) -> None:
         write_text(self.home / name / HISTORY, json.dumps([change.model_dump() for change in changes]))
 
 

@@ -27,7 +27,7 @@ class Entry:
     offset: int = 0
 
 
-class Ledger:
+class SpoolLedger:
     """One file. Raises OSError when the disk refuses."""
 
     def __init__(self, path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from workers.atomic_files import sync_folder
 from workers.bus.bus import Message
-from workers.spool.record import Found, decode, encode, records
+from workers.spool.record import FoundRecord, decode, encode, records
 
 FIRST_NUMBER = 10**9  # files are numbered upwards from here; one that must come before all others gets a lower number
 CHUNK_BYTES = 4 * 2**20
@@ -186,7 +186,7 @@ class TopicLog:
         """What is there stays for the next start. Idempotent."""
         self._seal()
 
-    def _chunk(self, segment: Segment) -> list[Found]:
+    def _chunk(self, segment: Segment) -> list[FoundRecord]:
         """Whole records from where reading goes on; empty when the rest of the file has none."""
         length = CHUNK_BYTES
         with segment.path.open("rb") as file:

@@ -16,7 +16,7 @@ _BODY = struct.Struct("<qHH")  # wall clock in ns, length of the key, number of 
 _HEADER = struct.Struct("<HI")  # length of a header's name, of its value
 
 
-class Found(NamedTuple):
+class FoundRecord(NamedTuple):
     """One whole record: where it begins and ends, and its body."""
 
     offset: int
@@ -51,7 +51,7 @@ def decode(body: bytes, topic: str) -> Message:
     return Message(topic, key, body[at:], tuple(headers), stamp_s)
 
 
-def records(data: bytes, base: int = 0) -> Iterator[Found]:
+def records(data: bytes, base: int = 0) -> Iterator[FoundRecord]:
     """The whole records in `data`, which begins at `base` of its file; what is damaged between them is skipped."""
     at = 0
     while (at := data.find(MAGIC, at)) >= 0:
@@ -59,7 +59,7 @@ def records(data: bytes, base: int = 0) -> Iterator[Found]:
         if found is None:
             at += 1
             continue
-        yield Found(base + at, base + at + _HEAD.size + len(found), found)
+        yield FoundRecord(base + at, base + at + _HEAD.size + len(found), found)
         at += _HEAD.size + len(found)
 
 

@@ -20,7 +20,7 @@ from workers.bus.backlog import importance
 from workers.bus.bus import Message
 from workers.bus.metrics import REPLAYED, SPOOL_FAILURES, SPOOL_WRITTEN, SPOOLED, SPOOLED_BYTES, Reason, give_up
 from workers.kafka.settings import SpoolSettings
-from workers.spool.ledger import Entry, Ledger
+from workers.spool.ledger import Entry, SpoolLedger
 from workers.spool.log import Position, TopicLog
 
 RETRY_S = 5.0
@@ -40,7 +40,7 @@ class Spool:
         self._folder = folder
         self._segment_bytes = min(settings.segment_bytes, settings.max_bytes // LEAST_SEGMENTS)
         self._logs: dict[str, TopicLog] = {}
-        self._ledger: Ledger | None = None
+        self._ledger: SpoolLedger | None = None
         self._lock_fd = -1
         self._problem: str | None = None
         self._retry_at_s = 0.0
@@ -190,7 +190,7 @@ class Spool:
     def _recover(self) -> dict[str, int]:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._take_lock()
-        ledger = Ledger(self._folder / "ledger")
+        ledger = SpoolLedger(self._folder / "ledger")
         self._ledger = ledger
         entries = ledger.read()
         found: dict[str, int] = {}

@@ -10,8 +10,8 @@ from typing import Any
 
 from monitoring.alerts.service import Alerts
 from monitoring.alerts.settings import AlertSettings
-from monitoring.core.ports import CutClip, Shared
-from monitoring.rules.rule import Rule, Seen
+from monitoring.core.ports import CutClip, MonitoringContext
+from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.settings import MonitorSettings, driver_url
 from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
@@ -37,7 +37,7 @@ class Desk:
         self.is_active = True
         self.database = Database(driver_url(url or f"sqlite:///{folder / 'livesight.db'}"))
         self.media = MediaStore(folder / "media")
-        shared = Shared(
+        shared = MonitoringContext(
             settings=MonitorSettings(alerts=settings),
             state_dir=folder,
             node="test",
@@ -112,7 +112,7 @@ class Desk:
 
 def rule(name: str = "mask", **fields: Any) -> Rule:
     """A rule with what tests care about."""
-    return Rule(name=name, when=Seen(), **fields)
+    return Rule(name=name, when=SeenCondition(), **fields)
 
 
 @contextmanager

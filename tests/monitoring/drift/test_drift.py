@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 from monitoring.drift.drift import Drift, cards_of
 from monitoring.drift.metrics import CAMERA_FAULTS, DRIFT_DETECTED, DRIFT_SCORE
 from monitoring.drift.report import DRIFT_SCHEMA, drift_json_schema
-from monitoring.drift.samples import Sample
+from monitoring.drift.samples import DriftSample
 from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import SCENE, START_S, box, figures, result
 
@@ -63,19 +63,19 @@ class World:
     def _result(self, at_s: float) -> None:
         self.drift.take(result(at_s, stream_id=self.stream_id, session="none"), [])
 
-    def _samples(self, seconds: float, other: dict[str, Any]) -> Iterator[Sample]:
+    def _samples(self, seconds: float, other: dict[str, Any]) -> Iterator[DriftSample]:
         rng = self.rng
         for at_s in np.arange(self.at_s, self.at_s + seconds, 10.0).tolist():
             mean = {"brightness": 0.5, "contrast": 0.3, "focus": 0.6, "blockiness": 0.05} | other.get("picture", {})
             values = {name: float(np.clip(rng.normal(value, 0.01), 0, 1)) for name, value in mean.items()}
-            yield Sample(at_s, "", 0, values, {"hash": other.get("hash", SCENE)})
-            yield Sample(at_s, "mask", 1, {"boxes": float(rng.poisson(1.0))}, {})
+            yield DriftSample(at_s, "", 0, values, {"hash": other.get("hash", SCENE)})
+            yield DriftSample(at_s, "mask", 1, {"boxes": float(rng.poisson(1.0))}, {})
             for step in range(2):
                 bare = rng.random() < other.get("without", 0.2)
                 sure = float(np.clip(rng.normal(other.get("sure", 0.8), 0.08), 0.3, 1))
                 label = "without_mask" if bare else "with_mask"
                 numbers = {"confidence": sure, "box_side": float(rng.uniform(0.1, 0.2)), "aspect": 0.45}
-                yield Sample(at_s + 5 * step, "mask", 1, numbers, {"label": label})
+                yield DriftSample(at_s + 5 * step, "mask", 1, numbers, {"label": label})
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +252,7 @@ def test_the_card_alarms_when_it_is_asked_to(tmp_path: Any) -> None:
 
 def test_another_version_of_a_model_is_commissioned_anew(world: World) -> None:
     stream = world.drift._streams["door"]
-    stream.add(Sample(world.at_s, "mask", 2, {"confidence": 0.8}, {"label": "with_mask"}))
+    stream.add(DriftSample(world.at_s, "mask", 2, {"confidence": 0.8}, {"label": "with_mask"}))
     assert stream.series["tracks", "mask"].commissioned_s is None
     assert stream.series["picture", ""].commissioned_s is not None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitoring.drift.samples import Sample, Sampler
+from monitoring.drift.samples import DriftSample, Sampler
 from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import START_S, box, figures, result
 from workers.bus.result import Identity
@@ -16,7 +16,7 @@ def sampler() -> Sampler:
     return Sampler(DriftSettings(), lambda model, _: model == "mask")
 
 
-def play(taken: Sampler, seconds: float, begin_s: float = START_S, track_id: int | None = 7) -> list[Sample]:
+def play(taken: Sampler, seconds: float, begin_s: float = START_S, track_id: int | None = 7) -> list[DriftSample]:
     """So many seconds at ten results a second, with one track in them all."""
     boxes = [] if track_id is None else [box(track_id)]
     return [
