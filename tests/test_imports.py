@@ -21,6 +21,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "deployment": set(),
 }
 OURS = {*MAY_IMPORT, "livesight", "tests"}
+FLOORS: dict[str, list[str]] = {
+    "stream": "errors metrics redaction config frame mailbox ring decoding sources webrtc".split(),
+    "workers": (
+        "errors metrics cpu memory logs atomic_files card settings database bus spool kafka engines images inference "
+        "registry explain node cluster cli bench"
+    ).split(),
+    "api": "settings http video push predict cluster routes app cli".split(),
+    "monitoring": (
+        "core store events rules arrangements alerts drift report ingest settings schema migrations assembly service "
+        "doctor"
+    ).split(),
+    "training": "errors extra atomic_files data evaluation export detector classifier cli".split(),
+}
+"""Rooms (folders) and single modules of each package, from the lowest floor up: each imports from below itself only."""
+
+MOST_MODULES = 20
 STARTERS = {
     "deployment/bench/bus.py",
     "deployment/bench/drift.py",
@@ -60,6 +76,73 @@ def test_import_direction(package: str) -> None:
         if name in OURS - {package} - MAY_IMPORT[package]
     ]
     assert not wrong
+
+
+def modules(package: str) -> dict[str, Path]:
+    """Dotted name → file of everything in a package."""
+    found: dict[str, Path] = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def inner_imports(package: str) -> dict[str, set[str]]:
+    """What each module of a package imports of the same package, wherever that stands, TYPE_CHECKING included."""
+    known = modules(package)
+    edges: dict[str, set[str]] = {}
+    for name, path in known.items():
+        edges[name] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                edges[name] |= {alias.name for alias in node.names} & known.keys()
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                submodules = {f"{node.module}.{alias.name}" for alias in node.names} & known.keys()
+                edges[name] |= submodules or {node.module} & known.keys()
+    return edges
+
+
+@pytest.mark.parametrize("package", sorted(FLOORS))
+def test_floors(package: str) -> None:
+    """A module imports from its own room and from lower floors."""
+    floors = FLOORS[package]
+    assert {name.split(".")[1] for name in modules(package) if "." in name} == set(floors)
+    wrong = [
+        f"{name} imports {target}"
+        for name, targets in inner_imports(package).items()
+        for target in targets
+        if "." in name and "." in target
+        if (room := name.split(".")[1]) != (other := target.split(".")[1])
+        if floors.index(other) > floors.index(room)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", sorted(FLOORS))
+def test_no_circles(package: str) -> None:
+    """No module imports itself by way of others."""
+    edges = inner_imports(package)
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = list(edges[start])
+        while waiting:
+            if (name := waiting.pop()) not in seen:
+                seen.add(name)
+                waiting.extend(edges[name])
+        return seen
+
+    assert not [name for name in edges if name in reached(name)]
+
+
+@pytest.mark.parametrize("package", sorted(FLOORS))
+def test_rooms_are_small(package: str) -> None:
+    """A folder that holds more is two."""
+    folders = [path.parent for name, path in modules(package).items() if path.name != "__init__.py"]
+    crowded = {
+        str(one.relative_to(ROOT)): folders.count(one) for one in set(folders) if folders.count(one) > MOST_MODULES
+    }
+    assert not crowded
 
 
 def test_there_are_no_other_packages() -> None:

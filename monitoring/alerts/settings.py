@@ -141,7 +141,7 @@ class AlertSettings(BaseModel):
 
     @field_validator("targets")
     @classmethod
-    def _unlike(cls, targets: tuple[TargetSettings, ...]) -> tuple[Target, ...]:
+    def _unlike(cls, targets: tuple[TargetSettings, ...]) -> tuple[TargetSettings, ...]:
         twice = [name for name, count in Counter(target.name for target in targets).items() if count > 1]
         if twice:
             raise ValueError(f"there are two targets {twice[0]}")

@@ -13,7 +13,7 @@ from openvino import opset13 as ops
 
 from training.cli.arguments import views as read_views
 from training.errors import ExportError
-from training.export.test_time_augmentation import ONE_VIEW, STRIDES, TestTimeAugmentation, with_augmentation
+from training.export.test_time_augmentation import ONE_VIEW, STRIDES, TtaViews, with_augmentation
 
 F32 = npt.NDArray[np.float32]
 SIZE_WH = (192, 128)
@@ -70,7 +70,7 @@ def pictures() -> F32:
 def test_mirror_images_are_averaged_cell_by_cell(pictures: F32) -> None:
     plain, both = (
         run(network(), pictures),
-        run(with_augmentation(network(), TestTimeAugmentation(mirror=True)), pictures),
+        run(with_augmentation(network(), TtaViews(mirror=True)), pictures),
     )
     assert both.shape == plain.shape
     np.testing.assert_allclose(both[:, :5], plain[:, :5], atol=1e-3)  # boxes and red: the same from both sides
@@ -81,7 +81,7 @@ def test_mirror_images_are_averaged_cell_by_cell(pictures: F32) -> None:
 def test_a_smaller_look_adds_its_cells_in_pixels_of_the_input(pictures: F32) -> None:
     plain, both = (
         run(network(), pictures),
-        run(with_augmentation(network(), TestTimeAugmentation((1.0, 0.5))), pictures),
+        run(with_augmentation(network(), TtaViews((1.0, 0.5))), pictures),
     )
     own = plain.shape[2]
     np.testing.assert_allclose(both[:, :, :own], plain, atol=1e-5)
@@ -99,7 +99,7 @@ def test_a_smaller_look_adds_its_cells_in_pixels_of_the_input(pictures: F32) -> 
 
 def test_scales_are_rounded_to_whole_cells_of_the_coarsest_level(pictures: F32) -> None:
     """0.7 of 192x128 are 134.4x89.6: 128x96 it is."""
-    both = run(with_augmentation(network(), TestTimeAugmentation((1.0, 0.7), mirror=True)), pictures)
+    both = run(with_augmentation(network(), TtaViews((1.0, 0.7), mirror=True)), pictures)
     own = run(network(), pictures).shape[2]
     assert both.shape[2] - own == sum(128 // stride * (96 // stride) for stride in STRIDES)
 
@@ -107,27 +107,26 @@ def test_scales_are_rounded_to_whole_cells_of_the_coarsest_level(pictures: F32) 
 def test_the_network_stays_as_it_is(pictures: F32) -> None:
     raw = network()
     before = run(raw, pictures)
-    with_augmentation(raw, TestTimeAugmentation((1.0, 0.5), mirror=True))
+    with_augmentation(raw, TtaViews((1.0, 0.5), mirror=True))
     assert np.array_equal(run(raw, pictures), before)
 
 
 def test_every_node_has_a_name_of_its_own() -> None:
     """Quantisation (NNCF) finds them by it."""
     names = [
-        node.get_friendly_name()
-        for node in with_augmentation(network(), TestTimeAugmentation((1.0, 0.5), mirror=True)).get_ops()
+        node.get_friendly_name() for node in with_augmentation(network(), TtaViews((1.0, 0.5), mirror=True)).get_ops()
     ]
     assert len(names) == len(set(names))
 
 
 def test_a_head_with_other_levels_is_refused() -> None:
     with pytest.raises(ExportError, match="views need levels of 8, 16, 32 pixels"):
-        with_augmentation(network((8, 16)), TestTimeAugmentation(mirror=True))
+        with_augmentation(network((8, 16)), TtaViews(mirror=True))
 
 
 def test_views_are_read_from_the_command_line() -> None:
     assert read_views("1", False) == ONE_VIEW
-    assert read_views("1,0.7", True) == TestTimeAugmentation((1.0, 0.7), mirror=True)
+    assert read_views("1,0.7", True) == TtaViews((1.0, 0.7), mirror=True)
     for wrong in ("0.7,1", "1,x", "1,-1", "1,1.0", "1,3", ""):
         with pytest.raises(typer.BadParameter):
             read_views(wrong, False)

@@ -11,7 +11,7 @@ import typer
 from training.errors import ExportError
 
 if TYPE_CHECKING:
-    from training.export.test_time_augmentation import TestTimeAugmentation
+    from training.export.test_time_augmentation import TtaViews
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -47,9 +47,9 @@ def shapes(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def views(scales: str, mirror: bool) -> TestTimeAugmentation:
+def views(scales: str, mirror: bool) -> TtaViews:
     """`1,0.7`: shares of the served shape, 1 first, all above 0."""
-    from training.export.test_time_augmentation import TestTimeAugmentation
+    from training.export.test_time_augmentation import TtaViews
 
     try:
         found = tuple(float(part) for part in names(scales))
@@ -57,7 +57,7 @@ def views(scales: str, mirror: bool) -> TestTimeAugmentation:
         raise typer.BadParameter(f"{scales!r}: numbers by comma", param_hint="--scales") from error
     if found[0] != 1 or not all(0 < scale <= 2 for scale in found) or len(set(found)) != len(found):
         raise typer.BadParameter(f"{scales!r}: 1, then others of up to 2, none twice", param_hint="--scales")
-    return TestTimeAugmentation(found, mirror)
+    return TtaViews(found, mirror)
 
 
 def shared(text: str) -> tuple[Path, float]:

@@ -19,7 +19,7 @@ from training.evaluation.error_analysis import worst_pictures
 from training.evaluation.gates import Verdict, judge
 from training.evaluation.report import write_report
 from training.evaluation.served_model import ImagePredictions, look, open_engine
-from training.export.test_time_augmentation import ONE_VIEW, TestTimeAugmentation
+from training.export.test_time_augmentation import ONE_VIEW, TtaViews
 from workers.atomic_files import write_text
 from workers.card import load_card
 
@@ -140,7 +140,7 @@ def served_version(
     data: Path,
     part: str,
     shapes: tuple[tuple[int, int], ...] | None,
-    views: TestTimeAugmentation = ONE_VIEW,
+    views: TtaViews = ONE_VIEW,
 ) -> Iterator[Path]:
     """The folder of a version; of a checkpoint (.pt), one exported aside, as it would be served. Needs `train` then."""
     if model.suffix != ".pt":

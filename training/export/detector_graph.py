@@ -23,7 +23,7 @@ from openvino import opset13 as ops
 from training.data.labelled import read_image
 from training.errors import ExportError
 from training.evaluation.detection_figures import match
-from training.export.test_time_augmentation import ONE_VIEW, TestTimeAugmentation, with_augmentation
+from training.export.test_time_augmentation import ONE_VIEW, TtaViews, with_augmentation
 from workers.engines.engine import F32, U8
 from workers.engines.letterbox import Letterbox
 from workers.engines.openvino_engine import by_slot
@@ -80,7 +80,7 @@ def exported(checkpoint: Path, scratch: Path, shapes: Shapes, onnx: bool = False
     return Exported(raw, served(raw), classes, onnx_path, YOLO(copy))
 
 
-def served(raw: ov.Model, views: TestTimeAugmentation = ONE_VIEW) -> ov.Model:
+def served(raw: ov.Model, views: TtaViews = ONE_VIEW) -> ov.Model:
     """The raw network, looking as often as `views` says, as the graph that serves. `raw` is left as it is."""
     wrap = ov.preprocess.PrePostProcessor(with_nms(raw.clone() if views == ONE_VIEW else with_augmentation(raw, views)))
     wrap.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))

@@ -30,7 +30,7 @@ from training.export.detector_graph import (
     served,
 )
 from training.export.quantize import quantized
-from training.export.test_time_augmentation import ONE_VIEW, TestTimeAugmentation
+from training.export.test_time_augmentation import ONE_VIEW, TtaViews
 from workers.atomic_files import sync_folder
 from workers.card import CARD_FILE, ModelCard, sha256_of
 from workers.engines.openvino_engine import GRAPH, GRAPH_INT8
@@ -51,7 +51,7 @@ class GraphSettings:
     checked: tuple[Path, ...]
     calibrate: tuple[Path, ...] = ()
     shapes: Shapes = SHAPES_WH
-    views: TestTimeAugmentation = ONE_VIEW
+    views: TtaViews = ONE_VIEW
     formats: tuple[str, ...] = FORMATS
     card: Mapping[str, Any] = field(default_factory=lambda: {"licence": "AGPL-3.0"})
 

@@ -19,7 +19,7 @@ from training.evaluation.served_model import ImagePredictions, look, open_engine
 from training.export.detector_graph import SHAPES_WH, Shapes
 from training.export.drift_reference import reference
 from training.export.export import FORMATS, GraphSettings, new_version, write_card, write_graphs
-from training.export.test_time_augmentation import ONE_VIEW, TestTimeAugmentation
+from training.export.test_time_augmentation import ONE_VIEW, TtaViews
 from workers.card import ModelCard, sha256_of
 
 CHECKED = 12
@@ -38,7 +38,7 @@ class PublishSettings:
     version: int
     part: str = "val"
     shapes: Shapes = SHAPES_WH
-    views: TestTimeAugmentation = ONE_VIEW
+    views: TtaViews = ONE_VIEW
     formats: tuple[str, ...] = FORMATS
     most_lost: float = 0.02
     threshold: float = 0.25
@@ -98,7 +98,7 @@ def _graphs(settings: PublishSettings, pictures: list[Labelled], calibrate: list
     )
 
 
-def _looks(views: TestTimeAugmentation) -> dict[str, Any]:
+def _looks(views: TtaViews) -> dict[str, Any]:
     return {} if views == ONE_VIEW else {"views": views.recorded()}
 
 

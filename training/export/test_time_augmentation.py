@@ -22,7 +22,7 @@ GRAIN = STRIDES[-1]
 
 
 @dataclass(frozen=True, slots=True)
-class TestTimeAugmentation:
+class TtaViews:
     """scales: shares of the served shape's sides, rounded to 32 pixels; the first is 1. mirror: each mirrored too."""
 
     scales: tuple[float, ...] = (1.0,)
@@ -33,10 +33,10 @@ class TestTimeAugmentation:
         return {"scales": list(self.scales), "mirror": self.mirror}
 
 
-ONE_VIEW = TestTimeAugmentation()
+ONE_VIEW = TtaViews()
 
 
-def with_augmentation(raw: ov.Model, views: TestTimeAugmentation) -> ov.Model:
+def with_augmentation(raw: ov.Model, views: TtaViews) -> ov.Model:
     """The raw network (float NCHW in, (batch, 4 + classes, cells) out) with as many cells for each scale.
 
     Cells of scale 1 come first; all boxes are centre and size in pixels of the input. raw: is left as it is. Raises
