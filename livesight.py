@@ -40,9 +40,10 @@ from workers.cli.models import mount as mount_models
 from workers.cli.stream_names import DEFAULT_MODELS, named_sources
 from workers.cluster.settings import ClusterSettings
 from workers.errors import SettingsError, WorkerError
+from workers.kafka.settings import KafkaSettings
 from workers.logs import LogFormat, LogLevel, configure_logs
 from workers.memory import limit_arenas, settle
-from workers.settings import KafkaSettings, WorkerSettings
+from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from monitoring.core.ports import CutClip

@@ -1,4 +1,4 @@
-"""How inference runs; where results go is in kafka_settings. Pure."""
+"""How inference runs; how results reach Kafka is in workers/kafka/settings.py. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from workers.kafka.settings import KafkaSettings
-
-__all__ = ["Backend", "KafkaSettings", "WorkerSettings"]
 
 Backend = Literal["auto", "openvino", "torch"]
 

@@ -15,7 +15,7 @@ from workers.bus.backlog import Backlog
 from workers.bus.bus import DETECTIONS, EVENTS, STATUS, LocalBus, Message
 from workers.errors import BusError
 from workers.kafka.bus import KafkaBus
-from workers.settings import KafkaSettings
+from workers.kafka.settings import KafkaSettings
 
 # kafka-python leaves a socket open for each connection refused
 pytestmark = [

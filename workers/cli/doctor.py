@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict
 
 from workers.card import CARD_FILE, ModelStore, load_card
 from workers.errors import WorkerError
-from workers.settings import KafkaSettings, WorkerSettings
+from workers.kafka.settings import KafkaSettings
+from workers.settings import WorkerSettings
 
 PACKAGES = ("livesight", "openvino", "av", "opencv-python", "aiortc", "fastapi", "uvicorn", "kafka-python", "crc32c")
 DECODERS = ("h264", "hevc", "vp8", "vp9", "av1", "mjpeg")

@@ -1,4 +1,4 @@
-"""How Kafka is reached, what its topics are like, and what is kept while it is away. Pure."""
+"""How Kafka is reached, and how its topics are made. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from workers.spool.settings import SpoolSettings
 
 Compression = Literal["none", "gzip", "lz4", "zstd"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -53,18 +55,6 @@ class TopicsSettings(BaseModel):
     status: TopicSettings = _COMPACTED
     drift: TopicSettings = _kept(30)
     models: TopicSettings = _COMPACTED
-
-
-class SpoolSettings(BaseModel):
-    """What is kept on disk while the broker is away."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    enabled: bool = Field(default=True, description="False: in memory only, bounded by buffer_bytes.")
-    dir: Path | None = Field(default=None, description="None: state_dir/spool. One process a folder.")
-    max_bytes: int = Field(default=2**30, ge=2**16, description="Most bytes on disk; beyond that the oldest go.")
-    segment_bytes: int = Field(default=16 * 2**20, ge=2**12, description="Size of a file; what is given up at once.")
-    fsync_s: float = Field(default=1.0, ge=0, le=60, description="What a crash may cost; 0: every write is on disk.")
 
 
 class KafkaSettings(BaseModel):

@@ -19,9 +19,9 @@ import structlog
 from workers.bus.backlog import importance
 from workers.bus.bus import Message
 from workers.bus.metrics import REPLAYED, SPOOL_FAILURES, SPOOL_WRITTEN, SPOOLED, SPOOLED_BYTES, Reason, give_up
-from workers.kafka.settings import SpoolSettings
 from workers.spool.ledger import Entry, SpoolLedger
 from workers.spool.log import Position, TopicLog
+from workers.spool.settings import SpoolSettings
 
 RETRY_S = 5.0
 LEAST_SEGMENTS = 16  # the bound is at least so many files: what is given up at once stays small
