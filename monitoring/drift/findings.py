@@ -15,7 +15,6 @@ from monitoring.drift.statistics import (
     Scatter,
     chi2_p,
     combined,
-    discoveries,
     ks_p,
     largest_p,
     location_p,
@@ -82,11 +81,17 @@ class Limits:
 
 
 def rejected(findings: Sequence[DriftFinding], fdr: float) -> list[bool]:
-    """Which of the hypotheses that nothing has changed are rejected, all being one family.
+    """Which of the null hypotheses ("nothing has changed") to reject, as one family (Benjamini and Hochberg 1995).
 
-    Each p counts `doubt` times, so that features are not all alike (weighted: Genovese, Roeder and Wasserman 2006).
+    On average at most `fdr` of the rejected ones are true, for positively dependent tests too (Benjamini and Yekutieli
+    2001). Each p counts `doubt` times, so features weigh differently (Genovese, Roeder and Wasserman 2006).
     """
-    return discoveries([min(1.0, finding.p * finding.feature.doubt) for finding in findings], fdr)
+    if not findings:
+        return []
+    from scipy.stats import false_discovery_control  # 0.5 s and 20 MB: only for processes that compare
+
+    weighted = [min(1.0, finding.p * finding.feature.doubt) for finding in findings]
+    return [bool(adjusted <= fdr) for adjusted in false_discovery_control(weighted, method="bh")]
 
 
 def compare_numbers(

@@ -6,7 +6,6 @@ independent ones would. How many, the reference itself says: its blocks' means s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -158,17 +157,3 @@ def psi(now: F64, reference: F64) -> float:
 def total_variation(now: F64, reference: F64) -> float:
     """The share that would have to change category, 0 to 1."""
     return float(np.abs(now / now.sum() - reference / reference.sum()).sum() / 2)
-
-
-def discoveries(p_values: Sequence[float], fdr: float) -> list[bool]:
-    """Which of many hypotheses to reject so that the false ones among them are `fdr` at most on average.
-
-    Benjamini and Hochberg 1995; holds for what is positively dependent too (Benjamini and Yekutieli 2001).
-    """
-    if not p_values:
-        return []
-    values = np.asarray(p_values, float)
-    ordered = np.sort(values)
-    below = np.flatnonzero(ordered <= fdr * np.arange(1, len(values) + 1) / len(values))
-    limit = ordered[below[-1]] if len(below) else -1.0
-    return [bool(value <= limit) for value in values]

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from monitoring.report.markup import Markup, tag
+from markupsafe import Markup
+
+from monitoring.report.markup import tag
 
 WIDTH, HEIGHT = 720, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 10, 24

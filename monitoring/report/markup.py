@@ -1,16 +1,10 @@
-"""HTML and SVG by calls: text is always text, never markup. Pure."""
+"""HTML and SVG as function calls, escaped by markupsafe: text is always text, never markup. Pure."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 
-
-class Markup(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
-
+from markupsafe import Markup, escape
 
 Child = object
 _VOID = frozenset({"img", "meta", "br", "rect", "line", "path", "polyline"})
@@ -18,8 +12,8 @@ _VOID = frozenset({"img", "meta", "br", "rect", "line", "path", "polyline"})
 
 def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
     """An element. Attributes that are None are left out; `class_` is `class`, `aria_label` is `aria-label`."""
-    named = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
+    named = Markup("").join(
+        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), str(value))
         for key, value in attributes.items()
         if value is not None
     )
@@ -29,22 +23,14 @@ def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
 
 
 def joined(children: Iterable[Child]) -> Markup:
-    """One after the other; None is nothing, lists are gone into."""
-    parts: list[str] = []
-    for child in children:
-        if child is None:
-            continue
-        if isinstance(child, Markup):
-            parts.append(child)
-        elif isinstance(child, (list, tuple)):
-            parts.append(joined(child))
-        else:
-            parts.append(html.escape(str(child)))
-    return Markup("".join(parts))
+    """The children one after the other. None adds nothing, lists and tuples are flattened."""
+    return Markup("").join(
+        joined(child) if isinstance(child, (list, tuple)) else escape(child) for child in children if child is not None
+    )
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[Child]]) -> Markup:
-    """A table whose rows' first cell names them."""
+    """A table whose first column holds the row headers."""
     body = [
         tag("tr", [tag("th", cell, scope="row") if number == 0 else tag("td", cell) for number, cell in enumerate(row)])
         for row in rows

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from monitoring.drift.report import DriftReport, FeatureReport
 from monitoring.report.drawings import SERIES, Bars, distributions, stacked
 from monitoring.report.facts import DriftPast, Facts, ReportedAlert, TrainingRun
 from monitoring.report.gather import SHOWN_ALERTS
-from monitoring.report.markup import Markup, joined, table, tag
+from monitoring.report.markup import joined, table, tag
 from monitoring.report.style import STYLE
 
 _SEVERE = {"critical": "bad", "warning": "warn"}

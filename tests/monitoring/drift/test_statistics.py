@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
+from monitoring.drift.features import Feature
+from monitoring.drift.findings import DriftFinding, rejected
 from monitoring.drift.statistics import (
     Scatter,
     autocorrelated,
     chi2_p,
-    discoveries,
     ks_distance,
     ks_p,
     location_p,
@@ -99,21 +100,19 @@ def test_plain_ks_cries_wolf_where_the_effective_one_does_not(rng: np.random.Gen
     assert ours <= 8
 
 
-def test_discoveries_are_scipys(rng: np.random.Generator) -> None:
-    ps = np.concatenate([rng.random(40), rng.random(8) * 1e-4])
-    expected = stats.false_discovery_control(ps, method="bh") <= 0.05
-    assert discoveries(ps.tolist(), 0.05) == expected.tolist()
-    assert discoveries([], 0.05) == []
-    assert discoveries([0.2, 0.9], 0.05) == [False, False]
+ONE_BIN = np.ones(1)
 
 
-def test_discoveries_keep_the_rate(rng: np.random.Generator) -> None:
-    shares = []
-    for _ in range(400):
-        ps = np.concatenate([rng.random(80), stats.norm.sf(rng.normal(4, 1, 20))])
-        found = np.array(discoveries(ps.tolist(), 0.1))
-        shares.append(found[:80].sum() / max(1, found.sum()))
-    assert np.mean(shares) <= 0.1
+def finding(p: float, doubt: float) -> DriftFinding:
+    feature = Feature("brightness", "picture", doubt=doubt)
+    return DriftFinding("mask", feature, "hour", 50, 50.0, 0.5, p, True, None, None, ONE_BIN, ONE_BIN)
+
+
+def test_rejected_weighs_features_and_takes_all_as_one_family() -> None:
+    assert rejected([], 0.05) == []
+    assert rejected([finding(0.04, 1.0), finding(0.03, 1.0)], 0.05) == [True, True]  # 0.03 alone is above 0.05 / 2
+    assert rejected([finding(0.04, 1.0), finding(0.03, 2.0)], 0.05) == [False, False]
+    assert rejected([finding(0.9, 5.0), finding(1e-6, 5.0)], 0.05) == [False, True]  # 4.5 counts as 1
 
 
 def test_effects() -> None:
