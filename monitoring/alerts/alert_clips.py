@@ -16,8 +16,8 @@ from functools import partial
 import structlog
 
 from monitoring.alerts import metrics
-from monitoring.alerts.aside import DATABASE, aside
-from monitoring.alerts.book import AlertBook
+from monitoring.alerts.alert_store import AlertBook
+from monitoring.alerts.blocking_calls import DATABASE, aside
 from monitoring.alerts.settings import AlertSettings
 from monitoring.core.errors import StoreUnavailable
 from monitoring.core.ports import CutClip

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import RowMapping, func, select, update
 
 from monitoring.alerts.errors import DeliveryUnknown, NotGivenUp
-from monitoring.alerts.notice import NoticeKind
 from monitoring.alerts.tables import deliveries
+from monitoring.alerts.targets.notice import NoticeKind
 from monitoring.store.database import Database
 from workers.bus.event import Event
 

@@ -17,13 +17,13 @@ from typing import TypeVar
 import structlog
 
 from monitoring.alerts import metrics
-from monitoring.alerts.aside import DATABASE, aside
+from monitoring.alerts.blocking_calls import DATABASE, aside
 from monitoring.alerts.deliveries import Deliveries, Delivery, DeliveryBacklog
 from monitoring.alerts.errors import TargetFailed, TargetUnknown, Undelivered
-from monitoring.alerts.notice import Notice, links_of
-from monitoring.alerts.schedule import RetryPolicy, next_try_ns, overdue_before_ns, wait_s
+from monitoring.alerts.retry_policy import RetryPolicy, next_try_ns, overdue_before_ns, wait_s
 from monitoring.alerts.settings import AlertSettings, TargetSettings
-from monitoring.alerts.target import AlertTarget
+from monitoring.alerts.targets.notice import Notice, links_of
+from monitoring.alerts.targets.target import AlertTarget
 from monitoring.core.errors import StoreUnavailable
 from workers.bus.event import Event
 

@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import RowMapping
 
 from monitoring.alerts.errors import NoClip, NoPicture
-from monitoring.alerts.notice import notice_json_schema
 from monitoring.alerts.service import Alerts
+from monitoring.alerts.targets.notice import notice_json_schema
 from monitoring.alerts.views import (
     Acknowledgement,
     AlertPage,

@@ -17,14 +17,14 @@ import structlog
 from sqlalchemy import Connection
 
 from monitoring.alerts import metrics
-from monitoring.alerts.aside import DATABASE, aside, wait_for
-from monitoring.alerts.book import AlertBook, RuleOf, record
-from monitoring.alerts.clips import ClipKeeper, ClipShelf
+from monitoring.alerts.alert_clips import ClipKeeper, ClipShelf
+from monitoring.alerts.alert_store import AlertBook, RuleOf, record
+from monitoring.alerts.blocking_calls import DATABASE, aside, wait_for
 from monitoring.alerts.deliveries import Deliveries
 from monitoring.alerts.dispatcher import Access, Dispatcher, TargetQueue, troubles
 from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import SEVERITIES, AlertSettings, AppriseTarget, MqttTarget, TargetSettings
-from monitoring.alerts.target import AlertTarget
+from monitoring.alerts.targets.target import AlertTarget
 from monitoring.core.errors import StoreUnavailable
 from monitoring.core.ports import MonitoringContext
 from monitoring.store.media import of_tracks
@@ -204,14 +204,14 @@ class Alerts:
 def make_target(settings: TargetSettings) -> AlertTarget:
     """A target as configured. What it needs is imported only now."""
     if isinstance(settings, MqttTarget):
-        from monitoring.alerts.mqtt import Mqtt
+        from monitoring.alerts.targets.mqtt import Mqtt
 
         return Mqtt(settings)
     if isinstance(settings, AppriseTarget):
-        from monitoring.alerts.apprise_service import AppriseService
+        from monitoring.alerts.targets.apprise_target import AppriseService
 
         return AppriseService(settings)
-    from monitoring.alerts.webhook import Webhook
+    from monitoring.alerts.targets.webhook import Webhook
 
     return Webhook(settings)
 

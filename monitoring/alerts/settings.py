@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from monitoring.alerts.signature import key_of
+from monitoring.alerts.targets.webhook_signature import key_of
 from workers.bus.event import Severity
 
 TargetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -108,9 +108,9 @@ class AppriseTarget(_Target):
 
     @model_validator(mode="after")
     def _known(self) -> AppriseTarget:
-        from monitoring.alerts.apprise_service import service_of  # its import takes a while: only when it is used
+        from monitoring.alerts.targets.apprise_url import apprise_service  # imports Apprise, which takes a second
 
-        service_of(self.url.get_secret_value(), self.timeout_s)
+        apprise_service(self.url.get_secret_value(), self.timeout_s)
         return self
 
 

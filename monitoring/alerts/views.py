@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, RowMapping
 
-from monitoring.alerts.book import AlertFilter, AlertState
+from monitoring.alerts.alert_store import AlertFilter, AlertState
 from monitoring.alerts.deliveries import Delivery
 from monitoring.alerts.dispatcher import TargetQueue
 from monitoring.store.media import of_events, of_tracks

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from monitoring.alerts.book import record
+from monitoring.alerts.alert_store import record
 from monitoring.alerts.settings import WebhookTarget
 from monitoring.alerts.tables import deliveries
 from monitoring.core.errors import BadQuery

@@ -6,49 +6,19 @@ import asyncio
 import logging
 import re
 
-import apprise
-from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+from apprise import Apprise, NotifyFormat, NotifyType
 
-from monitoring.alerts.aside import aside
+from monitoring.alerts.blocking_calls import aside
 from monitoring.alerts.errors import Undelivered
-from monitoring.alerts.notice import Notice
 from monitoring.alerts.settings import AppriseTarget
+from monitoring.alerts.targets.apprise_url import apprise_service
+from monitoring.alerts.targets.notice import Notice
 from stream.redaction import redact
-
-# It logs URLs, which are secrets, as it meets them; what there is to say of a try comes with its result.
-_logger = logging.getLogger("apprise")
-_logger.propagate = False
-_logger.addHandler(logging.NullHandler())
-_logger.setLevel(logging.DEBUG)
 
 _TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
 _SHOWN_CHARACTERS = 300
 _LEAST_SECRET = 5
-_PAUSE_S = 0.5
 _DETAIL = re.compile(r"exception|response", re.I)
-
-
-def service_of(url: str, timeout_s: float) -> apprise.NotifyBase:
-    """The service that an Apprise URL names. Raises ValueError, without the URL, when it names none."""
-    # 0: the call stays in our thread. Apprise's limit would put it into a pool that the end of the process waits for.
-    asset = AppriseAsset(
-        app_id="Livesight",
-        app_desc="Livesight",
-        app_url="",
-        secure_logging=True,
-        service_timeout=0,
-        result_log_disk_size=0,
-    )
-    service = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
-    if service is None:
-        scheme = url.partition("://")[0] if "://" in url else ""
-        what = f"Apprise cannot use a {scheme}:// address like that" if scheme.isalnum() else "no Apprise URL"
-        raise ValueError(f"url: {what}; see https://appriseit.com for what each service needs")
-    service.socket_connect_timeout = min(service.socket_connect_timeout, timeout_s)
-    service.socket_read_timeout = timeout_s
-    # Between two messages many services wait 5.5 s, asleep in the call. What goes too fast is told so, and tried again.
-    service.request_rate_per_sec = min(service.request_rate_per_sec, _PAUSE_S)
-    return service
 
 
 class AppriseService:
@@ -61,7 +31,7 @@ class AppriseService:
         self._url = settings.url.get_secret_value()
         self._picture = settings.picture
         self._apprise = Apprise()
-        self._apprise.add(service_of(self._url, settings.timeout_s))
+        self._apprise.add(apprise_service(self._url, settings.timeout_s))
         self._busy = False
         self._turn = asyncio.Lock()
 

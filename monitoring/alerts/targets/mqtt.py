@@ -17,8 +17,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from monitoring.alerts.errors import Undelivered
-from monitoring.alerts.notice import Notice
 from monitoring.alerts.settings import MqttTarget
+from monitoring.alerts.targets.notice import Notice
 from workers.kafka.background_call import ABANDONED
 
 _KEEPALIVE_S = 30

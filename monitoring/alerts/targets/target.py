@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from monitoring.alerts.notice import Notice
+from monitoring.alerts.targets.notice import Notice
 
 
 class AlertTarget(Protocol):

@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from monitoring.alerts.errors import Undelivered
-from monitoring.alerts.notice import Notice
 from monitoring.alerts.settings import WebhookTarget
-from monitoring.alerts.signature import key_of, signed_headers
+from monitoring.alerts.targets.notice import Notice
+from monitoring.alerts.targets.webhook_signature import key_of, signed_headers
 
 _REFUSED = frozenset({400, 413, 415, 422})
 """Answers about the message rather than the target: others may get through."""

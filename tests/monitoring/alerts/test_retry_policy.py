@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from monitoring.alerts.errors import Undelivered
-from monitoring.alerts.schedule import RetryPolicy, next_try_ns, wait_s
-from monitoring.alerts.signature import key_of, signed_headers
+from monitoring.alerts.retry_policy import RetryPolicy, next_try_ns, wait_s
+from monitoring.alerts.targets.webhook_signature import key_of, signed_headers
 
 S = 1_000_000_000
 PATIENCE = RetryPolicy(retry_min_s=1, retry_max_s=30, give_up_s=86400)

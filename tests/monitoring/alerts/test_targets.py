@@ -261,8 +261,8 @@ async def test_a_target_is_tested_on_the_spot(tmp_path: Path) -> None:
         ({"type": "mqtt", "host": "a.example", "topic": "cams/{camera}"}, "topic may hold"),
         ({"type": "mqtt", "host": "a.example", "topic": "cams/#"}, "nor hold"),
         ({"type": "mqtt", "host": "a.example", "password": "hunter22"}, "needs a username"),
-        ({"type": "apprise", "url": "nothing://hunter22"}, "Apprise cannot use a nothing://"),
-        ({"type": "apprise", "url": "hunter22"}, "no Apprise URL"),
+        ({"type": "apprise", "url": "nothing://hunter22"}, "Apprise does not accept this nothing:// URL"),
+        ({"type": "apprise", "url": "hunter22"}, "not an Apprise URL"),
         ({"type": "pager"}, "pager"),
     ],
 )
