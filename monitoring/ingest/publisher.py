@@ -20,7 +20,8 @@ from monitoring.ingest.inbox import SOURCE_HEADER
 from monitoring.store.database import Database
 from monitoring.store.tables import outbox
 from workers.errors import BusError
-from workers.kafka.client import Producer, describe, open_admin, open_producer
+from workers.kafka.client import describe, open_admin, open_producer
+from workers.kafka.kafka_python import Producer
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import ensure_topics, kafka_name
 

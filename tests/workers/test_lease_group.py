@@ -14,10 +14,10 @@ from kafka.errors import TopicAlreadyExistsError
 from kafka.net.selector import NetworkSelector
 
 from tests.peers.kafka import Broker
-from workers.cluster.group_client import keep_joins
 from workers.cluster.lease import Lease, _Listener
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec import partition_of
+from workers.kafka.kafka_python import keep_joins
 from workers.kafka.settings import KafkaSettings, TopicsSettings
 
 PATIENCE_S = 60.0

@@ -21,9 +21,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.coordinator.assignors.sticky.sticky_assignor import StickyAssignmentExecutor, StickyAssignorMemberMetadataV1
-from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
+
+from workers.kafka.kafka_python import (
+    ConsumerProtocolAssignment,
+    ConsumerProtocolSubscription,
+    CooperativeStickyAssignor,
+    StickyAssignmentExecutor,
+    StickyAssignorMemberMetadataV1,
+)
 
 _VERSION = 2  # of the metadata: the first that tells the generation
 

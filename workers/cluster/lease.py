@@ -29,17 +29,16 @@ from typing import Any
 
 import structlog
 from kafka import AsyncConsumerRebalanceListener, TopicPartition
-from kafka.future import Future
 
 from workers.bus.bus import STREAMS
 from workers.cluster.assignor import LeaseAssignor, MemberClaim
-from workers.cluster.group_client import keep_joins, leave_amid_join
 from workers.cluster.renewal import REBALANCE_SESSIONS, Renewal
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec import partition_of
 from workers.errors import BusError
 from workers.kafka.broker_probe import all_refuse
 from workers.kafka.client import open_admin, open_consumer, told
+from workers.kafka.kafka_python import Future, keep_joins, leave_amid_join, network_loop
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import ensure_topics, kafka_name
 
@@ -164,7 +163,7 @@ class Lease:
         try:
             self._consumer = consumer
             keep_joins(consumer)
-            consumer.subscribe([self._topic], listener=_Listener(self, consumer._net))
+            consumer.subscribe([self._topic], listener=_Listener(self, network_loop(consumer)))
             while not self._closing.is_set():
                 self._look(consumer)
         finally:

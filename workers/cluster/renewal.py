@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from kafka.coordinator.base import MemberState
+from workers.kafka.kafka_python import MemberState, heartbeat_times
 
 REBALANCE_SESSIONS = 3
 _FORGOTTEN_SESSIONS = 2
@@ -58,8 +58,7 @@ class Renewal:
         generation = (member.member_id, member.generation_id)
         if member.state is MemberState.REBALANCING and member.generation_id >= 0:
             self.rebalancing_s = time.monotonic()
-        heartbeat = consumer._coordinator.heartbeat  # no public way tells of confirmed heartbeats
-        received_s, sent_s = heartbeat.last_receive, heartbeat.last_send  # in this order: a pair seen late is older
+        received_s, sent_s = heartbeat_times(consumer)
         if generation != self.generation:
             self.generation = generation
             if member.generation_id >= 0:

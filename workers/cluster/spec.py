@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from kafka.partitioner.default import murmur2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream.config import StreamConfig
 from workers.errors import WorkerError
+from workers.kafka.kafka_python import murmur2
 
 WISH_SCHEMA: Final = "livesight.stream/1"
 EPOCH_SCHEMA: Final = "livesight.epoch/1"

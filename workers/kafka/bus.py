@@ -25,7 +25,8 @@ from workers.bus.bus import LocalBus, Message, Subscriber
 from workers.bus.metrics import PUBLISH_FAILURES, Reason, give_up
 from workers.errors import BusError
 from workers.kafka.background_call import BackgroundCall
-from workers.kafka.client import Producer, choose_compression, describe, open_admin, open_producer, probe, tls_context
+from workers.kafka.client import choose_compression, describe, open_admin, open_producer, probe, tls_context
+from workers.kafka.kafka_python import Producer
 from workers.kafka.outbox import Outbox
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import ensure_topics, kafka_name

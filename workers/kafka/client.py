@@ -26,6 +26,13 @@ from kafka.errors import (
 )
 
 from workers.errors import BusError
+from workers.kafka.kafka_python import (
+    Producer,
+    check_client,
+    connection_failures,
+    forget_connections,
+    note_connections,
+)
 from workers.kafka.settings import Compression, KafkaSettings
 
 Client = TypeVar("Client")
@@ -51,23 +58,6 @@ def _installed(module: str | None) -> bool:
     """A folder of that name somewhere on the path is no package."""
     found = None if module is None else importlib.util.find_spec(module)
     return module is None or (found is not None and found.origin is not None)
-
-
-class Producer(KafkaProducer):  # type: ignore[misc]
-    """A producer whose `close` is bounded.
-
-    KafkaProducer.close flushes first, which waits once a batch for a dead broker, and then raises without having
-    stopped its thread.
-    """
-
-    def flush(self, timeout: float | None = None) -> None:
-        """Nothing: the bus knows what is unconfirmed and waits for that itself."""
-
-    def abandon(self, timeout_s: float) -> bool:
-        """Stop at once, whatever is unsent; False when its thread did not end within `timeout_s`. Idempotent."""
-        self.close(timeout=0)
-        self._sender.join(timeout_s)
-        return not self._sender.is_alive()
 
 
 def open_producer(settings: KafkaSettings) -> Producer:
@@ -220,34 +210,27 @@ def _opened(kind: Callable[..., Client], options: dict[str, Any], settings: Kafk
     def make_client(**configs: Any) -> Any:
         client = KafkaProducer.DEFAULT_CONFIG["kafka_client"](**configs)
         clients.append(client)
-        _remember(client._manager, connections)
+        note_connections(client, connections)
         return client
 
     try:
         opened = kind(kafka_client=make_client, **options)
+        for client in clients:
+            forget_connections(client)
+            check_client(client, opened)
+    except BusError:
+        opened.close()  # type: ignore[attr-defined]
+        raise
     except (KafkaError, OSError, ValueError, RuntimeError, AssertionError) as error:
         for client in clients:
             client.close()  # else its sockets stay open until collected
-        raise BusError(_explained(error, list(connections), settings)) from error
-    for client in clients:
-        del client._manager.get_connection
+        raise BusError(_explained(error, connections, settings)) from error
     return opened
 
 
-def _remember(manager: Any, connections: deque[Any]) -> None:
-    """Have `manager` note its connections: while it looks for a broker it tells nobody why one failed."""
-    original = manager.get_connection
-
-    def noted(*args: Any, **kwargs: Any) -> Any:
-        connections.append(original(*args, **kwargs))
-        return connections[-1]
-
-    manager.get_connection = noted
-
-
-def _explained(error: BaseException, connections: list[Any], settings: KafkaSettings) -> str:
+def _explained(error: BaseException, connections: deque[Any], settings: KafkaSettings) -> str:
     """What the constructor's error means for whoever configured it."""
-    failures = [one.init_future.exception for one in connections if one.init_future.failed()]
+    failures = connection_failures(connections)
     error = next((failure for failure in failures if isinstance(failure, LOGIN_ERRORS)), error)
     if isinstance(error, LOGIN_ERRORS):
         return f"{describe(error)} (user {settings.sasl_username}, {settings.sasl_mechanism})"

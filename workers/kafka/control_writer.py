@@ -13,7 +13,8 @@ import structlog
 from kafka.errors import KafkaError
 
 from workers.errors import BusError
-from workers.kafka.client import Producer, describe, open_producer, probe
+from workers.kafka.client import describe, open_producer, probe
+from workers.kafka.kafka_python import Producer
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import kafka_name
 
