@@ -17,8 +17,6 @@ from workers.kafka.settings import KafkaSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PRIVATE = re.compile(r"\b(?:consumer|producer|client|admin)\._(?:coordinator|manager|net|sender)\b")
-    r"\b(?:consumer|producer|client|admin|coordinator|manager|self)\._(?:coordinator|manager|sender)\b"
-)
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 

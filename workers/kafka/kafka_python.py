@@ -49,8 +49,15 @@ __all__ = [
     "murmur2",
 ]
 
-CLIENT_ATTRIBUTES = ("_net.call_soon_threadsafe", "_net.run", "_net.sleep", "_manager._conns")
-CLIENT_ATTRIBUTES += ("_manager.get_connection", "_manager.send", "_manager.wait_for")
+CLIENT_ATTRIBUTES = (
+    "_net.call_soon_threadsafe",
+    "_net.run",
+    "_net.sleep",
+    "_manager._conns",
+    "_manager.get_connection",
+    "_manager.send",
+    "_manager.wait_for",
+)
 PRODUCER_ATTRIBUTES = ("_sender.join", "_sender.is_alive", "_sender._client._manager._conns")
 CONSUMER_ATTRIBUTES = ("_manager._conns", "_manager.send", "_net.run", "_net.sleep")
 MEMBER_ATTRIBUTES = (
@@ -194,7 +201,7 @@ def leave_amid_join(consumer: Any, timeout_ms: int) -> None:
 
 def _throttled_s(manager: Any) -> float:
     now_s = time.monotonic()
-    return max([0.0, *(one._throttle_time - now_s for one in list(manager._conns.values()))])
+    return max([0.0, *(float(one._throttle_time) - now_s for one in list(manager._conns.values()))])
 
 
 def _missing(owner: Any, paths: tuple[str, ...]) -> list[str]:
