@@ -50,6 +50,18 @@ class StreamUnknown(WorkerError):
     """There is no stream with that id."""
 
 
+class NodeClosed(WorkerError):
+    """The node is stopping and starts no stream any more."""
+
+    problem = ("node-stopping", 503, "This node is stopping")
+
+
+class StateUnwritable(WorkerError):
+    """The state directory cannot be written; nothing was changed."""
+
+    problem = ("state-unwritable", 503, "The state directory cannot be written")
+
+
 class ClipUnavailable(WorkerError):
     """Nothing, or nothing any more, is kept of that time of a stream."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import http.server
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from api.http.server import Server
 from api.routes.context import ApiContext
 from api.settings import ApiSettings
 from stream.config import StreamSettings
+from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.number_engine import NumberEngine
 from workers.bus.bus import LocalBus
 from workers.card import ModelStore
@@ -133,3 +136,21 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def service(start: Start) -> Service:
     """A service with default settings."""
     return start()
+
+
+@pytest.fixture(scope="session")
+def clip_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A numbered clip on a web server."""
+    folder = tmp_path_factory.mktemp("web")
+    make_numbered(folder / "clip.mp4", ClipSpec(frames=100, gop=10))
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, name="clip-server", daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/clip.mp4"
+        server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import http.server
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +14,8 @@ from stream.config import StreamSettings
 from tests.api.conftest import Service, Start, running
 from tests.api.push_client import encoded, pushing
 from tests.api.waiting import eventually
-from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.number_engine import number_in
 from tests.peers.ports import free_port
-
-
-@pytest.fixture(scope="session")
-def clip_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A numbered clip on a web server."""
-    folder = tmp_path_factory.mktemp("web")
-    make_numbered(folder / "clip.mp4", ClipSpec(frames=100, gop=10))
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, name="clip-server", daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/clip.mp4"
-        server.shutdown()
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
 
 
 def new(stream_id: str = "cam", url: str | None = None, **more: Any) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def test_changes_are_told_once(tmp_path: Path) -> None:
 
 
 def test_streams_kept_before_there_was_kafka_are_taken_over(tmp_path: Path) -> None:
-    LocalStreams(tmp_path).write([StreamConfig(id="old", url="rtsp://camera/1")])
+    LocalStreams(tmp_path).put(StreamConfig(id="old", url="rtsp://camera/1"))
     knows = SpecRegistry(tmp_path)
     assert [one.stream.id for one in knows.settle(TopicContent())] == ["old"]
 

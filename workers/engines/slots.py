@@ -13,7 +13,7 @@ from workers.engines.engine import Engine, EngineSlot
 from workers.engines.openvino_engine import OpenVinoEngine
 from workers.engines.visual_words import VISUAL_WORDS
 from workers.engines.visual_words_engine import VisualWordsEngine
-from workers.errors import ModelError
+from workers.errors import EngineError, ModelError
 from workers.metrics import MODEL_INFO
 from workers.settings import WorkerSettings
 
@@ -68,28 +68,29 @@ def check_stages(cards: Iterable[ModelCard]) -> None:
 
 
 class EngineSlots(dict[str, EngineSlot]):
-    """The loaded models by name. Each is loaded once, when the first stream asks for it."""
+    """The loaded models by name. Each is loaded once, when a stream first names it; loading one blocks no other."""
 
     def __init__(self, store: ModelStore, settings: WorkerSettings) -> None:
         super().__init__()
         self._store = store
         self._settings = settings
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # nothing slow under it
+        self._loading: dict[str, threading.Lock] = {}
+        self._closed = False
 
     def ensure(self, names: Iterable[str]) -> None:
         """Load what is not loaded yet. Raises as load_engine and check_stages."""
         names = tuple(names)
         for name in names:
-            with self._lock:
-                if name not in self:
-                    self[name] = EngineSlot(load_engine(self._store, name, self._settings))
-                    self._announce(name)
+            if name not in self:
+                self._load(name)
         check_stages(self[name].card for name in names)
 
     def put(self, engine: Engine) -> None:
-        """Put an engine in service under its card's name, between two batches."""
+        """Put an engine in service under its card's name, between two batches. Raises EngineError once closed."""
         name = engine.card.name
         with self._lock:
+            self._refuse_closed(engine)
             slot = self.get(name)
             if slot is None:
                 self[name] = EngineSlot(engine)
@@ -99,11 +100,29 @@ class EngineSlots(dict[str, EngineSlot]):
             self._announce(name)
 
     def close(self) -> None:
-        """Close every engine. Only when no worker runs any more."""
+        """Close every engine; one that is being loaded is closed by who loads it. Only when no worker runs any more."""
         with self._lock:
+            self._closed = True
             for slot in self.values():
                 slot.close()
             self.clear()
+
+    def _load(self, name: str) -> None:
+        with self._lock:
+            loading = self._loading.setdefault(name, threading.Lock())
+        with loading:
+            if name in self:
+                return
+            engine = load_engine(self._store, name, self._settings)
+            with self._lock:
+                self._refuse_closed(engine)
+                self[name] = EngineSlot(engine)
+                self._announce(name)
+
+    def _refuse_closed(self, engine: Engine) -> None:
+        if self._closed:
+            engine.close()
+            raise EngineError(f"model {engine.card.name}: the node is stopping")
 
     def _announce(self, name: str) -> None:
         slot = self[name]

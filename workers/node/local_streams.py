@@ -1,30 +1,69 @@
-"""Streams added over HTTP survive a restart: one JSON file under the state directory. Any thread, one at a time."""
+"""Streams added over HTTP survive a restart: one JSON file under the state directory. Any thread."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import threading
 from pathlib import Path
+from typing import Any
 
 import structlog
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from stream.config import StreamConfig
 from workers.atomic_files import OWNER_ONLY, write_text
+from workers.errors import StateUnwritable
 
 log = structlog.get_logger(__name__)
 
+_ENTRIES: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
+
 
 class LocalStreams:
-    """The configurations to keep. Written whole and renamed into place, so that it is never half there."""
+    """Configurations by stream id. The file is written whole and renamed into place."""
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / "streams.json"
+        self._lock = threading.Lock()
+        self._configs: dict[str, StreamConfig] | None = None
 
     def read(self) -> list[StreamConfig]:
-        """What was kept; an entry that cannot be read is logged and left out, the rest is not lost."""
+        """What is stored; an entry that cannot be read is logged and left out, the rest is not lost."""
+        with self._lock:
+            return list(self._stored().values())
+
+    def put(self, config: StreamConfig) -> None:
+        """Store a configuration in place of the one with its id. Raises StateUnwritable; then nothing has changed."""
+        with self._lock:
+            stored = self._stored()
+            if stored.get(config.id) != config:
+                self._write({**stored, config.id: config})
+
+    def discard(self, stream_id: str) -> bool:
+        """Forget a stream; returns whether it was stored. Raises StateUnwritable; then it still is."""
+        with self._lock:
+            stored = self._stored()
+            if stream_id not in stored:
+                return False
+            self._write({name: config for name, config in stored.items() if name != stream_id})
+            return True
+
+    def _stored(self) -> dict[str, StreamConfig]:
+        if self._configs is None:
+            self._configs = {config.id: config for config in self._load()}
+        return self._configs
+
+    def _write(self, configs: dict[str, StreamConfig]) -> None:
+        content = [config.model_dump(mode="json") for config in configs.values()]
         try:
-            entries = json.loads(self._path.read_text())
+            write_text(self._path, json.dumps(content, indent=1), OWNER_ONLY)
+        except OSError as error:
+            raise StateUnwritable(f"state_dir: {self._path}: {error.strerror or error}") from error
+        self._configs = configs
+
+    def _load(self) -> list[StreamConfig]:
+        try:
+            entries = _ENTRIES.validate_json(self._path.read_bytes())
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:
@@ -38,10 +77,5 @@ class LocalStreams:
             try:
                 configs.append(StreamConfig.model_validate(entry))
             except ValidationError as error:
-                log.error("kept_stream_unreadable", entry=str(entry.get("id")), error=str(error))
+                log.error("kept_stream_unreadable", entry=entry.get("id"), error=str(error))
         return configs
-
-    def write(self, configs: Iterable[StreamConfig]) -> None:
-        """Replace what is kept. Raises OSError when the disk refuses."""
-        content = [config.model_dump(mode="json") for config in configs]
-        write_text(self._path, json.dumps(content, indent=1), OWNER_ONLY)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from workers.bus.result import FRAME_SCHEMA, FrameResult
 from workers.card import ModelCard, ModelStore
 from workers.engines.engine import U8, Engine
 from workers.engines.slots import EngineSlots
-from workers.errors import StreamExists, StreamUnknown
+from workers.errors import NodeClosed, StreamExists, StreamUnknown
 from workers.explain.explain import Explainer
 from workers.images.best_shots import BestShots
 from workers.inference.batcher import Lane
@@ -56,6 +57,29 @@ class _Running:
     recent: RecentResults = field(default_factory=RecentResults)
 
 
+class StreamLocks:
+    """A lock for each stream: changes to one wait for each other, those to others do not. Not reentrant."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}  # with how many hold it or wait for it
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def held(self, stream_id: str) -> Iterator[None]:
+        """Hold this stream's lock."""
+        with self._lock:
+            own, users = self._locks.get(stream_id, (threading.Lock(), 0))
+            self._locks[stream_id] = (own, users + 1)
+        try:
+            with own:
+                yield
+        finally:
+            with self._lock:
+                own, users = self._locks.pop(stream_id)
+                if users > 1:
+                    self._locks[stream_id] = (own, users - 1)
+
+
 class Node:
     """Runs streams. The API and the command line talk to it; it publishes every result to the bus."""
 
@@ -73,7 +97,7 @@ class Node:
         self.stream_settings = stream_settings or StreamSettings()
         self._store = store
         self._bus = bus
-        self._wishes = LocalStreams(state_dir) if state_dir else None
+        self._stored = LocalStreams(state_dir) if state_dir else None
         self._slots = EngineSlots(store, self.settings)
         self.explainer = Explainer(store, self._slots, name)
         self.promotions = Promotions(store, self._slots, self.settings)
@@ -84,8 +108,8 @@ class Node:
         self._snapshots = BestShots(name, self.settings.snapshots, self._pipeline.sideline, self._send)
         self._events = StreamEvents(name, self._say, self._status)
         self.gate: Callable[[str], bool] = lambda stream_id: True  # whether a stream's results may be published now
-        self._lock = threading.RLock()
-        self._changes = threading.Lock()
+        self._lock = threading.RLock()  # what readers take: nothing slow under it
+        self._changes = StreamLocks()  # held by a change of one stream, however long it takes; taken before the other
         self._ready = False
         self._closed = False
 
@@ -100,7 +124,7 @@ class Node:
         self.promotions.watch()
         self._pipeline.start()
         self._events.start()
-        for config in self._wishes.read() if self._wishes else []:
+        for config in self._stored.read() if self._stored else []:
             try:
                 self.add(config, keep=True)
             except Exception:
@@ -110,59 +134,66 @@ class Node:
     def add(self, config: StreamConfig, *, keep: bool = False, allow_local: bool = False) -> StreamView:
         """Run a stream from its URL. `keep` has it started again after a restart.
 
-        Raises StreamExists, SourceError (the URL is of no use), ModelError or EngineError (a model is).
+        Raises StreamExists, SourceError (of the URL), ModelError or EngineError (of a model), StateUnwritable,
+        NodeClosed; then there is no such stream.
         """
-        source = open_source(config, self.stream_settings, live=True, allow_local=allow_local)
-        self._slots.ensure(config.models)
-        with self._lock:
+        with self._changes.held(config.id):
             self._refuse_taken(config.id)
+            source = open_source(config, self.stream_settings, live=True, allow_local=allow_local)
+            self._slots.ensure(config.models)
             running = _Running(config, keep, ephemeral=False)
-            self._streams[config.id] = running
-            if config.enabled:
-                self._run(running, source)
-            self._keep()
-        return self.stream(config.id)
+            self._store_config(running, config)
+            try:
+                self._begin(running, config, source)
+            except Exception:
+                with self._lock:
+                    self._streams.pop(config.id, None)
+                if keep and self._stored is not None:
+                    self._stored.discard(config.id)
+                raise
+            return self.stream(config.id)
 
     def attach(self, source: Source, config: StreamConfig) -> StreamView:
         """Run a pushed stream from a source that exists already. Raises StreamExists, ModelError, EngineError."""
-        self._slots.ensure(config.models)
-        with self._lock:
+        with self._changes.held(config.id):
             self._refuse_taken(config.id)
-            running = _Running(config, kept=False, ephemeral=True)
-            self._streams[config.id] = running
-            self._run(running, source)
-        return self.stream(config.id)
+            self._slots.ensure(config.models)
+            self._begin(_Running(config, kept=False, ephemeral=True), config, source)
+            return self.stream(config.id)
 
     def remove(self, stream_id: str, reason: str = "removed") -> None:
         """Stop a stream and forget it; `reason` is what its stream_down event says. Raises StreamUnknown."""
-        with self._lock:
-            running = self._find(stream_id)
-            del self._streams[stream_id]
-            self._keep()
-        self._stop(running, reason)
-        forget_source(stream_id)
-        forget_stream(stream_id)
+        with self._changes.held(stream_id):
+            stored = self._stored is not None and self._stored.discard(stream_id)
+            with self._lock:
+                running = self._streams.pop(stream_id, None)
+            if running is not None:
+                self._stop(running, reason)
+            elif not stored:  # one that could not be started at the last start is only stored
+                raise StreamUnknown(f"there is no stream {stream_id}")
+            forget_source(stream_id)
+            forget_stream(stream_id)
 
     def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
         """Change `url`, `models`, `enabled`, `blur` or `max_fps` of a stream: it stops and starts with a new session.
 
         Raises StreamUnknown, and as `add`; then the stream is as it was.
         """
-        with self._lock:
+        with self._changes.held(stream_id):
             running = self._find(stream_id)
-            config = StreamConfig.model_validate({**running.config.model_dump(), **changes})
-            fresh: Source | None = None
-            if config.url is not None:
-                fresh = open_source(
-                    config, self.stream_settings, live=True, allow_local=config.url == running.config.url
-                )
+            before = running.config
+            config = StreamConfig.model_validate({**before.model_dump(), **changes})
+            source = self._reopened(config, allow_local=config.url == before.url)
             self._slots.ensure(config.models)
+            self._store_config(running, config)
             self._stop(running, "replaced" if config.enabled else "disabled")
-            running.config = config
-            if config.enabled and fresh is not None:
-                self._run(running, fresh)
-            self._keep()
-        return self.stream(stream_id)
+            try:
+                self._begin(running, config, source)
+            except Exception:
+                self._store_config(running, before)
+                self._begin(running, before, self._reopened(before, allow_local=True))
+                raise
+            return self.stream(stream_id)
 
     def streams(self) -> list[StreamView]:
         """All streams, by id."""
@@ -216,9 +247,10 @@ class Node:
 
     def close(self, timeout_s: float = 8.0) -> None:
         """Stop in order: sources, mailboxes, inference, bus flush. Idempotent."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
         self._events.halt(1.0)
         self.promotions.close()
         deadline = time.monotonic() + timeout_s
@@ -241,39 +273,57 @@ class Node:
         self._slots.close()
 
     def _refuse_taken(self, stream_id: str) -> None:
-        if stream_id in self._streams:
-            raise StreamExists(f"there is a stream {stream_id} already")
+        with self._lock:
+            if stream_id in self._streams:
+                raise StreamExists(f"stream {stream_id} exists already")
 
     def _find(self, stream_id: str) -> _Running:
-        try:
-            return self._streams[stream_id]
-        except KeyError:
-            raise StreamUnknown(f"there is no stream {stream_id}") from None
+        with self._lock:
+            try:
+                return self._streams[stream_id]
+            except KeyError:
+                raise StreamUnknown(f"there is no stream {stream_id}") from None
 
-    def _run(self, running: _Running, source: Source) -> None:
-        running.source = source
-        running.recent = RecentResults()
-        config = running.config
-        if config.max_fps is not None:
-            source.mailbox.wants = FpsLimit(config.max_fps).admits
-        running.lane = self._pipeline.add(config.id, source.mailbox, config.models, blur=config.blur)
-        self._events.begin(config.id)
-        source.start()
+    def _reopened(self, config: StreamConfig, *, allow_local: bool) -> Source | None:
+        """The source of a stream's URL, not started yet; None for a pushed stream, whose source comes with the push."""
+        if config.url is None:
+            return None
+        return open_source(config, self.stream_settings, live=True, allow_local=allow_local)
+
+    def _begin(self, running: _Running, config: StreamConfig, source: Source | None) -> None:
+        """Register the stream, and run it if it is enabled. Raises NodeClosed; ModelError for a model of no slot."""
+        with self._lock:
+            if self._closed:
+                raise NodeClosed(f"stream {config.id}: this node is stopping")
+            running.config = config
+            if config.enabled and source is not None:
+                if config.max_fps is not None:
+                    source.mailbox.wants = FpsLimit(config.max_fps).admits
+                running.lane = self._pipeline.add(config.id, source.mailbox, config.models, blur=config.blur)
+                running.source, running.recent = source, RecentResults()
+            self._streams[config.id] = running
+            if running.source is not None:
+                self._events.begin(config.id)
+                running.source.start()  # starts its thread and returns
 
     def _stop(self, running: _Running, reason: str) -> None:
-        self._events.leave(running.config.id)
+        """End the stream's source and its results. Blocks for seconds: never under the lock."""
+        stream_id = running.config.id
+        self._events.leave(stream_id)
         if running.source is not None:
             running.source.close()
         if running.lane is not None:
             self._pipeline.remove(running.lane)
-        self._snapshots.forget(running.config.id)
-        self._events.over(running.config.id, reason)
-        running.recent.clear_picture()
-        running.source = running.lane = None
+        self._snapshots.forget(stream_id)
+        self._events.over(stream_id, reason)
+        with self._lock:
+            running.recent.clear_picture()
+            running.source = running.lane = None
 
-    def _keep(self) -> None:
-        if self._wishes is not None:
-            self._wishes.write(running.config for running in self._streams.values() if running.kept)
+    def _store_config(self, running: _Running, config: StreamConfig) -> None:
+        """Have the stream started again after a restart, if it is to be. Raises StateUnwritable."""
+        if running.kept and self._stored is not None:
+            self._stored.put(config)
 
     def _publish(self, frame: Frame, result: FrameResult) -> None:
         running = self._streams.get(frame.stream_id)

@@ -1,0 +1,138 @@
+"""A change of one stream is nobody else's business: the others answer, and what fails leaves the stream as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from stream.config import StreamConfig
+from stream.sources.frames_source import FramesSource
+from tests.api.conftest import Service
+from tests.api.push_client import encoded
+from tests.api.test_streams import new
+from tests.api.waiting import eventually
+from tests.peers.number_engine import NumberEngine, number_card
+from workers.engines import slots
+from workers.engines.engine import Engine
+from workers.errors import EngineError
+
+
+class SlowLoad:
+    """Takes the place of loading a model: each load waits until `go` is set, then gives the test engine, or fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.go = threading.Event(), threading.Event()
+        self.error: Exception | None = None
+        self.loads: list[str] = []
+        monkeypatch.setattr(slots, "load_engine", self._load)
+
+    def _load(self, store: Any, name: str, *_: Any) -> Engine:
+        self.loads.append(name)
+        self.asked.set()
+        assert self.go.wait(60)
+        if self.error is not None:
+            raise self.error
+        engine = NumberEngine()
+        engine.card = number_card(name)
+        return engine
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> SlowLoad:
+    return SlowLoad(monkeypatch)
+
+
+async def analysed(service: Service) -> FramesSource:
+    """A pushed stream `other` with a result."""
+    source = FramesSource("other", service.node.stream_settings)
+    service.node.attach(source, StreamConfig(id="other", models=("number",)))
+    source.push(0, encoded(1))
+    await eventually(lambda: service.node.stream("other").analysed == 1, 10)
+    return source
+
+
+async def took_s(ask: Callable[[], Awaitable[httpx.Response]], status: int = 200) -> float:
+    started = time.perf_counter()
+    answer = await asyncio.wait_for(ask(), 10)
+    assert answer.status_code == status, answer.text
+    return time.perf_counter() - started
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+async def test_others_answer_while_a_model_is_loaded(service: Service, load: SlowLoad, method: str) -> None:
+    await analysed(service)
+    async with service.http() as http:
+        if method == "PATCH":
+            assert (await http.post("/v1/streams", json=new())).status_code == 201
+            change = asyncio.create_task(http.patch("/v1/streams/cam", json={"models": ["slow"]}))
+        else:
+            change = asyncio.create_task(http.post("/v1/streams", json=new(models=["slow"])))
+        await eventually(load.asked.is_set, 10)
+        begun_s = time.monotonic()
+        times = []
+        while time.monotonic() - begun_s < 5:
+            for path in ("/v1/streams/other", "/v1/streams/other/snapshot.jpg", "/v1/streams", "/readyz"):
+                times.append(await took_s(lambda path=path: http.get(path)))  # type: ignore[misc]
+            assert not change.done(), "the others are to answer while the model is being loaded"
+            await asyncio.sleep(0.05)
+        await took_s(lambda: http.post("/v1/predict?models=number", content=encoded(2)))
+        await took_s(lambda: http.post("/v1/streams", json=new("third")), 201)
+        await took_s(lambda: http.delete("/v1/streams/third"), 204)
+        assert not change.done()
+        load.go.set()
+        shown = (await change).json()
+        assert shown["models"] == ["slow"] and (await http.get("/v1/streams/cam")).json()["models"] == ["slow"]
+    assert statistics.median(times) < 0.1, sorted(times)[-5:]
+
+
+async def test_changes_of_one_stream_come_one_after_another(service: Service, load: SlowLoad, tmp_path: Path) -> None:
+    async with service.http() as http:
+        assert (await http.post("/v1/streams", json=new())).status_code == 201
+        first = asyncio.create_task(http.patch("/v1/streams/cam", json={"models": ["slow"]}))
+        await eventually(load.asked.is_set, 10)
+        second = asyncio.create_task(http.patch("/v1/streams/cam", json={"max_fps": 2}))
+        again = asyncio.create_task(http.post("/v1/streams", json=new(models=["slow"])))
+        done, _ = await asyncio.wait([second, again], timeout=0.3)
+        assert not done, "they wait for the first"
+        load.go.set()
+        assert [(await one).status_code for one in (first, second, again)] == [200, 200, 409]
+        shown = (await http.get("/v1/streams/cam")).json()
+    assert (shown["models"], shown["max_fps"]) == (["slow"], 2), "neither change is lost"
+    assert load.loads == ["slow"]
+    assert '"max_fps": 2' in (tmp_path / "streams.json").read_text()
+
+
+async def test_what_fails_leaves_the_stream_as_it_was(
+    service: Service, load: SlowLoad, tmp_path: Path, clip_url: str
+) -> None:
+    load.go.set()
+    load.error = EngineError("out of memory")
+    async with service.http() as http:
+        assert (await http.post("/v1/streams", json=new(url=clip_url))).status_code == 201
+        await eventually(lambda: service.node.stream("cam").analysed > 0, 10)
+        before, stored = (await http.get("/v1/streams/cam")).json(), (tmp_path / "streams.json").read_text()
+        answer = await http.patch("/v1/streams/cam", json={"models": ["slow"]})
+        assert answer.status_code == 503 and "out of memory" in answer.json()["detail"]
+        (tmp_path / "streams.json").unlink()
+        (tmp_path / "streams.json").mkdir()  # the disk refuses
+        for answer in (
+            await http.patch("/v1/streams/cam", json={"max_fps": 2}),
+            await http.delete("/v1/streams/cam"),
+            await http.post("/v1/streams", json=new("more")),
+        ):
+            assert answer.status_code == 503 and "streams.json" in answer.json()["detail"], answer.text
+        (tmp_path / "streams.json").rmdir()
+        (stream,) = (await http.get("/v1/streams")).json()["streams"]
+        assert {stream[key] == before[key] for key in ("id", "url", "models", "max_fps")} == {True}
+        assert stream["session"] == before["session"], "it was never stopped"
+        assert (await http.patch("/v1/streams/cam", json={"max_fps": 2})).status_code == 200
+        assert (await http.delete("/v1/streams/cam")).status_code == 204
+    assert '"cam"' in stored and (tmp_path / "streams.json").read_text() == "[]"
