@@ -9,7 +9,7 @@ from api.routes.predict import decode
 from stream.config import StreamSettings
 from stream.errors import BadImageError
 from workers.card import ModelStore
-from workers.engines.slots import EngineSlots
+from workers.engines.hot_swap import EngineSlots
 from workers.errors import ExplainError
 from workers.explain.explain import Explainer, Question
 from workers.settings import WorkerSettings

@@ -25,8 +25,8 @@ from stream.frame import Frame
 from stream.mailbox import Mailbox
 from workers.bus.result import FrameResult
 from workers.card import ModelStore, shipped_models_dir
+from workers.engines.hot_swap import EngineSlots
 from workers.engines.letterbox import Letterbox
-from workers.engines.slots import EngineSlots
 from workers.images.figures import FigureMaker
 from workers.inference.batcher import Lane, Ticket
 from workers.inference.classify import Classifiers

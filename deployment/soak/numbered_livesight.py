@@ -16,12 +16,12 @@ from tests.peers.number_engine import NumberEngine, number_card
 
 
 def load(store: object, name: str, *_: object) -> NumberEngine:
-    """In place of workers.loading.load_engine."""
+    """In place of workers.engines.load.load_engine."""
     engine = NumberEngine()
     engine.card = number_card(name)
     return engine
 
 
 if __name__ == "__main__":
-    with patch("workers.engines.slots.load_engine", load):
+    with patch("workers.engines.hot_swap.load_engine", load):
         livesight.main()

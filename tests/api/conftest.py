@@ -26,7 +26,7 @@ from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.number_engine import NumberEngine
 from workers.bus.bus import LocalBus
 from workers.card import ModelStore
-from workers.engines.engine import EngineSlot
+from workers.engines.hot_swap import EngineSlot
 from workers.node.node import Node
 from workers.settings import WorkerSettings
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.peers.number_engine import NumberEngine
-from workers.engines.engine import EngineSlot
-from workers.engines.slots import EngineSlots
+from workers.engines.hot_swap import EngineSlot, EngineSlots
 
 
 def _ensure(slots: EngineSlots, names: Iterable[str]) -> None:

@@ -19,10 +19,11 @@ from stream.mailbox import Mailbox
 from tests.peers.colour_models import COLOURS, GatedEngine, ThingsEngine, coloured, write_colour_model
 from workers.bus.result import FrameResult
 from workers.card import load_card
-from workers.engines.engine import Engine, EngineSlot
+from workers.engines.engine import Engine
+from workers.engines.hot_swap import EngineSlot
 from workers.engines.letterbox import Letterbox
+from workers.engines.load import check_stages, open_engine
 from workers.engines.openvino_engine import OpenVinoEngine
-from workers.engines.slots import check_stages, open_engine
 from workers.errors import EngineError, ModelError
 from workers.inference.pipeline import Pipeline, still_result
 from workers.settings import ClassifySettings, WorkerSettings

@@ -13,7 +13,7 @@ from tests.peers.colour_models import write_colour_model, write_square_model
 from tests.peers.faces import face_picture
 from workers.card import CARD_FILE, ModelStore, sha256_of, shipped_models_dir
 from workers.engines.engine import U8
-from workers.engines.slots import EngineSlots
+from workers.engines.hot_swap import EngineSlots
 from workers.errors import ExplainError, ModelError, ModelUnknown
 from workers.explain.explain import Explainer, Explanation, Question
 from workers.explain.overlay import overlay

@@ -27,7 +27,7 @@ from tests.peers.number_engine import NumberEngine
 from tests.peers.numbers import draw_number
 from tests.workers.test_classify import Running
 from workers.bus.result import FrameResult, ImageFigures
-from workers.engines.engine import EngineSlot
+from workers.engines.hot_swap import EngineSlot
 from workers.images.figures import FigureMaker
 from workers.inference.pipeline import Pipeline
 from workers.settings import WorkerSettings

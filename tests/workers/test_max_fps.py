@@ -16,7 +16,7 @@ from tests.workers.test_pipeline import Results, frame
 from workers.bus.bus import DETECTIONS, LocalBus, Message
 from workers.bus.result import FrameResult
 from workers.card import ModelStore
-from workers.engines.engine import EngineSlot
+from workers.engines.hot_swap import EngineSlot
 from workers.node.node import Node
 from workers.settings import WorkerSettings
 

@@ -36,7 +36,7 @@ os._exit(0)
 
 
 def test_threads_that_look_at_tensors_first_do_not_lock_each_other_out() -> None:
-    """Without what workers.openvino_engine does when it is imported, 14 of 15 such processes stood still for ever."""
+    """Without what workers.engines.openvino_engine does at import, 14 of 15 such processes stood still for ever."""
     command = [sys.executable, "-c", FIRST_TIME]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     try:

@@ -16,7 +16,7 @@ from stream.mailbox import Mailbox
 from tests.peers.number_engine import NumberEngine, number_in
 from tests.peers.numbers import draw_number
 from workers.bus.result import FrameResult
-from workers.engines.engine import EngineSlot
+from workers.engines.hot_swap import EngineSlot
 from workers.inference.pipeline import Pipeline
 from workers.settings import WorkerSettings
 

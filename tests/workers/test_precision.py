@@ -8,8 +8,8 @@ from pathlib import Path
 import openvino as ov
 import pytest
 
+from workers.engines.load import open_engine
 from workers.engines.openvino_engine import int8_pays
-from workers.engines.slots import open_engine
 from workers.settings import WorkerSettings
 
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "mask" / "2"

@@ -19,7 +19,7 @@ from tests.peers.colour_models import write_colour_model
 from tests.peers.faces import face_picture
 from workers.bus.result import FrameResult
 from workers.card import CARD_FILE, ModelStore, load_card, sha256_of, shipped_models_dir
-from workers.engines.slots import EngineSlots
+from workers.engines.hot_swap import EngineSlots
 from workers.errors import EngineError, ModelDamaged, ModelError, ModelUnknown, PromotionError
 from workers.inference.pipeline import Pipeline
 from workers.metrics import MODEL_INFO
@@ -151,7 +151,7 @@ def other_name(folder: Path) -> None:
         (other_classes, EngineError, "2 classes"),
         (other_task, PromotionError, "of task classify in service"),
         (half_a_card, ModelError, r"3/card\.json"),
-        (other_name, ModelError, "which belongs elsewhere"),
+        (other_name, ModelError, "its folder must be"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

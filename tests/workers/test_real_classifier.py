@@ -11,7 +11,7 @@ import pytest
 from stream.frame import Frame, new_session
 from tests.peers.faces import face_picture
 from workers.card import ModelStore, shipped_models_dir
-from workers.engines.slots import EngineSlots
+from workers.engines.hot_swap import EngineSlots
 from workers.explain.explain import Explainer, Question
 from workers.inference.pipeline import still_result
 from workers.settings import WorkerSettings

@@ -19,7 +19,7 @@ from tests.peers.colour_models import RGB, ThingsEngine, coloured
 from workers.bus.bus import Message
 from workers.bus.result import FrameResult
 from workers.bus.snapshot import Snapshot
-from workers.engines.engine import EngineSlot
+from workers.engines.hot_swap import EngineSlot
 from workers.images.best_shots import BestShots
 from workers.images.jpeg import JpegMaker
 from workers.inference.pipeline import Pipeline

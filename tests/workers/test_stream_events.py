@@ -24,7 +24,7 @@ from workers.bus.event import Event, event_id
 from workers.bus.result import FrameResult
 from workers.bus.snapshot import Snapshot
 from workers.card import ModelStore
-from workers.engines.engine import EngineSlot
+from workers.engines.hot_swap import EngineSlot
 from workers.kafka.bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 from workers.node.node import Node

@@ -15,8 +15,9 @@ import pytest
 
 from stream.frame import Frame
 from workers.card import CARD_FILE, ModelCard, ModelStore, sha256_of
-from workers.engines.engine import U8, EngineSlot
-from workers.engines.slots import load_engine
+from workers.engines.engine import U8
+from workers.engines.hot_swap import EngineSlot
+from workers.engines.load import load_engine
 from workers.errors import EngineError
 from workers.inference.pipeline import detect_still
 from workers.settings import WorkerSettings
@@ -119,7 +120,7 @@ def test_a_checkpoint_with_other_classes_is_refused(things: tuple[ModelStore, An
     """The card and the checkpoint must speak of the same classes."""
     checkpoint = things[0].folder("things") / "model.pt"
     store = make_model(tmp_path, {"model.pt": checkpoint}, ("with_mask",))
-    with pytest.raises(EngineError, match="the card says otherwise"):
+    with pytest.raises(EngineError, match="but the card has"):
         load_engine(store, "things", SETTINGS)
 
 
@@ -128,7 +129,7 @@ def test_a_model_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
     graph = tmp_path / "model.xml"
     graph.write_text("<net/>")
     store = make_model(tmp_path / "models", {"model.xml": graph}, ("face",))
-    with pytest.raises(EngineError, match="not for PyTorch"):
+    with pytest.raises(EngineError, match="so PyTorch cannot run it"):
         load_engine(store, "things", SETTINGS)
 
 
@@ -142,7 +143,7 @@ def test_missing_packages_are_named(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from workers.card import ModelStore\n"
         "from workers.errors import EngineError\n"
-        "from workers.loading import load_engine\n"
+        "from workers.engines.load import load_engine\n"
         "from workers.settings import WorkerSettings\n"
         "try:\n"
         "    load_engine(ModelStore([Path(sys.argv[1])]), 'things', WorkerSettings(backend='torch'))\n"
@@ -151,4 +152,4 @@ def test_missing_packages_are_named(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(tmp_path / "models")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert "refused: PyTorch and Ultralytics are not installed (the extra `train`)" in done.stderr
+    assert "refused: workers.backend is torch, but PyTorch or Ultralytics is missing" in done.stderr

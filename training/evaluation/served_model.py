@@ -15,7 +15,7 @@ from training.errors import EvaluationError
 from workers.card import ModelCard, load_card
 from workers.engines.engine import F32, Engine
 from workers.engines.letterbox import Letterbox, least_padding
-from workers.engines.slots import graph_engine
+from workers.engines.load import graph_engine
 from workers.settings import WorkerSettings
 
 STAGES = ("decode", "convert", "inference")
@@ -76,7 +76,7 @@ def run(engine: Engine, letterbox: Letterbox, picture: av.VideoFrame) -> tuple[F
         rows = request.run(1)[0]
         inference_s = time.perf_counter() - converted
     rows = rows[rows[:, 4] > 0]
-    boxes = np.hstack([placement.to_picture(rows[:, :4]), rows[:, 4:]]).astype(np.float32)
+    boxes = np.hstack([placement.to_image(rows[:, :4]), rows[:, 4:]]).astype(np.float32)
     return boxes, converted - started, inference_s
 
 

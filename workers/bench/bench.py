@@ -18,7 +18,7 @@ from workers.bench.meter import Meter, machine_name
 from workers.bench.report import Ages, BenchReport, EngineBenchmark, Minute, StreamBenchFigures
 from workers.bus.bus import DETECTIONS, LocalBus, Message
 from workers.card import ModelStore, load_card
-from workers.engines.openvino_engine import worker_count
+from workers.engines.engine import worker_count
 from workers.metrics import FRAMES_ANALYSED
 from workers.node.node import Node
 from workers.settings import WorkerSettings

@@ -17,10 +17,9 @@ from stream.frame import Frame
 from stream.sources.open import open_source
 from stream.sources.source import Source
 from workers.card import ModelCard, ModelStore
-from workers.engines.engine import U8, Engine
+from workers.engines.engine import U8, Engine, worker_count
 from workers.engines.letterbox import Letterbox, least_padding
-from workers.engines.openvino_engine import worker_count
-from workers.engines.slots import load_engine
+from workers.engines.load import load_engine
 from workers.settings import WorkerSettings
 
 _MOST_SOURCES = 4

@@ -158,7 +158,7 @@ def _models(store: ModelStore, default_model: str) -> Iterator[CheckResult]:
 
 
 def _inference(store: ModelStore, settings: WorkerSettings, default_model: str) -> Iterator[CheckResult]:
-    from workers.engines.slots import load_engine
+    from workers.engines.load import load_engine
 
     started_s = time.perf_counter()
     engine = load_engine(store, default_model, settings)

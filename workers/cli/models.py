@@ -68,7 +68,7 @@ def _mount_promotion(models: typer.Typer, open_: OpenContext) -> None:
 
 
 def _promotions(opened: CommandContext) -> Promotions:
-    from workers.engines.slots import EngineSlots
+    from workers.engines.hot_swap import EngineSlots
     from workers.registry.promotion import Promotions
 
     return Promotions(opened.store, EngineSlots(opened.store, opened.workers), opened.workers)

@@ -1,23 +1,27 @@
-"""What a backend gives, and the slots engines sit in. Any thread."""
+"""The contract of an inference engine, and the request pool that every engine has. Any thread."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+import queue
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from workers.card import ModelCard
+from workers.cpu import usable_cpus
+from workers.errors import EngineError
+from workers.settings import WorkerSettings
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
+_R = TypeVar("_R")
 
 
 class Request(Protocol):
-    """One inference in the making. One thread at a time.
+    """The input memory of one batch, and its inference. One thread at a time.
 
     tensor: u8 (batch, height, width, 3), colour order of the card; the caller writes slots 0 to n - 1.
     """
@@ -44,67 +48,53 @@ class Engine(Protocol):
     backend: str
 
     def request(self, shape_wh: tuple[int, int]) -> AbstractContextManager[Request]:
-        """Borrow a request of one of the card's shapes."""
+        """Borrow a request of one of the card's shapes (width, height); waits while all are lent."""
         ...
 
     def close(self) -> None:
-        """Free everything. Only when nothing is borrowed."""
+        """Free requests and model. Only when nothing is borrowed."""
         ...
 
 
-class EngineSlot:
-    """Holds the engine in service of one model. Nothing else may hold on to an engine.
+def worker_count(settings: WorkerSettings) -> int:
+    """Inference workers: as set, else one for each CPU that this process may use, and one more.
 
-    `use` lends it for one batch; `swap` puts another in: batches begun before finish on the old one, which is closed
-    when the last of them is done.
+    The one more converts and tracks while the others compute.
+    """
+    return settings.threads or usable_cpus() + 1
+
+
+def require_file(card: ModelCard, name: str, backend: str) -> None:
+    """Raises EngineError when the card does not name the file that `backend` runs."""
+    if name not in card.files:
+        raise EngineError(f"model {card.name} {card.version} has no {name}, so {backend} cannot run it")
+
+
+class RequestPool(Generic[_R]):
+    """The requests of one engine, the same number for each input shape. Any thread.
+
+    There is one for each inference worker, so that none waits. The last returned is lent first: its memory is warm.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._users: dict[int, int] = {}
-        self._retired: dict[int, Engine] = {}
-        self._lock = threading.Lock()
-
-    @property
-    def card(self) -> ModelCard:
-        """The card of the engine in service now."""
-        return self._engine.card
-
-    @property
-    def backend(self) -> str:
-        """The backend of the engine in service now."""
-        return self._engine.backend
+    def __init__(
+        self, shapes_wh: Iterable[tuple[int, int]], size: int, create: Callable[[tuple[int, int]], _R]
+    ) -> None:
+        self._idle: dict[tuple[int, int], queue.LifoQueue[_R]] = {}
+        for shape_wh in shapes_wh:
+            self._idle[shape_wh] = queue.LifoQueue()
+            for _ in range(size):
+                self._idle[shape_wh].put(create(shape_wh))
 
     @contextmanager
-    def use(self) -> Iterator[Engine]:
-        """Borrow the engine in service."""
-        with self._lock:
-            engine = self._engine
-            self._users[id(engine)] = self._users.get(id(engine), 0) + 1
+    def borrow(self, shape_wh: tuple[int, int]) -> Iterator[_R]:
+        """Lend a request of this shape; waits while all are lent."""
+        idle = self._idle[shape_wh]
+        request = idle.get()
         try:
-            yield engine
+            yield request
         finally:
-            self._release(engine)
+            idle.put(request)
 
-    def swap(self, engine: Engine) -> None:
-        """Put `engine` in service. Returns at once."""
-        with self._lock:
-            old, self._engine = self._engine, engine
-            if self._users.get(id(old)):
-                self._retired[id(old)] = old
-                return
-        old.close()
-
-    def close(self) -> None:
-        """Close the engine in service. Only when nothing is borrowed any more."""
-        self._engine.close()
-
-    def _release(self, engine: Engine) -> None:
-        with self._lock:
-            self._users[id(engine)] -= 1
-            if self._users[id(engine)]:
-                return
-            del self._users[id(engine)]
-            retired = self._retired.pop(id(engine), None)
-        if retired is not None:
-            retired.close()
+    def clear(self) -> None:
+        """Free the requests. Only when nothing is borrowed."""
+        self._idle.clear()

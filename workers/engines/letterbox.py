@@ -1,6 +1,6 @@
-"""A picture into a model's input, in one pass. One Letterbox a thread.
+"""An image into a model's input, in one pass. One Letterbox a thread.
 
-FFmpeg's scaler converts the colour space and resizes together; what it gives is copied into the request's own tensor
+FFmpeg's scaler converts the colour space and resizes together; its output is copied into the request's own tensor,
 between the two bars of padding.
 """
 
@@ -11,23 +11,21 @@ from typing import Literal
 
 import av
 import numpy as np
-import numpy.typing as npt
 from av.video.reformatter import Interpolation, VideoReformatter
 
-U8 = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
+from workers.engines.engine import F32, U8
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a picture of `size_wh` pixels lies in a model's input: scaled by `scale_xy`, its corner at `origin_xy`."""
+    """Where an image of `size_wh` pixels lies in a model's input: scaled to `inner_wh`, its corner at `origin_xy`."""
 
     size_wh: tuple[int, int]
     inner_wh: tuple[int, int]
     origin_xy: tuple[int, int]
 
-    def to_picture(self, xyxy: F32) -> F32:
-        """Boxes (n, 4) in pixels of the input → pixels of the picture, clipped to it. A new array."""
+    def to_image(self, xyxy: F32) -> F32:
+        """Boxes (n, 4) in pixels of the input → pixels of the image, clipped to it. A new array."""
         fx, fy = self.size_wh[0] / self.inner_wh[0], self.size_wh[1] / self.inner_wh[1]
         left, top = self.origin_xy
         boxes = (xyxy - np.array([left, top, left, top], np.float32)) * np.array([fx, fy, fx, fy], np.float32)
@@ -35,7 +33,7 @@ class Placement:
         return np.clip(boxes, 0.0, limits).astype(np.float32)
 
     def to_input(self, xyxy: F32) -> F32:
-        """Boxes (n, 4) in pixels of the picture → pixels of the input. A new array."""
+        """Boxes (n, 4) in pixels of the image → pixels of the input. A new array."""
         fx, fy = self.inner_wh[0] / self.size_wh[0], self.inner_wh[1] / self.size_wh[1]
         left, top = self.origin_xy
         boxes: F32 = xyxy * np.array([fx, fy, fx, fy], np.float32) + np.array([left, top, left, top], np.float32)
@@ -43,14 +41,14 @@ class Placement:
 
 
 def place(size_wh: tuple[int, int], shape_wh: tuple[int, int]) -> Placement:
-    """Centre a picture in an input, as large as its aspect ratio allows."""
+    """Centre an image in an input, as large as its aspect ratio allows."""
     scale = min(shape_wh[0] / size_wh[0], shape_wh[1] / size_wh[1])
     inner = max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale))
     return Placement(size_wh, inner, ((shape_wh[0] - inner[0]) // 2, (shape_wh[1] - inner[1]) // 2))
 
 
 def least_padding(size_wh: tuple[int, int], shapes_wh: tuple[tuple[int, int], ...]) -> tuple[int, int]:
-    """The input that shows most of itself filled with the picture; the first of equals."""
+    """The input shape of which the image fills the largest share; the first of equals."""
 
     def filled(shape: tuple[int, int]) -> float:
         inner = place(size_wh, shape).inner_wh
@@ -60,31 +58,29 @@ def least_padding(size_wh: tuple[int, int], shapes_wh: tuple[tuple[int, int], ..
 
 
 class Letterbox:
-    """Converts pictures for one thread. Keeps FFmpeg's scaler for each pair of sizes it has met."""
+    """Converts images for one thread. Caches FFmpeg's scaler for each pair of sizes."""
 
     _MOST_SCALERS = 32
 
     def __init__(self) -> None:
         self._scalers: dict[tuple[object, ...], VideoReformatter] = {}
 
-    def fill(self, picture: av.VideoFrame, out: U8, pad_value: int, color: Literal["rgb", "bgr"]) -> Placement:
-        """Write `picture` into `out` (u8, height × width × 3, contiguous, `color` order) and say where it lies.
+    def fill(self, image: av.VideoFrame, out: U8, pad_value: int, color: Literal["rgb", "bgr"]) -> Placement:
+        """Write `image` into `out` (u8, height × width × 3, contiguous, `color` order) and return where it lies.
 
-        Only reads the picture. Raises what FFmpeg raises for a picture it cannot convert.
+        Only reads the image. Raises what FFmpeg raises for an image that it cannot convert.
         """
         height, width = out.shape[:2]
-        placement = place((picture.width, picture.height), (width, height))
+        placement = place((image.width, image.height), (width, height))
         inner_w, inner_h = placement.inner_wh
         left, top = placement.origin_xy
-        key = (picture.width, picture.height, picture.format.name, inner_w, inner_h, color)
+        key = (image.width, image.height, image.format.name, inner_w, inner_h, color)
         scaler = self._scalers.get(key)
         if scaler is None:
             if len(self._scalers) >= self._MOST_SCALERS:
                 self._scalers.clear()
             scaler = self._scalers[key] = VideoReformatter()
-        small = scaler.reformat(
-            picture, inner_w, inner_h, f"{color}24", interpolation=Interpolation.BILINEAR, threads=1
-        )
+        small = scaler.reformat(image, inner_w, inner_h, f"{color}24", interpolation=Interpolation.BILINEAR, threads=1)
         plane = small.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(inner_h, plane.line_size)
         out[:top] = pad_value

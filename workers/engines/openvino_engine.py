@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import queue
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,8 @@ import numpy as np
 import openvino as ov
 
 from workers.card import ModelCard
-from workers.cpu import processor
-from workers.engines.engine import F32, U8
-from workers.engines.niceness import yielding
+from workers.cpu import processor, run_niced, usable_cpus
+from workers.engines.engine import F32, U8, RequestPool, require_file, worker_count
 from workers.errors import EngineError
 from workers.settings import WorkerSettings
 
@@ -26,14 +23,14 @@ CAM = "cam"
 """The name of a classifier's second output; only explanations compute it (workers.explain)."""
 _PRECISION = "INFERENCE_PRECISION_HINT"  # of a compiled model: what it is computed in
 
-# OpenVINO's binding looks up NumPy when a tensor's data is first asked for: under a lock, letting go of the GIL
-# meanwhile. A second thread that asks then waits for that lock with the GIL, and the process stands still for ever
-# (openvino 2026.4). So it is asked here, where there is one thread.
+# OpenVINO's binding looks up NumPy when a tensor's data is first read: under a lock, with the GIL released. A second
+# thread that reads one meanwhile waits for that lock while it holds the GIL: a deadlock (openvino 2026.4). So the first
+# read is here, where there is one thread.
 ov.Tensor(np.zeros(1, np.uint8)).data  # noqa: B018
 
 
 class OpenVinoRequest:
-    """One infer request whose input memory is `tensor`. See workers.engine.Request."""
+    """One infer request whose input memory is `tensor`. See workers.engines.engine.Request."""
 
     def __init__(self, request: ov.InferRequest, shape: tuple[int, int, int, int], dynamic: bool, task: str) -> None:
         self.tensor: U8 = np.zeros(shape, np.uint8)
@@ -44,7 +41,7 @@ class OpenVinoRequest:
             request.set_input_tensor(ov.Tensor(self.tensor, shared_memory=True))
 
     def run(self, count: int) -> F32:
-        """See workers.engine.Request.run."""
+        """See workers.engines.engine.Request.run."""
         try:
             if self._dynamic:
                 self._request.set_input_tensor(ov.Tensor(self.tensor[:count], shared_memory=True))
@@ -59,7 +56,7 @@ class OpenVinoEngine:
     """One model, compiled for each of its shapes at the start.
 
     The compiled model runs as many streams as there are inference workers, unpinned: pinned inference threads starve
-    beside decoders; and nicer than these, which are the ones that pictures wait for (ARCHITECTURE.md).
+    beside decoders; and nicer than these, which are what frames wait for (ARCHITECTURE.md).
     """
 
     def __init__(self, card: ModelCard, folder: Path, settings: WorkerSettings) -> None:
@@ -68,54 +65,50 @@ class OpenVinoEngine:
         capabilities = _capabilities(core, device)
         graph = _choose_graph(card, capabilities, settings.precision)
         self.card = card
-        self._idle: dict[tuple[int, int], queue.LifoQueue[OpenVinoRequest]] = {}
-        self._compiled: list[ov.CompiledModel] = []
+        self._max_batch = settings.classify.batch if card.task == "classify" else settings.max_batch
         workers = worker_count(settings)
-        max_batch = settings.classify.batch if card.task == "classify" else settings.max_batch
+        properties = {"PERFORMANCE_HINT": "THROUGHPUT"} if not device.startswith("CPU") else cpu_properties(workers)
+
+        def compile_all() -> dict[tuple[int, int], ov.CompiledModel]:
+            read = partial(self._graph, core, folder / graph)
+            return {shape_wh: core.compile_model(read(shape_wh), device, properties) for shape_wh in card.shapes_wh}
+
         try:
-            for shape_wh in card.shapes_wh:
-                compile_one = partial(self._compile, core, folder / graph, device, shape_wh, max_batch, workers)
-                yielding(settings.inference_nice, compile_one)  # who compiles starts the threads that compute
+            # the thread that compiles starts those that compute
+            self._compiled = run_niced(settings.inference_nice, compile_all)
+            self._requests = RequestPool(card.shapes_wh, workers, self._create_request)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot load {folder / graph} on {device}: {error}") from error
-        precision = "int8" if graph == GRAPH_INT8 else _precision(self._compiled[0])
+        precision = "int8" if graph == GRAPH_INT8 else _precision(self._compiled[card.shapes_wh[0]])
         self.backend = "-".join(("openvino", device.lower(), *([] if precision == "f32" else [precision])))
 
-    def _compile(
-        self, core: ov.Core, path: Path, device: str, shape_wh: tuple[int, int], max_batch: int, workers: int
-    ) -> None:
+    def request(self, shape_wh: tuple[int, int]) -> AbstractContextManager[OpenVinoRequest]:
+        """See workers.engines.engine.Engine.request."""
+        return self._requests.borrow(shape_wh)
+
+    def close(self) -> None:
+        """Free requests and compiled models."""
+        self._requests.clear()
+        self._compiled.clear()
+
+    def _graph(self, core: ov.Core, path: Path, shape_wh: tuple[int, int]) -> ov.Model:
+        """The graph at one input shape, without the output that only explanations compute."""
         model = core.read_model(path)
         for output in [output for output in model.outputs[1:] if CAM in output.get_names()]:
             model.remove_result(output.get_node())
         width, height = shape_wh
-        batch: Any = ov.Dimension(1, max_batch) if max_batch > 1 else 1
+        batch: Any = ov.Dimension(1, self._max_batch) if self._max_batch > 1 else 1
         model.reshape({0: ov.PartialShape([batch, height, width, 3])})
-        compiled = core.compile_model(model, device, _properties(device, workers))
-        self._compiled.append(compiled)
-        idle: queue.LifoQueue[OpenVinoRequest] = queue.LifoQueue()
-        for _ in range(workers):
-            shape = (max_batch, height, width, 3)
-            idle.put(OpenVinoRequest(compiled.create_infer_request(), shape, max_batch > 1, self.card.task))
-        self._idle[shape_wh] = idle
+        return model
 
-    @contextmanager
-    def request(self, shape_wh: tuple[int, int]) -> Iterator[OpenVinoRequest]:
-        """Borrow a request; waits while all are lent. There is one for each inference worker."""
-        idle = self._idle[shape_wh]
-        request = idle.get()
-        try:
-            yield request
-        finally:
-            idle.put(request)
-
-    def close(self) -> None:
-        """Free requests and compiled models."""
-        self._idle.clear()
-        self._compiled.clear()
+    def _create_request(self, shape_wh: tuple[int, int]) -> OpenVinoRequest:
+        shape = (self._max_batch, shape_wh[1], shape_wh[0], 3)
+        request = self._compiled[shape_wh].create_infer_request()
+        return OpenVinoRequest(request, shape, self._max_batch > 1, self.card.task)
 
 
 def _precision(compiled: ov.CompiledModel) -> str:
-    """What OpenVINO computes a graph in that is not quantised: f32, bf16 or f16; f32 where the device does not tell."""
+    """What OpenVINO computes an unquantised graph in: f32, bf16 or f16; f32 where the device does not say."""
     if _PRECISION not in compiled.get_property("SUPPORTED_PROPERTIES"):
         return "f32"
     return str(compiled.get_property(_PRECISION).get_type_name())
@@ -134,26 +127,18 @@ def by_slot(rows: F32, count: int) -> F32:
     return out
 
 
-def worker_count(settings: WorkerSettings) -> int:
-    """Inference workers: as set, else one for each core that this process may use, and one more.
-
-    The one more converts and tracks while the others compute.
-    """
-    return settings.threads or len(os.sched_getaffinity(0)) + 1
-
-
 def _capabilities(core: ov.Core, device: str) -> list[str]:
     available = core.available_devices
     if device.split(".")[0] not in {name.split(".")[0] for name in available}:
-        raise EngineError(f"OpenVINO has no device {device}; it has: {', '.join(available) or 'none'}")
+        raise EngineError(f"workers.device: OpenVINO has no device {device}; it has: {', '.join(available) or 'none'}")
     return list(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
 
 
 def int8_pays(capabilities: Collection[str], cpu_flags: Collection[str]) -> bool:
-    """Is the quantised graph to run? Not where AMX makes bfloat16 fast (taken from its makers, not measured here).
+    """Whether to run the quantised graph. Not where AMX makes bfloat16 fast (by its makers' word, not measured here).
 
     capabilities: OpenVINO's of the device. cpu_flags: the processor's own, as Linux names them. With AVX-512's bfloat16
-    and no AMX (an AMD EPYC) int8 is 1.5 times as fast: medians of 8.7 and 5.8 ms (`mask`, one picture, two cores).
+    and no AMX (an AMD EPYC) int8 is 1.5 times as fast: medians of 8.7 and 5.8 ms (`mask`, one image, two cores).
     """
     return "INT8" in capabilities and (
         "BF16" not in capabilities or ("avx512_bf16" in cpu_flags and "amx_bf16" not in cpu_flags)
@@ -163,21 +148,20 @@ def int8_pays(capabilities: Collection[str], cpu_flags: Collection[str]) -> bool
 def _choose_graph(card: ModelCard, capabilities: list[str], precision: str) -> str:
     pays = int8_pays(capabilities, processor("flags").split())
     if precision == "int8" and GRAPH_INT8 not in card.files:
-        raise EngineError(f"model {card.name} {card.version} has no {GRAPH_INT8}, but precision is int8")
+        raise EngineError(
+            f"model {card.name} {card.version} has no {GRAPH_INT8}; set workers.precision to auto or full to run it"
+        )
     if precision == "int8" or (precision == "auto" and pays and GRAPH_INT8 in card.files):
         return GRAPH_INT8
-    if GRAPH not in card.files:
-        raise EngineError(f"model {card.name} {card.version} has no {GRAPH}: it is not for OpenVINO")
+    require_file(card, GRAPH, "OpenVINO")
     return GRAPH
 
 
-def _properties(device: str, workers: int) -> dict[str, Any]:
-    if not device.startswith("CPU"):
-        return {"PERFORMANCE_HINT": "THROUGHPUT"}
-    cores = len(os.sched_getaffinity(0))
+def cpu_properties(workers: int) -> dict[str, Any]:
+    """How OpenVINO compiles for the CPU: a stream for each of so many inference workers, unpinned."""
     return {
         "PERFORMANCE_HINT": "THROUGHPUT",
         "NUM_STREAMS": workers,
-        "INFERENCE_NUM_THREADS": max(cores, workers),
+        "INFERENCE_NUM_THREADS": max(usable_cpus(), workers),
         "ENABLE_CPU_PINNING": False,
     }

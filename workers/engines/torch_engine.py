@@ -6,18 +6,15 @@ whose sha256 is all that vouches for it: a checkpoint is a pickle, and loading o
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from workers.card import ModelCard
-from workers.engines.engine import F32, U8
-from workers.engines.openvino_engine import worker_count
+from workers.engines.engine import F32, U8, RequestPool, require_file, worker_count
 from workers.errors import EngineError
 from workers.settings import WorkerSettings
 
@@ -29,14 +26,14 @@ _MOST_BOXES = 100
 
 
 class TorchRequest:
-    """One batch in the making. See workers.engine.Request."""
+    """The input memory of one batch. See workers.engines.engine.Request."""
 
     def __init__(self, engine: TorchEngine, shape: tuple[int, int, int, int]) -> None:
         self.tensor: U8 = engine.input_memory(shape)
         self._engine = engine
 
     def run(self, count: int) -> F32:
-        """See workers.engine.Request.run."""
+        """See workers.engines.engine.Request.run."""
         return self._engine.compute(self.tensor[:count])
 
 
@@ -44,14 +41,16 @@ class TorchEngine:
     """One checkpoint on one device; half precision on a GPU. Requests compute one after another, as a GPU does."""
 
     def __init__(self, card: ModelCard, folder: Path, settings: WorkerSettings) -> None:
-        if CHECKPOINT not in card.files:
-            raise EngineError(f"model {card.name} {card.version} has no {CHECKPOINT}: it is not for PyTorch")
+        require_file(card, CHECKPOINT, "PyTorch")
         try:
             import torch
             from ultralytics import YOLO
             from ultralytics.utils.nms import non_max_suppression
         except ImportError as error:
-            raise EngineError(f"PyTorch and Ultralytics are not installed (the extra `train`): {error}") from error
+            raise EngineError(
+                f"workers.backend is torch, but PyTorch or Ultralytics is missing ({error}): "
+                "pip install 'livesight[train]', or set it to openvino"
+            ) from error
         self.card = card
         self._torch = torch
         self._suppress = non_max_suppression
@@ -62,24 +61,21 @@ class TorchEngine:
             network = YOLO(folder / CHECKPOINT, task="detect").model.fuse(verbose=False).eval().to(self._device)
             self._network: Any = network.half() if self._half else network
             self._check_classes()
-            self._idle = {shape_wh: self._requests(shape_wh, settings) for shape_wh in card.shapes_wh}
+            self._max_batch = settings.max_batch
+            self._requests = RequestPool(card.shapes_wh, worker_count(settings), self._create_request)
+            for width, height in card.shapes_wh:  # the first inference chooses kernels; no stream should wait for that
+                self.compute(np.zeros((self._max_batch, height, width, 3), np.uint8))
         except (RuntimeError, AssertionError, OSError) as error:
             raise EngineError(f"PyTorch cannot load {folder / CHECKPOINT}: {error}") from error
         self.backend = f"torch-{self._device.type}"
 
-    @contextmanager
-    def request(self, shape_wh: tuple[int, int]) -> Iterator[TorchRequest]:
-        """Borrow a request; waits while all are lent. There is one for each inference worker."""
-        idle = self._idle[shape_wh]
-        request = idle.get()
-        try:
-            yield request
-        finally:
-            idle.put(request)
+    def request(self, shape_wh: tuple[int, int]) -> AbstractContextManager[TorchRequest]:
+        """See workers.engines.engine.Engine.request."""
+        return self._requests.borrow(shape_wh)
 
     def close(self) -> None:
         """Free the requests and the network."""
-        self._idle.clear()
+        self._requests.clear()
         self._network = None
         if self._half:
             self._torch.cuda.empty_cache()
@@ -92,7 +88,7 @@ class TorchEngine:
         return memory
 
     def compute(self, images: U8) -> F32:
-        """(n, height, width, 3) u8 → (n, most, 6), as workers.engine.Request.run has it. Raises EngineError."""
+        """(n, height, width, 3) u8 → (n, most, 6), as workers.engines.engine.Request.run has it. Raises EngineError."""
         torch = self._torch
         try:
             with self._lock, torch.inference_mode():
@@ -111,16 +107,13 @@ class TorchEngine:
         except RuntimeError as error:
             raise EngineError(f"PyTorch: {error}") from error
 
-    def _requests(self, shape_wh: tuple[int, int], settings: WorkerSettings) -> queue.LifoQueue[TorchRequest]:
-        """The requests of one shape; the first computes once, so that no stream pays for the kernels' choice."""
-        width, height = shape_wh
-        idle: queue.LifoQueue[TorchRequest] = queue.LifoQueue()
-        for _ in range(worker_count(settings)):
-            idle.put(TorchRequest(self, (settings.max_batch, height, width, 3)))
-        self.compute(np.zeros((settings.max_batch, height, width, 3), np.uint8))
-        return idle
+    def _create_request(self, shape_wh: tuple[int, int]) -> TorchRequest:
+        return TorchRequest(self, (self._max_batch, shape_wh[1], shape_wh[0], 3))
 
     def _check_classes(self) -> None:
         names = tuple(self._network.names[index] for index in range(len(self._network.names)))
         if names != self.card.classes:
-            raise EngineError(f"{CHECKPOINT} knows the classes {', '.join(names)}; the card says otherwise")
+            raise EngineError(
+                f"model {self.card.name} {self.card.version}: {CHECKPOINT} has the classes {', '.join(names)}, but the "
+                f"card has {', '.join(self.card.classes)}"
+            )

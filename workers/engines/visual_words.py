@@ -1,7 +1,7 @@
-"""Visual words: a picture as how often each of its parts shows each of some hundred typical patches. Pure.
+"""Visual words: an image as how often each of its cells shows each of some hundred typical patches. Pure.
 
 E. Rublee et al., "ORB: an efficient alternative to SIFT or SURF", 2011; G. Csurka et al., "Visual categorization with
-bags of keypoints", 2004; the parts are those of S. Lazebnik et al., "Beyond bags of features: spatial pyramid
+bags of keypoints", 2004; the cells are those of S. Lazebnik et al., "Beyond bags of features: spatial pyramid
 matching", 2006; words of 256 bits, compared by Hamming's distance, as in D. Gálvez-López and J. D. Tardós, "Bags of
 binary words for fast place recognition", 2012. Training learns from, and serving computes, the same histograms.
 """
@@ -30,9 +30,9 @@ Word = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class VisualWords(BaseModel):
     """How points are found, and the words their descriptors are counted as.
 
-    points: most of a picture. patch: side of what a descriptor looks at; fast: FAST's threshold. Points are not turned
+    points: most per image. patch: side of what a descriptor looks at; fast: FAST's threshold. Points are not turned
     to their own direction: crops are upright, and the same patch turned is another thing. parts: columns and rows of
-    the grids whose cells are counted apart. words: 256 bits each, as hex.
+    the grids whose cells are counted separately. words: 256 bits each, as hex.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -55,7 +55,7 @@ def read_visual_words(path: Path) -> VisualWords:
     try:
         return VisualWords.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{path}: cannot read it: {error.strerror or error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "file"
@@ -68,9 +68,9 @@ class PointFinder:
     def __init__(self, points: int, patch: int, fast: int) -> None:
         self._orb = cv2.ORB.create(nfeatures=points, edgeThreshold=patch // 2, patchSize=patch, fastThreshold=fast)
 
-    def describe(self, picture_rgb: U8) -> tuple[F32, U8]:
-        """Points (n, 2: x, y as shares of the sides) and descriptors (n, 32) of u8 HWC; none of a flat picture."""
-        grey = cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2GRAY)
+    def describe(self, image_rgb: U8) -> tuple[F32, U8]:
+        """Points (n, 2: x, y as shares of the sides) and descriptors (n, 32) of u8 HWC; none of a flat image."""
+        grey = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
         found = self._orb.detect(grey, None)
         for point in found:
             point.angle = 0.0
@@ -82,16 +82,16 @@ class PointFinder:
 
 
 class WordCounter:
-    """Pictures into histograms. One thread at a time."""
+    """Images into histograms. One thread at a time."""
 
     def __init__(self, settings: VisualWords) -> None:
         self.settings = settings
         self._finder = PointFinder(settings.points, settings.patch, settings.fast)
         self._words = np.array([np.frombuffer(bytes.fromhex(word), np.uint8) for word in settings.words], np.uint8)
 
-    def histogram(self, picture_rgb: U8) -> F32:
+    def histogram(self, image_rgb: U8) -> F32:
         """(features,) of u8 HWC: see `counted`."""
-        return self.counted(*self._finder.describe(picture_rgb))
+        return self.counted(*self._finder.describe(image_rgb))
 
     def counted(self, points: F32, descriptors: U8) -> F32:
         """Square roots of the shares of each word in each cell; zeros where there is no point.

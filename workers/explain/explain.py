@@ -21,8 +21,8 @@ from stream.frame import Frame, new_session
 from workers.bus.result import Detection, FrameResult
 from workers.card import ModelCard, ModelStore, load_card
 from workers.engines.engine import F32, U8
+from workers.engines.hot_swap import EngineSlots
 from workers.engines.letterbox import Letterbox, Placement, least_padding
-from workers.engines.slots import EngineSlots
 from workers.errors import ExplainError
 from workers.explain.graphs import ExplainGraph
 from workers.images.crops import crop_region, cut

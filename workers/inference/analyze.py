@@ -11,7 +11,7 @@ from stream.mailbox import Mailbox
 from stream.sources.source import Source
 from workers.bus.result import FrameResult
 from workers.card import ModelStore
-from workers.engines.slots import EngineSlots
+from workers.engines.hot_swap import EngineSlots
 from workers.inference.pipeline import Pipeline
 from workers.settings import WorkerSettings
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from stream.frame import Frame
 from workers.bus.result import Attribute, Detection
 from workers.card import ModelCard
-from workers.engines.engine import EngineSlot
+from workers.engines.hot_swap import EngineSlot
 from workers.engines.letterbox import Letterbox
 from workers.images.crops import crop_region, cut, quality
 from workers.images.figures import Mode

@@ -22,9 +22,9 @@ from stream.frame import Frame
 from stream.mailbox import Mailbox
 from stream.metrics import FRAMES_DROPPED, STAGE_SECONDS
 from workers.bus.result import FrameResult
-from workers.engines.engine import EngineSlot
+from workers.engines.engine import worker_count
+from workers.engines.hot_swap import EngineSlot
 from workers.engines.letterbox import Letterbox, least_padding
-from workers.engines.openvino_engine import worker_count
 from workers.errors import EngineError, ModelError
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.blur import Blurrer
@@ -230,7 +230,7 @@ def detect(slot: EngineSlot, name: str, tickets: list[Ticket], letterbox: Letter
     STAGE_SECONDS.labels("inference").observe(computed - converted)
     for ticket, placement, rows in zip(tickets, placements, output, strict=True):
         used = rows[rows[:, 4] > 0]
-        ticket.rows[name] = np.hstack([placement.to_picture(used[:, :4]), used[:, 4:]])
+        ticket.rows[name] = np.hstack([placement.to_image(used[:, :4]), used[:, 4:]])
         ticket.cards[name] = card
         ticket.inference_s += computed - converted
 

@@ -25,7 +25,7 @@ from workers.bus.event import EVENT_SCHEMA, Event
 from workers.bus.result import FRAME_SCHEMA, FrameResult
 from workers.card import ModelCard, ModelStore
 from workers.engines.engine import U8, Engine
-from workers.engines.slots import EngineSlots
+from workers.engines.hot_swap import EngineSlots
 from workers.errors import NodeClosed, StreamExists, StreamUnknown
 from workers.explain.explain import Explainer
 from workers.images.best_shots import BestShots

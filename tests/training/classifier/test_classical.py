@@ -141,7 +141,7 @@ import pickle, sys
 def refuse(*args, **more): raise AssertionError("unpickled")
 pickle.load = pickle.loads = pickle.Unpickler = pickle._Unpickler = refuse
 from pathlib import Path
-from workers.engines.slots import open_engine
+from workers.engines.load import open_engine
 from workers.settings import WorkerSettings
 for name in sys.argv[2:]:
     engine = open_engine(Path(sys.argv[1]) / name / "1", WorkerSettings(threads=1))
@@ -176,7 +176,7 @@ def test_a_changed_model_is_refused(done: Done, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=rf"{VISUAL_WORDS}: words\.31: "):
         open_engine(folder)
     put(words | {"words": words["words"][:-1]}, vouched=True)
-    with pytest.raises(ModelError, match=r"has an input \[-1, 416\], but .* want \[-1, 403\]"):
+    with pytest.raises(ModelError, match=r"has an input of shape \[-1, 416\]; .* need \[-1, 403\]"):
         open_engine(folder)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.peers.colour_models import write_square_model
 from workers.card import load_card
-from workers.engines.niceness import yielding
+from workers.cpu import run_niced
 from workers.engines.openvino_engine import OpenVinoEngine
 from workers.settings import WorkerSettings
 
@@ -30,7 +30,7 @@ def niceness() -> dict[int, int]:
     return found
 
 
-def test_what_is_started_while_yielding_stays_nice_and_who_asked_does_not() -> None:
+def test_niced_threads_stay_nice_and_the_caller_does_not() -> None:
     own, over = os.getpriority(os.PRIO_PROCESS, 0), threading.Event()
 
     def start() -> threading.Thread:
@@ -38,7 +38,7 @@ def test_what_is_started_while_yielding_stays_nice_and_who_asked_does_not() -> N
         thread.start()
         return thread
 
-    started = yielding(3, start)
+    started = run_niced(3, start)
     try:
         assert niceness()[started.native_id or 0] == min(19, own + 3)
         assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
@@ -46,11 +46,11 @@ def test_what_is_started_while_yielding_stays_nice_and_who_asked_does_not() -> N
         over.set()
         started.join()
     with pytest.raises(ZeroDivisionError):
-        yielding(3, lambda: 1 // 0)
+        run_niced(3, lambda: 1 // 0)
 
 
 @pytest.mark.parametrize("nice", [0, 7])
-def test_inference_computes_in_threads_that_yield(tmp_path: Path, nice: int) -> None:
+def test_inference_computes_in_niced_threads(tmp_path: Path, nice: int) -> None:
     folder = write_square_model(tmp_path)
     before, own = niceness(), os.getpriority(os.PRIO_PROCESS, 0)
     engine = OpenVinoEngine(load_card(folder), folder, WorkerSettings(threads=2, inference_nice=nice))
