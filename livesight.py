@@ -285,10 +285,11 @@ def open_monitoring(settings: Settings, local: LocalBus, parts: Parts, cut_clip:
     """Begin to read results, before the node makes any; closed after it, with its last results."""
     if "monitor" not in settings.roles:
         return None
-    from monitoring.service import Monitoring, ProcessContext
+    from monitoring.assembly import MonitoringContext
+    from monitoring.service import Monitoring
 
-    around = ProcessContext(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip)
-    monitoring = Monitoring(settings.monitoring, around)
+    context = MonitoringContext(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip)
+    monitoring = Monitoring(settings.monitoring, context)
     parts.closes(monitoring.close, MONITOR_S)
     monitoring.start()
     return monitoring
@@ -347,7 +348,8 @@ def kept(config: Path | None) -> ReportContext:
     """Where what monitoring keeps is."""
     settings = load_settings(config)
     configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
-    return ReportContext(settings.monitoring, settings.state_dir)
+    database_url = settings.monitoring.url(settings.state_dir)
+    return ReportContext(database_url, settings.state_dir / "media", settings.monitoring.mlflow_url)
 
 
 mount_analyze(app, opened)

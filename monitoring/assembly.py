@@ -2,38 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from monitoring.alerts.alert_clips import ClipShelf
 from monitoring.alerts.routes import alert_routes
 from monitoring.alerts.service import Alerts
 from monitoring.arrangements.reloader import Reloader
 from monitoring.arrangements.routes import rule_routes, scene_routes
 from monitoring.arrangements.rule_book import RuleBook
 from monitoring.arrangements.scenes import Scenes
-from monitoring.core.ports import Assembly, MonitoringContext
+from monitoring.core.handler import Handler
+from monitoring.core.ports import BackgroundService, CommitHook, CutClip
 from monitoring.drift.drift import Drift, cards_of
 from monitoring.drift.routes import drift_routes
 from monitoring.events.tracks import TrackEvents
 from monitoring.report.history import DriftHistory
 from monitoring.report.routes import report_routes
 from monitoring.rules.rules import Rules
+from monitoring.settings import MonitorSettings
+from monitoring.store.database import Database
+from monitoring.store.media import MediaStore
+from workers.bus.bus import LocalBus
+from workers.kafka.settings import KafkaSettings
 
 
-def assemble(shared: MonitoringContext) -> Assembly:
+@dataclass(frozen=True, slots=True)
+class MonitoringContext:
+    """What the process gives monitoring. `node`: the process's name; `local`: the in-process bus.
+
+    `kafka`: None without; `cut_clip`: fetches a clip from whichever node runs the stream.
+    """
+
+    state_dir: Path
+    node: str
+    local: LocalBus
+    kafka: KafkaSettings | None
+    cut_clip: CutClip
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where monitoring stores things. `active`: whether this process's monitor works; else another's does."""
+
+    database: Database
+    media: MediaStore
+    active: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What `assemble` made. Handlers run in this order; services start in theirs and close in reverse."""
+
+    handlers: list[Handler]
+    hooks: list[CommitHook]
+    services: list[BackgroundService]
+    routers: list[APIRouter]
+
+
+def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Storage) -> Assembly:
     """All parts. Handlers: what happened, then drift and camera faults, then the rules, which look at both."""
-    settings = shared.settings
-    scenes = Scenes(shared.database, settings.scenes)
-    rules = RuleBook(shared.database, settings.rules, (target.name for target in settings.alerts.targets))
+    database, media = storage.database, storage.media
+    scenes = Scenes(database, settings.scenes)
+    rules = RuleBook(database, settings.rules, (target.name for target in settings.alerts.targets))
     events = TrackEvents(settings.events, scenes)
-    drift = Drift(settings.drift, cards_of(shared.state_dir))
-    alerts = Alerts(shared, rules.rule)
+    drift = Drift(settings.drift, cards_of(context.state_dir))
+    alerts = Alerts(
+        settings.alerts, ClipShelf(context.cut_clip, media, database, storage.active), rules.rule, context.node
+    )
     return Assembly(
         handlers=[events, drift, Rules(rules, events, drift)],
-        keepers=[drift, DriftHistory(drift.reports), alerts],
-        helpers=[Reloader((scenes, rules), settings.reread_s), alerts],
+        hooks=[drift, DriftHistory(drift.reports), alerts],
+        services=[Reloader((scenes, rules), settings.reread_s), alerts],
         routers=[
             scene_routes(scenes),
             drift_routes(drift, settings.drift.commission_s),
             rule_routes(rules),
-            alert_routes(alerts, shared.database),
-            report_routes(shared.database, shared.media, settings.mlflow_url),
+            alert_routes(alerts, database),
+            report_routes(database, media, settings.mlflow_url),
         ],
     )

@@ -6,15 +6,13 @@ Made and closed by any one thread; what works is in threads of its own.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 from fastapi import APIRouter
 
-from monitoring.assembly import assemble
+from monitoring.assembly import MonitoringContext, Storage, assemble
 from monitoring.core.errors import StoreUnavailable
-from monitoring.core.ports import BackgroundService, CutClip, MonitoringContext
+from monitoring.core.ports import BackgroundService
 from monitoring.ingest.commit import CommitTargets
 from monitoring.ingest.event_sink import EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
@@ -27,51 +25,26 @@ from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore
 from monitoring.store.retention import Retention
-from workers.bus.bus import LocalBus
-from workers.kafka.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessContext:
-    """What the process has. `node`: its name; `cut_clip`: how a clip is had from whichever node has the stream."""
-
-    state_dir: Path
-    node: str
-    local: LocalBus
-    kafka: KafkaSettings | None
-    cut_clip: CutClip
 
 
 class Monitoring:
     """`start` it after the routes are mounted, `close` it after the node, whose last results it still takes."""
 
-    def __init__(self, settings: MonitorSettings, around: ProcessContext) -> None:
+    def __init__(self, settings: MonitorSettings, context: MonitoringContext) -> None:
         """Connects to nothing that need not be there. Raises StoreRefused for a database that can never be used."""
-        self.database = Database(settings.url(around.state_dir))
+        self.database = Database(settings.url(context.state_dir))
         self.live = LiveEvents()
-        media = MediaStore(around.state_dir / "media")
-        self._helpers: list[BackgroundService] = []
-        self._shared = MonitoringContext(
-            settings=settings,
-            state_dir=around.state_dir,
-            node=around.node,
-            local=around.local,
-            kafka=around.kafka,
-            database=self.database,
-            media=media,
-            cut_clip=around.cut_clip,
-            active=self._is_active,
-        )
-        built = assemble(self._shared)
-        built.keepers.append(self.live)
-        publisher = None if around.kafka is None else Publisher(self.database, around.kafka, self._is_active)
-        places = CommitTargets(self.database, media, _inbox(settings, around), EventSink(around.local, publisher))
-        self._monitor = Monitor(settings, places, built, self._prepare)
+        media = MediaStore(context.state_dir / "media")
+        parts = assemble(settings, context, Storage(self.database, media, self._is_active))
+        publisher = None if context.kafka is None else Publisher(self.database, context.kafka, self._is_active)
+        targets = CommitTargets(self.database, media, _inbox(settings, context), EventSink(context.local, publisher))
+        self._monitor = Monitor(settings, targets, parts.handlers, [*parts.hooks, self.live], self._prepare)
         own: list[BackgroundService] = [Retention(settings.retention, self.database, media, self._is_active)]
-        self._wanted = [*([] if publisher is None else [publisher]), *own, *built.helpers]
-        self._routers = [event_routes(self.database, media, self.live), *built.routers]
+        self._to_start = [*([] if publisher is None else [publisher]), *own, *parts.services]
+        self._services: list[BackgroundService] = []
+        self._routers = [event_routes(self.database, media, self.live), *parts.routers]
         self._migrated = self._first_try()
 
     @property
@@ -94,23 +67,23 @@ class Monitoring:
         self._monitor.start()
 
     def problems(self) -> list[str]:
-        """What is wrong now, in words. Any thread."""
-        return [*self._monitor.problems(), *(text for helper in list(self._helpers) for text in helper.problems())]
+        """What is wrong now, in sentences. Any thread."""
+        return [*self._monitor.problems(), *(text for service in list(self._services) for text in service.problems())]
 
     def close(self, timeout_s: float) -> None:
-        """Take what has come in process, keep everything, end all threads. Idempotent."""
+        """Take what has come in process, commit everything, end all threads. Idempotent."""
         deadline_s = time.monotonic() + timeout_s
         self._monitor.close(timeout_s)
-        self.live.close()  # who follows has heard the last events then
-        for helper in reversed(self._helpers):
-            helper.close(max(0.2, deadline_s - time.monotonic()))
+        self.live.close()  # followers have got the last events by now
+        for service in reversed(self._services):
+            service.close(max(0.2, deadline_s - time.monotonic()))
         self.database.close()
 
     def _is_active(self) -> bool:
         return self._monitor.active
 
     def _first_try(self) -> bool:
-        """What can never work is said before anything is served; a database that is away may come."""
+        """Refuse at once what can never work; a database that is unreachable may come back."""
         try:
             self.database.migrate()
             return True
@@ -124,12 +97,12 @@ class Monitoring:
         """Runs on the monitor's thread, again until it succeeds."""
         if not self._migrated:
             self.database.migrate()
-        while self._wanted:
-            self._wanted[0].start()
-            self._helpers.append(self._wanted.pop(0))
+        while self._to_start:
+            self._to_start[0].start()
+            self._services.append(self._to_start.pop(0))
 
 
-def _inbox(settings: MonitorSettings, around: ProcessContext) -> Inbox:
-    if around.kafka is None:
-        return LocalInbox(around.local, settings.queue_messages)
-    return KafkaInbox(around.kafka, settings.begin)
+def _inbox(settings: MonitorSettings, context: MonitoringContext) -> Inbox:
+    if context.kafka is None:
+        return LocalInbox(context.local, settings.queue_messages)
+    return KafkaInbox(context.kafka, settings.begin)

@@ -1,56 +1,29 @@
-"""What monitoring keeps, where, and for how long. Pure."""
+"""All settings of monitoring, composed of those of its rooms. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from monitoring.alerts.settings import AlertSettings
 from monitoring.drift.settings import DriftSettings
 from monitoring.events.settings import EventSettings
 from monitoring.events.zone import Scene
+from monitoring.ingest.settings import IngestSettings
 from monitoring.rules.rule import Rule
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 
-class RetentionSettings(BaseModel):
-    """What is deleted when: rows and files together. Events go by whole hours, the oldest first."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    days: float = Field(default=30.0, gt=0, description="Events, alerts, snapshots and clips older than this go.")
-    events: int = Field(default=10_000_000, ge=1000, description="Most events kept.")
-    media_bytes: int = Field(default=10 * 2**30, ge=2**20, description="Most bytes of snapshots and clips.")
-    every_s: float = Field(default=300.0, gt=0, description="How often it is looked at.")
-
-
-class MonitorSettings(BaseModel):
-    """Times in seconds, sizes in bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class MonitorSettings(IngestSettings):
+    """Everything under `monitoring`. Times in seconds, sizes in bytes."""
 
     database_url: SecretStr | None = Field(
         default=None, description="postgresql://… or sqlite:///PATH. None: SQLite, state_dir/livesight.db."
     )
-    gather_s: float = Field(default=0.25, gt=0, le=10, description="How long results gather for one transaction.")
-    batch: int = Field(default=2000, ge=1, le=100_000, description="Most messages of one transaction.")
-    queue_messages: int = Field(
-        default=20_000, ge=10, description="In process: messages that may wait; beyond that the oldest go, counted."
-    )
-    begin: Literal["newest", "oldest"] = Field(
-        default="newest", description="Where reading from Kafka begins when nothing has been read yet."
-    )
-    keep_s: float = Field(
-        default=2.0, gt=0, le=60, description="How often states and offsets are kept while nothing happens."
-    )
-    tick_s: float = Field(default=1.0, gt=0, le=60, description="How often rules look at the clock.")
-    states_s: float = Field(default=30.0, gt=0, description="How often states that may be lost are kept.")
-    retention: RetentionSettings = RetentionSettings()
     events: EventSettings = EventSettings()
     scenes: tuple[Scene, ...] = Field(default=(), description="Zones and lines; further ones may come over HTTP.")
     rules: tuple[Rule, ...] = Field(

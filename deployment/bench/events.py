@@ -24,12 +24,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from machine import describe
 
-from monitoring.settings import RetentionSettings, driver_url
+from monitoring.settings import driver_url
 from monitoring.store.aggregates import CountQuery, counts_of
 from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
 from monitoring.store.query import PageQuery, page_of
 from monitoring.store.retention import Retention
+from monitoring.store.settings import RetentionSettings
 from monitoring.store.writes import HOUR_NS, add_events
 from tests.peers.postgres import Postgres
 from workers.bus.event import EVENT_SCHEMA, Event, PathPoint, event_id

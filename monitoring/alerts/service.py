@@ -1,6 +1,6 @@
 """Alerts as a part of monitoring: written with the events, told by a thread of their own, `alerts`, with an event loop.
 
-`keep` and `kept` are called on the monitor's thread, `test` on any event loop, the rest on any thread.
+`write` and `committed` are called on the monitor's thread, `test` on any event loop, the rest on any thread.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import SEVERITIES, AlertSettings, AppriseTarget, MqttTarget, TargetSettings
 from monitoring.alerts.targets.target import AlertTarget
 from monitoring.core.errors import StoreUnavailable
-from monitoring.core.ports import MonitoringContext
+from monitoring.core.ports import Outgoing
 from monitoring.store.media import of_tracks
-from monitoring.store.writes import Outgoing
 from workers.bus.event import Event, event_id
 from workers.kafka.background_call import ABANDONED
 
@@ -43,13 +42,15 @@ _GRACE = 0.6
 
 
 class Alerts:
-    """A Keeper and a Helper (monitoring/core/ports.py), and what the routes need."""
+    """A CommitHook and a BackgroundService (monitoring/core/ports.py), and what the routes need."""
 
-    def __init__(self, shared: MonitoringContext, rule_of: RuleOf) -> None:
-        self.settings: AlertSettings = shared.settings.alerts
-        self.book = AlertBook(shared.database)
-        self.deliveries = Deliveries(shared.database)
-        self._shared = shared
+    def __init__(self, settings: AlertSettings, shelf: ClipShelf, rule_of: RuleOf, node: str) -> None:
+        """node: this process's name, which test messages carry."""
+        self.settings = settings
+        self.book = AlertBook(shelf.database)
+        self.deliveries = Deliveries(shelf.database)
+        self._shelf = shelf
+        self._node = node
         self._rule_of = rule_of
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -59,15 +60,15 @@ class Alerts:
         self._running = threading.Event()
         self._failed: str | None = None
 
-    # as a keeper
+    # as a CommitHook
 
-    def keep(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
-        """See Keeper: alerts and whom to tell, in the transaction that stores the events."""
+    def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """See CommitHook: alerts and whom to tell, in the transaction that stores the events."""
         record(connection, events, self._rule_of, self.settings.targets)
         return ()
 
-    def kept(self, events: Sequence[Event]) -> None:
-        """See Keeper."""
+    def committed(self, events: Sequence[Event]) -> None:
+        """See CommitHook."""
         raised = [event for event in events if event.kind == "alert"]
         for event in raised:
             metrics.ALERTS.labels(event.rule or "", event.severity or "info").inc()
@@ -75,21 +76,21 @@ class Alerts:
         if raised or any(event.kind == "alert_ended" for event in events):
             self.wake()
 
-    # as a helper
+    # as a BackgroundService
 
     def start(self) -> None:
-        """See Helper."""
+        """See BackgroundService."""
         self._thread = threading.Thread(target=self._serve, name="alerts", daemon=True)
         self._thread.start()
         self._running.wait()
 
     def problems(self) -> list[str]:
-        """See Helper."""
+        """See BackgroundService."""
         found = [self._failed] if self._failed else []
         return found + troubles(self.lanes())
 
     def close(self, timeout_s: float) -> None:
-        """See Helper. What was not told is told after the next start."""
+        """See BackgroundService. What was not told is told after the next start."""
         if self._loop is None or self._thread is None:
             return
         deadline_s = time.monotonic() + timeout_s
@@ -121,16 +122,16 @@ class Alerts:
             raise TargetUnknown(f"there is no target {name}")
         if self._dispatcher is None or self._loop is None:
             raise TargetFailed("alerts are not running")
-        return await self._there(self._dispatcher.test(name, _test_event(self._shared.node)))
+        return await self._there(self._dispatcher.test(name, _test_event(self._node)))
 
     def picture_of(self, event: Event) -> Path | None:
         """The best picture of the track that an alert is about: the whole, else the crop. Blocks."""
         if event.track_id is None:
             return None
-        with self._shared.database.read() as connection:
+        with self._shelf.database.read() as connection:
             rows = {row["kind"]: row for row in of_tracks(connection, {(event.session, event.track_id)})}
         row = rows.get("picture") or rows.get("crop")
-        return None if row is None else self._shared.media.path(row)
+        return None if row is None else self._shelf.media.path(row)
 
     # on the thread `alerts`
 
@@ -150,11 +151,9 @@ class Alerts:
 
     async def _run(self) -> None:
         targets = {one.name: make_target(one) for one in self.settings.targets}
-        shared = self._shared
-        shelf = ClipShelf(shared.cut_clip, shared.media, shared.database, shared.active)
-        access = Access(self.picture_of, self._shared.active)
+        access = Access(self.picture_of, self._shelf.active)
         self._dispatcher = Dispatcher(self.settings, targets, self.deliveries, access)
-        self._clips = ClipKeeper(self.settings, self.book, shelf)
+        self._clips = ClipKeeper(self.settings, self.book, self._shelf)
         self._main = asyncio.create_task(self._both(self._dispatcher, self._clips))
         self._running.set()
         try:
@@ -178,7 +177,7 @@ class Alerts:
     async def _count_open(self) -> None:
         while True:
             try:
-                found = await aside(DATABASE, self.book.open_counts) if self._shared.active() else {}
+                found = await aside(DATABASE, self.book.open_counts) if self._shelf.active() else {}
             except StoreUnavailable:
                 found = {}
             for severity in SEVERITIES:

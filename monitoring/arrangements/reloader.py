@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class Reloader:
-    """A Helper (monitoring/core/ports.py). Any monitor may be asked to change things over HTTP; one of them works."""
+    """A BackgroundService. Any process may change scenes and rules over HTTP; one of them runs the monitor."""
 
     def __init__(self, kept: Sequence[ConfigStore[Any]], every_s: float) -> None:
         self._kept = tuple(kept)
@@ -25,17 +25,17 @@ class Reloader:
         self._thread = threading.Thread(target=self._run, name="rereading", daemon=True)
 
     def start(self) -> None:
-        """See Helper. What is kept is known when it returns. Raises StoreUnavailable."""
+        """See BackgroundService. What is kept is known when it returns. Raises StoreUnavailable."""
         for kept in self._kept:
             kept.reload()
         self._thread.start()
 
     def problems(self) -> list[str]:
-        """See Helper."""
+        """See BackgroundService."""
         return [] if self._problem is None else [f"zones and rules may be old: {self._problem}"]
 
     def close(self, timeout_s: float) -> None:
-        """See Helper."""
+        """See BackgroundService."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)

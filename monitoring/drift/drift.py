@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from monitoring.core.handler import Durability
+from monitoring.core.ports import Outgoing
 from monitoring.drift.findings import rejected
 from monitoring.drift.making import card_findings, make_reports
 from monitoring.drift.metrics import DriftMetrics
@@ -22,7 +23,6 @@ from monitoring.drift.report import DRIFT_SCHEMA, DriftReport
 from monitoring.drift.settings import DriftSettings
 from monitoring.drift.stream_drift import StreamDrift
 from monitoring.rules.drift_signals import DriftAlarm, Fault
-from monitoring.store.writes import Outgoing
 from workers.bus.bus import DRIFT
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
@@ -52,7 +52,7 @@ def cards_of(state_dir: Path) -> Cards:
 
 
 class Drift:
-    """Handler, Keeper and Conditions in one. `cards`: the card of a model's version, None when there is none here."""
+    """Handler, CommitHook and Conditions in one. `cards`: the card of a model's version, None without one."""
 
     name = "drift"
     durability: Durability = "sometimes"
@@ -129,13 +129,13 @@ class Drift:
         stream = self._streams[stream_id]
         return stream.dump(stream.compared_s)
 
-    def keep(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
-        """See Keeper: the reports that are to be published."""
+    def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """See CommitHook: the reports that are to be published."""
         waiting, self._waiting = self._waiting, []
         return [Outgoing(DRIFT, report.model, DRIFT_SCHEMA, report.to_json().decode()) for report in waiting]
 
-    def kept(self, events: Sequence[Event]) -> None:
-        """See Keeper."""
+    def committed(self, events: Sequence[Event]) -> None:
+        """See CommitHook."""
 
     def faults(self, stream_id: str) -> Mapping[str, Fault]:
         """See Conditions."""

@@ -1,4 +1,4 @@
-"""Keeps what the handlers said: one transaction, then telling everybody. Runs in the monitor's thread."""
+"""Commits what the handlers made of a batch: one transaction, then notifications. Runs in the monitor's thread."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import structlog
 from prometheus_client import Counter, Histogram
 from sqlalchemy import Connection
 
-from monitoring.core.ports import CommitHook
+from monitoring.core.ports import CommitHook, Outgoing
 from monitoring.ingest.event_sink import EventSink
 from monitoring.ingest.handler_chain import NODE_KINDS, HandlerOutput
 from monitoring.ingest.inbox import Inbox
 from monitoring.store.checkpoints import Key, move_offsets, write_states
 from monitoring.store.database import Database
 from monitoring.store.media import MediaImage, MediaStore
-from monitoring.store.writes import Outgoing, add_events, outgoing_event
+from monitoring.store.writes import add_events, outgoing_event
 from workers.bus.event import Event
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ _EVENTS = Counter("livesight_events", "Events stored, by kind.", ["kind"])
 _FILES = Counter("livesight_media_failures", "Snapshots and clips that the disk refused.")
 _COMMIT = Histogram(
     "livesight_monitor_commit_seconds",
-    "Keeping what a batch brought about.",
+    "Committing what a batch brought about.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
@@ -38,53 +38,53 @@ class CommitTargets:
     database: Database
     media: MediaStore
     inbox: Inbox
-    outlet: EventSink
+    sink: EventSink
 
 
 class Committer:
-    """`keep` either keeps all of it or raises; then nothing is kept."""
+    """`commit` stores everything or raises; then nothing is stored."""
 
-    def __init__(self, places: CommitTargets, keepers: Sequence[CommitHook]) -> None:
-        self._places = places
-        self._keepers = keepers
+    def __init__(self, targets: CommitTargets, hooks: Sequence[CommitHook]) -> None:
+        self._targets = targets
+        self._hooks = hooks
         self.disk_problem: str | None = None
 
-    def keep(self, work: HandlerOutput, states: Mapping[Key, str]) -> None:
+    def commit(self, output: HandlerOutput, states: Mapping[Key, str]) -> None:
         """Raises StoreUnavailable, StaleReader, and what is wrong with the data."""
-        if not (work.events or work.pictures or work.moves or states):
-            self._places.inbox.done()
+        if not (output.events or output.images or output.moves or states):
+            self._targets.inbox.done()
             return
-        files = [(picture, path, len(data)) for picture, data in work.pictures if (path := self._write(picture, data))]
-        with _COMMIT.time(), self._places.database.write() as connection:
-            fresh, messages = self._store(connection, work.events)
-            replaced = [old for file in files for old in self._places.media.add(connection, *file)]
+        files = [(image, path, len(data)) for image, data in output.images if (path := self._write(image, data))]
+        with _COMMIT.time(), self._targets.database.write() as connection:
+            fresh, messages = self._store(connection, output.events)
+            replaced = [old for file in files for old in self._targets.media.add(connection, *file)]
             write_states(connection, states, time.time_ns())
-            move_offsets(connection, work.moves)
-        self._places.inbox.done()
-        self._places.outlet.release(messages)
+            move_offsets(connection, output.moves)
+        self._targets.inbox.done()
+        self._targets.sink.release(messages)
         for event in fresh:
             _EVENTS.labels(event.kind).inc()
-        for keeper in self._keepers:
-            keeper.kept(fresh)
-        self._places.media.unlink(replaced)
+        for hook in self._hooks:
+            hook.committed(fresh)
+        self._targets.media.unlink(replaced)
 
     def _store(self, connection: Connection, events: Sequence[Event]) -> tuple[list[Event], list[Outgoing]]:
         """Those that are new, and what to publish: a node's own events are on the bus already."""
         fresh = add_events(connection, events)
         messages = [outgoing_event(event) for event in fresh if event.kind not in NODE_KINDS]
-        for keeper in self._keepers:
-            messages += keeper.keep(connection, fresh)
-        self._places.outlet.put(connection, messages)
+        for hook in self._hooks:
+            messages += hook.write(connection, fresh)
+        self._targets.sink.put(connection, messages)
         return fresh, messages
 
-    def _write(self, picture: MediaImage, data: bytes) -> str | None:
+    def _write(self, image: MediaImage, data: bytes) -> str | None:
         try:
-            path = self._places.media.write(picture, data)
+            path = self._targets.media.write(image, data)
         except OSError as error:
             _FILES.inc()
             if self.disk_problem is None:
-                log.warning("snapshot_not_kept", reason=str(error))
-            self.disk_problem = f"snapshots cannot be kept: {error.strerror or error}"
+                log.warning("snapshot_not_stored", reason=str(error))
+            self.disk_problem = f"snapshots cannot be stored: {error.strerror or error}"
             return None
         self.disk_problem = None
         return path

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from monitoring.core.ports import Outgoing
 from monitoring.ingest.inbox import SOURCE_HEADER
 from monitoring.ingest.publisher import Publisher
-from monitoring.store.writes import Outgoing, add_outgoing
+from monitoring.store.writes import add_outgoing
 from workers.bus.bus import LocalBus, Message
 
 

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from monitoring.core.handler import Handler
 from monitoring.events.deduplication import Deduplicator
-from monitoring.ingest.inbox import SOURCE_HEADER, Item, Place
+from monitoring.ingest.inbox import SOURCE_HEADER, Item
 from monitoring.ingest.snapshots import read_snapshot
-from monitoring.store.checkpoints import Key
+from monitoring.store.checkpoints import Key, Partition
 from monitoring.store.media import MediaImage
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS
 from workers.bus.event import Event
@@ -38,15 +38,15 @@ _FAILURES = Counter("livesight_monitor_handler_failures", "Messages a part of th
 
 @dataclass(slots=True)
 class HandlerOutput:
-    """What is to be kept together. `arrived`: events of nodes, which are stored but not published again."""
+    """What belongs in one transaction. `arrived`: events of nodes, which are stored but not published again."""
 
     events: list[Event] = field(default_factory=list)
     arrived: set[str] = field(default_factory=set)
-    pictures: list[tuple[MediaImage, bytes]] = field(default_factory=list)
-    moves: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    images: list[tuple[MediaImage, bytes]] = field(default_factory=list)
+    moves: dict[Partition, tuple[int, int]] = field(default_factory=dict)
     messages: int = 0
 
-    def move(self, moves: Mapping[Place, tuple[int, int]]) -> None:
+    def move(self, moves: Mapping[Partition, tuple[int, int]]) -> None:
         """Further along from where it was."""
         for place, (before, after) in moves.items():
             self.moves[place] = (self.moves[place][0] if place in self.moves else before, after)
@@ -93,24 +93,24 @@ class HandlerChain:
         self._stirred.discard(stream_id)
         self._dumped = {key: state for key, state in self._dumped.items() if key[1] != stream_id}
 
-    def take(self, items: Sequence[Item], work: HandlerOutput, known: Callable[[Sequence[Event]], set[str]]) -> None:
-        """Think about messages; `known`: those of some events, by id, that are stored already."""
+    def take(self, items: Sequence[Item], output: HandlerOutput, known: Callable[[Sequence[Event]], set[str]]) -> None:
+        """Handle messages; `known`: those of some events, by id, that are stored already."""
         heard = {id(item): event for item in items if (event := _read_event(item)) is not None}
         stored = known(list(heard.values())) if heard else set()
         for item in items:
             if item.topic == DETECTIONS:
-                self._take_result(item, work)
+                self._take_result(item, output)
             elif item.topic == EVENTS and (event := heard.get(id(item))) is not None:
-                self._hear(event, stored, work)
+                self._hear(event, stored, output)
             elif item.topic == SNAPSHOTS:
-                picture = read_snapshot(item)
-                if picture is None:
+                image = read_snapshot(item)
+                if image is None:
                     self._unreadable(item)
                 else:
-                    work.pictures.append((picture, item.value))
-        work.messages += len(items)
+                    output.images.append((image, item.value))
+        output.messages += len(items)
 
-    def tick(self, now_ns: int, work: HandlerOutput) -> None:
+    def tick(self, now_ns: int, output: HandlerOutput) -> None:
         """The clock."""
         made: list[Event] = []
         for handler in self._handlers:
@@ -121,7 +121,7 @@ class HandlerChain:
                 del made[before:]
                 self._failed(handler.name, error)
         self._touched.update(event.stream_id for event in made)
-        work.events += made
+        output.events += made
 
     def states(self, *, every: bool) -> dict[Key, str]:
         """States that are not as they were kept, as JSON. every: those that may be lost too.
@@ -146,7 +146,7 @@ class HandlerChain:
             self._stirred.clear()
         return found
 
-    def _take_result(self, item: Item, work: HandlerOutput) -> None:
+    def _take_result(self, item: Item, output: HandlerOutput) -> None:
         try:
             result = FrameResult.model_validate_json(item.value)
         except ValidationError:
@@ -163,9 +163,9 @@ class HandlerChain:
         made: list[Event] = []
         for handler in self._handlers:
             self._ask(handler, result.stream_id, made, lambda one=handler: one.take(result, made))  # type: ignore[misc]
-        work.events += made
+        output.events += made
 
-    def _hear(self, event: Event, stored: set[str], work: HandlerOutput) -> None:
+    def _hear(self, event: Event, stored: set[str], output: HandlerOutput) -> None:
         if str(event.id) in stored:
             _DUPLICATES.inc()
             return
@@ -173,11 +173,11 @@ class HandlerChain:
         if event.stream_id not in self._streams:
             self._meet(event.stream_id)
         self._touched.add(event.stream_id)
-        work.arrived.add(str(event.id))
+        output.arrived.add(str(event.id))
         made = [event]
         for handler in self._handlers:
             self._ask(handler, event.stream_id, made, lambda one=handler: one.hear(event, made))  # type: ignore[misc]
-        work.events += made
+        output.events += made
 
     def _ask(self, handler: Handler, stream_id: str, made: list[Event], call: Callable[[], None]) -> None:
         before = len(made)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from prometheus_client import Counter as Metric
 
+from monitoring.store.checkpoints import Partition
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 
 TOPICS = (DETECTIONS, EVENTS, SNAPSHOTS)
@@ -19,9 +20,6 @@ SOURCE_HEADER = ("source", b"monitor")
 
 _MOST_BYTES = 64 * 2**20
 _DROPPED = Metric("livesight_monitor_dropped_messages", "Messages the monitor was too slow for, in process.", ["topic"])
-
-Place = tuple[str, int]
-"""A partition: the topic's name on the broker, number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Batch:
     """Messages in order, and how far reading them moves each partition: from offset, to offset."""
 
     items: Sequence[Item] = ()
-    moves: Mapping[Place, tuple[int, int]] = field(default_factory=dict)
+    moves: Mapping[Partition, tuple[int, int]] = field(default_factory=dict)
 
 
 class Inbox(Protocol):
@@ -50,7 +48,7 @@ class Inbox(Protocol):
 
     lasts: bool
 
-    def open(self, stored: Mapping[Place, int]) -> Mapping[Place, int]:
+    def open(self, stored: Mapping[Partition, int]) -> Mapping[Partition, int]:
         """Begin, or begin again, at the stored offsets. Returns those of partitions that had none. Raises BusError."""
         ...
 
@@ -94,7 +92,7 @@ class LocalInbox:
         self._awake = False
         self._unsubscribe: Callable[[], None] = local.subscribe(self._hear, TOPICS)
 
-    def open(self, stored: Mapping[Place, int]) -> Mapping[Place, int]:
+    def open(self, stored: Mapping[Partition, int]) -> Mapping[Partition, int]:
         """See Inbox: what was not done is first again."""
         with self._changed:
             self._waiting.extendleft(reversed(self._taken))

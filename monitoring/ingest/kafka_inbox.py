@@ -17,7 +17,8 @@ import structlog
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from monitoring.ingest.inbox import TOPICS, Batch, Item, Place
+from monitoring.ingest.inbox import TOPICS, Batch, Item
+from monitoring.store.checkpoints import Partition
 from workers.errors import BusError
 from workers.kafka.client import describe, open_admin, open_consumer, probe
 from workers.kafka.settings import KafkaSettings
@@ -40,13 +41,13 @@ class KafkaInbox:
         self._begin = begin
         self._names = {kafka_name(topic, kafka.topics): topic for topic in TOPICS}
         self._consumer: Any = None
-        self._next: dict[Place, int] = {}
+        self._next: dict[Partition, int] = {}
         self._unseen: set[TopicPartition] = set()
         self._lag: int | None = None
         self._looked_s = self._probed_s = self._counted_s = 0.0
         self._woken = threading.Event()
 
-    def open(self, stored: Mapping[Place, int]) -> Mapping[Place, int]:
+    def open(self, stored: Mapping[Partition, int]) -> Mapping[Partition, int]:
         """See Inbox."""
         self.close()
         with _told():
@@ -68,7 +69,7 @@ class KafkaInbox:
             raise BusError("not connected")
         deadline_s = time.monotonic() + timeout_s
         items: list[Item] = []
-        moves: dict[Place, tuple[int, int]] = {}
+        moves: dict[Partition, tuple[int, int]] = {}
         with _told():
             while True:
                 left_s = deadline_s - time.monotonic()
@@ -117,8 +118,8 @@ class KafkaInbox:
         for topic, reason in refused.items():
             raise BusError(f"topic {topic}: {reason}")
 
-    def _assign(self) -> list[Place]:
-        places: list[Place] = []
+    def _assign(self) -> list[Partition]:
+        places: list[Partition] = []
         deadline_s = time.monotonic() + self._kafka.connect_timeout_s
         for name in self._names:
             numbers = self._consumer.partitions_for_topic(name)
@@ -131,7 +132,7 @@ class KafkaInbox:
         self._consumer.assign([TopicPartition(*place) for place in places])
         return places
 
-    def _seek(self, places: list[Place], stored: Mapping[Place, int]) -> dict[Place, int]:
+    def _seek(self, places: list[Partition], stored: Mapping[Partition, int]) -> dict[Partition, int]:
         """Returns where partitions begin that were never read; new ones of a topic that was read, at their start."""
         read = {topic for topic, _ in stored}
         late, whole = [], []
@@ -157,7 +158,7 @@ class KafkaInbox:
         return found
 
     def _add(
-        self, found: Mapping[TopicPartition, list[Any]], items: list[Item], moves: dict[Place, tuple[int, int]]
+        self, found: Mapping[TopicPartition, list[Any]], items: list[Item], moves: dict[Partition, tuple[int, int]]
     ) -> None:
         """In the order of their times, which is about that of what happened, and by offset within a partition."""
         for record in heapq.merge(*found.values(), key=lambda one: int(one.timestamp)):

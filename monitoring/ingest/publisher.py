@@ -38,7 +38,7 @@ _WAITING = Gauge(
 
 
 class Publisher:
-    """A Helper. Does nothing while this process's monitor stands by."""
+    """A BackgroundService. Does nothing while this process's monitor stands by."""
 
     def __init__(self, database: Database, kafka: KafkaSettings, active: Callable[[], bool]) -> None:
         self._database = database
@@ -52,7 +52,7 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="monitor-publish", daemon=True)
 
     def start(self) -> None:
-        """See Helper."""
+        """See BackgroundService."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -60,12 +60,12 @@ class Publisher:
         self._awake.set()
 
     def problems(self) -> list[str]:
-        """See Helper."""
+        """See BackgroundService."""
         problem = self._problem
         return [] if problem is None else [f"events are stored, but not published: {problem}"]
 
     def close(self, timeout_s: float) -> None:
-        """See Helper. What is not sent is sent after the next start."""
+        """See BackgroundService. What is not sent is sent after the next start."""
         self._closing.set()
         self._awake.set()
         if self._thread.is_alive():

@@ -11,17 +11,17 @@ from zoneinfo import available_timezones
 
 import typer
 
-from monitoring.settings import MonitorSettings
 from workers.cli.command import ConfigOption
 from workers.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
 class ReportContext:
-    """Where the events are."""
+    """Where the events, their files and the training runs are. `database_url` may hold a password."""
 
-    settings: MonitorSettings
-    state_dir: Path
+    database_url: str
+    media_dir: Path
+    mlflow_url: str | None
 
 
 class OpenReportContext(Protocol):
@@ -45,10 +45,10 @@ def mount(app: typer.Typer, open_: OpenReportContext) -> None:
         config: ConfigOption = None,
     ) -> None:
         """What a while of watching came to, as one HTML file; the service may run meanwhile."""
-        kept = open_(config)
+        context = open_(config)
         if tz not in available_timezones():
             raise SettingsError(f"--tz: there is no time zone {tz}")
-        page = _page(kept, since, tz)
+        page = _page(context, since, tz)
         if output == Path("-"):
             sys.stdout.write(page)
             return
@@ -60,7 +60,7 @@ def mount(app: typer.Typer, open_: OpenReportContext) -> None:
         typer.echo(place)
 
 
-def _page(kept: ReportContext, since: str, tz: str) -> str:
+def _page(context: ReportContext, since: str, tz: str) -> str:
     from monitoring.report.gather import gather
     from monitoring.report.mlflow import newest_runs
     from monitoring.report.page import written
@@ -69,12 +69,10 @@ def _page(kept: ReportContext, since: str, tz: str) -> str:
     from monitoring.store.media import MediaStore
 
     period = period_of(since, datetime.now(UTC))
-    settings = kept.settings
-    if settings.database_url is None and not (kept.state_dir / "livesight.db").is_file():
-        raise SettingsError(f"state_dir: {kept.state_dir}: nothing has been kept there yet (no livesight.db)")
-    database = Database(settings.url(kept.state_dir))
+    database = Database(context.database_url)
+    if database.is_sqlite and not Path(database.url.database or "").is_file():
+        raise SettingsError(f"{database.url.database}: there is no database; has the service run with this state_dir?")
     try:
-        media = MediaStore(kept.state_dir / "media")
-        return written(gather(database, media, period, tz, newest_runs(settings.mlflow_url)))
+        return written(gather(database, MediaStore(context.media_dir), period, tz, newest_runs(context.mlflow_url)))
     finally:
         database.close()

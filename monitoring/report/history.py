@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Index, String, Table, Text, func, select
 
+from monitoring.core.ports import Outgoing
 from monitoring.drift.report import DriftReport
 from monitoring.store.tables import AGED, Aged, Serial, metadata
-from monitoring.store.writes import Outgoing
 from workers.bus.event import Event
 
 EVERY_NS = 3_600_000_000_000
@@ -35,15 +35,15 @@ AGED.append(Aged(drift_history, drift_history.c.seq, drift_history.c.captured_at
 
 
 class DriftHistory:
-    """A Keeper. `reports`: the newest report of each camera and model."""
+    """A CommitHook. `reports`: the newest report of each camera and model."""
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
         self._last: dict[_Key, tuple[int, str]] | None = None
         self._new: dict[_Key, tuple[int, str]] = {}
 
-    def keep(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
-        """See Keeper."""
+    def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """See CommitHook."""
         if self._last is None:
             self._last = _kept(connection)
         self._new = {}
@@ -55,8 +55,8 @@ class DriftHistory:
                 self._new[key] = (at_ns, said)
         return ()
 
-    def kept(self, events: Sequence[Event]) -> None:
-        """See Keeper: what a failed transaction would have written is written by the next."""
+    def committed(self, events: Sequence[Event]) -> None:
+        """See CommitHook: what a failed transaction would have written is written by the next."""
         if self._last is not None:
             self._last.update(self._new)
 

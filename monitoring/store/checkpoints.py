@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from monitoring.core.errors import MonitoringError
-from monitoring.ingest.inbox import Place
 from monitoring.store.tables import handler_states, offsets
 from monitoring.store.writes import upsert
 
@@ -17,6 +16,9 @@ _MOST = 500
 
 Key = tuple[str, str]
 """Handler, stream."""
+
+Partition = tuple[str, int]
+"""Of a topic: the topic's name on the broker, number."""
 
 
 class StaleReader(MonitoringError):
@@ -58,20 +60,20 @@ def forget_states(connection: Connection, before_ns: int) -> list[str]:
     return gone
 
 
-def read_offsets(connection: Connection) -> dict[Place, int]:
+def read_offsets(connection: Connection) -> dict[Partition, int]:
     """Where each partition is to be read on."""
     rows = connection.execute(select(offsets.c.topic, offsets.c.partition, offsets.c.next_offset))
     return {(topic, partition): next_offset for topic, partition, next_offset in rows}
 
 
-def set_offsets(connection: Connection, places: Mapping[Place, int]) -> None:
+def set_offsets(connection: Connection, begins: Mapping[Partition, int]) -> None:
     """Where partitions that were never read are begun."""
-    rows = [{"topic": topic, "partition": number, "next_offset": at} for (topic, number), at in places.items()]
+    rows = [{"topic": topic, "partition": number, "next_offset": at} for (topic, number), at in begins.items()]
     if rows:
         connection.execute(insert(offsets), rows)
 
 
-def move_offsets(connection: Connection, moves: Mapping[Place, tuple[int, int]]) -> None:
+def move_offsets(connection: Connection, moves: Mapping[Partition, tuple[int, int]]) -> None:
     """From an offset to an offset. Raises StaleReader when it was not there that reading had got to."""
     for (topic, number), (before, after) in sorted(moves.items()):
         moved = connection.execute(

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from sqlalchemy import Connection
 
-from monitoring.store.writes import Outgoing
+from monitoring.core.ports import Outgoing
 from workers.bus.event import Event
 
 _MOST_WAITING = 1000
@@ -18,19 +18,19 @@ _SILENCE_S = 15.0
 
 
 class LiveEvents:
-    """A Keeper. A listener that is too slow misses the oldest and is told how many."""
+    """A CommitHook. A listener that is too slow misses the oldest and is told how many."""
 
     def __init__(self) -> None:
         self._listeners: set[_Listener] = set()
         self._lock = threading.Lock()
         self._closed = False
 
-    def keep(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
-        """See Keeper."""
+    def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """See CommitHook."""
         return ()
 
-    def kept(self, events: Sequence[Event]) -> None:
-        """See Keeper."""
+    def committed(self, events: Sequence[Event]) -> None:
+        """See CommitHook."""
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:

@@ -15,9 +15,9 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import Column, ColumnElement, Table, delete, func, select
 
 from monitoring.core.errors import MonitoringError
-from monitoring.settings import RetentionSettings
 from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
+from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import AGED, event_counts, event_hours, events, media
 from monitoring.store.writes import DAY_NS, HOUR_NS
 
@@ -34,7 +34,7 @@ _STORED = Gauge("livesight_events_stored", "Events in the database.")
 
 
 class Retention:
-    """A Helper. `run_once` is what its thread does now and then, while this process's monitor works."""
+    """A BackgroundService. `run_once` is what its thread does now and then, while this process's monitor works."""
 
     def __init__(
         self, settings: RetentionSettings, database: Database, store: MediaStore, active: Callable[[], bool]
@@ -48,15 +48,15 @@ class Retention:
         self._thread = threading.Thread(target=self._run, name="monitor-retention", daemon=True)
 
     def start(self) -> None:
-        """See Helper."""
+        """See BackgroundService."""
         self._thread.start()
 
     def problems(self) -> list[str]:
-        """See Helper."""
+        """See BackgroundService."""
         return [] if self._problem is None else [f"nothing old is deleted: {self._problem}"]
 
     def close(self, timeout_s: float) -> None:
-        """See Helper. Stops between two steps."""
+        """See BackgroundService. Stops between two steps."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from monitoring.core.ports import Outgoing
 from monitoring.store.tables import event_counts, event_hours, events, outbox
 from workers.bus.bus import EVENTS
 from workers.bus.event import EVENT_SCHEMA, Event
@@ -21,16 +21,6 @@ _MOST_IDS = 500
 _LONGEST = 200
 _COARSE = ("hour", "kind", "stream_id")
 _FINE = (*_COARSE, "label", "zone")
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message for Kafka, kept until the broker has it. `body`: JSON."""
-
-    topic: str
-    key: str
-    schema: str
-    body: str
 
 
 def outgoing_event(event: Event) -> Outgoing:

@@ -12,9 +12,9 @@ from sqlalchemy import func, select, update
 
 from monitoring.core.errors import StoreUnavailable
 from monitoring.ingest.inbox import LocalInbox
-from monitoring.settings import RetentionSettings
 from monitoring.store.leader_lock import lead
 from monitoring.store.media import of_tracks
+from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import handler_states
 from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, NewTracks, Watch
@@ -50,7 +50,7 @@ def test_what_comes_twice_happens_once(database_url: str, tmp_path: Path) -> Non
         time.sleep(4 * FAST.gather_s)
         assert watch.count() == 9
         assert watch.ids()[:8] == ids
-        assert [event.id for event in watch.told.events] == watch.ids(), "keepers are told what is stored, in order"
+        assert [event.id for event in watch.told.events] == watch.ids(), "hooks get what is stored, in order"
 
 
 def test_a_restart_goes_on_where_it_was(database_url: str, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_disk_that_refuses_snapshots_costs_no_event(database_url: str, tmp_pat
         watch.local.publish(snapshot("crop", 1, 1))
         say(watch, 1, 2)
         watch.wait_for(2)
-        assert any("snapshots cannot be kept" in problem for problem in watch.monitor.problems())
+        assert any("snapshots cannot be stored" in problem for problem in watch.monitor.problems())
 
 
 def test_a_full_inbox_drops_the_oldest_and_counts_them() -> None:

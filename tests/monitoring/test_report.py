@@ -131,7 +131,7 @@ def test_it_tells_what_is_kept(database: Database, tmp_path: Path) -> None:
         media.add(connection, crop, path, len(JPEG))
     history = DriftHistory(lambda: [a_report(BEGAN_NS, drifted=True)])
     with database.write() as connection:
-        history.keep(connection, [])
+        history.write(connection, [])
 
     facts = facts_of(database, tmp_path)
     assert facts.kinds["track_began"] == 3
@@ -187,8 +187,8 @@ def test_drift_is_kept_each_hour_and_when_it_changes(database: Database) -> None
     def keep(history: DriftHistory, *reports: DriftReport) -> int:
         now[:] = reports
         with database.write() as connection:
-            history.keep(connection, [])
-        history.kept([])
+            history.write(connection, [])
+        history.committed([])
         with database.read() as connection:
             return len(connection.execute(drift_history.select()).all())
 
@@ -250,7 +250,7 @@ def test_the_command_writes_a_file(tmp_path: Path) -> None:
 def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:
     for arguments, words in (
         (("--since", "7x"), "since: 7x is neither an age"),
-        ((), "nothing has been kept there yet"),
+        ((), "there is no database"),
     ):
         done = livesight(tmp_path, *arguments)
         assert (done.returncode, done.stdout) == (2, ""), arguments

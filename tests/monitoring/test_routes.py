@@ -175,13 +175,13 @@ async def test_who_listens_too_slowly_is_told_how_much_was_missed() -> None:
     live = LiveEvents()
     following = live.follow(lambda event: event.stream_id == "door")
     assert (await anext(following)).startswith(b":")
-    live.kept([happened(number) for number in range(1500)])
-    live.kept([happened(1, stream_id="yard")])
+    live.committed([happened(number) for number in range(1500)])
+    live.committed([happened(1, stream_id="yard")])
     text = (await anext(following)).decode()
     assert 'event: missed\ndata: {"missed": 500}\n\n' in text
     told = [json.loads(line[6:]) for line in text.splitlines() if line.startswith('data: {"schema')]
     assert [event["id"] for event in told] == [str(happened(number).id) for number in range(500, 1500)]
-    live.kept([happened(2000)])
+    live.committed([happened(2000)])
     live.close()
     rest = [part async for part in following]
     assert len(rest) == 1 and str(happened(2000).id) in rest[0].decode(), "what is told before the end is heard"

@@ -27,13 +27,14 @@ from livesight import load_settings
 from monitoring.core.errors import BadQuery, StoreRefused, StoreUnavailable
 from monitoring.doctor import examine_database
 from monitoring.schema import metadata
-from monitoring.settings import MonitorSettings, RetentionSettings, driver_url
+from monitoring.settings import MonitorSettings, driver_url
 from monitoring.store.aggregates import CountQuery, counts_of
 from monitoring.store.database import Database
 from monitoring.store.export import COLUMNS, heading, lines
 from monitoring.store.media import MediaImage, MediaStore
 from monitoring.store.query import EventFilters, PageQuery, page_of, wanted_by
 from monitoring.store.retention import Retention
+from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import event_counts, events, media
 from monitoring.store.writes import HOUR_NS, add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from monitoring.assembly import MonitoringContext
 from monitoring.rules.rule import DownCondition, Rule
-from monitoring.service import Monitoring, ProcessContext
+from monitoring.service import Monitoring
 from monitoring.settings import MonitorSettings
 from monitoring.store.tables import events
 from tests.monitoring.drift.made import START_S, figures
@@ -30,7 +31,7 @@ def monitoring(settings: MonitorSettings, state_dir: Path) -> Iterator[tuple[Loc
     def no_clip(stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
         raise AssertionError("nobody asked for clips")
 
-    running = Monitoring(settings, ProcessContext(state_dir, "test", local, None, no_clip))
+    running = Monitoring(settings, MonitoringContext(state_dir, "test", local, None, no_clip))
     running.start()
     try:
         while not running.active:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from monitoring.core.handler import Durability
-from monitoring.core.ports import Assembly
+from monitoring.core.ports import Outgoing
 from monitoring.ingest.commit import CommitTargets
 from monitoring.ingest.event_sink import EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
@@ -22,7 +22,6 @@ from monitoring.settings import MonitorSettings, driver_url
 from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
 from monitoring.store.tables import events
-from monitoring.store.writes import Outgoing
 from workers.bus.bus import LocalBus
 from workers.bus.event import Event, event_id
 from workers.bus.result import FrameResult
@@ -90,21 +89,21 @@ class NewTracks:
 
 
 class Told:
-    """A keeper that notes what it is told. `refuses`: raises in the transaction as often."""
+    """A CommitHook that notes what was committed. `refuses`: raises in the transaction as often."""
 
     def __init__(self, refuses: int = 0) -> None:
         self.events: list[Event] = []
         self.refuses = refuses
 
-    def keep(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
-        """See Keeper."""
+    def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """See CommitHook."""
         if events and self.refuses:
             self.refuses -= 1
-            raise RuntimeError("a keeper that fails")
+            raise RuntimeError("a hook that fails")
         return ()
 
-    def kept(self, events: Sequence[Event]) -> None:
-        """See Keeper."""
+    def committed(self, events: Sequence[Event]) -> None:
+        """See CommitHook."""
         self.events += events
 
 
@@ -128,10 +127,9 @@ class Watch:
             LocalInbox(self.local, settings.queue_messages) if kafka is None else KafkaInbox(kafka, settings.begin)
         )
         self.publisher = None if kafka is None else Publisher(self.database, kafka, lambda: self.monitor.active)
-        outlet = EventSink(self.local, self.publisher)
-        places = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, outlet)
-        built = Assembly(handlers=[self.handler], keepers=[self.told])
-        self.monitor = Monitor(settings, places, built, self.database.migrate)
+        sink = EventSink(self.local, self.publisher)
+        targets = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, sink)
+        self.monitor = Monitor(settings, targets, [self.handler], [self.told], self.database.migrate)
 
     def ids(self) -> list[Any]:
         """Of the events that are stored, in the order in which they were."""
@@ -139,9 +137,9 @@ class Watch:
             return list(connection.scalars(select(events.c.id).order_by(events.c.seq)))
 
     def wait_for(self, count: int, timeout_s: float = 60.0) -> list[Any]:
-        """The ids, once there are so many events and the keeper was told of all that were stored here."""
+        """The ids, once there are so many events and the hook has seen all that were stored here."""
         self.wait(lambda: self.count() >= count, f"{count} events", timeout_s)
-        self.wait(lambda: len(self.told.events) >= self.count() - self.before, "telling the keeper", timeout_s)
+        self.wait(lambda: len(self.told.events) >= self.count() - self.before, "the hook after the commit", timeout_s)
         return self.ids()
 
     def count(self) -> int:

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from monitoring.alerts.alert_clips import ClipShelf
 from monitoring.alerts.service import Alerts
 from monitoring.alerts.settings import AlertSettings
-from monitoring.core.ports import CutClip, MonitoringContext
+from monitoring.core.ports import CutClip
 from monitoring.rules.rule import Rule, SeenCondition
-from monitoring.settings import MonitorSettings, driver_url
+from monitoring.settings import driver_url
 from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
 from monitoring.store.writes import add_events
-from workers.bus.bus import LocalBus
 from workers.bus.clip import Clip
 from workers.bus.event import Event, Severity, event_id
 from workers.errors import ClipUnavailable
@@ -37,18 +37,8 @@ class Desk:
         self.is_active = True
         self.database = Database(driver_url(url or f"sqlite:///{folder / 'livesight.db'}"))
         self.media = MediaStore(folder / "media")
-        shared = MonitoringContext(
-            settings=MonitorSettings(alerts=settings),
-            state_dir=folder,
-            node="test",
-            local=LocalBus(),
-            kafka=None,
-            database=self.database,
-            media=self.media,
-            cut_clip=cut,
-            active=lambda: self.is_active,
-        )
-        self.alerts = Alerts(shared, self.rules.get)
+        shelf = ClipShelf(cut, self.media, self.database, lambda: self.is_active)
+        self.alerts = Alerts(settings, shelf, self.rules.get, "test")
         self.count = 0
 
     def raise_alert(
@@ -99,8 +89,8 @@ class Desk:
         """As the monitor does; events that are stored already are left out."""
         with self.database.write() as connection:
             fresh = add_events(connection, events)
-            self.alerts.keep(connection, fresh)
-        self.alerts.kept(fresh)
+            self.alerts.write(connection, fresh)
+        self.alerts.committed(fresh)
 
     def state(self, alert: Event) -> dict[str, list[str]]:
         """The states of an alert's deliveries, by target."""

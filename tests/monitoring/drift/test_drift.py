@@ -260,14 +260,14 @@ def test_another_version_of_a_model_is_commissioned_anew(world: World) -> None:
 def test_reports_are_published_now_and_then_and_at_every_change(world: World) -> None:
     connection = create_engine("sqlite://").connect()
     world.show(3600)
-    quiet = world.drift.keep(connection, [])
+    quiet = world.drift.write(connection, [])
     assert len([one for one in quiet if '"model":"mask"' in one.body]) in (6, 7, 8)
     assert {one.schema for one in quiet} == {DRIFT_SCHEMA}
     assert {one.topic for one in quiet} == {"livesight.drift"}
     assert {one.key for one in quiet} == {"mask", "mask-classifier"}
-    assert world.drift.keep(connection, []) == []
+    assert world.drift.write(connection, []) == []
     world.show(300, picture={"brightness": 0.3})
-    changed = [json.loads(one.body) for one in world.drift.keep(connection, [])]
+    changed = [json.loads(one.body) for one in world.drift.write(connection, [])]
     assert any(one["drifted"] for one in changed)
     connection.close()
 
