@@ -213,7 +213,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     from api.app import create_app, extend
     from api.http.service import EarlySignals, Service, listen, threads_left
     from api.video.clip_cutter import ClipCutter
-    from stream.sources.open import open_source
+    from stream.sources.source_urls import open_source
     from workers.bus.bus import LocalBus
     from workers.node.node import Node
 

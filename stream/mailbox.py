@@ -11,38 +11,38 @@ from stream.errors import MailboxClosed
 
 T = TypeVar("T")
 Policy = Literal["newest", "block"]
+DropReason = Literal["newer", "max_fps"]
+OnDrop = Callable[[T, DropReason], None]
 
 
 class Mailbox(Generic[T]):
-    """A bounded hand-over with a policy.
+    """A bounded hand-over from one producer to one consumer, with a policy.
 
-    `newest`: one slot; a put replaces what lies there, and what was replaced is counted and handed to `on_drop`.
-    Where `wants` is set (a limit on the rate, stream/decoding/fps_limit.py), an item that it refuses only replaces
-    another one: it is newer, and as good. What goes for that, itself or the other, is no sign that anybody is too
-    slow: it is handed to `on_left_out` and counted apart. `wants` is called once an item, in order, on the
+    `newest`: one slot; a put replaces what is in it. What was replaced goes to `on_drop` with the reason "newer".
+    Where `accepts` is given (a limit on the rate, stream/decoding/fps_limit.py), an item that it rejects only replaces
+    another one: it is newer, and as good. What is dropped for that, the item itself or the other, is no sign of
+    overload: the reason is "max_fps" then, and it is counted apart. `accepts` is called once an item, in order, on the
     putting thread under the lock.
 
-    `block`: up to `capacity` items; a put waits for room, so that nothing is lost.
+    `block`: up to `capacity` items; a put waits for room, so that nothing is lost. `accepts` is not called.
 
-    `on_put` is called after each put, outside the lock, on the putting thread: it must only wake somebody.
+    `on_drop` is called outside the lock on the putting thread and must not block.
     """
 
     def __init__(
         self,
         policy: Policy = "newest",
         capacity: int = 1,
-        on_drop: Callable[[T], None] | None = None,
-        on_put: Callable[[], None] | None = None,
-        on_left_out: Callable[[T], None] | None = None,
+        accepts: Callable[[T], bool] | None = None,
+        on_drop: OnDrop[T] | None = None,
     ) -> None:
         if capacity < 1 or (policy == "newest" and capacity != 1):
             raise ValueError(f"a {policy!r} mailbox cannot hold {capacity} items")
         self.policy = policy
         self.capacity = capacity
-        self.on_drop = on_drop
-        self.on_put = on_put
-        self.on_left_out = on_left_out
-        self.wants: Callable[[T], bool] | None = None
+        self._accepts = accepts
+        self._on_drop = on_drop
+        self._on_change: Callable[[], None] | None = None
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -51,12 +51,12 @@ class Mailbox(Generic[T]):
 
     @property
     def dropped(self) -> int:
-        """How many items were replaced before anybody took them."""
+        """How many items were replaced before the consumer took them."""
         return self._dropped
 
     @property
     def left_out(self) -> int:
-        """How many items were left out because `wants` refused them, or the one that took their place."""
+        """How many items were left out because `accepts` rejected them, or the one that took their place."""
         return self._left_out
 
     @property
@@ -69,31 +69,38 @@ class Mailbox(Generic[T]):
         """True while there is something to take."""
         return bool(self._items)
 
+    def subscribe(self, on_change: Callable[[], None]) -> None:
+        """Call `on_change` after each put and when the mailbox is closed, for a consumer that waits elsewhere.
+
+        It is called outside the lock on the putting or closing thread and must only wake the consumer. There is one
+        consumer: a second call replaces the first.
+        """
+        self._on_change = on_change
+
     def put(self, item: T) -> None:
         """Hand over one item. Blocks under the policy `block` only. Raises MailboxClosed once closed."""
         gone: T | None = None
-        wanted = True
+        accepted = True
         with self._changed:
             if self.policy == "block":
                 self._changed.wait_for(lambda: self._closed or len(self._items) < self.capacity)
             if self._closed:
                 raise MailboxClosed("the mailbox is closed")
             if self.policy == "newest":
-                wanted = self.wants is None or self.wants(item)
-                gone = self._make_room(item, wanted)
+                accepted = self._accepts is None or self._accepts(item)
+                gone = self._make_room(item, accepted)
             if gone is not item:
                 self._items.append(item)
                 self._changed.notify_all()
-        on_gone = self.on_drop if wanted else self.on_left_out
-        if gone is not None and on_gone is not None:
-            on_gone(gone)
-        if self.on_put is not None:
-            self.on_put()
+        if gone is not None and self._on_drop is not None:
+            self._on_drop(gone, "newer" if accepted else "max_fps")
+        if self._on_change is not None:
+            self._on_change()
 
-    def _make_room(self, item: T, wanted: bool) -> T | None:
-        """What goes when `item` comes: what lies there, the item itself, or nothing. Counted; under the lock."""
-        gone = self._items.popleft() if self._items else None if wanted else item
-        if gone is not None and wanted:
+    def _make_room(self, item: T, accepted: bool) -> T | None:
+        """What is dropped for `item`: what is in the slot, the item itself, or nothing. Counted; under the lock."""
+        gone = self._items.popleft() if self._items else None if accepted else item
+        if gone is not None and accepted:
             self._dropped += 1
         elif gone is not None:
             self._left_out += 1
@@ -126,11 +133,11 @@ class Mailbox(Generic[T]):
             raise MailboxClosed("the mailbox is closed")
 
     def close(self, error: BaseException | None = None) -> None:
-        """Wake both sides. Idempotent; the first error given is what the consumer sees once the items are gone."""
+        """Wake both sides. Idempotent; the first error given is what the consumer sees once the items are taken."""
         with self._changed:
             if not self._closed:
                 self._closed = True
                 self._error = error
             self._changed.notify_all()
-        if self.on_put is not None:
-            self.on_put()
+        if self._on_change is not None:
+            self._on_change()

@@ -43,11 +43,12 @@ async def push_frames(websocket: WebSocket, stream_id: StreamIdInPath, parts: Co
     def hand_over_failed(ordinal: int, reason: str) -> None:
         _on_loop(loop, answers.failed, ordinal, Problem("bad-image", reason))
 
-    source = FramesSource(stream_id, parts.stream_settings, hand_over_dropped, hand_over_failed)
-    answers.session = source.session
     try:
+        config = wish.config(stream_id)
+        source = FramesSource(config, parts.stream_settings, hand_over_dropped, hand_over_failed)
+        answers.session = source.session
         with parts.hub.attached(answers, frozenset({stream_id})):
-            push = await parts.pushes.begin(source, wish.config(stream_id), answers.stream_removed)
+            push = await parts.pushes.begin(source, config, answers.stream_removed)
             try:
                 await _serve(websocket, parts, source, answers)
             finally:

@@ -21,7 +21,7 @@ from api.routes.streams import check_url
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import MailboxClosed, SourceError
 from stream.redaction import redact
-from stream.sources.open import open_source
+from stream.sources.source_urls import open_source
 
 router = APIRouter(tags=["streams"])
 

@@ -39,7 +39,7 @@ class WhipPushes:
     async def create(self, config: StreamConfig, offer_sdp: str) -> WhipAnswer:
         """Begin a push of `config.id`. Raises Problem (stream-busy), WhipError, ModelError, EngineError."""
         await self._pushes.refuse_busy(config.id)
-        answer = await self.sessions.create(config.id, offer_sdp)
+        answer = await self.sessions.create(config, offer_sdp)
         # closing the source ends the session
         push = await self._pushes.begin(answer.source, config, lambda: None)
         self._by_session[answer.id] = push

@@ -19,7 +19,7 @@ from api.http.viewer import QueuedResult
 from api.video.feed import RingFeed
 from api.video.mjpeg import Feeds, Variant
 from api.video.viewer import DELTA, KEY, PICTURE, VideoChunk, VideoViewer, ViewerLimits
-from stream.decoding.codecs import JPEG, PASSED_ON, DecoderConfig, decoder_config
+from stream.decoding.webcodecs import JPEG, PASSED_ON, DecoderConfig, decoder_config
 from stream.ring import CodecConfig, RingEvent, RingPacket
 from workers.errors import StreamUnknown
 from workers.node.node import Node

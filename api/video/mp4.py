@@ -12,8 +12,8 @@ import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from stream.decoding.codecs import decoder_config, self_contained
 from stream.decoding.parameter_sets import HeaderError
+from stream.decoding.webcodecs import decoder_config, self_contained
 from stream.ring import CodecConfig, RingPacket
 
 _MICROSECONDS = Fraction(1, 1_000_000)

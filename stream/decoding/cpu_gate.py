@@ -1,9 +1,9 @@
 """Who may use the CPUs, decoding or analysis, when they are too few for both. Any thread.
 
-Decoding comes first: a picture waits for it, and it takes a few milliseconds. But the decoders of many cameras take
-every CPU for pictures that are thrown away, and fall behind all the same. So once a camera fell behind on a busy
-machine, decoding keeps to a share of the CPUs for a while, and cameras take turns, the longest waiting first; what the
-analysis leaves idle is theirs as well. They leave out pictures then, as `stream/decoding/lag.py` says.
+Decoding comes first: a frame waits for it, and it takes a few milliseconds. But the decoders of many cameras take
+every CPU for frames that are dropped, and fall behind all the same. So once a camera fell behind on a busy machine,
+decoding keeps to a share of the CPUs for a while, and cameras take turns, the longest waiting first; what the
+analysis leaves idle is theirs as well. They skip frames then, as `stream/decoding/catch_up.py` says.
 """
 
 from __future__ import annotations
@@ -16,21 +16,27 @@ from contextlib import contextmanager
 
 import structlog
 
-from stream.decoding.shedding import usable_cpus
-from stream.metrics import DECODING_LIMITED
+from stream.decoding.shedding import BUSY_SHARE, CpuGauge
 
 log = structlog.get_logger(__name__)
 
 SHARE = 0.5
-HOLD_S = 60.0
+LIMIT_S = 60.0
 """Then it is tried without. Longer than it takes cameras to fall behind again, so that it seldom is."""
 
 
 class CpuGate:
-    """cpus: how many there are. share: of them, what decoding has even when the analysis could use them all."""
+    """One for all that decodes and analyses on the same CPUs: whoever makes the sources and the pipeline makes it.
 
-    def __init__(self, cpus: float, share: float = SHARE, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._cpus = max(1, round(cpus))
+    gauge: how busy the CPUs are, and how many there are. share: of them, what decoding has even when the analysis could
+    use them all.
+    """
+
+    def __init__(
+        self, gauge: CpuGauge | None = None, share: float = SHARE, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.gauge = gauge or CpuGauge()
+        self._cpus = max(1, round(self.gauge.cpus))
         self._least = max(1, round(self._cpus * share))
         self._now_s = now_s
         self._lock = threading.Lock()
@@ -44,30 +50,32 @@ class CpuGate:
         """Whether decoding keeps to its share."""
         return self._now_s() < self._limited_until_s
 
-    def limit(self) -> None:
-        """A camera fell behind although the CPUs are busy: for HOLD_S from now on decoding keeps to its share."""
+    def limit_if_busy(self) -> None:
+        """A camera fell behind: if the CPUs are busy, decoding keeps to its share for LIMIT_S from now on."""
+        if self.gauge.busy() <= BUSY_SHARE:
+            return
         with self._lock:
             if self.limited:
                 return
-            self._limited_until_s = self._now_s() + HOLD_S
-        log.info("decoding_limited", cpus=self._least, of=self._cpus, for_s=HOLD_S)
+            self._limited_until_s = self._now_s() + LIMIT_S
+        log.info("decoding_limited", cpus=self._least, of=self._cpus, for_s=LIMIT_S)
 
     @contextmanager
     def decoding(self) -> Iterator[None]:
-        """Wait for one's turn to decode a picture, and have it. Not to be nested."""
+        """Decode a frame inside; waits for its turn. Must not be nested."""
         turn = self._queue()
         if turn is not None:
-            turn.acquire()  # released by `_next`, which has counted this one already
+            turn.acquire()  # released by `_admit_waiting`, which has counted this one already
         try:
             yield
         finally:
             with self._lock:
                 self._decoding -= 1
-                self._next()
+                self._admit_waiting()
 
     @contextmanager
     def analysing(self) -> Iterator[None]:
-        """Analyse pictures: at once, whoever decodes."""
+        """Analyse frames inside: at once, however many decode."""
         with self._lock:
             self._analysing += 1
         try:
@@ -75,10 +83,10 @@ class CpuGate:
         finally:
             with self._lock:
                 self._analysing -= 1
-                self._next()
+                self._admit_waiting()
 
     def _queue(self) -> threading.Lock | None:
-        """What to wait for; None for who may begin at once."""
+        """What to wait for; None where decoding may begin at once."""
         with self._lock:
             if not self._waiting and self._is_free():
                 self._decoding += 1
@@ -91,13 +99,8 @@ class CpuGate:
     def _is_free(self) -> bool:
         return self._decoding < max(self._least, self._cpus - self._analysing) or not self.limited
 
-    def _next(self) -> None:
-        """Give turns that are free to those who wait. With the lock held."""
+    def _admit_waiting(self) -> None:
+        """Let in those that wait, as many as there is room for. With the lock held."""
         while self._waiting and self._is_free():
             self._decoding += 1
             self._waiting.popleft().release()
-
-
-CPU_GATE = CpuGate(usable_cpus())
-"""Those of this process."""
-DECODING_LIMITED.set_function(lambda: float(CPU_GATE.limited))

@@ -10,8 +10,8 @@ from operator import attrgetter
 import av
 from av.video.stream import VideoStream
 
-from stream.decoding.clock import MICROSECONDS, Stamp
-from stream.decoding.cpu_gate import CPU_GATE
+from stream.decoding.cpu_gate import CpuGate
+from stream.decoding.pts_clock import MICROSECONDS, Stamp
 from stream.frame import Frame
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED, STAGE_SECONDS
 
@@ -47,8 +47,9 @@ class Decoder:
     in `ordinal` and as dropped, reason "undecoded". One thread.
     """
 
-    def __init__(self, stream_id: str, session: str) -> None:
+    def __init__(self, stream_id: str, session: str, cpu_gate: CpuGate) -> None:
         self.session = session
+        self._cpu_gate = cpu_gate
         self._stream_id = stream_id
         self._context: av.VideoCodecContext | None = None
         self._pending: list[_Pending] = []
@@ -115,7 +116,7 @@ class Decoder:
     def _run(self, packet: av.Packet[VideoStream] | None) -> list[Frame]:
         if self._context is None:
             return []
-        with CPU_GATE.decoding():
+        with self._cpu_gate.decoding():
             begun_s = time.perf_counter()
             pictures = self._context.decode(packet)
             decode_s = (time.perf_counter() - begun_s) / max(1, len(pictures))

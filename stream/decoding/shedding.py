@@ -1,4 +1,4 @@
-"""Decodes less when the machine is short of CPU and most pictures are thrown away anyway. Any thread."""
+"""What is dropped when the CPU is short: frames that no other frame refers to are not decoded. Any thread."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ def usable_cpus() -> float:
 
 
 class CpuGauge:
-    """How busy the CPUs are, 0 to 1, read at most once a second: the machine's, or this process' share of its quota."""
+    """How busy the CPUs are, 0 to 1, read at most once a second: the machine's, or this process' share of its quota.
+
+    cpus: how many CPUs this process may use.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cpus = usable_cpus()
+        self.cpus = usable_cpus()
         self._read_s = time.monotonic()
         self._process_s = time.process_time()
         psutil.cpu_percent(None)
@@ -46,7 +49,7 @@ class CpuGauge:
         if now_s - self._read_s >= 1.0 and self._lock.acquire(blocking=False):
             try:
                 process_s = time.process_time()
-                own = (process_s - self._process_s) / ((now_s - self._read_s) * self._cpus)
+                own = (process_s - self._process_s) / ((now_s - self._read_s) * self.cpus)
                 self._busy = max(psutil.cpu_percent(None) / 100, own)
                 self._read_s, self._process_s = now_s, process_s
             finally:
@@ -54,24 +57,21 @@ class CpuGauge:
         return self._busy
 
 
-CPU = CpuGauge()
-
-
 class Shedder:
-    """Says whether a stream should skip the pictures that no other refers to.
+    """Decides whether a stream leaves the frames undecoded that no other refers to.
 
     On when more than half of what came in the last 2 s went unused while the CPUs are busy; off again when the
     analysis keeps up with 60 % of what comes, or the CPUs are calm. One thread.
     """
 
-    def __init__(self, gauge: CpuGauge = CPU) -> None:
+    def __init__(self, gauge: CpuGauge) -> None:
         self._gauge = gauge
         self._counts: deque[tuple[float, int, int]] = deque()
         self._shedding = False
         self._changed_s = float("-inf")
 
     def decide(self, came: int, used: int, now_s: float) -> bool:
-        """came: pictures so far, decoded or not; used: those that somebody took; now_s: time.monotonic()."""
+        """came: frames so far, decoded or not; used: those that the analysis took; now_s: time.monotonic()."""
         counts = self._counts
         counts.append((now_s, came, used))
         while len(counts) > 2 and counts[1][0] <= now_s - _WINDOW_S:

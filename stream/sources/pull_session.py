@@ -12,11 +12,11 @@ import structlog
 from av.video.stream import VideoStream
 
 from stream.config import StreamSettings
-from stream.decoding.clock import PtsClock, RawTimes, Stamp, guess_first
-from stream.decoding.cpu_gate import CPU_GATE
+from stream.decoding.catch_up import Latecomer
+from stream.decoding.cpu_gate import CpuGate
 from stream.decoding.decoder import Arrival, Decoder
-from stream.decoding.lag import Latecomer
-from stream.decoding.shedding import BUSY_SHARE, CPU, Shedder
+from stream.decoding.pts_clock import PtsClock, RawTimes, Stamp, guess_first
+from stream.decoding.shedding import Shedder
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from stream.metrics import STREAM_LAG
@@ -47,34 +47,35 @@ class SessionOutput:
     live: bool
     mailbox: Mailbox[Frame]
     ring: PacketRing
-    vitals: SourceHealth
-    stop: threading.Event
+    health: SourceHealth
+    stopping: threading.Event
+    cpu_gate: CpuGate
 
 
 class PullSession:
     """Clock, numbering and pace from one connection to its loss; a file's loops are one session. One thread."""
 
-    def __init__(self, outlet: SessionOutput, connection: Connection) -> None:
-        self._outlet = outlet
+    def __init__(self, output: SessionOutput, connection: Connection) -> None:
+        self._output = output
         self.session = new_session()
         self.pictures = 0
-        self._label = outlet.target.label
+        self._label = output.target.label
         self._held: list[tuple[av.Packet[VideoStream], RawTimes, Arrival]] = []
-        measured = outlet.live and not outlet.target.is_file
+        measured = output.live and not output.target.is_file
         self._clock = PtsClock(connection.interval_us, live=measured, by_arrival=connection.by_arrival)
-        self._decoder = Decoder(outlet.stream_id, self.session)
-        self._shedder = Shedder()
-        bursts = outlet.target.is_file or (outlet.target.kind == "http" and not connection.by_arrival)
-        self._pacer = Pacer(outlet.stop) if outlet.live and bursts else None
-        network = outlet.live and outlet.target.is_network and self._pacer is None
-        self._latecomer = Latecomer(outlet.settings.late_s) if network else None
+        self._decoder = Decoder(output.stream_id, self.session, output.cpu_gate)
+        self._shedder = Shedder(output.cpu_gate.gauge)
+        bursts = output.target.is_file or (output.target.kind == "http" and not connection.by_arrival)
+        self._pacer = Pacer(output.stopping) if output.live and bursts else None
+        network = output.live and output.target.is_network and self._pacer is None
+        self._latecomer = Latecomer(output.settings.late_s) if network else None
         self._jumping = False
         self._late_said_s = -_LATE_AGAIN_S
         self._barren = 0
         self._pictured_s = self._begun_s = self._heard_s = time.monotonic()
         self._codec: CodecConfig | None = None
-        self._dropped_before, self._left_out_before = outlet.mailbox.dropped, outlet.mailbox.left_out
-        self._outlet.vitals.connected(self.session, connection.codec, connection.size_wh)
+        self._dropped_before, self._left_out_before = output.mailbox.dropped, output.mailbox.left_out
+        self._output.health.session_started(self.session, connection.codec, connection.size_wh)
 
     def read(self, connection: Connection) -> None:
         """Read to the end. Raises Lost, or MailboxClosed once the source is closed."""
@@ -83,23 +84,23 @@ class PullSession:
         self._configure(CodecConfig(connection.codec, connection.context.extradata or b"", connection.size_wh), None)
         try:
             for packet in connection.container.demux(connection.video):
-                if self._outlet.stop.is_set():
+                if self._output.stopping.is_set():
                     return
                 if packet.size:
                     self._take(packet, connection)
         except av.FFmpegError as error:
             self._finish(connection)
-            raise ConnectionLost(explain(self._outlet.target, error)) from None
+            raise ConnectionLost(explain(self._output.target, error)) from None
         finally:
             if self._latecomer is not None:
-                STREAM_LAG.labels(self._outlet.stream_id).set(0)
+                STREAM_LAG.labels(self._output.stream_id).set(0)
         self._finish(connection)
 
     def _finish(self, connection: Connection) -> None:
         """The last pictures of a file; those of a lost camera are not worth it."""
         if self._held:
             self._release(connection)
-        if self._outlet.target.is_file or not self._outlet.live:
+        if self._output.target.is_file or not self._output.live:
             try:
                 frames = self._decoder.drain()
             except av.FFmpegError:
@@ -111,13 +112,13 @@ class PullSession:
     def _configure(self, codec: CodecConfig, keep_from_us: int | None) -> None:
         if codec != self._codec:
             self._codec = codec
-            self._outlet.ring.configure(codec, keep_from_us)
+            self._output.ring.configure(codec, keep_from_us)
 
     def _take(self, packet: av.Packet[VideoStream], connection: Connection) -> None:
         """One packet as it arrives."""
         arrival = Arrival.now()
         self._refuse_late(arrival.arrived_s)
-        self._outlet.vitals.heard()
+        self._output.health.received()
         assert packet.time_base is not None
         raw = RawTimes(packet.pts if connection.has_pts else None, packet.dts, packet.time_base, packet.is_keyframe)
         depth = connection.context.reorder_depth
@@ -157,13 +158,13 @@ class PullSession:
                 captured_at_ns=arrival.captured_at_ns,
                 exact=(stamp.known and not self._decoder.in_order) or not connection.context.reorder_depth,
             )
-            self._outlet.ring.append(entry)
+            self._output.ring.append(entry)
         if self._latecomer is not None and self._is_left_out(self._latecomer, packet, stamp, arrival):
             return
         try:
             frames = self._decoder.decode(packet, stamp, arrival)
         except av.FFmpegError as error:
-            log.debug("packet_undecodable", stream=self._outlet.stream_id, error=str(error))
+            log.debug("packet_undecodable", stream=self._output.stream_id, error=str(error))
             frames = []
         self._deliver(frames, connection)
         self._give_up_when_barren(frames, arrival.arrived_s)
@@ -173,19 +174,18 @@ class PullSession:
     ) -> bool:
         """Whether this packet is not decoded, because the camera is ahead by too much."""
         late = latecomer.note(arrival.arrived_s, stamp.dts_us)
-        STREAM_LAG.labels(self._outlet.stream_id).set(latecomer.lag_s)
+        STREAM_LAG.labels(self._output.stream_id).set(latecomer.lag_s)
         if late and not self._jumping:
             self._jumping = True
-            if CPU.busy() > BUSY_SHARE:
-                CPU_GATE.limit()
+            self._output.cpu_gate.limit_if_busy()
             again = arrival.arrived_s - self._late_said_s < _LATE_AGAIN_S
             report = log.debug if again else log.warning
-            report("stream_late", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
+            report("stream_late", stream=self._output.stream_id, lag_s=round(latecomer.lag_s, 2))
             self._late_said_s = self._late_said_s if again else arrival.arrived_s
         elif self._jumping and not late and packet.is_keyframe:
             self._jumping = False
             self._barren, self._pictured_s = 0, arrival.arrived_s
-            log.debug("stream_caught_up", stream=self._outlet.stream_id, lag_s=round(latecomer.lag_s, 2))
+            log.debug("stream_caught_up", stream=self._output.stream_id, lag_s=round(latecomer.lag_s, 2))
         if self._jumping:
             self._decoder.leave_out()
         return self._jumping
@@ -193,8 +193,8 @@ class PullSession:
     def _refuse_late(self, now_s: float) -> None:
         """When a read times out FFmpeg first hands out the picture that it held back, and another time-out begins."""
         heard_s, self._heard_s = self._heard_s, now_s
-        limit_s = self._outlet.settings.stall_timeout_s
-        if self._outlet.target.is_network and self._pacer is None and now_s - heard_s > limit_s:
+        limit_s = self._output.settings.stall_timeout_s
+        if self._output.target.is_network and self._pacer is None and now_s - heard_s > limit_s:
             raise ConnectionLost(f"{self._label}: silent for {limit_s:g} s")
 
     def _deliver(self, frames: list[Frame], connection: Connection) -> None:
@@ -203,21 +203,21 @@ class PullSession:
             if self._codec is not None and frame.size_wh != self._codec.size_wh:
                 codec = CodecConfig(self._codec.name, connection.context.extradata or b"", frame.size_wh)
                 self._configure(codec, frame.pts_us)
-            self._outlet.vitals.pictured(frame.size_wh)
-            self._outlet.mailbox.put(frame)
-        if frames and self._outlet.live:
+            self._output.health.frame_decoded(frame.size_wh)
+            self._output.mailbox.put(frame)
+        if frames and self._output.live:
             self._shed(connection)
 
     def _shed(self, connection: Connection) -> None:
         """Leave out pictures that no other refers to while they would only be thrown away."""
-        mailbox = self._outlet.mailbox
+        mailbox = self._output.mailbox
         unwanted = mailbox.left_out - self._left_out_before  # beyond `max_fps`: neither came nor went unused
         used = self.pictures - unwanted - (mailbox.dropped - self._dropped_before)
         shedding = self._shedder.decide(self._decoder.ordinal - unwanted, used, time.monotonic())
         skip: Literal["NONREF", "DEFAULT"] = "NONREF" if shedding else "DEFAULT"
         if connection.context.skip_frame != skip:
             connection.context.skip_frame = skip
-            log.info("shedding" if shedding else "shedding_over", stream=self._outlet.stream_id)
+            log.info("shedding" if shedding else "shedding_over", stream=self._output.stream_id)
 
     def _give_up_when_barren(self, frames: list[Frame], now_s: float) -> None:
         if frames:
@@ -225,5 +225,5 @@ class PullSession:
             return
         self._barren += 1
         many = self._barren >= _MOST_BARREN or (self._barren >= 10 and now_s - self._pictured_s > _BARREN_S)
-        if many and self._outlet.live:
+        if many and self._output.live:
             raise ConnectionLost(f"{self._label}: {self._barren} packets in a row could not be decoded")

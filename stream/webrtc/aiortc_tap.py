@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import aiortc
 from aiortc import RTCRtpReceiver
 
-from stream.decoding.encoded import EncodedFrame, is_key
+from stream.decoding.encoded_frame import EncodedFrame, is_key
 from stream.errors import TapError
 
 AIORTC_VERSION = "1.16."

@@ -10,7 +10,7 @@ import av
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
-from stream.decoding.encoded import EncodedFrame, parameter_sets, vp8_size_wh
+from stream.decoding.encoded_frame import EncodedFrame, parameter_sets, vp8_size_wh
 
 MICROSECONDS = Fraction(1, 1_000_000)
 _REBASE_S = 5.0

@@ -14,7 +14,7 @@ import structlog
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 
-from stream.config import StreamSettings
+from stream.config import StreamConfig, StreamSettings
 from stream.errors import (
     BadOfferError,
     EtagMismatchError,
@@ -49,11 +49,12 @@ class WhipAnswer:
 class _Session:
     """One peer connection. Its `task` is the one place where it ends."""
 
-    def __init__(self, stream_id: str, settings: StreamSettings, ice: RTCConfiguration) -> None:
+    def __init__(self, config: StreamConfig, settings: StreamSettings, ice: RTCConfiguration) -> None:
         self.id = secrets.token_urlsafe(18)
+        self._loop = asyncio.get_running_loop()
         self.etag = f'"{secrets.token_urlsafe(9)}"'
         self.connection = RTCPeerConnection(ice)
-        self.source = WhipSource(stream_id, settings)
+        self.source = WhipSource(config, settings, self._source_stopped, self._source_finished, self._request_key)
         self.offer: Offer | None = None
         self.candidates = 0
         self.assembler: FrameAssembler | None = None
@@ -68,6 +69,20 @@ class _Session:
         if not self.over.is_set():
             self.reason = reason
             self.over.set()
+
+    def _source_stopped(self) -> None:
+        self._on_loop(lambda: self.finish(None))
+
+    def _source_finished(self) -> None:
+        self._on_loop(self.decoder_stopped.set)
+
+    def _on_loop(self, callback: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and everything with it
+            self._loop.call_soon_threadsafe(callback)
+
+    def _request_key(self) -> None:
+        if self.assembler is not None:
+            self.assembler.request_key()
 
     def heard_s(self) -> float:
         """time.monotonic() of the newest RTP packet."""
@@ -92,8 +107,8 @@ class WhipSessions:
         """How many sessions are open or being opened."""
         return len(self._sessions) + self._opening
 
-    async def create(self, stream_id: str, offer_sdp: str) -> WhipAnswer:
-        """Answer an offer. The whole answer comes at once, with all own candidates.
+    async def create(self, config: StreamConfig, offer_sdp: str) -> WhipAnswer:
+        """Answer an offer to push the stream `config.id`. The whole answer comes at once, with all own candidates.
 
         Raises BadOfferError, UnsupportedOfferError, TooManySessionsError, TapError. Cancelling frees everything.
         """
@@ -101,7 +116,7 @@ class WhipSessions:
         if self._closed or len(self) >= self._settings.whip_sessions:
             raise TooManySessionsError(f"{len(self)} WHIP sessions are open, no more are taken")
         self._opening += 1
-        session = _Session(stream_id, self._settings, self._ice)
+        session = _Session(config, self._settings, self._ice)
         try:
             answer = await self._negotiate(session, offer)
         except BaseException:
@@ -111,10 +126,10 @@ class WhipSessions:
         finally:
             self._opening -= 1
         self._sessions[session.id] = session
-        session.task = asyncio.create_task(self._live(session), name=f"whip-{stream_id}")
+        session.task = asyncio.create_task(self._live(session), name=f"whip-{config.id}")
         if self._closed:
             session.finish(None)
-        log.info("whip_session_opened", stream=stream_id, sessions=len(self))
+        log.info("whip_session_opened", stream=config.id, sessions=len(self))
         return WhipAnswer(session.id, answer, session.etag, session.source)
 
     async def patch(self, session_id: str, if_match: str | None, fragment_sdp: str) -> None:
@@ -182,21 +197,12 @@ class WhipSessions:
 
     def _wire(self, session: _Session) -> None:
         """Connect tap, source and session, before the first packet can come."""
-        loop = asyncio.get_running_loop()
-
-        def later(callback: Callable[[], None]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is gone, and everything with it
-                loop.call_soon_threadsafe(callback)
-
         source, connection = session.source, session.connection
         for transceiver in connection.getTransceivers():
             if transceiver.kind == "video":
                 session.assembler = tap_receiver(transceiver.receiver, source.receive)
-                source.request_key = session.assembler.request_key
             else:
                 transceiver.direction = "inactive"
-        source.on_close = lambda: later(lambda: session.finish(None))
-        source.on_stopped = lambda: later(session.decoder_stopped.set)
 
         @connection.on("connectionstatechange")
         def on_state() -> None:

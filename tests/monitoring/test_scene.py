@@ -22,7 +22,7 @@ from monitoring.events.tracks import TrackEvents
 from monitoring.rules.rule import Rule
 from monitoring.rules.rules import Rules
 from stream.config import StreamConfig, StreamSettings
-from stream.sources.open import open_source
+from stream.sources.source_urls import open_source
 from tests.monitoring.script import START_NS, FixedConditions, FixedRules, FixedScenes, results, run, started
 from tests.peers.kafka import Broker
 from tests.peers.livesight_process import LivesightProcess

@@ -15,6 +15,7 @@ import httpx
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription, VideoStreamTrack
 from aiortc.mediastreams import VIDEO_TIME_BASE, AudioStreamTrack
 
+from stream.config import StreamConfig
 from stream.webrtc.whip_sessions import WhipAnswer, WhipSessions
 from tests.peers.numbers import Image, numbered_picture
 
@@ -90,7 +91,7 @@ class WhipClient:
 
     async def connect(self, sessions: WhipSessions, stream_id: str) -> WhipAnswer:
         """Without HTTP. The source in the answer is not started yet."""
-        answer = await sessions.create(stream_id, await self.offer())
+        answer = await sessions.create(StreamConfig(id=stream_id), await self.offer())
         self._end = lambda: sessions.delete(answer.id)
         self.answer, self.etag = answer, answer.etag
         await self.accept(answer.sdp)

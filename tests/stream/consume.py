@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream.config import StreamConfig, StreamSettings
+from stream.decoding.cpu_gate import CpuGate
+from stream.decoding.shedding import CpuGauge
 from stream.errors import MailboxClosed
 from stream.frame import Frame
-from stream.sources.open import open_source
 from stream.sources.source import Source
+from stream.sources.source_urls import open_source
 from tests.peers.numbers import read_number
 
 QUICK = StreamSettings(
@@ -37,9 +39,29 @@ class Seen:
         return [frame.pts_us for frame in self.frames]
 
 
-def opened(url: str | Path, *, live: bool, settings: StreamSettings = QUICK, stream_id: str = "cam") -> Source:
+class FixedGauge(CpuGauge):
+    """So many CPUs, as busy as set."""
+
+    def __init__(self, cpus: float, busy: float) -> None:
+        self.cpus = cpus
+        self.share = busy
+
+    def busy(self) -> float:
+        """As set."""
+        return self.share
+
+
+def opened(
+    url: str | Path,
+    *,
+    live: bool,
+    settings: StreamSettings = QUICK,
+    stream_id: str = "cam",
+    cpu_gate: CpuGate | None = None,
+) -> Source:
     """A started source."""
-    source = open_source(StreamConfig(id=stream_id, url=str(url)), settings, live=live, allow_local=True)
+    config = StreamConfig(id=stream_id, url=str(url))
+    source = open_source(config, settings, live=live, allow_local=True, cpu_gate=cpu_gate)
     source.start()
     return source
 

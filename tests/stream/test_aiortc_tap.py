@@ -14,7 +14,7 @@ from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.rtp import RtpPacket
 
-from stream.decoding.encoded import EncodedFrame, parameter_sets, vp8_size_wh
+from stream.decoding.encoded_frame import EncodedFrame, parameter_sets, vp8_size_wh
 from stream.errors import TapError
 from stream.webrtc.aiortc_tap import FrameAssembler, tap_receiver
 from stream.webrtc.whip_decoder import FrameDecoder

@@ -11,9 +11,11 @@ import av
 import numpy as np
 import pytest
 
+from stream.config import StreamConfig
+from stream.decoding.cpu_gate import CpuGate
 from stream.errors import MailboxClosed
-from stream.sources.demo import DemoSource, demo_clip
 from stream.sources.demo_scene import FPS, GOP, SECONDS, SIZE_WH
+from stream.sources.demo_source import DemoSource, demo_clip
 from tests.stream.consume import QUICK
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -35,7 +37,7 @@ def test_the_clip_is_what_it_says() -> None:
 
 def test_it_plays_at_its_rate_and_closes_clean() -> None:
     demo_clip()
-    source = DemoSource("demo", QUICK, live=True)
+    source = DemoSource(StreamConfig(id="demo"), QUICK, CpuGate(), live=True)
     source.start()
     first = source.mailbox.get(10)
     begun_s = time.monotonic()
@@ -52,7 +54,7 @@ def test_it_plays_at_its_rate_and_closes_clean() -> None:
 
 
 def test_two_at_once_share_the_rendering() -> None:
-    sources = [DemoSource(f"demo{index}", QUICK, live=True) for index in range(2)]
+    sources = [DemoSource(StreamConfig(id=f"demo{index}"), QUICK, CpuGate(), live=True) for index in range(2)]
     for source in sources:
         source.start()
     assert {source.mailbox.get(20).stream_id for source in sources} == {"demo0", "demo1"}

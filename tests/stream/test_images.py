@@ -12,7 +12,7 @@ from PIL import Image
 
 from stream.config import StreamSettings
 from stream.errors import SourceError
-from stream.sources.source import SourceState
+from stream.sources.health import SourceState
 from tests.peers.numbers import numbered_picture
 from tests.stream.consume import QUICK, opened, read_all, watch
 

@@ -14,7 +14,8 @@ from stream.mailbox import Mailbox
 def test_newest_replaces_counts_and_tells() -> None:
     dropped: list[int] = []
     puts: list[None] = []
-    box = Mailbox[int](on_drop=dropped.append, on_put=lambda: puts.append(None))
+    box = Mailbox[int](on_drop=lambda number, _: dropped.append(number))
+    box.subscribe(lambda: puts.append(None))
     for number in range(5):
         box.put(number)
     assert box.dropped == 4 and dropped == [0, 1, 2, 3] and len(puts) == 5

@@ -14,14 +14,16 @@ import av
 import pytest
 from prometheus_client import REGISTRY
 
+from stream.config import StreamConfig
+from stream.decoding.cpu_gate import CpuGate
 from stream.decoding.shedding import Shedder
 from stream.errors import MailboxClosed, SourceError
 from stream.sources.connect import ConnectTarget
-from stream.sources.pull import PullSource
-from stream.sources.source import SourceState
+from stream.sources.health import SourceState
+from stream.sources.pull_source import PullSource
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.numbers import NumberError, read_number
-from tests.stream.consume import QUICK, opened, read_all, watch
+from tests.stream.consume import QUICK, FixedGauge, opened, read_all, watch
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 COUNT = 60
@@ -168,7 +170,7 @@ def test_not_a_video(tmp_path: Path, content: bytes) -> None:
 
 def test_a_file_that_breaks_off_is_an_error_after_its_pictures(tmp_path: Path) -> None:
     clip = make_numbered(tmp_path / "clip.mp4", ClipSpec(frames=COUNT))
-    source = PullSource("gone", ConnectTarget("file", str(clip)), QUICK, live=False)
+    source = PullSource(StreamConfig(id="gone"), QUICK, ConnectTarget("file", str(clip)), CpuGate(), live=False)
     clip.unlink()
     source.start()
     with pytest.raises(SourceError, match="No such file"):
@@ -180,7 +182,7 @@ def test_a_file_that_breaks_off_is_an_error_after_its_pictures(tmp_path: Path) -
 def test_a_live_file_that_returns_is_played_again(tmp_path: Path) -> None:
     clip = make_numbered(tmp_path / "clip.mp4", ClipSpec(frames=10))
     away = shutil.move(clip, tmp_path / "away.mp4")
-    source = PullSource("returning", ConnectTarget("file", str(clip)), QUICK, live=True)
+    source = PullSource(StreamConfig(id="returning"), QUICK, ConnectTarget("file", str(clip)), CpuGate(), live=True)
     source.start()
     with pytest.raises(TimeoutError):
         source.mailbox.get(0.5)
@@ -190,20 +192,9 @@ def test_a_live_file_that_returns_is_played_again(tmp_path: Path) -> None:
     source.close()
 
 
-class _Busy:
-    """A gauge that says what it is told."""
-
-    def __init__(self, share: float) -> None:
-        self.share = share
-
-    def busy(self) -> float:
-        """As set."""
-        return self.share
-
-
 def test_shedding_waits_for_both_reasons_and_does_not_flutter() -> None:
-    gauge = _Busy(0.99)
-    shedder = Shedder(gauge)  # type: ignore[arg-type]
+    gauge = FixedGauge(2, busy=0.99)
+    shedder = Shedder(gauge)
     came = used = 0
     states = []
     for tick in range(1200):  # 25 a second

@@ -15,7 +15,8 @@ from prometheus_client import REGISTRY
 
 from stream.config import StreamSettings
 from stream.errors import MailboxClosed, SourceError
-from stream.sources.source import Source, SourceState
+from stream.sources.health import SourceState
+from stream.sources.source import Source
 from tests.peers.broken_servers import BrokenServer, FreezingServer, GarbageServer, HttpGarbageServer, SilentServer
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.rtsp import Mount, RtspServer

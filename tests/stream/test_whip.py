@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from stream.config import StreamSettings
+from stream.config import StreamConfig, StreamSettings
 from stream.errors import (
     BadOfferError,
     EtagMismatchError,
@@ -24,12 +24,13 @@ from stream.errors import (
     UnsupportedOfferError,
 )
 from stream.frame import Frame
-from stream.sources.source import SourceState
+from stream.sources.health import SourceState
 from stream.webrtc.whip_sessions import WhipSessions
 from stream.webrtc.whip_source import WhipSource
 from tests.peers.numbers import read_number
 from tests.peers.whip_client import Codec, NumberedTrack, WhipClient, loopback_ice
 
+CAM = StreamConfig(id="cam")
 WAIT_S = 30.0
 
 
@@ -159,7 +160,7 @@ async def test_trickled_candidates_are_taken_with_the_right_etag(sessions: WhipS
         offer = await client.offer()
         lines = offer.splitlines()
         bare = [line for line in lines if not line.startswith(("a=candidate", "a=end-of-candidates"))]
-        answer = await sessions.create("cam", "\r\n".join(bare) + "\r\n")
+        answer = await sessions.create(CAM, "\r\n".join(bare) + "\r\n")
         credentials = [line for line in lines if line.startswith(("a=ice-ufrag", "a=ice-pwd"))]
         candidates = [line for line in lines if line.startswith("a=candidate")]
         assert candidates
@@ -188,8 +189,8 @@ async def test_trickled_candidates_are_taken_with_the_right_etag(sessions: WhipS
 
 async def test_a_second_session_is_another(sessions: WhipSessions) -> None:
     async with WhipClient(NumberedTrack()) as client:
-        first = await sessions.create("cam", await client.offer())
-        second = await sessions.create("cam", await client.offer())
+        first = await sessions.create(CAM, await client.offer())
+        second = await sessions.create(CAM, await client.offer())
         assert first.id != second.id
         assert first.etag != second.etag
         assert first.etag[0] == first.etag[-1] == '"'
@@ -249,7 +250,7 @@ UNSUPPORTED: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
 async def test_a_broken_offer_is_refused(sessions: WhipSessions, change: Callable[[str], str]) -> None:
     with pytest.raises(BadOfferError):
-        await sessions.create("cam", change(await good_offer()))
+        await sessions.create(CAM, change(await good_offer()))
     assert len(sessions) == 0
 
 
@@ -257,21 +258,21 @@ async def test_a_broken_offer_is_refused(sessions: WhipSessions, change: Callabl
 async def test_an_offer_that_cannot_be_served_is_refused(sessions: WhipSessions, change: Callable[[str], str]) -> None:
     changed = change(await good_offer())
     with pytest.raises(UnsupportedOfferError):
-        await sessions.create("cam", changed)
+        await sessions.create(CAM, changed)
     assert len(sessions) == 0
 
 
 async def test_the_limit_on_sessions_holds_and_frees() -> None:
     sessions = WhipSessions(StreamSettings(whip_sessions=2))
     offer = await good_offer()
-    opened = await asyncio.gather(*(sessions.create("cam", offer) for _ in range(5)), return_exceptions=True)
+    opened = await asyncio.gather(*(sessions.create(CAM, offer) for _ in range(5)), return_exceptions=True)
     assert sum(isinstance(one, TooManySessionsError) for one in opened) == 3
     first = next(one for one in opened if not isinstance(one, BaseException))
     await sessions.delete(first.id)
-    await sessions.create("cam", offer)
+    await sessions.create(CAM, offer)
     await sessions.close()
     with pytest.raises(TooManySessionsError):
-        await sessions.create("cam", offer)
+        await sessions.create(CAM, offer)
     await sessions.close()
 
 
@@ -294,7 +295,7 @@ async def test_a_peer_that_vanishes_is_given_up_in_time(ended: Ended) -> None:
 
 async def test_a_peer_that_never_comes_is_given_up(ended: Ended) -> None:
     sessions = WhipSessions(StreamSettings(whip_timeout_s=0.5), ended)
-    answer = await sessions.create("cam", await good_offer())
+    answer = await sessions.create(CAM, await good_offer())
     assert (await ended.next())[0] == answer.id
     assert answer.source.status().state is SourceState.FAILED
     with pytest.raises(SessionUnknownError):
@@ -392,7 +393,7 @@ async def test_nothing_is_left_of_twenty_sessions(ended: Ended, how: str) -> Non
         if how in ("refuse", "cancel"):
             offer = await client.offer()
             changed = offer.replace("VP8/9", "VP7/9").replace("H264/9", "H263/9") if how == "refuse" else offer
-            creating = asyncio.create_task(sessions.create("cam", changed))
+            creating = asyncio.create_task(sessions.create(CAM, changed))
             if how == "cancel":
                 for _ in range(index):
                     await asyncio.sleep(0)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.config import StreamSettings
+from stream.config import StreamConfig, StreamSettings
 from stream.frame import Frame
-from stream.sources.source import SourceState
+from stream.sources.health import SourceState
 from stream.webrtc.whip_sessions import WhipAnswer, WhipSessions
 from tests.peers.chromium import camera_file, chromium
 from tests.peers.numbers import read_number
@@ -37,7 +37,7 @@ async def test_numbers_of_the_camera_arrive_in_order(tmp_path: Path, codec: Code
     answers: list[WhipAnswer] = []
 
     async def whip(offer_sdp: str) -> str:
-        answers.append(await sessions.create("webcam", offer_sdp))
+        answers.append(await sessions.create(StreamConfig(id="webcam"), offer_sdp))
         answers[-1].source.start()
         return answers[-1].sdp
 

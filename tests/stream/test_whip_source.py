@@ -10,11 +10,11 @@ import av
 import pytest
 from av.video.codeccontext import VideoCodecContext
 
-from stream.config import StreamSettings
-from stream.decoding.encoded import EncodedFrame, is_key
-from stream.errors import MailboxClosed
+from stream.config import StreamConfig, StreamSettings
+from stream.decoding.encoded_frame import EncodedFrame, is_key
+from stream.errors import MailboxClosed, SourceError
 from stream.frame import Frame
-from stream.sources.source import SourceState
+from stream.sources.health import SourceState
 from stream.webrtc.whip_decoder import FrameDecoder, SessionClock
 from stream.webrtc.whip_source import MOST_HELD, MOST_WAITING, WhipSource
 from tests.peers.numbers import numbered_picture, read_number
@@ -55,9 +55,26 @@ def encoded(
     return frames
 
 
+class Calls:
+    """What a source called back."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.finished = threading.Event()
+        self.request_key = threading.Event()
+
+    def source(self, settings: StreamSettings) -> WhipSource:
+        return WhipSource(StreamConfig(id="cam"), settings, self.stop.set, self.finished.set, self.request_key.set)
+
+
 @pytest.fixture
-def source() -> Iterator[WhipSource]:
-    made = WhipSource("cam", StreamSettings())
+def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+def source(calls: Calls) -> Iterator[WhipSource]:
+    made = calls.source(StreamSettings())
     yield made
     made.close()
     assert not made._thread.is_alive()
@@ -137,7 +154,7 @@ def test_size_and_codec_change_in_flight(source: WhipSource, codec: str) -> None
 
 def test_a_slow_worker_gets_the_newest_and_nothing_grows(source: WhipSource) -> None:
     arrived = threading.Semaphore(0)
-    source.mailbox.on_put = arrived.release
+    source.mailbox.subscribe(lambda: arrived.release())
     source.start()
     for frame in encoded("vp8", 100):
         source.receive(frame)
@@ -150,9 +167,10 @@ def test_a_slow_worker_gets_the_newest_and_nothing_grows(source: WhipSource) -> 
     assert source.mailbox.take() is None
 
 
-def test_too_much_behind_is_shed_up_to_the_newest_key_picture_but_kept_in_the_ring(source: WhipSource) -> None:
-    gate, asked = Gate(source), threading.Event()
-    source.request_key = asked.set
+def test_too_much_behind_is_shed_up_to_the_newest_key_frame_but_stays_in_the_ring(
+    source: WhipSource, calls: Calls
+) -> None:
+    gate = Gate(source)
     frames = encoded("vp8", 60, keys=(0, 20, 40))
     source.start()
     source.receive(frames[0])
@@ -166,12 +184,11 @@ def test_too_much_behind_is_shed_up_to_the_newest_key_picture_but_kept_in_the_ri
     assert read_number(last.to_bgr()) == 59
     assert (last.number, last.ordinal) == (20, 59)  # 0 and 40 to 59 were decoded
     assert len(source.ring.cut(0, 2**62)) == 60
-    assert not asked.is_set()
+    assert not calls.request_key.is_set()
 
 
-def test_too_much_behind_without_a_key_picture_asks_for_one(source: WhipSource) -> None:
-    gate, asked = Gate(source), threading.Event()
-    source.request_key = asked.set
+def test_too_much_behind_without_a_key_picture_asks_for_one(source: WhipSource, calls: Calls) -> None:
+    gate = Gate(source)
     frames = encoded("h264", MOST_WAITING + 10, keys=(0, MOST_WAITING + 5))
     source.start()
     source.receive(frames[0])
@@ -180,7 +197,7 @@ def test_too_much_behind_without_a_key_picture_asks_for_one(source: WhipSource) 
         source.receive(frame)
     gate.open.set()
     assert read_number(source.mailbox.get(WAIT_S).to_bgr()) == 0
-    assert asked.wait(WAIT_S)
+    assert calls.request_key.wait(WAIT_S)
     for frame in frames[MOST_WAITING + 3 :]:
         source.receive(frame)
     last = source.mailbox.get(WAIT_S)
@@ -202,15 +219,15 @@ def test_what_waits_for_a_start_is_bounded(source: WhipSource) -> None:
 
 
 @pytest.mark.parametrize("codec", ["vp8", "h264"])
-def test_a_damaged_picture_asks_for_a_key_picture_and_no_garbage_is_shown(source: WhipSource, codec: str) -> None:
-    asked = threading.Event()
-    source.request_key = asked.set
+def test_a_damaged_frame_asks_for_a_key_frame_and_no_garbage_is_shown(
+    source: WhipSource, codec: str, calls: Calls
+) -> None:
     source.start()
     frames = encoded(codec, 10, keys=(0, 6))
     each(source, frames[:3])
     damaged = EncodedFrame(codec, b"\0\0\0\1\x41" if codec == "h264" else b"\1", 3 * STEP, False, 0, 0.1, 0)
     source.receive(damaged)
-    assert asked.wait(WAIT_S)
+    assert calls.request_key.wait(WAIT_S)
     for frame in frames[4:6]:
         source.receive(frame)
     got = each(source, frames[6:])
@@ -229,22 +246,18 @@ def test_lost_pictures_count_in_the_ordinal(source: WhipSource) -> None:
     assert [(frame.number, frame.ordinal) for frame in got] == [(2, 4), (3, 5), (4, 6), (5, 7)]
 
 
-def test_a_picture_beyond_the_pixel_limit_is_not_decoded() -> None:
-    source = WhipSource("cam", StreamSettings(image_pixels=320 * 240))
-    asked = threading.Event()
-    source.request_key = asked.set
+def test_a_picture_beyond_the_pixel_limit_is_not_decoded(calls: Calls) -> None:
+    source = calls.source(StreamSettings(image_pixels=320 * 240))
     source.start()
     source.receive(encoded("vp8", 1, (640, 480))[0])
-    assert asked.wait(WAIT_S)
+    assert calls.request_key.wait(WAIT_S)
     assert source.mailbox.take() is None
     assert read_number(each(source, encoded("vp8", 1, first=3))[0].to_bgr()) == 3
     source.close()
 
 
-def test_a_decoder_that_raises_anything_ends_the_session_loudly() -> None:
-    source = WhipSource("cam", StreamSettings())
-    closed = threading.Event()
-    source.on_close = closed.set
+def test_a_decoder_that_raises_anything_ends_the_session_loudly(calls: Calls) -> None:
+    source = calls.source(StreamSettings())
 
     def decode(frame: EncodedFrame, pts_us: int) -> None:
         raise RuntimeError("the decoder is broken")
@@ -252,22 +265,20 @@ def test_a_decoder_that_raises_anything_ends_the_session_loudly() -> None:
     source._decoder.decode = decode  # type: ignore[method-assign]
     source.start()
     source.receive(encoded("vp8", 1)[0])
-    assert closed.wait(WAIT_S)
-    with pytest.raises(MailboxClosed):
+    assert calls.stop.wait(WAIT_S)
+    with pytest.raises(SourceError, match="the decoder is broken"):
         source.mailbox.get(WAIT_S)
     assert source.status().state is SourceState.FAILED
     assert "the decoder is broken" in (source.status().last_error or "")
     source.close()
 
 
-def test_closing_wakes_everybody_and_is_idempotent(source: WhipSource) -> None:
-    stopped = threading.Event()
-    source.on_stopped = stopped.set
+def test_closing_wakes_everybody_and_is_idempotent(source: WhipSource, calls: Calls) -> None:
     source.start()
     each(source, encoded("vp8", 1))
     source.close()
     source.close()
-    assert stopped.wait(WAIT_S)
+    assert calls.finished.wait(WAIT_S)
     with pytest.raises(MailboxClosed):
         source.mailbox.get(WAIT_S)
     source.receive(encoded("vp8", 1)[0])

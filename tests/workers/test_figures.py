@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from stream.config import StreamConfig, StreamSettings
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
-from stream.sources.open import open_source
+from stream.sources.source_urls import open_source
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.number_engine import NumberEngine
 from tests.peers.numbers import draw_number

@@ -11,7 +11,7 @@ import pytest
 import supervision as sv
 
 from stream.config import StreamConfig, StreamSettings
-from stream.sources.open import open_source
+from stream.sources.source_urls import open_source
 from workers.bus.result import FrameResult, frame_json_schema
 from workers.card import ModelStore, load_card, shipped_models_dir
 from workers.inference.analyze import analyze

@@ -137,7 +137,7 @@ def test_a_camera_that_never_came_is_down_until_nobody_wants_it(node: Node, hear
 
 
 def test_a_push_that_ended_is_down_and_nothing_more_is_said(node: Node, heard: Heard) -> None:
-    silent, source = FramesSource("silent", QUICK), FramesSource("pushed", QUICK)
+    silent, source = (FramesSource(StreamConfig(id=name), QUICK) for name in ("silent", "pushed"))
     for one in (silent, source):
         node.attach(one, StreamConfig(id=one.id, models=("things",)))
     picture = coloured("red", (100, 100, 200, 200)).to_ndarray(format="bgr24")

@@ -14,8 +14,8 @@ import numpy as np
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import MailboxClosed, SourceError
 from stream.frame import Frame
-from stream.sources.open import open_source
 from stream.sources.source import Source
+from stream.sources.source_urls import open_source
 from workers.card import ModelCard, ModelStore
 from workers.engines.engine import U8, Engine, worker_count
 from workers.engines.letterbox import Letterbox, least_padding

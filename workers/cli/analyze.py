@@ -55,7 +55,7 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
 
 
 def _results(opened: CommandContext, text: str, models: str | None, confidence: float | None) -> Iterator[FrameResult]:
-    from stream.sources.open import open_source
+    from stream.sources.source_urls import open_source
     from workers.inference.analyze import analyze as analyze_source
 
     named = named_source(text, models=model_names(models))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
-from stream.decoding.clock import MICROSECONDS
+from stream.decoding.pts_clock import MICROSECONDS
 from stream.frame import Frame
 from workers.engines.engine import F32
 

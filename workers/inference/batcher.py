@@ -88,7 +88,7 @@ class Batcher:
 
     def add(self, lane: Lane) -> None:
         """Serve one more lane. Its mailbox wakes the workers from now on."""
-        lane.mailbox.on_put = partial(self.settle, lane)
+        lane.mailbox.subscribe(partial(self.settle, lane))
         with self._changed:
             self._lanes[lane.stream_id] = lane
             self._changed.notify_all()

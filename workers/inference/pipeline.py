@@ -17,7 +17,7 @@ from itertools import groupby
 import numpy as np
 import structlog
 
-from stream.decoding.cpu_gate import CPU_GATE
+from stream.decoding.cpu_gate import CpuGate
 from stream.frame import Frame
 from stream.mailbox import Mailbox
 from stream.metrics import FRAMES_DROPPED, STAGE_SECONDS
@@ -45,7 +45,7 @@ _RESTART_SHOWN_S = 60.0
 class Pipeline:
     """The workers, and what a stream's pictures go through. `emit` gets every result, in order per stream.
 
-    `emit` runs on a worker thread and must only hand over.
+    `emit` runs on a worker thread and must only hand over. cpu_gate: that of the sources, where they share the CPUs.
     """
 
     def __init__(
@@ -55,8 +55,10 @@ class Pipeline:
         node: str,
         emit: Emit,
         confidence: float | None = None,
+        cpu_gate: CpuGate | None = None,
     ) -> None:
         self._slots = slots
+        self._cpu_gate = cpu_gate or CpuGate()
         self._node = node
         self._emit = emit
         self._confidence = confidence
@@ -150,7 +152,7 @@ class Pipeline:
         letterbox = Letterbox()
         try:
             while (batch := self._batcher.take()) is not None:
-                with CPU_GATE.analysing(), self._answered(batch):
+                with self._cpu_gate.analysing(), self._answered(batch):
                     self._compute(batch, letterbox)
         except BaseException as error:
             log.exception("worker_died", worker=index, error=repr(error))

@@ -14,12 +14,14 @@ import av
 import structlog
 
 from stream.config import StreamConfig, StreamSettings
-from stream.decoding.fps_limit import FpsLimit
+from stream.decoding.cpu_gate import CpuGate
 from stream.frame import Frame, new_session
+from stream.metrics import DECODING_LIMITED
 from stream.metrics import forget_stream as forget_source
 from stream.redaction import redact
-from stream.sources.open import open_source
-from stream.sources.source import Source, SourceStatus
+from stream.sources.health import SourceStatus
+from stream.sources.source import Source
+from stream.sources.source_urls import open_source
 from workers.bus.bus import DETECTIONS, EVENTS, MODELS, Bus, Message
 from workers.bus.event import EVENT_SCHEMA, Event
 from workers.bus.result import FRAME_SCHEMA, FrameResult
@@ -102,7 +104,9 @@ class Node:
         self.explainer = Explainer(store, self._slots, name)
         self.promotions = Promotions(store, self._slots, self.settings)
         self.promotions.changed = self._tell_promotion
-        self._pipeline = Pipeline(self._slots, self.settings, name, self._publish)
+        self._cpu_gate = CpuGate()
+        DECODING_LIMITED.set_function(lambda: float(self._cpu_gate.limited))
+        self._pipeline = Pipeline(self._slots, self.settings, name, self._publish, cpu_gate=self._cpu_gate)
         self._streams: dict[str, _Running] = {}
         self._headers = (("schema", FRAME_SCHEMA.encode()), _JSON, ("node", name.encode()))
         self._snapshots = BestShots(name, self.settings.snapshots, self._pipeline.sideline, self._send)
@@ -139,7 +143,7 @@ class Node:
         """
         with self._changes.held(config.id):
             self._refuse_taken(config.id)
-            source = open_source(config, self.stream_settings, live=True, allow_local=allow_local)
+            source = self._open(config, allow_local)
             self._slots.ensure(config.models)
             running = _Running(config, keep, ephemeral=False)
             self._store_config(running, config)
@@ -284,11 +288,13 @@ class Node:
             except KeyError:
                 raise StreamUnknown(f"there is no stream {stream_id}") from None
 
+    def _open(self, config: StreamConfig, allow_local: bool) -> Source:
+        """The source of a stream's URL, not started yet. Raises SourceError."""
+        return open_source(config, self.stream_settings, live=True, allow_local=allow_local, cpu_gate=self._cpu_gate)
+
     def _reopened(self, config: StreamConfig, *, allow_local: bool) -> Source | None:
         """The source of a stream's URL, not started yet; None for a pushed stream, whose source comes with the push."""
-        if config.url is None:
-            return None
-        return open_source(config, self.stream_settings, live=True, allow_local=allow_local)
+        return None if config.url is None else self._open(config, allow_local)
 
     def _begin(self, running: _Running, config: StreamConfig, source: Source | None) -> None:
         """Register the stream, and run it if it is enabled. Raises NodeClosed; ModelError for a model of no slot."""
@@ -297,8 +303,6 @@ class Node:
                 raise NodeClosed(f"stream {config.id}: this node is stopping")
             running.config = config
             if config.enabled and source is not None:
-                if config.max_fps is not None:
-                    source.mailbox.wants = FpsLimit(config.max_fps).admits
                 running.lane = self._pipeline.add(config.id, source.mailbox, config.models, blur=config.blur)
                 running.source, running.recent = source, RecentResults()
             self._streams[config.id] = running

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from stream.frame import new_session
-from stream.sources.source import SourceState, SourceStatus
+from stream.sources.health import SourceState, SourceStatus
 from workers.bus.event import Event, event_id
 from workers.bus.result import FrameResult
 

@@ -6,10 +6,11 @@ import tempfile
 import threading
 from pathlib import Path
 
-from stream.config import StreamSettings
+from stream.config import StreamConfig, StreamSettings
+from stream.decoding.cpu_gate import CpuGate
 from stream.sources.connect import ConnectTarget
 from stream.sources.demo_scene import render_clip
-from stream.sources.pull import PullSource
+from stream.sources.pull_source import PullSource
 
 _rendered: bytes | None = None
 _rendering = threading.Lock()
@@ -27,16 +28,16 @@ def demo_clip() -> bytes:
 class DemoSource(PullSource):
     """Renders the clip, then plays it as a looped file. See PullSource."""
 
-    def __init__(self, stream_id: str, settings: StreamSettings, *, live: bool) -> None:
+    def __init__(self, config: StreamConfig, settings: StreamSettings, cpu_gate: CpuGate, *, live: bool) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="livesight-demo-")
         self._clip = Path(self._folder.name) / "demo.mp4"
-        super().__init__(stream_id, ConnectTarget("demo", str(self._clip)), settings, live=live)
+        super().__init__(config, settings, ConnectTarget("demo", str(self._clip)), cpu_gate, live=live)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """See Source."""
         super().close(timeout_s)
         self._folder.cleanup()
 
-    def _play(self) -> None:
+    def _deliver_all(self) -> None:
         self._clip.write_bytes(demo_clip())
-        super()._play()
+        super()._deliver_all()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stream.decoding.encoded import vp8_size_wh
+from stream.decoding.encoded_frame import vp8_size_wh
 from stream.decoding.parameter_sets import HeaderError, h264_sequence, h265_sequence, leading_nals, vp9_sequence
 from stream.ring import CodecConfig, RingPacket
 

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from stream.decoding.catch_up import Latecomer
 from stream.decoding.cpu_gate import CpuGate
-from stream.decoding.lag import Latecomer
-from stream.sources import pull_session as session
 from stream.sources.source import Source
 from tests.peers.numbers import read_number
 from tests.peers.rtsp import Mount, RtspServer
-from tests.stream.consume import QUICK, Seen, opened, wait_for
+from tests.stream.consume import QUICK, FixedGauge, Seen, opened, wait_for
 from tests.stream.test_rtsp import counts_on
 
 FRAMES = 500
@@ -124,27 +123,23 @@ def behind_s(slow: Watching, steady: Watching) -> float:
     return apart / FPS
 
 
-def test_a_starved_decoder_jumps_to_a_newer_key_frame(
-    numbered_h264: Path, no_thread_left: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    turns = CpuGate(2)
-    monkeypatch.setattr(session, "TURNS", turns)
-    monkeypatch.setattr(session.CPU, "busy", lambda: 1.0)
+def test_a_starved_decoder_jumps_to_a_newer_key_frame(numbered_h264: Path, no_thread_left: None) -> None:
+    gate = CpuGate(FixedGauge(2, busy=1.0))
     settings = QUICK.model_copy(update={"late_s": 0.6})
     with RtspServer({"cam": Mount(numbered_h264)}) as server:
-        steady = Watching(opened(server.url("cam"), live=True, stream_id="steady"))
-        slow = Watching(opened(server.url("cam"), live=True, stream_id="slow", settings=settings))
+        steady = Watching(opened(server.url("cam"), live=True, stream_id="steady", cpu_gate=gate))
+        slow = Watching(opened(server.url("cam"), live=True, stream_id="slow", settings=settings, cpu_gate=gate))
         try:
             wait_for(lambda: len(slow.seen.numbers) > 20 and len(steady.seen.numbers) > 20)
             worst_s = 0.0
-            slow.source.mailbox.on_put = lambda: time.sleep(0.1)  # in the thread that decodes: ten pictures a second
+            slow.source.mailbox.subscribe(lambda: time.sleep(0.1))  # in the thread that decodes: ten pictures a second
             begun_s = time.monotonic()
             while time.monotonic() - begun_s < 8 or late_drops("slow") < 40:
                 assert time.monotonic() - begun_s < 40
                 worst_s = max(worst_s, behind_s(slow, steady))
                 time.sleep(0.05)
             assert 0.5 < worst_s < 3.5  # it would be 4.8 s by now, and more every second
-            slow.source.mailbox.on_put = lambda: None
+            slow.source.mailbox.subscribe(lambda: None)
             wait_for(lambda: lag_s("slow") < 0.2 and behind_s(slow, steady) < 1, 15)
             had = len(slow.seen.numbers)
             wait_for(lambda: len(slow.seen.numbers) > had + 25)
@@ -156,4 +151,4 @@ def test_a_starved_decoder_jumps_to_a_newer_key_frame(
     assert counts_on(slow.seen)  # numbers, ordinals and times still belong together, in one session
     left_out = slow.seen.frames[-1].ordinal - slow.seen.frames[-1].number
     assert left_out == late_drops("slow")
-    assert turns.limited  # as the CPUs are busy, decoding leaves some to the analysis
+    assert gate.limited  # as the CPUs are busy, decoding leaves some to the analysis

@@ -10,7 +10,7 @@ import pytest
 from stream.config import StreamConfig
 from stream.decoding.fps_limit import FpsLimit
 from stream.frame import Frame
-from stream.mailbox import Mailbox
+from stream.mailbox import DropReason, Mailbox
 
 PICTURE = av.VideoFrame(16, 16, "gray")
 
@@ -66,8 +66,11 @@ def test_a_session_begins_with_its_first_picture() -> None:
 def test_what_is_beyond_the_cap_is_told_apart_from_what_nobody_was_free_for() -> None:
     dropped: list[Frame] = []
     left_out: list[Frame] = []
-    box = Mailbox[Frame](on_drop=dropped.append, on_left_out=left_out.append)
-    box.wants = FpsLimit(5).admits
+
+    def note(frame: Frame, reason: DropReason) -> None:
+        (dropped if reason == "newer" else left_out).append(frame)
+
+    box = Mailbox[Frame](accepts=FpsLimit(5).admits, on_drop=note)
     pictures = [at(time_us) for time_us in times_us(25, 0.6)]
     for picture in pictures[:5]:  # nobody takes: the newest lies there, and that of the next turn is not lost yet
         box.put(picture)
@@ -84,8 +87,7 @@ def test_what_is_beyond_the_cap_is_told_apart_from_what_nobody_was_free_for() ->
 
 
 def test_a_blocking_mailbox_wants_every_picture() -> None:
-    box = Mailbox[Frame]("block", capacity=5)
-    box.wants = FpsLimit(1).admits
+    box = Mailbox[Frame]("block", capacity=5, accepts=FpsLimit(1).admits)
     for time_us in times_us(25, 0.2):
         box.put(at(time_us))
     assert box.left_out == 0 and [box.get(0).pts_us for _ in range(5)] == times_us(25, 0.2)

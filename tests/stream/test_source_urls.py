@@ -8,8 +8,8 @@ import pytest
 
 from stream.config import StreamConfig
 from stream.errors import SourceError
-from stream.sources.open import open_source
 from stream.sources.source import Source
+from stream.sources.source_urls import open_source
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.stream.consume import QUICK
 

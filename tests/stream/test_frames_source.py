@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stream.config import StreamSettings
+from stream.config import StreamConfig, StreamSettings
 from stream.decoding.image_header import read_header
 from stream.errors import BadImageError, MailboxClosed, TooLargeError
 from stream.sources.frames_source import FramesSource
-from stream.sources.source import SourceState
+from stream.sources.health import SourceState
 from tests.peers.numbers import numbered_picture, read_number
 
 WAIT_S = 20.0
@@ -37,7 +37,7 @@ def source(**settings: object) -> Iterator[tuple[FramesSource, queue.Queue[int],
     dropped: queue.Queue[int] = queue.Queue()
     failed: queue.Queue[tuple[int, str]] = queue.Queue()
     pushed = FramesSource(
-        "cam",
+        StreamConfig(id="cam"),
         StreamSettings.model_validate(settings),
         on_dropped=lambda ordinals: [dropped.put(ordinal) for ordinal in ordinals] and None,
         on_failed=lambda ordinal, reason: failed.put((ordinal, reason)),

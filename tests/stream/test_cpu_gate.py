@@ -1,4 +1,4 @@
-"""Decoding takes turns, and leaves the analysis its share, once cameras fell behind."""
+"""Decoding takes gate, and leaves the analysis its share, once cameras fell behind."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from stream.decoding.cpu_gate import HOLD_S, CpuGate
-from tests.stream.consume import wait_for
+from stream.decoding.cpu_gate import LIMIT_S, CpuGate
+from tests.stream.consume import FixedGauge, wait_for
 
 
 class Clock:
@@ -25,8 +25,8 @@ class Clock:
 class Decoding:
     """Threads that want to decode: each begins when it has its turn and goes on until it is let go."""
 
-    def __init__(self, turns: CpuGate) -> None:
-        self._turns = turns
+    def __init__(self, gate: CpuGate) -> None:
+        self._gate = gate
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._let_go: dict[int, threading.Event] = {}
@@ -39,7 +39,7 @@ class Decoding:
         thread.start()
 
     def _run(self, number: int) -> None:
-        with self._turns.decoding():
+        with self._gate.decoding():
             with self._changed:
                 self.at_work.append(number)
                 self._changed.notify_all()
@@ -61,43 +61,43 @@ class Decoding:
 
 
 @contextmanager
-def decoding(turns: CpuGate) -> Iterator[Decoding]:
-    threads = Decoding(turns)
+def decoding(gate: CpuGate) -> Iterator[Decoding]:
+    threads = Decoding(gate)
     try:
         yield threads
     finally:
         threads.close()
 
 
-def waiting(turns: CpuGate) -> int:
-    return len(turns._waiting)
+def waiting(gate: CpuGate) -> int:
+    return len(gate._waiting)
 
 
-def settled(turns: CpuGate, many: int) -> None:
+def settled(gate: CpuGate, many: int) -> None:
     """Until so many threads wait for their turn."""
-    wait_for(lambda: waiting(turns) == many)
+    wait_for(lambda: waiting(gate) == many)
 
 
 def test_without_need_nobody_waits() -> None:
-    turns = CpuGate(2)
-    with ExitStack() as analysis, decoding(turns) as threads:
+    gate = CpuGate(FixedGauge(2, busy=1.0))
+    with ExitStack() as analysis, decoding(gate) as threads:
         for _ in range(3):
-            analysis.enter_context(turns.analysing())
+            analysis.enter_context(gate.analysing())
         for number in range(8):
             threads.want(number)
         threads.wait_for(lambda: len(threads.at_work) == 8)
 
 
 def test_limited_decoding_keeps_to_its_share_and_to_its_order() -> None:
-    turns = CpuGate(2)
-    turns.limit()
-    assert turns.limited
-    with ExitStack() as analysis, decoding(turns) as threads:
+    gate = CpuGate(FixedGauge(2, busy=1.0))
+    gate.limit_if_busy()
+    assert gate.limited
+    with ExitStack() as analysis, decoding(gate) as threads:
         for _ in range(3):
-            analysis.enter_context(turns.analysing())
+            analysis.enter_context(gate.analysing())
         for number in range(4):
             threads.want(number)
-            settled(turns, number)
+            settled(gate, number)
         assert threads.at_work == [0]
         for number in range(3):
             threads.let_go(number)
@@ -106,54 +106,60 @@ def test_limited_decoding_keeps_to_its_share_and_to_its_order() -> None:
 
 
 def test_what_the_analysis_leaves_idle_is_for_decoding() -> None:
-    turns = CpuGate(4)
-    turns.limit()
-    with decoding(turns) as threads:
-        with turns.analysing():
-            with turns.analysing(), turns.analysing():
+    gate = CpuGate(FixedGauge(4, busy=1.0))
+    gate.limit_if_busy()
+    with decoding(gate) as threads:
+        with gate.analysing():
+            with gate.analysing(), gate.analysing():
                 for number in range(2):
                     threads.want(number)
                 threads.wait_for(lambda: len(threads.at_work) == 2)
                 threads.want(2)
                 threads.want(3)
-                settled(turns, 2)
+                settled(gate, 2)
             threads.wait_for(lambda: len(threads.at_work) == 3)
-            settled(turns, 1)
+            settled(gate, 1)
         threads.wait_for(lambda: len(threads.at_work) == 4)
 
 
 def test_the_limit_ends_by_itself() -> None:
     clock = Clock()
-    turns = CpuGate(2, now_s=clock)
-    turns.limit()
-    with turns.analysing(), turns.analysing(), decoding(turns) as threads:
+    gate = CpuGate(FixedGauge(2, busy=1.0), now_s=clock)
+    gate.limit_if_busy()
+    with gate.analysing(), gate.analysing(), decoding(gate) as threads:
         threads.want(0)
         threads.wait_for(lambda: threads.at_work == [0])
         for number in (1, 2, 3):
             threads.want(number)
-            settled(turns, number)
-        clock.now_s += HOLD_S / 2
-        turns.limit()  # still the same one
-        clock.now_s += HOLD_S / 2
-        assert not turns.limited
+            settled(gate, number)
+        clock.now_s += LIMIT_S / 2
+        gate.limit_if_busy()  # still the same one
+        clock.now_s += LIMIT_S / 2
+        assert not gate.limited
         threads.let_go(0)
         threads.wait_for(lambda: len(threads.at_work) == 4)
 
 
+def test_a_camera_that_falls_behind_on_an_idle_machine_limits_nobody() -> None:
+    gate = CpuGate(FixedGauge(2, busy=0.5))
+    gate.limit_if_busy()
+    assert not gate.limited
+
+
 def test_a_turn_ends_with_what_it_raises() -> None:
-    turns = CpuGate(1)
-    turns.limit()
-    with turns.analysing():
+    gate = CpuGate(FixedGauge(1, busy=1.0))
+    gate.limit_if_busy()
+    with gate.analysing():
         for _ in range(2):
-            with pytest.raises(ValueError, match="damaged"), turns.decoding():
+            with pytest.raises(ValueError, match="damaged"), gate.decoding():
                 raise ValueError("damaged")
 
 
 def test_one_cpu_is_shared_too() -> None:
-    turns = CpuGate(0.5)
-    turns.limit()
-    with turns.analysing(), decoding(turns) as threads:
+    gate = CpuGate(FixedGauge(0.5, busy=1.0))
+    gate.limit_if_busy()
+    with gate.analysing(), decoding(gate) as threads:
         threads.want(0)
         threads.wait_for(lambda: threads.at_work == [0])
         threads.want(1)
-        settled(turns, 1)
+        settled(gate, 1)

@@ -1,4 +1,4 @@
-"""From a URL to a source. Pure, but for looking at local files."""
+"""Which source a URL stands for: cameras, files, folders of images, devices, the demo. Looks at local files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from stream.config import StreamConfig, StreamSettings
+from stream.decoding.cpu_gate import CpuGate
 from stream.errors import SourceError
 from stream.redaction import redact
 from stream.sources.connect import ConnectTarget, connect
-from stream.sources.images import IMAGE_SUFFIXES, ImagesSource, find_images
-from stream.sources.pull import PullSource
+from stream.sources.images_source import IMAGE_SUFFIXES, ImagesSource, find_images
+from stream.sources.pull_source import PullSource
 from stream.sources.source import Source
 
 _SCHEME = re.compile(r"^(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]+):")  # two letters at least: C: is a drive
@@ -20,30 +21,37 @@ _NETWORK_KINDS = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "htt
 KNOWN = "rtsp://, rtsps://, http://, https://, file:PATH, device:N, demo: or a path"
 
 
-def open_source(config: StreamConfig, settings: StreamSettings, *, live: bool, allow_local: bool) -> Source:
+def open_source(
+    config: StreamConfig, settings: StreamSettings, *, live: bool, allow_local: bool, cpu_gate: CpuGate | None = None
+) -> Source:
     """The source of a stream, not started yet.
 
     live: as a camera; otherwise to be read once and whole. allow_local: whether files and devices of this machine may
-    be opened (never for wishes that came over HTTP). Raises SourceError, which names what is wrong.
+    be opened (never for URLs that came over HTTP). cpu_gate: that of all that decode on these CPUs; without one the
+    source has its own. Raises SourceError, which names what is wrong.
     """
+    gate = cpu_gate or CpuGate()
     url = (config.url or "").strip()
     if not url:
         raise SourceError(f"stream {config.id!r} has no URL: its pictures are pushed")
     found = _SCHEME.match(url)
     scheme = found["scheme"].lower() if found else "file"
     if scheme in _NETWORK_KINDS:
-        return PullSource(config.id, _network_target(scheme, url), settings, live=live)
+        return PullSource(config, settings, _network_target(scheme, url), gate, live=live)
     if scheme == "demo":
-        from stream.sources.demo import DemoSource
+        from stream.sources.demo_source import DemoSource
 
-        return DemoSource(config.id, settings, live=live)
+        return DemoSource(config, settings, gate, live=live)
     if scheme not in ("file", "device"):
         raise SourceError(f"{redact(url)}: unknown kind of source {scheme!r}; known are {KNOWN}")
     if not allow_local:
         raise SourceError(f"{scheme}: sources can be given on the command line or in the configuration only")
     if scheme == "device":
-        return PullSource(config.id, device_target(url.partition(":")[2]), settings, live=live)
-    return _local(config.id, _path(url, bool(found)), settings, live=live)
+        return PullSource(config, settings, device_target(url.partition(":")[2]), gate, live=live)
+    path = _path(url, bool(found))
+    if _is_images(path):
+        return ImagesSource(config, settings, find_images(path), live=live)
+    return PullSource(config, settings, _file_target(path, settings, live=live), gate, live=live)
 
 
 def _network_target(scheme: str, url: str) -> ConnectTarget:
@@ -81,10 +89,12 @@ def _path(url: str, has_scheme: bool) -> Path:
     return Path(rest).expanduser()
 
 
-def _local(stream_id: str, path: Path, settings: StreamSettings, *, live: bool) -> Source:
+def _is_images(path: Path) -> bool:
     is_glob = not path.exists() and any(mark in path.name for mark in "*?[")
-    if is_glob or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImagesSource(stream_id, find_images(path), settings, live=live)
+    return is_glob or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _file_target(path: Path, settings: StreamSettings, *, live: bool) -> ConnectTarget:
     if not path.exists():
         raise SourceError(f"{path}: there is no such file")
     if not path.is_file():
@@ -94,4 +104,4 @@ def _local(stream_id: str, path: Path, settings: StreamSettings, *, live: bool) 
         connect(target, settings, live=live).close()
     except PermissionError:
         raise SourceError(f"{path}: may not be read") from None
-    return PullSource(stream_id, target, settings, live=live)
+    return target

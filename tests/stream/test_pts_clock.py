@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 
-from stream.decoding.clock import PtsClock, RawTimes, Stamp
+from stream.decoding.pts_clock import PtsClock, RawTimes, Stamp
 
 MS = Fraction(1, 1000)
 MPEG = Fraction(1, 90000)

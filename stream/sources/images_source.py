@@ -1,0 +1,122 @@
+"""A folder of images as a stream. Each source runs in its own thread."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from stream.config import StreamConfig, StreamSettings
+from stream.decoding.image_header import read_header
+from stream.decoding.pts_clock import MICROSECONDS
+from stream.errors import BadImageError, SourceError
+from stream.frame import Frame, new_session
+from stream.metrics import FRAMES_DROPPED
+from stream.sources.pacer import Pacer
+from stream.sources.source import Source
+
+log = structlog.get_logger(__name__)
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural_key(path: Path) -> list[tuple[int, int | str]]:
+    """Sorts 2.jpg before 10.jpg."""
+    parts = _DIGITS.split(path.name.lower())
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
+
+
+def find_images(path: Path) -> list[Path]:
+    """The pictures of a folder, a glob, or the one; sorted by name. Raises SourceError when there is none."""
+    if path.is_dir():
+        found = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+        missing = f"{path}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})"
+    elif path.exists():
+        found, missing = [path], ""
+    elif any(mark in path.name for mark in "*?["):
+        found = [file for file in path.parent.glob(path.name) if file.suffix.lower() in IMAGE_SUFFIXES]
+        missing = f"{path}: no picture matches"
+    else:
+        found, missing = [], f"{path}: there is no such file"
+    if not found:
+        raise SourceError(missing)
+    return sorted(found, key=natural_key)
+
+
+class ImagesSource(Source):
+    """Images in the given order, `image_fps` a second when live (again and again), else each once and unpaced.
+
+    An image that cannot be read is logged and counted, and the others go on; when none of them can be read, the
+    mailbox closes with a SourceError. `Frame.number` is the index in the list (goes on counting over the loops).
+    """
+
+    kind = "images"
+    thread_prefix = "images"
+
+    def __init__(self, config: StreamConfig, settings: StreamSettings, paths: Sequence[Path], *, live: bool) -> None:
+        super().__init__(config, settings, live=live, can_stall=False)
+        self.paths = list(paths)
+        self._session = new_session()
+
+    def _deliver_all(self) -> None:
+        """See Source."""
+        self._health.session_started(self._session, None, None)
+        pacer = Pacer(self._stopping) if self._live else None
+        index = 0
+        while True:
+            readable = 0
+            for path in self.paths:
+                pts_us = round(index * 1e6 / self._settings.image_fps)
+                if self._stopping.is_set() or (pacer is not None and not pacer.wait(pts_us)):
+                    return
+                readable += self._show(path, index, pts_us)
+                index += 1
+            if not readable:
+                raise SourceError(f"{self.paths[0]}: not a picture that can be read (nor any of the others)")
+            if not self._live:
+                return
+
+    def _show(self, path: Path, index: int, pts_us: int) -> bool:
+        """Hand over one image; False when it cannot be read."""
+        captured_at_ns, arrived_s = time.time_ns(), time.monotonic()
+        try:
+            image = read_image(path, self._settings)
+        except (OSError, BadImageError, cv2.error) as error:
+            FRAMES_DROPPED.labels(self.id, "error").inc()
+            log.warning("image_unreadable", stream=self.id, path=str(path), error=str(error))
+            return False
+        image.pts, image.time_base = pts_us, MICROSECONDS
+        self._deliver(
+            Frame(
+                stream_id=self.id,
+                session=self._session,
+                number=index,
+                ordinal=index,
+                pts_us=pts_us,
+                captured_at_ns=captured_at_ns,
+                arrived_s=arrived_s,
+                decode_s=time.monotonic() - arrived_s,
+                picture=image,
+            )
+        )
+        return True
+
+
+def read_image(path: Path, settings: StreamSettings) -> av.VideoFrame:
+    """Decode one file, turned by its EXIF, as BGR. Raises OSError, BadImageError."""
+    data = path.read_bytes()
+    if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"):
+        read_header(data, max(settings.image_bytes, len(data)), settings.image_pixels)
+    image_bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image_bgr is None:
+        raise BadImageError("not a picture, or damaged")
+    return av.VideoFrame.from_ndarray(cast("npt.NDArray[np.uint8]", image_bgr), format="bgr24")
