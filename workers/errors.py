@@ -42,6 +42,10 @@ class BusError(WorkerError):
     """The bus cannot be used as configured."""
 
 
+class BusDenied(BusError):
+    """The broker does not let this principal do that; the message says what it needs."""
+
+
 class StreamExists(WorkerError):
     """A stream with that id runs already."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import Any, Literal
 
 import structlog
@@ -57,3 +58,29 @@ def configure_logs(level: LogLevel = "info", style: LogFormat = "auto") -> None:
     for name, least in _LIBRARIES.items():
         logging.getLogger(name).setLevel(max(least, number))
     logging.captureWarnings(True)
+
+
+class StateLog:
+    """Logs a state when it changes, and again every ten minutes while it lasts; not each time it is noticed.
+
+    One thread, or under its owner's lock.
+    """
+
+    def __init__(self, logger: Any, event: str, repeat_s: float = 600.0) -> None:
+        """`event` is logged as a warning; its `reason` is the state, if no other is given."""
+        self._logger = logger
+        self._event = event
+        self._repeat_s = repeat_s
+        self._logged: dict[str, tuple[str, float]] = {}
+
+    def note(self, state: str, key: str = "", /, **fields: object) -> None:
+        """The state of `key` now."""
+        before, at_s = self._logged.get(key, (None, 0.0))
+        now_s = time.monotonic()
+        if state != before or now_s - at_s >= self._repeat_s:
+            self._logged[key] = (state, now_s)
+            self._logger.warning(self._event, **{"reason": state, **fields})
+
+    def clear(self, key: str = "") -> bool:
+        """The state is over; whether it had been logged."""
+        return self._logged.pop(key, None) is not None

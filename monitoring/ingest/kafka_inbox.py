@@ -20,9 +20,11 @@ from kafka.errors import KafkaError
 from monitoring.ingest.inbox import TOPICS, Batch, Item
 from monitoring.store.checkpoints import Partition
 from workers.errors import BusError
-from workers.kafka.client import describe, open_admin, open_consumer, probe
+from workers.kafka.broker_probe import check_reachable
+from workers.kafka.client import describe, open_consumer
+from workers.kafka.permissions import explain_denial
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.topics import ensure_topics, kafka_name
+from workers.kafka.topics import check_topics, kafka_name
 
 log = structlog.get_logger(__name__)
 
@@ -110,13 +112,8 @@ class KafkaInbox:
             consumer.close(timeout_ms=500)
 
     def _ensure_topics(self) -> None:
-        admin = open_admin(self._kafka)
-        try:
-            refused = ensure_topics(admin, self._kafka, TOPICS)
-        finally:
-            admin.close()
-        for topic, reason in refused.items():
-            raise BusError(f"topic {topic}: {reason}")
+        for topic, reason in check_topics(self._kafka, TOPICS, "READ").items():
+            raise BusError(f"topic {topic} is unavailable: {reason}")
 
     def _assign(self) -> list[Partition]:
         places: list[Partition] = []
@@ -179,8 +176,7 @@ class KafkaInbox:
             self._check_end(partition)
         if now_s - self._probed_s > _PROBE_S:
             self._probed_s = now_s
-            if (reason := probe(self._kafka)) is not None:
-                raise BusError(f"kafka: {reason}")
+            check_reachable(self._kafka)
         if now_s - self._looked_s > _PARTITIONS_S:
             self._looked_s = now_s
             for name in self._names:
@@ -203,4 +199,4 @@ def _told() -> Iterator[None]:
     except BusError as error:
         raise BusError(f"kafka: {str(error).removeprefix('kafka: ')}") from error
     except (KafkaError, OSError, ValueError, RuntimeError) as error:
-        raise BusError(f"kafka: {describe(error)}") from error
+        raise BusError(f"kafka: {explain_denial(error, 'READ') or describe(error)}") from error

@@ -1,6 +1,7 @@
 """Sends what the outbox holds to Kafka, in order, and takes it out when the broker has it. Runs in its own thread.
 
-A crash between the two has a message sent again; an event's id is the same then.
+A crash between the two has a message sent again; an event's id is the same then. A topic that the broker refuses waits
+alone: the others are sent on.
 """
 
 from __future__ import annotations
@@ -11,26 +12,33 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, InvalidTopicError, KafkaError, KafkaTimeoutError
 from prometheus_client import Gauge
 from sqlalchemy import delete, func, select
+from sqlalchemy.engine import RowMapping
 
 from monitoring.core.errors import MonitoringError
 from monitoring.ingest.inbox import SOURCE_HEADER
 from monitoring.store.database import Database
 from monitoring.store.tables import outbox
+from workers.bus.bus import DRIFT, EVENTS
 from workers.errors import BusError
-from workers.kafka.client import describe, open_admin, open_producer
+from workers.kafka.client import describe, open_producer
 from workers.kafka.kafka_python import Producer
+from workers.kafka.permissions import THROTTLED, topic_denied
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.topics import ensure_topics, kafka_name
+from workers.kafka.topics import check_topics, kafka_name
+from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
 
+TOPICS = (EVENTS, DRIFT)
+CLOSE_S = 2.0  # how long the newest events get, at the end, to reach a broker that is there
 _BATCH = 500
 _LOOK_S = 1.0
 _SLOW_S = 10.0
 _POLL_S = 0.01
+_REFUSED_S = 10.0
 
 _WAITING = Gauge(
     "livesight_outbox_messages", "Events and reports that are stored and that the broker has not confirmed."
@@ -46,9 +54,13 @@ class Publisher:
         self._active = active
         self._producer: Producer | None = None
         self._topics_checked = False
+        self._refused: dict[str, tuple[float, str]] = {}  # topic → when it is tried again, why it waits
+        self._refused_log = StateLog(log, "events_not_published")
         self._problem: str | None = None
+        self._problem_log = StateLog(log, "events_not_published")
         self._awake = threading.Event()
         self._closing = threading.Event()
+        self._close_at_s = float("inf")
         self._thread = threading.Thread(target=self._run, name="monitor-publish", daemon=True)
 
     def start(self) -> None:
@@ -61,88 +73,153 @@ class Publisher:
 
     def problems(self) -> list[str]:
         """See BackgroundService."""
-        problem = self._problem
-        return [] if problem is None else [f"events are stored, but not published: {problem}"]
+        problem, refused = self._problem, dict(self._refused)
+        found = [] if problem is None else [f"events are stored, but not published: {problem}"]
+        return found + [
+            f"kafka: topic {kafka_name(topic, self._kafka.topics)} is unavailable: {why}"
+            for topic, (_, why) in refused.items()
+        ]
 
     def close(self, timeout_s: float) -> None:
-        """See BackgroundService. What is not sent is sent after the next start."""
+        """See BackgroundService. The newest events get `CLOSE_S` to be sent; others are sent after the next start."""
+        self._close_at_s = min(self._close_at_s, time.monotonic() + min(CLOSE_S, timeout_s))
         self._closing.set()
         self._awake.set()
         if self._thread.is_alive():
-            self._thread.join(timeout_s)
+            self._thread.join(timeout_s + 1.0)
             if self._thread.is_alive():
                 log.error("monitor_publisher_left")
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            self._awake.wait(_LOOK_S)
+        was_active = False
+        while True:
+            if not self._closing.is_set():
+                self._awake.wait(_LOOK_S)
             self._awake.clear()
-            try:
-                while self._active() and not self._closing.is_set() and self._send_some():
-                    continue
-            except (BusError, MonitoringError) as error:
-                self._failed(str(error))
-            except (KafkaError, OSError, RuntimeError) as error:
-                self._failed(describe(error))
-            except Exception as error:
-                log.exception("monitor_publisher_failed")
-                self._failed(describe(error))
+            closing = self._closing.is_set()
+            was_active = self._active() or (was_active and closing)  # the monitor has ended before
+            if not closing or self._problem is None:
+                self._send_all(was_active)
+            if closing:
+                break
         self._give_up()
 
+    def _send_all(self, active: bool) -> None:
+        """Until there is nothing more to send now."""
+        try:
+            while active and time.monotonic() < self._close_at_s and self._send_some():
+                continue
+        except (BusError, MonitoringError) as error:
+            self._failed(str(error))
+        except (KafkaError, OSError, RuntimeError) as error:
+            self._failed(describe(error))
+        except Exception as error:
+            log.exception("monitor_publisher_failed")
+            self._failed(describe(error))
+
     def _send_some(self) -> bool:
-        """Whether there is more at once."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(outbox).order_by(outbox.c.seq).limit(_BATCH)).mappings().all()
-            waiting = len(rows) if len(rows) < _BATCH else connection.scalar(select(func.count()).select_from(outbox))
-        _WAITING.set(waiting or 0)
+        """Send a batch and take what the broker has out of the outbox; whether there is more at once."""
+        waiting, rows = self._rows()
+        _WAITING.set(waiting)
         if not rows:
             return False
         producer = self._opened()
-        sent = []
-        for row in rows:
-            headers = [("schema", row["schema"].encode()), ("content-type", b"application/json"), SOURCE_HEADER]
-            topic = kafka_name(row["topic"], self._kafka.topics)
-            sent.append(producer.send(topic, key=row["key"].encode(), value=row["body"].encode(), headers=headers))
-        if not self._confirmed(sent):
-            return False
-        with self._database.write() as connection:
-            connection.execute(delete(outbox).where(outbox.c.seq.in_([row["seq"] for row in rows])))
-        _WAITING.set((waiting or 0) - len(rows))
+        confirmed, failure = self._confirmed([(row, self._send(producer, row)) for row in rows])
+        if confirmed:
+            with self._database.write() as connection:
+                connection.execute(delete(outbox).where(outbox.c.seq.in_([row["seq"] for row in confirmed])))
+        _WAITING.set(waiting - len(confirmed))
+        if failure is not None:
+            raise failure
         self._problem = None
+        self._problem_log.clear()
+        for topic in {row["topic"] for row in confirmed} & self._refused.keys():
+            self._available(topic)
         return len(rows) == _BATCH
 
-    def _confirmed(self, sent: Sequence[Any]) -> bool:
-        """Whether the broker has them all; False when it is time to end first. Raises what it refuses, BusError."""
-        deadline_s = time.monotonic() + _SLOW_S
-        for future in sent:
+    def _rows(self) -> tuple[int, Sequence[RowMapping]]:
+        """How many messages wait, and the oldest of those whose topics are not refused."""
+        now_s = time.monotonic()
+        refused = [topic for topic, (again_s, _) in self._refused.items() if again_s > now_s]
+        with self._database.read() as connection:
+            wanted = select(outbox).where(outbox.c.topic.not_in(refused)).order_by(outbox.c.seq).limit(_BATCH)
+            rows = connection.execute(wanted).mappings().all()
+            if len(rows) < _BATCH and not refused:
+                return len(rows), rows
+            return connection.scalar(select(func.count()).select_from(outbox)) or 0, rows
+
+    def _send(self, producer: Producer, row: RowMapping) -> Any:
+        """The client's future, or why it takes the message not at all."""
+        if self._is_refused(row["topic"]):
+            return None
+        headers = [("schema", row["schema"].encode()), ("content-type", b"application/json"), SOURCE_HEADER]
+        topic = kafka_name(row["topic"], self._kafka.topics)
+        try:
+            return producer.send(topic, key=row["key"].encode(), value=row["body"].encode(), headers=headers)
+        except (AuthorizationError, InvalidTopicError) as error:
+            self._refuse(row["topic"], error)
+        except KafkaTimeoutError as error:  # the client does not learn the topic's partitions
+            if producer.throttled_s:
+                raise BusError(THROTTLED) from error
+            self._topics_checked = False
+            self._wait(row["topic"], f"its partitions are unknown ({describe(error)})", self._kafka.retry_s)
+        return None
+
+    def _confirmed(self, sent: Sequence[tuple[RowMapping, Any]]) -> tuple[list[RowMapping], BaseException | None]:
+        """What the broker has, and what went wrong. Ends at `close`'s deadline; the rest is sent later."""
+        confirmed: list[RowMapping] = []
+        silent_s = time.monotonic() + _SLOW_S
+        for row, future in sent:
+            if future is None:
+                continue
             while not future.is_done:
-                if time.monotonic() > deadline_s:
-                    raise BusError(f"no answer for {_SLOW_S:.0f} s")
-                if self._closing.wait(_POLL_S):
-                    return False
-            future.get(timeout=0)
-        return True
+                throttled_s = self._producer.throttled_s if self._producer is not None else 0.0
+                silent_s = max(silent_s, time.monotonic() + throttled_s) if throttled_s else silent_s
+                if time.monotonic() > self._close_at_s:
+                    return confirmed, None
+                if time.monotonic() > silent_s:
+                    return confirmed, BusError(f"no answer for {_SLOW_S:.0f} s")
+                time.sleep(_POLL_S)
+            error = future.exception
+            if error is None:
+                confirmed.append(row)
+            elif isinstance(error, AuthorizationError | InvalidTopicError):
+                self._refuse(row["topic"], error)
+            else:
+                return confirmed, error
+        return confirmed, None
+
+    def _is_refused(self, topic: str) -> bool:
+        return topic in self._refused and self._refused[topic][0] > time.monotonic()
+
+    def _refuse(self, topic: str, error: BaseException) -> None:
+        """A topic waits; the others go on."""
+        denied = isinstance(error, AuthorizationError)
+        self._wait(topic, topic_denied(kafka_name(topic, self._kafka.topics), "WRITE") if denied else describe(error))
+
+    def _wait(self, topic: str, reason: str, pause_s: float = _REFUSED_S) -> None:
+        self._refused = {**self._refused, topic: (time.monotonic() + pause_s, reason)}
+        self._refused_log.note(reason, topic, topic=topic)
+
+    def _available(self, topic: str) -> None:
+        self._refused = {name: entry for name, entry in self._refused.items() if name != topic}
+        if self._refused_log.clear(topic):
+            log.info("events_published", topic=topic)
 
     def _opened(self) -> Producer:
         if self._producer is None:
-            if not self._topics_checked:
-                self._ensure_topics()
             self._producer = open_producer(self._kafka)
+        if not self._topics_checked:
+            refused = check_topics(self._kafka, TOPICS, "WRITE")
+            for topic, reason in refused.items():
+                self._wait(topic, reason)
+            for topic in self._refused.keys() - refused.keys():
+                self._available(topic)
+            self._topics_checked = True
         return self._producer
 
-    def _ensure_topics(self) -> None:
-        admin = open_admin(self._kafka)
-        try:
-            refused = ensure_topics(admin, self._kafka)
-        finally:
-            admin.close()
-        for topic, reason in refused.items():
-            raise BusError(f"topic {topic}: {reason}")
-        self._topics_checked = True
-
     def _failed(self, reason: str) -> None:
-        if self._problem != reason:
-            log.warning("events_not_published", reason=reason)
+        self._problem_log.note(reason)
         self._problem = reason
         self._topics_checked = False  # a broker that came back empty has none
         self._give_up()

@@ -17,7 +17,7 @@ from workers.cluster.renewal import REBALANCE_SESSIONS
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec import partition_of
 from workers.errors import BusError
-from workers.kafka.broker_probe import all_refuse
+from workers.kafka.broker_probe import probe
 from workers.kafka.settings import KafkaSettings
 
 SESSION_S = 6.0
@@ -148,6 +148,6 @@ def test_refused_is_down_and_silence_is_not() -> None:
     nobody = f"127.0.0.1:{free_port()}"
     with socket.create_server(("127.0.0.1", 0)) as somebody:
         there = f"127.0.0.1:{somebody.getsockname()[1]}"
-        assert all_refuse(KafkaSettings(bootstrap_servers=(nobody,)))
-        assert not all_refuse(KafkaSettings(bootstrap_servers=(nobody, there)))
-    assert not all_refuse(KafkaSettings(bootstrap_servers=("no-such-host.invalid:9092",)))
+        assert probe(KafkaSettings(bootstrap_servers=(nobody,))).all_refuse
+        assert not probe(KafkaSettings(bootstrap_servers=(nobody, there))).all_refuse
+    assert not probe(KafkaSettings(bootstrap_servers=("no-such-host.invalid:9092",))).all_refuse

@@ -182,7 +182,7 @@ def largest_file(size: int) -> Iterator[None]:
 def test_a_full_disk_is_said_and_costs_nothing_while_memory_lasts(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.spool.RETRY_S", 0.3)
+    monkeypatch.setattr("workers.spool.spool.RETRY_S", 0.3)
     bus = open_bus(broker, tmp_path)
     for number in range(10):
         bus.publish(message(number))
@@ -190,7 +190,7 @@ def test_a_full_disk_is_said_and_costs_nothing_while_memory_lasts(
     with largest_file(1000):
         for number in range(10, 200):
             bus.publish(message(number))
-        wait_until(lambda: "cannot be kept on disk" in " ".join(bus.problems()))
+        wait_until(lambda: "cannot be written to disk" in " ".join(bus.problems()))
         assert "File too large" in " ".join(bus.problems())
         assert metric("buffered_messages") > 0
     on_disk(200)

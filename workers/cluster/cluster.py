@@ -34,7 +34,7 @@ from workers.cluster.spec import (
 from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.status import NODE_PREFIX, StatusBoard
 from workers.cluster.status_publisher import Leased, MonitorStatusPublisher, StatusPublisher
-from workers.errors import StreamExists, StreamUnknown
+from workers.errors import BusDenied, StreamExists, StreamUnknown
 from workers.kafka.control_writer import ControlWriter
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.tail import Record, Tail, TailPlan
@@ -108,7 +108,10 @@ class Cluster:
 
     def problems(self) -> list[str]:
         """What is wrong now, in words."""
-        found = [f"kafka: wishes and status are not read: {self._tail.problem}"] if self._tail.problem else []
+        if self._tail.problem is not None:
+            found = [f"kafka: specs and status are not read: {self._tail.problem}"]
+        else:
+            found = [f"kafka: topic {topic} is unavailable: {why}" for topic, why in self._tail.unavailable.items()]
         if self._lease is not None and self._lease.problem is not None:
             found.append(f"lease: {self._lease.problem}")
         if self._monitor is not None and self._monitor.active:
@@ -209,14 +212,18 @@ class Cluster:
     def settle(self, content: TopicContent) -> None:
         """The tail has read everything: take it over, and write again what the topic has lost. Raises BusError."""
         missing = self.known.settle(content)
-        for wish in missing:
-            self._writer.write(STREAMS, wish.stream.id, wish.to_json(), WISH_SCHEMA)
-        if missing:
-            log.warning("wishes_written_again", streams=[wish.stream.id for wish in missing])
         epoch = content.epoch
-        if epoch is None:
-            epoch = str(ULID())
-            self._writer.write(STREAMS, EPOCH_KEY, Epoch(epoch=epoch).to_json(), EPOCH_SCHEMA)
+        try:
+            for wish in missing:
+                self._writer.write(STREAMS, wish.stream.id, wish.to_json(), WISH_SCHEMA)
+            if missing:
+                log.warning("wishes_written_again", streams=[wish.stream.id for wish in missing])
+            if epoch is None:
+                epoch = str(ULID())
+                self._writer.write(STREAMS, EPOCH_KEY, Epoch(epoch=epoch).to_json(), EPOCH_SCHEMA)
+        except BusDenied as error:  # a process that only reads, such as a monitor: others write it
+            log.info("specs_not_written", reason=str(error))
+            return
         self.known.begin_epoch(epoch)
 
     def hear_model(self, name: str, value: bytes | None) -> None:
@@ -245,7 +252,7 @@ class Cluster:
         """One record of the wishes, after everything was read."""
         if key == EPOCH_KEY:
             if value is not None and read_epoch(value) != self.known.epoch:
-                self._tail.again()
+                self._tail.restart()
             return
         wish = None if value is None else read_spec(key, value)
         self.known.apply(key, wish)
@@ -289,7 +296,9 @@ class _Reader:
         except SpecError as error:
             log.error("wish_unreadable", reason=str(error))
 
-    def settled(self) -> None:
+    def caught_up(self, unavailable: Collection[str]) -> None:
+        if STREAMS in unavailable:
+            return  # nothing of it was read: that says nothing about what shall run
         assert self._content is not None
         content, self._content = self._content, None
         self._cluster.settle(content)

@@ -36,11 +36,11 @@ from workers.cluster.renewal import REBALANCE_SESSIONS, Renewal
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec import partition_of
 from workers.errors import BusError
-from workers.kafka.broker_probe import all_refuse
-from workers.kafka.client import open_admin, open_consumer, told
+from workers.kafka.broker_probe import probe
+from workers.kafka.client import open_consumer, reporting
 from workers.kafka.kafka_python import Future, keep_joins, leave_amid_join, network_loop
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.topics import ensure_topics, kafka_name
+from workers.kafka.topics import check_topics, kafka_name
 
 log = structlog.get_logger(__name__)
 
@@ -145,7 +145,7 @@ class Lease:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            with told(self._fail):
+            with reporting(self._fail, group=self._settings.group):
                 self._be_member()
             if not self._closing.is_set():
                 self._closing.wait(self._kafka.retry_s)
@@ -181,13 +181,9 @@ class Lease:
         return self._kept_until_s > _NEVER_S
 
     def _ensure_topic(self) -> None:
-        admin = open_admin(self._kafka)
-        try:
-            refused = ensure_topics(admin, self._kafka, (STREAMS,))
-        finally:
-            admin.close()
+        refused = check_topics(self._kafka, (STREAMS,), "READ")
         if refused:
-            raise BusError(f"topic {self._topic}: {refused[STREAMS]}")
+            raise BusError(f"topic {self._topic} is unavailable: {refused[STREAMS]}")
 
     def _options(self, assignor: LeaseAssignor) -> dict[str, Any]:
         settings = self._settings
@@ -208,7 +204,7 @@ class Lease:
         self._renewal.note(consumer, before_s)
         self._partitions = len(consumer.partitions_for_topic(self._topic) or ()) or self._partitions
         unheard_s = self._renewal.unheard_s
-        if unheard_s > 2 * self._settings.heartbeat_interval_s and all_refuse(self._kafka):
+        if unheard_s > 2 * self._settings.heartbeat_interval_s and probe(self._kafka).all_refuse:
             self._renewal.refuse()
             self._problem = "the broker is down for everybody; cameras run on"
         self._join_anew_if_forgotten()

@@ -131,7 +131,7 @@ class StatusPublisher:
 
     def _tell(self, key: str, value: bytes | None, schema: str) -> None:
         self._board.hear(key, value)
-        self._writer.tell(STATUS, key, value, schema)
+        self._writer.send(STATUS, key, value, schema)
 
 
 class MonitorStatusPublisher:
@@ -172,4 +172,4 @@ class MonitorStatusPublisher:
     def _tell(self, value: bytes | None) -> None:
         key = MONITOR_PREFIX + self._said.monitor
         self._board.hear(key, value)
-        self._writer.tell(STATUS, key, value, MONITOR_SCHEMA)
+        self._writer.send(STATUS, key, value, MONITOR_SCHEMA)

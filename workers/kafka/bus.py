@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -24,18 +23,19 @@ from kafka.errors import (
 from workers.bus.bus import LocalBus, Message, Subscriber
 from workers.bus.metrics import PUBLISH_FAILURES, Reason, give_up
 from workers.errors import BusError
-from workers.kafka.background_call import BackgroundCall
-from workers.kafka.client import choose_compression, describe, open_admin, open_producer, probe, tls_context
+from workers.kafka.broker_connection import BrokerConnection
+from workers.kafka.broker_probe import tls_context
+from workers.kafka.client import choose_compression, describe
+from workers.kafka.delivery_health import SILENCE_S, DeliveryHealth
 from workers.kafka.kafka_python import Producer
 from workers.kafka.outbox import Outbox
+from workers.kafka.permissions import topic_denied
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.topics import ensure_topics, kafka_name
+from workers.kafka.topics import kafka_name
 from workers.spool.spool import NAME, Spool
 
-SILENCE_S = 3.0  # unconfirmed for longer: readiness says so, and the topics are looked at
 QUIET_S = 10.0  # nothing confirmed for longer: asked whether the broker is still there
 TICK_S = 0.25
-REFUSED_SHOWN_S = 60.0
 OVERHEAD_BYTES = 100  # what a record has beside key, headers and value
 REFUSED_MESSAGE = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError)
 REFUSED_TOPIC = (AuthorizationError, InvalidTopicError, UnknownTopicOrPartitionError)
@@ -69,17 +69,12 @@ class KafkaBus:
 
         self._outbox = Outbox(settings, make_spool)
         self._changed = self._outbox.changed
+        self._health = DeliveryHealth(settings)
+        self._connection = BrokerConnection(settings, self._health, self._wake)
         self._generation = 0
-        self._producer: Producer | None = None
         self._failure: BaseException | None = None
-        self._down: tuple[datetime, str] | None = None
-        self._retry_at_s = 0.0
+        self._returned: set[str] = set()  # topics that the broker has refused since the last turn
         self._heard_at_s = 0.0
-        self._opening: BackgroundCall[tuple[Producer, dict[str, str]]] = BackgroundCall("kafka-connect")
-        self._checking: BackgroundCall[tuple[str | None, dict[str, str]]] = BackgroundCall("kafka-check")
-        self._over = False
-        self._blocked: dict[str, tuple[float, str]] = {}
-        self._refused: tuple[float, str] | None = None
         self._close_at_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="kafka-bus", daemon=True)
         self._thread.start()
@@ -90,7 +85,7 @@ class KafkaBus:
         too_large = self._too_large(message)
         if too_large is not None:
             give_up(message.topic, "refused")
-            self._say_refused(message, too_large)
+            self._health.refuse_message(message, too_large)
             return
         with self._changed:
             if self._close_at_s is None:
@@ -108,21 +103,13 @@ class KafkaBus:
             return self._changed.wait_for(lambda: not self._outbox.unconfirmed, timeout_s)
 
     def problems(self) -> list[str]:
-        """Whether the broker is away, since when and why; what it refuses; what the disk refuses."""
+        """Why messages do not reach the broker; what it refuses; what the disk refuses."""
         spool = self._outbox.spool
         with self._changed:
-            down, blocked, refused = self._down, dict(self._blocked), self._refused
             waiting = self._outbox.unconfirmed
-        servers = ",".join(self._settings.bootstrap_servers)
-        found = [f"kafka: topic {topic} not to be had: {reason}" for topic, (_, reason) in blocked.items()]
-        if down is not None:
-            since, reason = down
-            text = f"kafka: {servers} unreachable since {since.isoformat(timespec='seconds')} ({reason})"
-            found.insert(0, f"{text}; {waiting} messages wait" if waiting else text)
-        if refused is not None and time.monotonic() - refused[0] < REFUSED_SHOWN_S:
-            found.append(refused[1])
+        found = self._health.problems(waiting)
         if spool is not None and spool.problem is not None:
-            found.append(f"kafka: messages cannot be kept on disk, {spool.problem}; they wait in memory only")
+            found.append(f"kafka: messages cannot be written to disk, {spool.problem}; they wait in memory only")
         return found
 
     def close(self, timeout_s: float) -> None:
@@ -130,7 +117,7 @@ class KafkaBus:
         with self._changed:
             if self._close_at_s is None:
                 self._close_at_s = time.monotonic() + timeout_s
-            self._outbox.wake()
+        self._wake()
         self._thread.join(timeout_s + 2 * TICK_S + self._settings.connect_timeout_s)
         if self._thread.is_alive():
             log.error("kafka_bus_thread_left", timeout_s=timeout_s)
@@ -142,12 +129,16 @@ class KafkaBus:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close(5.0)
 
+    def _wake(self) -> None:
+        with self._changed:
+            self._outbox.wake()
+
     def _too_large(self, message: Message) -> str | None:
         """Why a message can never be sent, or None."""
         size = len(message.value) + len(message.key) + sum(len(n) + len(v) for n, v in message.headers) + OVERHEAD_BYTES
         if size > self._settings.message_bytes + OVERHEAD_BYTES:
             return f"{size} bytes are more than kafka.message_bytes ({self._settings.message_bytes})"
-        return None if NAME.fullmatch(message.topic) else f"{message.topic!r} is no name for a topic"
+        return None if NAME.fullmatch(message.topic) else f"{message.topic!r} is not a valid topic name"
 
     def _run(self) -> None:
         while not self._finished():
@@ -164,12 +155,10 @@ class KafkaBus:
                 self._outbox.awake = False
         with self._changed:
             self._generation += 1
-            self._over = True
-        if self._producer is not None and not self._producer.abandon(1.0):
-            log.error("kafka_client_thread_left")
-        kept, lost = self._outbox.finish()
-        if kept or lost:
-            log.warning("kafka_bus_closed_undelivered", kept_on_disk=kept, given_up=lost)
+        self._connection.close()
+        stored, lost = self._outbox.finish()
+        if stored or lost:
+            log.warning("kafka_bus_closed_undelivered", on_disk=stored, given_up=lost)
         with self._changed:
             self._changed.notify_all()
 
@@ -184,106 +173,69 @@ class KafkaBus:
         """One turn; whether there is more to do at once."""
         self._outbox.recover()
         self._outbox.tick()
+        self._return_refused()
         failure = self._trouble()
         if failure is not None:
             self._reset(failure)
-        if self._producer is None:
-            self._connect()
+        if self._connection.producer is None and self._connection.open():
+            with self._changed:
+                self._heard_at_s = time.monotonic()
+                if not self._outbox.unconfirmed:
+                    self._health.reachable()
         self._outbox.keep(self._sendable)
         self._outbox.insure(max(1.0, self._settings.spool.fsync_s))
-        return self._producer is not None and self._send_some(self._producer)
+        producer = self._connection.producer
+        return producer is not None and self._send_some(producer)
 
     def _sendable(self, topic: str) -> bool:
-        return self._producer is not None and topic not in self._blocked
+        return self._connection.producer is not None and not self._health.is_waiting(topic)
+
+    def _return_refused(self) -> None:
+        """What the client has of refused topics waits here again; the other topics' messages are not affected."""
+        with self._changed:
+            refused, self._returned = self._returned, set()
+        for topic in refused:
+            self._outbox.give_back_topic(topic)
 
     def _trouble(self) -> BaseException | None:
-        """Why the producer must go, or None."""
+        """Why the producer must be given up, or None."""
+        producer = self._connection.producer
+        self._health.throttle(0.0 if producer is None else producer.throttled_s)
+        now_s = time.monotonic()
         with self._changed:
             failure = self._failure
-            waiting_s = self._outbox.waiting_s()
-            quiet_s = time.monotonic() - self._heard_at_s
-            expired = any(until_s <= time.monotonic() for until_s, _ in self._blocked.values())
-        if failure is not None or self._producer is None:
+            # a client that the broker throttles waits as it was told to: that is no silence
+            self._heard_at_s = max(self._heard_at_s, min(now_s, self._health.throttled_until_s))
+            waiting_s = max(0.0, min(self._outbox.waiting_s(), now_s - self._health.throttled_until_s))
+            quiet_s = now_s - self._heard_at_s
+        if failure is not None or producer is None:
             return failure
         if waiting_s > self._settings.request_timeout_s + SILENCE_S:
             return BusError(f"no answer for {waiting_s:.0f} s")
         if waiting_s > SILENCE_S:
-            self._mark_down(f"no answer for {waiting_s:.0f} s")
-        if not self._checking.busy and (expired or quiet_s > (1.0 if waiting_s > 1.0 else QUIET_S)):
-            self._checking.start(lambda: self._check(expired or waiting_s > SILENCE_S))
+            self._health.unreachable(f"no answer for {waiting_s:.0f} s")
+        expired = self._health.has_expired()
+        if expired or quiet_s > (1.0 if waiting_s > 1.0 else QUIET_S):
+            self._connection.start_check(topics=expired or waiting_s > SILENCE_S)
         return self._checked()
 
-    def _check(self, topics: bool) -> tuple[str | None, dict[str, str]]:
-        """Whether the broker is there, and its topics: one that came back empty has none. Runs beside."""
-        reason = probe(self._settings)
-        return reason, self._ensure_topics() if topics and reason is None else {}
-
     def _checked(self) -> BaseException | None:
-        """What came of the last check."""
-        found = self._checking.poll()
-        if found is None:
-            return None
-        reason, refused = found
-        with self._changed:
-            self._heard_at_s = time.monotonic()
-            self._blocked = {topic: entry for topic, entry in self._blocked.items() if entry[0] > time.monotonic()}
-        for topic, why in refused.items():
-            self._block(topic, why)
-        return None if reason is None else BusError(reason)
-
-    def _connect(self) -> None:
-        """Begin to connect, when it is time, or see what came of it."""
-        if not self._opening.busy and time.monotonic() >= self._retry_at_s:
-            self._opening.start(self._open)
-        try:
-            opened = self._opening.poll()
-        except BusError as error:
-            PUBLISH_FAILURES.inc()
-            self._mark_down(str(error))
-            self._retry_at_s = time.monotonic() + self._settings.retry_s
-            return
-        if opened is None:
-            return
-        producer, refused = opened
-        for topic, reason in refused.items():
-            self._block(topic, reason)
-        with self._changed:
-            self._producer = producer
-            self._heard_at_s = time.monotonic()
-            if not self._outbox.unconfirmed:
-                self._mark_up()
-        log.info("kafka_connected", servers=self._settings.bootstrap_servers)
-
-    def _open(self) -> tuple[Producer, dict[str, str]]:
-        """Runs beside: with a broker that hangs it takes seconds, in which the spool must go on."""
-        producer = open_producer(self._settings)
-        refused = self._ensure_topics()
-        with self._changed:
-            over = self._over
-            self._outbox.wake()
-        if over:
-            producer.abandon(1.0)
-        return producer, refused
-
-    def _ensure_topics(self) -> dict[str, str]:
-        """Create what is missing; why some cannot be, by topic. Runs beside."""
-        try:
-            admin = open_admin(self._settings)
-            try:
-                return ensure_topics(admin, self._settings)
-            finally:
-                admin.close()
-        except (BusError, KafkaError, OSError) as error:
-            log.warning("kafka_topics_not_checked", reason=describe(error))
-            return {}
+        """What the last check found wrong with the broker, if one has ended."""
+        ended, failure = self._connection.checked()
+        if ended:
+            with self._changed:
+                self._heard_at_s = time.monotonic()
+            self._health.release_expired()
+        return failure
 
     def _send_some(self, producer: Producer) -> bool:
-        drawn = self._outbox.draw(self._blocked)
+        drawn = self._outbox.draw(self._health.waiting_topics())
+        unsent = []
         for sequence, message in drawn:
-            if message.topic not in self._blocked:
+            if self._health.is_waiting(message.topic):
+                unsent.append(sequence)
+            else:
                 self._send(producer, sequence, message)
-        with self._changed:
-            unsent = [number for number, message in drawn if message.topic in self._blocked]
         self._outbox.give_back(unsent)
         return len(drawn) > len(unsent)
 
@@ -297,23 +249,33 @@ class KafkaBus:
                 headers=list(message.headers),
                 timestamp_ms=int((time.time() - age_s) * 1000),
             )
-        except KafkaTimeoutError as error:  # the topic's partitions are not to be had
-            self._block(message.topic, describe(error))
+        except KafkaTimeoutError as error:  # the client does not learn the topic's partitions
+            self._hold_back(message.topic, producer.throttled_s, error)
         except (KafkaError, TypeError, ValueError) as error:
             self._on_failure(self._generation, sequence, error)
         else:
-            future.add_callback(self._on_confirmed, self._generation, sequence)
+            future.add_callback(self._on_confirmed, self._generation, sequence, message.topic)
             future.add_errback(self._on_failure, self._generation, sequence)
 
-    def _on_confirmed(self, generation: int, sequence: int, _: object) -> None:
+    def _hold_back(self, topic: str, throttled_s: float, error: KafkaTimeoutError) -> None:
+        """Have a topic wait, and what the client was to get of it."""
+        with self._changed:
+            self._returned.add(topic)
+        if throttled_s > 0:
+            self._health.defer_topic(topic, throttled_s)
+        else:
+            self._health.refuse_topic(topic, f"its partitions are unknown ({describe(error)})")
+
+    def _on_confirmed(self, generation: int, sequence: int, topic: str, _: object) -> None:
         """Runs on the client's thread."""
+        self._health.take_topic(topic)
         with self._changed:
             if generation != self._generation:
                 return
             self._outbox.confirm(sequence)
             self._heard_at_s = time.monotonic()
             if self._outbox.waiting_s() < SILENCE_S:
-                self._mark_up()
+                self._health.reachable()
             if not self._outbox.unconfirmed:
                 self._changed.notify_all()
 
@@ -328,56 +290,25 @@ class KafkaBus:
                 return
             if isinstance(error, REFUSED_MESSAGE):
                 self._outbox.refuse(sequence)
+            elif isinstance(error, REFUSED_TOPIC):
+                self._returned.add(message.topic)
             elif self._failure is None:
                 self._failure = error
             self._outbox.wake()
         if isinstance(error, REFUSED_MESSAGE):
-            self._say_refused(message, describe(error))
+            self._health.refuse_message(message, describe(error))
+        elif isinstance(error, AuthorizationError):
+            name = kafka_name(message.topic, self._settings.topics)
+            self._health.refuse_topic(message.topic, topic_denied(name, "WRITE"))
         elif isinstance(error, REFUSED_TOPIC):
-            self._block(message.topic, describe(error))
-
-    def _say_refused(self, message: Message, reason: str) -> None:
-        PUBLISH_FAILURES.inc()
-        text = f"kafka: a message of {message.key} for {message.topic} was given up: {reason}"
-        with self._changed:
-            self._refused = (time.monotonic(), text)
-        log.error("kafka_message_refused", topic=message.topic, key=message.key, reason=reason)
-
-    def _block(self, topic: str, reason: str) -> None:
-        PUBLISH_FAILURES.inc()
-        with self._changed:
-            self._blocked[topic] = (time.monotonic() + 5 * self._settings.retry_s, reason)
-        log.warning("kafka_topic_blocked", topic=topic, reason=reason)
+            self._health.refuse_topic(message.topic, describe(error))
 
     def _reset(self, error: BaseException) -> None:
         """Give the producer up; what it has not confirmed goes first to the next one."""
         PUBLISH_FAILURES.inc()
-        if not isinstance(error, REFUSED_TOPIC):
-            self._mark_down(str(error) if isinstance(error, BusError) else describe(error))
+        self._health.unreachable(str(error) if isinstance(error, BusError) else describe(error))
         with self._changed:
-            producer, self._producer = self._producer, None
             self._generation += 1
             self._failure = None
             self._outbox.give_back()
-            self._retry_at_s = time.monotonic() + self._settings.retry_s
-        if producer is not None:
-            threading.Thread(target=_give_up, args=(producer,), name="kafka-abandon", daemon=True).start()
-
-    def _mark_down(self, reason: str) -> None:
-        with self._changed:
-            first = self._down is None
-            self._down = (datetime.now(UTC) if self._down is None else self._down[0], reason)
-        if first:
-            log.warning("kafka_unreachable", servers=self._settings.bootstrap_servers, reason=reason)
-
-    def _mark_up(self) -> None:
-        """Called with the lock held."""
-        if self._down is not None:
-            log.info("kafka_back", away_since=self._down[0].isoformat(timespec="seconds"))
-        self._down = None
-
-
-def _give_up(producer: Producer) -> None:
-    """Ending a producer whose broker hangs takes a while; nobody waits for it."""
-    if not producer.abandon(30.0):
-        log.error("kafka_client_thread_left")
+        self._connection.give_up()

@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
-import ssl
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from kafka.errors import (
 )
 
 from workers.errors import BusError
+from workers.kafka.broker_probe import check_reachable, tls_context
 from workers.kafka.kafka_python import (
     Producer,
     check_client,
@@ -33,6 +32,7 @@ from workers.kafka.kafka_python import (
     forget_connections,
     note_connections,
 )
+from workers.kafka.permissions import Operation, explain_denial
 from workers.kafka.settings import Compression, KafkaSettings
 
 Client = TypeVar("Client")
@@ -40,18 +40,17 @@ Client = TypeVar("Client")
 log = structlog.get_logger(__name__)
 
 LOGIN_ERRORS = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError, AuthorizationError)
-HANDSHAKE_S = 3.0
 NEVER_MS = 7 * 24 * 3600 * 1000
 CODEC_MODULES: dict[Compression, str | None] = {"lz4": "lz4", "zstd": "zstandard", "gzip": None, "none": None}
 
 
-def choose_compression(wished: Compression | None) -> Compression:
-    """`wished`, or the best that is installed. Raises BusError when the wished codec is not there."""
-    if wished is None:
+def choose_compression(configured: Compression | None) -> Compression:
+    """`configured`, or the best that is installed. Raises BusError when the configured codec is not installed."""
+    if configured is None:
         return next(name for name, module in CODEC_MODULES.items() if _installed(module))
-    if not _installed(CODEC_MODULES[wished]):
-        raise BusError(f"kafka.compression: {wished} needs the package {CODEC_MODULES[wished]}, which is not installed")
-    return wished
+    if not _installed(module := CODEC_MODULES[configured]):
+        raise BusError(f"kafka.compression: {configured} needs the package {module}, which is not installed")
+    return configured
 
 
 def _installed(module: str | None) -> bool:
@@ -129,56 +128,6 @@ def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
     }
 
 
-def tls_context(settings: KafkaSettings) -> ssl.SSLContext:
-    """The TLS side of the settings. Raises BusError naming the file that is no good."""
-    try:
-        context = ssl.create_default_context(cafile=None if settings.ssl_cafile is None else str(settings.ssl_cafile))
-    except (OSError, ssl.SSLError) as error:
-        raise BusError(f"kafka.ssl_cafile: {settings.ssl_cafile}: {error}") from error
-    context.check_hostname = settings.ssl_check_hostname
-    if settings.ssl_certfile is not None:
-        password = settings.ssl_password
-        try:
-            context.load_cert_chain(
-                settings.ssl_certfile, settings.ssl_keyfile, "" if password is None else password.get_secret_value()
-            )
-        except (OSError, ssl.SSLError) as error:
-            raise BusError(f"kafka.ssl_certfile, kafka.ssl_keyfile: {settings.ssl_certfile}: {error}") from error
-    return context
-
-
-def probe(settings: KafkaSettings, timeout_s: float = 1.0) -> str | None:
-    """None when some bootstrap server accepts a connection (and speaks TLS, if it should), else why each does not."""
-    reasons: list[str] = []
-    context = tls_context(settings) if settings.security_protocol.endswith("SSL") else None
-    for address in settings.bootstrap_servers:
-        host, _, port = address.rpartition(":")
-        host = host.strip("[]")
-        try:
-            with socket.create_connection((host, int(port)), timeout_s) as plain:
-                refused = None if context is None else _handshake(context, plain, host)
-        except OSError as error:
-            refused = error.strerror or str(error)
-        if refused is None:
-            return None
-        reasons.append(f"{address}: {refused}")
-    return "; ".join(reasons)
-
-
-def _handshake(context: ssl.SSLContext, plain: socket.socket, host: str) -> str | None:
-    """None, or why there is no TLS to be had."""
-    plain.settimeout(HANDSHAKE_S)
-    try:
-        context.wrap_socket(plain, server_hostname=host).close()
-    except ssl.SSLCertVerificationError as error:
-        return f"TLS: {error.verify_message}"
-    except TimeoutError:
-        return f"TLS: no handshake within {HANDSHAKE_S:g} s; is it a TLS port?"
-    except ssl.SSLError as error:
-        return f"TLS: {error.reason or error}; is it a TLS port?"
-    return None
-
-
 def describe(error: BaseException) -> str:
     """A broker's error in few words."""
     text = str(error) or type(error).__name__
@@ -187,23 +136,24 @@ def describe(error: BaseException) -> str:
 
 
 @contextmanager
-def told(fail: Callable[[str], None]) -> Iterator[None]:
-    """What goes wrong with a broker reaches `fail` in words, what nobody expected with its traceback in the log too."""
+def reporting(fail: Callable[[str], None], operation: Operation = "READ", group: str | None = None) -> Iterator[None]:
+    """Report what goes wrong with a broker to `fail`, in words; what nobody expected is logged with its traceback too.
+
+    operation, group: what is done with topics, in which consumer group: so that a refusal says what is needed.
+    """
     try:
         yield
     except BusError as error:
         fail(str(error))
     except (KafkaError, OSError, ValueError, RuntimeError) as error:
-        fail(describe(error))
+        fail(explain_denial(error, operation, group) or describe(error))
     except Exception as error:
         log.exception("kafka_thread_failed")
         fail(describe(error))
 
 
 def _opened(kind: Callable[..., Client], options: dict[str, Any], settings: KafkaSettings) -> Client:
-    unreachable = probe(settings, min(settings.connect_timeout_s, 2.0))
-    if unreachable is not None:
-        raise BusError(unreachable)  # asked first, because the client leaks a socket for each refused connection
+    check_reachable(settings, min(settings.connect_timeout_s, 2.0))  # the client leaks a socket for each refusal
     clients: list[Any] = []
     connections: deque[Any] = deque(maxlen=8)
 

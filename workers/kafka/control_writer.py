@@ -1,6 +1,6 @@
-"""Writes wishes and status to Kafka, past the bus: a wish is confirmed or refused at once, an old status is worthless.
+"""Writes specs and status to Kafka, past the bus: a spec is confirmed or refused at once, an old status is worthless.
 
-Any thread; `write` blocks, `tell` may for a moment.
+Any thread; `write` blocks, `send` may for a moment.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import time
 from typing import Any
 
 import structlog
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 
-from workers.errors import BusError
-from workers.kafka.client import describe, open_producer, probe
+from workers.errors import BusDenied, BusError
+from workers.kafka.broker_probe import check_reachable
+from workers.kafka.client import describe, open_producer
 from workers.kafka.kafka_python import Producer
+from workers.kafka.permissions import THROTTLED, topic_denied
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import kafka_name
+from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
 
@@ -33,22 +36,27 @@ class ControlWriter:
         self._retry_at_s = 0.0
         self._waiting = 0
         self._closed = False
+        self._send_log = StateLog(log, "status_not_sent")
 
     def write(self, topic: str, key: str, value: bytes | None, schema: str) -> None:
-        """Blocks until the broker has it. Raises BusError when it cannot be had; then it is not written later."""
+        """Block until the broker has it. Raises BusError when it does not take it; then it is not written later either.
+
+        That is BusDenied when this principal may not write to the topic.
+        """
         with self._lock:
-            reason = probe(self._settings)
-            if reason is not None:
-                raise BusError(f"{topic} cannot be written: {reason}")
             try:
+                check_reachable(self._settings)
                 producer = self._open()
                 future = producer.send(kafka_name(topic, self._settings.topics), **_record(key, value, schema))
                 future.get(timeout=self._settings.connect_timeout_s)
-            except (KafkaError, OSError, RuntimeError) as error:
+            except (BusError, KafkaError, OSError, RuntimeError) as error:
+                throttled = self._producer is not None and self._producer.throttled_s > 0
                 self._give_up()
-                raise BusError(f"{topic} cannot be written: {describe(error)}") from error
+                reason = THROTTLED if throttled else self._reason(topic, error)
+                kind = BusDenied if isinstance(error, AuthorizationError) else BusError
+                raise kind(f"{topic} cannot be written: {reason}") from error
 
-    def tell(self, topic: str, key: str, value: bytes | None, schema: str) -> None:
+    def send(self, topic: str, key: str, value: bytes | None, schema: str) -> None:
         """Hand over; what cannot be sent soon is not sent. Raises nothing."""
         with self._lock:
             if self._closed or self._waiting >= _MOST_WAITING or time.monotonic() < self._retry_at_s:
@@ -57,15 +65,15 @@ class ControlWriter:
                 producer = self._open()
                 future = producer.send(kafka_name(topic, self._settings.topics), **_record(key, value, schema))
             except (BusError, KafkaError, OSError, RuntimeError) as error:
-                log.info("status_not_sent", key=key, reason=describe(error))
+                self._send_log.note(self._reason(topic, error), topic, topic=topic)
                 self._give_up()
                 return
             self._waiting += 1
-            future.add_callback(self._done)
-            future.add_errback(self._done)
+            future.add_callback(self._confirmed, topic)
+            future.add_errback(self._failed, topic)
 
-    def settle(self, timeout_s: float) -> bool:
-        """Wait until what was told is out; False when the time was too short."""
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all that was sent is confirmed or refused; False when the time was too short."""
         deadline_s = time.monotonic() + timeout_s
         while self._waiting and time.monotonic() < deadline_s:
             time.sleep(0.01)
@@ -73,13 +81,24 @@ class ControlWriter:
 
     def close(self, timeout_s: float) -> None:
         """Idempotent."""
-        self.settle(timeout_s)
+        self.flush(timeout_s)
         with self._lock:
             self._closed = True
             self._give_up()
 
-    def _done(self, _: object) -> None:
+    def _confirmed(self, topic: str, _: object) -> None:
+        """On the client's thread, as `_failed`."""
         self._waiting = max(0, self._waiting - 1)
+        self._send_log.clear(topic)
+
+    def _failed(self, topic: str, error: BaseException) -> None:
+        self._waiting = max(0, self._waiting - 1)
+        self._send_log.note(self._reason(topic, error), topic, topic=topic)
+
+    def _reason(self, topic: str, error: BaseException) -> str:
+        if isinstance(error, AuthorizationError):
+            return topic_denied(kafka_name(topic, self._settings.topics), "WRITE")
+        return describe(error)
 
     def _open(self) -> Producer:
         if self._closed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from workers.bus.bus import DETECTIONS, LocalBus, Message
 from workers.kafka.settings import KafkaSettings
@@ -12,7 +13,7 @@ NODE_HEADER = "node"
 
 
 class KafkaFeed:
-    """Viewers here see the streams of every node. What this process itself published is not told twice."""
+    """Viewers here see the streams of every node. What this process itself published is not published twice."""
 
     def __init__(self, settings: KafkaSettings, local: LocalBus, own: str | None) -> None:
         """own: the name of the node in this process, whose results are on `local` already."""
@@ -41,5 +42,5 @@ class KafkaFeed:
         if record.value is not None and (NODE_HEADER, self._own) not in record.headers:
             self._local.publish(Message(DETECTIONS, record.key, record.value, record.headers, time.monotonic()))
 
-    def settled(self) -> None:
+    def caught_up(self, unavailable: Collection[str]) -> None:
         """Not called: a feed begins now."""

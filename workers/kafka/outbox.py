@@ -188,6 +188,12 @@ class Outbox:
                 if sent is not None:
                     self._redo.setdefault(sent.message.topic, deque()).appendleft(sent)
 
+    def give_back_topic(self, topic: str) -> None:
+        """All that the client has of a topic goes to it again."""
+        with self.changed:
+            sequences = [number for number, sent in self._in_flight.items() if sent.message.topic == topic]
+        self.give_back(sequences)
+
     def finish(self) -> tuple[int, int]:
         """The end: all to the disk. Returns how many messages are kept there and how many are given up."""
         self.give_back()

@@ -1,30 +1,38 @@
 """Follows topics without a group: all partitions, from their start or from now. Runs in its own thread.
 
-For what every process must know (wishes, status) and what it may show (detections). Nothing is committed, so a
+For what every process must know (specs, status) and what it may show (detections). Nothing is committed, so a
 follower that is late or absent costs nobody anything. After whatever goes wrong there is one way back: close the
-consumer, open another, begin again. A broker that lost its data looks like one that was away.
+consumer, open another, begin again. A broker that lost its data looks like one that was unreachable. A topic that this
+principal may not read, or that does not exist, is left out until it can be read; the others are followed meanwhile.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 from kafka import TopicPartition
+from kafka.errors import TopicAuthorizationFailedError
 
 from workers.errors import BusError
-from workers.kafka.client import open_admin, open_consumer, probe, told
+from workers.kafka.broker_probe import check_reachable
+from workers.kafka.client import open_consumer, reporting
+from workers.kafka.kafka_python import consumer_throttled_s
+from workers.kafka.permissions import denied_topics, topic_denied
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.topics import ensure_topics, kafka_name
+from workers.kafka.topics import check_topics, kafka_name
+from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
 
 _POLL_MS = 250
 _PROBE_S = 2.0
 _SETTLE_S = 15.0
+_DENIED_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +46,8 @@ class Record:
     timestamp_ms: int
 
 
-class Reader(Protocol):
-    """What takes the records. All calls come from the tail's thread; what raises begins everything again."""
+class RecordHandler(Protocol):
+    """What takes the records. All calls come from the tail's thread; when one raises, reading begins again."""
 
     def begin(self) -> None:
         """What follows is read from the start (or from now) again."""
@@ -49,8 +57,11 @@ class Reader(Protocol):
         """One record, in order per partition."""
         ...
 
-    def settled(self) -> None:
-        """All that the whole topics had when reading began has been taken. Not called without such topics."""
+    def caught_up(self, unavailable: Collection[str]) -> None:
+        """All that the whole topics had when reading began has been taken, but for those that are unavailable.
+
+        Not called without such topics.
+        """
         ...
 
 
@@ -68,14 +79,18 @@ class TailPlan:
 
 
 class Tail:
-    """Start it, close it. `again` has it read from the start once more."""
+    """Start it, close it. `restart` has it read from the start once more."""
 
-    def __init__(self, settings: KafkaSettings, plan: TailPlan, reader: Reader) -> None:
+    def __init__(self, settings: KafkaSettings, plan: TailPlan, handler: RecordHandler) -> None:
         self._settings = settings
         self._plan = plan
-        self._reader = reader
+        self._handler = handler
         self._names = {kafka_name(topic, settings.topics): topic for topic in (*plan.whole, *plan.from_now)}
-        self._again = threading.Event()
+        self._denied: dict[str, float] = {}  # topics that may not be read → when that is tried again
+        self._unavailable: dict[str, str] = {}  # topics that are left out → why
+        self._topic_log = StateLog(log, "tail_topic_unavailable")
+        self._tail_log = StateLog(log, "tail_lost")
+        self._restart = threading.Event()
         self._closing = threading.Event()
         self._problem: str | None = "not connected yet"
         self._thread = threading.Thread(target=self._run, name=plan.name, daemon=True)
@@ -84,14 +99,19 @@ class Tail:
         """Begin. The broker need not be there."""
         self._thread.start()
 
-    def again(self) -> None:
+    def restart(self) -> None:
         """Read from the start once more. Any thread."""
-        self._again.set()
+        self._restart.set()
 
     @property
     def problem(self) -> str | None:
         """Why nothing is read now, in words."""
         return self._problem
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """The topics that are not read now, though others are, and why."""
+        return dict(self._unavailable)
 
     def close(self, timeout_s: float) -> None:
         """End the thread. Idempotent."""
@@ -103,42 +123,54 @@ class Tail:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            with told(self._fail):
+            with reporting(self._fail):
                 self._follow()
                 continue
             self._closing.wait(self._settings.retry_s)
 
     def _fail(self, reason: str) -> None:
-        if self._problem != reason:
-            log.warning("tail_lost", tail=self._plan.name, reason=reason)
+        self._tail_log.note(reason, tail=self._plan.name)
         self._problem = reason
 
     def _follow(self) -> None:
         """Until reading is to begin again. Raises what ended it otherwise."""
-        self._again.clear()
-        self._ensure_topics()
+        self._restart.clear()
+        names = self._readable()
         consumer = open_consumer(self._settings, {"client_id": f"{self._settings.client_id}-{self._plan.name}"})
         try:
-            behind = self._assign(consumer)
-            self._reader.begin()
+            behind = self._assign(consumer, names)
+            self._handler.begin()
             self._problem = None
+            self._tail_log.clear()
             self._read(consumer, behind)
+        except TopicAuthorizationFailedError as error:
+            if not (denied := denied_topics(error) & self._names.keys()):
+                raise
+            self._denied |= dict.fromkeys(denied, time.monotonic() + _DENIED_S)  # and begin again, without them
         finally:
             consumer.close(timeout_ms=1000)
 
-    def _ensure_topics(self) -> None:
-        admin = open_admin(self._settings)
-        try:
-            refused = ensure_topics(admin, self._settings, self._names.values())
-        finally:
-            admin.close()
-        for topic, reason in refused.items():
-            raise BusError(f"topic {topic}: {reason}")
+    def _readable(self) -> list[str]:
+        """The topics that are there and may be read. Raises BusError when there is none."""
+        found = check_topics(self._settings, self._names.values(), "READ")
+        now_s = time.monotonic()
+        self._denied = {name: again_s for name, again_s in self._denied.items() if again_s > now_s}
+        found |= {self._names[name]: topic_denied(name, "READ") for name in self._denied}
+        self._unavailable = found
+        for topic in self._names.values():
+            if topic in found:
+                self._topic_log.note(found[topic], topic, topic=topic, tail=self._plan.name)
+            elif self._topic_log.clear(topic):
+                log.info("tail_topic_available", topic=topic, tail=self._plan.name)
+        readable = [name for name, topic in self._names.items() if topic not in found]
+        if not readable:
+            raise BusError("; ".join(f"topic {topic} is unavailable: {reason}" for topic, reason in found.items()))
+        return readable
 
-    def _assign(self, consumer: Any) -> list[TopicPartition]:
+    def _assign(self, consumer: Any, names: Collection[str]) -> list[TopicPartition]:
         """Returns the partitions that are read from their start."""
         found = []
-        for name in self._names:
+        for name in names:
             numbers = consumer.partitions_for_topic(name)
             deadline_s = time.monotonic() + self._settings.connect_timeout_s
             while not numbers and time.monotonic() < deadline_s and not self._closing.wait(0.1):
@@ -159,9 +191,9 @@ class Tail:
     def _read(self, consumer: Any, behind: list[TopicPartition]) -> None:
         """`behind`: the partitions whose end is not reached yet."""
         began_s = probed_s = time.monotonic()
-        reread_s = self._plan.reread_s
+        most_s = min([_DENIED_S] * bool(self._unavailable) + [self._plan.reread_s or float("inf")])
         ends: dict[TopicPartition, int] = {}
-        while not (self._closing.is_set() or self._again.is_set()):
+        while not (self._closing.is_set() or self._restart.is_set()):
             for records in consumer.poll(timeout_ms=_POLL_MS).values():
                 for found in records:
                     self._take(found)
@@ -169,20 +201,19 @@ class Tail:
             if behind:
                 behind = [partition for partition in behind if not _reached(consumer, partition, ends)]
                 if not behind:
-                    self._reader.settled()
-                elif now_s - began_s > _SETTLE_S:
+                    self._handler.caught_up(self._unavailable)
+                elif now_s - began_s > _SETTLE_S and not consumer_throttled_s(consumer):
                     raise BusError(f"{len(behind)} partitions do not answer")
             if now_s - probed_s > _PROBE_S:
                 probed_s = now_s
-                if (reason := probe(self._settings)) is not None:
-                    raise BusError(reason)
-            if reread_s is not None and now_s - began_s > reread_s:
+                check_reachable(self._settings)
+            if now_s - began_s > most_s:
                 return
 
     def _take(self, found: Any) -> None:
         if found.key is None:
             return
-        self._reader.take(
+        self._handler.take(
             Record(
                 topic=self._names[found.topic],
                 key=found.key.decode(errors="replace"),
@@ -194,7 +225,7 @@ class Tail:
 
 
 def _reached(consumer: Any, partition: TopicPartition, ends: dict[TopicPartition, int]) -> bool:
-    """Whether everything up to the end that the partition's first fetch told of has been read; noted in `ends`."""
+    """Whether everything up to the end that the partition's first fetch gave has been read; noted in `ends`."""
     if partition not in ends:
         end = consumer.highwater(partition)
         if end is None:

@@ -1,4 +1,4 @@
-"""The topics: their names on the broker, how they are kept, creating the missing ones. Pure, but for `ensure_topics`.
+"""The topics: their names on the broker, their configuration, creating the missing ones.
 
 Code names topics by their constants (`livesight.detections`); `topics.prefix` replaces the `livesight` on the broker.
 """
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError, for_code
 
 from workers.bus.bus import DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
-from workers.kafka.client import describe
+from workers.kafka.client import describe, open_admin
+from workers.kafka.permissions import SEE, Operation, topic_hidden
 from workers.kafka.settings import KafkaSettings, TopicsSettings
 
 PREFIX = "livesight"
@@ -58,16 +59,29 @@ def definitions(settings: KafkaSettings) -> dict[str, Topic]:
     return found
 
 
-def ensure_topics(admin: Any, settings: KafkaSettings, logical: Collection[str] = ALL_TOPICS) -> dict[str, str]:
-    """Create what is missing, if topics are to be created; returns why not, by constant. Blocks.
+def check_topics(settings: KafkaSettings, logical: Collection[str], operation: Operation) -> dict[str, str]:
+    """`ensure_topics` with an admin client of its own. Blocks. Raises BusError or KafkaError."""
+    admin = open_admin(settings)
+    try:
+        return ensure_topics(admin, settings, logical, operation)
+    finally:
+        admin.close()
 
-    A topic that exists is left as it is. Raises KafkaError when the broker does not answer.
+
+def ensure_topics(
+    admin: Any, settings: KafkaSettings, logical: Collection[str] = ALL_TOPICS, operation: Operation = "WRITE"
+) -> dict[str, str]:
+    """Create what is missing, if topics are to be created; returns why others are unavailable, by constant. Blocks.
+
+    A topic that exists is left as it is. operation: what the caller is about to do with them; a topic that this
+    principal may not even see is like one that is missing. Raises KafkaError when the broker does not answer.
     """
     wanted = {topic.name: topic for name, topic in definitions(settings).items() if name in logical}
     present = set(admin.list_topics())
     missing = [topic for name, topic in wanted.items() if name not in present]
     if not settings.topics.create:
-        return {topic.logical: "it is missing, and kafka.topics.create is false" for topic in missing}
+        reason = "it does not exist or is hidden from this principal, and kafka.topics.create is false"
+        return {topic.logical: f"{reason}: needs {operation} on topic {topic.name} ({SEE})" for topic in missing}
     refused: dict[str, str] = {}
     if missing:
         asked = {
@@ -79,17 +93,19 @@ def ensure_topics(admin: Any, settings: KafkaSettings, logical: Collection[str] 
             for topic in missing
         }
         answer = admin.create_topics(asked, raise_errors=False)
-        refused = {wanted[name].logical: reason for name, reason in _refusals(answer).items()}
+        refused = {wanted[name].logical: reason for name, reason in _refusals(answer, operation).items()}
         created = [topic.name for topic in missing if topic.logical not in refused]
         if created:
             log.info("kafka_topics_created", topics=created)
     return refused
 
 
-def _refusals(answer: dict[str, Any]) -> dict[str, str]:
+def _refusals(answer: dict[str, Any], operation: Operation) -> dict[str, str]:
     found = {}
     for one in answer["topics"]:
         kind: type[KafkaError] = for_code(one["error_code"])
-        if one["error_code"] and kind is not TopicAlreadyExistsError:  # somebody else was quicker
+        if issubclass(kind, AuthorizationError):
+            found[one["name"]] = topic_hidden(one["name"], operation)
+        elif one["error_code"] and kind is not TopicAlreadyExistsError:  # somebody else was quicker
             found[one["name"]] = describe(kind(one.get("error_message") or ""))
     return found
