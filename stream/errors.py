@@ -10,11 +10,11 @@ class SourceError(StreamError):
 
 
 class BadImageError(StreamError):
-    """A pushed picture was refused before it was decoded, or could not be decoded."""
+    """A pushed image was refused before it was decoded, or could not be decoded."""
 
 
 class TooLargeError(BadImageError):
-    """A pushed picture has more bytes or more pixels than the limits allow."""
+    """A pushed image has more bytes or more pixels than the limits allow."""
 
 
 class MailboxClosed(StreamError):

@@ -1,4 +1,4 @@
-"""One decoded picture with its identity and times. Pure."""
+"""One decoded frame with its identity and times. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ulid import ULID
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A read-only, reference-counted picture. Nobody writes into `picture`; it is freed with the last reference.
+    """A decoded frame. `image` is read-only and reference-counted: it is freed with the last reference.
 
-    number: index of the picture in the decoder's output, presentation order, from 0 in each session.
-    ordinal: like number, but counting the pictures that were never decoded too (for `skipped`).
+    number: index of the frame in the decoder's output, presentation order, from 0 in each session.
+    ordinal: like number, but counting the frames that were never decoded too (for `skipped`).
     pts_us: presentation time in microseconds since the session began.
-    captured_at_ns: wall clock when the picture's last packet arrived, before decoding.
+    captured_at_ns: wall clock when the frame's last packet arrived, before decoding.
     arrived_s: time.monotonic() of the same moment: ages are measured against it.
     decode_s: seconds spent decoding it.
     """
@@ -31,16 +31,16 @@ class Frame:
     captured_at_ns: int
     arrived_s: float
     decode_s: float
-    picture: av.VideoFrame
+    image: av.VideoFrame
 
     @property
     def size_wh(self) -> tuple[int, int]:
-        """Width and height in pixels of the coded, unrotated picture."""
-        return self.picture.width, self.picture.height
+        """Width and height in pixels of the coded, unrotated frame."""
+        return self.image.width, self.image.height
 
     def to_bgr(self) -> npt.NDArray[np.uint8]:
-        """The whole picture as a new u8 array (height, width, 3), BGR. For stills; the hot path is `letterbox`."""
-        return cast("npt.NDArray[np.uint8]", self.picture.to_ndarray(format="bgr24"))
+        """The whole frame as a new u8 array (height, width, 3), BGR. For stills; the hot path is `letterbox`."""
+        return cast("npt.NDArray[np.uint8]", self.image.to_ndarray(format="bgr24"))
 
 
 def new_session() -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-FRAMES_DECODED = Counter("livesight_frames_decoded", "Pictures decoded.", ["stream"])
+FRAMES_DECODED = Counter("livesight_frames_decoded", "Frames decoded.", ["stream"])
 FRAMES_DROPPED = Counter(
     "livesight_frames_dropped",
-    "Pictures not analysed, by reason: newer (replaced in the mailbox), max_fps (beyond the "
+    "Frames not analysed, by reason: newer (replaced in the mailbox), max_fps (beyond the "
     "stream's own limit, so not wanted: no sign of overload), undecoded (shed or unreadable), late (left out "
     "to catch up with the camera), error.",
     ["stream", "reason"],
@@ -22,7 +22,7 @@ DECODING_LIMITED = Gauge(
 )
 STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5)
 STAGE_SECONDS = Histogram(
-    "livesight_stage_seconds", "Time a picture spends in a stage.", ["stage"], buckets=STAGE_BUCKETS
+    "livesight_stage_seconds", "Time a frame spends in a stage.", ["stage"], buckets=STAGE_BUCKETS
 )
 
 DROP_REASONS = ("newer", "max_fps", "undecoded", "late", "error")

@@ -20,9 +20,9 @@ class CodecConfig:
 
 @dataclass(frozen=True, slots=True)
 class RingPacket:
-    """One encoded picture, untouched. Times in microseconds since the session began.
+    """One encoded frame, untouched. Times in microseconds since the session began.
 
-    exact: whether `pts_us` is the time of the picture in this packet; not so where a stream with B-frames has no
+    exact: whether `pts_us` is the time of the frame in this packet; not so where a stream with B-frames has no
     presentation times of its own.
     """
 
@@ -36,11 +36,11 @@ class RingPacket:
 
 
 RingEvent = RingPacket | CodecConfig | None
-"""What followers are told, in order: a packet, another configuration, and None at the end."""
+"""What subscribers are told, in order: a packet, another configuration, and None at the end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class RingSubscription:
     """The state of a ring at the moment from which on a follower is told everything. `stop` ends it, any thread."""
 
     codec: CodecConfig | None
@@ -59,11 +59,11 @@ class PacketRing:
         self._max_bytes = max_bytes
         self._max_us = int(max_s * 1e6)
         self._packets: deque[RingPacket] = deque()
-        self._group_sizes: deque[int] = deque()  # packets in each group of pictures, oldest group first
+        self._group_sizes: deque[int] = deque()  # packets in each group of pictures (GOP), oldest first
         self._bytes = 0
         self._newest_bytes = 0
         self._codec: CodecConfig | None = None
-        self._followers: list[Callable[[RingEvent], None]] = []
+        self._subscribers: list[Callable[[RingEvent], None]] = []
         self._closed = False
         self._lock = threading.Lock()
 
@@ -82,20 +82,20 @@ class PacketRing:
         """Whether the newest group alone takes half of the room: time for another key frame, where one can be had."""
         return self._newest_bytes * 2 > self._max_bytes
 
-    def follow(self, listener: Callable[[RingEvent], None]) -> Following:
+    def subscribe(self, listener: Callable[[RingEvent], None]) -> RingSubscription:
         """Be told all that comes from now on; the packets from the newest key frame to now are in what is returned.
 
         `listener` is called in order, on the thread that fills the ring and under its lock: it must only hand over. It
         gets packets that the ring itself cannot keep, too.
         """
         with self._lock:
-            self._followers.append(listener)
+            self._subscribers.append(listener)
             if self._closed:
                 listener(None)
-            return Following(self._codec, self._newest_group(), lambda: self._forget(listener))
+            return RingSubscription(self._codec, self._newest_group(), lambda: self._forget(listener))
 
     def close(self) -> None:
-        """Nothing comes any more: followers are told. What is held stays. Idempotent."""
+        """Nothing comes any more: subscribers are told. What is held stays. Idempotent."""
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -104,7 +104,7 @@ class PacketRing:
     def configure(self, codec: CodecConfig, keep_from_us: int | None = None) -> None:
         """A new session or configuration: what was there cannot be decoded with it and goes.
 
-        keep_from_us: the time of the first picture that came out in the new configuration; its group stays.
+        keep_from_us: the time of the first frame that came out in the new configuration; its group stays.
         """
         with self._lock:
             self._codec = codec
@@ -157,13 +157,13 @@ class PacketRing:
         return list(islice(self._packets, len(self._packets) - self._group_sizes[-1], None))
 
     def _tell(self, event: RingEvent) -> None:
-        for listener in self._followers:
+        for listener in self._subscribers:
             listener(event)
 
     def _forget(self, listener: Callable[[RingEvent], None]) -> None:
         with self._lock:
-            if listener in self._followers:
-                self._followers.remove(listener)
+            if listener in self._subscribers:
+                self._subscribers.remove(listener)
 
     def _pop_group(self) -> None:
         for _ in range(self._group_sizes.popleft()):

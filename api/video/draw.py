@@ -36,7 +36,7 @@ def _scaled_bgr(frame: Frame, width: int | None) -> npt.NDArray[np.uint8]:
     full_w, full_h = frame.size_wh
     scale = min(1.0, width / full_w) if width else 1.0
     size = (full_w, full_h) if scale == 1 else (round(full_w * scale), max(1, round(full_h * scale)))
-    return cast("npt.NDArray[np.uint8]", VideoReformatter().reformat(frame.picture, *size, format="bgr24").to_ndarray())
+    return cast("npt.NDArray[np.uint8]", VideoReformatter().reformat(frame.image, *size, format="bgr24").to_ndarray())
 
 
 def _scaled(found: Detection, scale: float) -> Detection:

@@ -28,13 +28,13 @@ class RingFeed:
         self._handed: list[RingEvent] = []
         self._bytes = 0
         self._lost = self._scheduled = self._closed = False
-        following = ring.follow(self._arrived)
-        self._stop = following.stop
-        first: list[RingEvent] = [following.codec] if following.codec is not None else []
-        on_events([*first, *following.packets])
+        subscription = ring.subscribe(self._arrived)
+        self._stop = subscription.stop
+        first: list[RingEvent] = [subscription.codec] if subscription.codec is not None else []
+        on_events([*first, *subscription.packets])
 
     def close(self) -> None:
-        """Follow no more. Idempotent."""
+        """End the subscription. Idempotent."""
         self._closed = True
         self._stop()
 

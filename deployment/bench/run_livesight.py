@@ -50,7 +50,7 @@ def main() -> None:
         with suppress(StreamUnknown):  # the last results come while the node closes
             latest = node.latest(message.key)  # this very picture: results of a stream come one after another
             if latest is not None:
-                recorder.add(names[message.key], luma_of(latest[0].picture))
+                recorder.add(names[message.key], luma_of(latest[0].image))
 
     bus.subscribe(on_result, [DETECTIONS])
     node.start((spec.model,))

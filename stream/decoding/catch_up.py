@@ -46,13 +46,13 @@ class LagMeter:
         self._buckets.append((began_s, self._delay_s))
 
 
-class Latecomer:
+class CatchUpPolicy:
     """Says when a stream should go on without decoding: late by more than `limit_s`, and for as long.
 
     A burst after a hiccup of the network is over by then. Caught up is who is late by a quarter of that. Who gets no
     nearer although nothing is decoded has read all there is: the way became longer, or the camera's times are wrong,
     and what was late is the usual delay now. Each such mistake doubles the limit for a while: there are cameras that
-    count 25 pictures a second and send 15 at night, and they must not go blind.
+    count 25 frames a second and send 15 at night, and they must not go blind.
     """
 
     def __init__(self, limit_s: float) -> None:

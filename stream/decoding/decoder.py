@@ -11,39 +11,39 @@ import av
 from av.video.stream import VideoStream
 
 from stream.decoding.cpu_gate import CpuGate
-from stream.decoding.pts_clock import MICROSECONDS, Stamp
+from stream.decoding.pts_clock import MICROSECONDS, PacketTimes
 from stream.frame import Frame
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED, STAGE_SECONDS
 
-_MOST_PENDING = 64  # a decoder holds back at most 16 pictures for their order and one for each of up to 16 threads
+_MOST_PENDING = 64  # a decoder holds back at most 16 frames for their order and one for each of up to 16 threads
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class ArrivalTime:
     """When a packet arrived: wall clock and time.monotonic()."""
 
     captured_at_ns: int
     arrived_s: float
 
     @classmethod
-    def now(cls) -> Arrival:
+    def now(cls) -> ArrivalTime:
         """This moment."""
         return cls(time.time_ns(), time.monotonic())
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A packet in the decoder whose picture has not come out yet."""
+    """A packet in the decoder whose frame has not come out yet."""
 
     pts_us: int
-    arrival: Arrival
+    arrival: ArrivalTime
 
 
 class Decoder:
-    """Decodes the packets of one session and gives each picture its number, time and arrival.
+    """Decodes the packets of one session and gives each frame its number, time and arrival.
 
-    A picture belongs to the packet with its time. Where packets carry no presentation times, or wrong ones (decode
-    order's), the n-th picture that comes out takes the n-th smallest time. Packets whose picture never came out count
+    A frame belongs to the packet with its time. Where packets carry no presentation times, or wrong ones (decode
+    order's), the n-th frame that comes out takes the n-th smallest time. Packets whose frame never came out count
     in `ordinal` and as dropped, reason "undecoded". One thread.
     """
 
@@ -57,42 +57,42 @@ class Decoder:
         self._last_us = -1
         self._number = 0
         self._ordinal = 0
-        self._newest = Arrival(0, 0.0)
+        self._newest = ArrivalTime(0, 0.0)
         self._count_decoded = FRAMES_DECODED.labels(stream_id)
         self._observe_decode = STAGE_SECONDS.labels("decode")
 
     @property
     def in_order(self) -> bool:
-        """Whether packets' times turned out not to be their pictures', so that only their order counts."""
+        """Whether packets' times turned out not to be their frames', so that only their order counts."""
         return self._in_order
 
     @property
     def ordinal(self) -> int:
-        """How many pictures there were so far, decoded or not."""
+        """How many frames there were so far, decoded or not."""
         return self._ordinal
 
     def begin(self, context: av.VideoCodecContext) -> None:
         """Go on with this decoder: the file was opened (again)."""
         self._context = context
 
-    def decode(self, packet: av.Packet[VideoStream], stamp: Stamp, arrival: Arrival) -> list[Frame]:
-        """The pictures that come out when this packet goes in, in presentation order.
+    def decode(self, packet: av.Packet[VideoStream], times: PacketTimes, arrival: ArrivalTime) -> list[Frame]:
+        """The frames that come out when this packet goes in, in presentation order.
 
         Rewrites the packet's times. Raises av.FFmpegError when the packet is damaged; go on with the next one.
         """
         packet.time_base = MICROSECONDS
-        packet.pts = stamp.pts_us if stamp.known else None
-        packet.dts = stamp.dts_us
-        self._in_order = self._in_order or not stamp.known
+        packet.pts = times.pts_us if times.known else None
+        packet.dts = times.dts_us
+        self._in_order = self._in_order or not times.known
         self._newest = arrival
-        insort(self._pending, _Pending(stamp.pts_us, arrival), key=attrgetter("pts_us"))
+        insort(self._pending, _Pending(times.pts_us, arrival), key=attrgetter("pts_us"))
         try:
             return self._run(packet)
         finally:
             self._lose(max(0, len(self._pending) - self._most_pending()))
 
     def drain(self) -> list[Frame]:
-        """The pictures still inside, at the end of the file; what never came out is counted."""
+        """The frames still inside, at the end of the file; what never came out is counted."""
         try:
             return self._run(None)
         finally:
@@ -106,7 +106,7 @@ class Decoder:
         self._lose(1, "late")
 
     def _most_pending(self) -> int:
-        """How many pictures the decoder may hold back; by their order alone a lost one is told only by this."""
+        """How many frames the decoder may hold back; by their order alone a lost one is told only by this."""
         context = self._context
         if context is None or not self._in_order:
             return _MOST_PENDING
@@ -118,14 +118,14 @@ class Decoder:
             return []
         with self._cpu_gate.decoding():
             begun_s = time.perf_counter()
-            pictures = self._context.decode(packet)
-            decode_s = (time.perf_counter() - begun_s) / max(1, len(pictures))
-        return [self._frame(picture, decode_s) for picture in pictures]
+            images = self._context.decode(packet)
+            decode_s = (time.perf_counter() - begun_s) / max(1, len(images))
+        return [self._frame(image, decode_s) for image in images]
 
-    def _frame(self, picture: av.VideoFrame, decode_s: float) -> Frame:
-        origin = self._origin(picture.pts)
-        picture.pts = origin.pts_us
-        picture.time_base = MICROSECONDS
+    def _frame(self, image: av.VideoFrame, decode_s: float) -> Frame:
+        origin = self._origin(image.pts)
+        image.pts = origin.pts_us
+        image.time_base = MICROSECONDS
         frame = Frame(
             stream_id=self._stream_id,
             session=self.session,
@@ -135,7 +135,7 @@ class Decoder:
             captured_at_ns=origin.arrival.captured_at_ns,
             arrived_s=origin.arrival.arrived_s,
             decode_s=decode_s,
-            picture=picture,
+            image=image,
         )
         self._last_us = origin.pts_us
         self._number += 1
@@ -145,14 +145,14 @@ class Decoder:
         return frame
 
     def _origin(self, pts_us: int | None) -> _Pending:
-        """The packet that a picture came from; earlier ones whose pictures never came out are lost."""
+        """The packet that a frame came from; earlier ones whose frames never came out are lost."""
         if pts_us is None or (self._last_us >= 0 and pts_us < self._last_us):
             self._in_order = True  # the stream's presentation times are not: from now on only their order counts
         index = 0
         if not self._in_order and pts_us is not None:
             index = bisect_left(self._pending, pts_us, key=attrgetter("pts_us"))
             if index == len(self._pending) or self._pending[index].pts_us != pts_us:
-                return _Pending(max(pts_us, self._last_us + 1), self._newest)  # a second picture of one packet
+                return _Pending(max(pts_us, self._last_us + 1), self._newest)  # a second frame of one packet
         if not self._pending:
             return _Pending(self._last_us + 1, self._newest)
         self._lose(index)

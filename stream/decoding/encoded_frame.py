@@ -1,4 +1,4 @@
-"""Encoded pictures of WebRTC's codecs: is it a key picture, and what does a decoder need to know. Pure."""
+"""Encoded frames of WebRTC's codecs: is it a key frame, and what does a decoder need to know. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _H264_SLICE, _H264_IDR, _H264_SPS = 1, 5, 7
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One complete encoded picture, and when its last packet came.
+    """One complete encoded frame, and when its last packet came.
 
     codec: "vp8" or "h264" (FFmpeg's names); data: one VP8 frame, or one H.264 access unit as Annex B.
     timestamp: RTP time, unwrapped, in 1/90000 s from an arbitrary origin.
-    lost_before: pictures missing or undecodable since the one delivered before.
+    lost_before: frames missing or undecodable since the one delivered before.
     """
 
     codec: str
@@ -46,7 +46,7 @@ def vp8_size_wh(data: bytes) -> tuple[int, int] | None:
 
 
 def parameter_sets(data: bytes) -> bytes:
-    """The sequence parameter sets of an H.264 access unit in Annex B; they change when the picture's size does."""
+    """The sequence parameter sets of an H.264 access unit in Annex B; they change when the frame's size does."""
     return b"".join(bytes(nal) for nal in nal_units(data) if nal[0] & 0x1F == _H264_SPS)
 
 

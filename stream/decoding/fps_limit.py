@@ -1,4 +1,4 @@
-"""At most so many pictures a second are analysed: which ones. Pure."""
+"""At most so many frames a second are analysed: which ones. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _EARLY_US = 10_000
 
 
 class FpsLimit:
-    """Says which pictures of a stream are due, `max_fps` of them a second of the stream's own time. One thread.
+    """Says which frames of a stream are due, `max_fps` of them a second of the stream's own time. One thread.
 
     The stream's time, `pts_us`, and not a clock: a hiccup of the network, a machine that is busy for a moment and
-    B-frames, which arrive out of order, change nothing in which pictures are taken, and they lie evenly.
+    B-frames, which arrive out of order, change nothing in which frames are taken, and they lie evenly.
 
     What is due lies on a grid, so that the average is kept where the camera's rate is no multiple of it: 10 of 25 are
-    taken 80 and 120 ms apart. A picture up to 10 ms (at most a quarter of an interval) before its due time is taken:
+    taken 80 and 120 ms apart. A frame up to 10 ms (at most a quarter of an interval) before its due time is taken:
     cameras' times tremble, and a cap that equals the camera's rate must cost nothing. After a pause, and in each
     session, the grid begins anew: nothing is made up for.
     """
@@ -27,7 +27,7 @@ class FpsLimit:
         self._due_us = 0.0
 
     def admits(self, frame: Frame) -> bool:
-        """Whether the stream's next picture is due; then the next one is due an interval later."""
+        """Whether the stream's next frame is due; then the next one is due an interval later."""
         if frame.session != self._session:
             self._session, self._due_us = frame.session, float(frame.pts_us)
         late_us = frame.pts_us - self._due_us

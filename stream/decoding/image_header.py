@@ -1,4 +1,4 @@
-"""Type and size of a still picture from its header, before anything is decoded. Pure."""
+"""Type and size of a still image from its header, before anything is decoded. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KINDS: dict[str, Kind] = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """What a picture says of itself. `size_wh` in pixels, before its EXIF turn."""
+    """What an image says of itself. `size_wh` in pixels, before its EXIF turn."""
 
     kind: Kind
     size_wh: tuple[int, int]
@@ -29,21 +29,21 @@ def read_header(data: bytes, max_bytes: int, max_pixels: int) -> ImageHeader:
     Raises TooLargeError above the limits, BadImageError for anything else that is wrong with it.
     """
     if len(data) > max_bytes:
-        raise TooLargeError(f"the picture has {len(data)} bytes, at most {max_bytes} are taken")
+        raise TooLargeError(f"the image has {len(data)} bytes, at most {max_bytes} are taken")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             kind, size_wh = _KINDS.get(image.format or ""), image.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooLargeError(f"the picture has more than {max_pixels} pixels") from error
+        raise TooLargeError(f"the image has more than {max_pixels} pixels") from error
     except UnidentifiedImageError as error:
-        raise BadImageError("this is no JPEG, PNG or WebP picture") from error
+        raise BadImageError("this is no JPEG, PNG or WebP image") from error
     except (OSError, SyntaxError, ValueError, LookupError, OverflowError, EOFError) as error:
-        raise BadImageError(f"the picture's header cannot be read: {error}") from error
+        raise BadImageError(f"the image's header cannot be read: {error}") from error
     if kind is None:
-        raise BadImageError("this is no JPEG, PNG or WebP picture")
+        raise BadImageError("this is no JPEG, PNG or WebP image")
     width, height = size_wh
     if width < 1 or height < 1:
-        raise BadImageError(f"the picture's size is {width}x{height}")
+        raise BadImageError(f"the image's size is {width}x{height}")
     if width * height > max_pixels:
-        raise TooLargeError(f"the picture has {width}x{height} pixels, at most {max_pixels} are taken")
+        raise TooLargeError(f"the image has {width}x{height} pixels, at most {max_pixels} are taken")
     return ImageHeader(kind, size_wh)

@@ -1,4 +1,4 @@
-"""What the headers of encoded pictures say: profile, level and size. Pure.
+"""What the headers of encoded frames say: profile, level and size. Pure.
 
 H.264: ITU-T H.264 7.3.2.1.1; H.265: ITU-T H.265 7.3.2.2 and 7.3.3; VP9: the bitstream specification 6.2.
 """
@@ -18,7 +18,7 @@ class HeaderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SequenceHeader:
-    """`profile`: the bytes that a codec string is made of; `size_wh`: of the picture as it is shown, after cropping."""
+    """`profile`: the bytes that a codec string is made of; `size_wh`: of the frame as it is shown, after cropping."""
 
     profile: bytes
     size_wh: tuple[int, int]
@@ -53,16 +53,16 @@ class BitReader:
         return (number + 1) // 2 if number & 1 else -(number // 2)
 
 
-def leading_nals(data: bytes, is_picture: frozenset[int], shift: int) -> Iterator[tuple[int, bytes]]:
-    """(type, NAL unit) of an Annex B access unit up to its first coded picture, whose own bytes are not looked at.
+def leading_nals(data: bytes, is_slice: frozenset[int], shift: int) -> Iterator[tuple[int, bytes]]:
+    """(type, NAL unit) of an Annex B access unit up to its first coded slice, whose own bytes are not read.
 
-    is_picture: the types of coded pictures; shift: 0 for H.264 (five bits), 1 for H.265 (six bits, one to the right).
+    is_slice: the types of coded slices; shift: 0 for H.264 (five bits), 1 for H.265 (six bits, one to the right).
     """
     mask = 0x1F if shift == 0 else 0x3F
     start = data.find(_START)
     while 0 <= start < len(data) - 3:
         kind = data[start + 3] >> shift & mask
-        if kind in is_picture:
+        if kind in is_slice:
             return
         following = data.find(_START, start + 3)
         end = following if following >= 0 else len(data)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 MICROSECONDS = Fraction(1, 1_000_000)
-_REORDER_US = 2_000_000  # a picture without dts may come this much before one that was sent earlier
+_REORDER_US = 2_000_000  # a frame without dts may come this much before one that was sent earlier
 _SPREAD_US = 10_000_000  # pts and dts further apart than this are not both true
 _LIVE_JUMP_US = 10_000_000
 _FILE_JUMP_US = 24 * 3600 * 1_000_000  # recordings may have honest gaps
@@ -31,11 +31,11 @@ class RawTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class PacketTimes:
     """The times of one packet in microseconds since the session's first key frame.
 
-    known: whether `pts_us` is this packet's presentation time. Otherwise it is the time of the picture that is shown
-    at this packet's place in decode order, which is the same picture only without B-frames.
+    known: whether `pts_us` is this packet's presentation time. Otherwise it is the time of the frame that is shown
+    at this packet's place in decode order, which is the same frame only without B-frames.
     """
 
     pts_us: int
@@ -57,14 +57,14 @@ def guess_first(packets: Sequence[RawTimes], interval_us: int) -> RawTimes:
 
 
 class PtsClock:
-    """Turns raw packet times into `Stamp`s: one clock a session.
+    """Turns raw packet times into `PacketTimes`s: one clock a session.
 
-    Wraps, jumps backwards and insane leaps forward become one picture's interval; missing times are counted up, or
+    Wraps, jumps backwards and insane leaps forward become one frame's interval; missing times are counted up, or
     taken from the arrival where the source is live. Every `pts_us` occurs once. One thread.
     """
 
     def __init__(self, interval_us: int, *, live: bool, by_arrival: bool = False) -> None:
-        """interval_us: the usual time between two pictures. by_arrival: do not believe the stream's times at all."""
+        """interval_us: the usual time between two frames. by_arrival: do not believe the stream's times at all."""
         self.interval_us = max(1, interval_us)
         self._live = live
         self._by_arrival = by_arrival
@@ -82,10 +82,10 @@ class PtsClock:
         return self._offset_us is not None
 
     def begin_again(self) -> None:
-        """The file starts over: its next key frame follows the last picture."""
+        """The file starts over: its next key frame follows the last frame."""
         self._offset_us = None
 
-    def stamp(self, raw: RawTimes, arrived_s: float) -> Stamp | None:
+    def convert(self, raw: RawTimes, arrived_s: float) -> PacketTimes | None:
         """The packet's times, or None when it must be thrown away: it comes, or is shown, before the first key frame.
 
         arrived_s: time.monotonic() of its arrival.
@@ -152,9 +152,9 @@ class PtsClock:
         elif pts_us is not None:
             self._offset_us = self._high_pts_us + step_us - pts_us
 
-    def _finish(self, pts_us: int, dts_us: int, *, known: bool) -> Stamp | None:
+    def _finish(self, pts_us: int, dts_us: int, *, known: bool) -> PacketTimes | None:
         if pts_us < self._floor_us:
-            return None  # a leading picture: it refers to what came before the key frame
+            return None  # a leading frame: it refers to what came before the key frame
         while pts_us in self._recent:
             pts_us += 1
         if self._last_sent_us is not None:
@@ -162,4 +162,4 @@ class PtsClock:
         self._recent.append(pts_us)
         self._high_pts_us = max(self._high_pts_us, pts_us)
         self._last_sent_us = dts_us
-        return Stamp(pts_us, dts_us, known)
+        return PacketTimes(pts_us, dts_us, known)

@@ -2,7 +2,7 @@
 
 Codec strings are those of RFC 6381 and of the codecs' ISO BMFF bindings. Streams with a global header (avcC, hvcC)
 get it as `description`; in those without, H.264 and H.265 are Annex B, and a decoder needs the parameter sets in every
-key picture: `prefix` is put before key pictures that come without.
+key frame: `prefix` is put before key frames that come without.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ JPEG = "jpeg"
 PASSED_ON = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mjpeg"})
 """The codecs (FFmpeg's names) whose packets a browser may be given."""
 
-_H264_PICTURES = frozenset(range(1, 6))
+_H264_SLICES = frozenset(range(1, 6))
 _H264_SETS = frozenset({7, 8})
-_H265_PICTURES = frozenset(range(32))
+_H265_SLICES = frozenset(range(32))
 _H265_SETS = frozenset({32, 33, 34})
 _VP9_LEVELS = ((36864, 10), (73728, 11), (122880, 20), (245760, 21), (552960, 30), (983040, 31), (2228224, 41))
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderConfig:
-    """`codec` as WebCodecs names it, or "jpeg"; `size_wh` that of the results; `prefix` goes before the key picture."""
+    """`codec` as WebCodecs names it, or "jpeg"; `size_wh` that of the results; `prefix` goes before the key frame."""
 
     codec: str
     size_wh: tuple[int, int]
@@ -35,7 +35,7 @@ class DecoderConfig:
 
 
 def decoder_config(codec: CodecConfig, key: bytes) -> DecoderConfig | None:
-    """What a decoder needs that begins with the key picture `key`; None when that cannot be told."""
+    """What a decoder needs that begins with the key frame `key`; None when that cannot be told."""
     try:
         if codec.name == "h264":
             return _h264(codec, key)
@@ -56,7 +56,7 @@ def decoder_config(codec: CodecConfig, key: bytes) -> DecoderConfig | None:
 
 def self_contained(codec: CodecConfig, packet: RingPacket) -> bytes:
     """A packet whose decoding needs no global header: H.264 and H.265 as Annex B, with the parameter sets before each
-    key picture that has none itself. For muxers, which make their own header of that. Raises HeaderError.
+    key frame that has none itself. For muxers, which make their own header of that. Raises HeaderError.
     """
     if codec.name not in ("h264", "hevc"):
         return codec.extradata + packet.data if codec.name == "mpeg4" and packet.is_key else packet.data
@@ -65,10 +65,8 @@ def self_contained(codec: CodecConfig, packet: RingPacket) -> bytes:
         return sets + data if packet.is_key else data
     if not packet.is_key:
         return packet.data
-    pictures, wanted, shift = (
-        (_H264_PICTURES, _H264_SETS, 0) if codec.name == "h264" else (_H265_PICTURES, _H265_SETS, 1)
-    )
-    return _sets(codec.extradata, packet.data, pictures, wanted, shift)[0] + packet.data
+    slices, wanted, shift = (_H264_SLICES, _H264_SETS, 0) if codec.name == "h264" else (_H265_SLICES, _H265_SETS, 1)
+    return _sets(codec.extradata, packet.data, slices, wanted, shift)[0] + packet.data
 
 
 def _length_size(codec: CodecConfig) -> int:
@@ -113,13 +111,13 @@ def _is_record(extradata: bytes) -> bool:
 
 
 def _sets(
-    extradata: bytes, key: bytes, pictures: frozenset[int], wanted: frozenset[int], shift: int
+    extradata: bytes, key: bytes, slices: frozenset[int], wanted: frozenset[int], shift: int
 ) -> tuple[bytes, bytes]:
     """(what must go before `key`, all parameter sets), both Annex B. Raises HeaderError when there are none."""
-    own = [(kind, nal) for kind, nal in leading_nals(key, pictures, shift) if kind in wanted]
+    own = [(kind, nal) for kind, nal in leading_nals(key, slices, shift) if kind in wanted]
     prefix = b""
     if not wanted <= {kind for kind, _ in own}:
-        global_sets = [(kind, nal) for kind, nal in leading_nals(extradata, pictures, shift) if kind in wanted]
+        global_sets = [(kind, nal) for kind, nal in leading_nals(extradata, slices, shift) if kind in wanted]
         if not wanted <= {kind for kind, _ in (*global_sets, *own)}:
             raise HeaderError("no parameter sets")
         prefix = b"".join(b"\0\0\0\1" + nal for _, nal in global_sets)
@@ -137,7 +135,7 @@ def _h264(codec: CodecConfig, key: bytes) -> DecoderConfig:
         if len(codec.extradata) < 7:
             raise HeaderError("avcC is too short")
         return DecoderConfig(f"avc1.{codec.extradata[1:4].hex()}", codec.size_wh, codec.extradata)
-    prefix, sets = _sets(codec.extradata, key, _H264_PICTURES, _H264_SETS, 0)
+    prefix, sets = _sets(codec.extradata, key, _H264_SLICES, _H264_SETS, 0)
     header = h264_sequence(_last(sets, 7, 0))
     return DecoderConfig(f"avc1.{header.profile.hex()}", header.size_wh, None, prefix)
 
@@ -147,7 +145,7 @@ def _h265(codec: CodecConfig, key: bytes) -> DecoderConfig:
         if len(codec.extradata) < 23:
             raise HeaderError("hvcC is too short")
         return DecoderConfig(f"hvc1.{_h265_name(codec.extradata[1:13])}", codec.size_wh, codec.extradata)
-    prefix, sets = _sets(codec.extradata, key, _H265_PICTURES, _H265_SETS, 1)
+    prefix, sets = _sets(codec.extradata, key, _H265_SLICES, _H265_SETS, 1)
     header = h265_sequence(_last(sets, 33, 1))
     return DecoderConfig(f"hev1.{_h265_name(header.profile)}", header.size_wh, None, prefix)
 
@@ -169,7 +167,7 @@ def _vp9(key: bytes) -> DecoderConfig:
 
 
 def _av1(codec: CodecConfig) -> DecoderConfig:
-    """From av1C (AV1 in ISO BMFF, 2.3.3); the sequence header itself is in every key picture."""
+    """From av1C (AV1 in ISO BMFF, 2.3.3); the sequence header itself is in every key frame."""
     if len(codec.extradata) < 4 or codec.extradata[0] != 0x81:
         raise HeaderError("no av1C")
     profile, level = codec.extradata[1] >> 5, codec.extradata[1] & 0x1F

@@ -21,7 +21,7 @@ _NETWORK_PROTOCOLS = {
 }
 _ARRIVAL_FORMATS = frozenset({"mpjpeg", "mjpeg"})  # their times are counted, not measured
 _UNTIMED_FORMATS = frozenset({"avi"})  # has no presentation times; FFmpeg's guess is wrong with B-frames
-_TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws texts as pictures
+_TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws texts as video
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class ConnectTarget:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open container and its picture stream. Owned by one thread, which closes it."""
+    """An open container and its video stream. Owned by one thread, which closes it."""
 
     container: InputContainer
     video: VideoStream
@@ -73,13 +73,13 @@ class Connection:
 
     @property
     def interval_us(self) -> int:
-        """The usual time between two pictures; 40 ms where nothing is known or believable."""
+        """The usual time between two frames; 40 ms where nothing is known or believable."""
         rate = self.video.average_rate or self.video.guessed_rate
         return round(1_000_000 / rate) if rate and 0.1 <= rate <= 240 else 40_000
 
     @property
     def by_arrival(self) -> bool:
-        """Whether only the arrival tells a picture's time."""
+        """Whether only the arrival tells a frame's time."""
         return self.container.format.name in _ARRIVAL_FORMATS
 
     @property
@@ -93,7 +93,7 @@ class Connection:
 
 
 def connect(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> Connection:
-    """Open and find the picture stream. Raises SourceError with a text for users; takes about the connect time-out at
+    """Open and find the video stream. Raises SourceError with a text for users; takes about the connect time-out at
     the longest, twice with servers that stop answering half-way.
     """
     begun_s = time.monotonic()
@@ -154,7 +154,7 @@ def _options(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> 
     if target.kind == "rtsp":
         options |= {"rtsp_transport": settings.rtsp_transport, "allowed_media_types": "video"}
         if live:
-            # A third of a second until the first picture, not a whole one. `nobuffer` would throw the packets away
+            # A third of a second until the first frame, not a whole one. `nobuffer` would throw the packets away
             # that were probed, and with them the key frame.
             options["fpsprobesize"] = "0"
     return options

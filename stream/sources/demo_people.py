@@ -1,7 +1,7 @@
 """People for the built-in camera, cut from the portrait that comes with matplotlib. Pure.
 
 The portrait is Grace Hopper's official one of the US Navy, 1984, in the public domain. Coordinates are pixels of that
-picture, 512×600; pictures are BGR with an alpha channel (float32 masks 0 to 1 where named so).
+image, 512×600; images are BGR with an alpha channel (float32 masks 0 to 1 where named so).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _SHIFT = 4  # bits of sub-pixel coordinates
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How one person differs from the next. Colours are BGR; `tone` multiplies the whole picture."""
+class PersonStyle:
+    """How one person differs from the next. Colours are BGR; `tone` multiplies the whole image."""
 
     mirrored: bool = False
     mask: tuple[int, int, int] | None = None
@@ -65,22 +65,22 @@ def load_portrait() -> Image:
     """The portrait, u8 (600, 512, 3)."""
     image = cv2.imread(str(portrait_path()))
     if image is None or image.shape[:2] != SIZE_WH[::-1]:
-        raise SourceError("demo: matplotlib's grace_hopper.jpg is not the picture that it was")
+        raise SourceError("demo: matplotlib's grace_hopper.jpg is not the image that it was")
     return np.asarray(image, np.uint8)
 
 
-def draw_person(portrait: Image, look: Look, scale: float) -> Image:
+def draw_person(portrait: Image, style: PersonStyle, scale: float) -> Image:
     """One person at a scale: u8 (600·scale, 512·scale, 4), colours multiplied by alpha."""
     alpha = _cut_out(portrait)
-    colours = _dress(portrait.astype(np.float32), look)
-    if look.mask is not None:
-        _put_mask_on(colours, portrait, look.mask)
-    colours *= np.asarray(look.tone, np.float32)
-    picture = np.dstack([np.clip(colours, 0, 255) * alpha[..., None], alpha * 255])
-    if look.mirrored:
-        picture = picture[:, ::-1]
+    colours = _dress(portrait.astype(np.float32), style)
+    if style.mask is not None:
+        _put_mask_on(colours, portrait, style.mask)
+    colours *= np.asarray(style.tone, np.float32)
+    image = np.dstack([np.clip(colours, 0, 255) * alpha[..., None], alpha * 255])
+    if style.mirrored:
+        image = image[:, ::-1]
     size_wh = (round(SIZE_WH[0] * scale), round(SIZE_WH[1] * scale))
-    resized = cv2.resize(np.ascontiguousarray(picture), size_wh, interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(np.ascontiguousarray(image), size_wh, interpolation=cv2.INTER_AREA)
     return np.clip(np.rint(resized), 0, 255).astype(np.uint8)
 
 
@@ -100,7 +100,7 @@ def _shape_mask(points: tuple[tuple[int, int], ...], blur: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(shape.astype(np.float32) / 255, (0, 0), blur), np.float32)
 
 
-def _dress(colours: Floats, look: Look) -> Floats:
+def _dress(colours: Floats, style: PersonStyle) -> Floats:
     """Dye what is dark: the jacket below the neck, the hat's brim above the brow."""
     luma = colours.mean(axis=2)
     skin = np.clip((colours[..., 2] - colours[..., 0] - 12) / 20, 0, 1)
@@ -108,7 +108,7 @@ def _dress(colours: Floats, look: Look) -> Floats:
     rows = np.arange(SIZE_WH[1], dtype=np.float32)[:, None]
     below = np.clip((rows - _JACKET_FROM_Y) / 12, 0, 1) * dark
     above = np.clip((138 - rows) / 12, 0, 1) * dark
-    for share, colour in ((below, look.jacket), (above, look.hat)):
+    for share, colour in ((below, style.jacket), (above, style.hat)):
         dyed = np.asarray(colour, np.float32) * (0.55 + luma[..., None] / 60)
         colours = colours * (1 - share[..., None]) + dyed * share[..., None]
     return np.asarray(colours, np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.stream import VideoStream
 
-from stream.sources.demo_people import Look, draw_person, load_portrait
+from stream.sources.demo_people import PersonStyle, draw_person, load_portrait
 
 Image = npt.NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ _SURGICAL, _WHITE, _GREEN = (226, 204, 158), (240, 238, 235), (196, 216, 178)
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """A picture with alpha, ready to be laid over another: its colours times alpha, and 255 minus alpha, three times.
+    """An image with alpha, ready to be laid over another: its colours times alpha, and 255 minus alpha, three times.
 
     Both u8 (height, width, 3), with one transparent pixel all around.
     """
@@ -41,9 +41,9 @@ class Sprite:
     through: Image
 
     @classmethod
-    def of(cls, picture: Image) -> Sprite:
+    def of(cls, image: Image) -> Sprite:
         """From u8 (height, width, 4)."""
-        framed = cv2.copyMakeBorder(picture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+        framed = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
         through = cv2.cvtColor(255 - framed[..., 3], cv2.COLOR_GRAY2BGR)
         return cls(np.ascontiguousarray(framed[..., :3]), np.asarray(through, np.uint8))
 
@@ -52,7 +52,7 @@ class Sprite:
 class _Stand:
     """Where a person stands: the face's centre in the view when the camera looks straight ahead, and the scale."""
 
-    look: Look
+    style: PersonStyle
     face_xy: tuple[int, int]
     scale: float
     depth: float
@@ -60,22 +60,22 @@ class _Stand:
 
 
 _BACK = (
-    _Stand(Look(mirrored=True, jacket=(70, 82, 48), hat=(72, 92, 60)), (48, 168), 0.40, 0.6, (1, 16.0, 0.4)),
-    _Stand(Look(mask=_SURGICAL, jacket=(60, 44, 38)), (205, 176), 0.36, 0.6, (2, 12.0, 1.7)),
+    _Stand(PersonStyle(mirrored=True, jacket=(70, 82, 48), hat=(72, 92, 60)), (48, 168), 0.40, 0.6, (1, 16.0, 0.4)),
+    _Stand(PersonStyle(mask=_SURGICAL, jacket=(60, 44, 38)), (205, 176), 0.36, 0.6, (2, 12.0, 1.7)),
     _Stand(
-        Look(mirrored=True, jacket=(48, 48, 110), hat=(46, 44, 120), tone=(0.93, 1.0, 1.05)),
+        PersonStyle(mirrored=True, jacket=(48, 48, 110), hat=(46, 44, 120), tone=(0.93, 1.0, 1.05)),
         (452, 170), 0.38, 0.6, (1, 18.0, 3.0),
     ),
-    _Stand(Look(mask=_WHITE, jacket=(105, 80, 40), hat=(110, 84, 46)), (612, 174), 0.37, 0.6, (2, 10.0, 0.9)),
+    _Stand(PersonStyle(mask=_WHITE, jacket=(105, 80, 40), hat=(110, 84, 46)), (612, 174), 0.37, 0.6, (2, 10.0, 0.9)),
 )  # fmt: skip
 _FRONT = (
     _Stand(
-        Look(mask=_GREEN, mirrored=True, jacket=(38, 54, 84), hat=(40, 56, 92)),
+        PersonStyle(mask=_GREEN, mirrored=True, jacket=(38, 54, 84), hat=(40, 56, 92)),
         (-70, 218), 0.66, 0.9, (1, 14.0, 2.1),
     ),
-    _Stand(Look(jacket=(50, 34, 28)), (326, 238), 0.66, 1.0, (1, 22.0, 0.0)),
+    _Stand(PersonStyle(jacket=(50, 34, 28)), (326, 238), 0.66, 1.0, (1, 22.0, 0.0)),
     _Stand(
-        Look(mask=_SURGICAL, mirrored=True, jacket=(58, 58, 58), hat=(62, 60, 60), tone=(0.95, 0.99, 1.03)),
+        PersonStyle(mask=_SURGICAL, mirrored=True, jacket=(58, 58, 58), hat=(62, 60, 60), tone=(0.95, 0.99, 1.03)),
         (716, 222), 0.70, 0.95, (2, 9.0, 1.2),
     ),
 )  # fmt: skip
@@ -97,29 +97,29 @@ def render_clip() -> bytes:
         stream.options = {"preset": "superfast", "crf": "20", "tune": "zerolatency"}
         count = FPS * SECONDS
         with ThreadPoolExecutor(_THREADS) as pool:
-            for index, image in enumerate(pool.map(lambda index: scene.picture(index / count), range(count))):
-                picture = av.VideoFrame.from_ndarray(image, format="bgr24")
-                picture.pts = index
-                container.mux(stream.encode(picture))
+            for index, image in enumerate(pool.map(lambda index: scene.image(index / count), range(count))):
+                frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+                frame.pts = index
+                container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
 
 
 class DemoScene:
-    """The layers, drawn once; `picture` puts them together for one moment of the loop."""
+    """The layers, drawn once; `image` puts them together for one moment of the loop."""
 
     def __init__(self) -> None:
         portrait = load_portrait()
         with ThreadPoolExecutor(_THREADS) as pool:
             sprites = list(
-                pool.map(lambda who: Sprite.of(draw_person(portrait, who.look, who.scale)), (*_BACK, *_FRONT))
+                pool.map(lambda who: Sprite.of(draw_person(portrait, who.style, who.scale)), (*_BACK, *_FRONT))
             )
         self._back = list(zip(_BACK, sprites[: len(_BACK)], strict=True))
         self._front = list(zip(_FRONT, sprites[len(_BACK) :], strict=True))
         self._wall = _draw_wall()
         self._counter = _draw_counter()
 
-    def picture(self, moment: float) -> Image:
+    def image(self, moment: float) -> Image:
         """u8 BGR (360, 640, 3) at a moment 0 ≤ moment < 1."""
         width, height = SIZE_WH
         pan = _PAN * math.sin(2 * math.pi * moment)
@@ -134,10 +134,10 @@ class DemoScene:
 
 
 def _place(stand: _Stand, pan: float, moment: float) -> tuple[float, float]:
-    """The top left corner of a person's picture."""
+    """The top left corner of a person's image."""
     swings, width, phase = stand.sway
     angle = 2 * math.pi * swings * moment + phase
-    face_x = _FACE_XY[0] if not stand.look.mirrored else 511 - _FACE_XY[0]
+    face_x = _FACE_XY[0] if not stand.style.mirrored else 511 - _FACE_XY[0]
     x = stand.face_xy[0] - face_x * stand.scale - pan * stand.depth + width * math.sin(angle)
     y = stand.face_xy[1] - _FACE_XY[1] * stand.scale + 0.12 * width * math.cos(2 * angle)
     return x, y

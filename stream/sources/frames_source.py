@@ -1,4 +1,4 @@
-"""Pictures pushed one by one (WebSocket frames). `push` from any thread; decodes in its own thread."""
+"""Images pushed one by one (WebSocket frames). `push` from any thread; decodes in its own thread."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CODEC_NAMES = {"jpeg": "mjpeg", "png": "png", "webp": "webp"}
 
 @dataclass(frozen=True, slots=True)
 class _Pushed:
-    """One encoded picture as it arrived."""
+    """One encoded image as it arrived."""
 
     ordinal: int
     data: bytes
@@ -42,7 +42,7 @@ class _Pushed:
 
 
 class FramesSource(Source):
-    """The pictures of one connection: one session. Under load the newest wins, and what it replaced is named.
+    """The images of one connection, one session. Under load the newest replaces older ones, which are reported.
 
     `on_dropped` gets the ordinals that will never be analysed, `on_failed` an ordinal that could not be decoded and
     why. Both are called on the pushing thread, the decode thread or the closing one: they must only hand over.
@@ -71,7 +71,7 @@ class FramesSource(Source):
         self._health.session_started(self.session, None, None)
 
     def push(self, ordinal: int, data: bytes) -> None:
-        """Take one encoded picture (JPEG, PNG, WebP). Never blocks on decoding or analysis.
+        """Take one encoded image (JPEG, PNG, WebP). Never blocks on decoding or analysis.
 
         Raises TooLargeError or BadImageError when its header says no, MailboxClosed once the source is closed.
         """
@@ -91,7 +91,7 @@ class FramesSource(Source):
         self._encoded.put(pushed)
 
     def _wake(self) -> None:
-        """A picture still waiting to be decoded is named as dropped."""
+        """Report an image that still waits to be decoded as dropped."""
         self._encoded.close()
         if (waiting := self._encoded.take()) is not None:
             self._drop(waiting.ordinal)
@@ -135,7 +135,7 @@ class FramesSource(Source):
             pushed = self._encoded.get()
             try:
                 frame = self._decode(pushed)
-            except Exception as error:  # noqa: BLE001 - one bad picture must not end the stream
+            except Exception as error:  # noqa: BLE001 - one bad image must not end the stream
                 self._fail(pushed.ordinal, error)
                 continue
             try:
@@ -149,8 +149,8 @@ class FramesSource(Source):
         # IMREAD_COLOR turns by EXIF, makes 8 bits of 16 and BGR of grey or alpha
         bgr = cv2.imdecode(np.frombuffer(pushed.data, np.uint8), cv2.IMREAD_COLOR)
         if bgr is None:
-            raise BadImageError(f"the {pushed.header.kind} picture is damaged")
-        picture = av.VideoFrame.from_ndarray(cast("npt.NDArray[np.uint8]", bgr), format="bgr24")
+            raise BadImageError(f"the {pushed.header.kind} image is damaged")
+        image = av.VideoFrame.from_ndarray(cast("npt.NDArray[np.uint8]", bgr), format="bgr24")
         return Frame(
             stream_id=self.id,
             session=self.session,
@@ -160,14 +160,14 @@ class FramesSource(Source):
             captured_at_ns=pushed.captured_at_ns,
             arrived_s=pushed.arrived_s,
             decode_s=time.perf_counter() - begun_s,
-            picture=picture,
+            image=image,
         )
 
     def _fail(self, ordinal: int, error: Exception) -> None:
         expected = isinstance(error, BadImageError)
-        reason = str(error) if expected else f"the picture cannot be decoded: {error}"
+        reason = str(error) if expected else f"the image cannot be decoded: {error}"
         self._health.frame_failed(reason)
-        log.warning("picture_undecodable", stream=self.id, ordinal=ordinal, error=str(error), exc_info=not expected)
+        log.warning("image_undecodable", stream=self.id, ordinal=ordinal, error=str(error), exc_info=not expected)
         FRAMES_DROPPED.labels(self.id, "undecoded").inc()
         if self._on_failed is not None:
             self._on_failed(ordinal, reason)

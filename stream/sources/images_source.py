@@ -36,15 +36,15 @@ def natural_key(path: Path) -> list[tuple[int, int | str]]:
 
 
 def find_images(path: Path) -> list[Path]:
-    """The pictures of a folder, a glob, or the one; sorted by name. Raises SourceError when there is none."""
+    """The images of a folder, a glob, or the one; sorted by name. Raises SourceError when there is none."""
     if path.is_dir():
         found = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-        missing = f"{path}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})"
+        missing = f"{path}: no images in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})"
     elif path.exists():
         found, missing = [path], ""
     elif any(mark in path.name for mark in "*?["):
         found = [file for file in path.parent.glob(path.name) if file.suffix.lower() in IMAGE_SUFFIXES]
-        missing = f"{path}: no picture matches"
+        missing = f"{path}: no image matches"
     else:
         found, missing = [], f"{path}: there is no such file"
     if not found:
@@ -81,7 +81,7 @@ class ImagesSource(Source):
                 readable += self._show(path, index, pts_us)
                 index += 1
             if not readable:
-                raise SourceError(f"{self.paths[0]}: not a picture that can be read (nor any of the others)")
+                raise SourceError(f"{self.paths[0]}: not an image that can be read (nor any of the others)")
             if not self._live:
                 return
 
@@ -105,7 +105,7 @@ class ImagesSource(Source):
                 captured_at_ns=captured_at_ns,
                 arrived_s=arrived_s,
                 decode_s=time.monotonic() - arrived_s,
-                picture=image,
+                image=image,
             )
         )
         return True
@@ -118,5 +118,5 @@ def read_image(path: Path, settings: StreamSettings) -> av.VideoFrame:
         read_header(data, max(settings.image_bytes, len(data)), settings.image_pixels)
     image_bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image_bgr is None:
-        raise BadImageError("not a picture, or damaged")
+        raise BadImageError("not an image, or damaged")
     return av.VideoFrame.from_ndarray(cast("npt.NDArray[np.uint8]", image_bgr), format="bgr24")

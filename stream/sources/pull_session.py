@@ -12,10 +12,10 @@ import structlog
 from av.video.stream import VideoStream
 
 from stream.config import StreamSettings
-from stream.decoding.catch_up import Latecomer
+from stream.decoding.catch_up import CatchUpPolicy
 from stream.decoding.cpu_gate import CpuGate
-from stream.decoding.decoder import Arrival, Decoder
-from stream.decoding.pts_clock import PtsClock, RawTimes, Stamp, guess_first
+from stream.decoding.decoder import ArrivalTime, Decoder
+from stream.decoding.pts_clock import PacketTimes, PtsClock, RawTimes, guess_first
 from stream.decoding.shedding import Shedder
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
@@ -27,7 +27,7 @@ from stream.sources.pacer import Pacer
 
 log = structlog.get_logger(__name__)
 
-_MOST_BARREN = 50  # packets without a picture, after which a connection is given up
+_MOST_BARREN = 50  # packets without a frame, after which a connection is given up
 _BARREN_S = 5.0
 _KEY_WAIT_S = 60.0
 _LATE_AGAIN_S = 60.0  # a machine that is always too slow does not fill the log
@@ -58,9 +58,9 @@ class PullSession:
     def __init__(self, output: SessionOutput, connection: Connection) -> None:
         self._output = output
         self.session = new_session()
-        self.pictures = 0
+        self.frames = 0
         self._label = output.target.label
-        self._held: list[tuple[av.Packet[VideoStream], RawTimes, Arrival]] = []
+        self._held: list[tuple[av.Packet[VideoStream], RawTimes, ArrivalTime]] = []
         measured = output.live and not output.target.is_file
         self._clock = PtsClock(connection.interval_us, live=measured, by_arrival=connection.by_arrival)
         self._decoder = Decoder(output.stream_id, self.session, output.cpu_gate)
@@ -68,11 +68,11 @@ class PullSession:
         bursts = output.target.is_file or (output.target.kind == "http" and not connection.by_arrival)
         self._pacer = Pacer(output.stopping) if output.live and bursts else None
         network = output.live and output.target.is_network and self._pacer is None
-        self._latecomer = Latecomer(output.settings.late_s) if network else None
+        self._catch_up = CatchUpPolicy(output.settings.late_s) if network else None
         self._jumping = False
         self._late_said_s = -_LATE_AGAIN_S
         self._barren = 0
-        self._pictured_s = self._begun_s = self._heard_s = time.monotonic()
+        self._last_frame_s = self._begun_s = self._heard_s = time.monotonic()
         self._codec: CodecConfig | None = None
         self._dropped_before, self._left_out_before = output.mailbox.dropped, output.mailbox.left_out
         self._output.health.session_started(self.session, connection.codec, connection.size_wh)
@@ -92,12 +92,12 @@ class PullSession:
             self._finish(connection)
             raise ConnectionLost(explain(self._output.target, error)) from None
         finally:
-            if self._latecomer is not None:
+            if self._catch_up is not None:
                 STREAM_LAG.labels(self._output.stream_id).set(0)
         self._finish(connection)
 
     def _finish(self, connection: Connection) -> None:
-        """The last pictures of a file; those of a lost camera are not worth it."""
+        """The last frames of a file; those of a lost camera are not worth it."""
         if self._held:
             self._release(connection)
         if self._output.target.is_file or not self._output.live:
@@ -116,7 +116,7 @@ class PullSession:
 
     def _take(self, packet: av.Packet[VideoStream], connection: Connection) -> None:
         """One packet as it arrives."""
-        arrival = Arrival.now()
+        arrival = ArrivalTime.now()
         self._refuse_late(arrival.arrived_s)
         self._output.health.received()
         assert packet.time_base is not None
@@ -137,32 +137,34 @@ class PullSession:
                 raw = guess_first([times for _, times, _ in held], connection.interval_us)
             self._handle(packet, raw, arrival, connection)
 
-    def _handle(self, packet: av.Packet[VideoStream], raw: RawTimes, arrival: Arrival, connection: Connection) -> None:
+    def _handle(
+        self, packet: av.Packet[VideoStream], raw: RawTimes, arrival: ArrivalTime, connection: Connection
+    ) -> None:
         """One packet: its time, the ring, the decoder."""
-        stamp = self._clock.stamp(raw, arrival.arrived_s)
-        if stamp is None:
-            if not self.pictures and arrival.arrived_s - self._begun_s > _KEY_WAIT_S:
+        times = self._clock.convert(raw, arrival.arrived_s)
+        if times is None:
+            if not self.frames and arrival.arrived_s - self._begun_s > _KEY_WAIT_S:
                 raise ConnectionLost(f"{self._label}: no key frame within {_KEY_WAIT_S:.0f} s")
             return
         if self._pacer is not None:
-            if not self._pacer.wait(stamp.dts_us):
+            if not self._pacer.wait(times.dts_us):
                 return
-            arrival = Arrival.now()
+            arrival = ArrivalTime.now()
         if connection.codec != "rawvideo":
             entry = RingPacket(
                 session=self.session,
-                pts_us=stamp.pts_us,
-                dts_us=stamp.dts_us,
+                pts_us=times.pts_us,
+                dts_us=times.dts_us,
                 is_key=packet.is_keyframe,
                 data=bytes(packet),
                 captured_at_ns=arrival.captured_at_ns,
-                exact=(stamp.known and not self._decoder.in_order) or not connection.context.reorder_depth,
+                exact=(times.known and not self._decoder.in_order) or not connection.context.reorder_depth,
             )
             self._output.ring.append(entry)
-        if self._latecomer is not None and self._is_left_out(self._latecomer, packet, stamp, arrival):
+        if self._catch_up is not None and self._is_left_out(self._catch_up, packet, times, arrival):
             return
         try:
-            frames = self._decoder.decode(packet, stamp, arrival)
+            frames = self._decoder.decode(packet, times, arrival)
         except av.FFmpegError as error:
             log.debug("packet_undecodable", stream=self._output.stream_id, error=str(error))
             frames = []
@@ -170,28 +172,28 @@ class PullSession:
         self._give_up_when_barren(frames, arrival.arrived_s)
 
     def _is_left_out(
-        self, latecomer: Latecomer, packet: av.Packet[VideoStream], stamp: Stamp, arrival: Arrival
+        self, catch_up: CatchUpPolicy, packet: av.Packet[VideoStream], times: PacketTimes, arrival: ArrivalTime
     ) -> bool:
         """Whether this packet is not decoded, because the camera is ahead by too much."""
-        late = latecomer.note(arrival.arrived_s, stamp.dts_us)
-        STREAM_LAG.labels(self._output.stream_id).set(latecomer.lag_s)
+        late = catch_up.note(arrival.arrived_s, times.dts_us)
+        STREAM_LAG.labels(self._output.stream_id).set(catch_up.lag_s)
         if late and not self._jumping:
             self._jumping = True
             self._output.cpu_gate.limit_if_busy()
             again = arrival.arrived_s - self._late_said_s < _LATE_AGAIN_S
             report = log.debug if again else log.warning
-            report("stream_late", stream=self._output.stream_id, lag_s=round(latecomer.lag_s, 2))
+            report("stream_late", stream=self._output.stream_id, lag_s=round(catch_up.lag_s, 2))
             self._late_said_s = self._late_said_s if again else arrival.arrived_s
         elif self._jumping and not late and packet.is_keyframe:
             self._jumping = False
-            self._barren, self._pictured_s = 0, arrival.arrived_s
-            log.debug("stream_caught_up", stream=self._output.stream_id, lag_s=round(latecomer.lag_s, 2))
+            self._barren, self._last_frame_s = 0, arrival.arrived_s
+            log.debug("stream_caught_up", stream=self._output.stream_id, lag_s=round(catch_up.lag_s, 2))
         if self._jumping:
             self._decoder.leave_out()
         return self._jumping
 
     def _refuse_late(self, now_s: float) -> None:
-        """When a read times out FFmpeg first hands out the picture that it held back, and another time-out begins."""
+        """When a read times out FFmpeg first hands out the frame that it held back, and another time-out begins."""
         heard_s, self._heard_s = self._heard_s, now_s
         limit_s = self._output.settings.stall_timeout_s
         if self._output.target.is_network and self._pacer is None and now_s - heard_s > limit_s:
@@ -199,7 +201,7 @@ class PullSession:
 
     def _deliver(self, frames: list[Frame], connection: Connection) -> None:
         for frame in frames:
-            self.pictures += 1
+            self.frames += 1
             if self._codec is not None and frame.size_wh != self._codec.size_wh:
                 codec = CodecConfig(self._codec.name, connection.context.extradata or b"", frame.size_wh)
                 self._configure(codec, frame.pts_us)
@@ -209,10 +211,10 @@ class PullSession:
             self._shed(connection)
 
     def _shed(self, connection: Connection) -> None:
-        """Leave out pictures that no other refers to while they would only be thrown away."""
+        """Leave out frames that no other refers to while they would only be thrown away."""
         mailbox = self._output.mailbox
         unwanted = mailbox.left_out - self._left_out_before  # beyond `max_fps`: neither came nor went unused
-        used = self.pictures - unwanted - (mailbox.dropped - self._dropped_before)
+        used = self.frames - unwanted - (mailbox.dropped - self._dropped_before)
         shedding = self._shedder.decide(self._decoder.ordinal - unwanted, used, time.monotonic())
         skip: Literal["NONREF", "DEFAULT"] = "NONREF" if shedding else "DEFAULT"
         if connection.context.skip_frame != skip:
@@ -221,9 +223,9 @@ class PullSession:
 
     def _give_up_when_barren(self, frames: list[Frame], now_s: float) -> None:
         if frames:
-            self._barren, self._pictured_s = 0, now_s
+            self._barren, self._last_frame_s = 0, now_s
             return
         self._barren += 1
-        many = self._barren >= _MOST_BARREN or (self._barren >= 10 and now_s - self._pictured_s > _BARREN_S)
+        many = self._barren >= _MOST_BARREN or (self._barren >= 10 and now_s - self._last_frame_s > _BARREN_S)
         if many and self._output.live:
             raise ConnectionLost(f"{self._label}: {self._barren} packets in a row could not be decoded")

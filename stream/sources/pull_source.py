@@ -24,8 +24,8 @@ _GOOD_SESSION_S = 5.0  # a session at least this long starts the backoff anew
 class PullSource(Source):
     """Opens, demuxes and decodes one target in one thread.
 
-    live: the newest picture wins, lost connections are tried again for ever, files loop at their own rate. Otherwise
-    every picture waits to be taken, once and unpaced, and the mailbox closes at the end, with a SourceError when the
+    live: the newest frame wins, lost connections are tried again for ever, files loop at their own rate. Otherwise
+    every frame waits to be taken, once and unpaced, and the mailbox closes at the end, with a SourceError when the
     target cannot be read.
     """
 
@@ -58,8 +58,8 @@ class PullSource(Source):
             raise SourceError(str(lost)) from None
         finally:
             connection.close()
-        if not reading.pictures and not self._stopping.is_set():
-            raise SourceError(f"{self._target.label}: no picture in it can be decoded")
+        if not reading.frames and not self._stopping.is_set():
+            raise SourceError(f"{self._target.label}: no frame in it can be decoded")
 
     def _stay_connected(self) -> None:
         backoff = Backoff(self._settings.backoff_min_s, self._settings.backoff_max_s)
@@ -83,12 +83,12 @@ class PullSource(Source):
         try:
             reading = PullSession(self._output, connection)
             while True:
-                before = reading.pictures
+                before = reading.frames
                 reading.read(connection)
                 if self._stopping.is_set() or not self._target.is_file:
                     return f"{self._target.label}: the stream ended"
-                if reading.pictures == before:
-                    return f"{self._target.label}: no picture in it can be decoded"
+                if reading.frames == before:
+                    return f"{self._target.label}: no frame in it can be decoded"
                 connection.close()
                 connection = connect(self._target, self._settings, live=True)
         except MailboxClosed:

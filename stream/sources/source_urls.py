@@ -33,7 +33,7 @@ def open_source(
     gate = cpu_gate or CpuGate()
     url = (config.url or "").strip()
     if not url:
-        raise SourceError(f"stream {config.id!r} has no URL: its pictures are pushed")
+        raise SourceError(f"stream {config.id!r} has no URL: its frames are pushed")
     found = _SCHEME.match(url)
     scheme = found["scheme"].lower() if found else "file"
     if scheme in _NETWORK_KINDS:

@@ -1,8 +1,8 @@
-"""Takes encoded pictures out of aiortc 1.16 before it decodes them. Runs on the event loop.
+"""Takes encoded frames out of aiortc 1.16 before it decodes them. Runs on the event loop.
 
-aiortc has no public hook for encoded pictures; its queues behind the decoder are unbounded, it delivers a picture
+aiortc has no public hook for encoded frames; its queues behind the decoder are unbounded, it delivers a frame
 only when the next one has begun, and its decoder's errors end nowhere. So one receiver's jitter buffer is replaced by
-`FrameAssembler`, which hands complete pictures over at once, and its decoder thread ends as soon as it begins. This
+`FrameAssembler`, which hands complete frames over at once, and its decoder thread ends as soon as it begins. This
 is the only module that knows aiortc's private names; `tap_receiver` refuses an aiortc it was not written for.
 """
 
@@ -25,7 +25,7 @@ _QUEUE = "_RTCRtpReceiver__decoder_queue"
 _CODECS = "_RTCRtpReceiver__codecs"
 _CODEC_NAMES = {"video/vp8": "vp8", "video/h264": "h264"}
 _MOST_PACKETS = 2048  # waiting behind a missing one
-_MOST_PARTS = 8192  # of one picture, 10 MB
+_MOST_PARTS = 8192  # of one frame, 10 MB
 _GAP_S = 0.25
 _PLI_INTERVAL_S = 0.5
 
@@ -44,10 +44,10 @@ class Packet(Protocol):
 
 
 class FrameAssembler:
-    """Puts RTP packets into order and together to pictures; stands in for aiortc's JitterBuffer.
+    """Puts RTP packets into order and together to frames; stands in for aiortc's JitterBuffer.
 
-    A picture is delivered with its last packet (marker bit, or the next picture's first packet). A packet missing for
-    0.25 s, retransmission included, is given up: then nothing is delivered until the next key picture, which the
+    A frame is delivered with its last packet (marker bit, or the next frame's first packet). A packet missing for
+    0.25 s, retransmission included, is given up: then nothing is delivered until the next key frame, which the
     peer is asked for (PLI, at most every 0.5 s). `on_frame` is called on the event loop and must not block.
     """
 
@@ -62,23 +62,23 @@ class FrameAssembler:
         self._next = 0
         self._early: dict[int, Packet] = {}  # beyond a hole, by sequence number
         self._hole: tuple[int, float] | None = None  # the number missing, and since when
-        self._parts: list[Packet] = []  # of the picture that is being put together
-        self._broken: int | None = None  # timestamp of a picture whose beginning may be missing
+        self._parts: list[Packet] = []  # of the frame that is being put together
+        self._broken: int | None = None  # timestamp of a frame whose beginning may be missing
         self._origin = self._last_timestamp = 0
         self._needs_key = self._wants_key = True
         self._asked_s = self._grace_until_s = -_PLI_INTERVAL_S
         self._lost = 0
 
     def request_key(self) -> None:
-        """Ask the peer for a key picture, until one comes; what comes before is delivered all the same. Any thread."""
+        """Ask the peer for a key frame, until one comes; what comes before is delivered all the same. Any thread."""
         self._wants_key = True
 
     def add(self, packet: Packet) -> tuple[bool, None]:
-        """aiortc's interface: (send a PLI now?, never a picture for aiortc's own decoder)."""
+        """aiortc's interface: (send a PLI now?, never a frame for aiortc's own decoder)."""
         now_s = self.last_packet_s = self._clock()
         if packet.ssrc != self._ssrc:
             self._restart(packet)
-            self._grace_until_s = now_s + _PLI_INTERVAL_S  # it begins with a key picture without being asked
+            self._grace_until_s = now_s + _PLI_INTERVAL_S  # it begins with a key frame without being asked
         ahead = (packet.sequence_number - self._next) & 0xFFFF
         if ahead < 0x8000:
             self._early[packet.sequence_number] = packet
@@ -135,7 +135,7 @@ class FrameAssembler:
         self._grace_until_s = -_PLI_INTERVAL_S
 
     def _complete(self) -> None:
-        """One picture's packets are all there: deliver it if it can be decoded."""
+        """One frame's packets are all there: deliver it if it can be decoded."""
         parts, self._parts = self._parts, []
         data = b"".join(part._data for part in parts)
         codec = _CODEC_NAMES.get(self._codecs[parts[0].payload_type].mimeType.lower())
@@ -169,11 +169,11 @@ class _EndedQueue:
         """What aiortc's decoder thread calls."""
 
     def put(self, item: object) -> None:
-        """What aiortc calls at the end; pictures never come here."""
+        """What aiortc calls at the end; frames never come here."""
 
 
 def tap_receiver(receiver: RTCRtpReceiver, on_frame: OnFrame) -> FrameAssembler:
-    """Have every encoded picture of a receiver that has not started yet handed to `on_frame`.
+    """Have every encoded frame of a receiver that has not started yet handed to `on_frame`.
 
     Raises TapError when this is not the aiortc that the tap was written for.
     """

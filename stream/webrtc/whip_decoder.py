@@ -1,4 +1,4 @@
-"""Decodes WebRTC pictures one by one. Used by one thread."""
+"""Decodes WebRTC frames one by one. Used by one thread."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _REBASE_S = 5.0
 
 
 class SessionClock:
-    """Turns RTP times into microseconds since the session's first picture, strictly increasing.
+    """Turns RTP times into microseconds since the session's first frame, strictly increasing.
 
     An RTP clock that jumps against the arrival times by more than 5 s (a sender that changed its source) is set anew,
-    so that the time between two pictures is that between their arrivals.
+    so that the time between two frames is that between their arrivals.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class SessionClock:
         self._last_us = -1
 
     def pts_us(self, frame: EncodedFrame) -> int:
-        """The presentation time of the next picture. Call once a picture, in order."""
+        """The presentation time of the next frame. Call once a frame, in order."""
         if self._last is not None:
             step = frame.timestamp - self._last[0]
             arrived_90khz = int((frame.arrived_s - self._last[1]) * 90_000)
@@ -41,14 +41,14 @@ class SessionClock:
 
 @dataclass(frozen=True, slots=True)
 class DecodedFrame:
-    """A picture out of the decoder and the seconds it took."""
+    """A frame out of the decoder and the seconds it took."""
 
-    picture: av.VideoFrame
+    image: av.VideoFrame
     decode_s: float
 
 
 class FrameDecoder:
-    """One codec at a time, one thread, no delay: a picture in, its picture out. Frame size may change in flight."""
+    """One codec at a time, one thread, no delay: a frame in, its frame out. Frame size may change in flight."""
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
@@ -56,28 +56,28 @@ class FrameDecoder:
         self._name = ""
 
     def decode(self, frame: EncodedFrame, pts_us: int) -> DecodedFrame | None:
-        """The picture, its `pts` in microseconds; None for one that is not to be shown. Raises av.FFmpegError."""
+        """The frame, its `pts` in microseconds; None for one that is not to be shown. Raises av.FFmpegError."""
         begun_s = time.perf_counter()
         codec = self._context(frame.codec)
         packet = av.Packet(frame.data)
         packet.pts = pts_us
         packet.time_base = MICROSECONDS
-        pictures = codec.decode(packet)
-        return DecodedFrame(pictures[-1], time.perf_counter() - begun_s) if pictures else None
+        images = codec.decode(packet)
+        return DecodedFrame(images[-1], time.perf_counter() - begun_s) if images else None
 
     def _context(self, name: str) -> VideoCodecContext:
         if self._codec is None or name != self._name:
             codec = av.CodecContext.create(name, "r")
             assert isinstance(codec, VideoCodecContext)
-            codec.flags |= Flags.low_delay  # WebRTC knows no B-frames: each picture comes out at once
-            codec.thread_count = 1  # frame threads would delay pictures; streams are parallel already
+            codec.flags |= Flags.low_delay  # WebRTC knows no B-frames: each frame comes out at once
+            codec.thread_count = 1  # frame threads would delay frames; streams are parallel already
             codec.options = {"max_pixels": str(self._max_pixels)}
             self._codec, self._name = codec, name
         return self._codec
 
 
 def configuration(frame: EncodedFrame) -> bytes | None:
-    """What tells one decoder configuration from another, of a key picture; None where only decoding can tell."""
+    """What tells one decoder configuration from another, of a key frame; None where only decoding can tell."""
     if frame.codec == "vp8":
         size_wh = vp8_size_wh(frame.data)
         return None if size_wh is None else b"vp8 %d %d" % size_wh

@@ -1,4 +1,4 @@
-"""The pictures of one WHIP peer. `receive` on the event loop, never blocking; decodes in its own thread."""
+"""The frames of one WHIP peer. `receive` on the event loop, never blocking; decodes in its own thread."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from stream.webrtc.whip_decoder import DecodedFrame, FrameDecoder, SessionClock,
 
 log = structlog.get_logger(__name__)
 
-MOST_WAITING = 30  # encoded pictures, a second of them; more and decoding goes on at the next key picture
-MOST_HELD = 300  # encoded pictures while the decode thread gets no CPU at all, or has not been started
+MOST_WAITING = 30  # encoded frames, a second of them; more and decoding goes on at the next key frame
+MOST_HELD = 300  # encoded frames while the decode thread gets no CPU at all, or has not been started
 
 
 class WhipSource(Source):
     """A Source fed by `receive`. `close` may be called from any thread and ends the peer's session too.
 
-    Encoded pictures enter the ring in the decode thread, right before they are decoded or skipped.
+    Encoded frames enter the ring in the decode thread, right before they are decoded or skipped.
 
     on_stop: called once when the source is stopped, by whomever; on_finished: when the decode thread has ended too;
     request_key: asks the peer for a key frame. All on any thread; they must not block.
@@ -59,7 +59,7 @@ class WhipSource(Source):
         self._until_key = False
 
     def receive(self, frame: EncodedFrame) -> None:
-        """Take one encoded picture. Any thread, never blocks. Pictures that come before `start` wait for it."""
+        """Take one encoded frame. Any thread, never blocks. Frames that come before `start` wait for it."""
         with self._changed:
             if self._stopping.is_set():
                 return
@@ -106,7 +106,7 @@ class WhipSource(Source):
         return batch
 
     def _shed(self, batch: list[EncodedFrame]) -> int:
-        """How many pictures not to decode: with too much behind, those before the newest key picture."""
+        """How many frames not to decode: with too much behind, those before the newest key frame."""
         if len(batch) <= MOST_WAITING:
             return 0
         for index in range(len(batch) - 1, 0, -1):
@@ -124,18 +124,18 @@ class WhipSource(Source):
             self.request_key()
 
     def _take(self, frame: EncodedFrame, shed: bool) -> None:
-        """One encoded picture: into the ring, then to the decoder."""
+        """One encoded frame: into the ring, then to the decoder."""
         self._skip(frame.lost_before)
         pts_us = self._clock.pts_us(frame)
         packet = RingPacket(self.session, pts_us, pts_us, frame.is_key, frame.data, frame.captured_at_ns)
         if frame.is_key and configuration(frame) != self._configuration:
-            decoded = self._decode(frame, pts_us)  # the picture tells the new size
+            decoded = self._decode(frame, pts_us)  # the frame tells the new size
             self._configure(frame, decoded)
             self.ring.append(packet)
         else:
             self.ring.append(packet)
             if self.ring.crowded:
-                self._request_key()  # WebRTC sends key pictures on request only; without one the ring would run empty
+                self._request_key()  # WebRTC sends key frames on request only; without one the ring would run empty
             decoded = None if shed else self._decode(frame, pts_us)
         if shed:
             self._skip(1)
@@ -144,12 +144,12 @@ class WhipSource(Source):
 
     def _configure(self, frame: EncodedFrame, decoded: DecodedFrame | None) -> None:
         """The ring begins anew: other codec, other size or other parameters."""
-        size_wh = (decoded.picture.width, decoded.picture.height) if decoded else (0, 0)
+        size_wh = (decoded.image.width, decoded.image.height) if decoded else (0, 0)
         self._configuration = configuration(frame) if decoded else None
         self.ring.configure(CodecConfig(frame.codec, b"", size_wh))
 
     def _decode(self, frame: EncodedFrame, pts_us: int) -> DecodedFrame | None:
-        """The picture, or None: shed, not to be shown, or broken (then nothing is decoded before the next key)."""
+        """The frame, or None: shed, not to be shown, or broken (then nothing is decoded before the next key)."""
         if self._until_key and not frame.is_key:
             self._skip(1)
             return None
@@ -157,8 +157,8 @@ class WhipSource(Source):
         try:
             return self._decoder.decode(frame, pts_us)
         except av.FFmpegError as error:
-            self._health.frame_failed(f"a {frame.codec} picture cannot be decoded: {error}")
-            log.warning("picture_undecodable", stream=self.id, codec=frame.codec, error=str(error))
+            self._health.frame_failed(f"a {frame.codec} frame cannot be decoded: {error}")
+            log.warning("frame_undecodable", stream=self.id, codec=frame.codec, error=str(error))
             self._skip(1)
             self._wait_for_key()
             return None
@@ -177,13 +177,13 @@ class WhipSource(Source):
                 captured_at_ns=frame.captured_at_ns,
                 arrived_s=frame.arrived_s,
                 decode_s=decoded.decode_s,
-                picture=decoded.picture,
+                image=decoded.image,
             ),
             frame.codec,
         )
 
-    def _skip(self, pictures: int) -> None:
-        """Count pictures that were never decoded; those before the first one are of no session."""
-        if pictures and self._number:
-            self._undecoded += pictures
-            FRAMES_DROPPED.labels(self.id, "undecoded").inc(pictures)
+    def _skip(self, count: int) -> None:
+        """Count frames that were never decoded; those before the first one are of no session."""
+        if count and self._number:
+            self._undecoded += count
+            FRAMES_DROPPED.labels(self.id, "undecoded").inc(count)

@@ -13,14 +13,14 @@ from typing import Any
 import cv2
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.peers.numbers import numbered_picture
+from tests.peers.numbers import numbered_image
 
 SIZE_WH = (320, 192)
 
 
 def encoded(number: int, suffix: str = ".jpg", size_wh: tuple[int, int] = SIZE_WH) -> bytes:
     """A numbered picture as JPEG, PNG or WebP."""
-    done, data = cv2.imencode(suffix, numbered_picture(number, size_wh))
+    done, data = cv2.imencode(suffix, numbered_image(number, size_wh))
     assert done
     return data.tobytes()
 

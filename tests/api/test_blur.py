@@ -18,7 +18,7 @@ from stream.config import StreamConfig
 from tests.api.conftest import Service, running
 from tests.api.push_client import pushing
 from tests.peers.clips import ClipSpec, make_numbered
-from tests.peers.numbers import numbered_picture
+from tests.peers.numbers import numbered_image
 from tests.peers.video_client import PICTURE, viewing
 from tests.peers.yunet import YuNet
 from workers.card import ModelStore, shipped_models_dir
@@ -98,7 +98,7 @@ async def test_only_analysed_pictures_leave(service: Service, tmp_path: Path) ->
 
 async def test_pushed_pictures_are_blurred_too(service: Service) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (192, 320, 3), np.uint8)
-    pushed = cv2.imencode(".jpg", numbered_picture(5, (320, 192), noise))[1].tobytes()
+    pushed = cv2.imencode(".jpg", numbered_image(5, (320, 192), noise))[1].tobytes()
     async with pushing(service.ws, "cam", "?models=number&blur=true") as pusher:
         await pusher.send(pushed)
         x1, y1, x2, y2 = (round(value) for value in (await pusher.answer())["detections"][0]["xyxy"])

@@ -25,7 +25,7 @@ from playwright.async_api import Browser, ConsoleMessage, Locator, Page, WebSock
 from tests.peers.chromium import chromium
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.livesight_process import LivesightProcess
-from tests.peers.numbers import numbered_picture, read_number
+from tests.peers.numbers import numbered_image, read_number
 from tests.peers.rtsp import Mount, RtspServer
 
 pytestmark = pytest.mark.timeout(240)
@@ -135,7 +135,7 @@ def face(number: int, size_wh: tuple[int, int]) -> Picture:
     background = np.full((height, width, 3), 90, np.uint8)
     left = 20 + (number * 4) % (width - portrait.shape[1] - 40)
     background[4 : 4 + portrait.shape[0], left : left + portrait.shape[1]] = portrait
-    return numbered_picture(number, size_wh, background)
+    return numbered_image(number, size_wh, background)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 
 from tests.cluster.conftest import Site
 from tests.peers.cluster import ask
-from tests.peers.numbers import numbered_picture
+from tests.peers.numbers import numbered_image
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -75,7 +75,7 @@ async def test_results_of_any_stream_come_from_kafka(site: Site, stream: str) ->
 
 
 async def test_a_push_through_an_api_process_stays_on_the_node_that_took_it(site: Site) -> None:
-    picture = numbered_picture(7, (320, 180))
+    picture = numbered_image(7, (320, 180))
     data = cv2.imencode(".png", picture)[1].tobytes()
     async with connect(f"{site.cluster.api.ws_url}/v1/streams/pushed/frames") as socket:
         for ordinal in range(3):
@@ -100,7 +100,7 @@ async def test_a_push_through_an_api_process_stays_on_the_node_that_took_it(site
 
 
 def test_predict_goes_to_some_node(site: Site) -> None:
-    data = cv2.imencode(".png", numbered_picture(5, (320, 180)))[1].tobytes()
+    data = cv2.imencode(".png", numbered_image(5, (320, 180)))[1].tobytes()
     found = ask(f"{site.cluster.api.url}/v1/predict", "POST", data, headers={"content-type": "image/png"})
     assert found["node"].startswith("node-")
     assert len(found["detections"]) == 1

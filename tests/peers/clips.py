@@ -15,7 +15,7 @@ import numpy.typing as npt
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
-from tests.peers.numbers import numbered_picture
+from tests.peers.numbers import numbered_image
 
 Image = npt.NDArray[np.uint8]
 ENCODERS = {
@@ -112,6 +112,6 @@ def make_numbered(path: Path, spec: ClipSpec | None = None, draw: Callable[[int]
     draw: gives the u8 BGR picture (height, width, 3) for a number instead; it draws the number itself if it wants one.
     """
     spec = spec or ClipSpec()
-    make = draw or (lambda number: numbered_picture(number, spec.size_wh))
+    make = draw or (lambda number: numbered_image(number, spec.size_wh))
     numbers = range(spec.first_number, spec.first_number + spec.frames)
     return encode(path, spec, (av.VideoFrame.from_ndarray(make(number), format="bgr24") for number in numbers))

@@ -71,7 +71,7 @@ def read_number(image: Image) -> int:
     return number
 
 
-def numbered_picture(number: int, size_wh: tuple[int, int], background: Image | None = None) -> Image:
+def numbered_image(number: int, size_wh: tuple[int, int], background: Image | None = None) -> Image:
     """A new u8 BGR picture (height, width, 3) with the number in it, on a moving ramp or a copy of `background`."""
     width, height = size_wh
     if background is None:

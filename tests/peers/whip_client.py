@@ -17,7 +17,7 @@ from aiortc.mediastreams import VIDEO_TIME_BASE, AudioStreamTrack
 
 from stream.config import StreamConfig
 from stream.webrtc.whip_sessions import WhipAnswer, WhipSessions
-from tests.peers.numbers import Image, numbered_picture
+from tests.peers.numbers import Image, numbered_image
 
 Codec = Literal["VP8", "H264"]
 
@@ -37,7 +37,7 @@ class NumberedTrack(VideoStreamTrack):
         fps: float = 30.0,
         size_wh: tuple[int, int] = (320, 240),
         first: int = 0,
-        draw: Callable[[int, tuple[int, int]], Image] = numbered_picture,
+        draw: Callable[[int, tuple[int, int]], Image] = numbered_image,
     ) -> None:
         super().__init__()
         self.draw = draw

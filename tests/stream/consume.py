@@ -29,7 +29,7 @@ class Seen:
     numbers: list[int] = field(default_factory=list)
 
     def take(self, frame: Frame) -> None:
-        """Keep a frame's identity and its number, not its picture."""
+        """Keep a frame's identity and its number, not its frame."""
         self.frames.append(frame)
         self.numbers.append(read_number(frame.to_bgr()))
 
@@ -82,7 +82,7 @@ def watch(source: Source, until: Callable[[Seen], bool], timeout_s: float = 20.0
 
 
 def read_all(url: str | Path) -> Seen:
-    """Every picture of a file, in order."""
+    """Every frame of a file, in order."""
     source = opened(url, live=False)
     try:
         return watch(source, lambda _: False)

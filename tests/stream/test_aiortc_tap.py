@@ -18,11 +18,11 @@ from stream.decoding.encoded_frame import EncodedFrame, parameter_sets, vp8_size
 from stream.errors import TapError
 from stream.webrtc.aiortc_tap import FrameAssembler, tap_receiver
 from stream.webrtc.whip_decoder import FrameDecoder
-from tests.peers.numbers import numbered_picture, read_number
+from tests.peers.numbers import numbered_image, read_number
 
 TYPES = {codec.payloadType: codec for codec in CODECS["video"]}
 PAYLOAD_TYPE = {codec.name: codec.payloadType for codec in reversed(CODECS["video"])}
-STEP = 3000  # 30 pictures a second at 90 kHz
+STEP = 3000  # 30 frames a second at 90 kHz
 
 
 class Clock:
@@ -34,7 +34,7 @@ class Clock:
 
 
 class Tapped:
-    """An assembler, what it delivered, and the key pictures it asked for."""
+    """An assembler, what it delivered, and the key frames it asked for."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -52,20 +52,20 @@ class Tapped:
 
     def numbers(self) -> list[int]:
         decoder = FrameDecoder(10**6)
-        pictures = [decoder.decode(frame, index) for index, frame in enumerate(self.frames)]
-        return [read_number(one.picture.to_ndarray(format="bgr24")) for one in pictures if one]
+        images = [decoder.decode(frame, index) for index, frame in enumerate(self.frames)]
+        return [read_number(one.image.to_ndarray(format="bgr24")) for one in images if one]
 
 
-def pictures(codec: str, count: int, keys: Sequence[int] = (0,), seq: int = 0, ts: int = 0) -> list[list[RtpPacket]]:
-    """The packets of numbered pictures, a list for each."""
+def images(codec: str, count: int, keys: Sequence[int] = (0,), seq: int = 0, ts: int = 0) -> list[list[RtpPacket]]:
+    """The packets of numbered frames, a list for each."""
     encoder = Vp8Encoder() if codec == "VP8" else H264Encoder()
     encoder.target_bitrate = 1_500_000
     sent = []
     for number in range(count):
-        picture = av.VideoFrame.from_ndarray(numbered_picture(number, (640, 480)), format="bgr24")
-        picture = picture.reformat(format="yuv420p")
-        picture.pts, picture.time_base = number * STEP, Fraction(1, 90_000)
-        payloads, _ = encoder.encode(picture, force_keyframe=number in keys)
+        image = av.VideoFrame.from_ndarray(numbered_image(number, (640, 480)), format="bgr24")
+        image = image.reformat(format="yuv420p")
+        image.pts, image.time_base = number * STEP, Fraction(1, 90_000)
+        payloads, _ = encoder.encode(image, force_keyframe=number in keys)
         packets = []
         for index, payload in enumerate(payloads):
             packet = RtpPacket(
@@ -84,9 +84,9 @@ def flat(parts: Sequence[Sequence[RtpPacket]]) -> list[RtpPacket]:
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-def test_each_picture_comes_with_its_last_packet(codec: str) -> None:
+def test_each_frame_comes_with_its_last_packet(codec: str) -> None:
     tapped = Tapped()
-    for number, packets in enumerate(pictures(codec, 10)):
+    for number, packets in enumerate(images(codec, 10)):
         tapped.feed(packets[:-1])
         assert len(tapped.frames) == number
         tapped.feed(packets[-1:])
@@ -99,8 +99,8 @@ def test_each_picture_comes_with_its_last_packet(codec: str) -> None:
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-def test_without_marker_bits_the_next_picture_ends_one(codec: str) -> None:
-    sent = flat(pictures(codec, 5))
+def test_without_marker_bits_the_next_frame_ends_one(codec: str) -> None:
+    sent = flat(images(codec, 5))
     for packet in sent:
         packet.marker = 0
     assert Tapped().feed(sent).numbers() == [0, 1, 2, 3]
@@ -109,7 +109,7 @@ def test_without_marker_bits_the_next_picture_ends_one(codec: str) -> None:
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 def test_reordered_doubled_and_wrapped_packets_change_nothing(codec: str) -> None:
     shuffle = random.Random(3)
-    sent = flat(pictures(codec, 40, seq=0xFFF0, ts=0xFFFFFFFF - 5 * STEP))
+    sent = flat(images(codec, 40, seq=0xFFF0, ts=0xFFFFFFFF - 5 * STEP))
     mixed = [sent[0], *sorted(sent[1:] + sent[5:30], key=lambda packet: sent.index(packet) + shuffle.uniform(0, 6))]
     tapped = Tapped().feed(mixed)
     assert tapped.numbers() == list(range(40))
@@ -119,7 +119,7 @@ def test_reordered_doubled_and_wrapped_packets_change_nothing(codec: str) -> Non
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 def test_a_packet_sent_again_in_time_saves_all_that_waited(codec: str) -> None:
-    sent = flat(pictures(codec, 12))
+    sent = flat(images(codec, 12))
     late = next(index for index, packet in enumerate(sent) if packet.timestamp == 4 * STEP)
     tapped = Tapped().feed(sent[:late] + sent[late + 1 :])
     assert tapped.numbers() == [0, 1, 2, 3]
@@ -130,8 +130,8 @@ def test_a_packet_sent_again_in_time_saves_all_that_waited(codec: str) -> None:
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 @pytest.mark.parametrize("where", [0, -1], ids=["first packet", "last packet"])
-def test_after_a_loss_nothing_comes_before_the_next_key_picture(codec: str, where: int) -> None:
-    sent = pictures(codec, 30, keys=(0, 20))
+def test_after_a_loss_nothing_comes_before_the_next_key_frame(codec: str, where: int) -> None:
+    sent = images(codec, 30, keys=(0, 20))
     del sent[4][where]
     tapped = Tapped().feed(flat(sent), seconds_each=0.02)
     assert tapped.numbers() == [0, 1, 2, 3, *range(20, 30)]
@@ -141,8 +141,8 @@ def test_after_a_loss_nothing_comes_before_the_next_key_picture(codec: str, wher
     assert after.lost_before >= 14
 
 
-def test_a_stream_that_begins_in_the_middle_waits_for_a_key_picture_and_asks() -> None:
-    sent = pictures("VP8", 60, keys=(0, 50))[10:]
+def test_a_stream_that_begins_in_the_middle_waits_for_a_key_frame_and_asks() -> None:
+    sent = images("VP8", 60, keys=(0, 50))[10:]
     tapped = Tapped().feed(flat(sent), seconds_each=0.02)
     assert tapped.numbers() == list(range(50, 60))
     spent_s = tapped.clock.now_s - 100.0
@@ -150,7 +150,7 @@ def test_a_stream_that_begins_in_the_middle_waits_for_a_key_picture_and_asks() -
 
 
 def test_what_waits_behind_a_hole_is_bounded_even_when_time_stands_still() -> None:
-    sent = flat(pictures("VP8", 2))
+    sent = flat(images("VP8", 2))
     tapped = Tapped().feed(sent[:1])
     for number in range(5000):
         packet = RtpPacket(sent[0].payload_type, 0, (number + 3) & 0xFFFF, 9 * STEP, 7)
@@ -159,7 +159,7 @@ def test_what_waits_behind_a_hole_is_bounded_even_when_time_stands_still() -> No
         assert len(tapped.assembler._early) <= 2048
 
 
-def test_a_picture_without_an_end_is_bounded() -> None:
+def test_a_frame_without_an_end_is_bounded() -> None:
     tapped = Tapped()
     for number in range(40_000):
         packet = RtpPacket(PAYLOAD_TYPE["VP8"], 0, number & 0xFFFF, STEP, 7)
@@ -168,16 +168,16 @@ def test_a_picture_without_an_end_is_bounded() -> None:
         assert len(tapped.assembler._parts) <= 8192
 
 
-def test_another_source_behind_the_same_track_goes_on_at_its_key_picture() -> None:
-    first, second = pictures("VP8", 5), pictures("VP8", 5, seq=40_000, ts=123_456_789)
+def test_another_source_behind_the_same_track_goes_on_at_its_key_frame() -> None:
+    first, second = images("VP8", 5), images("VP8", 5, seq=40_000, ts=123_456_789)
     for packet in flat(second):
         packet.ssrc = 8
     tapped = Tapped().feed(flat(first) + flat(second))
     assert tapped.numbers() == [0, 1, 2, 3, 4] * 2
 
 
-def test_asking_for_a_key_picture_holds_nothing_back() -> None:
-    sent = pictures("VP8", 60)
+def test_asking_for_a_key_frame_holds_nothing_back() -> None:
+    sent = images("VP8", 60)
     tapped = Tapped().feed(flat(sent[:1]))
     tapped.assembler.request_key()
     tapped.feed(flat(sent[1:]), seconds_each=0.02)
@@ -185,8 +185,8 @@ def test_asking_for_a_key_picture_holds_nothing_back() -> None:
     assert tapped.plis >= 2  # again and again, until one comes
 
 
-def test_padding_is_no_picture() -> None:
-    sent = pictures("VP8", 3)
+def test_padding_is_no_frame() -> None:
+    sent = images("VP8", 3)
     packets = sent[0]
     last = packets[-1]
     for packet in flat(sent[1:]):
@@ -198,11 +198,11 @@ def test_padding_is_no_picture() -> None:
     assert Tapped().feed(flat(sent)).numbers() == [0, 1, 2]
 
 
-def test_a_key_picture_tells_its_size() -> None:
-    vp8 = Tapped().feed(flat(pictures("VP8", 1))).frames[0]
+def test_a_key_frame_tells_its_size() -> None:
+    vp8 = Tapped().feed(flat(images("VP8", 1))).frames[0]
     assert vp8_size_wh(vp8.data) == (640, 480)
     assert vp8_size_wh(b"\0" * 20) is None
-    h264 = Tapped().feed(flat(pictures("H264", 1))).frames[0]
+    h264 = Tapped().feed(flat(images("H264", 1))).frames[0]
     assert parameter_sets(h264.data)[0] & 0x1F == 7
 
 

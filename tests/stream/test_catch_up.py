@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from stream.decoding.catch_up import Latecomer
+from stream.decoding.catch_up import CatchUpPolicy
 from stream.decoding.cpu_gate import CpuGate
 from stream.sources.source import Source
 from tests.peers.numbers import read_number
@@ -21,65 +21,65 @@ FRAMES = 500
 FPS = 25
 
 
-def feed(latecomer: Latecomer, arrivals_s: list[float], times_s: list[float] | None = None) -> list[bool]:
+def feed(policy: CatchUpPolicy, arrivals_s: list[float], times_s: list[float] | None = None) -> list[bool]:
     times_s = times_s or [index / FPS for index in range(len(arrivals_s))]
-    return [latecomer.note(at_s, round(time_s * 1e6)) for at_s, time_s in zip(arrivals_s, times_s, strict=True)]
+    return [policy.note(at_s, round(time_s * 1e6)) for at_s, time_s in zip(arrivals_s, times_s, strict=True)]
 
 
 def test_who_falls_behind_leaves_out_until_it_has_caught_up() -> None:
-    latecomer = Latecomer(1.0)
-    assert not any(feed(latecomer, [1000 + index / FPS for index in range(250)]))
+    policy = CatchUpPolicy(1.0)
+    assert not any(feed(policy, [1000 + index / FPS for index in range(250)]))
     slow = [1010 + index * 0.08 for index in range(60)]  # half as fast as the camera
     times_s = [10 + index / FPS for index in range(60)]
-    late = feed(latecomer, slow, times_s)
+    late = feed(policy, slow, times_s)
     first = late.index(True)
     assert slow[first] - times_s[first] - 1000 == pytest.approx(1.5, abs=0.1)  # a second late, for a second
     fast = [slow[-1] + index * 0.001 for index in range(100)]
-    caught = feed(latecomer, fast, [times_s[-1] + index / FPS for index in range(100)])
+    caught = feed(policy, fast, [times_s[-1] + index / FPS for index in range(100)])
     back = caught.index(False)
-    assert latecomer.lag_s < 0.25 and fast[back] - (times_s[-1] + back / FPS) - 1000 < 0.25
+    assert policy.lag_s < 0.25 and fast[back] - (times_s[-1] + back / FPS) - 1000 < 0.25
 
 
 def test_a_hiccup_of_the_network_costs_nothing() -> None:
     """Three seconds of silence, then all at once: it is decoded faster than it can be given up."""
-    latecomer = Latecomer(1.0)
+    policy = CatchUpPolicy(1.0)
     arrivals_s = [max(index / FPS, 8 + index * 0.002) if 125 <= index < 200 else index / FPS for index in range(400)]
-    assert not any(feed(latecomer, arrivals_s))
+    assert not any(feed(policy, arrivals_s))
 
 
 def test_a_way_that_became_longer_is_got_used_to() -> None:
     """A camera whose clock stood still for two seconds is two seconds later for ever; nothing can be read faster."""
-    latecomer = Latecomer(1.0)
+    policy = CatchUpPolicy(1.0)
     arrivals_s = [index / FPS + (2 if index > 250 else 0) for index in range(1500)]
-    late = feed(latecomer, arrivals_s)
+    late = feed(policy, arrivals_s)
     assert any(late[:350]) and not any(late[350:])
-    assert latecomer.lag_s == pytest.approx(0, abs=0.1)
+    assert policy.lag_s == pytest.approx(0, abs=0.1)
 
 
-def test_a_camera_that_counts_more_pictures_than_it_sends_does_not_go_blind() -> None:
+def test_a_camera_that_counts_more_frames_than_it_sends_does_not_go_blind() -> None:
     """Its delay grows for ever, by 0.4 s a second, and nothing can be done about it."""
-    latecomer = Latecomer(1.0)
-    late = feed(latecomer, [index / 15 for index in range(1200 * 15)])
+    policy = CatchUpPolicy(1.0)
+    late = feed(policy, [index / 15 for index in range(1200 * 15)])
     assert sum(late) < 0.03 * len(late)
 
 
 def test_who_gets_no_cpu_at_all_for_a_while_still_catches_up() -> None:
-    latecomer = Latecomer(1.0)
+    policy = CatchUpPolicy(1.0)
     slow = [index * 0.08 for index in range(75)]  # starved for 6 s, even of reading once it skips
     fast = [slow[-1] + index * 0.005 for index in range(1, 100)]
-    late = feed(latecomer, [*slow, *fast])
-    assert late[74] and not late[-1] and latecomer.lag_s < 0.25
+    late = feed(policy, [*slow, *fast])
+    assert late[74] and not late[-1] and policy.lag_s < 0.25
 
 
 @pytest.mark.parametrize("ppm", [-100, 100])
 def test_clocks_that_run_apart_are_no_lag(ppm: int) -> None:
-    latecomer = Latecomer(1.0)
-    assert not any(feed(latecomer, [index / FPS * (1 + ppm / 1e6) for index in range(8 * 3600 * FPS // 25)]))
-    assert latecomer.lag_s < 0.1
+    policy = CatchUpPolicy(1.0)
+    assert not any(feed(policy, [index / FPS * (1 + ppm / 1e6) for index in range(8 * 3600 * FPS // 25)]))
+    assert policy.lag_s < 0.1
 
 
 class Watching:
-    """Takes all pictures of a source and notes what and when, in a thread of its own."""
+    """Takes all frames of a source and notes what and when, in a thread of its own."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -115,9 +115,9 @@ def lag_s(stream_id: str) -> float:
 
 
 def behind_s(slow: Watching, steady: Watching) -> float:
-    """By how much the newest picture of one is older than that of the other, which looks at the same camera.
+    """By how much the newest frame of one is older than that of the other, which looks at the same camera.
 
-    The other may be a picture behind for a moment: below 0 then. The camera shows its numbers over and over.
+    The other may be a frame behind for a moment: below 0 then. The camera shows its numbers over and over.
     """
     apart = (steady.seen.numbers[-1] - slow.seen.numbers[-1] + FRAMES // 2) % FRAMES - FRAMES // 2
     return apart / FPS
@@ -132,7 +132,7 @@ def test_a_starved_decoder_jumps_to_a_newer_key_frame(numbered_h264: Path, no_th
         try:
             wait_for(lambda: len(slow.seen.numbers) > 20 and len(steady.seen.numbers) > 20)
             worst_s = 0.0
-            slow.source.mailbox.subscribe(lambda: time.sleep(0.1))  # in the thread that decodes: ten pictures a second
+            slow.source.mailbox.subscribe(lambda: time.sleep(0.1))  # in the thread that decodes: ten frames a second
             begun_s = time.monotonic()
             while time.monotonic() - begun_s < 8 or late_drops("slow") < 40:
                 assert time.monotonic() - begun_s < 40

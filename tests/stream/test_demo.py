@@ -25,10 +25,10 @@ def test_the_clip_is_what_it_says() -> None:
     with av.open(io.BytesIO(demo_clip())) as container:
         video = container.streams.video[0]
         assert video.average_rate == FPS and video.codec_context.name == "h264" and not video.codec_context.has_b_frames
-        pictures = [(frame.key_frame, frame.to_ndarray(format="gray")) for frame in container.decode(video)]
-    assert len(pictures) == FPS * SECONDS and pictures[0][1].shape == SIZE_WH[::-1]
-    assert [index for index, (is_key, _) in enumerate(pictures) if is_key] == list(range(0, FPS * SECONDS, GOP))
-    grey = [picture.astype(np.int16) for _, picture in pictures]
+        images = [(frame.key_frame, frame.to_ndarray(format="gray")) for frame in container.decode(video)]
+    assert len(images) == FPS * SECONDS and images[0][1].shape == SIZE_WH[::-1]
+    assert [index for index, (is_key, _) in enumerate(images) if is_key] == list(range(0, FPS * SECONDS, GOP))
+    grey = [image.astype(np.int16) for _, image in images]
     steps = [float(np.abs(after - before).mean()) for before, after in itertools.pairwise(grey)]
     seam = float(np.abs(grey[0] - grey[-1]).mean())
     assert min(steps) > 0.1, "it stands still"

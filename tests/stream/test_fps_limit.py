@@ -1,4 +1,4 @@
-"""At most so many pictures a second: which are taken, which are counted as what."""
+"""At most so many frames a second: which are taken, which are counted as what."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from stream.decoding.fps_limit import FpsLimit
 from stream.frame import Frame
 from stream.mailbox import DropReason, Mailbox
 
-PICTURE = av.VideoFrame(16, 16, "gray")
+IMAGE = av.VideoFrame(16, 16, "gray")
 
 
 def times_us(fps: float, seconds: float, from_us: int = 0) -> list[int]:
-    """When the pictures of a camera are due to be shown."""
+    """When the frames of a camera are due to be shown."""
     return [from_us + round(index * 1e6 / fps) for index in range(round(seconds * fps))]
 
 
 def at(pts_us: int, session: str = "s") -> Frame:
-    """A picture of that time."""
-    return Frame("cam", session, 0, 0, pts_us, 0, 0.0, 0.0, PICTURE)
+    """A frame of that time."""
+    return Frame("cam", session, 0, 0, pts_us, 0, 0.0, 0.0, IMAGE)
 
 
 def taken(cap: FpsLimit, pts_us: list[int], session: str = "s") -> list[int]:
@@ -31,7 +31,7 @@ def taken(cap: FpsLimit, pts_us: list[int], session: str = "s") -> list[int]:
 
 
 def rate(pts_us: list[int]) -> float:
-    """Pictures a second of their own time."""
+    """Frames a second of their own time."""
     return (len(pts_us) - 1) / (pts_us[-1] - pts_us[0]) * 1e6
 
 
@@ -57,7 +57,7 @@ def test_nothing_is_made_up_for_after_a_pause() -> None:
     assert min(late - early for early, late in pairwise(after)) >= 150_000
 
 
-def test_a_session_begins_with_its_first_picture() -> None:
+def test_a_session_begins_with_its_first_frame() -> None:
     cap = FpsLimit(1)
     assert taken(cap, [0, 40_000]) == [0]
     assert taken(cap, [0, 40_000], session="next") == [0]
@@ -71,22 +71,22 @@ def test_what_is_beyond_the_cap_is_told_apart_from_what_nobody_was_free_for() ->
         (dropped if reason == "newer" else left_out).append(frame)
 
     box = Mailbox[Frame](accepts=FpsLimit(5).admits, on_drop=note)
-    pictures = [at(time_us) for time_us in times_us(25, 0.6)]
-    for picture in pictures[:5]:  # nobody takes: the newest lies there, and that of the next turn is not lost yet
-        box.put(picture)
-    assert (len(dropped), len(left_out)) == (0, 4) and box.take() is pictures[4]
-    for picture in pictures[5:10]:  # somebody takes each at once: what is not due is not even offered
-        box.put(picture)
-        assert (box.take() is picture) is (picture is pictures[5])
-    for picture in pictures[10:15]:
-        box.put(picture)
+    images = [at(time_us) for time_us in times_us(25, 0.6)]
+    for image in images[:5]:  # nobody takes: the newest lies there, and that of the next turn is not lost yet
+        box.put(image)
+    assert (len(dropped), len(left_out)) == (0, 4) and box.take() is images[4]
+    for image in images[5:10]:  # somebody takes each at once: what is not due is not even offered
+        box.put(image)
+        assert (box.take() is image) is (image is images[5])
+    for image in images[10:15]:
+        box.put(image)
     assert (box.dropped, box.left_out) == (0, 12)
     box.put(at(600_000))  # the next turn has come, and the last was not used
-    assert (box.dropped, box.left_out) == (1, 12) and dropped == [pictures[14]]
+    assert (box.dropped, box.left_out) == (1, 12) and dropped == [images[14]]
     assert box.pending
 
 
-def test_a_blocking_mailbox_wants_every_picture() -> None:
+def test_a_blocking_mailbox_wants_every_frame() -> None:
     box = Mailbox[Frame]("block", capacity=5, accepts=FpsLimit(1).admits)
     for time_us in times_us(25, 0.2):
         box.put(at(time_us))

@@ -1,4 +1,4 @@
-"""FramesSource with real encoded pictures: numbering, dropping, limits, damage."""
+"""FramesSource with real encoded frames: numbering, dropping, limits, damage."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from stream.decoding.image_header import read_header
 from stream.errors import BadImageError, MailboxClosed, TooLargeError
 from stream.sources.frames_source import FramesSource
 from stream.sources.health import SourceState
-from tests.peers.numbers import numbered_picture, read_number
+from tests.peers.numbers import numbered_image, read_number
 
 WAIT_S = 20.0
 MAX_BYTES, MAX_PIXELS = 16 * 2**20, 40_000_000
 
 
 def encoded(number: int, suffix: str = ".jpg", size_wh: tuple[int, int] = (320, 240)) -> bytes:
-    """A picture with `number` drawn into it."""
-    return cv2.imencode(suffix, numbered_picture(number, size_wh))[1].tobytes()
+    """A frame with `number` drawn into it."""
+    return cv2.imencode(suffix, numbered_image(number, size_wh))[1].tobytes()
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def source(**settings: object) -> Iterator[tuple[FramesSource, queue.Queue[int],
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
-def test_each_picture_comes_back_under_its_own_ordinal(suffix: str) -> None:
+def test_each_frame_comes_back_under_its_own_ordinal(suffix: str) -> None:
     with source() as (pushed, dropped, _):
         last_pts_us = -1
         for ordinal in (0, 1, 5, 700):
@@ -97,7 +97,7 @@ def test_closing_names_what_was_still_waiting() -> None:
     pushed.close()
 
 
-def test_a_damaged_picture_fails_alone() -> None:
+def test_a_damaged_frame_fails_alone() -> None:
     whole = encoded(3, ".png")
     with source() as (pushed, _, failed):
         pushed.push(0, whole[: len(whole) // 3])
@@ -121,7 +121,7 @@ def test_a_damaged_picture_fails_alone() -> None:
     ],
     ids=["empty", "text", "gif", "cut jpeg", "cut webp", "zeros png"],
 )
-def test_what_is_no_picture_is_refused_before_decoding(data: bytes) -> None:
+def test_what_is_no_frame_is_refused_before_decoding(data: bytes) -> None:
     with source() as (pushed, _, failed):
         with pytest.raises(BadImageError) as caught:
             pushed.push(0, data)
@@ -207,17 +207,17 @@ def test_the_exif_turn_is_applied(kind: str) -> None:
         assert pushed.mailbox.get(WAIT_S).size_wh == (80, 160)
 
 
-def test_grey_alpha_and_deep_pictures_become_bgr() -> None:
-    pictures = [
+def test_grey_alpha_and_deep_frames_become_bgr() -> None:
+    images = [
         np.full((32, 48), 200, np.uint8),
         np.full((32, 48, 4), 200, np.uint8),
         np.full((32, 48, 3), 200 * 257, np.uint16),
     ]
     with source() as (pushed, _, _failed):
-        for ordinal, pixels in enumerate(pictures):
+        for ordinal, pixels in enumerate(images):
             pushed.push(ordinal, cv2.imencode(".png", pixels)[1].tobytes())
             frame = pushed.mailbox.get(WAIT_S)
-            assert frame.picture.format.name == "bgr24"
+            assert frame.image.format.name == "bgr24"
             assert (frame.to_bgr() == 200).all()
 
 

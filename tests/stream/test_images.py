@@ -1,4 +1,4 @@
-"""Folders, globs and single pictures."""
+"""Folders, globs and single frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from stream.config import StreamSettings
 from stream.errors import SourceError
 from stream.sources.health import SourceState
-from tests.peers.numbers import numbered_picture
+from tests.peers.numbers import numbered_image
 from tests.stream.consume import QUICK, opened, read_all, watch
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Twelve numbered pictures of several types and sizes, and a text."""
+    """Twelve numbered frames of several types and sizes, and a text."""
     for number in range(12):
         suffix = (".jpg", ".png", ".webp", ".bmp")[number % 4]
-        picture = numbered_picture(number, (320 + 16 * number, 180))
-        assert cv2.imwrite(str(tmp_path / f"img{number}{suffix}"), picture)
-    (tmp_path / "notes.txt").write_text("no picture")
+        image = numbered_image(number, (320 + 16 * number, 180))
+        assert cv2.imwrite(str(tmp_path / f"img{number}{suffix}"), image)
+    (tmp_path / "notes.txt").write_text("no frame")
     return tmp_path
 
 
@@ -37,7 +37,7 @@ def test_a_folder_is_read_once_in_natural_order(folder: Path) -> None:
     assert [frame.size_wh[0] for frame in seen.frames] == [320 + 16 * index for index in range(12)]
 
 
-def test_a_glob_and_a_single_picture(folder: Path) -> None:
+def test_a_glob_and_a_single_image(folder: Path) -> None:
     assert read_all(folder / "*.png").numbers == [1, 5, 9]
     assert read_all(folder / "img7.bmp").numbers == [7]
     assert read_all(f"file:{folder}/img10.webp").numbers == [10]
@@ -53,8 +53,8 @@ def test_live_it_loops_at_image_fps(folder: Path) -> None:
     assert all((0, 4, 8)[frame.number % 3] == number for frame, number in zip(seen.frames, seen.numbers, strict=True))
 
 
-def test_pictures_are_turned_by_their_exif(tmp_path: Path) -> None:
-    upright = numbered_picture(77, (320, 180))
+def test_images_are_turned_by_their_exif(tmp_path: Path) -> None:
+    upright = numbered_image(77, (320, 180))
     turned = Image.fromarray(np.rot90(upright)[..., ::-1])
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise by 90 degrees
@@ -63,7 +63,7 @@ def test_pictures_are_turned_by_their_exif(tmp_path: Path) -> None:
     assert seen.numbers == [77] and seen.frames[0].size_wh == (320, 180)
 
 
-def test_a_broken_picture_costs_itself_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_image_costs_itself_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "img5.png").write_bytes(b"\x89PNG no")
     (folder / "img8.jpg").write_bytes(b"")
     seen = read_all(folder)
@@ -82,8 +82,8 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     assert source.status().state is SourceState.FAILED
 
 
-def test_no_pictures_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no pictures in this folder"):
+def test_no_images_at_all_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no frames in this folder"):
         opened(tmp_path, live=False)
-    with pytest.raises(SourceError, match="no picture matches"):
+    with pytest.raises(SourceError, match="no frame matches"):
         opened(tmp_path / "*.jpg", live=False)

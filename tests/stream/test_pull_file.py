@@ -1,4 +1,4 @@
-"""Files: every picture once and rightly numbered, or looped at its own rate."""
+"""Files: every frame once and rightly numbered, or looped at its own rate."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ def dropped(stream_id: str, reason: str) -> float:
         ("mjpeg", 0, ".avi"),
     ],
 )
-def test_every_picture_once_with_its_own_number(tmp_path: Path, codec: str, b_frames: int, suffix: str) -> None:
+def test_every_frame_once_with_its_own_number(tmp_path: Path, codec: str, b_frames: int, suffix: str) -> None:
     clip = make_numbered(tmp_path / f"clip{suffix}", ClipSpec(frames=COUNT, codec=codec, b_frames=b_frames))
     seen = read_all(clip)
     assert seen.numbers == list(range(COUNT))
     assert [frame.number for frame in seen.frames] == [frame.ordinal for frame in seen.frames] == list(range(COUNT))
     assert seen.pts_us == [index * 40_000 for index in range(COUNT)]
-    assert [frame.picture.pts for frame in seen.frames] == seen.pts_us
+    assert [frame.image.pts for frame in seen.frames] == seen.pts_us
     assert len({frame.session for frame in seen.frames}) == 1
 
 
-def test_the_ring_holds_the_packets_of_the_pictures(tmp_path: Path) -> None:
+def test_the_ring_holds_the_packets_of_the_frames(tmp_path: Path) -> None:
     clip = make_numbered(tmp_path / "clip.mp4", ClipSpec(frames=COUNT, b_frames=2))
     source = opened(clip, live=False)
     seen = watch(source, lambda _: False)
@@ -140,7 +140,7 @@ def test_times_that_wrap(tmp_path: Path) -> None:
     assert seen.pts_us == [index * 40_000 for index in range(COUNT)]
 
 
-def test_damage_costs_the_damaged_pictures_only(tmp_path: Path) -> None:
+def test_damage_costs_the_damaged_frames_only(tmp_path: Path) -> None:
     clip = make_numbered(tmp_path / "clip.ts", ClipSpec(frames=100, gop=10, bit_rate=300_000))
     data = bytearray(clip.read_bytes())
     middle = len(data) // 2 // 188 * 188
@@ -168,7 +168,7 @@ def test_not_a_video(tmp_path: Path, content: bytes) -> None:
         opened(clip, live=False)
 
 
-def test_a_file_that_breaks_off_is_an_error_after_its_pictures(tmp_path: Path) -> None:
+def test_a_file_that_breaks_off_is_an_error_after_its_frames(tmp_path: Path) -> None:
     clip = make_numbered(tmp_path / "clip.mp4", ClipSpec(frames=COUNT))
     source = PullSource(StreamConfig(id="gone"), QUICK, ConnectTarget("file", str(clip)), CpuGate(), live=False)
     clip.unlink()
@@ -207,7 +207,7 @@ def test_shedding_waits_for_both_reasons_and_does_not_flutter() -> None:
     assert sum(before is not after for before, after in pairwise(states)) == 2
 
 
-def test_pictures_left_undecoded_keep_the_numbers_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_left_undecoded_keep_the_numbers_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = make_numbered(tmp_path / "clip.mp4", ClipSpec(frames=60, b_frames=2))
     shed = threading.Event()
     monkeypatch.setattr(Shedder, "decide", lambda self, came, used, now_s: shed.is_set())
@@ -228,7 +228,7 @@ def test_pictures_left_undecoded_keep_the_numbers_right(tmp_path: Path, monkeypa
     assert len({frame.ordinal - frame.number for frame in again.frames[10:]}) == 1, "some stay undecoded afterwards"
 
 
-def test_close_is_prompt_while_a_picture_waits_to_be_taken(tmp_path: Path) -> None:
+def test_close_is_prompt_while_a_frame_waits_to_be_taken(tmp_path: Path) -> None:
     clip = make_numbered(tmp_path / "clip.mp4", ClipSpec(frames=COUNT))
     source = opened(clip, live=False)
     source.mailbox.get(5)

@@ -49,7 +49,7 @@ def test_packets_before_the_first_key_frame_are_not_kept() -> None:
     assert ring.cut(0, 10**9) == []
 
 
-def test_cut_takes_what_pictures_refer_to() -> None:
+def test_cut_takes_what_frames_refer_to() -> None:
     ring = PacketRing(2**20, 60)
     order = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
     for place, shown in enumerate(order):

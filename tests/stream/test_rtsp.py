@@ -36,7 +36,7 @@ def is_up(stream_id: str) -> float | None:
 
 
 def counts_on(seen: Seen, clip_frames: int = 500) -> bool:
-    """Whether the numbers in the pictures go on as ordinals and times do, in one session."""
+    """Whether the numbers in the frames go on as ordinals and times do, in one session."""
     first = seen.frames[0]
     return len({frame.session for frame in seen.frames}) == 1 and all(
         (frame.ordinal - first.ordinal) % clip_frames
@@ -78,12 +78,12 @@ class Watcher:
 
 @pytest.fixture(scope="module")
 def b_frames_h264(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """500 numbered pictures with B-frames."""
+    """500 numbered frames with B-frames."""
     return make_numbered(tmp_path_factory.mktemp("b") / "b.h264", ClipSpec(frames=500, gop=24, b_frames=2))
 
 
 @pytest.mark.parametrize("with_b_frames", [False, True])
-def test_pictures_come_in_order_with_their_own_numbers(
+def test_frames_come_in_order_with_their_own_numbers(
     numbered_h264: Path, b_frames_h264: Path, with_b_frames: bool
 ) -> None:
     clip = b_frames_h264 if with_b_frames else numbered_h264

@@ -72,7 +72,7 @@ def test_local_kinds_are_refused_over_http(url: str) -> None:
         source_of(url, allow_local=False)
 
 
-def test_a_file_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_frames_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no video " * 50)
     with pytest.raises(SourceError, match=r"notes\.txt: not a video|notes\.txt: there is no video"):
         source_of(str(tmp_path / "notes.txt"))

@@ -79,7 +79,7 @@ async def frames(source: WhipSource, enough: Callable[[list[Frame]], bool]) -> l
 
 
 def check_attribution(got: list[Frame], track: NumberedTrack) -> None:
-    """Each picture's number belongs to its pts, to 20 µs, and all times grow."""
+    """Each frame's number belongs to its pts, to 20 µs, and all times grow."""
     numbers = [read_number(frame.to_bgr()) for frame in got]
     for number, frame in zip(numbers, got, strict=True):
         offset_us = (track.sent[number] - track.sent[numbers[0]]) * 100 / 9
@@ -101,7 +101,7 @@ async def test_numbers_arrive_with_their_times(sessions: WhipSessions, codec: Co
         got = await frames(source, lambda got: len(got) >= 40)
         check_attribution(got, client.track)
         first = read_number(got[0].to_bgr())
-        # nothing was lost on the way, so ordinals count exactly the pictures sent
+        # nothing was lost on the way, so ordinals count exactly the frames sent
         assert [f.ordinal - got[0].ordinal for f in got] == [read_number(f.to_bgr()) - first for f in got]
         status = source.status()
         assert (status.state, status.codec, status.size_wh) == (SourceState.LIVE, codec.lower(), (320, 240))
@@ -135,7 +135,7 @@ async def test_the_frame_size_changes_in_flight(sessions: WhipSessions) -> None:
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-async def test_lost_datagrams_never_lead_to_wrong_pictures(sessions: WhipSessions, codec: Codec) -> None:
+async def test_lost_datagrams_never_lead_to_wrong_frames(sessions: WhipSessions, codec: Codec) -> None:
     luck = random.Random(1)
     async with WhipClient(NumberedTrack(size_wh=(640, 480)), codec) as client:
         source = (await client.connect(sessions, "cam")).source

@@ -17,7 +17,7 @@ from tests.peers.numbers import read_number
 from tests.peers.whip_client import Codec, loopback_ice
 
 WAIT_S = 60.0
-PICTURES = 250
+IMAGES = 250
 SEND = """async codec => {
     const media = await navigator.mediaDevices.getUserMedia({video: {width: 640, height: 480}});
     window.peer = new RTCPeerConnection();
@@ -56,8 +56,8 @@ async def test_numbers_of_the_camera_arrive_in_order(tmp_path: Path, codec: Code
             await page.evaluate("peer.close()")
             assert await asyncio.wait_for(ended.get(), 5.0) == answers[0].id
     numbers = [read_number(frame.to_bgr()) for frame in got]
-    steps = [(later - earlier) % PICTURES for earlier, later in itertools.pairwise(numbers)]
-    assert max(steps) < PICTURES // 2  # never an older picture
+    steps = [(later - earlier) % IMAGES for earlier, later in itertools.pairwise(numbers)]
+    assert max(steps) < IMAGES // 2  # never an older frame
     times_us = [frame.pts_us for frame in got]
     assert times_us == sorted(set(times_us))
     seconds = (times_us[-1] - times_us[0]) / 1e6

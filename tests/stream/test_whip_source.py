@@ -1,4 +1,4 @@
-"""WhipSource fed with encoded pictures: numbering, the ring, shedding, damage, sizes and clocks."""
+"""WhipSource fed with encoded frames: numbering, the ring, shedding, damage, sizes and clocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stream.frame import Frame
 from stream.sources.health import SourceState
 from stream.webrtc.whip_decoder import FrameDecoder, SessionClock
 from stream.webrtc.whip_source import MOST_HELD, MOST_WAITING, WhipSource
-from tests.peers.numbers import numbered_picture, read_number
+from tests.peers.numbers import numbered_image, read_number
 
 WAIT_S = 20.0
 STEP = 3000
@@ -40,17 +40,15 @@ def encoder(codec: str, size_wh: tuple[int, int]) -> VideoCodecContext:
 def encoded(
     codec: str, count: int, size_wh: tuple[int, int] = (320, 240), keys: tuple[int, ...] = (0,), first: int = 0
 ) -> list[EncodedFrame]:
-    """Numbered pictures from `first` on; timestamps go by the number."""
+    """Numbered frames from `first` on; timestamps go by the number."""
     encode, frames = encoder(codec, size_wh), []
     for index in range(count):
         number = first + index
-        picture = av.VideoFrame.from_ndarray(numbered_picture(number, size_wh), format="bgr24").reformat(
-            format="yuv420p"
-        )
-        picture.pts = index
+        image = av.VideoFrame.from_ndarray(numbered_image(number, size_wh), format="bgr24").reformat(format="yuv420p")
+        image.pts = index
         if index in keys:
-            picture.pict_type = 1
-        data = b"".join(bytes(packet) for packet in encode.encode(picture))
+            image.pict_type = 1
+        data = b"".join(bytes(packet) for packet in encode.encode(image))
         frames.append(EncodedFrame(codec, data, number * STEP, is_key(codec, data), 10**18 + number, number / 30, 0))
     return frames
 
@@ -105,7 +103,7 @@ def each(source: WhipSource, frames: list[EncodedFrame]) -> list[Frame]:
 
 
 @pytest.mark.parametrize("codec", ["vp8", "h264"])
-def test_identity_and_times_of_each_picture(source: WhipSource, codec: str) -> None:
+def test_identity_and_times_of_each_frame(source: WhipSource, codec: str) -> None:
     source.start()
     assert source.status().state is SourceState.CONNECTING
     for index, frame in enumerate(each(source, encoded(codec, 12, first=1000))):
@@ -130,10 +128,10 @@ def test_every_packet_is_in_the_ring_untouched(source: WhipSource, codec: str) -
     assert [packet.pts_us for packet in source.ring.from_key()] == [frame.pts_us for frame in got[5:]]
     assert source.ring.codec is not None
     assert (source.ring.codec.name, source.ring.codec.size_wh, source.ring.codec.extradata) == (codec, (320, 240), b"")
-    decoder = FrameDecoder(10**6)  # what a viewer does, from the newest key picture on
+    decoder = FrameDecoder(10**6)  # what a viewer does, from the newest key frame on
     frames = [EncodedFrame(codec, packet.data, 0, packet.is_key, 0, 0, 0) for packet in source.ring.from_key()]
     seen = [decoder.decode(frame, index) for index, frame in enumerate(frames)]
-    assert [read_number(one.picture.to_ndarray(format="bgr24")) for one in seen if one] == [5, 6, 7, 8]
+    assert [read_number(one.image.to_ndarray(format="bgr24")) for one in seen if one] == [5, 6, 7, 8]
 
 
 @pytest.mark.parametrize("codec", ["vp8", "h264"])
@@ -187,7 +185,7 @@ def test_too_much_behind_is_shed_up_to_the_newest_key_frame_but_stays_in_the_rin
     assert not calls.request_key.is_set()
 
 
-def test_too_much_behind_without_a_key_picture_asks_for_one(source: WhipSource, calls: Calls) -> None:
+def test_too_much_behind_without_a_key_frame_asks_for_one(source: WhipSource, calls: Calls) -> None:
     gate = Gate(source)
     frames = encoded("h264", MOST_WAITING + 10, keys=(0, MOST_WAITING + 5))
     source.start()
@@ -237,7 +235,7 @@ def test_a_damaged_frame_asks_for_a_key_frame_and_no_garbage_is_shown(
     assert codec in (source.status().last_error or "")
 
 
-def test_lost_pictures_count_in_the_ordinal(source: WhipSource) -> None:
+def test_lost_frames_count_in_the_ordinal(source: WhipSource) -> None:
     source.start()
     frames = encoded("vp8", 8, keys=(0, 4))
     each(source, frames[:2])
@@ -246,7 +244,7 @@ def test_lost_pictures_count_in_the_ordinal(source: WhipSource) -> None:
     assert [(frame.number, frame.ordinal) for frame in got] == [(2, 4), (3, 5), (4, 6), (5, 7)]
 
 
-def test_a_picture_beyond_the_pixel_limit_is_not_decoded(calls: Calls) -> None:
+def test_a_frame_beyond_the_pixel_limit_is_not_decoded(calls: Calls) -> None:
     source = calls.source(StreamSettings(image_pixels=320 * 240))
     source.start()
     source.receive(encoded("vp8", 1, (640, 480))[0])

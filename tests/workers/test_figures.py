@@ -185,4 +185,4 @@ def test_figures_of_a_blurred_stream_are_those_of_what_may_be_seen(no_thread_lef
     assert arrived.wait(20)
     pipeline.close()
     frame, result = shown[0]
-    assert result.image == FigureMaker().figures(frame.picture, 0) != FigureMaker().figures(picture, 0)
+    assert result.image == FigureMaker().figures(frame.image, 0) != FigureMaker().figures(picture, 0)

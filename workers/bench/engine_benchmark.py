@@ -116,7 +116,7 @@ def _convert(frame: Frame, cards: Sequence[ModelCard], letterbox: Letterbox) -> 
     for card in cards:
         shape_wh = least_padding(frame.size_wh, card.shapes_wh)
         picture = np.empty((shape_wh[1], shape_wh[0], 3), np.uint8)
-        letterbox.fill(frame.picture, picture, card.pad_value, card.color)
+        letterbox.fill(frame.image, picture, card.pad_value, card.color)
         shapes.append(shape_wh)
         inputs.append(picture)
     return SampleInput(tuple(shapes), tuple(inputs))

@@ -120,7 +120,7 @@ class Explainer:
         if wanted is None:
             raise ExplainError(f"model {card.name} finds nothing in this picture; name a label to see where it looks")
         graph = self._graph(card, frame.size_wh)
-        placement = self._letterbox.fill(frame.picture, graph.tensor[0], card.pad_value, card.color)
+        placement = self._letterbox.fill(frame.image, graph.tensor[0], card.pad_value, card.color)
         cells = graph.cells()
         evidence: F32 = cells.scores[:, card.classes.index(wanted)]
         if found is not None:
@@ -137,7 +137,7 @@ class Explainer:
         region = (0, 0, *frame.size_wh)
         if index is not None:
             region = crop_region(result.detections[index].xyxy, card.crop_margin, frame.size_wh)
-        crop = frame.picture if index is None else cut(frame.picture, region)
+        crop = frame.image if index is None else cut(frame.image, region)
         graph = self._graph(card, (crop.width, crop.height))
         placement = self._letterbox.fill(crop, graph.tensor[0], card.pad_value, card.color)
         probabilities, maps = graph.activation()

@@ -117,12 +117,12 @@ class BestShots:
             if now_s - track.looked_s < _LOOK_S * 0.9 or not _is_sure(track, found.label):
                 continue
             track.looked_s = now_s
-            good = quality(frame.picture, self._region(frame, found), found.confidence)
+            good = quality(frame.image, self._region(frame, found), found.confidence)
             if track.best is None or good > _KEEP_GAIN * track.best.quality:
                 wanted.append((track, found, good))
             if len(wanted) == _MOST_A_LOOK:
                 break
-        whole = self._pictures.jpeg(frame.picture) if wanted else b""
+        whole = self._pictures.jpeg(frame.image) if wanted else b""
         for track, found, good in wanted:
             track.best = _Shot(good, self._messages(frame, found, good, whole))
         for track, _, _ in wanted:
@@ -149,7 +149,7 @@ class BestShots:
             node=self._node,
         )
         picture = crop.model_copy(update={"view": "picture", "region": joined((0, 0, *frame.size_wh))})
-        small = self._crops.jpeg(cut(frame.picture, region))
+        small = self._crops.jpeg(cut(frame.image, region))
         pairs = ((crop, small), (picture, whole))
         return tuple(
             Message(SNAPSHOTS, frame.stream_id, data, shot.headers(), time.monotonic()) for shot, data in pairs

@@ -64,13 +64,13 @@ class Blurrer:
         rows: of each detector (n, 6): x1, y1, x2, y2 in pixels of the picture, confidence, class.
         """
         image_bgr = cast(
-            "U8", VideoReformatter().reformat(frame.picture, *frame.size_wh, format="bgr24").to_ndarray()
+            "U8", VideoReformatter().reformat(frame.image, *frame.size_wh, format="bgr24").to_ndarray()
         ).copy()
         for box in self._places(frame, rows):
             blur_box(image_bgr, box)
         picture = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
         picture.pts, picture.time_base = frame.pts_us, MICROSECONDS
-        return replace(frame, picture=picture)
+        return replace(frame, image=picture)
 
     def _places(self, frame: Frame, rows: Iterable[F32]) -> list[Box]:
         """Where to blur: what is found now, and what was found lately."""

@@ -132,6 +132,6 @@ class _Made:
         """What makes them of this picture."""
 
         def make() -> None:
-            self.figures = self._maker.figures(frame.picture, frame.pts_us)
+            self.figures = self._maker.figures(frame.image, frame.pts_us)
 
         return make

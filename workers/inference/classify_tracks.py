@@ -99,7 +99,7 @@ class StreamClassifier:
         if own and self._image.is_due(frame.pts_us, every_s, own):
             self._image.looked_us = frame.pts_us
             for card in own:
-                yield _Wanted(Crop(card.name, card.version, frame.picture))
+                yield _Wanted(Crop(card.name, card.version, frame.image))
 
     def _boxes(
         self, frame: Frame, detections: Sequence[Detection], cards: Mapping[str, ModelCard]
@@ -112,14 +112,14 @@ class StreamClassifier:
                 if not tracked and self._mode == "live":
                     continue
                 region = crop_region(found.xyxy, card.crop_margin, frame.size_wh)
-                wanted = _Wanted(Crop(card.name, card.version, frame.picture), 0.0, found.label, index)
+                wanted = _Wanted(Crop(card.name, card.version, frame.image), 0.0, found.label, index)
                 if tracked:
                     assert found.track_id is not None
                     wanted.track = self._tracks.setdefault(found.track_id, _Track(frame.pts_us))
                     wanted.track.seen_us = frame.pts_us
                     if not self._is_due(wanted, found, frame, region):
                         continue
-                wanted.crop.picture = cut(frame.picture, region)
+                wanted.crop.picture = cut(frame.image, region)
                 yield wanted
 
     def _is_due(self, wanted: _Wanted, found: Detection, frame: Frame, region: tuple[int, int, int, int]) -> bool:
@@ -127,12 +127,12 @@ class StreamClassifier:
         assert wanted.track is not None
         known = wanted.track.known.get(wanted.crop.model)
         if known is None or known.version != wanted.crop.version:
-            wanted.quality = quality(frame.picture, region, found.confidence)
+            wanted.quality = quality(frame.image, region, found.confidence)
             return True
         if frame.pts_us - known.asked_us < self._settings.again_s * 1e6:
             return False
         known.asked_us = frame.pts_us
-        wanted.quality = quality(frame.picture, region, found.confidence)
+        wanted.quality = quality(frame.image, region, found.confidence)
         return known.label != found.label or wanted.quality >= self._settings.gain * known.quality
 
     def _ask(self, wanted: list[_Wanted], pts_us: int, own: dict[int, dict[str, Attribute]]) -> None:

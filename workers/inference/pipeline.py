@@ -222,7 +222,7 @@ def detect(slot: EngineSlot, name: str, tickets: list[Ticket], letterbox: Letter
         with engine.request(shape) as request:
             started = time.perf_counter()
             placements = [
-                letterbox.fill(ticket.frame.picture, request.tensor[index], card.pad_value, card.color)
+                letterbox.fill(ticket.frame.image, request.tensor[index], card.pad_value, card.color)
                 for index, ticket in enumerate(tickets)
             ]
             converted = time.perf_counter()
