@@ -21,9 +21,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from rich.console import Console
 
 from api.cli.explain import mount as mount_explain
-from api.cluster.address import reached_at
 from api.http.errors import ApiError
 from api.settings import ApiSettings
+from monitoring import URL_PREFIXES as MONITORING_PREFIXES
 from monitoring.report.cli import ReportContext
 from monitoring.report.cli import mount as mount_report
 from monitoring.settings import MonitorSettings
@@ -210,8 +210,8 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
     configure_logs(settings.log_level, settings.log_format)
     limit_arenas()
-    from api.app import create_app, extend
-    from api.http.service import EarlySignals, Service, listen, threads_left
+    from api.app import create_app, extend, forward
+    from api.http.lifecycle import EarlySignals, Service, listen, threads_left
     from api.video.clip_cutter import ClipCutter
     from stream.sources.source_urls import open_source
     from workers.bus.bus import LocalBus
@@ -235,7 +235,9 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
             _add(node, stream)
         cluster = join_cluster(settings, sock, node, local, parts)
         application = create_app(node, bus, settings.api, settings.roles, cluster)  # type: ignore[arg-type]
-        if monitoring is not None:
+        if monitoring is None:
+            forward(application, MONITORING_PREFIXES)
+        else:
             extend(application, monitoring)
             if cluster is not None:
                 cluster.announce_monitor(lambda: monitoring.active)
@@ -299,10 +301,11 @@ def join_cluster(settings: Settings, sock: socket.socket, node: Node, local: Loc
     """With Kafka: share cameras with the other processes, and have their results on `local`."""
     if settings.kafka is None:
         return None
+    from api.http.lifecycle import advertised_address
     from workers.cluster.cluster import Cluster, Member
     from workers.kafka.feed import KafkaFeed
 
-    address = settings.cluster.address or reached_at(sock)
+    address = settings.cluster.address or advertised_address(sock)
     cluster = Cluster(settings.kafka, settings.cluster, Member(node.name, address, settings.state_dir))
     parts.closes(cluster.close, CLUSTER_S)
     runs_streams = "node" in settings.roles

@@ -1,12 +1,12 @@
 """Puts the HTTP side together. Runs on the event loop.
 
-`create_app` gets a node and a bus that run already and leaves them running: who made them closes them, the node first.
+`create_app` gets a node and a bus that run already and leaves them running: their owner closes them, the node first.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -14,19 +14,22 @@ from typing import Literal
 
 from fastapi import Depends, FastAPI
 
-from api.cluster.directory import ClusterDirectory, LocalDirectory
 from api.cluster.proxy import ClusterProxy, node_client
 from api.cluster.routing import ClusterRoutes
+from api.cluster.stream_directory import ClusterDirectory, LocalDirectory
 from api.http import problems
 from api.http.body_limit import BodyLimit
+from api.http.extension import Extension
 from api.http.headers import SecurityHeaders
-from api.http.hub import Hub
 from api.http.origin import OriginGuard
 from api.http.principal import current_principal
+from api.http.result_hub import ResultHub
+from api.http.server import ServerOptions
+from api.predict.predictor import Predictor
 from api.push.pushes import Pushes
+from api.push.whip_pushes import WhipPushes
 from api.routes import (
     clips,
-    describe,
     detections,
     explain,
     frames,
@@ -35,17 +38,16 @@ from api.routes import (
     pages,
     predict,
     probe,
+    schemas,
+    snapshot_mjpeg,
     streams,
     video,
     whip,
 )
-from api.routes import images as pictures
-from api.routes.context import ApiContext, Extension
-from api.routes.predict import Predictor
-from api.routes.video import Videos
-from api.routes.whip import WhipPushes
+from api.routes.context import ApiContext
 from api.settings import ApiSettings
-from api.video.mjpeg import Feeds
+from api.video.channels import VideoChannels
+from api.video.mjpeg import JpegEncoder
 from workers.bus.bus import Bus
 from workers.cluster.cluster import Cluster
 from workers.node.node import Node
@@ -63,29 +65,30 @@ def create_app(
     roles: Collection[Role] = ROLES,
     cluster: Cluster | None = None,
 ) -> FastAPI:
-    """The application with the routes of `roles`. Serve it with `api.server.Server`.
+    """The application with the routes of `roles`. Serve it with `api.http.server.Server`.
 
-    cluster: the other processes; what they have is shown, and asked of them. Without the role node, `node` is one that
-    was not started.
+    cluster: the other processes; requests for their streams are forwarded to them. Without the role node, `node` was
+    not started.
     """
-    parts = _parts(node, bus, settings or ApiSettings(), roles, cluster)
+    context = _context(node, bus, settings or ApiSettings(), roles, cluster)
     app = FastAPI(
         title="Livesight",
         version=_version(),
         summary="Live video in; boxes, labels and tracks out, frame by frame.",
-        openapi_url=None,  # ours depends on the principal, like everything
-        docs_url=None,  # would load scripts from elsewhere
+        openapi_url=None,  # ours depends on the principal, as every route does
+        docs_url=None,  # would load scripts from other hosts
         redoc_url=None,
         dependencies=[Depends(current_principal)],
         lifespan=_lifespan,
     )
-    app.state.parts = parts
+    app.state.context = context
+    app.state.server_options = ServerOptions(context.settings, context.stream_settings.image_bytes, context.hub.close)
     if cluster is not None:
-        routes = ClusterRoutes(cluster, node, parts.roles, parts.extensions)
+        routes = app.state.cluster_routes = ClusterRoutes(cluster, node, context.roles, context.extensions)
         app.state.node_client = node_client()
         app.add_middleware(ClusterProxy, routes=routes, client=app.state.node_client)
-    app.add_middleware(BodyLimit, most_bytes=parts.settings.body_bytes, by_path=_picture_limits(parts))
-    app.add_middleware(OriginGuard, settings=parts.settings)
+    app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
+    app.add_middleware(OriginGuard, settings=context.settings)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
     _include(app, roles)
@@ -93,16 +96,25 @@ def create_app(
 
 
 def extend(app: FastAPI, extension: Extension) -> None:
-    """Serve what an extension brings, and tell in readiness how it is. Before the first request."""
-    app.state.parts.extensions.append(extension)
+    """Serve an extension's routes and include its problems in readiness. Before the first request."""
+    app.state.context.extensions.append(extension)
+    forward(app, extension.prefixes)
     for router in extension.routers:
         app.include_router(router)
 
 
-def _parts(node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role], cluster: Cluster | None) -> ApiContext:
-    hub = Hub(bus, settings)
+def forward(app: FastAPI, prefixes: Sequence[str]) -> None:
+    """In a cluster: forward the paths of an extension to the process where it works. Before the first request."""
+    if app.state.context.cluster is not None:
+        app.state.cluster_routes.serve_elsewhere(prefixes)
+
+
+def _context(
+    node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role], cluster: Cluster | None
+) -> ApiContext:
+    hub = ResultHub(bus, settings)
     pushes = Pushes(node, hub)
-    feeds = Feeds(node, hub, settings)
+    jpeg_encoder = JpegEncoder(node, hub, settings)
     return ApiContext(
         node=node,
         directory=LocalDirectory(node) if cluster is None else ClusterDirectory(cluster, node, "node" in roles),
@@ -112,51 +124,51 @@ def _parts(node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role],
         settings=settings,
         hub=hub,
         pushes=pushes,
-        feeds=feeds,
-        videos=Videos(node, hub, feeds, settings),
+        jpeg_encoder=jpeg_encoder,
+        channels=VideoChannels(node, hub, jpeg_encoder, settings),
         predictor=Predictor(node, settings),
         whip=WhipPushes(node, pushes),
     )
 
 
 def _include(app: FastAPI, roles: Collection[Role]) -> None:
-    routers = [health.router, describe.router]
+    routers = [health.router, schemas.router]
     if "api" in roles:
         routers += [pages.router, streams.router, probe.router, detections.router]
     if "node" in roles:
-        routers += [whip.router, frames.router, pictures.router, video.router, clips.router]
+        routers += [whip.router, frames.router, snapshot_mjpeg.router, video.router, clips.router]
         routers += [models.router, predict.router, explain.router]
     for router in routers:
         app.include_router(router)
 
 
-def _picture_limits(parts: ApiContext) -> dict[str, int]:
-    """The paths whose requests carry pictures; `body_bytes` more is for what a form has around them."""
-    one, around = parts.stream_settings.image_bytes, parts.settings.body_bytes
-    single = dict.fromkeys(predict.SINGLE_PATHS, one + around)
-    return single | dict.fromkeys(predict.BATCH_PATHS, one * parts.settings.predict_images + around)
+def _image_limits(context: ApiContext) -> dict[str, int]:
+    """The body limits of the paths that take images; `body_bytes` is for the form around them."""
+    image, form = context.stream_settings.image_bytes, context.settings.body_bytes
+    single = dict.fromkeys(predict.SINGLE_PATHS, image + form)
+    return single | dict.fromkeys(predict.BATCH_PATHS, image * context.settings.predict_images + form)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """The hub and what else lives on the loop; ends in the order in which things depend on each other."""
-    parts: ApiContext = app.state.parts
-    # More threads than asyncio's default on few cores: a few slow removals must not keep the rest waiting.
+    """Start the hub; at the end close everything that lives on the loop, in the order of dependence."""
+    context: ApiContext = app.state.context
+    # More threads than asyncio's default on few cores: a few slow removals must not delay other requests.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="api"))
-    parts.hub.start()
-    if parts.cluster is not None:
-        parts.cluster.removed = _told_on(asyncio.get_running_loop(), parts.hub.end_stream)
+    context.hub.start()
+    if context.cluster is not None:
+        context.cluster.removed = _told_on(asyncio.get_running_loop(), context.hub.end_stream)
     try:
         yield
     finally:
-        parts.hub.close()
-        if parts.cluster is not None:
+        context.hub.close()
+        if context.cluster is not None:
             await app.state.node_client.aclose()
-        await parts.whip.sessions.close()
-        await parts.pushes.close()
-        await parts.videos.close()
-        await parts.feeds.close()
-        await parts.predictor.close()
+        await context.whip.sessions.close()
+        await context.pushes.close()
+        await context.channels.close()
+        await context.jpeg_encoder.close()
+        await context.predictor.close()
 
 
 def _told_on(loop: asyncio.AbstractEventLoop, callback: Callable[[str], None]) -> Callable[[str], None]:

@@ -1,4 +1,4 @@
-"""How the HTTP side listens and how much it grants. Pure."""
+"""Settings of the HTTP server: address, allowed origins, limits. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def _from_text(value: object) -> object:
-    """`a,b`, as an environment variable has it, is a list too."""
+    """Accept `a,b`, as in an environment variable, as a list."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
@@ -20,35 +20,38 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_from_text)]
 
 
 class ApiSettings(BaseModel):
-    """Times in seconds, sizes in bytes. Limits of pushed pictures are those of StreamSettings."""
+    """Times in seconds, sizes in bytes. StreamSettings limits pushed images."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
     allowed_origins: Texts = Field(
-        default=(), description="Pages of other hosts that may use this API, such as https://example.org; * is any."
+        default=(),
+        description="Origins of pages on other hosts that may use this API, such as https://example.org; * allows any.",
     )
     allowed_hosts: Texts = Field(
         default=(),
-        description="Names this service answers to (Host header, without port); * is any. Empty: those of "
-        "allowed_origins and, bound to a loopback address, localhost only; bound to any other address, all.",
+        description="Host names this service answers to (Host header, without port); * allows any. Empty: those of "
+        "allowed_origins and localhost when host is a loopback address, else all.",
     )
-    viewers: int = Field(default=2000, ge=1, description="Most viewers at a time.")
-    viewer_queue: int = Field(default=64, ge=1, description="Results a viewer may lag behind before it skips.")
-    viewer_timeout_s: float = Field(default=10.0, gt=0, description="A viewer that accepts nothing this long is cut.")
+    viewers: int = Field(default=2000, ge=1, description="Maximum viewers at a time.")
+    viewer_queue: int = Field(default=64, ge=1, description="Results that may wait for a viewer before it skips.")
+    viewer_timeout_s: float = Field(default=10.0, gt=0, description="A viewer that reads nothing this long is cut off.")
     video_queue_bytes: int = Field(
-        default=4 * 2**20, ge=2**16, description="Encoded pictures that may wait for a viewer before it skips."
+        default=4 * 2**20, ge=2**16, description="Bytes of video that may wait for a viewer before it skips."
     )
-    video_lag_s: float = Field(default=2.0, gt=0, le=60, description="A viewer further behind skips to a key frame.")
-    pushes: int = Field(default=128, ge=1, description="Most WebSockets that push frames at a time.")
-    answer_timeout_s: float = Field(default=10.0, gt=0, description="A pushed frame unanswered this long is dropped.")
-    mjpeg_fps: float = Field(default=15.0, gt=0, le=60, description="Most pictures a second of an MJPEG stream.")
+    video_lag_s: float = Field(default=2.0, gt=0, le=60, description="A viewer that lags more skips to a key frame.")
+    pushes: int = Field(default=128, ge=1, description="Maximum WebSockets that push frames at a time.")
+    answer_timeout_s: float = Field(
+        default=10.0, gt=0, description="A pushed frame unanswered for this long is dropped."
+    )
+    mjpeg_fps: float = Field(default=15.0, gt=0, le=60, description="Maximum images a second of an MJPEG stream.")
     jpeg_quality: int = Field(default=80, ge=1, le=100)
-    predict_images: int = Field(default=10, ge=1, le=100, description="Most pictures of one batch.")
-    predict_at_once: int = Field(default=2, ge=1, le=64)
+    predict_images: int = Field(default=10, ge=1, le=100, description="Maximum images of one batch.")
+    predict_at_once: int = Field(default=2, ge=1, le=64, description="Predictions that run at a time.")
     predict_waiting: int = Field(default=32, ge=0, description="Predictions that may wait before more are refused.")
-    body_bytes: int = Field(default=2**18, ge=2**10, description="Most bytes of a request that carries no picture.")
+    body_bytes: int = Field(default=2**18, ge=2**10, description="Maximum bytes of a request without images.")
 
     @property
     def on_loopback(self) -> bool:

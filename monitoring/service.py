@@ -10,6 +10,7 @@ import time
 import structlog
 from fastapi import APIRouter
 
+from monitoring import URL_PREFIXES
 from monitoring.assembly import MonitoringContext, Storage, assemble
 from monitoring.core.errors import StoreUnavailable
 from monitoring.core.ports import BackgroundService
@@ -31,6 +32,9 @@ log = structlog.get_logger(__name__)
 
 class Monitoring:
     """`start` it after the routes are mounted, `close` it after the node, whose last results it still takes."""
+
+    prefixes = URL_PREFIXES
+    """The paths it serves, wherever the monitor works."""
 
     def __init__(self, settings: MonitorSettings, context: MonitoringContext) -> None:
         """Connects to nothing that need not be there. Raises StoreRefused for a database that can never be used."""

@@ -325,13 +325,13 @@ SIGNALLED_EARLY = """
 import os, signal, threading
 from contextlib import suppress
 from api.app import create_app
-from api.http.service import Early, Service, listen
+from api.http.lifecycle import EarlySignals, Service, listen
 from api.settings import ApiSettings
 from workers.bus.bus import LocalBus
 from workers.card import ModelStore
 from workers.node.node import Node
 
-early, bus = Early(), LocalBus()
+early, bus = EarlySignals(), LocalBus()
 app = create_app(Node("test", ModelStore([]), bus), bus, ApiSettings(port=0))
 with early.listening(), listen("127.0.0.1", 0) as sock:
     with suppress(SystemExit):

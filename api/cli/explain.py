@@ -14,24 +14,26 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
     """Add the command to `app`."""
 
     @app.command("explain")
-    def explain_picture(
+    def explain_image(
         image: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP.")],
         model: Annotated[str, typer.Option(help="The detector or classifier to explain.")] = "mask",
-        detector: Annotated[str, typer.Option(help="Whose boxes a classifier of boxes looks at.")] = "mask",
+        detector: Annotated[str, typer.Option(help="The detector whose boxes a classifier looks at.")] = "mask",
         detection: Annotated[
-            int | None, typer.Option(min=0, help="Which one, from 0; else the first the model applies to.")
+            int | None, typer.Option(min=0, help="Index of the detection; default: the first one the model applies to.")
         ] = None,
-        label: Annotated[str | None, typer.Option(help="What to look for; else what the model says.")] = None,
+        label: Annotated[
+            str | None, typer.Option(help="The label to explain; default: the one the model gives.")
+        ] = None,
         output: Annotated[
-            Path | None, typer.Option(help="The overlay, a PNG.", show_default="IMAGE-explained.png, here")
+            Path | None, typer.Option(help="Where to write the overlay, a PNG.", show_default="IMAGE-explained.png")
         ] = None,
         array: Annotated[
-            Path | None, typer.Option(help="The raw map too: f32, height × width of the picture, by NumPy.")
+            Path | None, typer.Option(help="Also write the raw map: a NumPy file, f32, height × width of the image.")
         ] = None,
         as_json: JsonOption = False,
         config: ConfigOption = None,
     ) -> None:
-        """Why a model says what it says: a heatmap over a picture."""
+        """Explain what a model says of an image: a heatmap over it."""
         opened = open_(config)
         from api.cli.explain_file import explain_file
         from workers.explain.explain import Question
@@ -42,6 +44,6 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
         if as_json:
             typer.echo(found.model_dump_json(by_alias=True))
             return
-        place = "in the whole picture" if found.detection is None else f"in detection {found.detection}"
-        typer.echo(f"{found.model} {found.version}: {found.label} {found.confidence:.2f}, {place}")
+        where = "in the whole image" if found.detection is None else f"in detection {found.detection}"
+        typer.echo(f"{found.model} {found.version}: {found.label} {found.confidence:.2f}, {where}")
         typer.echo("\n".join(str(path) for path in files[1:] if path))

@@ -1,11 +1,11 @@
-"""One explanation from file to file, for the command line. Runs on the calling thread."""
+"""Explains one image file, for the command line. Runs on the calling thread."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from api.routes.explain import ExplanationView, Format, view, written
-from api.routes.predict import decode
+from api.predict.explanation import ExplanationView, Format, encode_explanation, explanation_view
+from api.predict.predictor import decode_image
 from stream.config import StreamSettings
 from stream.errors import BadImageError
 from workers.card import ModelStore
@@ -22,13 +22,13 @@ def explain_file(
     settings: WorkerSettings,
     limits: StreamSettings,
 ) -> ExplanationView:
-    """Read the picture `files[0]`, write the overlay `files[1]` and, where named, the array `files[2]`.
+    """Read the image `files[0]`, write the overlay `files[1]` and, if given, the array `files[2]`.
 
     Raises BadImageError and ExplainError naming the file, ModelError, EngineError.
     """
-    source, picture, array = files
+    source, overlay, array = files
     try:
-        image_bgr = decode(source.read_bytes(), limits)
+        image_bgr = decode_image(source.read_bytes(), limits)
     except OSError as error:
         raise BadImageError(f"{source}: {error.strerror or error}") from error
     except BadImageError as error:
@@ -38,12 +38,12 @@ def explain_file(
         explanation = Explainer(store, slots, "explain").explain(image_bgr, question)
     finally:
         slots.close()
-    outputs: list[tuple[Path, Format]] = [(picture, "png")]
+    outputs: list[tuple[Path, Format]] = [(overlay, "png")]
     if array is not None:
         outputs.append((array, "npy"))
-    for path, wanted in outputs:
+    for path, format_ in outputs:
         try:
-            path.write_bytes(written(image_bgr, explanation, wanted).content)
+            path.write_bytes(encode_explanation(image_bgr, explanation, format_).content)
         except OSError as error:
             raise ExplainError(f"{path}: {error.strerror or error}") from error
-    return view(explanation)
+    return explanation_view(explanation)

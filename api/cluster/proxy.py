@@ -1,7 +1,7 @@
-"""Sends on what another node answers. ASGI middleware; runs on the event loop.
+"""Forwards requests that another node answers. ASGI middleware; runs on the event loop.
 
-A proxy and no redirect: pages and their sockets stay on one origin, and browsers need not reach the nodes. What was
-sent on once is never sent on again (`X-Livesight-Via`), so that two processes that disagree do not play ball.
+A proxy, not a redirect: pages and their sockets stay on one origin, and browsers need not reach the nodes. A request is
+forwarded once only (`X-Livesight-Via`), so that two processes that disagree do not forward it for ever.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from api.cluster.proxy_socket import send_on as send_socket_on
 from api.cluster.routing import ClusterRoutes, RemoteNode
+from api.cluster.websocket_proxy import forward_socket
 from api.http.errors import Problem
 from api.http.problems import problem_of, response_of
 from workers.errors import WorkerError
@@ -27,15 +27,15 @@ from workers.errors import WorkerError
 log = structlog.get_logger(__name__)
 
 VIA = "x-livesight-via"
-# RFC 9110, 7.6.1; lengths are kept, as bodies are sent on as they are
+# RFC 9110, 7.6.1; lengths stay, since bodies are forwarded unchanged
 _HOP = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
     "upgrade".split()
 )
-_NOT_ASKED_WITH = _HOP | {"host", "origin", VIA}
-_ANSWERED_HERE = _HOP | {"server", "date"}
+_DROPPED_REQUEST = _HOP | {"host", "origin", VIA}
+_DROPPED_RESPONSE = _HOP | {"server", "date"}
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0, read=None, pool=None)  # MJPEG may be silent
-_KEEPALIVE = [  # so a machine that vanished is noticed all the same
+_KEEPALIVE = [  # to notice a machine that vanished
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
@@ -44,15 +44,15 @@ _KEEPALIVE = [  # so a machine that vanished is noticed all the same
 
 
 def node_client() -> httpx.AsyncClient:
-    """What asks other nodes. Its owner closes it."""
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request
+    """The client for requests to other nodes. Its owner closes it."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # otherwise it logs a line for each request
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
     transport = httpx.AsyncHTTPTransport(limits=limits, socket_options=_KEEPALIVE, trust_env=False)
     return httpx.AsyncClient(timeout=_TIMEOUT, transport=transport, trust_env=False)
 
 
 class ClusterProxy:
-    """Before the routes: what `routes` says is elsewhere goes there."""
+    """Runs before the routes; forwards what `routes` assigns to another process."""
 
     def __init__(self, app: ASGIApp, routes: ClusterRoutes, client: httpx.AsyncClient) -> None:
         self._app = app
@@ -64,28 +64,28 @@ class ClusterProxy:
         if scope["type"] not in ("http", "websocket") or VIA in Headers(scope=scope):
             return await self._app(scope, receive, send)
         try:
-            where = self._routes.target(scope.get("method", "GET"), scope["path"])
+            target = self._routes.target(scope.get("method", "GET"), scope["path"])
         except (Problem, WorkerError) as error:
             return await refuse(problem_of(error), scope, receive, send)
-        if where is None:
+        if target is None:
             return await self._app(scope, receive, send)
         if scope["type"] == "websocket":
-            return await send_socket_on(WebSocket(scope, receive, send), where, VIA)
-        await self._send_on(Request(scope, receive), where, scope, receive, send)
+            return await forward_socket(WebSocket(scope, receive, send), target, VIA)
+        await self._forward(Request(scope, receive), target, scope, receive, send)
 
-    async def _send_on(self, request: Request, where: RemoteNode, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _forward(self, request: Request, target: RemoteNode, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._ask(request, where)
+            answer = await self._request(request, target)
         except ClientDisconnect:
             return
         except httpx.HTTPError as error:
-            log.info("node_unreachable", node=where.node, path=scope["path"], reason=str(error) or repr(error))
-            return await refuse(unreachable(where, error), scope, receive, send)
+            log.info("node_unreachable", node=target.node, path=scope["path"], reason=str(error) or repr(error))
+            return await refuse(unreachable(target, error), scope, receive, send)
         response = Response() if request.method == "HEAD" else StreamingResponse(_body(answer))
         response.status_code = answer.status_code
         headers = MutableHeaders()
         for name, value in answer.headers.multi_items():
-            if name.lower() not in _ANSWERED_HERE:
+            if name.lower() not in _DROPPED_RESPONSE:
                 headers.append(name, value)
         response.raw_headers = headers.raw
         try:
@@ -93,25 +93,25 @@ class ClusterProxy:
         finally:
             await answer.aclose()
 
-    async def _ask(self, request: Request, where: RemoteNode) -> httpx.Response:
-        url = httpx.URL(where.address).copy_with(raw_path=_raw_path(request.scope))
-        headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_ASKED_WITH]
+    async def _request(self, request: Request, target: RemoteNode) -> httpx.Response:
+        url = httpx.URL(target.address).copy_with(raw_path=_raw_path(request.scope))
+        headers = [(name, value) for name, value in request.headers.items() if name not in _DROPPED_REQUEST]
         headers.append((VIA, "1"))
         has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
-        asked = self._client.build_request(
+        forwarded = self._client.build_request(
             request.method, url, headers=headers, content=request.stream() if has_body else None
         )
-        return await self._client.send(asked, stream=True)
+        return await self._client.send(forwarded, stream=True)
 
 
-def unreachable(where: RemoteNode, error: Exception) -> Problem:
-    """What a viewer is told when the node that has the picture does not answer."""
-    detail = f"the node {where.node} does not answer: {str(error) or type(error).__name__}"
+def unreachable(target: RemoteNode, error: Exception) -> Problem:
+    """The problem when the node that runs the stream does not answer."""
+    detail = f"node {target.node} does not answer: {str(error) or type(error).__name__}"
     return Problem("node-away", detail, headers={"retry-after": "2"})
 
 
 async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a problem; a socket before its handshake."""
+    """Answer with a problem; a WebSocket before its handshake."""
     response = response_of(problem)
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)
@@ -120,7 +120,7 @@ async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -
 
 
 async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """As it comes, not decoded. A node that dies in the middle ends it short, as a broken connection would."""
+    """The body as it arrives, not decoded. A node that dies ends it early, as a broken connection would."""
     try:
         async for chunk in answer.aiter_raw():
             yield chunk

@@ -1,7 +1,6 @@
-"""Which process answers a request for a stream: this one, or the node that runs it. Pure but for what is known.
+"""Decides which process answers a request: this one, the node that runs the stream, or the monitor.
 
-Only what needs the pixels goes to another process. The decision looks at the path alone, so that routes which come
-later are sent on as well.
+The decision looks at the path alone, so that it covers routes that are added later. Runs on the event loop.
 """
 
 from __future__ import annotations
@@ -9,49 +8,53 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from api.http.errors import Problem
-from api.routes.context import Extension
+from api.http.extension import Extension
 from workers.cluster.cluster import Cluster
 from workers.errors import StreamUnknown
 from workers.node.node import Node
 
 _STREAM = re.compile(r"/v1/streams/([a-z0-9][a-z0-9_-]{0,62})(?:/(.+))?")
-_HERE = frozenset({"detections"})  # answered by any api process, from Kafka
+_LOCAL = frozenset({"detections"})  # any api process answers these, from Kafka
 _PUSHES = ("whip", "frames")
 _ANY_NODE = re.compile(r"/(?:v1/predict|predict|batch-predict|v1/models)(?:/.*)?")
-_MONITOR = re.compile(r"/(?:drift|v1/(?:events|alerts|drift|rules|zones|snapshots|clips|report))(?:[/.].*)?")
 _AFFINITY_S = 60.0
-_MOST_AFFINITIES = 10_000
+_MAX_AFFINITIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteNode:
-    """Another process answers: the node of that name, at `http://host:port`."""
+    """The process that answers: the node of that name, at `http://host:port`."""
 
     node: str
     address: str
 
 
 class ClusterRoutes:
-    """Runs on the event loop; asks only what is in memory."""
+    """Runs on the event loop; looks only at what is in memory."""
 
     def __init__(
         self, cluster: Cluster, node: Node, roles: Collection[str], extensions: Sequence[Extension] = ()
     ) -> None:
-        """extensions: looked at with each request; monitoring may be among them."""
+        """extensions: those that work in this process; read again with each request."""
         self._extensions = extensions
+        self._monitor_prefixes: tuple[str, ...] = ()
         self._cluster = cluster
         self._node = node
         self._is_node = "node" in roles
-        self._turn = itertools.count()
+        self._turns = itertools.count()
         self._pushed: dict[str, tuple[RemoteNode, float]] = {}
 
+    def serve_elsewhere(self, prefixes: Iterable[str]) -> None:
+        """Send these paths to the monitor that works, wherever it is; `prefixes` as of an Extension."""
+        self._monitor_prefixes = tuple(prefixes)
+
     def target(self, method: str, path: str) -> RemoteNode | None:
-        """None: this process answers. Raises Problem when the one that could is away, or there is none."""
-        if _MONITOR.fullmatch(path):
+        """The process to ask; None: this one answers. Raises Problem when the right one is unreachable or unknown."""
+        if any(path == prefix or path.startswith((f"{prefix}/", f"{prefix}.")) for prefix in self._monitor_prefixes):
             return self._monitor()
         found = _STREAM.fullmatch(path)
         if found is None:
@@ -61,12 +64,12 @@ class ClusterRoutes:
             return None
         if action is None:
             return self._of_the_stream(method, stream_id)
-        if action.split("/", 1)[0] in _HERE:
+        if action.split("/", 1)[0] in _LOCAL:
             return None
         return self._of_the_pixels(method, stream_id, action)
 
     def _of_the_stream(self, method: str, stream_id: str) -> RemoteNode | None:
-        """Reading is done here; a stream that is one node's own (pushed, or configured there) is changed there."""
+        """This process reads; a stream that belongs to one node (pushed, or configured there) is changed there."""
         status = self._cluster.board.stream(stream_id)
         if method in ("GET", "HEAD", "POST") or self._cluster.known.get(stream_id) is not None or status is None:
             return None
@@ -77,25 +80,25 @@ class ClusterRoutes:
         status = self._cluster.board.stream(stream_id)
         if status is not None:
             return self._other(status.node, status.address)
-        if is_push and (where := self._pushed_to(stream_id)) is not None:
-            return where
+        if is_push and (target := self._pushed_to(stream_id)) is not None:
+            return target
         if self._cluster.known.get(stream_id) is not None:
-            raise self._away(stream_id)
+            raise self._unreachable(stream_id)
         if not is_push:
             if self._cluster.board.last(stream_id) is not None:
-                raise self._away(stream_id)
-            raise StreamUnknown(f"there is no stream {stream_id}")
+                raise self._unreachable(stream_id)
+            raise StreamUnknown(f"stream {stream_id} does not exist")
         if self._is_node:
             return None
-        where = self._any_node()
-        self._remember(stream_id, where)
-        return where
+        target = self._any_node()
+        self._remember(stream_id, target)
+        return target
 
     def _runs_here(self, stream_id: str) -> bool:
         return self._is_node and self._node.runs(stream_id)
 
     def _monitor(self) -> RemoteNode | None:
-        """The monitor that works; one that stands by answers only when none does: what was stored is there."""
+        """The monitor that works; one on standby answers only when none does, from what is stored."""
         if any(extension.active for extension in self._extensions):
             return None
         for found in self._cluster.board.monitors():
@@ -103,32 +106,38 @@ class ClusterRoutes:
                 return RemoteNode(found.monitor, found.address)
         if self._extensions:
             return None
-        raise Problem("monitor-away", "no monitor is there to answer that", headers={"retry-after": "2"})
+        raise Problem(
+            "monitor-away", "no monitor is running; start a process with the role monitor", headers={"retry-after": "2"}
+        )
 
     def _any_node(self) -> RemoteNode:
-        """The living nodes in turn."""
+        """The reachable nodes in turn."""
         nodes = self._cluster.board.nodes()
         if not nodes:
-            raise Problem("node-away", "no node is there to do that", headers={"retry-after": "2"})
-        node = nodes[next(self._turn) % len(nodes)]
+            raise Problem(
+                "node-away", "no node is running; start a process with the role node", headers={"retry-after": "2"}
+            )
+        node = nodes[next(self._turns) % len(nodes)]
         return RemoteNode(node.node, node.address)
 
     def _other(self, node: str, address: str) -> RemoteNode | None:
-        """None for this process itself, which then says why it does not run the stream."""
+        """None for this process itself, which then answers why it does not run the stream."""
         return None if address == self._cluster.member.address else RemoteNode(node, address)
 
-    def _away(self, stream_id: str) -> Problem:
+    def _unreachable(self, stream_id: str) -> Problem:
         last = self._cluster.board.last(stream_id)
-        who = "no node runs it yet" if last is None else f"its node {last.node} is away, and no other runs it yet"
-        return Problem("node-away", f"{stream_id}: {who}", headers={"retry-after": "2"})
+        reason = "no node runs it yet"
+        if last is not None:
+            reason = f"node {last.node} is unreachable, and no other node runs it yet"
+        return Problem("node-away", f"stream {stream_id}: {reason}", headers={"retry-after": "2"})
 
     def _pushed_to(self, stream_id: str) -> RemoteNode | None:
-        """Where a push was sent a moment ago, before its node said that it runs the stream."""
-        where, at_s = self._pushed.get(stream_id, (None, 0.0))
-        return where if time.monotonic() - at_s < _AFFINITY_S else None
+        """Where a push was sent a moment ago, before its node reports that it runs the stream."""
+        target, at_s = self._pushed.get(stream_id, (None, 0.0))
+        return target if time.monotonic() - at_s < _AFFINITY_S else None
 
-    def _remember(self, stream_id: str, where: RemoteNode) -> None:
+    def _remember(self, stream_id: str, target: RemoteNode) -> None:
         self._pushed.pop(stream_id, None)
-        self._pushed[stream_id] = (where, time.monotonic())
-        if len(self._pushed) > _MOST_AFFINITIES:
+        self._pushed[stream_id] = (target, time.monotonic())
+        if len(self._pushed) > _MAX_AFFINITIES:
             del self._pushed[next(iter(self._pushed))]

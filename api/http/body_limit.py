@@ -1,4 +1,4 @@
-"""How many bytes a request may bring. Runs on the event loop."""
+"""Limits the size of request bodies. Runs on the event loop."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from api.http.problems import response_of
 
 
 class BodyLimit:
-    """ASGI middleware: a body is refused by its declared length, or at the byte that is too many.
+    """ASGI middleware: refuses a body by its declared length, or at the first byte beyond the limit.
 
-    Starlette's own limit answers in plain text; every error of ours is a problem.
+    Starlette's own limit answers in plain text; all our errors are problems.
     """
 
-    def __init__(self, app: ASGIApp, most_bytes: int, by_path: Mapping[str, int]) -> None:
-        """`by_path` has the paths that take more, or less, than `most_bytes`."""
+    def __init__(self, app: ASGIApp, max_bytes: int, by_path: Mapping[str, int]) -> None:
+        """`by_path` has the paths whose limit differs from `max_bytes`."""
         self._app = app
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._by_path = dict(by_path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the class."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        most = self._by_path.get(scope["path"], self._most_bytes)
-        problem = Problem("body-too-large", f"body: at most {most} bytes are taken here")
+        limit = self._by_path.get(scope["path"], self._max_bytes)
+        problem = Problem("body-too-large", f"body: too large; at most {limit} bytes are allowed here")
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isascii() and declared.isdigit() and int(declared) > most:
+        if declared.isascii() and declared.isdigit() and int(declared) > limit:
             return await response_of(problem)(scope, receive, send)
-        came = 0
+        received = 0
 
         async def receive_counted() -> Message:
-            nonlocal came
+            nonlocal received
             message = await receive()
-            came += len(message.get("body", b""))
-            if came > most:
+            received += len(message.get("body", b""))
+            if received > limit:
                 raise problem
             return message
 

@@ -1,4 +1,4 @@
-"""What api/ raises: problems as RFC 9457 has them. Pure."""
+"""The errors of api/: problems as RFC 9457 defines them. Pure."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ TYPE_PREFIX = "urn:livesight:problem:"
 MEDIA_TYPE = "application/problem+json"
 
 KINDS: dict[str, tuple[int, str]] = {
-    "bad-request": (400, "The request cannot be read"),
-    "origin-refused": (403, "That page may not use this service"),
-    "not-found": (404, "There is nothing at this address"),
-    "stream-unknown": (404, "There is no such stream"),
-    "clip-unavailable": (404, "There is nothing to cut a clip from"),
-    "session-unknown": (404, "There is no such session"),
-    "method-not-allowed": (405, "This address does not take that method"),
-    "stream-exists": (409, "There is such a stream already"),
-    "stream-busy": (409, "Somebody else feeds this stream"),
-    "offer-unsupported": (406, "The WebRTC offer cannot be served"),
-    "conflict": (409, "That does not fit what is there now"),
-    "session-changed": (412, "The session is not the one the request means"),
-    "body-too-large": (413, "The request has too many bytes"),
-    "image-too-large": (413, "The picture is too large"),
-    "media-type-unsupported": (415, "This media type is not taken here"),
-    "range-unavailable": (416, "That time is not kept"),
-    "host-refused": (421, "This service does not answer to that name"),
-    "invalid-request": (422, "The request is not valid"),
+    "bad-request": (400, "The request is malformed"),
+    "origin-refused": (403, "This origin is not allowed"),
+    "not-found": (404, "Not found"),
+    "stream-unknown": (404, "The stream does not exist"),
+    "clip-unavailable": (404, "No clip is available"),
+    "session-unknown": (404, "The session does not exist"),
+    "method-not-allowed": (405, "Method not allowed"),
+    "stream-exists": (409, "The stream already exists"),
+    "stream-busy": (409, "Another client feeds this stream"),
+    "offer-unsupported": (406, "The WebRTC offer is not supported"),
+    "conflict": (409, "The request conflicts with the current state"),
+    "session-changed": (412, "The session has changed"),
+    "body-too-large": (413, "The request body is too large"),
+    "image-too-large": (413, "The image is too large"),
+    "media-type-unsupported": (415, "The media type is not supported"),
+    "range-unavailable": (416, "That time is not stored"),
+    "host-refused": (421, "This host name is not allowed"),
+    "invalid-request": (422, "The request is invalid"),
     "source-refused": (422, "The source cannot be used"),
-    "model-unknown": (404, "There is no such model, or no such version of it"),
-    "promotion-refused": (409, "That version cannot be put in service"),
-    "model-damaged": (422, "A file of the model is not as its card says"),
+    "model-unknown": (404, "The model or version does not exist"),
+    "promotion-refused": (409, "The version cannot be promoted"),
+    "model-damaged": (422, "A model file does not match its card"),
     "model-unavailable": (422, "The model cannot be used"),
-    "nothing-to-explain": (422, "There is nothing like that to explain in the picture"),
-    "bad-image": (422, "The picture cannot be used"),
+    "nothing-to-explain": (422, "The image has nothing to explain"),
+    "bad-image": (422, "The image cannot be used"),
     "restart-unsupported": (422, "ICE restarts are not supported"),
-    "precondition-required": (428, "The request must say which state it means"),
-    "internal": (500, "Something went wrong here"),
-    "no-picture": (503, "There is no picture yet"),
-    "overloaded": (503, "Too much at a time"),
-    "engine-unavailable": (503, "No engine can run this now"),
-    "bus-unavailable": (503, "The bus cannot be used"),
-    "monitor-away": (503, "The monitor that could answer is away"),
-    "node-away": (503, "The node that could answer is away"),
+    "precondition-required": (428, "The request needs a precondition"),
+    "internal": (500, "Internal error"),
+    "no-picture": (503, "No frame is available yet"),
+    "overloaded": (503, "The service is overloaded"),
+    "engine-unavailable": (503, "No engine is available"),
+    "bus-unavailable": (503, "The bus is unavailable"),
+    "monitor-away": (503, "The monitor is unreachable"),
+    "node-away": (503, "The node is unreachable"),
 }
 """Problem kinds: the stable end of `type` → HTTP status and title."""
 
@@ -56,9 +56,9 @@ class ApiError(Exception):
 
 
 class Problem(ApiError, HTTPException):
-    """An error with a stable `type`, told to the client. `detail` is fit for users; credentials are redacted here.
+    """An error with a stable `type` for the client. `detail` is shown to users; its credentials are redacted here.
 
-    `extra` are further members of the problem JSON; `meaning` is status and title of a kind that is not in KINDS.
+    `extra` has further members of the problem JSON; `meaning` is status and title of a kind that is not in KINDS.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ _HEADERS = {
 
 
 class SecurityHeaders:
-    """ASGI middleware; adds to the start of each response and touches nothing else, so that streams stay streams."""
+    """ASGI middleware; adds headers to the start of each response; streamed bodies stay streams."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

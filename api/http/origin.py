@@ -1,9 +1,9 @@
-"""Which pages may talk to the service: Host and Origin, and CORS for those allowed. Runs on the event loop.
+"""Checks Host and Origin, and answers CORS for allowed origins. Runs on the event loop.
 
 Browsers let any page open a WebSocket to any host and send simple requests to it, and a name that resolves to
 127.0.0.1 makes a foreign page look like ours. So a socket, and a request that changes something, must come from a page
-of this host or of `allowed_origins`; a client that sends no Origin is not a browser and may. A service on a loopback
-address answers to loopback names only (DNS rebinding).
+of this host or of `allowed_origins`; a client that sends no Origin is not a browser and is allowed. A service on a
+loopback address answers to loopback names only (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EXPOSED = "Location, ETag, Link, Accept-Patch, Retry-After"
 
 
 class OriginGuard:
-    """ASGI middleware; refuses with 403 or 421 before anything else happens."""
+    """ASGI middleware; refuses with 403 or 421 before anything else runs."""
 
     def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
         self._app = app
@@ -46,7 +46,7 @@ class OriginGuard:
         refusal = self._refusal(scope, headers, origin)
         if refusal is not None:
             return await response_of(refusal)(scope, receive, send)
-        if origin is None or not self._granted(origin) or scope["type"] == "websocket":
+        if origin is None or not self._allowed(origin) or scope["type"] == "websocket":
             return await self._app(scope, receive, send)
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             return await self._preflight(scope, headers, origin)(scope, receive, send)
@@ -65,14 +65,17 @@ class OriginGuard:
         host = headers.get("host", "")
         name = _name(host)
         if "*" not in self._hosts and host and name not in self._hosts:
-            return Problem("host-refused", f"{name}: name it in allowed_hosts when this service is meant by it")
-        if origin is None or _same_host(origin, host) or self._granted(origin):
+            return Problem(
+                "host-refused",
+                f"host {name} is not allowed; add it to api.allowed_hosts",
+            )
+        if origin is None or _same_host(origin, host) or self._allowed(origin):
             return None
         if scope["type"] == "http" and scope["method"] in _SAFE:
             return None
-        return Problem("origin-refused", f"{origin}: only pages of this host or of allowed_origins may do that")
+        return Problem("origin-refused", f"origin {origin} is not allowed; add it to api.allowed_origins")
 
-    def _granted(self, origin: str) -> bool:
+    def _allowed(self, origin: str) -> bool:
         return "*" in self._origins or origin.lower() in self._origins
 
     def _preflight(self, scope: Scope, headers: Headers, origin: str) -> Response:
@@ -89,7 +92,7 @@ class OriginGuard:
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without port and brackets; empty for one that makes no sense."""
+    """The name in a Host header, without port and brackets; empty for an invalid one."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -97,7 +100,7 @@ def _name(host: str) -> str:
 
 
 def _same_host(origin: str, host: str) -> bool:
-    """Whether a page of `origin` was served under `host` (a Host header); a proxy may have ended the TLS."""
+    """Whether a page of `origin` was served under `host` (a Host header); a proxy may have terminated TLS."""
     try:
         page = urlsplit(origin.lower())
         if page.scheme not in ("http", "https") or not page.hostname:

@@ -1,6 +1,6 @@
-"""Who is asking. Runs on the event loop.
+"""Who makes a request. Runs on the event loop.
 
-Every route and every socket depends on `current_principal`; where authentication comes, it comes here.
+Every route and every socket depends on `current_principal`; authentication will plug in here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, for which tenant, and as what."""
+    """Who makes a request, for which tenant, with which roles."""
 
     tenant: str
     roles: frozenset[str]

@@ -1,4 +1,4 @@
-"""Every error leaves as RFC 9457 problem JSON. Runs on the event loop."""
+"""Answers every error as RFC 9457 problem JSON. Runs on the event loop."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
 
 
 def problem_of(error: Exception) -> Problem:
-    """The problem that tells of `error`; one that nobody foresaw is logged and told without its inside."""
+    """The problem for `error`; an unexpected one is logged, and its details stay out of the answer."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, WorkerError) and error.problem is not None:
@@ -84,7 +84,7 @@ def problem_of(error: Exception) -> Problem:
         if isinstance(error, kind_of_error):
             return Problem(kind, str(error) or KINDS[kind][1])
     log.error("request_failed", error=repr(error), exc_info=error)
-    return Problem("internal", "The error is in the service's log.")
+    return Problem("internal", "an unexpected error occurred; see the service's log")
 
 
 def response_of(problem: Problem) -> JSONResponse:
@@ -93,7 +93,7 @@ def response_of(problem: Problem) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Have `app` answer every error with a problem."""
+    """Make `app` answer every error with a problem."""
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(WebSocketRequestValidationError, _on_invalid)

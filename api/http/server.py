@@ -1,14 +1,16 @@
 """uvicorn, set up for streams. Runs on the event loop.
 
-ASGI has no say over a transport whose peer stopped reading, so the time-out for viewers that accept nothing is here:
-a WebSocket gets close 1013 with the reason, an MJPEG response ends, and what still does not take its bytes a moment
-later is aborted. Message sizes are bounded before a message is read.
+ASGI cannot see a transport whose peer stopped reading, so the timeout for viewers that read nothing is here: a
+WebSocket gets close 1013 with the reason, an MJPEG response ends, and a connection that still takes no bytes a moment
+later is aborted. Message sizes are limited before a message is read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -20,11 +22,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from api.http.sockets import FRAME_WRITER, TRY_AGAIN_LATER
-from api.routes.context import ApiContext
+from api.settings import ApiSettings
 
 log = structlog.get_logger(__name__)
 
-CUT_OFF = Counter("livesight_viewers_cut_off", "Connections ended because the peer accepted nothing for too long.")
+CUT_OFF = Counter("livesight_viewers_cut_off", "Connections closed because the peer read nothing for too long.")
 
 _GRACE_S = 2.0
 _SLACK_BYTES = 4096
@@ -32,7 +34,7 @@ _UNSENT_BYTES = 2**17
 
 
 class _Socket(WebSocketsSansIOProtocol):
-    """A WebSocket that cuts off a peer that accepts nothing, and that can say 1009 to one still sending."""
+    """A WebSocket that cuts off a peer that reads nothing, and that can close with 1009 while the peer still sends."""
 
     timeout_s: float
     _stuck: asyncio.TimerHandle | None = None
@@ -42,12 +44,12 @@ class _Socket(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         connection = transport.get_extra_info("socket")
         if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            # What is not sent yet waits here, where it can be skipped, not in the kernel, which takes megabytes.
+            # Unsent data waits here, where it can be skipped, not in the kernel, which buffers megabytes.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
-        if not self.close_sent:  # the application runs from the loop's next turn on
+        if not self.close_sent:  # the application starts in the loop's next turn
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[FRAME_WRITER] = self._write_frame
 
@@ -77,7 +79,7 @@ class _Socket(WebSocketsSansIOProtocol):
             self.loop.call_later(self.close_timeout + _GRACE_S, self.transport.abort)
 
     def handle_parser_exception(self) -> None:
-        """Close, but read on and discard: closing with unread bytes resets the connection, and the reason is lost."""
+        """Close, but read on and discard: closing with unread bytes resets the connection and loses the reason."""
         assert self.conn.close_sent is not None
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -91,7 +93,7 @@ class _Socket(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     def _write_frame(self, frame: bytes) -> bool:
-        """See api.sockets.frame_writer: the frame goes past ASGI and past the making of frames."""
+        """See api.http.sockets.frame_writer: the frame bypasses ASGI and framing."""
         open_now = self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
         if not open_now or not self.writable.is_set():
             return False
@@ -102,7 +104,7 @@ class _Socket(WebSocketsSansIOProtocol):
         self._stuck = None
         CUT_OFF.inc()
         log.info("viewer_cut_off", path=self.scope["path"], after_s=self.timeout_s)
-        reason = f"nothing was accepted for {self.timeout_s:g} s"
+        reason = f"the viewer read nothing for {self.timeout_s:g} s"
         if not (self.close_sent or self.transport.is_closing()):
             self.conn.send_close(TRY_AGAIN_LATER, reason)
             self.transport.write(b"".join(self.conn.data_to_send()))
@@ -119,7 +121,7 @@ class _Socket(WebSocketsSansIOProtocol):
 
 
 class _Http(H11Protocol):
-    """HTTP that cuts off a peer that accepts nothing."""
+    """HTTP that cuts off a peer that reads nothing."""
 
     timeout_s: float
     _stuck: asyncio.TimerHandle | None = None
@@ -148,22 +150,34 @@ class _Http(H11Protocol):
             self._stuck = None
 
 
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What the server needs of an application; `create_app` leaves it at `app.state.server_options`.
+
+    image_bytes: maximum size of a pushed image; end_viewers: called at shutdown, on the loop, before waiting for them.
+    """
+
+    settings: ApiSettings
+    image_bytes: int
+    end_viewers: Callable[[], None]
+
+
 class Server(uvicorn.Server):
     """Serves the application of `create_app`. `run` installs the handlers of SIGINT and SIGTERM and blocks."""
 
     def __init__(self, app: FastAPI, **changes: Any) -> None:
         """`changes` are further arguments of uvicorn.Config, such as `fd` or `ssl_certfile`."""
-        parts = app.state.parts
-        assert isinstance(parts, ApiContext)
-        self._parts = parts
-        timeout = {"timeout_s": parts.settings.viewer_timeout_s}
+        options = app.state.server_options
+        assert isinstance(options, ServerOptions)
+        self._options = options
+        timeout = {"timeout_s": options.settings.viewer_timeout_s}
         arguments: dict[str, Any] = {
-            "host": parts.settings.host,
-            "port": parts.settings.port,
+            "host": options.settings.host,
+            "port": options.settings.port,
             "http": type("Http", (_Http,), timeout),
             "ws": type("Socket", (_Socket,), timeout),
-            "ws_max_size": parts.stream_settings.image_bytes + _SLACK_BYTES,
-            "ws_per_message_deflate": False,  # pictures do not shrink, and results would be deflated for each viewer
+            "ws_max_size": options.image_bytes + _SLACK_BYTES,
+            "ws_per_message_deflate": False,  # images do not shrink, and results would be deflated for each viewer
             "timeout_graceful_shutdown": 3,
             "access_log": False,
             "log_config": None,
@@ -173,12 +187,12 @@ class Server(uvicorn.Server):
 
     @property
     def port(self) -> int:
-        """The port that is listened on, once `started`."""
+        """The port it listens on, once `started`."""
         address = self.servers[0].sockets[0].getsockname()
         return int(address[1])
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
-        """Tell viewers first (close 1001, MJPEG ends), so that none of them is waited for."""
-        self._parts.hub.close()
+        """End the viewers first (close 1001, MJPEG ends), so that the server waits for none of them."""
+        self._options.end_viewers()
         await asyncio.sleep(0.05)
         await super().shutdown(sockets)

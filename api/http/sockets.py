@@ -1,4 +1,4 @@
-"""What the sockets have in common. Runs on the event loop."""
+"""What all WebSocket routes share: serving until either side ends, close codes. Runs on the event loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.http.viewer import ViewerEnded
+from api.http.viewer_queue import ViewerEnded
 
 UNSUPPORTED_DATA = 1003
 POLICY_VIOLATION = 1008
@@ -20,10 +20,10 @@ FRAME_WRITER = "livesight.frame_writer"
 
 
 def frame_writer(websocket: WebSocket) -> Callable[[bytes], bool] | None:
-    """What writes a whole WebSocket frame at once if the connection takes it now, and says whether it did.
+    """Writes a whole WebSocket frame at once if the connection has room, and returns whether it did.
 
-    None where the server has none; then, and whenever it did not, ASGI's `send` waits until there is room. Only for
-    who knows that no message of an earlier `send` is still on its way.
+    None where the server offers no such writer; then, and whenever it returns False, use ASGI's `send`, which waits
+    for room. Only for callers that know that no message of an earlier `send` is still under way.
     """
     writer: Callable[[bytes], bool] | None = websocket.scope.get("extensions", {}).get(FRAME_WRITER)
     return writer
@@ -43,7 +43,7 @@ async def race(*coroutines: Coroutine[Any, Any, None]) -> None:
 
 
 async def until_gone(websocket: WebSocket) -> None:
-    """Read and ignore what the peer says until it leaves: raises WebSocketDisconnect then."""
+    """Read and ignore messages until the peer leaves: raises WebSocketDisconnect then."""
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
@@ -51,7 +51,7 @@ async def until_gone(websocket: WebSocket) -> None:
 
 
 async def serve(websocket: WebSocket, sending: Coroutine[Any, Any, None]) -> None:
-    """Accept and send until the peer leaves or what it looks at ends; the close frame says why."""
+    """Accept and send until the peer leaves or the stream ends; the close frame says why."""
     try:
         await websocket.accept()
         await race(sending, until_gone(websocket))
@@ -60,11 +60,11 @@ async def serve(websocket: WebSocket, sending: Coroutine[Any, Any, None]) -> Non
     except ViewerEnded as ended:
         await close(websocket, ended.code, ended.reason)
     finally:
-        sending.close()  # where accepting failed it never began
+        sending.close()  # if accepting failed, it never started
 
 
 async def close(websocket: WebSocket, code: int, reason: str) -> None:
-    """Close; a peer that is gone already is fine. `reason` is cut to what a close frame holds (123 bytes)."""
+    """Close; a peer that is gone already is fine. `reason` is cut to the 123 bytes of a close frame."""
     try:
         await websocket.close(code, reason.encode()[:123].decode(errors="ignore"))
     except (RuntimeError, WebSocketDisconnect):

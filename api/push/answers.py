@@ -1,4 +1,4 @@
-"""What one pushing client is told of its pictures: each exactly once. Runs on the event loop."""
+"""Answers each image of one pushing client exactly once. Runs on the event loop."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ import json
 from collections import deque
 
 from api.http.errors import Problem
-from api.http.viewer import QueuedResult, ViewerEnded
+from api.http.viewer_queue import QueuedResult, ViewerEnded
 
-_MOST_WAITING = 256
+_MAX_WAITING = 256
 
 
 class PushAnswers:
-    """Keeps the ordinals that are not answered yet, and the answers that wait to be sent. A Sink of the hub.
+    """The ordinals without an answer yet, and the answers to send. A ResultSubscriber of the hub.
 
-    The pipeline releases results in order, so a result for ordinal n says that nothing older will come: what is
-    older and unanswered was lost on the way (a model raised, say) and is dropped. What is lost with nothing after it
-    is dropped when it is `timeout_s` old.
+    The pipeline releases results in order, so with a result for ordinal n, older ordinals without an answer were lost
+    on the way (a model raised, say) and are dropped. A lost image that nothing follows is dropped after `timeout_s`.
     """
 
     def __init__(self, timeout_s: float) -> None:
         self.session: str | None = None
         self._timeout_s = timeout_s
-        self._unanswered: dict[int, float] = {}  # ordinal → when it expires, in order
+        self._unanswered: dict[int, float] = {}  # ordinal → loop time when it expires, in order
         self._next = 0
         self._ready: deque[str] = deque()
         self._dropped: list[int] = []
@@ -33,47 +32,47 @@ class PushAnswers:
         self._room.set()
 
     def expect(self) -> int:
-        """The ordinal of the next picture, which from now on needs an answer."""
+        """The ordinal of the next image, which needs an answer from now on."""
         ordinal, self._next = self._next, self._next + 1
         self._unanswered[ordinal] = asyncio.get_running_loop().time() + self._timeout_s
         return ordinal
 
     def offer(self, result: QueuedResult) -> None:
         """A result of the stream."""
-        told = json.loads(result.text)
-        ordinal = told["frame"]
-        if told["session"] != self.session or ordinal not in self._unanswered:
+        document = json.loads(result.text)
+        ordinal = document["frame"]
+        if document["session"] != self.session or ordinal not in self._unanswered:
             return
         self.dropped([older for older in self._unanswered if older < ordinal])
         self._answered(ordinal, result.text)
 
     def dropped(self, ordinals: list[int]) -> None:
-        """These will never be analysed."""
+        """These images will never be analysed."""
         lost = [ordinal for ordinal in ordinals if self._unanswered.pop(ordinal, None) is not None]
         if lost:
             self._dropped.extend(lost)
-            self._note()
+            self._update()
 
     def failed(self, ordinal: int, problem: Problem) -> None:
-        """This picture is no good."""
+        """This image cannot be used."""
         if ordinal in self._unanswered:
             self._answered(ordinal, json.dumps({"error": problem.document(), "frame": ordinal}))
 
     def stream_removed(self) -> None:
-        """The stream was removed under the push."""
+        """The stream was removed while this push fed it."""
         self.end(1001, "the stream was removed")
 
     def end(self, code: int, reason: str) -> None:
-        """See Sink."""
+        """See ResultSubscriber."""
         self._ended = self._ended or ViewerEnded(code, reason)
         self._changed.set()
 
     async def room(self) -> None:
-        """Wait until the client has taken enough of its answers for more pictures to be taken."""
+        """Wait until the client has read enough of its answers for more images to be accepted."""
         await self._room.wait()
 
     async def take(self) -> str:
-        """The next answer as JSON text. Raises ViewerEnded once nothing waits."""
+        """The next answer as JSON text. Raises ViewerEnded once no answer waits."""
         while not (self._dropped or self._ready):
             if self._ended is not None:
                 raise self._ended
@@ -84,11 +83,11 @@ class PushAnswers:
             self._dropped = []
         else:
             text = self._ready.popleft()
-        self._note()
+        self._update()
         return text
 
     async def expire(self) -> None:
-        """Drop, for ever, what nothing else answers."""
+        """Drop images whose answer is overdue. Runs until cancelled."""
         while True:
             await asyncio.sleep(min(1.0, self._timeout_s / 4))
             now = asyncio.get_running_loop().time()
@@ -97,12 +96,12 @@ class PushAnswers:
     def _answered(self, ordinal: int, text: str) -> None:
         del self._unanswered[ordinal]
         self._ready.append(text)
-        self._note()
+        self._update()
 
-    def _note(self) -> None:
+    def _update(self) -> None:
         if self._ready or self._dropped:
             self._changed.set()
-        if len(self._ready) + len(self._dropped) >= _MOST_WAITING:
+        if len(self._ready) + len(self._dropped) >= _MAX_WAITING:
             self._room.clear()
         else:
             self._room.set()

@@ -1,8 +1,8 @@
-"""Streams that clients push: who feeds which, and when it is forgotten. Runs on the event loop.
+"""Streams that clients push: which push feeds which stream, and when it is removed. Runs on the event loop.
 
-A push to an unknown id creates an ephemeral stream. When the push ends the stream stays, ended, for
-`StreamSettings.ephemeral_s`, so that its viewers and its figures survive a short interruption; a new push takes it
-over, and after that time it is removed. While it is fed, its id is busy.
+A push to an unknown id creates an ephemeral stream. When the push ends, the stream stays, ended, for
+`StreamSettings.ephemeral_s`, so that its viewers and figures survive a short interruption; a new push takes it over,
+and after that time it is removed. While it is fed, its id is busy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from api.http.errors import Problem
-from api.http.hub import Hub
+from api.http.result_hub import ResultHub
 from stream.config import StreamConfig
 from stream.sources.source import Source
 from workers.errors import StreamExists, StreamUnknown
@@ -23,12 +23,12 @@ from workers.node.node import Node
 
 log = structlog.get_logger(__name__)
 
-_GIVE_BACK_AFTER_S = 5.0  # several that leave at a time are one occasion
+_GIVE_BACK_AFTER_S = 5.0  # several streams that end together are one occasion
 
 
 @dataclass(eq=False, slots=True)
 class Push:
-    """One push. `on_removed` is called when its stream is removed under it; `linger` ends the stream after the push."""
+    """One push. `on_removed` is called when its stream is removed; `linger` removes the stream after the push."""
 
     stream_id: str
     on_removed: Callable[[], None]
@@ -38,7 +38,7 @@ class Push:
 class Pushes:
     """The pushed streams of this process; everything that removes a stream goes through `remove`."""
 
-    def __init__(self, node: Node, hub: Hub) -> None:
+    def __init__(self, node: Node, hub: ResultHub) -> None:
         self._node = node
         self._hub = hub
         self._pushes: dict[str, Push] = {}
@@ -46,11 +46,11 @@ class Pushes:
 
     @property
     def feeding(self) -> int:
-        """How many pushes are under way."""
+        """How many pushes are active."""
         return sum(push.linger is None for push in self._pushes.values())
 
     async def refuse_busy(self, stream_id: str) -> None:
-        """Raises Problem when a push to this id would be refused; before work is done for it."""
+        """Raises Problem when a push to this id would be refused; call it before costly work."""
         push = self._pushes.get(stream_id)
         if push is None or push.linger is None:
             try:
@@ -60,7 +60,7 @@ class Pushes:
             raise _busy(stream_id)
 
     async def begin(self, source: Source, config: StreamConfig, on_removed: Callable[[], None]) -> Push:
-        """Run what `source` delivers as the stream `source.id`, as `config` says.
+        """Run the stream `source.id` from `source`, as `config` says.
 
         Raises Problem (stream-busy), ModelError, EngineError; `source` is closed then.
         """
@@ -78,23 +78,23 @@ class Pushes:
         return push
 
     def end(self, push: Push) -> None:
-        """The push is over and its source closed; the stream follows after a while."""
+        """The push is over and its source closed; the stream is removed later."""
         if self._pushes.get(push.stream_id) is push and push.linger is None:
             push.linger = asyncio.create_task(self._forget(push))
 
     async def evict(self, stream_id: str) -> None:
-        """Make room for a new stream where one only lingers."""
+        """Remove a stream that only lingers, to make room for a new one."""
         push = self._pushes.get(stream_id)
         if push is not None and push.linger is not None:
             await self._remove(stream_id)
 
     async def remove(self, stream_id: str) -> None:
-        """Remove any stream; its push and its viewers are told. Raises StreamUnknown."""
+        """Remove any stream; ends its push and its viewers. Raises StreamUnknown."""
         await self._remove(stream_id)
         self._hub.end_stream(stream_id)
 
     async def close(self) -> None:
-        """Forget the pushes; their streams are the node's to close. Idempotent."""
+        """Forget the pushes; the node closes their streams. Idempotent."""
         lingering = [push.linger for push in self._pushes.values() if push.linger is not None]
         self._pushes.clear()
         if self._giving_back is not None:
@@ -129,4 +129,4 @@ async def _give_back_soon() -> None:
 
 
 def _busy(stream_id: str) -> Problem:
-    return Problem("stream-busy", f"the stream {stream_id} is fed by somebody else")
+    return Problem("stream-busy", f"another client or camera feeds stream {stream_id}")

@@ -1,4 +1,4 @@
-"""The AsyncAPI document: sockets and topics, and what goes over them. Pure."""
+"""The AsyncAPI document: WebSockets, topics and their messages. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _REF = "#/components/schemas/{model}"
 _ID = {"description": "A stream's id.", "examples": ["entrance"]}
 _ABOUT = {
     DETECTIONS: "Results of every stream, keyed by stream id, in order per stream, at least once.",
-    EVENTS: "What happened, keyed by stream id; ids follow from causes, so the same thing always has the same id.",
-    SNAPSHOTS: "JPEGs of tracks, keyed by stream id; whose they are is in the headers.",
-    STREAMS: "Compacted: the streams that shall run, keyed by stream id.",
+    EVENTS: "Events, keyed by stream id; an event's id follows from its cause, so duplicates have the same id.",
+    SNAPSHOTS: "JPEGs of tracks, keyed by stream id; the headers identify the track.",
+    STREAMS: "Compacted: the streams that should run, keyed by stream id.",
     STATUS: "Compacted: which node runs which stream, keyed by stream id.",
 }
 
@@ -24,33 +24,33 @@ _VIDEO_CONFIGURATION: dict[str, Any] = {
     "type": "object",
     "properties": {
         "schema": {"const": "livesight.video/1"},
-        "session": {"type": "string", "description": "The session that pts_us count in, as in results."},
-        "codec": {"type": "string", "description": "As WebCodecs names it; jpeg where pictures are JPEGs."},
+        "session": {"type": "string", "description": "The session that pts_us refers to, as in results."},
+        "codec": {"type": "string", "description": "As WebCodecs names it; jpeg where the frames are JPEGs."},
         "coded_wh": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2},
         "description": {
             "type": ["string", "null"],
             "contentEncoding": "base64",
-            "description": "avcC or hvcC; null: what a decoder needs is in the key frames (Annex B).",
+            "description": "avcC or hvcC; null: the key frames carry the parameter sets (Annex B).",
         },
     },
     "required": ["schema", "session", "codec", "coded_wh", "description"],
 }
 
 _PUSH_QUERY: dict[str, Any] = {
-    "models": {"type": "string", "description": "Names, separated by commas."},
-    "blur": {"type": "boolean", "description": "Blur what the models find, before any picture leaves the server."},
+    "models": {"type": "string", "description": "Model names, separated by commas."},
+    "blur": {"type": "boolean", "description": "Blur what the models find, before any image leaves the server."},
     "max_fps": TypeAdapter(MaxFps).json_schema(),
 }
 
 
 def asyncapi_document(version: str) -> dict[str, Any]:
-    """AsyncAPI 3.0 of the sockets and of the topics. Of what is served, not of what is planned."""
+    """AsyncAPI 3.0 of the WebSockets and topics."""
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Livesight",
             "version": version,
-            "description": "Frame results over WebSockets and Kafka. Sockets' addresses are paths of the HTTP service.",
+            "description": "Frame results over WebSockets and Kafka. WebSocket addresses are HTTP paths.",
         },
         "defaultContentType": "application/json",
         "channels": {
@@ -63,13 +63,13 @@ def asyncapi_document(version: str) -> dict[str, Any]:
             ),
             "frames": _channel(
                 "/v1/streams/{streamId}/frames",
-                "Push pictures; each is answered exactly once. The n-th picture, from 0, is ordinal n.",
+                "Push images; each is answered exactly once. The n-th image, from 0, has ordinal n.",
                 ["picture", "frameResult", "dropped", "refused"],
                 query=_PUSH_QUERY,
             ),
             "video": _channel(
                 "/v1/streams/{streamId}/video",
-                "The picture, for WebCodecs: a configuration, then packets in decode order, first those since a key.",
+                "Encoded video for WebCodecs: a configuration, then packets in decode order from a key frame on.",
                 ["videoConfiguration", "videoPacket", "videoSkipped"],
             ),
             **_topics(),
@@ -125,7 +125,7 @@ def _messages() -> dict[str, Any]:
             "payload": {"type": "string", "format": "binary"},
         },
         "dropped": {
-            "summary": "Ordinals of pictures that will not be analysed.",
+            "summary": "Ordinals of images that will not be analysed.",
             "payload": {
                 "type": "object",
                 "properties": {"dropped": {"type": "array", "items": ordinal, "minItems": 1}},
@@ -133,7 +133,7 @@ def _messages() -> dict[str, Any]:
             },
         },
         "refused": {
-            "summary": "A picture that is no good, with an RFC 9457 problem.",
+            "summary": "An image that cannot be used, with an RFC 9457 problem.",
             "payload": {
                 "type": "object",
                 "properties": {"error": {"type": "object"}, "frame": ordinal},
@@ -150,7 +150,7 @@ def _messages() -> dict[str, Any]:
             "payload": {"type": "string", "format": "binary"},
         },
         "videoSkipped": {
-            "summary": "The viewer lagged: so many pictures were left out before the key frame that follows.",
+            "summary": "The viewer lagged and missed this many frames before the key frame that follows.",
             "payload": {
                 "type": "object",
                 "properties": {"skipped": {"type": "integer", "minimum": 1}},

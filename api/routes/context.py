@@ -1,67 +1,42 @@
-"""What the routes work with. Pure."""
+"""What the routes work with: one `ApiContext` an application. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.cluster.directory import Directory
-from api.http.hub import Hub
+from api.cluster.stream_directory import StreamDirectory
+from api.http.extension import Extension
+from api.http.result_hub import ResultHub
+from api.predict.predictor import Predictor
+from api.push.pushes import Pushes
+from api.push.whip_pushes import WhipPushes
 from api.settings import ApiSettings
+from api.video.channels import VideoChannels
+from api.video.mjpeg import JpegEncoder
 from stream.config import StreamSettings
 from workers.bus.bus import Bus
 from workers.cluster.cluster import Cluster
 from workers.node.node import Node
 
-if TYPE_CHECKING:
-    from api.push.pushes import Pushes
-    from api.routes.predict import Predictor
-    from api.routes.video import Videos
-    from api.routes.whip import WhipPushes
-    from api.video.mjpeg import Feeds
-
-
-class Extension(Protocol):
-    """What a package that api does not know brings to the same address: monitoring."""
-
-    @property
-    def routers(self) -> Sequence[APIRouter]:
-        """What it serves."""
-        ...
-
-    @property
-    def active(self) -> bool:
-        """Whether it does its work in this process now, and not in another. Never waits."""
-        ...
-
-    @property
-    def ready(self) -> bool:
-        """Whether it can answer at all. Never waits."""
-        ...
-
-    def problems(self) -> list[str]:
-        """What is wrong with it now, in words. Never waits."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """The owners of everything; one object an application, under `app.state.parts`."""
+    """The owners of all state; `app.state.context` holds it."""
 
     node: Node  # runs nothing in a process without the role node
-    directory: Directory
+    directory: StreamDirectory
     cluster: Cluster | None
     roles: frozenset[str]
     bus: Bus
     settings: ApiSettings
-    hub: Hub
+    hub: ResultHub
     pushes: Pushes
-    feeds: Feeds
-    videos: Videos
+    jpeg_encoder: JpegEncoder
+    channels: VideoChannels
     predictor: Predictor
     whip: WhipPushes
     extensions: list[Extension] = field(default_factory=list)
@@ -73,10 +48,10 @@ class ApiContext:
 
 
 async def context_of(connection: HTTPConnection) -> ApiContext:
-    """The parts of the application that serves this connection."""
-    parts = connection.app.state.parts
-    assert isinstance(parts, ApiContext)
-    return parts
+    """The context of the application that serves this connection."""
+    context = connection.app.state.context
+    assert isinstance(context, ApiContext)
+    return context
 
 
 Context = Annotated[ApiContext, Depends(context_of)]

@@ -1,9 +1,9 @@
-"""Results as they come, over WebSockets. Runs on the event loop.
+"""WS /v1/streams/{id}/detections and /v1/detections: live results. Runs on the event loop.
 
 A text message is one frame result (livesight.frame/1). A viewer that keeps up gets every result, one that lags skips
-to the newest, one that accepts nothing for `viewer_timeout_s` is cut off with close 1013 (api/http/server.py, where the
-transport is). An unknown stream is refused with 404 before the handshake; when a stream is removed, its viewers get
-close 1001. `/v1/detections` never ends: a stream it names may come later.
+to the newest, one that reads nothing for `viewer_timeout_s` is closed with 1013 (api/http/server.py, which has the
+transport). An unknown stream is refused with 404 before the handshake; when a stream is removed, its viewers get
+close 1001. `/v1/detections` never ends: a stream it names may be added later.
 """
 
 from __future__ import annotations
@@ -11,41 +11,39 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from starlette.websockets import WebSocket
 
+from api.http.parameters import StreamIdInPath
 from api.http.sockets import serve
-from api.http.viewer import Viewer
+from api.http.viewer_queue import ViewerQueue
 from api.routes.context import ApiContext, Context
-from stream.config import STREAM_ID_PATTERN
 
 router = APIRouter()
 
-StreamIdInPath = Annotated[str, Path(pattern=STREAM_ID_PATTERN)]
-
 
 @router.websocket("/v1/streams/{stream_id}/detections")
-async def stream_detections(websocket: WebSocket, stream_id: StreamIdInPath, parts: Context) -> None:
+async def stream_detections(websocket: WebSocket, stream_id: StreamIdInPath, context: Context) -> None:
     """The results of one stream."""
-    await asyncio.to_thread(parts.directory.stream, stream_id)  # unknown: 404, before the handshake
-    await _serve(websocket, parts, frozenset({stream_id}))
+    await asyncio.to_thread(context.directory.stream, stream_id)  # unknown: 404, before the handshake
+    await _serve(websocket, context, frozenset({stream_id}))
 
 
 @router.websocket("/v1/detections")
 async def detections(
-    websocket: WebSocket, parts: Context, stream: Annotated[list[str] | None, Query(max_length=1000)] = None
+    websocket: WebSocket, context: Context, stream: Annotated[list[str] | None, Query(max_length=1000)] = None
 ) -> None:
     """The results of all streams, or of those named by `?stream=a&stream=b`."""
-    await _serve(websocket, parts, frozenset(stream) if stream else None)
+    await _serve(websocket, context, frozenset(stream) if stream else None)
 
 
-async def _serve(websocket: WebSocket, parts: ApiContext, streams: frozenset[str] | None) -> None:
-    with parts.hub.watched(streams) as viewer:
-        await serve(websocket, _send(websocket, viewer))
+async def _serve(websocket: WebSocket, context: ApiContext, streams: frozenset[str] | None) -> None:
+    with context.hub.watched(streams) as queue:
+        await serve(websocket, _send(websocket, queue))
 
 
-async def _send(websocket: WebSocket, viewer: Viewer) -> None:
-    """Send what waits. While the transport is full, newer results take the place of what waits in the viewer."""
+async def _send(websocket: WebSocket, queue: ViewerQueue) -> None:
+    """Send what waits. While the transport is full, newer results replace those that wait in the queue."""
     while True:
-        result = await viewer.take()
+        result = await queue.take()
         await websocket.send({"type": "websocket.send", "text": result.text})

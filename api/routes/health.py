@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics. Runs on the event loop and waits for nothing that could hang."""
+"""Liveness, readiness and metrics. Runs on the event loop and calls nothing that could block."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`degraded` still serves; `reasons` say in words what is wrong."""
+    """`degraded` still serves; `reasons` say what is wrong."""
 
     status: Literal["ready", "degraded", "not ready"]
     reasons: list[str]
 
 
 class Health(BaseModel):
-    """Both in one."""
+    """Liveness and readiness in one."""
 
     live: Liveness
     ready: Readiness
@@ -42,18 +42,18 @@ async def healthz() -> Liveness:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(parts: Context, response: Response) -> Readiness:
-    """Whether models are loaded and results go out: 200 when ready or degraded, 503 when not."""
-    readiness = _readiness(parts)
+async def readyz(context: Context, response: Response) -> Readiness:
+    """Whether models are loaded and results are published: 200 when ready or degraded, else 503."""
+    readiness = _readiness(context)
     if readiness.status == "not ready":
         response.status_code = 503
     return readiness
 
 
 @router.get("/health", responses={503: {"model": Health}})
-async def health(parts: Context, response: Response) -> Health:
+async def health(context: Context, response: Response) -> Health:
     """Liveness and readiness in one; the status is that of /readyz."""
-    return Health(live=Liveness(), ready=await readyz(parts, response), node=parts.node.name)
+    return Health(live=Liveness(), ready=await readyz(context, response), node=context.node.name)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}})
@@ -62,14 +62,14 @@ async def metrics() -> Response:
     return Response(await asyncio.to_thread(generate_latest), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
-def _readiness(parts: ApiContext) -> Readiness:
-    cluster = parts.cluster.problems() if parts.cluster is not None else []
-    others = [reason for extension in parts.extensions for reason in extension.problems()]
-    reasons = list(dict.fromkeys([*parts.node.problems(), *parts.bus.problems(), *cluster, *others]))
-    if "node" in parts.roles and not parts.node.ready:
-        return Readiness(status="not ready", reasons=reasons or ["the models are not loaded, or the node is stopping"])
-    if "node" not in parts.roles and parts.cluster is not None and not parts.cluster.settled:
-        return Readiness(status="not ready", reasons=reasons or ["the streams are not read from Kafka yet"])
-    if "node" not in parts.roles and not all(extension.ready for extension in parts.extensions):
-        return Readiness(status="not ready", reasons=reasons or ["the database has not been reached yet"])
+def _readiness(context: ApiContext) -> Readiness:
+    cluster = context.cluster.problems() if context.cluster is not None else []
+    others = [reason for extension in context.extensions for reason in extension.problems()]
+    reasons = list(dict.fromkeys([*context.node.problems(), *context.bus.problems(), *cluster, *others]))
+    if "node" in context.roles and not context.node.ready:
+        return Readiness(status="not ready", reasons=reasons or ["node: models are loading, or it is shutting down"])
+    if "node" not in context.roles and context.cluster is not None and not context.cluster.settled:
+        return Readiness(status="not ready", reasons=reasons or ["kafka: livesight.streams has not been read yet"])
+    if "node" not in context.roles and not all(extension.ready for extension in context.extensions):
+        return Readiness(status="not ready", reasons=reasons or ["database: not reached yet"])
     return Readiness(status="degraded" if reasons else "ready", reasons=reasons)

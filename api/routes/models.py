@@ -1,4 +1,4 @@
-"""The models there are, and which versions are in service. Runs on the event loop; models are loaded in a thread."""
+"""GET /v1/models, promote and roll back. Runs on the event loop; a thread loads models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NamePath = Annotated[ModelName, Path(description="A model's name.", examples=["m
 
 
 class Model(BaseModel):
-    """One version of a model; `backend` is what runs it, null while it is not in service."""
+    """One version of a model; `backend` is the engine that runs it, null while it is not in service."""
 
     name: str
     version: int
@@ -35,8 +35,8 @@ class ModelList(BaseModel):
     models: list[Model]
 
 
-class VersionWanted(BaseModel):
-    """The version to put in service."""
+class PromotionRequest(BaseModel):
+    """The version to promote."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,32 +44,32 @@ class VersionWanted(BaseModel):
 
 
 @router.get("/v1/models")
-async def list_models(parts: Context) -> ModelList:
-    """Every version of every model, with its card, and whether it is in service."""
-    cards = await asyncio.to_thread(parts.node.models)
-    loaded = parts.node.loaded()
+async def list_models(context: Context) -> ModelList:
+    """List every version of every model, with its card and whether it is in service."""
+    cards = await asyncio.to_thread(context.node.models)
+    loaded = context.node.loaded()
     return ModelList(models=[_shown(card, loaded.get(card.name)) for card in cards])
 
 
 @router.post("/v1/models/{name}/promote")
-async def promote(name: NamePath, wanted: VersionWanted, parts: Context) -> Promotion:
-    """Put a version in service, here at once and at every start from now on.
+async def promote(name: NamePath, request: PromotionRequest, context: Context) -> Promotion:
+    """Put a version in service, at once and at every later start.
 
-    Answers when it is in service. Its files are checked, it is loaded and tried first; when anything is wrong with it,
-    the version before goes on: 422 `model-damaged` (a file is not as its card says), 503 `engine-unavailable` (it
-    cannot be loaded or computes nonsense), 409 `promotion-refused`, 404 `model-unknown`.
+    Answers when it is in service. The service checks its files, loads it and runs it once first; if anything fails, the
+    current version stays: 422 `model-damaged` (a file does not match its card), 503 `engine-unavailable` (it cannot be
+    loaded or computes nonsense), 409 `promotion-refused`, 404 `model-unknown`.
     """
     try:
-        return await asyncio.to_thread(parts.node.promotions.promote, name, wanted.version)
+        return await asyncio.to_thread(context.node.promotions.promote, name, request.version)
     except ModelUnknown as error:
         raise Problem("model-unknown", str(error)) from error
 
 
 @router.post("/v1/models/{name}/rollback")
-async def rollback(name: NamePath, parts: Context) -> Promotion:
-    """Put the version before the last promotion in service again; again to go back further. Fails as promote does."""
+async def rollback(name: NamePath, context: Context) -> Promotion:
+    """Undo the last promotion; repeat to go back further. Fails as promote does."""
     try:
-        return await asyncio.to_thread(parts.node.promotions.rollback, name)
+        return await asyncio.to_thread(context.node.promotions.rollback, name)
     except ModelUnknown as error:
         raise Problem("model-unknown", str(error)) from error
 

@@ -1,4 +1,4 @@
-"""The live page and its files. Runs on the event loop; the page's files are small and kept in memory."""
+"""The pages and their files. Runs on the event loop; the files are small and cached in memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ router = APIRouter(include_in_schema=False)
 WEB = Path(__file__).resolve().parents[1] / "web"
 _FILES = StaticFiles(directory=WEB, check_dir=False)
 _PLOTLY = "plotly.min.js"
-_READ: dict[str, tuple[bytes, str | None]] = {}
-_CACHE_CONTROL = "no-cache"  # always asked for again: after an update no browser mixes old files with new ones
+_CACHE: dict[str, tuple[bytes, str | None]] = {}
+_CACHE_CONTROL = "no-cache"  # always revalidated: after an update no browser mixes old files with new ones
 
 
 def _plotly_files() -> StaticFiles:
@@ -48,13 +48,13 @@ async def plotly(request: Request) -> Response:
 
 @router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
 async def static_file(request: Request, path: str) -> Response:
-    """A file of the live page. Anything outside of its folder is not found."""
+    """A file of the pages. Anything outside their folder is not found."""
     return await _file(path, request)
 
 
 async def _file(path: str, request: Request) -> Response:
-    """With ETag. No turn of a thread: a page is some thirty small files, and each turn may wait for the interpreter."""
-    body, etag = _known(path)
+    """With ETag. Read without a thread: a page is some thirty small files, and a thread per file would cost more."""
+    body, etag = _load(path)
     headers = {"etag": etag, "cache-control": _CACHE_CONTROL}
     response = Response(body, headers=headers, media_type=mimetypes.guess_type(path)[0])
     if _FILES.is_not_modified(response.headers, request.headers):
@@ -62,17 +62,17 @@ async def _file(path: str, request: Request) -> Response:
     return response
 
 
-def _known(path: str) -> tuple[bytes, str]:
-    """A file of the page, and its ETag; read again when it is another. Raises HTTPException where there is none."""
+def _load(path: str) -> tuple[bytes, str]:
+    """A file and its ETag, read again when it changed. Raises HTTPException when it does not exist."""
     try:
         found, stat = _FILES.lookup_path(path)
         if stat is None or not S_ISREG(stat.st_mode):
             raise HTTPException(404)
         etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
-        body, known = _READ.get(found, (b"", None))
+        body, known = _CACHE.get(found, (b"", None))
         if known != etag:
             body = Path(found).read_bytes()
-            _READ[found] = body, etag
-    except (OSError, ValueError):  # a name that is too long, or holds what no name may
+            _CACHE[found] = body, etag
+    except (OSError, ValueError):  # a name that is too long or has invalid characters
         raise HTTPException(404) from None
     return body, etag

@@ -1,6 +1,6 @@
-"""Tries a camera's address without adding it: its first picture, or why there is none. Runs on the event loop.
+"""POST /v1/streams/test: try a camera's URL without adding it. Runs on the event loop.
 
-The camera is opened in a thread, by the same code that opens it for good.
+A thread opens the camera, with the code that also opens it for streaming.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from stream.sources.source_urls import open_source
 
 router = APIRouter(tags=["streams"])
 
-_AT_ONCE = threading.BoundedSemaphore(4)
-_FIRST_PICTURE_S = 10.0
-"""A camera that is connected sends a key frame within this time; the connection has its own time-outs."""
+_CONCURRENCY = threading.BoundedSemaphore(4)
+_FIRST_FRAME_S = 10.0
+"""A connected camera must send a key frame within this time; connecting has its own timeouts."""
 
 
-class Address(BaseModel):
+class CameraAddress(BaseModel):
     """The camera to try."""
 
     model_config = ConfigDict(extra="forbid")
@@ -41,32 +41,33 @@ class Address(BaseModel):
 @router.post(
     "/v1/streams/test",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}, 422: {"description": "why there is no picture, in words"}},
+    responses={200: {"content": {"image/jpeg": {}}}, 422: {"description": "Why the camera delivers no frame."}},
 )
-async def test_stream(parts: Context, address: Annotated[Address, Body()]) -> Response:
-    """Open a camera's address, and answer with its first picture as JPEG; nothing is added or kept."""
+async def test_stream(context: Context, address: Annotated[CameraAddress, Body()]) -> Response:
+    """Open a camera's URL and answer with its first frame as JPEG; nothing is added or stored."""
     check_url(address.url)
-    if not _AT_ONCE.acquire(blocking=False):
-        raise Problem("overloaded", "other cameras are being tried just now", headers={"retry-after": "5"})
-    picture = await asyncio.to_thread(_first_picture, address.url, parts.stream_settings, parts.settings.jpeg_quality)
-    return Response(picture, headers={"cache-control": "no-store"}, media_type="image/jpeg")
+    if not _CONCURRENCY.acquire(blocking=False):
+        raise Problem("overloaded", "too many cameras are being tested; try again soon", headers={"retry-after": "5"})
+    jpeg = await asyncio.to_thread(_first_frame, address.url, context.stream_settings, context.settings.jpeg_quality)
+    return Response(jpeg, headers={"cache-control": "no-store"}, media_type="image/jpeg")
 
 
-def _first_picture(url: str, settings: StreamSettings, quality: int) -> bytes:
-    """In a thread. Raises SourceError with the precise reason. Gives the turn back."""
+def _first_frame(url: str, settings: StreamSettings, quality: int) -> bytes:
+    """In a thread. Raises SourceError with the precise reason. Releases the semaphore."""
+    timeout_s = 2 * settings.connect_timeout_s + _FIRST_FRAME_S
     try:
         config = StreamConfig(id=f"test-{secrets.token_hex(6)}", url=url)
         source = open_source(config, settings, live=False, allow_local=False)
         try:
             source.start()
-            frame = source.mailbox.get(2 * settings.connect_timeout_s + _FIRST_PICTURE_S)
+            frame = source.mailbox.get(timeout_s)
             _, encoded = cv2.imencode(".jpg", frame.to_bgr(), [cv2.IMWRITE_JPEG_QUALITY, quality])
         finally:
             source.close()
         return encoded.tobytes()
     except TimeoutError:
-        raise SourceError(f"{redact(url)}: connected, but no picture came") from None
+        raise SourceError(f"{redact(url)}: connected, but the camera sent no frame within {timeout_s:g} s") from None
     except MailboxClosed:
-        raise SourceError(f"{redact(url)}: the stream ended before its first picture") from None
+        raise SourceError(f"{redact(url)}: the stream ended before its first frame") from None
     finally:
-        _AT_ONCE.release()
+        _CONCURRENCY.release()

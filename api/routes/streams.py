@@ -1,4 +1,4 @@
-"""The streams: list, add, change, remove. Runs on the event loop; the node works in threads."""
+"""GET, POST, PATCH and DELETE /v1/streams. Runs on the event loop; the node works in threads."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.http.errors import Problem
+from api.http.parameters import StreamIdInPath
 from api.routes.context import ApiContext, Context
-from api.routes.detections import StreamIdInPath
 from stream.config import MaxFps, StreamConfig
 from stream.redaction import redact
 from workers.card import ModelName
@@ -23,26 +23,26 @@ _SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 
 class Stream(StreamView):
-    """A stream and how many look at it."""
+    """A stream and how many viewers it has."""
 
     viewers: int = 0
 
 
 class StreamList(BaseModel):
-    """All streams, by id."""
+    """All streams, ordered by id."""
 
     streams: list[Stream]
 
 
 class NewStream(StreamConfig):
-    """A stream to add: a camera's or a file's URL. Local files and devices are for the command line only."""
+    """A stream to add, with a network URL. Local files and devices need the command line or configuration."""
 
     url: str = Field(min_length=1, max_length=2048)
     models: tuple[ModelName, ...] = Field(default=("mask",), min_length=1, max_length=8)
 
 
 class StreamChanges(BaseModel):
-    """What to change; what is left out stays. The stream starts a new session."""
+    """The fields to change; the others stay. The stream starts a new session."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,73 +55,75 @@ class StreamChanges(BaseModel):
     @model_validator(mode="after")
     def _something(self) -> StreamChanges:
         if not self.changes():
-            raise ValueError("name at least one of url, models, enabled, blur, max_fps, and a value for it")
+            raise ValueError("give a value for at least one of url, models, enabled, blur, max_fps")
         return self
 
     def changes(self) -> dict[str, Any]:
-        """The fields that were given. Null is a value for `max_fps` only: it ends the limit."""
-        ended = {"max_fps": None} if "max_fps" in self.model_fields_set else {}
-        return {**ended, **self.model_dump(exclude_none=True)}
+        """The fields that were given. Null is a value for `max_fps` only: it removes the limit."""
+        unlimited = {"max_fps": None} if "max_fps" in self.model_fields_set else {}
+        return {**unlimited, **self.model_dump(exclude_none=True)}
 
 
 @router.get("/v1/streams")
-async def list_streams(parts: Context) -> StreamList:
-    """All streams as they are now."""
-    return StreamList(streams=[_shown(parts, view) for view in await asyncio.to_thread(parts.directory.streams)])
+async def list_streams(context: Context) -> StreamList:
+    """List all streams with their current state."""
+    return StreamList(streams=[_shown(context, view) for view in await asyncio.to_thread(context.directory.streams)])
 
 
 @router.post("/v1/streams", status_code=201)
-async def add_stream(parts: Context, response: Response, stream: Annotated[NewStream, Body()]) -> Stream:
-    """Add a stream; it is kept over restarts. 409 when the id is taken."""
+async def add_stream(context: Context, response: Response, stream: Annotated[NewStream, Body()]) -> Stream:
+    """Add a stream; it survives restarts. 409 when a stream with this id exists."""
     check_url(stream.url)
-    await parts.pushes.evict(stream.id)
+    await context.pushes.evict(stream.id)
     config = StreamConfig.model_validate(stream.model_dump())
-    view = await asyncio.to_thread(parts.directory.add, config)
+    view = await asyncio.to_thread(context.directory.add, config)
     response.headers["location"] = f"/v1/streams/{view.id}"
-    return _shown(parts, view)
+    return _shown(context, view)
 
 
 @router.get("/v1/streams/{stream_id}")
-async def get_stream(parts: Context, stream_id: StreamIdInPath) -> Stream:
-    """One stream as it is now."""
-    return _shown(parts, await asyncio.to_thread(parts.directory.stream, stream_id))
+async def get_stream(context: Context, stream_id: StreamIdInPath) -> Stream:
+    """One stream with its current state."""
+    return _shown(context, await asyncio.to_thread(context.directory.stream, stream_id))
 
 
 @router.patch("/v1/streams/{stream_id}")
-async def change_stream(parts: Context, stream_id: StreamIdInPath, changes: StreamChanges) -> Stream:
+async def change_stream(context: Context, stream_id: StreamIdInPath, changes: StreamChanges) -> Stream:
     """Change a stream's URL, its models, how it is analysed, or whether it runs."""
     if changes.url is not None:
         check_url(changes.url)
-    view = await asyncio.to_thread(parts.directory.stream, stream_id)
+    view = await asyncio.to_thread(context.directory.stream, stream_id)
     if view.ephemeral:
-        raise Problem("conflict", f"{stream_id} is pushed: it is what its client sends, and cannot be changed here")
-    return _shown(parts, await asyncio.to_thread(parts.directory.update, stream_id, changes.changes()))
+        raise Problem(
+            "conflict", f"stream {stream_id} is pushed by a client and cannot be changed; push it with other parameters"
+        )
+    return _shown(context, await asyncio.to_thread(context.directory.update, stream_id, changes.changes()))
 
 
 @router.delete("/v1/streams/{stream_id}", status_code=204)
-async def remove_stream(parts: Context, stream_id: StreamIdInPath) -> None:
-    """Stop a stream and forget it. A push that feeds it is ended."""
-    if parts.directory.shared(stream_id):
-        await asyncio.to_thread(parts.directory.remove, stream_id)  # the node that runs it stops, viewers are told
+async def remove_stream(context: Context, stream_id: StreamIdInPath) -> None:
+    """Stop and remove a stream; ends a push that feeds it."""
+    if context.directory.shared(stream_id):
+        await asyncio.to_thread(context.directory.remove, stream_id)  # its node stops it, and viewers are closed
     else:
-        await parts.pushes.remove(stream_id)
+        await context.pushes.remove(stream_id)
 
 
-def _shown(parts: ApiContext, view: StreamView) -> Stream:
-    return Stream(**view.model_dump(), viewers=parts.hub.viewers(view.id))
+def _shown(context: ApiContext, view: StreamView) -> Stream:
+    return Stream(**view.model_dump(), viewers=context.hub.viewers(view.id))
 
 
 def check_url(url: str) -> None:
-    """Only what lies on the network may be named over HTTP. Raises Problem."""
+    """Only network addresses are accepted over HTTP. Raises Problem for others."""
     try:
         address = urlsplit(url)
-        fine = address.scheme in _SCHEMES and bool(address.hostname)
+        valid = address.scheme in _SCHEMES and bool(address.hostname)
     except ValueError:
-        fine = False
-    if not fine:
+        valid = False
+    if not valid:
         raise Problem(
             "source-refused",
-            f"url: {redact(url)[:200]!r} is not taken over HTTP; it must begin with "
+            f"url: {redact(url)[:200]!r} is not accepted over HTTP; it must start with "
             f"{', '.join(f'{scheme}://' for scheme in _SCHEMES)} and name a host",
-            extra={"errors": [{"field": "url", "reason": "not a URL that is taken over HTTP"}]},
+            extra={"errors": [{"field": "url", "reason": "not a URL that is accepted over HTTP"}]},
         )

@@ -1,4 +1,4 @@
-"""Boxes and labels drawn into a picture, and JPEG. Pure; costs milliseconds, so never on the event loop."""
+"""Draws boxes and labels into an image and encodes JPEGs. Pure; takes milliseconds, so never on the event loop."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def jpeg(frame: Frame, result: FrameResult, overlay: bool, quality: int, width: int | None = None) -> bytes:
-    """The picture as JPEG, with its boxes when `overlay` is set. `quality` 1 to 100.
+    """The frame as JPEG, with its boxes when `overlay` is set. `quality` 1 to 100.
 
-    `width`: the most pixels across that are wanted; a smaller JPEG of 720p costs a fifth.
+    `width`: maximum width in pixels; a smaller JPEG of 720p costs a fifth.
     """
     image_bgr = _scaled_bgr(frame, width)
     if overlay:
@@ -45,7 +45,7 @@ def _scaled(found: Detection, scale: float) -> Detection:
 
 
 def draw(image_bgr: npt.NDArray[np.uint8], detections: tuple[Detection, ...]) -> None:
-    """Draw into `image_bgr` (u8 HWC). Line and text grow with the picture."""
+    """Draw into `image_bgr` (u8 HWC). Lines and text scale with the image."""
     scale = max(0.4, image_bgr.shape[0] / 1080)
     thickness = max(1, round(2 * scale))
     for found in detections:
@@ -72,7 +72,7 @@ def _label(
     color_bgr: tuple[int, int, int],
     scale: float,
 ) -> None:
-    """White text on the colour, above the corner or, at the picture's edge, inside."""
+    """White text on the colour, above the corner or inside at the image's edge."""
     (width, height), below = cv2.getTextSize(text, _FONT, scale, 1)
     x = max(0, min(corner_xy[0], image_bgr.shape[1] - width))
     y = corner_xy[1] if corner_xy[1] >= height + below else corner_xy[1] + height + below

@@ -1,6 +1,6 @@
-"""Moving pictures as a series of JPEGs: one encoder a variant, however many look. Runs on the event loop.
+"""Stills and MJPEG: each image is encoded once, however many viewers want it. Runs on the event loop.
 
-Pictures are drawn and encoded in `Feeds`' own threads, and only while somebody looks.
+Drawing and encoding happen in the threads of `JpegEncoder`, and only while somebody watches.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from dataclasses import dataclass
 
 import structlog
 
-from api.http.hub import Hub
-from api.http.viewer import Viewer, ViewerEnded
+from api.http.result_hub import ResultHub
+from api.http.viewer_queue import ViewerEnded, ViewerQueue
 from api.settings import ApiSettings
 from api.video.draw import jpeg
 from workers.bus.result import FrameResult
 from workers.errors import StreamUnknown
 from workers.node.node import Node
 
-_MOST_KEPT = 64
+_CACHE_SIZE = 64
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """One encoded picture and what it shows."""
+    """One JPEG and the result of the frame it shows."""
 
     data: bytes
     result: FrameResult
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """What is encoded once for all that want it."""
+class JpegOptions:
+    """Which JPEG is wanted: the stream, whether boxes are drawn, and the maximum width in pixels."""
 
     stream_id: str
     overlay: bool
     width: int | None = None
 
 
-class Feed:
-    """The newest picture of one variant, for any number of viewers."""
+class JpegStream:
+    """The newest image with some options, for any number of viewers."""
 
     def __init__(self) -> None:
         self.viewers = 0
@@ -55,21 +55,21 @@ class Feed:
         self._over = False
         self._changed = asyncio.Condition()
 
-    async def put(self, picture: EncodedImage) -> None:
-        """A new picture takes the place of the last."""
+    async def put(self, image: EncodedImage) -> None:
+        """Replace the newest image."""
         async with self._changed:
-            self._newest = picture
+            self._newest = image
             self._number += 1
             self._changed.notify_all()
 
     async def end(self) -> None:
-        """No picture comes any more."""
+        """No image follows."""
         async with self._changed:
             self._over = True
             self._changed.notify_all()
 
-    async def pictures(self, fps: float) -> AsyncIterator[EncodedImage]:
-        """Pictures, the newest each time, at most `fps` a second; ends with the stream."""
+    async def images(self, fps: float) -> AsyncIterator[EncodedImage]:
+        """The newest image each time, at most `fps` a second; ends with the stream."""
         loop = asyncio.get_running_loop()
         seen, due = 0, loop.time()
         while True:
@@ -78,93 +78,93 @@ class Feed:
                     await self._changed.wait()
                 if self._over or self._newest is None:
                     return
-                seen, picture = self._number, self._newest
-            yield picture
+                seen, image = self._number, self._newest
+            yield image
             due = max(due + 1 / fps, loop.time() - 1 / fps)
             await asyncio.sleep(max(0.0, due - loop.time()))
 
 
-class Feeds:
-    """The feeds somebody looks at. `close` on the event loop."""
+class JpegEncoder:
+    """Encodes stills, and streams of JPEGs while somebody watches them. `close` on the event loop."""
 
-    def __init__(self, node: Node, hub: Hub, settings: ApiSettings) -> None:
+    def __init__(self, node: Node, hub: ResultHub, settings: ApiSettings) -> None:
         self._node = node
         self._hub = hub
         self._settings = settings
-        self._feeds: dict[Variant, Feed] = {}
-        self._encoded: dict[Variant, EncodedImage] = {}  # the newest of each variant, the one encoded last at the end
+        self._streams: dict[JpegOptions, JpegStream] = {}
+        self._encoded: dict[JpegOptions, EncodedImage] = {}  # the newest by options, the last encoded at the end
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="picture")
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="jpeg")
 
-    async def still(self, variant: Variant) -> EncodedImage | None:
-        """The newest picture; None before the first. Raises StreamUnknown."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._encode, variant, None)
+    async def still(self, options: JpegOptions) -> EncodedImage | None:
+        """The newest analysed frame; None before the first. Raises StreamUnknown."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._encode, options, None)
 
     @contextmanager
-    def feed(self, variant: Variant) -> Iterator[Feed]:
-        """The feed of a variant, which runs while somebody is in this context."""
-        feed = self._feeds.get(variant)
-        if feed is None:
-            feed = self._feeds[variant] = Feed()
-            feed.task = asyncio.create_task(self._run(variant, feed))
-        feed.viewers += 1
+    def stream(self, options: JpegOptions) -> Iterator[JpegStream]:
+        """A stream of JPEGs, which is encoded while anybody is in this context."""
+        stream = self._streams.get(options)
+        if stream is None:
+            stream = self._streams[options] = JpegStream()
+            stream.task = asyncio.create_task(self._run(options, stream))
+        stream.viewers += 1
         try:
-            yield feed
+            yield stream
         finally:
-            feed.viewers -= 1
-            if not feed.viewers and feed.task is not None:
-                feed.task.cancel()
-                if self._feeds.get(variant) is feed:
-                    del self._feeds[variant]
+            stream.viewers -= 1
+            if not stream.viewers and stream.task is not None:
+                stream.task.cancel()
+                if self._streams.get(options) is stream:
+                    del self._streams[options]
 
     async def close(self) -> None:
-        """End all feeds and the threads. Idempotent."""
-        tasks = [feed.task for feed in self._feeds.values() if feed.task is not None]
+        """End all streams and the threads. Idempotent."""
+        tasks = [stream.task for stream in self._streams.values() if stream.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
-    async def _run(self, variant: Variant, feed: Feed) -> None:
-        """Encode the newest picture after each result, at most as often as the settings allow."""
+    async def _run(self, options: JpegOptions, stream: JpegStream) -> None:
+        """Encode the newest frame after each result, at most as often as the settings allow."""
         loop = asyncio.get_running_loop()
-        arrivals = Viewer(1)
+        arrivals = ViewerQueue(1)
         shown: tuple[str, int] | None = None
         try:
-            with self._hub.attached(arrivals, frozenset({variant.stream_id})):
+            with self._hub.attached(arrivals, frozenset({options.stream_id})):
                 while True:
                     started = loop.time()
-                    picture = await loop.run_in_executor(self._pool, self._encode, variant, shown)
-                    if picture is not None:
-                        shown = (picture.result.session, picture.result.pts_us)
-                        await feed.put(picture)
+                    image = await loop.run_in_executor(self._pool, self._encode, options, shown)
+                    if image is not None:
+                        shown = (image.result.session, image.result.pts_us)
+                        await stream.put(image)
                     await asyncio.sleep(max(0.0, started + 1 / self._settings.mjpeg_fps - loop.time()))
                     await arrivals.take()
         except (ViewerEnded, StreamUnknown):
             pass
         except Exception:
-            log.exception("mjpeg_failed", stream=variant.stream_id)
+            log.exception("mjpeg_failed", stream=options.stream_id)
         finally:
-            if self._feeds.get(variant) is feed:
-                del self._feeds[variant]
-            await feed.end()
+            if self._streams.get(options) is stream:
+                del self._streams[options]
+            await stream.end()
 
-    def _encode(self, variant: Variant, shown: tuple[str, int] | None) -> EncodedImage | None:
-        """In a thread: the newest picture, or None when there is none that was not `shown` (session, pts_us) yet."""
-        latest = self._node.latest(variant.stream_id)
+    def _encode(self, options: JpegOptions, shown: tuple[str, int] | None) -> EncodedImage | None:
+        """In a thread: the newest frame, or None without one newer than `shown` (session, pts_us)."""
+        latest = self._node.latest(options.stream_id)
         if latest is None or _identity(latest[1]) == shown:
             return None
         with self._lock:
-            known = self._encoded.get(variant)
+            known = self._encoded.get(options)
         if known is not None and _identity(known.result) == _identity(latest[1]):
             return known
-        picture = EncodedImage(jpeg(*latest, variant.overlay, self._settings.jpeg_quality, variant.width), latest[1])
+        image = EncodedImage(jpeg(*latest, options.overlay, self._settings.jpeg_quality, options.width), latest[1])
         with self._lock:
-            self._encoded.pop(variant, None)
-            self._encoded[variant] = picture
-            if len(self._encoded) > _MOST_KEPT:
+            self._encoded.pop(options, None)
+            self._encoded[options] = image
+            if len(self._encoded) > _CACHE_SIZE:
                 del self._encoded[next(iter(self._encoded))]
-        return picture
+        return image
 
 
 def _identity(result: FrameResult) -> tuple[str, int]:

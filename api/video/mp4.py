@@ -1,4 +1,4 @@
-"""Packets of a ring into a file that players open, without re-encoding. Blocking; any thread."""
+"""Muxes packets of a ring into MP4 or WebM, without re-encoding. Any thread; blocks."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class ClipFile:
 def clip_file(codec: CodecConfig, packets: Sequence[RingPacket]) -> ClipFile:
     """MP4; WebM for VP8 and VP9, as browsers want them. `packets` in decode order, beginning with a key frame.
 
-    The file's clock starts with the first picture shown. Raises HeaderError where the packets do not say how they are
-    decoded, av.FFmpegError or ValueError where the codec does not go into the file.
+    The file's clock starts at the first frame shown. Raises HeaderError where the packets do not say how to decode
+    them, av.FFmpegError or ValueError where the container does not support the codec.
     """
     webm = codec.name in _WEBM
     out = io.BytesIO()
@@ -52,15 +52,15 @@ def clip_file(codec: CodecConfig, packets: Sequence[RingPacket]) -> ClipFile:
 
 
 def _add_stream(stack: ExitStack, container: OutputContainer, codec: CodecConfig, first: RingPacket) -> VideoStream:
-    if codec.name == "mjpeg":  # nothing can be extracted from a JPEG for the file's header; nothing need be
-        pictures = stack.enter_context(av.open(io.BytesIO(first.data), format="mjpeg"))
-        stream = container.add_stream_from_template(pictures.streams.video[0], opaque=True)
+    if codec.name == "mjpeg":  # a JPEG has nothing to extract for the file's header, and needs nothing there
+        images = stack.enter_context(av.open(io.BytesIO(first.data), format="mjpeg"))
+        stream = container.add_stream_from_template(images.streams.video[0], opaque=True)
         stream.time_base = _MICROSECONDS
         return stream
     config = decoder_config(codec, first.data)
     width, height = codec.size_wh if config is None else config.size_wh
     if width < 1 or height < 1:
-        raise HeaderError("the packets do not say how they are decoded")
+        raise HeaderError("the packets do not say how to decode them")
     muxed = container.add_mux_stream(codec.name, rate=25, width=width, height=height, time_base=_MICROSECONDS)
     assert isinstance(muxed, VideoStream)
     return muxed

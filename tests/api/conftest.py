@@ -38,7 +38,7 @@ class Service:
     port: int
     node: Node
     bus: LocalBus
-    parts: ApiContext
+    context: ApiContext
     engine: NumberEngine
     server: Server
     loop: asyncio.AbstractEventLoop
@@ -102,7 +102,7 @@ def running(
         time.sleep(0.01)
     assert server.started
     try:
-        yield Service(server.port, node, bus, app.state.parts, engine, server, loops[0])
+        yield Service(server.port, node, bus, app.state.context, engine, server, loops[0])
     finally:
         node.close()
         server.should_exit = True

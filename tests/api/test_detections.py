@@ -15,8 +15,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from api.http.hub import Hub
-from api.http.viewer import QueuedResult, Viewer, ViewerEnded
+from api.http.result_hub import ResultHub
+from api.http.viewer_queue import QueuedResult, ViewerEnded, ViewerQueue
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded, pushing
@@ -54,7 +54,7 @@ async def test_pushed_picture_reaches_viewers_of_one_of_some_and_of_all(service:
             connect(f"{service.ws}/v1/detections") as of_all,
             connect(f"{service.ws}/v1/detections?stream=b&stream=later") as of_b,
         ):
-            await eventually(lambda: service.parts.hub.viewers("a") == 2 and service.parts.hub.viewers("b") == 2)
+            await eventually(lambda: service.context.hub.viewers("a") == 2 and service.context.hub.viewers("b") == 2)
             for index in range(1, 6):
                 for pusher in (a, b):
                     await pusher.send(encoded(index))
@@ -75,7 +75,7 @@ async def test_pushed_picture_reaches_viewers_of_one_of_some_and_of_all(service:
 
 async def test_text_is_what_the_workers_serialised(service: Service) -> None:
     async with connect(f"{service.ws}/v1/detections") as viewer:
-        await eventually(lambda: service.parts.hub.viewers("x") == 1)
+        await eventually(lambda: service.context.hub.viewers("x") == 1)
         sent = message("x", 1)
         service.bus.publish(sent)
         told = await asyncio.wait_for(viewer.recv(), 5)
@@ -110,9 +110,9 @@ async def test_removed_stream_ends_its_viewers_only(service: Service) -> None:
 
 async def test_hundred_viewers_share_one_text() -> None:
     bus = LocalBus()
-    hub = Hub(bus, ApiSettings())
+    hub = ResultHub(bus, ApiSettings())
     hub.start()
-    viewers: list[Viewer] = []
+    viewers: list[ViewerQueue] = []
     contexts = [hub.watched(frozenset({"a"}) if index % 2 else None) for index in range(100)]
     for context in contexts:
         viewers.append(context.__enter__())
@@ -131,18 +131,18 @@ async def test_hundred_viewers_share_one_text() -> None:
 
 async def test_nobody_watching_costs_no_loop_time() -> None:
     bus = LocalBus()
-    hub = Hub(bus, ApiSettings())
+    hub = ResultHub(bus, ApiSettings())
     hub.start()
     with hub.watched(frozenset({"a"})):
         bus.publish(message("b", 1))
-        assert not hub._handed
+        assert not hub._handover
     bus.publish(message("a", 1))
-    assert not hub._handed
+    assert not hub._handover
     hub.close()
 
 
 async def test_viewer_that_lags_skips_to_the_newest_of_each_stream() -> None:
-    viewer = Viewer(limit=10)
+    viewer = ViewerQueue(limit=10)
     for frame in range(1000):
         for stream in "abc":
             viewer.offer(QueuedResult(stream, f"{stream}{frame}"))
@@ -158,12 +158,12 @@ async def test_viewer_that_lags_skips_to_the_newest_of_each_stream() -> None:
 
 async def test_handover_is_bounded_while_the_loop_hangs() -> None:
     bus = LocalBus()
-    hub = Hub(bus, ApiSettings())
+    hub = ResultHub(bus, ApiSettings())
     hub.start()
     with hub.watched(None) as viewer:
         for frame in range(6000):  # the loop does not run meanwhile
             bus.publish(Message(DETECTIONS, "a", str(frame).encode(), (), 0.0))
-        assert len(hub._handed) == 4096
+        assert len(hub._handover) == 4096
         assert (await viewer.take()).text != ""
     hub.close()
 
@@ -227,11 +227,11 @@ async def test_viewer_that_never_reads_is_cut_off_and_the_others_go_on(start: St
     raw = open_raw(service, "/v1/detections")
     try:
         async with connect(f"{service.ws}/v1/detections", max_size=None) as good:
-            await eventually(lambda: service.parts.hub.viewers("busy") == 2)
+            await eventually(lambda: service.context.hub.viewers("busy") == 2)
             with Publisher(service) as publisher:
                 got: list[int] = []
                 deadline_s = time.monotonic() + 30
-                while service.parts.hub.viewers("busy") == 2:
+                while service.context.hub.viewers("busy") == 2:
                     got.append(json.loads(await asyncio.wait_for(good.recv(), 5))["frame"])
                     assert time.monotonic() < deadline_s, "it was not cut off"
                 for _ in range(50):
@@ -249,11 +249,11 @@ async def test_viewer_that_wakes_up_after_the_cut_reads_why(start: Start) -> Non
     service = start(viewer_timeout_s=1.0)
     raw = open_raw(service, "/v1/detections")
     try:
-        await eventually(lambda: service.parts.hub.viewers("busy") == 1)
+        await eventually(lambda: service.context.hub.viewers("busy") == 1)
         with Publisher(service):
-            await eventually(lambda: service.parts.hub.viewers("busy") == 0, 30)
+            await eventually(lambda: service.context.hub.viewers("busy") == 0, 30)
         data = await asyncio.to_thread(read_to_end, raw)
-        reason = b"nothing was accepted for 1 s"
+        reason = b"the viewer read nothing for 1 s"
         assert data.endswith(b"\x88" + bytes([2 + len(reason)]) + (1013).to_bytes(2, "big") + reason)
     finally:
         raw.close()
@@ -262,7 +262,7 @@ async def test_viewer_that_wakes_up_after_the_cut_reads_why(start: Start) -> Non
 async def test_slow_viewer_sees_the_newest_not_the_past(start: Start) -> None:
     service = start(viewer_timeout_s=30.0, viewer_queue=4)
     async with connect(f"{service.ws}/v1/detections", max_size=None, max_queue=1) as slow:
-        await eventually(lambda: service.parts.hub.viewers("busy") == 1)
+        await eventually(lambda: service.context.hub.viewers("busy") == 1)
         with Publisher(service) as publisher:
             await asyncio.sleep(6)  # far more than the kernel's buffers hold
         assert publisher.count > 300
@@ -289,7 +289,7 @@ async def test_as_many_viewers_as_settings_allow(start: Start) -> None:
 async def test_shutdown_tells_viewers(start: Start) -> None:
     service = start()
     async with connect(f"{service.ws}/v1/detections") as viewer:
-        await eventually(lambda: service.parts.hub.viewers("x") == 1)
+        await eventually(lambda: service.context.hub.viewers("x") == 1)
         service.server.should_exit = True
         with pytest.raises(ConnectionClosed) as closed:
             await asyncio.wait_for(viewer.recv(), 5)

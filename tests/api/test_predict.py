@@ -92,10 +92,10 @@ async def test_refusals(start: Start, request_: dict[str, Any], status: int, kin
 @pytest.mark.parametrize(
     ("path", "sent", "taken"),
     [
-        ("/v1/predict", "model", "there are models"),
-        ("/predict", "model", "there are models"),
-        ("/v1/predict/batch", "model", "there are models"),
-        ("/v1/predict/explain", "models", "there are model, detector, detection, label, format"),
+        ("/v1/predict", "model", "there are: models"),
+        ("/predict", "model", "there are: models"),
+        ("/v1/predict/batch", "model", "there are: models"),
+        ("/v1/predict/explain", "models", "there are: model, detector, detection, label, format"),
     ],
 )
 async def test_another_routes_query_parameter_is_not_ignored(
@@ -104,7 +104,7 @@ async def test_another_routes_query_parameter_is_not_ignored(
     async with service.http() as http:
         answer = await http.post(f"{path}?{sent}=number", content=encoded(1))
     assert answer.status_code == 422 and answer.json()["type"] == "urn:livesight:problem:invalid-request"
-    assert answer.json()["detail"] == f"{sent}: no such query parameter; {taken}"
+    assert answer.json()["detail"] == f"{sent}: unknown query parameter; {taken}"
 
 
 async def test_batch_limits(start: Start) -> None:

@@ -216,7 +216,7 @@ async def test_nothing_is_encoded_while_it_is_not_known_what_the_source_gives(
         encoding.wait(1)  # long enough for who does not wait for the answer
         return outlet(stream_id)
 
-    monkeypatch.setattr(api.mjpeg, "jpeg", drawing)
+    monkeypatch.setattr(api.video.mjpeg, "jpeg", drawing)
     monkeypatch.setattr(service.node, "outlet", looking)
     async with pushing(service.ws, "cam") as pusher:
         await pusher.send(encoded(1))
@@ -236,7 +236,7 @@ async def test_pictures_are_encoded_once_for_all_viewers(
         encodes.append(frame.number)
         return jpeg(frame, result, overlay, *how)
 
-    monkeypatch.setattr(api.mjpeg, "jpeg", counting)
+    monkeypatch.setattr(api.video.mjpeg, "jpeg", counting)
     for number in range(8):
         (tmp_path / f"{number}.png").write_bytes(encoded(number, ".png"))
     await asyncio.to_thread(add, service, f"file:{tmp_path}/*.png")
@@ -271,7 +271,7 @@ async def test_a_viewer_that_lags_is_told_what_it_missed(start: Start) -> None:
         await pusher.answer()
         url = f"{service.ws}/v1/streams/cam/video"
         async with connect(url, max_size=None, max_queue=1, compression=None) as socket:
-            await eventually(lambda: service.parts.hub.viewers("cam") == 1)
+            await eventually(lambda: service.context.hub.viewers("cam") == 1)
             client, sent = VideoClient(socket), 1
             await client.until(lambda client: len(client.kinds) == 1)  # what is pushed from now on is this viewer's
             while service.metric("livesight_video_skipped_total") == 0:
@@ -292,16 +292,16 @@ async def test_a_viewer_that_never_reads_is_cut_off(start: Start) -> None:
         await pusher.answer()
         raw = open_raw(service, "/v1/streams/cam/video")
         try:
-            await eventually(lambda: service.parts.hub.viewers("cam") == 1)
+            await eventually(lambda: service.context.hub.viewers("cam") == 1)
             async with viewing(service.ws, "cam") as good:
                 for _ in range(600):
                     await pusher.send(data)
                     await pusher.answer()
                     await good.take()
-                    if service.parts.hub.viewers("cam") == 1:
+                    if service.context.hub.viewers("cam") == 1:
                         break
-                assert service.parts.hub.viewers("cam") == 1, "it was not cut off"
-            assert (await asyncio.to_thread(read_to_end, raw)).endswith(b"nothing was accepted for 1 s")
+                assert service.context.hub.viewers("cam") == 1, "it was not cut off"
+            assert (await asyncio.to_thread(read_to_end, raw)).endswith(b"the viewer read nothing for 1 s")
         finally:
             raw.close()
 
@@ -321,5 +321,5 @@ async def test_unknown_and_removed_streams(service: Service) -> None:
                 await client.until(lambda client: False)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
         assert "removed" in closed.value.rcvd.reason
-    await eventually(lambda: service.parts.hub.viewers("cam") == 0)
-    assert not service.parts.videos._channels
+    await eventually(lambda: service.context.hub.viewers("cam") == 0)
+    assert not service.context.channels._channels

@@ -54,7 +54,7 @@ async def test_pushed_video_comes_back_as_results_of_its_pictures(service: Servi
         assert ended.status_code == 200
         assert (await http.delete(client.url)).status_code == 404
         assert (await http.get("/v1/streams/cam")).json()["state"] == "ended"
-    assert len(service.parts.whip.sessions) == 0
+    assert len(service.context.whip.sessions) == 0
 
 
 async def test_busy_stream_is_409(service: Service) -> None:
@@ -68,7 +68,7 @@ async def test_busy_stream_is_409(service: Service) -> None:
             await pusher.answer()
             refused = await http.post("/v1/streams/other/whip", content=await second.offer(), headers=SDP)
             assert refused.status_code == 409
-        assert len(service.parts.whip.sessions) == 1
+        assert len(service.context.whip.sessions) == 1
 
 
 async def test_peer_that_leaves_frees_the_id_after_a_while(start: Start) -> None:
@@ -81,7 +81,7 @@ async def test_peer_that_leaves_frees_the_id_after_a_while(start: Start) -> None
             async with asyncio.timeout(10):
                 while (await http.get("/v1/streams/cam")).status_code != 404:
                     await asyncio.sleep(0.1)
-    await eventually(lambda: len(service.parts.whip.sessions) == 0)
+    await eventually(lambda: len(service.context.whip.sessions) == 0)
     assert service.node.streams() == []
 
 
@@ -89,7 +89,7 @@ async def test_deleting_the_stream_ends_the_session(service: Service) -> None:
     async with service.http() as http, WhipClient(NumberedTrack()) as client:
         await client.connect_http(http, "/v1/streams/cam/whip?models=number")
         assert (await http.delete("/v1/streams/cam")).status_code == 204
-        await eventually(lambda: len(service.parts.whip.sessions) == 0)
+        await eventually(lambda: len(service.context.whip.sessions) == 0)
         assert (await http.delete(client.url)).status_code == 404
         assert (await http.get("/v1/streams/cam")).status_code == 404
 
@@ -137,14 +137,14 @@ async def test_bad_offers(service: Service, content: str | bytes, headers: dict[
         assert refused.json()["status"] == status
         if status == 415:
             assert refused.headers["accept-post"] == "application/sdp"
-    assert service.node.streams() == [] and len(service.parts.whip.sessions) == 0
+    assert service.node.streams() == [] and len(service.context.whip.sessions) == 0
 
 
 async def test_unknown_model_ends_the_session_again(service: Service) -> None:
     async with service.http() as http, WhipClient(NumberedTrack()) as client:
         refused = await http.post("/v1/streams/cam/whip?models=nothing", content=await client.offer(), headers=SDP)
         assert refused.status_code == 422
-    await eventually(lambda: len(service.parts.whip.sessions) == 0)
+    await eventually(lambda: len(service.context.whip.sessions) == 0)
 
 
 async def test_as_many_sessions_as_settings_allow(start: Start) -> None:
@@ -167,7 +167,7 @@ async def test_options_say_what_may_be_sent(service: Service) -> None:
 
 async def test_ice_servers_are_told(start: Start) -> None:
     service = start(stream_settings=StreamSettings(ice_servers=("turn:user:secret@127.0.0.1:9",)))
-    links = ice_links(service.parts.stream_settings)
+    links = ice_links(service.context.stream_settings)
     assert links == [
         '<turn:127.0.0.1:9>; rel="ice-server"; username="user"; credential="secret"; credential-type="password"'
     ]
@@ -179,4 +179,4 @@ async def test_shutdown_ends_sessions(service: Service) -> None:
         await client.connect_http(http, "/v1/streams/cam/whip?models=number")
         await client.connected()
         service.server.should_exit = True
-        await eventually(lambda: len(service.parts.whip.sessions) == 0)
+        await eventually(lambda: len(service.context.whip.sessions) == 0)

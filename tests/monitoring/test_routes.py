@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app, extend
+from monitoring import URL_PREFIXES
 from monitoring.store.database import Database
 from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
@@ -33,6 +34,7 @@ class Site:
 
     active = True
     ready = True
+    prefixes = URL_PREFIXES
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database

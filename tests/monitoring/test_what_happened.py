@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fastapi.routing import APIRoute
 from sqlalchemy import select
 
 from monitoring.assembly import MonitoringContext
@@ -103,3 +105,11 @@ def test_a_black_picture_is_an_alert_within_ten_seconds_until_it_is_well_again(t
     assert (alert.rule, alert.reason, alert.severity) == ("camera-fault", "black", "critical")
     assert START_S + 120 < alert.captured_at_ns / 1e9 < START_S + 130
     assert ended.cause == alert.id and ended.captured_at_ns / 1e9 >= START_S + 130
+
+
+def test_all_routes_lie_below_the_prefixes_that_a_cluster_forwards(tmp_path: Path) -> None:
+    with monitoring(MonitorSettings(), tmp_path) as (_, running):
+        paths = [route.path for router in running.routers for route in router.routes if isinstance(route, APIRoute)]
+    served = {prefix for path in paths for prefix in running.prefixes if re.match(rf"{prefix}([/.]|$)", path)}
+    assert served == set(running.prefixes)
+    assert not [path for path in paths if not any(re.match(rf"{prefix}([/.]|$)", path) for prefix in running.prefixes)]

@@ -177,7 +177,7 @@ async def test_a_wall_that_comes_and_goes_leaves_nothing(service: Service) -> No
             await expect(page.locator("livesight-view[data-pts-us]")).to_have_count(3, timeout=60 * SECOND)
             await page.evaluate("document.querySelectorAll('livesight-view').forEach((view) => view.remove())")
             async with asyncio.timeout(20):
-                while witness.sockets("/v1/") or service.parts.hub.viewers("clip"):
+                while witness.sockets("/v1/") or service.context.hub.viewers("clip"):
                     await asyncio.sleep(0.05)
 
         await round_of_views()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.http.service import threads_left
+from api.http.lifecycle import threads_left
 from monitoring.alerts.dispatcher import troubles
 from tests.monitoring.alerts.desk import Desk, desk, eventually
 from tests.peers.webhook import WebhookServer

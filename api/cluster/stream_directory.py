@@ -1,4 +1,4 @@
-"""Which streams there are, wherever they run, and changing them. Any thread; changes block: never on the event loop."""
+"""Lists and changes streams, wherever they run. Any thread; changes block: never on the event loop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from workers.node.node import Node
 from workers.node.stream_view import StreamView, configured
 
 
-class Directory(Protocol):
-    """What the routes ask and tell."""
+class StreamDirectory(Protocol):
+    """The streams as the routes see them."""
 
     def streams(self) -> list[StreamView]:
         """All, by id."""
@@ -25,11 +25,11 @@ class Directory(Protocol):
         ...
 
     def shared(self, stream_id: str) -> bool:
-        """Whether the stream is a wish to all nodes; else it is some node's own (pushed, or of its configuration)."""
+        """Whether any node may run the stream; else it belongs to one node (pushed, or of its configuration)."""
         ...
 
     def add(self, config: StreamConfig) -> StreamView:
-        """Add a stream for good. Raises StreamExists, SourceError, ModelError, EngineError, BusError."""
+        """Add a stream permanently. Raises StreamExists, SourceError, ModelError, EngineError, BusError."""
         ...
 
     def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
@@ -42,38 +42,38 @@ class Directory(Protocol):
 
 
 class LocalDirectory:
-    """One process: the node's streams, which it keeps itself."""
+    """One process: the node's streams, which the node stores itself."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
     def streams(self) -> list[StreamView]:
-        """See Directory."""
+        """See StreamDirectory."""
         return self._node.streams()
 
     def stream(self, stream_id: str) -> StreamView:
-        """See Directory."""
+        """See StreamDirectory."""
         return self._node.stream(stream_id)
 
     def shared(self, stream_id: str) -> bool:
-        """See Directory."""
+        """See StreamDirectory."""
         return False
 
     def add(self, config: StreamConfig) -> StreamView:
-        """See Directory."""
+        """See StreamDirectory."""
         return self._node.add(config, keep=True)
 
     def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
-        """See Directory."""
+        """See StreamDirectory."""
         return self._node.update(stream_id, changes)
 
     def remove(self, stream_id: str) -> None:
-        """See Directory."""
+        """See StreamDirectory."""
         self._node.remove(stream_id)
 
 
 class ClusterDirectory:
-    """Many processes: the wishes, what the nodes say of them, and this process's own streams if it is a node."""
+    """Many processes: the shared specs, the nodes' status, and this process's own streams if it is a node."""
 
     def __init__(self, cluster: Cluster, node: Node, is_node: bool) -> None:
         self._cluster = cluster
@@ -81,53 +81,53 @@ class ClusterDirectory:
         self._is_node = is_node
 
     def streams(self) -> list[StreamView]:
-        """See Directory."""
+        """See StreamDirectory."""
         found = {stream_id: status.stream for stream_id, status in self._cluster.board.streams().items()}
         found |= {view.id: view for view in self._node.streams()}
-        for stream_id, wish in self._cluster.known.all().items():
+        for stream_id, spec in self._cluster.known.all().items():
             if stream_id not in found:
-                found[stream_id] = waiting(wish.stream, self._cluster.board.last(stream_id))
+                found[stream_id] = waiting(spec.stream, self._cluster.board.last(stream_id))
         return [view for _, view in sorted(found.items())]
 
     def stream(self, stream_id: str) -> StreamView:
-        """See Directory."""
+        """See StreamDirectory."""
         try:
             return self._node.stream(stream_id)
         except StreamUnknown:
             status = self._cluster.board.stream(stream_id)
-            wish = self._cluster.known.get(stream_id)
+            spec = self._cluster.known.get(stream_id)
             if status is not None:
                 return status.stream
-            if wish is not None:
-                return waiting(wish.stream, self._cluster.board.last(stream_id))
+            if spec is not None:
+                return waiting(spec.stream, self._cluster.board.last(stream_id))
             raise
 
     def shared(self, stream_id: str) -> bool:
-        """See Directory."""
+        """See StreamDirectory."""
         return self._cluster.known.get(stream_id) is not None
 
     def add(self, config: StreamConfig) -> StreamView:
-        """See Directory. What no node could run is refused here as far as this process can tell."""
+        """See StreamDirectory. Refuses what no node could run, as far as this process can tell."""
         if not self._cluster.settings.lease:
             if self._is_node:
                 return self._node.add(config, keep=True)
-            raise Problem("conflict", "cluster.lease is false: each node keeps its own streams; add it to a node")
+            raise Problem("conflict", "cluster.lease is false: each node runs its own streams; add it at a node")
         self._check(config)
         self._cluster.add(config)
         return self.stream(config.id)
 
     def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
-        """See Directory."""
-        wish = self._cluster.known.get(stream_id)
-        if wish is None:
+        """See StreamDirectory."""
+        spec = self._cluster.known.get(stream_id)
+        if spec is None:
             return self._node.update(stream_id, changes)
-        config = StreamConfig.model_validate({**wish.stream.model_dump(), **changes})
+        config = StreamConfig.model_validate({**spec.stream.model_dump(), **changes})
         self._check(config)
         self._cluster.change(config)
         return waiting(config, self._cluster.board.stream(stream_id))
 
     def remove(self, stream_id: str) -> None:
-        """See Directory."""
+        """See StreamDirectory."""
         self._cluster.remove(stream_id)
 
     def _check(self, config: StreamConfig) -> None:
@@ -135,10 +135,10 @@ class ClusterDirectory:
             known = {card.name for card in self._node.models()} | self._node.loaded().keys()
             for name in config.models:
                 if name not in known:
-                    raise ModelError(f"there is no model {name}; there are {', '.join(sorted(known)) or 'none'}")
+                    raise ModelError(f"unknown model {name}; there are: {', '.join(sorted(known)) or 'none'}")
 
 
 def waiting(config: StreamConfig, last: StreamStatus | None) -> StreamView:
-    """A stream that some node is to run soon: `waiting`, or `disabled`. `last`: what was said of it before."""
-    reason = None if last is None else f"{last.node}, which ran it, says nothing any more; another node takes over"
+    """A stream that some node will run soon: `waiting`, or `disabled`. `last`: its previous status."""
+    reason = None if last is None else f"node {last.node}, which ran it, is unreachable; another node takes over"
     return configured(config, "", "waiting" if config.enabled else "disabled", reason if config.enabled else None)

@@ -1,4 +1,4 @@
-"""What waits for one viewer. Runs on the event loop."""
+"""The results that wait for one viewer, and what it skips when it lags. Runs on the event loop."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from api.http.errors import ApiError
 
 @dataclass(frozen=True, slots=True)
 class QueuedResult:
-    """One result on its way out. `text` is the wire form, one object for all that get it."""
+    """One result on its way out. `text` is the wire form, one object for all viewers."""
 
     stream_id: str
     text: str
 
 
 class ViewerEnded(ApiError):
-    """Nothing comes any more. `code` is a WebSocket close code, `reason` is fit for users."""
+    """No message follows. `code` is a WebSocket close code, `reason` is shown to users."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -27,10 +27,10 @@ class ViewerEnded(ApiError):
         self.reason = reason
 
 
-class Viewer:
-    """Keeps results until the viewer's connection takes them; one that lags skips to the newest of each stream.
+class ViewerQueue:
+    """Holds results until the viewer's connection takes them; beyond `limit` only the newest of each stream stays.
 
-    So a viewer that keeps up gets every result, and one that does not is never shown the past.
+    So a viewer that keeps up gets every result, and one that lags never gets outdated ones.
     """
 
     def __init__(self, limit: int, on_skip: Callable[[int], None] | None = None) -> None:
@@ -39,23 +39,23 @@ class Viewer:
         self._waiting: deque[QueuedResult] = deque()
         self._changed = asyncio.Event()
         self._ended: ViewerEnded | None = None
-        self._most = limit
+        self._current_limit = limit
         self.skipped = 0
 
     def offer(self, result: QueuedResult) -> None:
-        """Add a result; beyond the limit all but the newest of each stream go."""
+        """Add a result; beyond the limit all but the newest of each stream are skipped."""
         self._waiting.append(result)
-        if len(self._waiting) > self._most:
+        if len(self._waiting) > self._current_limit:
             self._skip()
         self._changed.set()
 
     def end(self, code: int, reason: str) -> None:
-        """Nothing comes any more: `take` raises ViewerEnded once what waits is taken."""
+        """No result follows: `take` raises ViewerEnded once the queue is empty."""
         self._ended = self._ended or ViewerEnded(code, reason)
         self._changed.set()
 
     async def take(self) -> QueuedResult:
-        """The oldest that waits. Raises ViewerEnded once nothing does. Cancelling loses nothing."""
+        """The oldest result. Raises ViewerEnded once the queue is empty and ended. Cancelling loses nothing."""
         while not self._waiting:
             if self._ended is not None:
                 raise self._ended
@@ -67,7 +67,9 @@ class Viewer:
         newest = {result.stream_id: result for result in self._waiting}
         skipped = len(self._waiting) - len(newest)
         self._waiting = deque(newest.values())
-        self._most = max(self._limit, 2 * len(newest))  # more streams than the limit must not make every offer a skip
+        self._current_limit = max(
+            self._limit, 2 * len(newest)
+        )  # with more streams than the limit, not every offer may skip
         self.skipped += skipped
         if self._on_skip is not None:
             self._on_skip(skipped)

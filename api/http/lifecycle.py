@@ -1,8 +1,8 @@
-"""A service from its first connection to its orderly end. Runs on the event loop; draining runs in a thread.
+"""The service from its listening socket to its orderly shutdown. Runs on the event loop; draining runs in a thread.
 
-On SIGTERM or SIGINT: nothing new is accepted; sources, mailboxes and inference end, the bus is flushed, so that viewers
-still get what was in flight; then the viewers are told, and the server ends. What hangs all the same is cut off, so
-that the process is gone within 10 s.
+On SIGTERM or SIGINT it accepts nothing new; sources, mailboxes and inference end and the bus is flushed, so that
+viewers still get what was in flight; then the viewers' connections are closed and the server ends. Whatever hangs is
+cut off, so that the process ends within 10 s.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class AddressError(ApiError):
-    """The address to listen on is taken, or is none of this machine's."""
+    """The address to listen on is in use, or does not belong to this machine."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -48,36 +48,47 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
-        sock.listen(128)  # bound alone does not keep another from the port
+        sock.listen(128)  # binding alone does not keep other processes from the port
     except OSError as error:
         sock.close()
         raise AddressError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
     return sock
 
 
+def advertised_address(sock: socket.socket) -> str:
+    """`http://host:port` where other processes reach a listening socket.
+
+    The host is this machine's name where the socket listens on every address.
+    """
+    host, port = sock.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 class Service(Server):
-    """`run` blocks until a signal; `drain` is called once, in a thread, between the last frame and the server's end."""
+    """`run` blocks until a signal; `drain` is called once, in a thread, before the server ends."""
 
     def __init__(
         self,
         app: FastAPI,
         drain: Callable[[], None],
         started: Callable[[], None],
-        early: EarlySignals | None = None,
+        early_signals: EarlySignals | None = None,
         **changes: Any,
     ) -> None:
         super().__init__(app, **{"timeout_graceful_shutdown": 1, **changes})
         self._drain = drain
-        self._announce = started
-        self._early = early
+        self._on_started = started
+        self._early_signals = early_signals
         self._over = threading.Event()
         self._guard: threading.Thread | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Listen, then call `started`."""
         await super().startup(sockets)
         if self.started:
-            self._announce()
+            self._on_started()
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
         """See the module."""
@@ -89,10 +100,10 @@ class Service(Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, without raising the signal again: an orderly end is exit code 0."""
+        """As uvicorn's, without raising the signal again: an orderly shutdown is exit code 0."""
         before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
-        if self._early is not None and self._early.signalled is not None:
-            self.handle_exit(self._early.signalled, None)
+        if self._early_signals is not None and self._early_signals.signalled is not None:
+            self.handle_exit(self._early_signals.signalled, None)
         try:
             yield
         finally:
@@ -100,7 +111,7 @@ class Service(Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal begins the end; a second SIGINT ends it at once."""
+        """The first signal starts the shutdown; a second SIGINT ends the process at once."""
         if self.should_exit and sig == signal.SIGINT:
             os._exit(130)
         if not self.should_exit:
@@ -109,11 +120,11 @@ class Service(Server):
         self.should_exit = True
 
     def over(self, left: Sequence[str]) -> None:
-        """All is closed and logged: end, so that no thread wakes in an interpreter that is being taken down.
+        """Everything is closed and logged: end, so that no thread runs in an interpreter that is being torn down.
 
-        With threads `left`, one that loads a model perhaps, that is by force, since their native code would crash in
-        it, and with exit code 1: it was no orderly end. Calls that were abandoned, of something that does not answer,
-        do not wake either, but are nothing to complain about.
+        With threads `left`, one that loads a model perhaps, end by force, since their native code would crash, and
+        with exit code 1, since the shutdown was not orderly. Abandoned calls, to something that does not answer, are
+        ended by force too, but are no fault.
         """
         if left or any(thread.name.startswith(ABANDONED) for thread in threading.enumerate()):
             sys.stdout.flush()
@@ -125,10 +136,10 @@ class Service(Server):
 
 
 class EarlySignals:
-    """Signals before `Service.run` listens for them: they raise SystemExit, so that what was opened is closed.
+    """Handles signals until `Service.run` does: they raise SystemExit, so that everything opened is closed.
 
-    What they raise can be lost where it hits: in a destructor, in a library's callback. So they are remembered as well,
-    and the service ends as soon as it runs.
+    That exception can get lost where it is raised: in a destructor, in a library's callback. So the signal is stored as
+    well, and the service ends as soon as it runs.
     """
 
     def __init__(self) -> None:
@@ -136,7 +147,7 @@ class EarlySignals:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """For as long as this lasts."""
+        """Handle signals as long as the context lasts."""
         before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
         try:
             yield
@@ -150,7 +161,7 @@ class EarlySignals:
 
 
 def threads_left(grace_s: float = 1.0) -> list[str]:
-    """The names of the threads that do not end by themselves within `grace_s`."""
+    """The names of the threads that have not ended within `grace_s`."""
     deadline_s = time.monotonic() + grace_s
     while True:
         named = [thread for thread in threading.enumerate() if thread.name not in ("MainThread", "give-up")]
@@ -163,6 +174,6 @@ def threads_left(grace_s: float = 1.0) -> list[str]:
 def _give_up(over: threading.Event) -> None:
     if over.wait(GIVE_UP_S):
         return
-    log.error("stopping_takes_too_long", threads=threads_left(0))
+    log.error("shutdown_timed_out", threads=threads_left(0))
     sys.stderr.flush()
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Query parameters that several routes share. Pure."""
+"""Path and query parameters that several routes share. Pure."""
 
 from __future__ import annotations
 
@@ -6,69 +6,72 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from api.http.errors import Problem
-from stream.config import MaxFps, StreamConfig
+from stream.config import STREAM_ID_PATTERN, MaxFps, StreamConfig
 from workers.card import ModelName
 
+StreamIdInPath = Annotated[str, Path(pattern=STREAM_ID_PATTERN)]
+
 ModelsQuery = Annotated[
-    list[str] | None, Query(alias="models", description="Names of models, repeated or separated by commas.")
+    list[str] | None, Query(alias="models", description="Model names, repeated or separated by commas.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    """How a push asks to be looked at. `models` as they were sent."""
+    """How to analyse a pushed stream. `models` as they were sent."""
 
     models: list[str] | None = None
     blur: bool = False
     max_fps: float | None = None
 
     def config(self, stream_id: str) -> StreamConfig:
-        """The stream's configuration. Raises Problem for names that are no models' names."""
+        """The stream's configuration. Raises Problem for invalid model names."""
         config = StreamConfig(id=stream_id, blur=self.blur, max_fps=self.max_fps)
         names = model_names(self.models)
         return config.model_copy(update={"models": names}) if names else config
 
 
-def _push_wish(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFps | None = None) -> PushOptions:
+def _push_options(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFps | None = None) -> PushOptions:
     return PushOptions(models, blur, max_fps)
 
 
-PushQuery = Annotated[PushOptions, Depends(_push_wish)]
+PushQuery = Annotated[PushOptions, Depends(_push_options)]
 
 
 async def only_known(request: Request) -> None:
-    """Dependency of a router: a query parameter that its route does not take is a mistake. Raises Problem.
+    """Dependency of a router: refuses query parameters that the route does not know. Raises Problem.
 
-    `model=` where a route takes `models=` would else ask another model than was meant, without a word.
+    Otherwise `model=` where a route takes `models=` would silently use another model than the client meant.
     """
-    taken = list(_query_names(request.scope["route"].dependant))
-    if unknown := sorted(set(request.query_params) - set(taken)):
-        raise Problem("invalid-request", f"{', '.join(unknown)}: no such query parameter; there are {', '.join(taken)}")
+    known = list(_query_names(request.scope["route"].dependant))
+    if unknown := sorted(set(request.query_params) - set(known)):
+        detail = f"{', '.join(unknown)}: unknown query parameter; there are: {', '.join(known)}"
+        raise Problem("invalid-request", detail)
 
 
 def _query_names(dependant: Any) -> Iterator[str]:
-    """Of a route and of what it depends on (FastAPI's Dependant)."""
+    """Of a route and its dependencies (FastAPI's Dependant)."""
     yield from (field.alias for field in dependant.query_params)
     for other in dependant.dependencies:
         yield from _query_names(other)
 
 
 _NAMES: TypeAdapter[tuple[ModelName, ...]] = TypeAdapter(tuple[ModelName, ...])
-_MOST = 8
+_MAX_MODELS = 8
 
 
 def model_names(query: list[str] | None) -> tuple[str, ...] | None:
-    """The names in `?models=a,b&models=c`, each once; None for none. Raises Problem naming the field."""
+    """The names in `?models=a,b&models=c` without duplicates; None for none. Raises Problem naming the field."""
     names = [name.strip() for part in query or () for name in part.split(",") if name.strip()]
     try:
         checked = _NAMES.validate_python(tuple(dict.fromkeys(names)))
     except ValidationError as error:
         raise Problem("invalid-request", f"models: {error.errors()[0]['msg']}") from error
-    if len(checked) > _MOST:
-        raise Problem("invalid-request", f"models: at most {_MOST} can be named")
+    if len(checked) > _MAX_MODELS:
+        raise Problem("invalid-request", f"models: {len(checked)} names; at most {_MAX_MODELS} are allowed")
     return checked or None

@@ -1,4 +1,4 @@
-"""What this service speaks: OpenAPI, AsyncAPI, and the JSON Schema of every message. Runs on the event loop."""
+"""Serves OpenAPI, AsyncAPI, and the JSON Schema of every message. Runs on the event loop."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/openapi.json")
 async def openapi(request: Request) -> JSONResponse:
-    """The HTTP side."""
+    """The OpenAPI document of the HTTP routes."""
     return JSONResponse(request.app.openapi())
 
 
 @router.get("/asyncapi.json")
 async def asyncapi(request: Request) -> JSONResponse:
-    """The sockets and the topics."""
+    """The AsyncAPI document of the WebSockets and topics."""
     return JSONResponse(asyncapi_document(request.app.version))
 
 
 @router.get("/v1/schemas")
 async def schemas() -> JSONResponse:
-    """What messages there are, by name: their schema's id, where it is, the topic they go to."""
+    """All kinds of message by name: their schema's id and URL, and their topic."""
     return JSONResponse(
         {
             name: {"id": kind.schema_id, "url": f"/v1/schemas/{name}", "topic": kind.topic, "summary": kind.summary}
@@ -40,5 +40,5 @@ async def schemas() -> JSONResponse:
 async def schema(name: str) -> JSONResponse:
     """The JSON Schema of one kind of message."""
     if name not in MESSAGES:
-        raise Problem("not-found", f"there is no schema {name}; there are {', '.join(MESSAGES)}")
+        raise Problem("not-found", f"unknown schema {name}; there are: {', '.join(MESSAGES)}")
     return JSONResponse(json_schema(name), media_type="application/schema+json")

@@ -1,7 +1,7 @@
-"""WebSockets that another node answers. Runs on the event loop.
+"""Forwards WebSockets that another node answers. Runs on the event loop.
 
-Messages go on as they come, one at a time in each direction, so that who does not read is not written for: the node
-sees a slow viewer as it would see its own. Close codes and refused handshakes go on as well.
+Messages are forwarded one at a time in each direction, so that the node sees a slow viewer as it would see its own.
+Close codes and refused handshakes are forwarded as well.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _CLOSE_S = 2.0
 _ABNORMAL = frozenset({1005, 1006, 1015})  # must not be sent
 
 
-async def send_on(websocket: WebSocket, where: RemoteNode, via: str) -> None:
-    """Connect to the node, accept, and carry messages until either side ends."""
+async def forward_socket(websocket: WebSocket, target: RemoteNode, via: str) -> None:
+    """Connect to the node, accept, and forward messages until either side ends."""
     try:
         node = await connect(
-            _url(websocket, where),
+            _url(websocket, target),
             additional_headers={via: "1"},
             subprotocols=[Subprotocol(name) for name in websocket.scope.get("subprotocols", [])] or None,
             open_timeout=_OPEN_S,
@@ -46,18 +46,18 @@ async def send_on(websocket: WebSocket, where: RemoteNode, via: str) -> None:
         kind = answer.headers.get("content-type")
         return await websocket.send_denial_response(Response(answer.body, answer.status_code, media_type=kind))
     except (OSError, TimeoutError, InvalidHandshake) as error:
-        log.info("node_unreachable", node=where.node, path=websocket.url.path, reason=repr(error))
-        problem = Problem("node-away", f"the node {where.node} does not answer", headers={"retry-after": "2"})
+        log.info("node_unreachable", node=target.node, path=websocket.url.path, reason=repr(error))
+        problem = Problem("node-away", f"node {target.node} does not answer", headers={"retry-after": "2"})
         return await websocket.send_denial_response(response_of(problem))
     try:
         await websocket.accept(node.subprotocol)
-        await _carry(websocket, node)
+        await _forward(websocket, node)
     finally:
         await node.close()
 
 
-async def _carry(websocket: WebSocket, node: ClientConnection) -> None:
-    """Until one side closes; the other is told with the same code."""
+async def _forward(websocket: WebSocket, node: ClientConnection) -> None:
+    """Until one side closes; the other is closed with the same code."""
     up = asyncio.create_task(_to_node(websocket, node))
     down = asyncio.create_task(_to_viewer(websocket, node))
     try:
@@ -77,7 +77,7 @@ async def _carry(websocket: WebSocket, node: ClientConnection) -> None:
             await close(
                 websocket,
                 TRY_AGAIN_LATER if frame is None or lost else frame.code,
-                "the node that has the stream is gone" if frame is None or lost else frame.reason,
+                "the node that runs the stream is unreachable" if frame is None or lost else frame.reason,
             )
         elif error is not None:
             raise error
@@ -100,9 +100,9 @@ async def _to_viewer(websocket: WebSocket, node: ClientConnection) -> None:
         await websocket.send({"type": "websocket.send", kind: data})
 
 
-def _url(websocket: WebSocket, where: RemoteNode) -> str:
+def _url(websocket: WebSocket, target: RemoteNode) -> str:
     scope = websocket.scope
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     path = raw.split(b"?", 1)[0].decode("ascii", errors="ignore")
     query: str = scope.get("query_string", b"").decode("ascii", errors="ignore")
-    return "ws" + where.address.removeprefix("http") + path + (f"?{query}" if query else "")
+    return "ws" + target.address.removeprefix("http") + path + (f"?{query}" if query else "")

@@ -112,8 +112,8 @@ async def test_mjpeg_shows_the_newest_at_most_so_often(service: Service) -> None
                     break
         assert numbers == sorted(set(numbers))
         assert times[-1] - times[1] > 0.8, "ten a second, not more"
-        await eventually(lambda: not service.parts.feeds._feeds)
-    await eventually(lambda: service.parts.hub.viewers("cam") == 0)
+        await eventually(lambda: not service.context.jpeg_encoder._streams)
+    await eventually(lambda: service.context.hub.viewers("cam") == 0)
 
 
 async def test_viewers_of_a_variant_share_one_encoder(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ async def test_viewers_of_a_variant_share_one_encoder(service: Service, monkeypa
         encodes.append((frame.number, overlay))
         return jpeg(frame, result, overlay, *how)
 
-    monkeypatch.setattr(api.mjpeg, "jpeg", counting)
+    monkeypatch.setattr(api.video.mjpeg, "jpeg", counting)
 
     async def look(http: httpx.AsyncClient, overlay: int) -> None:
         async with http.stream("GET", f"/v1/streams/cam/mjpeg?overlay={overlay}") as response:
@@ -154,7 +154,7 @@ async def test_mjpeg_ends_with_the_stream(service: Service) -> None:
             async with asyncio.timeout(5):
                 with pytest.raises(StopAsyncIteration):
                     await anext(stream)
-        await eventually(lambda: service.parts.hub.viewers("cam") == 0)
+        await eventually(lambda: service.context.hub.viewers("cam") == 0)
 
 
 async def test_mjpeg_ends_with_the_service(service: Service) -> None:
@@ -176,10 +176,10 @@ async def test_player_that_never_reads_is_cut_off(start: Start) -> None:
         raw.connect(("127.0.0.1", service.port))
         raw.sendall(f"GET /v1/streams/cam/mjpeg?fps=60 HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n\r\n".encode())
         try:
-            await eventually(lambda: service.parts.hub.viewers("cam") == 1)
+            await eventually(lambda: service.context.hub.viewers("cam") == 1)
             before = service.metric("livesight_viewers_cut_off_total")
             began_s = asyncio.get_running_loop().time()
-            await eventually(lambda: service.parts.hub.viewers("cam") == 0, 60)
+            await eventually(lambda: service.context.hub.viewers("cam") == 0, 60)
             assert asyncio.get_running_loop().time() - began_s >= 1
             assert service.metric("livesight_viewers_cut_off_total") == before + 1
         finally:

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from api.http.viewer import ViewerEnded
-from api.video.feed import RingFeed
-from api.video.viewer import DELTA, KEY, PICTURE, VideoChunk, VideoViewer, ViewerLimits
+from api.http.viewer_queue import ViewerEnded
+from api.video.ring_follower import RingFollower
+from api.video.video_queue import DELTA, JPEG_IMAGE, KEY, QueueLimits, VideoChunk, VideoQueue
 from stream.ring import CodecConfig, PacketRing, RingEvent, RingPacket
 from tests.api.waiting import eventually
 
@@ -18,7 +18,7 @@ def chunk(index: int, kind: int = DELTA, size: int = 1000) -> VideoChunk:
     return VideoChunk.of("c", kind, index * 40_000, b"x" * (size - 9), index * 0.04)
 
 
-async def taken(viewer: VideoViewer) -> list[int]:
+async def taken(viewer: VideoQueue) -> list[int]:
     """The indices of all that waits."""
     viewer.end(1000, "")
     indices = []
@@ -34,7 +34,7 @@ def test_the_wire_form_is_kind_time_data() -> None:
 
 
 async def test_a_viewer_that_keeps_up_gets_all() -> None:
-    viewer = VideoViewer(ViewerLimits(10_000, 1.0))
+    viewer = VideoQueue(QueueLimits(10_000, 1.0))
     got = []
     for index in range(200):
         viewer.offer(chunk(index, KEY if index % 50 == 0 else DELTA))
@@ -51,15 +51,14 @@ def test_a_frame_is_the_message_and_its_head() -> None:
 
 
 class Connection:
-    """What takes frames, or does not."""
+    """Takes frames while it is `free`."""
 
-    def __init__(self, viewer: VideoViewer) -> None:
+    def __init__(self, limits: QueueLimits) -> None:
         self.frames: list[bytes] = []
         self.free = True
-        self.viewer = viewer
+        self.viewer = VideoQueue(limits, write=self._write)
         self.queued: list[int] = []
         self._got = asyncio.Event()
-        viewer.write = self._write
 
     def _write(self, frame: bytes) -> bool:
         if self.free:
@@ -84,8 +83,8 @@ class Connection:
 
 
 async def test_who_keeps_up_is_written_to_at_once_and_in_order() -> None:
-    viewer = VideoViewer(ViewerLimits(10_000, 1.0))
-    connection = Connection(viewer)
+    connection = Connection(QueueLimits(10_000, 1.0))
+    viewer = connection.viewer
     pictures = [chunk(index, KEY if index == 0 else DELTA) for index in range(7)]
     viewer.offer(pictures[0])  # nobody takes yet: nothing may go before what waits
     viewer.offer(pictures[1])
@@ -109,8 +108,8 @@ async def test_who_keeps_up_is_written_to_at_once_and_in_order() -> None:
 
 
 async def test_what_must_be_said_first_goes_by_the_queue() -> None:
-    viewer = VideoViewer(ViewerLimits(3_000, 60.0))
-    connection = Connection(viewer)
+    connection = Connection(QueueLimits(3_000, 60.0))
+    viewer = connection.viewer
     task = asyncio.create_task(connection.take())
     viewer.offer(chunk(0, KEY))
     await connection.has_queued([0])
@@ -130,7 +129,7 @@ async def test_what_must_be_said_first_goes_by_the_queue() -> None:
 
 
 async def test_nothing_before_the_first_key_frame_and_that_is_not_skipped() -> None:
-    viewer = VideoViewer(ViewerLimits(10_000, 1.0))
+    viewer = VideoQueue(QueueLimits(10_000, 1.0))
     for index in range(5):
         viewer.offer(chunk(index))
     viewer.offer(chunk(5, KEY))
@@ -138,7 +137,7 @@ async def test_nothing_before_the_first_key_frame_and_that_is_not_skipped() -> N
 
 
 async def test_too_many_bytes_go_on_at_the_newest_key_frame() -> None:
-    viewer = VideoViewer(ViewerLimits(12_000, 60.0))
+    viewer = VideoQueue(QueueLimits(12_000, 60.0))
     for index in range(13):
         viewer.offer(chunk(index, KEY if index in (0, 8) else DELTA))
     assert viewer.take_skipped() == 8 and await taken(viewer) == [8, 9, 10, 11, 12]
@@ -146,7 +145,7 @@ async def test_too_many_bytes_go_on_at_the_newest_key_frame() -> None:
 
 async def test_too_long_without_a_key_frame_waits_for_one_and_asks() -> None:
     asked: list[int] = []
-    viewer = VideoViewer(ViewerLimits(10**9, 1.0), lambda: asked.append(1))
+    viewer = VideoQueue(QueueLimits(10**9, 1.0), lambda: asked.append(1))
     viewer.offer(chunk(0, KEY))
     for index in range(1, 40):
         viewer.offer(chunk(index))
@@ -157,16 +156,16 @@ async def test_too_long_without_a_key_frame_waits_for_one_and_asks() -> None:
 
 
 async def test_the_first_group_may_be_larger_than_what_may_wait_later() -> None:
-    viewer = VideoViewer(ViewerLimits(5_000, 60.0))
+    viewer = VideoQueue(QueueLimits(5_000, 60.0))
     viewer.begin([chunk(index, KEY if index == 0 else DELTA) for index in range(20)], 0.8)
     viewer.offer(chunk(20))
     assert await taken(viewer) == list(range(21))
 
 
 async def test_one_huge_picture_is_still_shown() -> None:
-    viewer = VideoViewer(ViewerLimits(5_000, 60.0))
+    viewer = VideoQueue(QueueLimits(5_000, 60.0))
     for index in range(3):
-        viewer.offer(chunk(index, PICTURE, 20_000))
+        viewer.offer(chunk(index, JPEG_IMAGE, 20_000))
     assert await taken(viewer) == [2] and viewer.take_skipped() == 2
 
 
@@ -181,7 +180,7 @@ async def test_a_feed_brings_everything_in_order_from_another_thread() -> None:
     for index in range(40):
         ring.append(packet(index))
     events: list[RingEvent] = []
-    feed = RingFeed(ring, events.extend)
+    feed = RingFollower(ring, events.extend)
 
     def fill() -> None:
         for index in range(40, 1000):

@@ -1,0 +1,1 @@
+"""Inference on uploaded images: decoding, bounded concurrency, explanations."""
