@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
-from monitoring.alerts.alert_clips import ClipShelf
+from monitoring.alerts.alert_clips import AlertResources
 from monitoring.alerts.routes import alert_routes
 from monitoring.alerts.service import Alerts
 from monitoring.arrangements.reloader import Reloader
@@ -70,9 +70,8 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     rules = RuleBook(database, settings.rules, (target.name for target in settings.alerts.targets))
     events = TrackEvents(settings.events, scenes)
     drift = Drift(settings.drift, cards_of(context.state_dir))
-    alerts = Alerts(
-        settings.alerts, ClipShelf(context.cut_clip, media, database, storage.active), rules.rule, context.node
-    )
+    resources = AlertResources(context.cut_clip, media, database, storage.active)
+    alerts = Alerts(settings.alerts, resources, rules.rule, context.node)
     return Assembly(
         handlers=[events, drift, Rules(rules, events, drift)],
         hooks=[drift, DriftHistory(drift.reports), alerts],

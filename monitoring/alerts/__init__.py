@@ -1,1 +1,1 @@
-"""Alerts, kept and told: who is to know of them, until they know."""
+"""Alerts: stored with the events that raise them, delivered to targets until they have them."""

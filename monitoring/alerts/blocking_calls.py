@@ -1,7 +1,7 @@
-"""Blocking calls beside an event loop, each in a daemon thread of its own, that nobody has to wait for. Any loop.
+"""Blocking calls made from an event loop, each in a daemon thread of its own that nobody has to wait for. Any loop.
 
-The loop's own executor would not do: its end waits for every call, and targets, nodes and databases that hang take as
-long as their time limits say. What is abandoned ends by those, or with the process.
+The loop's own executor does not fit: closing it waits for every call, and a target, node or database that hangs takes
+as long as its own time-out. An abandoned call ends by that time-out, or with the process.
 """
 
 from __future__ import annotations
@@ -16,38 +16,37 @@ from workers.kafka.background_call import ABANDONED
 
 Result = TypeVar("Result")
 
-
 DATABASE = "alerts-database"
-"""The name for calls of the database, which close before it does."""
+"""The name of database calls, which must end before the database closes."""
 
 
-async def aside(name: str, call: Callable[[], Result]) -> Result:
-    """What `call` returns, or raises. Cancelled, it goes on without anybody who listens."""
+async def run_blocking(name: str, call: Callable[[], Result]) -> Result:
+    """Return what `call` returns, or raise what it raises. If cancelled, the call goes on and its result is dropped."""
     loop = asyncio.get_running_loop()
-    answered: asyncio.Future[Result] = loop.create_future()
+    future: asyncio.Future[Result] = loop.create_future()
 
-    def tell(settle: Callable[[Any], None], outcome: object) -> None:
-        if not answered.done():
-            settle(outcome)
+    def settle(setter: Callable[[Any], None], outcome: object) -> None:
+        if not future.done():
+            setter(outcome)
 
     def run() -> None:
-        settle: Callable[[Any], None] = answered.set_result
+        setter: Callable[[Any], None] = future.set_result
         outcome: object
         try:
             outcome = call()
         except BaseException as error:  # noqa: BLE001 - raised where it is awaited
-            settle, outcome = answered.set_exception, error
+            setter, outcome = future.set_exception, error
         try:
-            loop.call_soon_threadsafe(tell, settle, outcome)
-        except RuntimeError:  # the loop has ended: nobody wants to know any more
+            loop.call_soon_threadsafe(settle, setter, outcome)
+        except RuntimeError:  # the loop is closed: nobody awaits the result any more
             return
 
     threading.Thread(target=run, name=f"{ABANDONED}{name}", daemon=True).start()
-    return await answered
+    return await future
 
 
-def wait_for(name: str, timeout_s: float) -> None:
-    """Until the calls of that name have ended, or the time is over. Any thread."""
+def join_calls(name: str, timeout_s: float) -> None:
+    """Wait until the calls with that name have ended, or for `timeout_s`. Any thread."""
     deadline_s = time.monotonic() + timeout_s
     for thread in threading.enumerate():
         if thread.name == ABANDONED + name:

@@ -1,4 +1,4 @@
-"""What is to be told to whom, kept in the database until it is. Any thread; blocks."""
+"""The queue of messages for targets, in the database. Any thread; blocks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workers.bus.event import Event
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One thing to tell one target; times are wall clocks in nanoseconds."""
+    """One message for one target; times are wall clocks in nanoseconds."""
 
     seq: int
     notice_id: uuid.UUID
@@ -35,13 +35,13 @@ class Delivery:
 
     @property
     def event(self) -> Event:
-        """The event that is told."""
+        """The event that is sent."""
         return Event.model_validate_json(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryBacklog:
-    """What one target has not been told: `waiting`, the oldest of it since `oldest_ns`, and what was `given_up`."""
+    """Undelivered messages of one target: how many are `waiting`, the oldest since `oldest_ns`, and are `given_up`."""
 
     waiting: int = 0
     oldest_ns: int | None = None
@@ -49,13 +49,13 @@ class DeliveryBacklog:
 
 
 class Deliveries:
-    """All methods raise StoreUnavailable when the database is away; then nothing has changed."""
+    """All methods raise StoreUnavailable when the database is unreachable; nothing has changed then."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def head(self, target: str) -> Delivery | None:
-        """What the target is to be told next."""
+    def first(self, target: str) -> Delivery | None:
+        """The target's next message."""
         waiting = (deliveries.c.target == target) & (deliveries.c.state == "waiting")
         with self._database.read() as connection:
             found = connection.execute(select(deliveries).where(waiting).order_by(deliveries.c.seq).limit(1))
@@ -63,30 +63,30 @@ class Deliveries:
         return None if row is None else _delivery(row)
 
     def delivered(self, delivery: Delivery) -> None:
-        """It has arrived."""
+        """Mark a message as delivered."""
         self._change(delivery, state="delivered", attempts=delivery.attempts + 1, error=None)
 
     def failed(self, delivery: Delivery, next_ns: int, why: str) -> None:
-        """It has not; try again then."""
+        """Note a failed try; the next is due at `next_ns`."""
         self._change(delivery, attempts=delivery.attempts + 1, next_ns=next_ns, error=why)
 
     def give_up(self, delivery: Delivery, why: str) -> None:
-        """It never will."""
+        """Give a message up after this try."""
         self._change(delivery, state="given_up", attempts=delivery.attempts + 1, error=why)
 
     def give_up_older(self, target: str, before_ns: int, why: str) -> int:
-        """Give up all that waits for the target since before then; how many that was."""
+        """Give up the target's messages created before then; returns how many."""
         where = (deliveries.c.target == target) & (deliveries.c.created_ns < before_ns)
         return self._give_up_where(where, why)
 
-    def give_up_strangers(self, targets: Collection[str]) -> int:
-        """Give up what waits for targets that are none of these."""
-        return self._give_up_where(deliveries.c.target.not_in(targets), "there is no such target any more")
+    def give_up_except(self, targets: Collection[str]) -> int:
+        """Give up messages for all other targets; returns how many."""
+        return self._give_up_where(deliveries.c.target.not_in(targets), "the target is no longer configured")
 
-    def take_up(self, alert_id: uuid.UUID, target: str) -> int:
-        """Have what was given up of an alert told after all; how many messages that is.
+    def retry(self, alert_id: uuid.UUID, target: str) -> int:
+        """Queue an alert's given-up messages again, in their old place before newer ones; returns how many.
 
-        It comes in its old place: before what waits. Raises DeliveryUnknown and NotGivenUp.
+        Raises DeliveryUnknown and NotGivenUp.
         """
         ours = (deliveries.c.alert_id == alert_id) & (deliveries.c.target == target)
         now_ns = time.time_ns()
@@ -96,11 +96,11 @@ class Deliveries:
             if changed.rowcount:
                 return changed.rowcount
             if connection.execute(select(deliveries.c.seq).where(ours).limit(1)).first() is None:
-                raise DeliveryUnknown(f"alert {alert_id} was not to be told to {target}")
-        raise NotGivenUp(f"alert {alert_id} is not given up for {target}: it has arrived, or is still being tried")
+                raise DeliveryUnknown(f"alert {alert_id} was never meant for target {target}")
+        raise NotGivenUp(f"alert {alert_id} is not given up for target {target}: it is delivered, or still being tried")
 
     def of_alerts(self, alert_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Delivery]]:
-        """Every delivery of these alerts, in order."""
+        """Every delivery of these alerts, by alert, in order."""
         found: dict[uuid.UUID, list[Delivery]] = {alert_id: [] for alert_id in alert_ids}
         if found:
             query = select(deliveries).where(deliveries.c.alert_id.in_(found)).order_by(deliveries.c.seq)
@@ -110,7 +110,7 @@ class Deliveries:
         return found
 
     def backlogs(self, targets: Collection[str]) -> dict[str, DeliveryBacklog]:
-        """By target; those without any are left out."""
+        """By target; targets without undelivered messages are left out."""
         columns = (deliveries.c.target, deliveries.c.state)
         query = (
             select(*columns, func.count(), func.min(deliveries.c.created_ns))

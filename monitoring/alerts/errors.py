@@ -6,43 +6,43 @@ from monitoring.core.errors import MonitoringError
 
 
 class AlertUnknown(MonitoringError):
-    """There is no alert of that id, or no more."""
+    """There is no alert with that id, or no longer."""
 
     problem = ("alert-unknown", 404, "There is no such alert")
 
 
 class TargetUnknown(MonitoringError):
-    """No target of that name is configured."""
+    """No target with that name is configured."""
 
     problem = ("target-unknown", 404, "There is no such target")
 
 
 class DeliveryUnknown(MonitoringError):
-    """That alert was not to be told to that target."""
+    """That alert was never meant for that target."""
 
     problem = ("delivery-unknown", 404, "There is no such delivery")
 
 
 class NotGivenUp(MonitoringError):
-    """Only what was given up can be taken up again."""
+    """A retry was requested for a delivery that was not given up."""
 
-    problem = ("conflict", 409, "That does not fit what is there now")
+    problem = ("conflict", 409, "The request conflicts with the current state")
 
 
 class TargetFailed(MonitoringError):
-    """The target could not be told; the text says why."""
+    """A test message did not arrive; the text says why."""
 
-    problem = ("target-failed", 502, "The target could not be told")
+    problem = ("target-failed", 502, "The target did not accept the message")
 
 
-class Undelivered(MonitoringError):
-    """One try failed; the text says why, fit for people, without credentials.
+class DeliveryFailed(MonitoringError):
+    """One try failed; the text says why, in words for people, without credentials.
 
-    retry_after_s: the target asked for that much patience. refused: it is this very message that the target does not
-    take, while it may take others.
+    retry_after_s: how long the target asked us to wait. refused: the target rejects this very message, and may accept
+    others.
     """
 
-    problem = ("target-failed", 502, "The target could not be told")
+    problem = ("target-failed", 502, "The target did not accept the message")
 
     def __init__(self, why: str, *, retry_after_s: float | None = None, refused: bool = False) -> None:
         super().__init__(why)
@@ -50,13 +50,13 @@ class Undelivered(MonitoringError):
         self.refused = refused
 
 
-class NoClip(MonitoringError):
-    """There is no clip of an alert; the text says why."""
+class AlertClipUnavailable(MonitoringError):
+    """An alert has no clip; the text says why."""
 
-    problem = ("clip-unavailable", 404, "There is nothing to cut a clip from")
+    problem = ("clip-unavailable", 404, "There is no clip")
 
 
-class NoPicture(MonitoringError):
-    """No picture belongs to an alert."""
+class AlertImageUnavailable(MonitoringError):
+    """An alert has no image."""
 
-    problem = ("media-unknown", 404, "There is no such picture or clip")
+    problem = ("media-unknown", 404, "There is no such image or clip")

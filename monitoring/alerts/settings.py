@@ -1,130 +1,23 @@
-"""Whom alerts are told, and how. Targets come from the configuration only, for they hold secrets. Pure."""
+"""Settings of alerts: targets, links, clips. Pure."""
 
 from __future__ import annotations
 
-import ssl
 from collections import Counter
-from pathlib import Path
-from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from monitoring.alerts.targets.webhook_signature import key_of
-from workers.bus.event import Severity
-
-TargetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-
-SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
-_TOPIC_FIELDS = {"stream": "", "rule": "", "severity": "", "kind": ""}
-
-
-class _Target(BaseModel):
-    """What all targets have. A target gets its alerts in order, one after the other."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    name: TargetName
-    severity: Severity = Field(default="info", description="The least severe alert that is told.")
-    ended: bool = Field(default=True, description="Tell when an alert is over, too.")
-    timeout_s: float = Field(default=10.0, gt=0, le=120, description="For one try, from connecting to the answer.")
-    retry_min_s: float = Field(default=1.0, gt=0, description="Between the first two tries; twice as long each time.")
-    retry_max_s: float = Field(default=30.0, gt=0, description="The longest wait between two tries.")
-    give_up_s: float = Field(
-        default=86400.0, gt=0, description="An alert that could not be told for so long is given up, visibly."
-    )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> _Target:
-        if self.retry_max_s < self.retry_min_s:
-            raise ValueError("retry_max_s must not be less than retry_min_s")
-        return self
-
-
-class WebhookTarget(_Target):
-    """An HTTP POST for each alert, signed as standardwebhooks.com says when there is a secret."""
-
-    type: Literal["webhook"] = "webhook"
-    url: SecretStr = Field(description="http:// or https://; kept secret, as many services put a token into it.")
-    secret: SecretStr | None = Field(default=None, description="whsec_ and base64, or any text of 16 bytes or more.")
-    previous_secret: SecretStr | None = Field(default=None, description="Signed with as well, while it is replaced.")
-    headers: dict[str, SecretStr] = Field(default_factory=dict, description="Sent along, such as Authorization.")
-    ca_file: Path | None = Field(default=None, description="Certificates to trust instead of the usual ones (PEM).")
-
-    @model_validator(mode="after")
-    def _usable(self) -> WebhookTarget:
-        parts = urlsplit(self.url.get_secret_value())
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("url must be http://… or https://…")
-        for secret in (self.secret, self.previous_secret):
-            if secret is not None:
-                key_of(secret.get_secret_value())
-        _check_certificates(self.ca_file)
-        return self
-
-
-class MqttTarget(_Target):
-    """A message to an MQTT broker for each alert."""
-
-    type: Literal["mqtt"] = "mqtt"
-    host: str = Field(min_length=1)
-    port: int | None = Field(default=None, ge=1, le=65535, description="Else 1883, with TLS 8883.")
-    tls: bool = False
-    ca_file: Path | None = Field(default=None, description="Certificates to trust instead of the usual ones (PEM).")
-    username: str | None = None
-    password: SecretStr | None = None
-    client_id: str | None = Field(default=None, max_length=65535, description="Else a new one a connection.")
-    topic: str = Field(
-        default="livesight/alerts/{stream}", description="May hold {stream}, {rule}, {severity} and {kind}."
-    )
-    qos: Literal[0, 1, 2] = 1
-    retain: bool = False
-
-    @model_validator(mode="after")
-    def _usable(self) -> MqttTarget:
-        try:
-            plain = self.topic.format(**_TOPIC_FIELDS)
-        except (KeyError, IndexError, ValueError) as error:
-            raise ValueError("topic may hold {stream}, {rule}, {severity} and {kind} only") from error
-        if not self.topic or any(sign in plain for sign in "+#\0"):
-            raise ValueError("topic must not be empty, nor hold + or #")
-        if self.password is not None and self.username is None:
-            raise ValueError("a password needs a username")
-        _check_certificates(self.ca_file)
-        return self
-
-    @property
-    def port_used(self) -> int:
-        """The port, or the usual one."""
-        return self.port or (8883 if self.tls else 1883)
-
-
-class AppriseTarget(_Target):
-    """Any service that Apprise knows: mail, Slack, Telegram, ntfy and a hundred more."""
-
-    type: Literal["apprise"] = "apprise"
-    url: SecretStr = Field(description="One Apprise URL, such as mailtos://user:password@example.org?to=ops@…")
-    picture: bool = Field(default=True, description="Attach the alert's picture when there is one.")
-
-    @model_validator(mode="after")
-    def _known(self) -> AppriseTarget:
-        from monitoring.alerts.targets.apprise_url import apprise_service  # imports Apprise, which takes a second
-
-        apprise_service(self.url.get_secret_value(), self.timeout_s)
-        return self
-
-
-TargetSettings = Annotated[WebhookTarget | MqttTarget | AppriseTarget, Field(discriminator="type")]
+from monitoring.alerts.targets.settings import TargetSettings
 
 
 class AlertSettings(BaseModel):
-    """What becomes of alerts."""
+    """Where alerts are delivered, and how much video is kept around each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     targets: tuple[TargetSettings, ...] = ()
     public_url: str | None = Field(
-        default=None, description="Where people reach Livesight, for the links in what is told: https://…"
+        default=None, description="Where people reach Livesight, for links in messages: https://…"
     )
     clip_before_s: float = Field(default=5.0, ge=0, le=60)
     clip_after_s: float = Field(default=5.0, ge=0, le=60)
@@ -141,22 +34,8 @@ class AlertSettings(BaseModel):
 
     @field_validator("targets")
     @classmethod
-    def _unlike(cls, targets: tuple[TargetSettings, ...]) -> tuple[TargetSettings, ...]:
-        twice = [name for name, count in Counter(target.name for target in targets).items() if count > 1]
-        if twice:
-            raise ValueError(f"there are two targets {twice[0]}")
+    def _unique(cls, targets: tuple[TargetSettings, ...]) -> tuple[TargetSettings, ...]:
+        duplicates = [name for name, count in Counter(target.name for target in targets).items() if count > 1]
+        if duplicates:
+            raise ValueError(f"two targets are called {duplicates[0]}")
         return targets
-
-
-def severe_enough(severity: Severity | None, least: Severity) -> bool:
-    """Whether an alert of that severity is told to who wants `least` or worse."""
-    return SEVERITIES.index(severity or "info") >= SEVERITIES.index(least)
-
-
-def _check_certificates(path: Path | None) -> None:
-    if path is None:
-        return
-    try:
-        ssl.create_default_context(cafile=str(path))
-    except (OSError, ssl.SSLError) as error:
-        raise ValueError(f"ca_file: {path} cannot be read as certificates: {error}") from error

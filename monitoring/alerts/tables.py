@@ -1,4 +1,4 @@
-"""The tables of alerts. Pure."""
+"""The tables of alerts and their deliveries. Pure."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ alerts = Table(
     Column("note", Text),
     Column("clip", String(16), nullable=False),  # none, wanted, kept, failed
     Column("clip_why", Text),
-    Column("body", Text, nullable=False),  # the event, as published
+    Column("body", Text, nullable=False),  # the event as published, JSON
     Index(None, "captured_at_ns"),
     Index(None, "stream_id", "captured_at_ns"),
     Index(None, "ended_at_ns", "captured_at_ns"),
     Index(None, "clip"),
 )
-"""What was raised, whether it is over, and what people said of it."""
+"""Alerts, whether they have ended, and who acknowledged them."""
 
 deliveries = Table(
     "alert_deliveries",
     metadata,
     Column("seq", Serial, primary_key=True),
-    Column("notice_id", EventId, nullable=False),  # the event that is told
-    Column("alert_id", EventId, nullable=False),  # the alert that it is about
+    Column("notice_id", EventId, nullable=False),  # the event that is sent
+    Column("alert_id", EventId, nullable=False),  # the alert it is about
     Column("target", String(63), nullable=False),
     Column("kind", String(16), nullable=False),  # alert, alert_ended
     Column("state", String(16), nullable=False),  # waiting, delivered, given_up
@@ -49,7 +49,7 @@ deliveries = Table(
     Index(None, "alert_id"),
     Index(None, "created_ns"),
 )
-"""What is to be told to whom, in the order of `seq`, and what became of it."""
+"""Messages for targets, sent in the order of `seq`, and their outcome."""
 
 AGED.append(Aged(alerts, alerts.c.seq, alerts.c.captured_at_ns))
 AGED.append(Aged(deliveries, deliveries.c.seq, deliveries.c.created_ns))

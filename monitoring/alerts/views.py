@@ -1,4 +1,4 @@
-"""Alerts, deliveries and targets as HTTP shows them. Pure, but for `shown`, which asks the database."""
+"""Alerts, deliveries and targets as JSON. Pure, except `alert_views`, which reads the database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping
 
 from monitoring.alerts.alert_store import AlertFilter, AlertState
 from monitoring.alerts.deliveries import Delivery
-from monitoring.alerts.dispatcher import TargetQueue
+from monitoring.alerts.target_queue import TargetQueue
 from monitoring.store.media import of_events, of_tracks
 from monitoring.store.query import time_ns
 from stream.config import StreamId
@@ -22,7 +22,7 @@ ClipState = Literal["none", "wanted", "kept", "failed"]
 
 
 class DeliveryView(BaseModel):
-    """One message to one target. `kind`: the alert, or its end. `error`: why the last try failed."""
+    """One message for one target. `kind`: the alert, or its end. `error`: why the last try failed."""
 
     target: str
     kind: Literal["alert", "alert_ended"]
@@ -30,18 +30,20 @@ class DeliveryView(BaseModel):
     attempts: int
     created_at_ns: int
     changed_at_ns: int
-    next_at_ns: int | None = Field(description="When it is tried again, if it waits; 0: as soon as its turn comes.")
+    next_at_ns: int | None = Field(
+        description="When a waiting message is tried next; 0: once it is first in the queue."
+    )
     error: str | None
 
 
 class AlertView(Event):
-    """An alert: its event, what became of it, and where its files are; null where there are none."""
+    """An alert: its event, its state, and URLs of its files; null where there are none."""
 
     ended_at_ns: int | None
     acknowledged_at_ns: int | None
     acknowledged_by: str | None
     note: str | None
-    clip: ClipState = Field(description="none: the rule wants none; wanted: it is still to be cut.")
+    clip: ClipState = Field(description="none: its rule wants no clip; wanted: it is not cut yet.")
     clip_why: str | None = Field(description="Why there is no clip.")
     snapshot_url: str | None
     picture_url: str | None
@@ -57,13 +59,13 @@ class AlertPage(BaseModel):
 
 
 class DeliveryList(BaseModel):
-    """What was to be told of an alert, in order."""
+    """The messages about an alert, in order."""
 
     deliveries: list[DeliveryView]
 
 
 class TargetView(BaseModel):
-    """A target and how it does. `error`: why it cannot be told now, since `failing_since_ns`."""
+    """A target and its state. `error`: why deliveries fail now, since `failing_since_ns`."""
 
     name: str
     type: Literal["webhook", "mqtt", "apprise"]
@@ -74,7 +76,7 @@ class TargetView(BaseModel):
     given_up: int
     error: str | None
     failing_since_ns: int | None
-    delivered_at_ns: int | None = Field(description="When it was last told something, since this service started.")
+    delivered_at_ns: int | None = Field(description="The last successful delivery since this service started.")
 
 
 class TargetList(BaseModel):
@@ -84,18 +86,18 @@ class TargetList(BaseModel):
 
 
 class TestedTarget(BaseModel):
-    """The test has arrived."""
+    """The test message was delivered."""
 
     target: str
     took_ms: float
 
 
 class AlertQuery(BaseModel):
-    """Which alerts. Of a field named several times any value will do; fields narrow each other."""
+    """Which alerts. A repeated parameter matches any of its values; different parameters must all match."""
 
     model_config = ConfigDict(extra="forbid")
 
-    since: datetime | None = Field(default=None, description="From this time on; UTC unless it says otherwise.")
+    since: datetime | None = Field(default=None, description="From this time on; UTC unless it has an offset.")
     until: datetime | None = Field(default=None, description="Before this time.")
     stream: list[StreamId] = Field(default=[], max_length=64)
     rule: list[str] = Field(default=[], max_length=32)
@@ -104,8 +106,8 @@ class AlertQuery(BaseModel):
     cursor: str | None = Field(default=None, max_length=200, description="`next` of the page before.")
     limit: int = Field(default=50, ge=1, le=500)
 
-    def wanted(self) -> AlertFilter:
-        """As the book understands it. Raises BadQuery."""
+    def filters(self) -> AlertFilter:
+        """As AlertStore takes them. Raises BadQuery."""
         return AlertFilter(
             streams=self.stream,
             rules=self.rule,
@@ -117,7 +119,7 @@ class AlertQuery(BaseModel):
 
 
 class Acknowledgement(BaseModel):
-    """Who has seen an alert, and what there is to say of it."""
+    """Who acknowledges an alert, with a note."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -125,24 +127,24 @@ class Acknowledgement(BaseModel):
     note: str | None = Field(default=None, max_length=4000)
 
 
-def shown(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
-    """Alerts with the addresses of their files, without their deliveries. An alert has those of its track."""
+def alert_views(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """AlertViews without their deliveries, JSON-ready. An alert has the images of its track."""
     events = [json.loads(row["body"]) for row in rows]
     tracks = {(event["session"], event["track_id"]) for event in events if event["track_id"] is not None}
     files = {(one["session"], one["track_id"], one["kind"]): one["id"] for one in of_tracks(connection, tracks)}
     clips = {one["event_id"]: one["id"] for one in of_events(connection, [row["id"] for row in rows])}
-    return [_shown(row, event, files, clips.get(row["id"])) for row, event in zip(rows, events, strict=True)]
+    return [_alert_view(row, event, files, clips.get(row["id"])) for row, event in zip(rows, events, strict=True)]
 
 
-def _shown(row: RowMapping, event: dict[str, Any], files: Mapping[Any, int], clip: int | None) -> dict[str, Any]:
+def _alert_view(row: RowMapping, event: dict[str, Any], files: Mapping[Any, int], clip: int | None) -> dict[str, Any]:
     track = (event["session"], event["track_id"])
-    crop, picture = files.get((*track, "crop")), files.get((*track, "picture"))
-    kept = ("ended_at_ns", "acknowledged_at_ns", "acknowledged_by", "note", "clip", "clip_why")
+    crop, image = files.get((*track, "crop")), files.get((*track, "picture"))
+    columns = ("ended_at_ns", "acknowledged_at_ns", "acknowledged_by", "note", "clip", "clip_why")
     return {
         **event,
-        **{name: row[name] for name in kept},
+        **{name: row[name] for name in columns},
         "snapshot_url": None if crop is None else f"/v1/snapshots/{crop}",
-        "picture_url": None if picture is None else f"/v1/snapshots/{picture}",
+        "picture_url": None if image is None else f"/v1/snapshots/{image}",
         "clip_url": None if clip is None else f"/v1/clips/{clip}",
     }
 
@@ -161,17 +163,17 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def target_view(lane: TargetQueue) -> TargetView:
-    """A target as it does now."""
+def target_view(queue: TargetQueue) -> TargetView:
+    """A target and its state now."""
     return TargetView(
-        name=lane.name,
-        type=lane.settings.type,
-        severity=lane.settings.severity,
-        ended=lane.settings.ended,
-        waiting=lane.backlog.waiting,
-        oldest_waiting_ns=lane.backlog.oldest_ns,
-        given_up=lane.backlog.given_up,
-        error=lane.error,
-        failing_since_ns=lane.failing_since_ns,
-        delivered_at_ns=lane.delivered_ns,
+        name=queue.name,
+        type=queue.settings.type,
+        severity=queue.settings.severity,
+        ended=queue.settings.ended,
+        waiting=queue.backlog.waiting,
+        oldest_waiting_ns=queue.backlog.oldest_ns,
+        given_up=queue.backlog.given_up,
+        error=queue.error,
+        failing_since_ns=queue.failing_since_ns,
+        delivered_at_ns=queue.delivered_ns,
     )

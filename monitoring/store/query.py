@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, union_all
 
 from monitoring.core.errors import BadQuery, EventUnknown
+from monitoring.store.cursor import after_cursor, cursor_of
 from monitoring.store.tables import events
 from stream.config import StreamId
 from workers.bus.event import Event, Kind, Severity
@@ -103,11 +102,11 @@ def time_ns(moment: datetime) -> int:
 def page_of(connection: Connection, query: PageQuery) -> Page:
     """The events of a page. Raises BadQuery."""
     newest = query.order == "newest"
-    times = [*_times(query), *_behind(query.cursor, newest)]
+    times = [*_times(query), *after_cursor(events, query.cursor, newest)]
     rows = connection.execute(_select(connection, query, times, newest)).mappings().all()
     shown = rows[: query.limit]
     more = len(rows) > query.limit
-    return Page(shown, _cursor(shown[-1], newest) if more else None)
+    return Page(shown, cursor_of(shown[-1], newest) if more else None)
 
 
 def event_of(connection: Connection, event_id: uuid.UUID) -> Any:
@@ -211,25 +210,3 @@ def _rest(filters: EventFilters) -> list[ColumnElement[bool]]:
         is_alert = events.c.kind.in_(ALERTS)
         found.append(is_alert if filters.alert else ~is_alert)
     return found
-
-
-def _behind(cursor: str | None, newest: bool) -> list[ColumnElement[bool]]:
-    """What follows a cursor. The time alone is said as well, for that there is an index."""
-    if cursor is None:
-        return []
-    try:
-        order, time_text, seq_text = base64.b64decode(cursor, b"-_", validate=True).decode().split(".")
-        at_ns, seq = int(time_text), int(seq_text)
-    except (ValueError, binascii.Error) as error:
-        raise BadQuery("cursor: is none that was given here") from error
-    if order != ("newest" if newest else "oldest"):
-        raise BadQuery(f"cursor: is for order={order}")
-    time_column, number = events.c.captured_at_ns, events.c.seq
-    if newest:
-        return [time_column <= at_ns, or_(time_column < at_ns, number < seq)]
-    return [time_column >= at_ns, or_(time_column > at_ns, number > seq)]
-
-
-def _cursor(row: Any, newest: bool) -> str:
-    text = f"{'newest' if newest else 'oldest'}.{row['captured_at_ns']}.{row['seq']}"
-    return base64.urlsafe_b64encode(text.encode()).decode()

@@ -18,9 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
-from monitoring.alerts.alert_store import record
-from monitoring.alerts.settings import WebhookTarget
+from monitoring.alerts.alert_writer import write_alerts
 from monitoring.alerts.tables import deliveries
+from monitoring.alerts.targets.settings import WebhookSettings
 from monitoring.core.errors import BadQuery
 from monitoring.drift.report import DriftReport, FeatureReport
 from monitoring.report.facts import Facts, TrainingRuns
@@ -93,9 +93,9 @@ class Document(HTMLParser):
 
 
 def store(database: Database, events: list[Event], rule: Rule | None = None) -> None:
-    target = WebhookTarget(name="ops", url="http://127.0.0.1:9/hook")
+    target = WebhookSettings(name="ops", url="http://127.0.0.1:9/hook")
     with database.write() as connection:
-        record(connection, add_events(connection, events), lambda name: rule, [target])
+        write_alerts(connection, add_events(connection, events), lambda name: rule, [target])
 
 
 def facts_of(database: Database, folder: Path, period: Period = DAY, zone: str = "UTC") -> Facts:

@@ -1,4 +1,4 @@
-"""What an Apprise URL names. Blocks nothing; importing `apprise` takes a second, so settings import this late."""
+"""Checks Apprise URLs and makes their services. Importing `apprise` takes a second: import this module late. Pure."""
 
 from __future__ import annotations
 

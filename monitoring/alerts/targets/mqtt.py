@@ -1,7 +1,7 @@
 """Alerts to an MQTT broker. Runs on the dispatcher's event loop; paho's network loop has a thread of its own.
 
-A connection is kept for the next alert. One that is broken, or that does not confirm in time, is dropped with all that
-paho holds for it: what is not confirmed is sent again by the dispatcher, and by nobody else.
+A connection stays open for the next alert. One that breaks, or does not confirm in time, is dropped with everything
+that paho has queued: only the dispatcher sends unconfirmed messages again.
 """
 
 from __future__ import annotations
@@ -16,55 +16,55 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from monitoring.alerts.errors import Undelivered
-from monitoring.alerts.settings import MqttTarget
+from monitoring.alerts.errors import DeliveryFailed
 from monitoring.alerts.targets.notice import Notice
+from monitoring.alerts.targets.settings import MqttSettings
 from workers.kafka.background_call import ABANDONED
 
 _KEEPALIVE_S = 30
 
 
-class Mqtt:
-    """Publishes a notice's JSON. With QoS 1 or 2 it has arrived when the broker says so; with 0, when it was sent."""
+class MqttTarget:
+    """Publishes the notice's JSON. QoS 1 and 2: delivered when the broker confirms; QoS 0: when sent."""
 
-    def __init__(self, settings: MqttTarget) -> None:
+    def __init__(self, settings: MqttSettings) -> None:
         self._settings = settings
         self._connection: _Connection | None = None
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def send(self, notice: Notice) -> None:
-        """See Target."""
+        """See AlertTarget."""
         event = notice.event
         topic = self._settings.topic.format(
             stream=event.stream_id, rule=event.rule or "", severity=notice.severity, kind=notice.kind
         )
-        async with self._turn:
-            if self._connection is None or self._connection.is_over:
+        async with self._lock:
+            if self._connection is None or self._connection.is_closed:
                 self._connection = _Connection(self._settings)
             try:
                 await self._connection.publish(topic, notice.to_json())
-            except BaseException:  # cancelled too: who knows what the broker has of it
+            except BaseException:  # cancellation too: the broker may have part of the message
                 self._connection.drop()
                 self._connection = None
                 raise
 
     async def close(self) -> None:
-        """See Target."""
+        """See AlertTarget."""
         if self._connection is not None:
             self._connection.drop()
             self._connection = None
 
 
 class _Connection:
-    """One connection, once: it is never repaired. paho's callbacks come on its thread and only wake the loop."""
+    """One connection; never reconnects. paho's callbacks run on its own thread and only schedule calls on the loop."""
 
-    def __init__(self, settings: MqttTarget) -> None:
+    def __init__(self, settings: MqttSettings) -> None:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._open: asyncio.Future[None] = self._loop.create_future()
         self._confirmed: dict[int, asyncio.Future[None]] = {}
-        self._why = "the connection has ended"
-        self.is_over = False
+        self._reason = "the connection is closed"
+        self.is_closed = False
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=settings.client_id or "", reconnect_on_failure=False
         )
@@ -78,17 +78,17 @@ class _Connection:
         client.on_disconnect, client.on_publish = self._on_disconnect, self._on_publish
         client.connect_async(settings.host, settings.port_used, keepalive=_KEEPALIVE_S)
         client.loop_start()
-        _may_be_left()
+        _mark_abandoned()
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """Return when it has arrived. Raises Undelivered."""
+        """Return when the message is delivered. Raises DeliveryFailed."""
         await asyncio.shield(self._open)
-        if self.is_over:
-            raise Undelivered(self._why)
+        if self.is_closed:
+            raise DeliveryFailed(self._reason)
         info = self._client.publish(topic, payload, self._settings.qos, self._settings.retain)
         if info.rc != paho.MQTT_ERR_SUCCESS:
-            raise Undelivered(f"the message was not sent: {paho.error_string(info.rc)}")
-        # the confirmation is told by a call on this loop, which comes after this line whatever the other thread does
+            raise DeliveryFailed(f"the message was not sent: {paho.error_string(info.rc)}")
+        # the confirmation is scheduled on this loop, so it runs after this line whatever the other thread does
         confirmed = self._confirmed[info.mid] = self._loop.create_future()
         try:
             await confirmed
@@ -96,22 +96,22 @@ class _Connection:
             self._confirmed.pop(info.mid, None)
 
     def drop(self) -> None:
-        """Close; paho's thread ends by itself. Idempotent."""
+        """Close. Does not wait for paho's thread, which ends by itself. Idempotent."""
         self._end("the connection was closed")
         self._client.disconnect()
 
     def _end(self, why: str) -> None:
-        """On the loop: whoever waits learns why it is over."""
-        if self.is_over:
+        """On the loop: fail everything that waits on this connection."""
+        if self.is_closed:
             return
-        self.is_over, self._why = True, why
+        self.is_closed, self._reason = True, why
         for waiting in (self._open, *self._confirmed.values()):
             if not waiting.done():
-                waiting.set_exception(Undelivered(why))
-                waiting.exception()  # nobody may be left to ask
+                waiting.set_exception(DeliveryFailed(why))
+                waiting.exception()  # mark it retrieved: there may be no one left to await it
 
-    def _tell(self, call: Callable[..., None], *arguments: Any) -> None:
-        """From paho's thread; after the loop's end there is nobody to tell."""
+    def _schedule(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Run a call on the loop, from paho's thread; nothing happens once the loop is closed."""
         try:
             self._loop.call_soon_threadsafe(call, *arguments)
         except RuntimeError:
@@ -121,37 +121,37 @@ class _Connection:
 
     def _on_connect(self, client: paho.Client, userdata: Any, flags: Any, code: ReasonCode, properties: Any) -> None:
         if code.is_failure:
-            self._tell(self._end, f"the broker refuses the connection: {code.getName()}")
+            self._schedule(self._end, f"the broker refused the connection: {code.getName()}")
             client.disconnect()
-        elif self.is_over:
+        elif self.is_closed:
             client.disconnect()
         else:
-            self._tell(self._settle, self._open)
+            self._schedule(self._resolve, self._open)
 
     def _on_connect_fail(self, client: paho.Client, userdata: Any) -> None:
-        client.loop_stop()  # else it would try for ever; on its own thread this only sets a flag
-        doubt = ", or its certificate is not trusted" if self._settings.tls else ""  # paho does not tell
-        self._tell(self._end, f"the broker cannot be reached{doubt}")
+        client.loop_stop()  # otherwise it retries for ever; on its own thread this only sets a flag
+        hint = ", or its certificate is not trusted" if self._settings.tls else ""  # paho does not say which
+        self._schedule(self._end, f"the broker is unreachable{hint}")
 
     def _on_disconnect(self, client: paho.Client, userdata: Any, flags: Any, code: ReasonCode, properties: Any) -> None:
-        self._tell(self._end, f"the broker ended the connection: {code.getName()}")
+        self._schedule(self._end, f"the broker closed the connection: {code.getName()}")
 
     def _on_publish(self, client: paho.Client, userdata: Any, mid: int, code: ReasonCode, properties: Any) -> None:
-        self._tell(self._published, mid)
+        self._schedule(self._published, mid)
 
     # on the loop
 
     def _published(self, mid: int) -> None:
         if (confirmed := self._confirmed.get(mid)) is not None:
-            self._settle(confirmed)
+            self._resolve(confirmed)
 
-    def _settle(self, waiting: asyncio.Future[None]) -> None:
+    def _resolve(self, waiting: asyncio.Future[None]) -> None:
         if not waiting.done():
             waiting.set_result(None)
 
 
-def _may_be_left() -> None:
-    """paho's thread ends by itself, though while it connects not at once: nobody need wait for it."""
+def _mark_abandoned() -> None:
+    """Exempt paho's threads from the shutdown's check: they end by themselves, but not at once while connecting."""
     for thread in threading.enumerate():
         if thread.name.startswith("paho-mqtt-client"):
             thread.name = f"{ABANDONED}{thread.name}"

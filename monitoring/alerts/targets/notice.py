@@ -1,4 +1,4 @@
-"""What a target is told of an alert: as JSON for programs, as words for people. Pure."""
+"""The message about an alert that a target gets: JSON for programs, text for people. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NoticeKind = Literal["alert", "alert_ended", "test"]
 
 
 class NoticeDocument(BaseModel):
-    """What webhooks and MQTT get. `type` says what it is."""
+    """The JSON that webhooks and MQTT subscribers get."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -26,24 +26,24 @@ class NoticeDocument(BaseModel):
     id: str = Field(description="The same at every try.")
     timestamp: datetime = Field(description="When it happened.")
     title: str
-    text: str | None = Field(description="In words a person can act on.")
+    text: str | None = Field(description="What happened, in words for people.")
     data: Event
     links: dict[str, str] = Field(description="alert, picture, clip, live; paths where no public_url is set.")
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing to tell. `id` is the same at every try, so that who gets it twice can tell.
+    """One message. `id` is the same at every try, so that a target that gets it twice can recognise it.
 
-    links: what there is to see of it, by name; absolute when the settings say where people reach Livesight.
-    picture: the alert's picture on this machine's disk, when there is one.
+    links: URLs of the alert, its image and clip, by name; absolute when `public_url` is set.
+    image: the alert's image on this machine's disk, when there is one.
     """
 
     id: str
     kind: NoticeKind
     event: Event
     links: dict[str, str]
-    picture: Path | None = None
+    image: Path | None = None
 
     @property
     def severity(self) -> str:
@@ -52,17 +52,17 @@ class Notice:
 
     @property
     def title(self) -> str:
-        """A line."""
+        """One line."""
         event = self.event
-        what = {"alert": self.severity.capitalize(), "alert_ended": "Over", "test": "Test"}[self.kind]
-        return f"{what}: {event.rule or 'alert'} on {event.stream_id}"
+        prefix = {"alert": self.severity.capitalize(), "alert_ended": "Over", "test": "Test"}[self.kind]
+        return f"{prefix}: {event.rule or 'alert'} on {event.stream_id}"
 
     def document(self) -> NoticeDocument:
         """For programs."""
         return NoticeDocument(
             type=self.kind,
             id=self.id,
-            timestamp=moment(self.event.captured_at_ns),
+            timestamp=utc_datetime(self.event.captured_at_ns),
             title=self.title,
             text=self.event.text,
             data=self.event,
@@ -74,22 +74,22 @@ class Notice:
         return self.document().model_dump_json(by_alias=True).encode()
 
     def words(self) -> str:
-        """A few lines for a person."""
+        """A few lines for people."""
         event = self.event
-        lines = [event.text or self.title, "", moment(event.captured_at_ns).strftime("%Y-%m-%d %H:%M:%S UTC")]
+        lines = [event.text or self.title, "", utc_datetime(event.captured_at_ns).strftime("%Y-%m-%d %H:%M:%S UTC")]
         if event.duration_s is not None:
             lines.append(f"after {event.duration_s:.0f} s")
         lines += [f"{name}: {url}" for name, url in self.links.items() if "://" in url]
         return "\n".join(lines)
 
 
-def moment(at_ns: int) -> datetime:
+def utc_datetime(at_ns: int) -> datetime:
     """A wall clock in nanoseconds as UTC, to the microsecond."""
     return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).replace(microsecond=at_ns % 1_000_000_000 // 1000)
 
 
-def links_of(alert_id: str | None, stream_id: str, public_url: str | None) -> dict[str, str]:
-    """Where more is to be seen of an alert; paths when nobody said where people reach Livesight."""
+def alert_links(alert_id: str | None, stream_id: str, public_url: str | None) -> dict[str, str]:
+    """URLs for more about an alert: paths when `public_url` is None."""
     base = public_url or ""
     live = {"live": f"{base}/#/live/{stream_id}"}
     if alert_id is None:

@@ -1,19 +1,35 @@
-"""What the dispatcher needs of a target. Pure."""
+"""What the dispatcher needs of a target, and the targets that there are. Pure."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from monitoring.alerts.targets.notice import Notice
+from monitoring.alerts.targets.settings import AppriseSettings, MqttSettings, TargetSettings
 
 
 class AlertTarget(Protocol):
-    """Somebody to tell. Used on the dispatcher's event loop only; one `send` at a time, but for tests of the target."""
+    """A recipient of alerts. On the dispatcher's event loop only; one `send` at a time, except for test messages."""
 
     async def send(self, notice: Notice) -> None:
-        """Tell, and return when the other side has it. Raises Undelivered; may be cancelled at any time."""
+        """Send, and return when the other side has it. Raises DeliveryFailed; may be cancelled at any time."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections. Idempotent."""
+        """Close connections. Idempotent."""
         ...
+
+
+def make_target(settings: TargetSettings) -> AlertTarget:
+    """The target that the settings describe. Imports its library only now."""
+    if isinstance(settings, MqttSettings):
+        from monitoring.alerts.targets.mqtt import MqttTarget
+
+        return MqttTarget(settings)
+    if isinstance(settings, AppriseSettings):
+        from monitoring.alerts.targets.apprise import AppriseTarget
+
+        return AppriseTarget(settings)
+    from monitoring.alerts.targets.webhook import WebhookTarget
+
+    return WebhookTarget(settings)

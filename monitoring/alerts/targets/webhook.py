@@ -9,25 +9,24 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from monitoring.alerts.errors import Undelivered
-from monitoring.alerts.settings import WebhookTarget
+from monitoring.alerts.errors import DeliveryFailed
 from monitoring.alerts.targets.notice import Notice
+from monitoring.alerts.targets.settings import WebhookSettings
 from monitoring.alerts.targets.webhook_signature import key_of, signed_headers
 
 _REFUSED = frozenset({400, 413, 415, 422})
-"""Answers about the message rather than the target: others may get through."""
-_SHOWN_CHARACTERS = 200
+"""Statuses about the message rather than the target: the next message may get through."""
+_REASON_CHARACTERS = 200
 
 
-class Webhook:
-    """POSTs a notice; any 2xx answer means that it has arrived. Redirects are not followed: a POST would become a GET.
+class WebhookTarget:
+    """POSTs the notice's JSON; any 2xx means delivered. Follows no redirects: they would turn the POST into a GET.
 
-    The body is the notice's JSON. `webhook-id` (and `idempotency-key`, which some services look at) is the same at each
-    try. The time a try may take is the dispatcher's affair: httpx's own limits hold for each read, so that a server
-    that answers a byte at a time would never meet them.
+    `webhook-id`, and `idempotency-key` for services that look at that, is the same at each try. The dispatcher limits
+    the time of a try: httpx's time-outs apply to each read, so a server that sends a byte at a time never meets them.
     """
 
-    def __init__(self, settings: WebhookTarget) -> None:
+    def __init__(self, settings: WebhookSettings) -> None:
         self._url = settings.url.get_secret_value()
         secrets = [secret for secret in (settings.secret, settings.previous_secret) if secret is not None]
         self._keys = [key_of(secret.get_secret_value()) for secret in secrets]
@@ -42,7 +41,7 @@ class Webhook:
         )
 
     async def send(self, notice: Notice) -> None:
-        """See Target."""
+        """See AlertTarget."""
         body = notice.to_json()
         headers = {
             "content-type": "application/json",
@@ -54,36 +53,36 @@ class Webhook:
                 if not response.is_success:
                     raise await _refusal(response)
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-            raise Undelivered(_words(error)) from error
+            raise DeliveryFailed(_reason(error)) from error
 
     async def close(self) -> None:
-        """See Target."""
+        """See AlertTarget."""
         await self._client.aclose()
 
 
-async def _refusal(response: httpx.Response) -> Undelivered:
+async def _refusal(response: httpx.Response) -> DeliveryFailed:
     status = response.status_code
-    said = await _beginning(response)
-    why = f"it answered {status} {response.reason_phrase}".rstrip() + (f": {said}" if said else "")
+    body = await _first_line(response)
+    why = f"answered {status} {response.reason_phrase}".rstrip() + (f": {body}" if body else "")
     wait_s = _retry_after_s(response.headers.get("retry-after")) if status in (429, 503) else None
-    return Undelivered(why, retry_after_s=wait_s, refused=status in _REFUSED)
+    return DeliveryFailed(why, retry_after_s=wait_s, refused=status in _REFUSED)
 
 
-async def _beginning(response: httpx.Response) -> str:
-    """The first words of an answer, on one line; a target may send what it likes."""
+async def _first_line(response: httpx.Response) -> str:
+    """The beginning of the body, on one line, whatever the target sends."""
     if not response.headers.get("content-type", "").startswith(("text/plain", "application/")):
         return ""
     try:
-        async for chunk in response.aiter_bytes(4 * _SHOWN_CHARACTERS):
+        async for chunk in response.aiter_bytes(4 * _REASON_CHARACTERS):
             text = chunk.decode("utf-8", "replace")
-            return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:_SHOWN_CHARACTERS]
+            return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:_REASON_CHARACTERS]
     except httpx.HTTPError:
-        pass  # the status says enough
+        pass  # the status is enough
     return ""
 
 
 def _retry_after_s(value: str | None) -> float | None:
-    """Seconds of a Retry-After header, which has seconds or a date (RFC 9110, 10.2.3)."""
+    """Seconds until a Retry-After header's time, which is given in seconds or as a date (RFC 9110, 10.2.3)."""
     if value is None:
         return None
     if value.strip().isdecimal():
@@ -97,13 +96,13 @@ def _retry_after_s(value: str | None) -> float | None:
     return max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
-def _words(error: Exception) -> str:
-    """Without the URL, which may be a secret; what the system says of a connection does not have it."""
+def _reason(error: Exception) -> str:
+    """Why a request failed, without the URL, which may be a secret; messages of the operating system have none."""
     if isinstance(error, httpx.ConnectError):
-        return f"it cannot be reached: {error}" if str(error) else "it cannot be reached"
-    words: dict[type[Exception], str] = {
-        httpx.ConnectTimeout: "it cannot be reached in time",
-        httpx.ReadTimeout: "it does not answer in time",
-        httpx.RemoteProtocolError: "it ended the connection, or does not speak HTTP",
+        return f"unreachable: {error}" if str(error) else "unreachable"
+    known: dict[type[Exception], str] = {
+        httpx.ConnectTimeout: "connecting timed out",
+        httpx.ReadTimeout: "did not answer in time",
+        httpx.RemoteProtocolError: "closed the connection, or does not speak HTTP",
     }
-    return words.get(type(error)) or f"{type(error).__name__} while asking it"
+    return known.get(type(error)) or f"{type(error).__name__} in the request"

@@ -1,4 +1,4 @@
-"""Signatures of webhooks, as the Standard Webhooks specification has them (standardwebhooks.com, v1). Pure."""
+"""Webhook signatures as specified by Standard Webhooks (standardwebhooks.com, v1). Pure."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import hmac
 from collections.abc import Sequence
 
 _PREFIX = "whsec_"
-_LEAST_BYTES = 16
+_MIN_BYTES = 16
 
 
 def key_of(secret: str) -> bytes:
-    """The key that a secret stands for: base64 after `whsec_`, else the text's own UTF-8.
+    """The key of a secret: base64 after `whsec_`, otherwise the text's UTF-8.
 
-    Raises ValueError, without the secret, when it is no base64 or shorter than 16 bytes.
+    Raises ValueError, without the secret, for invalid base64 and keys shorter than 16 bytes.
     """
     if secret.startswith(_PREFIX):
         try:
             key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
         except ValueError as error:
-            raise ValueError(f"a secret that begins with {_PREFIX} must go on in base64") from error
+            raise ValueError(f"a secret that begins with {_PREFIX} must continue in base64") from error
     else:
         key = secret.encode()
-    if len(key) < _LEAST_BYTES:
-        raise ValueError(f"a secret must have {_LEAST_BYTES} bytes or more")
+    if len(key) < _MIN_BYTES:
+        raise ValueError(f"a secret must have {_MIN_BYTES} bytes or more")
     return key
 
 
 def signed_headers(message_id: str, at_s: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """The headers that name, date and sign a message; without keys there is no signature.
+    """The headers with a message's id, time and signature; no signature without keys.
 
-    `webhook-signature` holds one HMAC-SHA256 of `id.timestamp.body` a key, divided by spaces.
+    `webhook-signature` holds one HMAC-SHA256 of `id.timestamp.body` per key, separated by spaces.
     """
     headers = {"webhook-id": message_id, "webhook-timestamp": str(at_s)}
     if keys:

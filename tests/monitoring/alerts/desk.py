@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from monitoring.alerts.alert_clips import ClipShelf
+from monitoring.alerts.alert_clips import AlertResources
 from monitoring.alerts.service import Alerts
 from monitoring.alerts.settings import AlertSettings
 from monitoring.core.ports import CutClip
@@ -37,8 +37,8 @@ class Desk:
         self.is_active = True
         self.database = Database(driver_url(url or f"sqlite:///{folder / 'livesight.db'}"))
         self.media = MediaStore(folder / "media")
-        shelf = ClipShelf(cut, self.media, self.database, lambda: self.is_active)
-        self.alerts = Alerts(settings, shelf, self.rules.get, "test")
+        resources = AlertResources(cut, self.media, self.database, lambda: self.is_active)
+        self.alerts = Alerts(settings, resources, self.rules.get, "test")
         self.count = 0
 
     def raise_alert(

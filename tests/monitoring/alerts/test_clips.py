@@ -71,7 +71,7 @@ def of_result(office: Desk, result: dict[str, Any]) -> Event:
 
 def kept(office: Desk, alert: Event) -> bytes | None:
     """The clip's file, once no better one is awaited."""
-    if office.alerts.book.one(alert.id)["clip"] != "kept":
+    if office.alerts.store.one(alert.id)["clip"] != "kept":
         return None
     with office.database.read() as connection:
         rows = of_events(connection, [alert.id])
@@ -96,8 +96,8 @@ def test_a_clip_shows_what_came_before_and_after(tmp_path: Path, camera: Service
 def test_a_session_that_is_over_has_no_clip(tmp_path: Path, camera: Service) -> None:
     with desk(tmp_path, ClipCutter(camera.node, None), clip_after_s=0) as office:
         alert = of_result(office, newest(camera, 0) | {"session": "01JD0000000000000000000000"})
-        eventually(lambda: office.alerts.book.one(alert.id)["clip"] == "failed")
-        assert "is over" in office.alerts.book.one(alert.id)["clip_why"]
+        eventually(lambda: office.alerts.store.one(alert.id)["clip"] == "failed")
+        assert "is over" in office.alerts.store.one(alert.id)["clip_why"]
 
 
 def test_what_there_is_is_kept_and_replaced_by_more(tmp_path: Path) -> None:
@@ -138,4 +138,4 @@ def test_a_rule_may_want_no_clip(tmp_path: Path) -> None:
     with desk(tmp_path, clip_after_s=0) as office:
         office.rules["mask"] = rule(clip=False)
         alert = office.raise_alert()
-        assert office.alerts.book.one(alert.id)["clip"] == "none"
+        assert office.alerts.store.one(alert.id)["clip"] == "none"

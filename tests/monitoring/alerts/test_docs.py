@@ -44,8 +44,8 @@ def test_the_receiver_takes_what_is_signed_once(tmp_path: Path) -> None:
             with desk(tmp_path, targets=[signed, forged]) as office:
                 alert = office.raise_alert()
                 eventually(lambda: office.state(alert)["ops"] == ["delivered"])
-                eventually(lambda: office.alerts.lanes()[1].error)
-                assert "401" in str(office.alerts.lanes()[1].error)
+                eventually(lambda: office.alerts.queues()[1].error)
+                assert "401" in str(office.alerts.queues()[1].error)
         finally:
             hook.kill()
             said, _ = hook.communicate()

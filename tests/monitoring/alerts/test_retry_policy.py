@@ -1,18 +1,18 @@
-"""When again, when never; and the signature that the specification's own example has."""
+"""Waits between tries, giving up; and the signature that the specification's own example has."""
 
 from __future__ import annotations
 
-from monitoring.alerts.errors import Undelivered
-from monitoring.alerts.retry_policy import RetryPolicy, next_try_ns, wait_s
+from monitoring.alerts.errors import DeliveryFailed
+from monitoring.alerts.retry_policy import RetryPolicy
 from monitoring.alerts.targets.webhook_signature import key_of, signed_headers
 
 S = 1_000_000_000
-PATIENCE = RetryPolicy(retry_min_s=1, retry_max_s=30, give_up_s=86400)
+POLICY = RetryPolicy(retry_min_s=1, retry_max_s=30, give_up_s=86400)
 
 
 def waits(attempts: int, **failure: float | bool) -> list[float]:
     """A hundred waits after so many tries, seconds."""
-    found = [next_try_ns(attempts, Undelivered("no", **failure), PATIENCE, 5 * S) for _ in range(100)]  # type: ignore[arg-type]
+    found = [POLICY.next_try_ns(attempts, DeliveryFailed("no", **failure), 5 * S) for _ in range(100)]  # type: ignore[arg-type]
     return [(at_ns - 5 * S) / S for at_ns in found if at_ns is not None]
 
 
@@ -22,7 +22,7 @@ def test_the_wait_doubles_up_to_the_longest() -> None:
         assert 0.75 * longest <= min(found) < max(found) <= longest
 
 
-def test_patience_that_is_asked_for_is_given_within_reason() -> None:
+def test_a_wait_that_the_target_asks_for_is_granted_within_reason() -> None:
     assert all(wait == 20 for wait in waits(1, retry_after_s=20))
     assert all(wait == 300 for wait in waits(1, retry_after_s=10**9))
     assert max(waits(10, retry_after_s=1)) > 22
@@ -33,8 +33,8 @@ def test_a_refused_message_has_three_tries() -> None:
 
 
 def test_a_clock_that_was_set_back_makes_nobody_wait_for_years() -> None:
-    assert wait_s(10**18, 0, PATIENCE) == 300
-    assert wait_s(0, 10**18, PATIENCE) == 0
+    assert POLICY.wait_s(10**18, 0) == 300
+    assert POLICY.wait_s(0, 10**18) == 0
 
 
 def test_the_signature_of_the_specification() -> None:

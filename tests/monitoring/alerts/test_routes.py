@@ -80,11 +80,11 @@ async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path, database_url
             bare = office.raise_alert()
             async with client(office) as http:
                 waiting = await http.get(f"/v1/alerts/{alert.id}/clip")
-                assert waiting.status_code == 404 and "still to be cut" in waiting.json()["detail"]
+                assert waiting.status_code == 404 and "not cut yet" in waiting.json()["detail"]
                 shown = MediaImage("crop", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
                 with office.database.write() as connection:
                     office.media.put(connection, shown, b"JPEG")
-                eventually(lambda: office.alerts.book.one(alert.id)["clip"] == "kept")
+                eventually(lambda: office.alerts.store.one(alert.id)["clip"] == "kept")
                 eventually(lambda: office.state(bare) == {"ops": ["delivered"]})
                 found = (await http.get(f"/v1/alerts/{alert.id}")).json()
                 assert found["rule"] == "mask" and found["text"] == "Alert number 1" and found["ended_at_ns"] is None
@@ -94,9 +94,9 @@ async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path, database_url
                 assert clip_at.status_code == 307 and clip_at.headers["location"] == found["clip_url"]
                 picture_at = await http.get(f"/v1/alerts/{alert.id}/picture")
                 assert picture_at.headers["location"] == found["snapshot_url"]
-                told = (await http.get(f"/v1/alerts/{alert.id}/deliveries")).json()["deliveries"]
-                assert told == found["deliveries"]
-                assert [(one["target"], one["kind"], one["state"], one["attempts"]) for one in told] == [
+                deliveries = (await http.get(f"/v1/alerts/{alert.id}/deliveries")).json()["deliveries"]
+                assert deliveries == found["deliveries"]
+                assert [(one["target"], one["kind"], one["state"], one["attempts"]) for one in deliveries] == [
                     ("ops", "alert", "delivered", 1)
                 ]
                 assert (await http.get(f"/v1/alerts/{bare.id}/picture")).status_code == 404
@@ -130,10 +130,10 @@ async def test_targets_their_test_and_another_try(tmp_path: Path) -> None:
                 assert (await http.post("/v1/alerts/test/pager")).status_code == 404
                 server.answer = 500
                 broken = await http.post("/v1/alerts/test/ops")
-                assert broken.status_code == 502 and "it answered 500" in broken.json()["detail"]
+                assert broken.status_code == 502 and "answered 500" in broken.json()["detail"]
                 lost = office.raise_alert()
                 eventually(lambda: office.state(lost) == {"ops": ["given_up"]})
-                eventually(lambda: office.alerts.lanes()[0].backlog.given_up)
+                eventually(lambda: office.alerts.queues()[0].backlog.given_up)
                 shown = (await http.get("/v1/alerts/targets")).json()["targets"][0]
                 assert (shown["name"], shown["type"], shown["given_up"], shown["waiting"]) == ("ops", "webhook", 1, 0)
                 assert "500" in shown["error"] and str(server.port) not in str(shown)

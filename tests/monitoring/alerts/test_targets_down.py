@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from api.http.lifecycle import threads_left
-from monitoring.alerts.dispatcher import troubles
 from tests.monitoring.alerts.desk import Desk, desk, eventually
 from tests.peers.webhook import WebhookServer
 
@@ -49,9 +48,10 @@ def test_one_fails_one_hangs_one_drips_and_one_is_well(tmp_path: Path, database_
         assert office.state(before[0]) == {
             "failing": ["waiting"], "hanging": ["waiting"], "dripping": ["waiting"], "well": ["delivered"],
         }  # fmt: skip
-        told = eventually(lambda: found if len(found := office.alerts.problems()) == 3 else None)
-        assert "alerts cannot be told to failing: it answered 500" in told[0]
-        assert "did not answer within 0.5 s" in told[1]
+        eventually(lambda: "".join(office.alerts.problems()).count(": 10 alerts waiting since ") == 3)
+        failing, hanging, _ = office.alerts.problems()
+        assert failing.startswith("target failing: ") and " UTC: answered 500" in failing
+        assert hanging.startswith("target hanging: ") and "did not answer within 0.5 s" in hanging
         for server in servers.values():
             server.answer = 200
         for _ in range(10):
@@ -104,7 +104,7 @@ def test_what_waits_survives_a_restart(tmp_path: Path, database_url: str) -> Non
         assert texts(server) == [f"Alert number {number}" for number in range(1, 5)]
 
 
-def test_closing_waits_for_what_is_being_told(tmp_path: Path) -> None:
+def test_closing_waits_for_a_message_that_is_being_sent(tmp_path: Path) -> None:
     """A target that answers slowly does not get it twice, because the service was stopped meanwhile."""
     with WebhookServer() as server:
         server.delay_s = 0.5
@@ -151,11 +151,11 @@ def test_what_is_never_taken_is_given_up_visibly_and_can_be_taken_up(tmp_path: P
         lost = office.raise_alert()
         eventually(lambda: office.state(lost) == {"ops": ["given_up"]})
         problem = eventually(lambda: [one for one in office.alerts.problems() if "given up" in one])
-        assert "1 alert messages to ops were given up" in problem[0]
+        assert "target ops: 1 alert given up" in problem[0]
         delivery = office.alerts.deliveries.of_alerts([lost.id])[lost.id][0]
-        assert delivery.error == "it answered 500 Internal Server Error: out of order"
+        assert delivery.error == "answered 500 Internal Server Error: out of order"
         server.answer = 200
-        assert office.alerts.deliveries.take_up(lost.id, "ops") == 1
+        assert office.alerts.deliveries.retry(lost.id, "ops") == 1
         office.alerts.wake()
         server.wait_for(lambda: server.accepted)
         eventually(lambda: office.state(lost) == {"ops": ["delivered"]})
@@ -181,7 +181,7 @@ def test_a_target_nobody_listens_at_is_tried_until_somebody_does(tmp_path: Path)
     target = {**hook("ops", gone), "url": f"http://127.0.0.1:{port}/hook"}
     with desk(tmp_path, targets=[target]) as office:
         office.raise_alert()
-        eventually(lambda: "it cannot be reached" in str(office.alerts.lanes()[0].error))
+        eventually(lambda: "unreachable" in str(office.alerts.queues()[0].error))
         with WebhookServer(port) as server:
             server.wait_for(lambda: server.accepted)
 
@@ -196,14 +196,16 @@ def test_a_target_that_left_the_configuration_is_given_up(tmp_path: Path, databa
             eventually(lambda: office.state(alert) == {"old": ["given_up"]})
 
 
-def test_while_the_database_is_away_nothing_is_told_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The alert arrives, noting that fails for a while: it is noted later, not told again."""
+def test_while_the_database_is_unreachable_nothing_is_sent_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alert arrives, noting that fails for a while: it is noted later, not sent again."""
     with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server)]) as office:
         _refuse_twice(office, monkeypatch)
         alert = office.raise_alert()
         eventually(lambda: office.state(alert) == {"ops": ["delivered"]})
         assert len(server.received) == 1
-        assert troubles(office.alerts.lanes()) == []
+        assert office.alerts.problems() == []
 
 
 def _refuse_twice(office: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
