@@ -38,6 +38,8 @@ from workers.cli.command import CONFIG_VARIABLE, CommandContext, ConfigOption, J
 from workers.cli.configuration import explain, merged, read_environment, read_yaml
 from workers.cli.models import mount as mount_models
 from workers.cli.stream_names import DEFAULT_MODELS, named_sources
+from workers.cli.topics import TopicsContext
+from workers.cli.topics import mount as mount_topics
 from workers.cluster.settings import ClusterSettings
 from workers.errors import SettingsError, WorkerError
 from workers.kafka.settings import KafkaSettings
@@ -355,11 +357,18 @@ def kept(config: Path | None) -> ReportContext:
     return ReportContext(database_url, settings.state_dir / "media", settings.monitoring.mlflow_url)
 
 
+def kafka_context(config: Path | None) -> TopicsContext:
+    """How Kafka is used."""
+    settings = load_settings(config)
+    return TopicsContext(settings.kafka, settings.cluster.group, settings.roles)
+
+
 mount_analyze(app, opened)
 mount_bench(app, opened)
 mount_explain(app, opened)
 mount_models(app, opened)
 mount_report(app, kept)
+mount_topics(app, kafka_context)
 mount_training(app)
 
 
