@@ -64,7 +64,7 @@ def test_predict_runs_classifiers_on_boxes_and_on_the_picture(service: Livesight
     assert set(answer["image"]["attributes"]) == {"scene"} and answer["image"]["frozen_s"] == 0
     assert answer["models"] == {"squares": 1, "colour": 1, "scene": 1}
     alone = ask(service, "/v1/predict?models=colour", content=png(picture(RED)))
-    assert alone.status_code == 422 and "name a detector" in alone.json()["detail"]
+    assert alone.status_code == 422 and "also run a detector" in alone.json()["detail"]
 
 
 def test_the_same_map_as_picture_array_and_json(service: LivesightProcess) -> None:

@@ -28,11 +28,11 @@ from workers.card import ModelStore, shipped_models_dir
 from workers.engines.hot_swap import EngineSlots
 from workers.engines.letterbox import Letterbox
 from workers.images.figures import FigureMaker
-from workers.inference.batcher import Lane, Ticket
+from workers.inference.batcher import FrameJob, InferenceStream
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier
-from workers.inference.pipeline import detect_all
-from workers.inference.results import ResultAssembler
+from workers.inference.detect import detect_all
+from workers.inference.result_builder import ResultBuilder
 from workers.settings import WorkerSettings
 
 MODELS = ("mask", "mask-classifier")
@@ -91,16 +91,16 @@ def results(path: Path, how: str, slots: EngineSlots, models: tuple[str, ...] = 
     """The results of one clip, degraded; `image` where figures were made, a picture every FIGURES_US."""
     stream_id = path.stem.lower()[:60]
     classifier = StreamClassifier(slots, models, Classifiers(slots), WorkerSettings().classify, "every_frame")
-    assembler = ResultAssembler("bench", classifier, counted=False)
-    lane = Lane(stream_id, Mailbox("newest"), models, lambda ticket: None)
+    builder = ResultBuilder("bench", classifier, counted=False)
+    stream = InferenceStream(stream_id, Mailbox("newest"), models, lambda job: None)
     letterbox, maker, figures_us = Letterbox(), FigureMaker(), -FIGURES_US
     for number, (pts_us, bgr) in enumerate(pictures(path)):
         picture = av.VideoFrame.from_ndarray(degrade(bgr, how), format="bgr24").reformat(format="yuv420p")
         now_s = time.monotonic()
         frame = Frame(stream_id, f"{how}", number, number, pts_us, EPOCH_NS + pts_us * 1000, now_s, 0.0, picture)
-        ticket = Ticket(lane, frame, number, now_s)
-        detect_all(slots, [ticket], letterbox)
-        result = assembler.result(ticket)
+        job = FrameJob(stream, frame, number, now_s)
+        detect_all(slots, [job], letterbox)
+        result = builder.result(job)
         figures = None
         if pts_us - figures_us >= FIGURES_US * 0.9:
             figures, figures_us = maker.figures(picture, pts_us), pts_us

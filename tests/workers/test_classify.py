@@ -25,7 +25,8 @@ from workers.engines.letterbox import Letterbox
 from workers.engines.load import check_stages, open_engine
 from workers.engines.openvino_engine import OpenVinoEngine
 from workers.errors import EngineError, ModelError
-from workers.inference.pipeline import Pipeline, still_result
+from workers.inference.detect import image_result
+from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.settings import ClassifySettings, WorkerSettings
 
 SMALL, LARGE = (100, 80, 180, 160), (60, 40, 260, 240)
@@ -77,7 +78,7 @@ class Running:
     ) -> FrameResult:
         if stream not in self._mailboxes:
             self._mailboxes[stream] = Mailbox(self._policy)
-            self.pipeline.add(stream, self._mailboxes[stream], models, stills)
+            self.pipeline.add(stream, self._mailboxes[stream], models, StreamOptions(stills=stills))
         had = len(self.results[stream])
         self._mailboxes[stream].put(frame(self._session, self._numbers[stream], picture, stream=stream))
         self._numbers[stream] += 1
@@ -207,7 +208,7 @@ def test_of_a_file_each_picture_has_its_answer_and_of_stills_each_box(start: Sta
 def test_a_picture_alone_has_each_box_classified(folder: Path) -> None:
     slots = {"things": EngineSlot(ThingsEngine()), "colour": EngineSlot(engine(folder))}
     shown = frame(new_session(), 0, coloured("blue", LARGE), stream="predict")
-    result = still_result(slots, shown, MODELS, "test")
+    result = image_result(slots, shown, MODELS, "test")
     assert said(result) == "blue" and result.detections[0].track_id is None
     assert result.models == {"things": 1, "colour": 1}
 
@@ -257,12 +258,12 @@ def test_a_batch_gives_what_each_crop_gives_alone_and_serving_leaves_the_map_out
             alone.append(request.run(1)[0])
     assert np.allclose(together, alone, atol=1e-3)
     assert [int(row.argmax()) for row in together] == [0, 1, 2]
-    assert [len(compiled.outputs) for compiled in opened._compiled] == [1]
+    assert [len(compiled.outputs) for compiled in opened._compiled.values()] == [1]
     opened.close()
 
 
 def test_a_classifier_needs_a_detector_of_its_labels(folder: Path) -> None:
     card = load_card(folder)
-    with pytest.raises(ModelError, match=r"colour classifies boxes labelled thing; name a detector"):
+    with pytest.raises(ModelError, match=r"colour classifies boxes labelled thing; also run a detector"):
         check_stages([card])
     check_stages([card, ThingsEngine().card])

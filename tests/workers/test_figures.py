@@ -29,7 +29,7 @@ from tests.workers.test_classify import Running
 from workers.bus.result import FrameResult, ImageFigures
 from workers.engines.hot_swap import EngineSlot
 from workers.images.figures import FigureMaker
-from workers.inference.pipeline import Pipeline
+from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.settings import WorkerSettings
 
 Image = np.ndarray
@@ -156,9 +156,9 @@ def test_every_picture_of_a_file_has_the_figures_of_its_second(tmp_path: Path) -
     pipeline = Pipeline(slots, WorkerSettings(threads=2), "test", lambda frame, result: results.append(result))
     pipeline.start()
     source = open_source(StreamConfig(id="clip", url=str(clip)), StreamSettings(), live=False, allow_local=True)
-    lane = pipeline.add("clip", source.mailbox, ("number",))
+    stream = pipeline.add("clip", source.mailbox, ("number",))
     source.start()
-    assert lane.finished.wait(30)
+    assert stream.finished.wait(30)
     pipeline.close()
     source.close()
     assert [result.image.pts_us for result in results if result.image] == [
@@ -178,7 +178,7 @@ def test_figures_of_a_blurred_stream_are_those_of_what_may_be_seen(no_thread_lef
     pipeline = Pipeline({"number": EngineSlot(NumberEngine())}, WorkerSettings(threads=1), "test", emit)
     pipeline.start()
     mailbox: Mailbox[Frame] = Mailbox("block", capacity=1)
-    pipeline.add("a", mailbox, ("number",), blur=True)
+    pipeline.add("a", mailbox, ("number",), StreamOptions(blur=True))
     image = draw_number(scene(size_wh=(640, 360)), 5)
     picture = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format="yuv420p")
     mailbox.put(Frame("a", new_session(), 0, 0, 0, time.time_ns(), time.monotonic(), 0.0, picture))

@@ -85,7 +85,7 @@ def test_every_picture_of_a_blocking_mailbox_comes_back_once_in_order(
     pipeline = build(NumberEngine(lambda numbers: time.sleep(jitter[numbers[0]])), results)
     running.append(pipeline)
     mailboxes = {name: Mailbox[Frame]("block", 4) for name in ("a", "b")}
-    lanes = [pipeline.add(name, mailbox, ("number",)) for name, mailbox in mailboxes.items()]
+    streams = [pipeline.add(name, mailbox, ("number",)) for name, mailbox in mailboxes.items()]
 
     def feed(name: str) -> None:
         session = new_session()
@@ -96,8 +96,8 @@ def test_every_picture_of_a_blocking_mailbox_comes_back_once_in_order(
     threads = [threading.Thread(target=feed, args=(name,)) for name in mailboxes]
     for thread in threads:
         thread.start()
-    for lane in lanes:
-        assert lane.finished.wait(30)
+    for stream in streams:
+        assert stream.finished.wait(30)
     for thread in threads:
         thread.join()
     for name in mailboxes:
@@ -148,12 +148,12 @@ def test_a_raising_model_and_a_bad_picture_cost_that_picture_only(results: Resul
     pipeline = build(NumberEngine(raise_on_seven), results)
     running.append(pipeline)
     mailbox: Mailbox[Frame] = Mailbox("block", 4)
-    lane = pipeline.add("a", mailbox, ("number",))
+    stream = pipeline.add("a", mailbox, ("number",))
     session = new_session()
     for number in range(12):
         mailbox.put(frame("a", session, number))
     mailbox.close()
-    assert lane.finished.wait(20)
+    assert stream.finished.wait(20)
     got = results.by_stream["a"]
     assert [result.frame for result in got] == [number for number in range(12) if number != 7]
     assert got[7].skipped == 1
@@ -168,12 +168,12 @@ def test_a_worker_that_dies_is_replaced_and_readiness_says_so(results: Results, 
     pipeline = build(NumberEngine(die_on_three), results, threads=1)
     running.append(pipeline)
     mailbox: Mailbox[Frame] = Mailbox("block", 4)
-    lane = pipeline.add("a", mailbox, ("number",))
+    stream = pipeline.add("a", mailbox, ("number",))
     session = new_session()
     for number in range(8):
         mailbox.put(frame("a", session, number))
     mailbox.close()
-    assert lane.finished.wait(20)
+    assert stream.finished.wait(20)
     assert [result.frame for result in results.by_stream["a"]] == [0, 1, 2, 4, 5, 6, 7]
     assert "restarted" in pipeline.problems()[0]
 
@@ -187,14 +187,14 @@ def test_engines_swap_between_batches_and_the_old_one_is_closed_after_its_last(
     pipeline.start()
     running.append(pipeline)
     mailbox: Mailbox[Frame] = Mailbox("block", 4)
-    lane = pipeline.add("a", mailbox, ("number",))
+    stream = pipeline.add("a", mailbox, ("number",))
     session = new_session()
     for number in range(60):
         if number == 30:
             slot.swap(second)
         mailbox.put(frame("a", session, number))
     mailbox.close()
-    assert lane.finished.wait(20)
+    assert stream.finished.wait(20)
     got = results.by_stream["a"]
     assert [result.frame for result in got] == list(range(60))
     versions = [result.models["number"] for result in got]
@@ -232,12 +232,12 @@ def test_a_new_session_starts_counting_and_tracking_anew(results: Results, runni
     pipeline = build(NumberEngine(), results, threads=1)
     running.append(pipeline)
     mailbox: Mailbox[Frame] = Mailbox("block", 4)
-    lane = pipeline.add("a", mailbox, ("number",))
+    stream = pipeline.add("a", mailbox, ("number",))
     for session in (new_session(), new_session()):
         for number in range(3):
             mailbox.put(frame("a", session, number, painted=5))
     mailbox.close()
-    assert lane.finished.wait(20)
+    assert stream.finished.wait(20)
     got = results.by_stream["a"]
     assert [result.detections[0].track_id for result in got] == [None, 1, 1, None, 1, 1]
     assert [result.skipped for result in got] == [0] * 6

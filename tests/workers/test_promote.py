@@ -255,7 +255,7 @@ def test_a_detector_is_swapped_without_losing_a_picture_or_a_track(tmp_path: Pat
     results: list[FrameResult] = []
     pipeline = Pipeline(slots, SETTINGS, "test", lambda _, result: results.append(result))
     mailbox: Mailbox[Frame] = Mailbox("block", 2)
-    lane = pipeline.add("a", mailbox, ("mask",))
+    stream = pipeline.add("a", mailbox, ("mask",))
     pipeline.start()
     session, swapped = new_session(), threading.Event()
 
@@ -272,7 +272,7 @@ def test_a_detector_is_swapped_without_losing_a_picture_or_a_track(tmp_path: Pat
             if number == 10:
                 thread.start()
         mailbox.close()
-        assert lane.finished.wait(60)
+        assert stream.finished.wait(60)
     finally:
         thread.join(60)
         pipeline.close()

@@ -13,7 +13,7 @@ from tests.peers.faces import face_picture
 from workers.card import ModelStore, shipped_models_dir
 from workers.engines.hot_swap import EngineSlots
 from workers.explain.explain import Explainer, Question
-from workers.inference.pipeline import still_result
+from workers.inference.detect import image_result
 from workers.settings import WorkerSettings
 
 NAME = "mask-classifier"
@@ -33,7 +33,7 @@ def slots() -> Iterator[EngineSlots]:
 def test_a_bare_face_is_said_to_be_one(slots: EngineSlots) -> None:
     picture = av.VideoFrame.from_ndarray(face_picture(2, (640, 360)), format="bgr24")
     frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), time.monotonic(), 0.0, picture)
-    result = still_result(slots, frame, ("mask", NAME), "test")
+    result = image_result(slots, frame, ("mask", NAME), "test")
     assert result.models[NAME] == slots[NAME].card.version
     assert [found.attributes[NAME].label for found in result.detections] == ["without_mask"]
 

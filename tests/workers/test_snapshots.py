@@ -22,7 +22,7 @@ from workers.bus.snapshot import Snapshot
 from workers.engines.hot_swap import EngineSlot
 from workers.images.best_shots import BestShots
 from workers.images.jpeg import JpegMaker
-from workers.inference.pipeline import Pipeline
+from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.settings import SnapshotSettings, WorkerSettings
 
 SMALL, LARGER, LARGE = (300, 150, 380, 230), (295, 145, 385, 235), (260, 110, 420, 270)
@@ -39,13 +39,13 @@ class Camera:
         self.results: list[FrameResult] = []
         slots = {"things": EngineSlot(engine)}
         self.pipeline = Pipeline(slots, WorkerSettings(threads=1), "node-1", self._emit)
-        self.snapshots = BestShots("node-1", settings, self.pipeline.sideline, self._publish)
+        self.snapshots = BestShots("node-1", settings, self.pipeline.background, self._publish)
         self.mailbox: Mailbox[Frame] = Mailbox("newest")
         self.session = new_session()
         self.shown = 0
         self.begun_s = time.monotonic()
         self.pipeline.start()
-        self.pipeline.add("cam", self.mailbox, ("things",), blur=blur)
+        self.pipeline.add("cam", self.mailbox, ("things",), StreamOptions(blur=blur))
 
     def _emit(self, frame: Frame, result: FrameResult) -> None:
         self.snapshots.offer(frame, result)

@@ -19,7 +19,7 @@ from workers.engines.engine import U8
 from workers.engines.hot_swap import EngineSlot
 from workers.engines.load import load_engine
 from workers.errors import EngineError
-from workers.inference.pipeline import detect_still
+from workers.inference.detect import detect_image
 from workers.settings import WorkerSettings
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("torch", "ultralytics"))
@@ -82,7 +82,7 @@ def test_boxes_are_those_of_ultralytics(things: tuple[ModelStore, Any], clip_pic
     for picture in clip_pictures:
         expected = model.predict(picture, imgsz=(256, 416), conf=0.5, agnostic_nms=True, device="cpu", verbose=False)
         frame = Frame("still", "s", 0, 0, 0, 0, 0.0, 0.0, av.VideoFrame.from_ndarray(picture, format="bgr24"))
-        rows = detect_still({"things": slot}, frame, ("things",)).rows["things"]
+        rows = detect_image({"things": slot}, frame, ("things",)).rows["things"]
         for xyxy, confidence, label in zip(
             expected[0].boxes.xyxy.numpy(), expected[0].boxes.conf.numpy(), expected[0].boxes.cls.numpy(), strict=True
         ):

@@ -56,8 +56,11 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
 
 def _results(opened: CommandContext, text: str, models: str | None, confidence: float | None) -> Iterator[FrameResult]:
     from stream.sources.source_urls import open_source
+    from workers.inference.analyze import AnalyzeOptions
     from workers.inference.analyze import analyze as analyze_source
 
     named = named_source(text, models=model_names(models))
     source = open_source(named, opened.stream, live=False, allow_local=True)
-    return analyze_source(source, named.models, opened.store, opened.workers, confidence, opened.node_name)
+    return analyze_source(
+        source, named.models, opened.store, opened.workers, AnalyzeOptions(confidence, opened.node_name)
+    )

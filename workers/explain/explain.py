@@ -26,7 +26,7 @@ from workers.engines.letterbox import Letterbox, Placement, least_padding
 from workers.errors import ExplainError
 from workers.explain.graphs import ExplainGraph
 from workers.images.crops import crop_region, cut
-from workers.inference.pipeline import still_result
+from workers.inference.detect import image_result
 
 DEFAULT_DETECTOR = "mask"
 _MOST_GRAPHS = 8
@@ -105,7 +105,7 @@ class Explainer:
             raise ExplainError(f"label {question.label!r}: model {card.name} knows {', '.join(card.classes)}")
         picture = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
         frame = Frame("explain", new_session(), 0, 0, 0, time.time_ns(), time.monotonic(), 0.0, picture)
-        result = still_result(self._slots, frame, names, self._node)
+        result = image_result(self._slots, frame, names, self._node)
         index = _chosen(result.detections, card, question)
         with self._lock:
             if card.task == "detect":

@@ -1,9 +1,10 @@
-"""Every picture of a source once, in order. Blocks the calling thread; decoding and inference run in their own."""
+"""Every frame of a source once, in order. Blocks the calling thread; decoding and inference run in their own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from stream.errors import MailboxClosed
 from stream.frame import Frame
@@ -12,8 +13,16 @@ from stream.sources.source import Source
 from workers.bus.result import FrameResult
 from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlots
-from workers.inference.pipeline import Pipeline
+from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.settings import WorkerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzeOptions:
+    """confidence: overrides the thresholds of the models' cards. node: the name of the node in results."""
+
+    confidence: float | None = None
+    node: str = "analyze"
 
 
 def analyze(
@@ -21,14 +30,14 @@ def analyze(
     models: tuple[str, ...],
     store: ModelStore,
     settings: WorkerSettings,
-    confidence: float | None = None,
-    node: str = "analyze",
+    options: AnalyzeOptions | None = None,
 ) -> Iterator[FrameResult]:
-    """Results of a source that is not live (its mailbox blocks), one a picture, in presentation order.
+    """Results of a source that is not live (its mailbox blocks), one for each frame, in presentation order.
 
     Nothing is skipped and nothing depends on timing: two runs give the same detections. A slow consumer slows the
     decoder. Raises the source's error (SourceError), ModelError, EngineError; closing the iterator stops everything.
     """
+    options = options or AnalyzeOptions()
     results: Mailbox[FrameResult] = Mailbox("block", capacity=8)
     slots = EngineSlots(store, settings)
     slots.ensure(models)
@@ -37,9 +46,10 @@ def analyze(
         with suppress(MailboxClosed):  # the consumer went away
             results.put(result)
 
-    pipeline = Pipeline(slots, settings, node, emit, confidence)
-    lane = pipeline.add(source.id, source.mailbox, models, stills=source.kind == "images")
-    lane.on_finished = results.close
+    pipeline = Pipeline(slots, settings, options.node, emit)
+    stills = source.kind == "images"
+    stream = StreamOptions(stills=stills, confidence=options.confidence, on_finished=results.close)
+    pipeline.add(source.id, source.mailbox, models, stream)
     pipeline.start()
     source.start()
     try:
@@ -55,6 +65,6 @@ def analyze(
 
 
 def _raise_failure(source: Source) -> None:
-    """The mailbox is closed and empty: what it says now is how the source ended."""
+    """Raise what ended the source: its mailbox is closed and empty, so it raises its producer's error now."""
     with suppress(MailboxClosed):
         source.mailbox.get(0)

@@ -1,9 +1,9 @@
-"""Which pictures are computed next. Any thread; `take` is called by the inference workers.
+"""Which frames are computed next. Any thread; `take` is called by the inference workers.
 
-The batcher never waits on a timer by default: while the workers compute, newer pictures replace older ones in the
-mailboxes. Whoever is free takes the newest picture of the stream that has waited longest for its turn, and with it
-those of other streams that fit into the same batch. Ordering by the turn, not by the picture's age, is what makes
-slow and fast cameras, near and far, get equal shares (0.996 with eight, README.md).
+The batcher never waits on a timer by default: while the workers compute, newer frames replace older ones in the
+mailboxes. Whichever worker is free takes the newest frame of the stream whose last turn is longest ago, and with it
+those of other streams that fit into the same batch. Ordering by turn, not by a frame's age, is what gives slow and
+fast cameras, near and far, equal shares (0.996 with eight, README.md).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from workers.engines.engine import F32
 
 
 @dataclass(slots=True)
-class Ticket:
-    """One picture on its way through inference. `number` counts the lane's pictures in the order they were taken.
+class FrameJob:
+    """One frame on its way through inference. `number` counts the stream's frames in the order they were taken.
 
-    rows and cards: what each detector found, and the card of the version that found it, which may not be in service
-    any more when the picture's turn to be released comes.
+    rows: by detector, its boxes (n, 6): x1, y1, x2, y2 in pixels of the frame, confidence, class. cards: by detector,
+    the card of the version that found them, which may be out of service by the time the frame is released.
     """
 
-    lane: Lane
+    stream: InferenceStream
     frame: Frame
     number: int
     taken_s: float
@@ -41,63 +41,60 @@ class Ticket:
     released: bool = False
 
 
-class Lane:
-    """One stream's way through the workers: its mailbox, its models, and the release of its results in order."""
+@dataclass(slots=True, eq=False)
+class InferenceStream:
+    """One stream in the batcher: its mailbox, its models, its frames in flight, released in the order they were taken.
 
-    def __init__(
-        self,
-        stream_id: str,
-        mailbox: Mailbox[Frame],
-        models: tuple[str, ...],
-        deliver: Callable[[Ticket], None],
-        most_in_flight: int = 2,
-    ) -> None:
-        self.stream_id = stream_id
-        self.mailbox = mailbox
-        self.models = models
-        self.most_in_flight = most_in_flight
-        self.in_flight = 0
-        self.turn = 0
-        self.taken = 0
-        self.finished = threading.Event()
-        self.on_finished: Callable[[], None] | None = None
-        self._deliver = deliver
-        self._waiting: dict[int, Ticket] = {}
-        self._next = 0
-        self._lock = threading.Lock()
+    deliver: gets each job that is done, in order, on a worker's thread. on_finished: called once, under the batcher's
+    lock, when the mailbox is closed and empty and nothing is in flight.
+    """
 
-    def release(self, ticket: Ticket) -> None:
-        """Deliver this picture's outcome and all that waited for it, in the order in which they were taken."""
+    stream_id: str
+    mailbox: Mailbox[Frame]
+    models: tuple[str, ...]
+    deliver: Callable[[FrameJob], None]
+    most_in_flight: int = 2
+    on_finished: Callable[[], None] | None = None
+    in_flight: int = field(default=0, init=False)
+    turn: int = field(default=0, init=False)
+    taken: int = field(default=0, init=False)
+    finished: threading.Event = field(default_factory=threading.Event, init=False)
+    _done: dict[int, FrameJob] = field(default_factory=dict, init=False)
+    _next: int = field(default=0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def release(self, job: FrameJob) -> None:
+        """Deliver this frame's outcome and all that waited for it, in the order in which they were taken."""
         with self._lock:
-            self._waiting[ticket.number] = ticket
-            while (ready := self._waiting.pop(self._next, None)) is not None:
+            self._done[job.number] = job
+            while (ready := self._done.pop(self._next, None)) is not None:
                 self._next += 1
-                self._deliver(ready)
+                self.deliver(ready)
 
 
 class Batcher:
-    """Picks batches from the lanes' mailboxes. All of a batch have the same models and the same picture size."""
+    """Picks batches from the streams' mailboxes. All streams of a batch have the same models."""
 
     def __init__(self, max_batch: int = 1, max_wait_s: float = 0.0) -> None:
         self._max_batch = max_batch
         self._max_wait_s = max_wait_s
-        self._lanes: dict[str, Lane] = {}
+        self._streams: dict[str, InferenceStream] = {}
         self._turns = itertools.count(1)
         self._changed = threading.Condition()
         self._closed = False
 
-    def add(self, lane: Lane) -> None:
-        """Serve one more lane. Its mailbox wakes the workers from now on."""
-        lane.mailbox.subscribe(partial(self.settle, lane))
+    def add(self, stream: InferenceStream) -> None:
+        """Serve one more stream. Its mailbox wakes the workers from now on."""
+        stream.mailbox.subscribe(partial(self.wake, stream))
         with self._changed:
-            self._lanes[lane.stream_id] = lane
+            self._streams[stream.stream_id] = stream
             self._changed.notify_all()
 
-    def remove(self, lane: Lane) -> None:
+    def remove(self, stream: InferenceStream) -> None:
         """Serve it no more; what is in flight is still released."""
         with self._changed:
-            if self._lanes.get(lane.stream_id) is lane:
-                del self._lanes[lane.stream_id]
+            if self._streams.get(stream.stream_id) is stream:
+                del self._streams[stream.stream_id]
 
     def close(self) -> None:
         """Wake every worker: `take` returns None from now on."""
@@ -105,8 +102,8 @@ class Batcher:
             self._closed = True
             self._changed.notify_all()
 
-    def take(self) -> list[Ticket] | None:
-        """Wait for a batch of one to `max_batch` pictures; None once closed."""
+    def take(self) -> list[FrameJob] | None:
+        """Wait for a batch of one to `max_batch` frames; None once closed."""
         with self._changed:
             while not self._closed:
                 batch = self._pick()
@@ -116,52 +113,52 @@ class Batcher:
                 self._changed.wait()
             return None
 
-    def done(self, ticket: Ticket) -> None:
-        """The picture's outcome was released: its lane may have the next one computed."""
+    def done(self, job: FrameJob) -> None:
+        """Note that the frame's outcome was released: the next of its stream may be taken."""
         with self._changed:
-            ticket.lane.in_flight -= 1
-            self._finish_if_empty(ticket.lane)
+            job.stream.in_flight -= 1
+            self._finish_if_empty(job.stream)
             self._changed.notify()
 
-    def settle(self, lane: Lane) -> None:
-        """Something arrived for the lane, or its mailbox was closed: wake a worker, or note that it is finished."""
+    def wake(self, stream: InferenceStream) -> None:
+        """Wake a worker, as a frame arrived; or note that the stream is finished, as its mailbox was closed."""
         with self._changed:
-            self._finish_if_empty(lane)
+            self._finish_if_empty(stream)
             self._changed.notify()
 
-    def _finish_if_empty(self, lane: Lane) -> None:
-        if lane.mailbox.closed and not lane.mailbox.pending and lane.in_flight == 0:
-            if lane.on_finished is not None and not lane.finished.is_set():
-                lane.on_finished()
-            lane.finished.set()
+    def _finish_if_empty(self, stream: InferenceStream) -> None:
+        if stream.mailbox.closed and not stream.mailbox.pending and stream.in_flight == 0:
+            if stream.on_finished is not None and not stream.finished.is_set():
+                stream.on_finished()
+            stream.finished.set()
 
-    def _pick(self, like: Ticket | None = None, room: int | None = None) -> list[Ticket]:
+    def _pick(self, like: FrameJob | None = None, room: int | None = None) -> list[FrameJob]:
         room = self._max_batch if room is None else room
-        batch: list[Ticket] = []
-        ready = (lane for lane in self._lanes.values() if lane.mailbox.pending and lane.in_flight < lane.most_in_flight)
-        for lane in sorted(ready, key=lambda lane: lane.turn):
+        batch: list[FrameJob] = []
+        ready = (one for one in self._streams.values() if one.mailbox.pending and one.in_flight < one.most_in_flight)
+        for stream in sorted(ready, key=lambda one: one.turn):
             if len(batch) >= room:
                 break
             first = like or (batch[0] if batch else None)
-            if first is not None and lane.models != first.lane.models:
+            if first is not None and stream.models != first.stream.models:
                 continue
-            frame = lane.mailbox.take()
+            frame = stream.mailbox.take()
             if frame is None:
                 continue
-            batch.append(self._ticket(lane, frame))
+            batch.append(self._job(stream, frame))
             if like is None and self._max_batch == 1:
                 break
         return batch
 
-    def _ticket(self, lane: Lane, frame: Frame) -> Ticket:
-        lane.in_flight += 1
-        lane.turn = next(self._turns)
-        ticket = Ticket(lane, frame, lane.taken, time.monotonic())
-        lane.taken += 1
-        return ticket
+    def _job(self, stream: InferenceStream, frame: Frame) -> FrameJob:
+        stream.in_flight += 1
+        stream.turn = next(self._turns)
+        job = FrameJob(stream, frame, stream.taken, time.monotonic())
+        stream.taken += 1
+        return job
 
-    def _fill_up(self, batch: list[Ticket]) -> None:
-        """Wait up to `max_wait_s` for a fuller batch: for GPUs, where a batch costs little more than a picture."""
+    def _fill_up(self, batch: list[FrameJob]) -> None:
+        """Wait up to `max_wait_s` for a fuller batch: for GPUs, where a batch costs little more than one frame."""
         deadline = time.monotonic() + self._max_wait_s
         while self._max_wait_s and len(batch) < self._max_batch and not self._closed:
             left = deadline - time.monotonic()

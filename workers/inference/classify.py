@@ -1,8 +1,8 @@
-"""The second stage: what classifiers say of crops. Runs in its own thread for live streams, else on the caller's.
+"""The second stage: classifiers over crops. Runs in its own thread for live streams, else on the caller's.
 
-Live, a crop waits here while its picture's result goes out: detection never waits for a classifier, and what it said
-shows in the stream's next result. All crops that wait, whatever their streams, are computed in the same batches.
-Nothing queues up: a stream hands over its next crops when it has got the answers to the last (`StreamClassifier`).
+Live, a crop waits here while its frame's result goes out: detection never waits for a classifier, whose labels show in
+the stream's next result. All waiting crops, whatever their streams, are computed in the same batches. Nothing queues
+up: a stream submits its next crops when the last ones are classified (`StreamClassifier`).
 """
 
 from __future__ import annotations
@@ -33,65 +33,65 @@ _LOG_EVERY_S = 10.0
 
 @dataclass(slots=True)
 class Crop:
-    """What one classifier is to look at. `version` is that of the card it was cut for; with another it is not used.
+    """Pixels for one classifier, and its label. `version`: of the card it was cut for; another version ignores it.
 
-    answer: None when no label reached its threshold. failed: nobody looked at it, or in vain.
+    attribute: None when no label reached its threshold. failed: not classified, or in vain.
     """
 
     model: str
     version: int
-    picture: av.VideoFrame
-    answer: Attribute | None = None
+    image: av.VideoFrame
+    attribute: Attribute | None = None
     failed: bool = True
 
 
 @dataclass(slots=True)
-class Submission:
-    """Crops on their way. `done` is set last, whatever became of them: then the answers are there to be read."""
+class CropBatch:
+    """The crops that a stream submits together. `done` is set last, whatever became of them."""
 
     crops: tuple[Crop, ...]
     done: bool = False
 
 
 class Classifiers:
-    """Computes crops: `run` on the caller's thread, `submit` in a thread of its own that starts with the first."""
+    """Classifies crops: `run` on the caller's thread, `submit` in a thread of its own that starts with the first."""
 
     def __init__(self, slots: Mapping[str, EngineSlot]) -> None:
         self._slots = slots
-        self._waiting: deque[Submission] = deque()
+        self._waiting: deque[CropBatch] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
         self._logged_s: dict[str, float] = {}
 
     def run(self, crops: Sequence[Crop], letterbox: Letterbox) -> None:
-        """Answer the crops now. A classifier that fails costs its own answers: counted, logged, never raised."""
+        """Classify the crops now. A classifier's failure is counted and logged, never raised; its crops stay failed."""
         by_model: defaultdict[str, list[Crop]] = defaultdict(list)
         for crop in crops:
             by_model[crop.model].append(crop)
         for name, own in by_model.items():
             try:
                 classify(self._slots[name], own, letterbox)
-            except Exception as error:  # noqa: BLE001 - noted and counted, see above
+            except Exception as error:  # noqa: BLE001 - counted and logged
                 if len(own) > 1:
                     for crop in own:
                         self.run([crop], letterbox)
                 else:
-                    self._note(name, error)
+                    self._report(name, error)
 
-    def submit(self, submission: Submission) -> None:
-        """Have the crops answered soon. Any thread; returns at once. After `close` nothing is answered any more."""
+    def submit(self, batch: CropBatch) -> None:
+        """Have the crops classified soon. Any thread; returns at once. After `close` crops are ignored."""
         with self._changed:
             if self._closed:
                 return
-            self._waiting.append(submission)
+            self._waiting.append(batch)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="classify", daemon=True)
                 self._thread.start()
             self._changed.notify()
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """End the thread; what waits is left. Idempotent."""
+        """End the thread and drop what waits. Idempotent."""
         with self._changed:
             self._closed = True
             self._waiting.clear()
@@ -100,29 +100,29 @@ class Classifiers:
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout_s)
             if thread.is_alive():
-                log.error("classifier_still_running")
+                log.error("classifier_thread_still_running")
 
     def _work(self) -> None:
         letterbox = Letterbox()
-        while batch := self._take():
+        while batches := self._take():
             try:
-                self.run([crop for submission in batch for crop in submission.crops], letterbox)
+                self.run([crop for batch in batches for crop in batch.crops], letterbox)
             except BaseException as error:
                 log.exception("classifier_thread_died", error=repr(error))
                 raise
             finally:
-                for submission in batch:
-                    submission.done = True
+                for batch in batches:
+                    batch.done = True
 
-    def _take(self) -> list[Submission]:
+    def _take(self) -> list[CropBatch]:
         with self._changed:
             while not self._waiting and not self._closed:
                 self._changed.wait()
-            batch = list(self._waiting)
+            batches = list(self._waiting)
             self._waiting.clear()
-            return batch
+            return batches
 
-    def _note(self, name: str, error: Exception) -> None:
+    def _report(self, name: str, error: Exception) -> None:
         """Count a failure; log one in ten seconds, as a broken model fails with every crop."""
         CLASSIFY_FAILURES.labels(name).inc()
         now_s = time.monotonic()
@@ -132,26 +132,29 @@ class Classifiers:
 
 
 def classify(slot: EngineSlot, crops: Sequence[Crop], letterbox: Letterbox) -> None:
-    """Compute one classifier on crops and set their answers. Raises what the engine raises."""
+    """Compute one classifier on crops and set their attributes. Raises EngineError."""
     with slot.use() as engine:
         card = engine.card
         by_shape: defaultdict[tuple[int, int], list[Crop]] = defaultdict(list)
         for crop in crops:
             if crop.version == card.version:
-                by_shape[least_padding((crop.picture.width, crop.picture.height), card.shapes_wh)].append(crop)
+                by_shape[least_padding((crop.image.width, crop.image.height), card.shapes_wh)].append(crop)
         for shape_wh, own in by_shape.items():
             for crop, row in zip(own, _compute(engine, shape_wh, own, letterbox), strict=True):
-                crop.answer, crop.failed = answer(card, row), False
+                crop.attribute, crop.failed = best_label(card, row), False
             CROPS_CLASSIFIED.labels(card.name).inc(len(own))
 
 
-def answer(card: ModelCard, probabilities: F32) -> Attribute | None:
+def best_label(card: ModelCard, probabilities: F32) -> Attribute | None:
     """The most probable label; None when the card has a threshold for it that is not reached.
 
-    Raises EngineError for a row that holds no probabilities.
+    Raises EngineError for a row that is not the probabilities of the card's classes.
     """
-    if probabilities.shape != (len(card.classes),) or not np.isfinite(probabilities).all():
-        raise EngineError(f"model {card.name} {card.version} gave no probabilities for {len(card.classes)} classes")
+    model = f"model {card.name} {card.version}"
+    if probabilities.shape != (len(card.classes),):
+        raise EngineError(f"{model} returned {probabilities.size} values; its card has {len(card.classes)} classes")
+    if not np.isfinite(probabilities).all():
+        raise EngineError(f"{model} returned NaN or infinity")
     best = int(probabilities.argmax())
     label, confidence = card.classes[best], float(probabilities[best])
     if confidence < card.thresholds.get(label, 0.0):
@@ -168,7 +171,7 @@ def _compute(engine: Engine, shape_wh: tuple[int, int], crops: Sequence[Crop], l
             part = crops[first : first + room]
             started = time.perf_counter()
             for index, crop in enumerate(part):
-                letterbox.fill(crop.picture, request.tensor[index], engine.card.pad_value, engine.card.color)
+                letterbox.fill(crop.image, request.tensor[index], engine.card.pad_value, engine.card.color)
             rows.extend(request.run(len(part)))
             STAGE_SECONDS.labels("classify").observe(time.perf_counter() - started)
     return rows

@@ -1,9 +1,8 @@
-"""Inference workers: pictures in, results out in order. Each worker runs in its own thread.
+"""Inference workers: frames in, results out in order. Each worker runs in its own thread.
 
-A worker takes a batch, converts each picture into its request's tensor, computes and hands the boxes to the lanes,
-which release them in order to tracking. While one worker converts or tracks, the others compute: the engine is never
-idle while there is work. A picture that cannot be converted, and a model that raises, cost that picture; a worker
-that dies is replaced.
+A worker takes a batch, converts each frame into its request's tensor, computes, and releases the boxes to tracking in
+each stream's order. While one worker converts or tracks, the others compute: the engine is never idle while there is
+work. A frame that cannot be converted or computed is dropped and counted; a worker that dies is replaced.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 
-import numpy as np
 import structlog
 
 from stream.decoding.cpu_gate import CpuGate
@@ -24,17 +23,18 @@ from stream.metrics import FRAMES_DROPPED, STAGE_SECONDS
 from workers.bus.result import FrameResult
 from workers.engines.engine import worker_count
 from workers.engines.hot_swap import EngineSlot
-from workers.engines.letterbox import Letterbox, least_padding
+from workers.engines.letterbox import Letterbox
 from workers.errors import EngineError, ModelError
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.blur import Blurrer
 from workers.images.figures import Mode, StreamImageFigures
-from workers.inference.batcher import Batcher, Lane, Ticket
+from workers.inference.batcher import Batcher, FrameJob, InferenceStream
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier
-from workers.inference.results import ResultAssembler
+from workers.inference.detect import detect_all
+from workers.inference.result_builder import ResultBuilder
 from workers.metrics import BATCH_SIZE, WORKER_RESTARTS
-from workers.settings import ClassifySettings, WorkerSettings
+from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)
 
@@ -42,10 +42,26 @@ Emit = Callable[[Frame, FrameResult], None]
 _RESTART_SHOWN_S = 60.0
 
 
-class Pipeline:
-    """The workers, and what a stream's pictures go through. `emit` gets every result, in order per stream.
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """How one stream is analysed.
 
-    `emit` runs on a worker thread and must only hand over. cpu_gate: that of the sources, where they share the CPUs.
+    stills: images that have nothing to do with each other, each of whose boxes is classified. blur: what the detectors
+    find is unrecognisable in the frames that `emit` gets. confidence: overrides the thresholds of the models' cards.
+    on_finished: called once, on any thread, when the mailbox is closed and all its results are out; must not block.
+    """
+
+    stills: bool = False
+    blur: bool = False
+    confidence: float | None = None
+    on_finished: Callable[[], None] | None = None
+
+
+class Pipeline:
+    """The workers, and the stages of each stream. `emit` gets every frame and its result, in order per stream.
+
+    `emit` runs on a worker's thread and must not block. cpu_gate: that of the sources, where they share the CPUs.
+    `background`: jobs that no result waits for.
     """
 
     def __init__(
@@ -54,22 +70,18 @@ class Pipeline:
         settings: WorkerSettings,
         node: str,
         emit: Emit,
-        confidence: float | None = None,
         cpu_gate: CpuGate | None = None,
     ) -> None:
         self._slots = slots
         self._cpu_gate = cpu_gate or CpuGate()
         self._node = node
         self._emit = emit
-        self._confidence = confidence
         self._classify = settings.classify
         self._classifiers = Classifiers(slots)
-        self.sideline = BackgroundJobs()
+        self.background = BackgroundJobs()
         self._batcher = Batcher(settings.max_batch, settings.max_wait_ms / 1000)
         self._count = worker_count(settings)
         self._threads: dict[int, threading.Thread] = {}
-        self._lanes: dict[str, Lane] = {}
-        self._lock = threading.Lock()
         self._closing = False
         self._last_restart_s: float | None = None
 
@@ -83,48 +95,41 @@ class Pipeline:
         stream_id: str,
         mailbox: Mailbox[Frame],
         models: tuple[str, ...],
-        stills: bool = False,
-        blur: bool = False,
-    ) -> Lane:
+        options: StreamOptions | None = None,
+    ) -> InferenceStream:
         """Analyse what arrives in `mailbox` with `models`, until `remove` or until it is closed and empty.
 
-        `stills`: pictures that have nothing to do with each other, each of whose boxes is classified. `blur`: what the
-        detectors find is unrecognisable in the pictures that `emit` gets.
-        Raises ModelError for a model that no slot holds.
+        Raises ModelError for a model that is not loaded.
         """
+        options = options or StreamOptions()
         for name in models:
             if name not in self._slots:
                 raise ModelError(f"model {name} is not loaded")
-        mode: Mode = "live" if mailbox.policy == "newest" else "stills" if stills else "every_frame"
+        mode: Mode = "live" if mailbox.policy == "newest" else "stills" if options.stills else "every_frame"
         classifier = StreamClassifier(self._slots, models, self._classifiers, self._classify, mode)
-        figures = StreamImageFigures(mode, self.sideline)
-        assembler = ResultAssembler(self._node, classifier, figures, self._confidence)
-        blurrer = Blurrer() if blur else None
+        figures = StreamImageFigures(mode, self.background)
+        builder = ResultBuilder(self._node, classifier, figures, options.confidence)
+        blurrer = Blurrer() if options.blur else None
 
-        def deliver(ticket: Ticket) -> None:
-            self._deliver(assembler, ticket, blurrer)
+        def deliver(job: FrameJob) -> None:
+            self._deliver(builder, job, blurrer)
 
         most = 2 if mailbox.policy == "newest" else self._count
-        lane = Lane(stream_id, mailbox, models, deliver, most)
-        with self._lock:
-            self._lanes[stream_id] = lane
-        self._batcher.add(lane)
-        return lane
+        stream = InferenceStream(stream_id, mailbox, models, deliver, most, options.on_finished)
+        self._batcher.add(stream)
+        return stream
 
-    def remove(self, lane: Lane) -> None:
-        """Take no more pictures from this lane, whose mailbox is closed; wait for those in flight, 2 s at most."""
-        self._batcher.remove(lane)
-        while lane.mailbox.take() is not None:
+    def remove(self, stream: InferenceStream) -> None:
+        """Take no more frames of this stream, whose mailbox is closed; wait for those in flight, 2 s at most."""
+        self._batcher.remove(stream)
+        while stream.mailbox.take() is not None:
             pass
-        self._batcher.settle(lane)
-        if not lane.finished.wait(2.0):
-            log.warning("lane_still_busy", stream=lane.stream_id, in_flight=lane.in_flight)
-        with self._lock:
-            if self._lanes.get(lane.stream_id) is lane:
-                del self._lanes[lane.stream_id]
+        self._batcher.wake(stream)
+        if not stream.finished.wait(2.0):
+            log.warning("stream_still_in_flight", stream=stream.stream_id, in_flight=stream.in_flight)
 
     def problems(self) -> list[str]:
-        """What readiness should say about the workers."""
+        """What is wrong with the workers now, as readiness reasons."""
         if self._last_restart_s is not None and time.monotonic() - self._last_restart_s < _RESTART_SHOWN_S:
             return ["an inference worker died and was restarted within the last minute"]
         return []
@@ -135,13 +140,13 @@ class Pipeline:
         self._batcher.close()
         deadline = time.monotonic() + timeout_s
         self._classifiers.close(timeout_s / 2)
-        self.sideline.close(timeout_s / 2)
+        self.background.close(timeout_s / 2)
         for thread in list(self._threads.values()):
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
         left = [thread.name for thread in self._threads.values() if thread.is_alive()]
         if left:
-            log.error("workers_still_running", threads=left)
+            log.error("inference_workers_still_running", threads=left)
 
     def _spawn(self, index: int) -> None:
         thread = threading.Thread(target=self._run, args=(index,), name=f"inference-{index}", daemon=True)
@@ -152,10 +157,10 @@ class Pipeline:
         letterbox = Letterbox()
         try:
             while (batch := self._batcher.take()) is not None:
-                with self._cpu_gate.analysing(), self._answered(batch):
+                with self._cpu_gate.analysing(), self._released(batch):
                     self._compute(batch, letterbox)
         except BaseException as error:
-            log.exception("worker_died", worker=index, error=repr(error))
+            log.exception("inference_worker_died", worker=index, error=repr(error))
         finally:
             if not self._closing:
                 WORKER_RESTARTS.inc()
@@ -163,99 +168,52 @@ class Pipeline:
                 self._spawn(index)
 
     @contextmanager
-    def _answered(self, batch: list[Ticket]) -> Iterator[None]:
-        """Release every picture of the batch, whatever becomes of the worker."""
+    def _released(self, batch: list[FrameJob]) -> Iterator[None]:
+        """Release every frame of the batch, whatever becomes of the worker."""
         try:
             yield
         finally:
-            for ticket in batch:
-                if not ticket.computed and ticket.error is None:
-                    ticket.error = EngineError("the worker died")
+            for job in batch:
+                if not job.computed and job.error is None:
+                    job.error = EngineError("the inference worker died")
                 try:
-                    ticket.lane.release(ticket)
+                    job.stream.release(job)
                 finally:
-                    self._batcher.done(ticket)
+                    self._batcher.done(job)
 
-    def _compute(self, batch: list[Ticket], letterbox: Letterbox) -> None:
+    def _compute(self, batch: list[FrameJob], letterbox: Letterbox) -> None:
         BATCH_SIZE.observe(len(batch))
-        by_size = sorted(batch, key=lambda ticket: ticket.frame.size_wh)
-        for _, group in groupby(by_size, key=lambda ticket: ticket.frame.size_wh):
+        by_size = sorted(batch, key=lambda one: one.frame.size_wh)
+        for _, group in groupby(by_size, key=lambda one: one.frame.size_wh):
             self._compute_group(list(group), letterbox)
 
-    def _compute_group(self, tickets: list[Ticket], letterbox: Letterbox) -> None:
+    def _compute_group(self, jobs: list[FrameJob], letterbox: Letterbox) -> None:
         try:
-            detect_all(self._slots, tickets, letterbox)
+            detect_all(self._slots, jobs, letterbox)
         except Exception as error:
-            for ticket in tickets:
-                ticket.rows.clear()
-                ticket.cards.clear()
-            if len(tickets) > 1:
-                for ticket in tickets:
-                    self._compute_group([ticket], letterbox)
+            for job in jobs:
+                job.rows.clear()
+                job.cards.clear()
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._compute_group([job], letterbox)
                 return
-            tickets[0].error = error
-            log.exception("frame_failed", stream=tickets[0].lane.stream_id, frame=tickets[0].frame.number)
+            jobs[0].error = error
+            log.exception("frame_failed", stream=jobs[0].stream.stream_id, frame=jobs[0].frame.number)
 
-    def _deliver(self, assembler: ResultAssembler, ticket: Ticket, blurrer: Blurrer | None) -> None:
-        if ticket.released:
+    def _deliver(self, builder: ResultBuilder, job: FrameJob, blurrer: Blurrer | None) -> None:
+        if job.released:
             return
-        ticket.released = True
-        if ticket.error is not None:
-            FRAMES_DROPPED.labels(ticket.lane.stream_id, "error").inc()
+        job.released = True
+        if job.error is not None:
+            FRAMES_DROPPED.labels(job.stream.stream_id, "error").inc()
             return
         try:
-            frame = ticket.frame if blurrer is None else blurrer.blurred(ticket.frame, ticket.rows.values())
-            result = assembler.result(ticket, frame)
+            frame = job.frame if blurrer is None else blurrer.blurred(job.frame, job.rows.values())
+            result = builder.result(job, frame)
             started = time.perf_counter()
             self._emit(frame, result)
             STAGE_SECONDS.labels("publish").observe(time.perf_counter() - started)
         except Exception:
-            FRAMES_DROPPED.labels(ticket.lane.stream_id, "error").inc()
-            log.exception("result_failed", stream=ticket.lane.stream_id, frame=ticket.frame.number)
-
-
-def detect(slot: EngineSlot, name: str, tickets: list[Ticket], letterbox: Letterbox) -> None:
-    """Compute one detector on pictures of one size and put its boxes, in picture pixels, into their tickets."""
-    with slot.use() as engine:
-        card = engine.card
-        shape = least_padding(tickets[0].frame.size_wh, card.shapes_wh)
-        with engine.request(shape) as request:
-            started = time.perf_counter()
-            placements = [
-                letterbox.fill(ticket.frame.image, request.tensor[index], card.pad_value, card.color)
-                for index, ticket in enumerate(tickets)
-            ]
-            converted = time.perf_counter()
-            output = request.run(len(tickets))
-            computed = time.perf_counter()
-    STAGE_SECONDS.labels("convert").observe(converted - started)
-    STAGE_SECONDS.labels("inference").observe(computed - converted)
-    for ticket, placement, rows in zip(tickets, placements, output, strict=True):
-        used = rows[rows[:, 4] > 0]
-        ticket.rows[name] = np.hstack([placement.to_image(used[:, :4]), used[:, 4:]])
-        ticket.cards[name] = card
-        ticket.inference_s += computed - converted
-
-
-def detect_all(slots: Mapping[str, EngineSlot], tickets: list[Ticket], letterbox: Letterbox) -> None:
-    """Compute the detectors of the tickets' models; classifiers follow after tracking. Raises what an engine raises."""
-    for name in tickets[0].lane.models:
-        if slots[name].card.task == "detect":
-            detect(slots[name], name, tickets, letterbox)
-    for ticket in tickets:
-        ticket.computed = True
-
-
-def detect_still(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[str, ...]) -> Ticket:
-    """Compute one picture that belongs to no stream, on the calling thread. Raises what the engine raises."""
-    lane = Lane(frame.stream_id, Mailbox("newest"), models, lambda ticket: None)
-    ticket = Ticket(lane, frame, 0, time.monotonic())
-    detect_all(slots, [ticket], Letterbox())
-    return ticket
-
-
-def still_result(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[str, ...], node: str) -> FrameResult:
-    """All stages for one picture that belongs to no stream, on the calling thread. Raises what a detector raises."""
-    classifier = StreamClassifier(slots, models, Classifiers(slots), ClassifySettings(), "stills")
-    figures = StreamImageFigures("stills", BackgroundJobs())
-    return ResultAssembler(node, classifier, figures, counted=False).result(detect_still(slots, frame, models))
+            FRAMES_DROPPED.labels(job.stream.stream_id, "error").inc()
+            log.exception("result_failed", stream=job.stream.stream_id, frame=job.frame.number)

@@ -1,4 +1,4 @@
-"""Tracks: the same object in consecutive pictures. One tracker a (stream, detector), used by one thread at a time."""
+"""Tracks: the same object in consecutive frames. One tracker a (stream, detector), used by one thread at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST_CONFIDENCE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class TrackedBoxes:
-    """Boxes of one picture: xyxy (n, 4) pixels, confidence (n,), class_id (n,), track_id (n,), -1 while unconfirmed."""
+    """Boxes of one frame: xyxy (n, 4) pixels, confidence (n,), class_id (n,), track_id (n,), -1 while unconfirmed."""
 
     xyxy: F32
     confidence: F32
@@ -31,15 +31,15 @@ class TrackIds:
         self._known: dict[tuple[str, int], int] = {}
 
     def of(self, detector: str, own_id: int) -> int:
-        """The session's number for a tracker's own."""
+        """The session's number for a tracker's own number of the same track."""
         return self._known.setdefault((detector, own_id), len(self._known) + 1)
 
 
 class Tracker:
     """ByteTrack over one detector's boxes, whatever their class.
 
-    A track is confirmed by its second picture, and lost after `lost_s` seconds without a box; both by `pts_us`, so
-    that skipped pictures do not matter.
+    A track is confirmed by its second frame, and lost after `lost_s` seconds without a box; both by `pts_us`, so
+    that skipped frames do not matter.
     """
 
     def __init__(self, confident: float, lost_s: float = 1.0) -> None:
@@ -61,7 +61,7 @@ class Tracker:
         self._track.track_activation_threshold = self._track.high_conf_det_threshold = confidence
 
     def update(self, rows: F32, pts_us: int) -> TrackedBoxes:
-        """Follow the boxes `rows` (n, 6: x1, y1, x2, y2 in picture pixels, confidence, class) of the next picture."""
+        """Follow the boxes `rows` (n, 6: x1, y1, x2, y2 in pixels, confidence, class) of the next frame."""
         rows = rows[rows[:, 4] >= LEAST_CONFIDENCE]
         detections = sv.Detections(
             xyxy=rows[:, :4].astype(np.float32), confidence=rows[:, 4], class_id=rows[:, 5].astype(np.int64)

@@ -31,8 +31,9 @@ from workers.engines.hot_swap import EngineSlots
 from workers.errors import NodeClosed, StreamExists, StreamUnknown
 from workers.explain.explain import Explainer
 from workers.images.best_shots import BestShots
-from workers.inference.batcher import Lane
-from workers.inference.pipeline import Pipeline, still_result
+from workers.inference.batcher import InferenceStream
+from workers.inference.detect import image_result
+from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.metrics import forget_stream
 from workers.node.local_streams import LocalStreams
 from workers.node.passthrough import Passthrough, passthrough_of
@@ -49,13 +50,13 @@ _JSON = ("content-type", b"application/json")
 
 @dataclass(slots=True)
 class _Running:
-    """One stream. `source` and `lane` are None while it is disabled."""
+    """One stream. `source` and `inference` are None while it is disabled."""
 
     config: StreamConfig
     kept: bool
     ephemeral: bool
     source: Source | None = None
-    lane: Lane | None = None
+    inference: InferenceStream | None = None
     recent: RecentResults = field(default_factory=RecentResults)
 
 
@@ -109,7 +110,7 @@ class Node:
         self._pipeline = Pipeline(self._slots, self.settings, name, self._publish, cpu_gate=self._cpu_gate)
         self._streams: dict[str, _Running] = {}
         self._headers = (("schema", FRAME_SCHEMA.encode()), _JSON, ("node", name.encode()))
-        self._snapshots = BestShots(name, self.settings.snapshots, self._pipeline.sideline, self._send)
+        self._snapshots = BestShots(name, self.settings.snapshots, self._pipeline.background, self._send)
         self._events = StreamEvents(name, self._say, self._status)
         self.gate: Callable[[str], bool] = lambda stream_id: True  # whether a stream's results may be published now
         self._lock = threading.RLock()  # what readers take: nothing slow under it
@@ -227,7 +228,7 @@ class Node:
         picture = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
         now = time.monotonic()
         frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), now, 0.0, picture)
-        return still_result(self._slots, frame, names, self.name)
+        return image_result(self._slots, frame, names, self.name)
 
     def models(self) -> list[ModelCard]:
         """The cards of every model there is."""
@@ -303,7 +304,9 @@ class Node:
                 raise NodeClosed(f"stream {config.id}: this node is stopping")
             running.config = config
             if config.enabled and source is not None:
-                running.lane = self._pipeline.add(config.id, source.mailbox, config.models, blur=config.blur)
+                running.inference = self._pipeline.add(
+                    config.id, source.mailbox, config.models, StreamOptions(blur=config.blur)
+                )
                 running.source, running.recent = source, RecentResults()
             self._streams[config.id] = running
             if running.source is not None:
@@ -316,13 +319,13 @@ class Node:
         self._events.leave(stream_id)
         if running.source is not None:
             running.source.close()
-        if running.lane is not None:
-            self._pipeline.remove(running.lane)
+        if running.inference is not None:
+            self._pipeline.remove(running.inference)
         self._snapshots.forget(stream_id)
         self._events.over(stream_id, reason)
         with self._lock:
             running.recent.clear_picture()
-            running.source = running.lane = None
+            running.source = running.inference = None
 
     def _store_config(self, running: _Running, config: StreamConfig) -> None:
         """Have the stream started again after a restart, if it is to be. Raises StateUnwritable."""

@@ -1,4 +1,4 @@
-"""Boxes of one stream into results: tracking, thresholds, attributes, what was skipped. One thread at a time."""
+"""One stream's boxes into results: tracking, thresholds, attributes, frames skipped. One thread at a time."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from workers.bus.result import Detection, FrameResult, Latency
 from workers.card import ModelCard
 from workers.engines.engine import F32
 from workers.images.figures import StreamImageFigures
-from workers.inference.batcher import Ticket
+from workers.inference.batcher import FrameJob
 from workers.inference.classify_tracks import StreamClassifier
 from workers.inference.tracking import TrackedBoxes, Tracker, TrackIds
 from workers.metrics import DETECTIONS, FRAMES_ANALYSED, LATENCY_SECONDS
 
 
-class ResultAssembler:
-    """Makes the result of each picture of one stream, in order. A new session starts with new trackers.
+class ResultBuilder:
+    """Builds the result of each frame of one stream, in order. A new session starts with new trackers.
 
-    `confidence`, when given, goes before the thresholds of the cards. Stills are not `counted` in a stream's metrics.
-    Without `figures` results carry none.
+    confidence: overrides the thresholds of the cards. counted: False leaves the stream's metrics alone, as for an image
+    that belongs to no stream. Without `figures` results carry none.
     """
 
     def __init__(
@@ -41,30 +41,19 @@ class ResultAssembler:
         self._trackers: dict[str, Tracker] = {}
         self._ids = TrackIds()
 
-    def result(self, ticket: Ticket, shown: Frame | None = None) -> FrameResult:
-        """The result of the lane's next picture. `shown`: as others may see it, when that is not the picture itself."""
-        frame = ticket.frame
+    def result(self, job: FrameJob, shown: Frame | None = None) -> FrameResult:
+        """The result of the stream's next frame. `shown`: the frame as others may see it, where that is blurred."""
+        frame = job.frame
         if frame.session != self._session:
-            self._session, self._last_ordinal = frame.session, -1
-            self._trackers, self._ids = {}, TrackIds()
-            self._classifier.reset()
-            if self._figures is not None:
-                self._figures.reset()
-        started = time.perf_counter()
-        detections = [
-            detection
-            for name, rows in ticket.rows.items()
-            for detection in self._track(name, ticket.cards[name], rows, frame.pts_us)
-        ]
-        STAGE_SECONDS.labels("track").observe(time.perf_counter() - started)
-        detections, attributes, versions = self._classifier.apply(frame, detections)
+            self._reset(frame.session)
+        detections, attributes, versions = self._classifier.apply(frame, self._detections(job))
         image = None if self._figures is None else self._figures.of(shown or frame)
         if image is not None and attributes:
             image = image.model_copy(update={"attributes": attributes})
         skipped = max(0, frame.ordinal - self._last_ordinal - 1)
         self._last_ordinal = frame.ordinal
         if self._counted:
-            self._count(ticket, detections)
+            _count(job, detections)
         return FrameResult(
             stream_id=frame.stream_id,
             session=frame.session,
@@ -76,9 +65,26 @@ class ResultAssembler:
             node=self._node,
             detections=tuple(detections),
             image=image,
-            models={name: card.version for name, card in ticket.cards.items()} | versions,
-            latency_ms=_latency(ticket),
+            models={name: card.version for name, card in job.cards.items()} | versions,
+            latency_ms=_latency(job),
         )
+
+    def _reset(self, session: str) -> None:
+        self._session, self._last_ordinal = session, -1
+        self._trackers, self._ids = {}, TrackIds()
+        self._classifier.reset()
+        if self._figures is not None:
+            self._figures.reset()
+
+    def _detections(self, job: FrameJob) -> list[Detection]:
+        started = time.perf_counter()
+        detections = [
+            detection
+            for name, rows in job.rows.items()
+            for detection in self._track(name, job.cards[name], rows, job.frame.pts_us)
+        ]
+        STAGE_SECONDS.labels("track").observe(time.perf_counter() - started)
+        return detections
 
     def _track(self, name: str, card: ModelCard, rows: F32, pts_us: int) -> list[Detection]:
         confident = self._confidence or min(card.threshold(label) for label in card.classes)
@@ -86,9 +92,9 @@ class ResultAssembler:
         if tracker is None:
             tracker = self._trackers[name] = Tracker(confident)
         tracker.confident = confident  # another version may have come into service
-        return self._report(name, card, tracker.update(rows, pts_us))
+        return self._above_threshold(name, card, tracker.update(rows, pts_us))
 
-    def _report(self, name: str, card: ModelCard, boxes: TrackedBoxes) -> list[Detection]:
+    def _above_threshold(self, name: str, card: ModelCard, boxes: TrackedBoxes) -> list[Detection]:
         detections = []
         columns = (boxes.xyxy.tolist(), boxes.confidence.tolist(), boxes.class_id.tolist(), boxes.track_id.tolist())
         for xyxy, confidence, class_id, track_id in zip(*columns, strict=True):
@@ -108,21 +114,22 @@ class ResultAssembler:
             )
         return sorted(detections, key=lambda detection: (-detection.confidence, detection.xyxy))
 
-    def _count(self, ticket: Ticket, detections: list[Detection]) -> None:
-        frame = ticket.frame
-        STAGE_SECONDS.labels("wait").observe(max(0.0, ticket.taken_s - frame.arrived_s - frame.decode_s))
-        LATENCY_SECONDS.observe(time.monotonic() - frame.arrived_s)
-        FRAMES_ANALYSED.labels(frame.stream_id).inc()
-        for detection in detections:
-            DETECTIONS.labels(frame.stream_id, detection.label).inc()
+
+def _count(job: FrameJob, detections: list[Detection]) -> None:
+    frame = job.frame
+    STAGE_SECONDS.labels("wait").observe(max(0.0, job.taken_s - frame.arrived_s - frame.decode_s))
+    LATENCY_SECONDS.observe(time.monotonic() - frame.arrived_s)
+    FRAMES_ANALYSED.labels(frame.stream_id).inc()
+    for detection in detections:
+        DETECTIONS.labels(frame.stream_id, detection.label).inc()
 
 
-def _latency(ticket: Ticket) -> Latency:
-    frame = ticket.frame
+def _latency(job: FrameJob) -> Latency:
+    frame = job.frame
     return Latency(
         decode=_ms(frame.decode_s),
-        wait=_ms(max(0.0, ticket.taken_s - frame.arrived_s - frame.decode_s)),
-        inference=_ms(ticket.inference_s),
+        wait=_ms(max(0.0, job.taken_s - frame.arrived_s - frame.decode_s)),
+        inference=_ms(job.inference_s),
         total=_ms(time.monotonic() - frame.arrived_s),
     )
 
