@@ -24,9 +24,9 @@ from monitoring.report.history import DriftHistory
 from monitoring.report.routes import report_routes
 from monitoring.rules.rules import Rules
 from monitoring.settings import MonitorSettings
-from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
 from workers.bus.bus import LocalBus
+from workers.database.database import Database
 from workers.kafka.settings import KafkaSettings
 
 

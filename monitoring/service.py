@@ -12,7 +12,6 @@ from fastapi import APIRouter
 
 from monitoring import URL_PREFIXES
 from monitoring.assembly import MonitoringContext, Storage, assemble
-from monitoring.core.errors import StoreUnavailable
 from monitoring.core.ports import BackgroundService
 from monitoring.ingest.commit import CommitTargets
 from monitoring.ingest.event_sink import EventSink
@@ -20,12 +19,15 @@ from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor
 from monitoring.ingest.publisher import Publisher
+from monitoring.migrations import MONITORING
 from monitoring.settings import MonitorSettings
-from monitoring.store.database import Database
 from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore
 from monitoring.store.retention import Retention
+from workers.database.database import Database
+from workers.database.migrations import migrate
+from workers.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +39,7 @@ class Monitoring:
     """The paths it serves, wherever the monitor works."""
 
     def __init__(self, settings: MonitorSettings, context: MonitoringContext) -> None:
-        """Connects to nothing that need not be there. Raises StoreRefused for a database that can never be used."""
+        """Connects to nothing that need not be there. Raises DatabaseRefused for a database that can never be used."""
         self.database = Database(settings.url(context.state_dir))
         self.live = LiveEvents()
         media = MediaStore(context.state_dir / "media")
@@ -89,9 +91,9 @@ class Monitoring:
     def _first_try(self) -> bool:
         """Refuse at once what can never work; a database that is unreachable may come back."""
         try:
-            self.database.migrate()
+            migrate(self.database, MONITORING)
             return True
-        except StoreUnavailable as error:
+        except DatabaseUnavailable as error:
             if self.database.is_sqlite:
                 raise
             log.warning("database_away", reason=str(error))
@@ -100,7 +102,7 @@ class Monitoring:
     def _prepare(self) -> None:
         """Runs on the monitor's thread, again until it succeeds."""
         if not self._migrated:
-            self.database.migrate()
+            migrate(self.database, MONITORING)
         while self._to_start:
             self._to_start[0].start()
             self._services.append(self._to_start.pop(0))

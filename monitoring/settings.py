@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -14,8 +13,7 @@ from monitoring.events.settings import EventSettings
 from monitoring.events.zone import Scene
 from monitoring.ingest.settings import IngestSettings
 from monitoring.rules.rule import Rule
-
-_POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
+from workers.database.dialects import driver_url
 
 
 class MonitorSettings(IngestSettings):
@@ -82,19 +80,3 @@ class MonitorSettings(IngestSettings):
     def on_sqlite(self) -> bool:
         """Whether one process alone can use the database."""
         return self.database_url is None or self.database_url.get_secret_value().startswith("sqlite")
-
-
-def driver_url(text: str) -> str:
-    """A database URL with our driver. Raises ValueError; the URL, which may hold a password, is not in its text."""
-    scheme, found, rest = text.partition("://")
-    if not found:
-        raise ValueError("is no database URL, such as postgresql://user:password@host/livesight")
-    if scheme in _POSTGRESQL:
-        if not urlsplit(text).path.strip("/"):
-            raise ValueError("names no database; it ends in the database's name: postgresql://host/livesight")
-        return f"postgresql+psycopg://{rest}"
-    if scheme != "sqlite":
-        raise ValueError(f"a database of the kind {scheme} is not supported; postgresql:// and sqlite:// are")
-    if not rest.startswith("/") or rest.strip("/") in ("", ":memory:"):
-        raise ValueError("sqlite:// needs a path, such as sqlite:////var/lib/livesight/livesight.db")
-    return text

@@ -29,8 +29,7 @@ FLOORS: dict[str, list[str]] = {
     ).split(),
     "api": "settings http video push predict cluster routes app cli".split(),
     "monitoring": (
-        "core store events rules arrangements alerts drift report ingest settings schema migrations assembly service "
-        "doctor"
+        "core store events rules arrangements alerts drift report ingest settings migrations assembly service doctor"
     ).split(),
     "training": "errors extra atomic_files data evaluation export detector classifier cli".split(),
 }

@@ -46,6 +46,22 @@ class BusDenied(BusError):
     """The broker does not let this principal do that; the message says what it needs."""
 
 
+class DatabaseError(WorkerError):
+    """Base of what goes wrong with the database."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database is unreachable, or busy for too long."""
+
+    problem = ("store-unavailable", 503, "The database is unreachable")
+
+
+class DatabaseRefused(DatabaseError):
+    """The database cannot be used as configured, or a later version of Livesight made it."""
+
+    problem = ("store-unavailable", 503, "The database cannot be used")
+
+
 class StreamExists(WorkerError):
     """A stream with that id runs already."""
 

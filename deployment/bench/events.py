@@ -24,9 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from machine import describe
 
-from monitoring.settings import driver_url
+from monitoring.migrations import MONITORING
 from monitoring.store.aggregates import CountQuery, counts_of
-from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
 from monitoring.store.query import PageQuery, page_of
 from monitoring.store.retention import Retention
@@ -34,6 +33,9 @@ from monitoring.store.settings import RetentionSettings
 from monitoring.store.writes import HOUR_NS, add_events
 from tests.peers.postgres import Postgres
 from workers.bus.event import EVENT_SCHEMA, Event, PathPoint, event_id
+from workers.database.database import Database
+from workers.database.dialects import driver_url
+from workers.database.migrations import migrate
 
 STREAMS = tuple(f"cam{number:02}" for number in range(16))
 LABELS = ("with_mask", "with_mask", "with_mask", "with_mask", "without_mask", "mask_weared_incorrect")
@@ -202,7 +204,7 @@ class Writer:
 def measure(name: str, url: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything, on one database."""
     database = Database(driver_url(url))
-    database.migrate()
+    migrate(database, MONITORING)
     began_s = time.perf_counter()
     for batch in month(arguments.events):
         with database.write() as connection:

@@ -19,13 +19,12 @@ from monitoring.alerts import metrics
 from monitoring.alerts.alert_store import AlertStore
 from monitoring.alerts.blocking_calls import DATABASE, run_blocking
 from monitoring.alerts.settings import AlertSettings
-from monitoring.core.errors import StoreUnavailable
 from monitoring.core.ports import CutClip
-from monitoring.store.database import Database
 from monitoring.store.media import MediaImage, MediaStore
 from workers.bus.clip import Clip
 from workers.bus.event import Event
-from workers.errors import ClipNotYet, WorkerError
+from workers.database.database import Database
+from workers.errors import ClipNotYet, DatabaseUnavailable, WorkerError
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +69,7 @@ class AlertClips:
             self._wake.clear()
             try:
                 pause_s = await self._cut_due()
-            except StoreUnavailable as error:
+            except DatabaseUnavailable as error:
                 log.warning("clips_wait_for_database", reason=str(error))
                 pause_s = _STORE_RETRY_S
             try:
@@ -100,7 +99,7 @@ class AlertClips:
         return event.captured_at_ns / 1e9 + self._settings.clip_after_s + _MARGIN_S
 
     async def _cut(self, event: Event, gate: asyncio.Semaphore) -> None:
-        """Try once. Raises StoreUnavailable."""
+        """Try once. Raises DatabaseUnavailable."""
         from_us = max(0, event.pts_us - int(self._settings.clip_before_s * 1e6))
         to_us = event.pts_us + int(self._settings.clip_after_s * 1e6)
         is_late = time.time() > self._complete_s(event) + _GIVE_UP_S
@@ -114,7 +113,7 @@ class AlertClips:
         except ClipNotYet as error:
             await self._finish_or_retry(event, is_late, str(error))
         except (WorkerError, OSError) as error:
-            if isinstance(error, StoreUnavailable):
+            if isinstance(error, DatabaseUnavailable):
                 raise
             await self._finish_or_retry(event, True, str(error))
         except Exception as error:

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, upda
 from monitoring.alerts.errors import AlertUnknown
 from monitoring.alerts.tables import alerts
 from monitoring.store.cursor import after_cursor, cursor_of
-from monitoring.store.database import Database
 from workers.bus.event import Event, Severity
+from workers.database.database import Database
 
 AlertState = Literal["open", "ended", "acknowledged", "unacknowledged"]
 
@@ -32,7 +32,7 @@ class AlertFilter:
 
 
 class AlertStore:
-    """Stored alerts. All methods raise StoreUnavailable when the database is unreachable."""
+    """Stored alerts. All methods raise DatabaseUnavailable when the database is unreachable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -12,8 +12,8 @@ from sqlalchemy import RowMapping, func, select, update
 from monitoring.alerts.errors import DeliveryUnknown, NotGivenUp
 from monitoring.alerts.tables import deliveries
 from monitoring.alerts.targets.notice import NoticeKind
-from monitoring.store.database import Database
 from workers.bus.event import Event
+from workers.database.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class DeliveryBacklog:
 
 
 class Deliveries:
-    """All methods raise StoreUnavailable when the database is unreachable; nothing has changed then."""
+    """All methods raise DatabaseUnavailable when the database is unreachable; nothing has changed then."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

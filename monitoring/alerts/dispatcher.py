@@ -23,8 +23,8 @@ from monitoring.alerts.settings import AlertSettings
 from monitoring.alerts.target_queue import TargetQueue
 from monitoring.alerts.targets.notice import Notice, alert_links
 from monitoring.alerts.targets.target import make_target
-from monitoring.core.errors import StoreUnavailable
 from workers.bus.event import Event
+from workers.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -173,7 +173,7 @@ class Dispatcher:
         links = alert_links(str(delivery.alert_id), event.stream_id, self._public_url)
         try:
             image = await run_blocking(DATABASE, lambda: self._image_of(event))
-        except (StoreUnavailable, OSError):  # the text matters more
+        except (DatabaseUnavailable, OSError):  # the text matters more
             image = None
         return Notice(str(delivery.notice_id), delivery.kind, event, links, image)
 
@@ -198,7 +198,7 @@ class Dispatcher:
         while True:
             try:
                 return await run_blocking(DATABASE, call)
-            except StoreUnavailable as error:
+            except DatabaseUnavailable as error:
                 if not logged:
                     log.warning("alerts_wait_for_database", reason=str(error))
                     logged = True

@@ -25,7 +25,7 @@ from monitoring.alerts.views import (
     delivery_view,
     target_view,
 )
-from monitoring.store.database import Database
+from workers.database.database import Database
 
 _ANONYMOUS = "local"
 _WITHOUT_CLIP = {

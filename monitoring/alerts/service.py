@@ -27,10 +27,10 @@ from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import AlertSettings
 from monitoring.alerts.target_queue import TargetQueue
 from monitoring.alerts.targets.settings import SEVERITIES
-from monitoring.core.errors import StoreUnavailable
 from monitoring.core.ports import Outgoing
 from monitoring.store.media import of_tracks
 from workers.bus.event import Event, event_id
+from workers.errors import DatabaseUnavailable
 from workers.kafka.background_call import ABANDONED
 
 log = structlog.get_logger(__name__)
@@ -178,7 +178,7 @@ class Alerts:
         while True:
             try:
                 found = await run_blocking(DATABASE, self.store.open_counts) if self._resources.active() else {}
-            except StoreUnavailable:
+            except DatabaseUnavailable:
                 found = {}
             for severity in SEVERITIES:
                 metrics.OPEN.labels(severity).set(found.get(severity, 0))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, UniqueConstraint
 
-from monitoring.store.tables import AGED, Aged, EventId, Serial, metadata
+from monitoring.store.tables import AGED, Aged, metadata
+from workers.database.columns import CompactUuid, Serial
 
 alerts = Table(
     "alerts",
     metadata,
     Column("seq", Serial, primary_key=True),
-    Column("id", EventId, nullable=False, unique=True),
+    Column("id", CompactUuid, nullable=False, unique=True),
     Column("stream_id", String(63), nullable=False),
     Column("rule", String(63), nullable=False),
     Column("severity", String(16), nullable=False),
@@ -33,8 +34,8 @@ deliveries = Table(
     "alert_deliveries",
     metadata,
     Column("seq", Serial, primary_key=True),
-    Column("notice_id", EventId, nullable=False),  # the event that is sent
-    Column("alert_id", EventId, nullable=False),  # the alert it is about
+    Column("notice_id", CompactUuid, nullable=False),  # the event that is sent
+    Column("alert_id", CompactUuid, nullable=False),  # the alert it is about
     Column("target", String(63), nullable=False),
     Column("kind", String(16), nullable=False),  # alert, alert_ended
     Column("state", String(16), nullable=False),  # waiting, delivered, given_up

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Table, delete, select
 
 from monitoring.core.errors import ArrangementFixed, ArrangementUnknown
-from monitoring.store.database import Database
-from monitoring.store.writes import upsert
+from workers.database.database import Database
+from workers.database.dialects import upsert
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +60,7 @@ class ConfigStore(Generic[T]):
         return self._known[1]
 
     def reload(self) -> None:
-        """Read the database again. Raises StoreUnavailable; what was known stays then."""
+        """Read the database again. Raises DatabaseUnavailable; what was known stays then."""
         with self._writing:
             with self._database.read() as connection:
                 rows = connection.execute(select(self._table.c.name, self._table.c.body)).all()
@@ -71,7 +71,7 @@ class ConfigStore(Generic[T]):
             self._show({name: one for name, body in bodies.items() if (one := self._read(name, body)) is not None})
 
     def put(self, name: str, one: T) -> bool:
-        """Keep it; whether it is new. Raises ArrangementFixed, StoreUnavailable."""
+        """Keep it; whether it is new. Raises ArrangementFixed, DatabaseUnavailable."""
         with self._writing:
             self._refuse_configured(name)
             body = one.model_dump_json()

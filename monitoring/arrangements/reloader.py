@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from monitoring.arrangements.config_store import ConfigStore
-from monitoring.core.errors import MonitoringError
+from workers.errors import DatabaseError
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ class Reloader:
         self._thread = threading.Thread(target=self._run, name="rereading", daemon=True)
 
     def start(self) -> None:
-        """See BackgroundService. What is kept is known when it returns. Raises StoreUnavailable."""
+        """See BackgroundService. What is kept is known when it returns. Raises DatabaseUnavailable."""
         for kept in self._kept:
             kept.reload()
         self._thread.start()
@@ -46,7 +46,7 @@ class Reloader:
                 for kept in self._kept:
                     kept.reload()
                 self._problem = None
-            except MonitoringError as error:
+            except DatabaseError as error:
                 self._problem = str(error)
             except Exception as error:
                 log.exception("rereading_failed")

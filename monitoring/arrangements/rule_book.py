@@ -9,8 +9,8 @@ from sqlalchemy import BigInteger, Column, String, Table, Text
 from monitoring.arrangements.config_store import ConfigStore, ConfiguredItem
 from monitoring.core.errors import ArrangementRefused
 from monitoring.rules.rule import CameraFaultCondition, DownCondition, DriftCondition, Rule
-from monitoring.store.database import Database
 from monitoring.store.tables import metadata
+from workers.database.database import Database
 
 rules_table = Table(
     "rules",

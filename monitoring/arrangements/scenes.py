@@ -8,8 +8,8 @@ from sqlalchemy import BigInteger, Column, String, Table, Text
 
 from monitoring.arrangements.config_store import ConfigStore, ConfiguredItem
 from monitoring.events.zone import Scene
-from monitoring.store.database import Database
 from monitoring.store.tables import metadata
+from workers.database.database import Database
 
 scenes_table = Table(
     "scenes",

@@ -16,18 +16,6 @@ class MonitoringError(WorkerError):
     problem: ClassVar[tuple[str, int, str] | None] = ("monitoring-failed", 500, "Monitoring could not do that")
 
 
-class StoreUnavailable(MonitoringError):
-    """The database cannot be had now."""
-
-    problem = ("store-unavailable", 503, "The database cannot be had now")
-
-
-class StoreRefused(MonitoringError):
-    """The database cannot be used as configured."""
-
-    problem = ("store-unavailable", 503, "The database cannot be used")
-
-
 class EventUnknown(MonitoringError):
     """There is no event of that id, or no more."""
 

@@ -15,10 +15,10 @@ from monitoring.ingest.event_sink import EventSink
 from monitoring.ingest.handler_chain import NODE_KINDS, HandlerOutput
 from monitoring.ingest.inbox import Inbox
 from monitoring.store.checkpoints import Key, move_offsets, write_states
-from monitoring.store.database import Database
 from monitoring.store.media import MediaImage, MediaStore
 from monitoring.store.writes import add_events, outgoing_event
 from workers.bus.event import Event
+from workers.database.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class Committer:
         self.disk_problem: str | None = None
 
     def commit(self, output: HandlerOutput, states: Mapping[Key, str]) -> None:
-        """Raises StoreUnavailable, StaleReader, and what is wrong with the data."""
+        """Raises DatabaseUnavailable, StaleReader, and what is wrong with the data."""
         if not (output.events or output.images or output.moves or states):
             self._targets.inbox.done()
             return

@@ -17,12 +17,11 @@ from prometheus_client import Gauge
 from sqlalchemy import delete, func, select
 from sqlalchemy.engine import RowMapping
 
-from monitoring.core.errors import MonitoringError
 from monitoring.ingest.inbox import SOURCE_HEADER
-from monitoring.store.database import Database
 from monitoring.store.tables import outbox
 from workers.bus.bus import DRIFT, EVENTS
-from workers.errors import BusError
+from workers.database.database import Database
+from workers.errors import BusError, DatabaseError
 from workers.kafka.client import describe, open_producer
 from workers.kafka.kafka_python import Producer
 from workers.kafka.permissions import THROTTLED, topic_denied
@@ -109,7 +108,7 @@ class Publisher:
         try:
             while active and time.monotonic() < self._close_at_s and self._send_some():
                 continue
-        except (BusError, MonitoringError) as error:
+        except (BusError, DatabaseError) as error:
             self._failed(str(error))
         except (KafkaError, OSError, RuntimeError) as error:
             self._failed(describe(error))

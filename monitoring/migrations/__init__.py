@@ -1,0 +1,9 @@
+"""Monitoring's branch of migrations: a file for each version under versions/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from workers.database.migrations import MigrationBranch
+
+MONITORING = MigrationBranch(Path(__file__).with_name("versions"), "alembic_version")

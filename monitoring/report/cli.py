@@ -65,8 +65,8 @@ def _page(context: ReportContext, since: str, tz: str) -> str:
     from monitoring.report.mlflow import newest_runs
     from monitoring.report.page import written
     from monitoring.report.period import period_of
-    from monitoring.store.database import Database
     from monitoring.store.media import MediaStore
+    from workers.database.database import Database
 
     period = period_of(since, datetime.now(UTC))
     database = Database(context.database_url)

@@ -16,11 +16,11 @@ from monitoring.drift.report import DriftReport
 from monitoring.report.facts import Certainty, DriftPast, Facts, Outages, ReportedAlert, TrainingRuns
 from monitoring.report.history import drift_history
 from monitoring.report.period import Period
-from monitoring.store.database import Database
 from monitoring.store.media import MediaStore, of_tracks
 from monitoring.store.tables import event_counts, events
 from monitoring.store.writes import HOUR_NS
 from workers.bus.event import Event
+from workers.database.database import Database
 
 SHOWN_ALERTS = 50
 _PICTURES = 12
@@ -32,7 +32,7 @@ _UP_DOWN = ("stream_up", "stream_down")
 
 
 def gather(database: Database, media: MediaStore, period: Period, zone: str, runs: TrainingRuns) -> Facts:
-    """Everything of the period, in one state of the database. Raises StoreUnavailable."""
+    """Everything of the period, in one state of the database. Raises DatabaseUnavailable."""
     with database.read() as connection:
         counted = _counts(connection, period)
         return Facts(

@@ -8,8 +8,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Index, St
 
 from monitoring.core.ports import Outgoing
 from monitoring.drift.report import DriftReport
-from monitoring.store.tables import AGED, Aged, Serial, metadata
+from monitoring.store.tables import AGED, Aged, metadata
 from workers.bus.event import Event
+from workers.database.columns import Serial
 
 EVERY_NS = 3_600_000_000_000
 Reports = Callable[[], Sequence[DriftReport]]

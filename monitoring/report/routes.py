@@ -15,8 +15,8 @@ from monitoring.report.gather import gather
 from monitoring.report.mlflow import newest_runs
 from monitoring.report.page import CONTENT_SECURITY_POLICY, written
 from monitoring.report.period import period_of
-from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
+from workers.database.database import Database
 
 
 class ReportQuery(BaseModel):

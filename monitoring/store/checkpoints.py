@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from monitoring.core.errors import MonitoringError
 from monitoring.store.tables import handler_states, offsets
-from monitoring.store.writes import upsert
+from workers.database.dialects import upsert
 
 _MOST = 500
 

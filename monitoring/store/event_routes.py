@@ -19,13 +19,13 @@ from sqlalchemy import Connection, RowMapping, select
 
 from monitoring.core.errors import MediaUnknown, TooManyListeners
 from monitoring.store.aggregates import CountQuery, EventTotal, counts_of
-from monitoring.store.database import Database
 from monitoring.store.export import heading, lines
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore, of_events, of_tracks
 from monitoring.store.query import EventFilters, PageQuery, event_of, page_of, wanted_by
 from monitoring.store.tables import media as media_table
 from workers.bus.event import Event
+from workers.database.database import Database
 
 Number = Annotated[int, Path(ge=1, le=2**62)]
 

@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from monitoring.core.errors import StoreUnavailable
-from monitoring.store.database import Database, in_words
+from workers.database.database import Database
 
 _LOCK = 5067002
 _ASK_S = 1.0
@@ -22,7 +20,7 @@ _ASK_S = 1.0
 def lead(database: Database, stop: threading.Event) -> Iterator[Callable[[], None] | None]:
     """Wait for the lock and hold it; None when `stop` was set first.
 
-    What is given is to be called now and then: it raises StoreUnavailable when the lock is lost.
+    What is given is to be called now and then: it raises DatabaseUnavailable when the lock is lost.
     """
     with _file_lock(database, stop) if database.is_sqlite else _advisory_lock(database, stop) as held:
         yield held
@@ -55,7 +53,7 @@ def _advisory_lock(database: Database, stop: threading.Event) -> Iterator[Callab
     def held() -> None:
         nonlocal asked_s
         if time.monotonic() - asked_s >= _ASK_S:
-            with _told(database):
+            with database.errors():
                 connection.exec_driver_sql("SELECT 1")
             asked_s = time.monotonic()
 
@@ -67,7 +65,7 @@ def _advisory_lock(database: Database, stop: threading.Event) -> Iterator[Callab
 
 
 def _locked(database: Database, stop: threading.Event) -> Connection | None:
-    with _told(database):
+    with database.errors():
         connection = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             while not stop.is_set():
@@ -80,11 +78,3 @@ def _locked(database: Database, stop: threading.Event) -> Connection | None:
             raise
         connection.close()
         return None
-
-
-@contextmanager
-def _told(database: Database) -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise StoreUnavailable(f"{database.name}: {in_words(error)}") from error

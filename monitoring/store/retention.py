@@ -14,12 +14,12 @@ import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import Column, ColumnElement, Table, delete, func, select
 
-from monitoring.core.errors import MonitoringError
-from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
 from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import AGED, event_counts, event_hours, events, media
 from monitoring.store.writes import DAY_NS, HOUR_NS
+from workers.database.database import Database
+from workers.errors import DatabaseError
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class Retention:
             self._thread.join(timeout_s)
 
     def run_once(self, now_ns: int) -> None:
-        """Delete what is due. Raises StoreUnavailable."""
+        """Delete what is due. Raises DatabaseUnavailable."""
         oldest_ns = now_ns - int(self._settings.days * DAY_NS)
         self.delete_events(min(max(oldest_ns, self._surplus_ns()), now_ns) // HOUR_NS * HOUR_NS)
         for aged in AGED:
@@ -99,7 +99,7 @@ class Retention:
                     self.sweep()
                     swept = True
                 self._problem = None
-            except MonitoringError as error:
+            except DatabaseError as error:
                 self._problem = str(error)
             except Exception as error:
                 log.exception("retention_failed")

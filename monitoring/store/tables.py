@@ -6,64 +6,31 @@ in `AGED` if its rows grow old. Times are wall clocks in nanoseconds, as `captur
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    Dialect,
     Float,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
-    Uuid,
-)
-from sqlalchemy.types import TypeEngine
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
 )
 
-Serial = BigInteger().with_variant(Integer, "sqlite")
-"""For primary keys that count by themselves: SQLite does so with INTEGER alone."""
+from workers.database.columns import NAMING_CONVENTION, CompactUuid, Serial
 
-
-class EventId(TypeDecorator[uuid.UUID]):
-    """A UUID: 16 bytes in SQLite (its own type would take 32 characters in table and index), uuid in PostgreSQL."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """See TypeDecorator."""
-        return dialect.type_descriptor(LargeBinary(16) if dialect.name == "sqlite" else Uuid())
-
-    def process_bind_param(self, value: uuid.UUID | None, dialect: Dialect) -> Any:
-        """See TypeDecorator."""
-        return value.bytes if value is not None and dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:
-        """See TypeDecorator."""
-        return uuid.UUID(bytes=value) if isinstance(value, bytes) else value
-
+metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 events = Table(
     "events",
     metadata,
     Column("seq", Serial, primary_key=True),
-    Column("id", EventId, nullable=False, unique=True),
+    Column("id", CompactUuid, nullable=False, unique=True),
     Column("kind", String(32), nullable=False),
     Column("stream_id", String(63), nullable=False),
     Column("session", String(64), nullable=False),
@@ -150,7 +117,7 @@ media = Table(
     Column("stream_id", String(63), nullable=False),
     Column("session", String(64), nullable=False),
     Column("track_id", BigInteger),
-    Column("event_id", EventId),
+    Column("event_id", CompactUuid),
     Column("pts_us", BigInteger, nullable=False),
     Column("captured_at_ns", BigInteger, nullable=False),
     Column("media_type", String(63), nullable=False),

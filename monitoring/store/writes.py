@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, select
 
 from monitoring.core.ports import Outgoing
 from monitoring.store.tables import event_counts, event_hours, events, outbox
 from workers.bus.bus import EVENTS
 from workers.bus.event import EVENT_SCHEMA, Event
+from workers.database.dialects import upsert
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -53,19 +53,6 @@ def add_outgoing(connection: Connection, messages: Sequence[Outgoing]) -> None:
     if messages:
         rows = [{"topic": one.topic, "key": one.key, "schema": one.schema, "body": one.body} for one in messages]
         connection.execute(outbox.insert(), rows)
-
-
-def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, add: str | None = None) -> None:
-    """Insert rows, or where their primary key is there already replace the other columns (`add`: add to that one)."""
-    if not rows:
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
-    keys = [column.name for column in table.primary_key]
-    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-    if add is not None:
-        changed[add] = table.c[add] + statement.excluded[add]
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
 
 
 def _row(event: Event) -> dict[str, Any]:

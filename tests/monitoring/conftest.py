@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.settings import driver_url
-from monitoring.store.database import Database
+from monitoring.migrations import MONITORING
 from tests.peers.postgres import Postgres
+from workers.database.database import Database
+from workers.database.dialects import driver_url
+from workers.database.migrations import migrate
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +34,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def database(database_url: str) -> Iterator[Database]:
     """Migrated and empty."""
     opened = Database(driver_url(database_url))
-    opened.migrate()
+    migrate(opened, MONITORING)
     yield opened
     opened.close()

@@ -18,11 +18,13 @@ from monitoring.arrangements.routes import rule_routes, scene_routes
 from monitoring.arrangements.rule_book import RuleBook
 from monitoring.arrangements.scenes import Scenes
 from monitoring.events.zone import Scene, Zone
+from monitoring.migrations import MONITORING
 from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.settings import MonitorSettings
-from monitoring.store.database import Database
 from tests.monitoring.happened import message, result
 from tests.monitoring.test_what_happened import monitoring, stored, wait_for
+from workers.database.database import Database
+from workers.database.migrations import migrate
 
 SQUARE = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5], [0.1, 0.5]]
 DOOR = {"name": "door", "polygon": SQUARE, "labels": [], "anchor": "foot", "stay_s": None}
@@ -134,7 +136,7 @@ async def test_bad_input_is_named_and_changes_nothing(
     path: str, body: dict[str, Any], named: str, tmp_path: Path
 ) -> None:
     database = Database(f"sqlite:///{tmp_path / 'livesight.db'}")
-    database.migrate()
+    migrate(database, MONITORING)
     app = FastAPI()
     app.include_router(scene_routes(Scenes(database)))
     app.include_router(rule_routes(RuleBook(database, targets=TARGETS)))

@@ -14,13 +14,13 @@ from sqlalchemy import func, select
 
 from monitoring.ingest.publisher import Publisher
 from monitoring.store.checkpoints import StaleReader, move_offsets, read_offsets, set_offsets
-from monitoring.store.database import Database
 from monitoring.store.tables import outbox
 from monitoring.store.writes import add_outgoing, outgoing_event
 from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, Watch
 from tests.peers.kafka import Broker
 from workers.bus.bus import LocalBus
+from workers.database.database import Database
 from workers.kafka.bus import KafkaBus
 from workers.kafka.settings import KafkaSettings, TopicsSettings
 

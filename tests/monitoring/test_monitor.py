@@ -10,7 +10,6 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import func, select, update
 
-from monitoring.core.errors import StoreUnavailable
 from monitoring.ingest.inbox import LocalInbox
 from monitoring.store.leader_lock import lead
 from monitoring.store.media import of_tracks
@@ -21,6 +20,7 @@ from tests.monitoring.watch import FAST, NewTracks, Watch
 from tests.peers.postgres import Postgres
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 from workers.bus.snapshot import Snapshot
+from workers.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 LATER = "01JD0000000000000000000001"
@@ -227,7 +227,7 @@ def test_a_database_that_goes_away_and_comes_back(postgres: Postgres, tmp_path: 
         try:
             say(watch, 4, 8)
             watch.wait(watch.monitor.problems, "a problem that is told")
-            with pytest.raises(StoreUnavailable), watch.database.read():
+            with pytest.raises(DatabaseUnavailable), watch.database.read():
                 pass
         finally:
             postgres.start()

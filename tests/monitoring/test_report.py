@@ -23,6 +23,7 @@ from monitoring.alerts.tables import deliveries
 from monitoring.alerts.targets.settings import WebhookSettings
 from monitoring.core.errors import BadQuery
 from monitoring.drift.report import DriftReport, FeatureReport
+from monitoring.migrations import MONITORING
 from monitoring.report.facts import Facts, TrainingRuns
 from monitoring.report.gather import gather
 from monitoring.report.history import EVERY_NS, DriftHistory, drift_history
@@ -30,13 +31,14 @@ from monitoring.report.mlflow import newest_runs
 from monitoring.report.page import written
 from monitoring.report.period import Period, period_of
 from monitoring.rules.rule import Rule, SeenCondition
-from monitoring.store.database import Database
 from monitoring.store.media import MediaImage, MediaStore
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from tests.peers.livesight_process import ROOT
 from tests.peers.ports import free_port
 from workers.bus.event import Event
+from workers.database.database import Database
+from workers.database.migrations import migrate
 
 BEGAN = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
 DAY = Period(BEGAN - timedelta(hours=1), BEGAN + timedelta(hours=23))
@@ -236,7 +238,7 @@ def livesight(state_dir: Path, *arguments: str, **settings: str) -> subprocess.C
 
 def test_the_command_writes_a_file(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'livesight.db'}")
-    database.migrate()
+    migrate(database, MONITORING)
     now = time.time_ns()
     store(database, [happened(1, captured_at_ns=now - 10**9, track_id=1, label="with_mask")])
     database.close()

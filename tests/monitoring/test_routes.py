@@ -16,7 +16,6 @@ from fastapi import FastAPI
 
 from api.app import create_app, extend
 from monitoring import URL_PREFIXES
-from monitoring.store.database import Database
 from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaImage, MediaStore
@@ -24,6 +23,7 @@ from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from workers.bus.bus import LocalBus
 from workers.card import ModelStore
+from workers.database.database import Database
 from workers.node.node import Node
 
 JPEG = b"\xff\xd8 a crop"

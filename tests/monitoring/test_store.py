@@ -1,4 +1,4 @@
-"""The database, on SQLite and PostgreSQL: migrations, pages, counts, CSV, retention."""
+"""The database, on SQLite and PostgreSQL: pages, counts, CSV, retention."""
 
 from __future__ import annotations
 
@@ -18,18 +18,13 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from pydantic import SecretStr
 from sqlalchemy import Connection, func, select
 
+import monitoring.assembly  # noqa: F401 - the parts declare their tables
 from livesight import load_settings
-from monitoring.core.errors import BadQuery, StoreRefused, StoreUnavailable
-from monitoring.doctor import examine_database
-from monitoring.schema import metadata
-from monitoring.settings import MonitorSettings, driver_url
+from monitoring.core.errors import BadQuery
+from monitoring.migrations import MONITORING
 from monitoring.store.aggregates import CountQuery, counts_of
-from monitoring.store.database import Database
 from monitoring.store.export import COLUMNS, heading, lines
 from monitoring.store.media import MediaImage, MediaStore
 from monitoring.store.query import EventFilters, PageQuery, page_of, wanted_by
@@ -38,8 +33,9 @@ from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import event_counts, events, media
 from monitoring.store.writes import HOUR_NS, add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
-from tests.peers.ports import free_port
 from workers.bus.event import Event, Kind
+from workers.database.database import Database
+from workers.database.migrations import migrate
 from workers.errors import SettingsError
 
 LABELS = ("with_mask", "without_mask", None)
@@ -70,44 +66,6 @@ def many(count: int, seed: int = 1) -> list[Event]:
             )
         )
     return made
-
-
-def test_migrations_lead_to_the_tables(database: Database) -> None:
-    with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    database.migrate()  # again: nothing to do
-
-
-def test_a_database_of_a_later_version_is_refused(database: Database) -> None:
-    with database.write() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreRefused, match="later version"):
-        database.migrate()
-
-
-def test_doctor_says_how_the_database_is(database_url: str, tmp_path: Path) -> None:
-    settings = MonitorSettings(database_url=SecretStr(database_url))
-    before = examine_database(settings, tmp_path)
-    assert (before.verdict, "made" in before.detail) == ("ok", True)
-    opened = Database(driver_url(database_url))
-    opened.migrate()
-    with opened.write() as connection:
-        add_events(connection, [happened(1), happened(2)])
-    assert examine_database(settings, tmp_path).detail.endswith("version 0001, 2 events")
-    with opened.write() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    opened.close()
-    assert "later version" in examine_database(settings, tmp_path).detail
-    away = MonitorSettings(database_url=SecretStr(f"postgresql://me:s3cret@127.0.0.1:{free_port()}/none"))
-    found = examine_database(away, tmp_path)
-    assert found.verdict == "wrong" and "s3cret" not in found.detail
-
-
-def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
-    place = tmp_path / "livesight.db"
-    place.write_text("this is a letter, and no database")
-    with pytest.raises((StoreRefused, StoreUnavailable), match="not a database"):
-        Database(f"sqlite:///{place}").migrate()
 
 
 @pytest.mark.parametrize(
@@ -392,7 +350,7 @@ def test_retention_does_not_hold_up_writers(database: Database, tmp_path: Path) 
 
 def test_sqlite_is_in_wal_and_readers_see_one_state(tmp_path: Path) -> None:
     opened = Database(f"sqlite:///{tmp_path / 'livesight.db'}")
-    opened.migrate()
+    migrate(opened, MONITORING)
     with opened.write() as connection:
         add_events(connection, [happened(1)])
     with opened.read() as reader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,13 +19,16 @@ from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor
 from monitoring.ingest.publisher import Publisher
-from monitoring.settings import MonitorSettings, driver_url
-from monitoring.store.database import Database
+from monitoring.migrations import MONITORING
+from monitoring.settings import MonitorSettings
 from monitoring.store.media import MediaStore
 from monitoring.store.tables import events
 from workers.bus.bus import LocalBus
 from workers.bus.event import Event, event_id
 from workers.bus.result import FrameResult
+from workers.database.database import Database
+from workers.database.dialects import driver_url
+from workers.database.migrations import migrate
 from workers.kafka.settings import KafkaSettings
 
 FAST = MonitorSettings(gather_s=0.05, keep_s=0.2, tick_s=0.1, begin="oldest")
@@ -129,7 +133,9 @@ class Watch:
         self.publisher = None if kafka is None else Publisher(self.database, kafka, lambda: self.monitor.active)
         sink = EventSink(self.local, self.publisher)
         targets = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, sink)
-        self.monitor = Monitor(settings, targets, [self.handler], [self.told], self.database.migrate)
+        self.monitor = Monitor(
+            settings, targets, [self.handler], [self.told], partial(migrate, self.database, MONITORING)
+        )
 
     def ids(self) -> list[Any]:
         """Of the events that are stored, in the order in which they were."""

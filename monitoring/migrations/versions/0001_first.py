@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from monitoring.store.tables import EventId, Serial
+from workers.database.columns import CompactUuid, Serial
 
 revision = "0001"
 down_revision = None
@@ -63,7 +63,7 @@ def _store() -> None:
     op.create_table(
         "events",
         sa.Column("seq", Serial, nullable=False),
-        sa.Column("id", EventId(), nullable=False),
+        sa.Column("id", CompactUuid(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("stream_id", sa.String(length=63), nullable=False),
         sa.Column("session", sa.String(length=64), nullable=False),
@@ -102,7 +102,7 @@ def _store() -> None:
         sa.Column("stream_id", sa.String(length=63), nullable=False),
         sa.Column("session", sa.String(length=64), nullable=False),
         sa.Column("track_id", sa.BigInteger(), nullable=True),
-        sa.Column("event_id", EventId(), nullable=True),
+        sa.Column("event_id", CompactUuid(), nullable=True),
         sa.Column("pts_us", sa.BigInteger(), nullable=False),
         sa.Column("captured_at_ns", sa.BigInteger(), nullable=False),
         sa.Column("media_type", sa.String(length=63), nullable=False),
@@ -139,7 +139,7 @@ def _alerts() -> None:
     op.create_table(
         "alerts",
         sa.Column("seq", Serial, nullable=False),
-        sa.Column("id", EventId(), nullable=False),
+        sa.Column("id", CompactUuid(), nullable=False),
         sa.Column("stream_id", sa.String(length=63), nullable=False),
         sa.Column("rule", sa.String(length=63), nullable=False),
         sa.Column("severity", sa.String(length=16), nullable=False),
@@ -161,8 +161,8 @@ def _alerts() -> None:
     op.create_table(
         "alert_deliveries",
         sa.Column("seq", Serial, nullable=False),
-        sa.Column("notice_id", EventId(), nullable=False),
-        sa.Column("alert_id", EventId(), nullable=False),
+        sa.Column("notice_id", CompactUuid(), nullable=False),
+        sa.Column("alert_id", CompactUuid(), nullable=False),
         sa.Column("target", sa.String(length=63), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),

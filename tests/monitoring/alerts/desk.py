@@ -12,13 +12,15 @@ from monitoring.alerts.alert_clips import AlertResources
 from monitoring.alerts.service import Alerts
 from monitoring.alerts.settings import AlertSettings
 from monitoring.core.ports import CutClip
+from monitoring.migrations import MONITORING
 from monitoring.rules.rule import Rule, SeenCondition
-from monitoring.settings import driver_url
-from monitoring.store.database import Database
 from monitoring.store.media import MediaStore
 from monitoring.store.writes import add_events
 from workers.bus.clip import Clip
 from workers.bus.event import Event, Severity, event_id
+from workers.database.database import Database
+from workers.database.dialects import driver_url
+from workers.database.migrations import migrate
 from workers.errors import ClipUnavailable
 
 SESSION = "01JD0000000000000000000000"
@@ -109,7 +111,7 @@ def rule(name: str = "mask", **fields: Any) -> Rule:
 def desk(folder: Path, cut: CutClip = no_clips, url: str | None = None, **settings: Any) -> Iterator[Desk]:
     """A desk that runs. `settings` are AlertSettings."""
     found = Desk(folder, AlertSettings.model_validate(settings), cut, url)
-    found.database.migrate()
+    migrate(found.database, MONITORING)
     found.alerts.start()
     try:
         yield found

@@ -210,14 +210,14 @@ def test_while_the_database_is_unreachable_nothing_is_sent_twice(
 
 def _refuse_twice(office: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     from monitoring.alerts.deliveries import Deliveries
-    from monitoring.core.errors import StoreUnavailable
+    from workers.errors import DatabaseUnavailable
 
     really, refused = Deliveries.delivered, []
 
     def delivered(self: Any, delivery: Any) -> None:
         if len(refused) < 2:
             refused.append(delivery)
-            raise StoreUnavailable("away")
+            raise DatabaseUnavailable("away")
         really(self, delivery)
 
     monkeypatch.setattr(Deliveries, "delivered", delivered)

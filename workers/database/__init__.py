@@ -1,0 +1,1 @@
+"""The database of every package: engine, dialects, columns and the migration runner."""

@@ -1,0 +1,76 @@
+"""The database: SQLite or PostgreSQL. Any thread; blocks, so never on the event loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
+
+from workers.database.dialects import WRITES, open_engine
+from workers.errors import DatabaseRefused, DatabaseUnavailable
+
+
+class Database:
+    """`read` and `write` give a connection in a transaction, committed at the end of the block unless it raises.
+
+    On SQLite writers of this process wait for each other at a lock of ours, which is fairer than SQLite's polling: a
+    retention that deletes in small steps holds up nobody. Both raise DatabaseUnavailable when the database is
+    unreachable or refuses; what is wrong with the statement or its data (IntegrityError, DataError, ProgrammingError)
+    comes as it is.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        """Connects to nothing yet. `url` as `driver_url` gives it. Raises DatabaseRefused."""
+        try:
+            self.url = make_url(url)
+        except ArgumentError as error:
+            raise DatabaseRefused("database_url: not a database URL, such as postgresql://host/livesight") from error
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = open_engine(self.url)
+        self._writing = threading.Lock()
+        self._writer = self.engine.execution_options(**{WRITES: True})
+
+    @property
+    def name(self) -> str:
+        """For logs and messages: without credentials."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database."""
+        with self.errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may change things. Keep it short."""
+        with self.errors():
+            if not self.is_sqlite:
+                with self.engine.begin() as connection:
+                    yield connection
+                return
+            with self._writing, self._writer.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """The driver's errors as ours; for connections that are taken from `engine` directly."""
+        try:
+            yield
+        except (IntegrityError, DataError, ProgrammingError):
+            raise
+        except (DBAPIError, TimeoutError) as error:
+            raise DatabaseUnavailable(f"{self.name}: {describe(error)}") from error
+
+    def close(self) -> None:
+        """Close all connections that are not in use. Idempotent."""
+        self.engine.dispose()
+
+
+def describe(error: BaseException) -> str:
+    """A database's error in a line: without the statement and its parameters, which hold people's data."""
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(cause).split()) or type(cause).__name__

@@ -1,0 +1,100 @@
+"""Where SQLite and PostgreSQL differ: URLs, engines, inserts that meet what is there. Any thread.
+
+SQLite runs in WAL mode: readers and the writer do not wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+
+WRITES = "livesight_writes"
+"""The execution option of connections that write."""
+
+BUSY_S = 10.0
+_POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
+_CONNECT_S = 5
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "wal_autocheckpoint=4000",  # pages: what is written again and again goes to the file once
+    "secure_delete=FAST",  # Debian's default writes each page that becomes free once more, with zeros
+    "foreign_keys=ON",
+    "cache_size=-32768",
+    "temp_store=MEMORY",
+)
+_POOL = {"pool_size": 5, "max_overflow": 15, "pool_timeout": 10.0, "pool_pre_ping": True}
+
+
+def driver_url(text: str) -> str:
+    """A database URL with our driver. Raises ValueError; the URL, which may hold a password, is not in its text."""
+    scheme, found, rest = text.partition("://")
+    if not found:
+        raise ValueError("is no database URL, such as postgresql://user:password@host/livesight")
+    if scheme in _POSTGRESQL:
+        if not urlsplit(text).path.strip("/"):
+            raise ValueError("names no database; it ends in the database's name: postgresql://host/livesight")
+        return f"postgresql+psycopg://{rest}"
+    if scheme != "sqlite":
+        raise ValueError(f"a database of the kind {scheme} is not supported; postgresql:// and sqlite:// are")
+    if not rest.startswith("/") or rest.strip("/") in ("", ":memory:"):
+        raise ValueError("sqlite:// needs a path, such as sqlite:////var/lib/livesight/livesight.db")
+    return text
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine with a pool; it connects when a connection is asked for."""
+    if url.get_backend_name() != "sqlite":
+        limits = {"connect_timeout": _CONNECT_S, "tcp_user_timeout": 10_000, "keepalives_idle": 5}
+        return create_engine(url, connect_args={"application_name": "livesight", **limits}, **_POOL)
+    engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False}, **_POOL)
+    engine.dialect.statement_compiler = _NamesIndexes
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT of the connection's dialect, which has `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, add: str | None = None) -> None:
+    """Insert rows, or where their primary key is there already replace the other columns (`add`: add to that one)."""
+    if not rows:
+        return
+    statement = insert_into(connection, table)
+    keys = [column.name for column in table.primary_key]
+    changed: dict[str, ColumnElement[Any]] = {
+        column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys
+    }
+    if add is not None:
+        changed[add] = table.c[add] + statement.excluded[add]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows))
+
+
+class _NamesIndexes(SQLiteCompiler):
+    """Has `with_hint` say INDEXED BY: SQLAlchemy's own compiler leaves out hints for SQLite."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """See SQLCompiler."""
+        return text
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    """`synchronous=NORMAL` is safe in WAL mode but for a lost last commit when the machine loses power
+    (https://www.sqlite.org/pragma.html#pragma_synchronous)."""
+    connection.isolation_level = None  # else sqlite3 decides by itself when a transaction begins
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").fetchone()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Writers take the lock at once: one that read first could not get it later without starting anew."""
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
