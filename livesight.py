@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 ROLES = ("node", "api", "monitor")
 CLUSTER_S = 3.0
 DRAIN_S = 4.0
-MONITOR_S = 2.0
+MONITOR_S = 3.0
 BUS_S = 1.5
 ALL_S = 8.5
 

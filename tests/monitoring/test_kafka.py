@@ -116,6 +116,25 @@ def test_what_is_stored_is_published_when_the_broker_is_back(database: Database,
         assert connection.scalar(select(func.count()).select_from(outbox)) == 0
 
 
+def test_a_clean_stop_publishes_the_newest_events(database: Database, broker: Broker) -> None:
+    """The monitor stores its last events as it ends, and works no more when the publisher is closed."""
+    active = threading.Event()
+    active.set()
+    publisher = Publisher(database, settings(broker), active.is_set)
+    publisher.start()
+    with database.write() as connection:
+        add_outgoing(connection, [outgoing_event(happened(1, "alert"))])
+    publisher.wake()
+    assert len(published(broker, 1)) == 1
+    with database.write() as connection:
+        add_outgoing(connection, [outgoing_event(happened(number, "alert")) for number in range(2, 30)])
+    active.clear()
+    publisher.close(10)
+    assert len(published(broker, 29)) == 29
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(outbox)) == 0
+
+
 def test_a_broker_that_comes_back_empty(database_url: str, tmp_path: Path, broker: Broker) -> None:
     """It counts from 0 again: what it has then is read all the same."""
     with Watch(database_url, tmp_path, settings(broker)) as watch:
