@@ -148,7 +148,7 @@ def test_the_command_line_writes_overlay_and_array(models_dir: Path, tmp_path: P
         (["none.png"], "none.png: No such file"),
         (["broken.png"], "broken.png: "),
         (["yard.png", "--model", "nose"], "there is no model nose"),
-        (["yard.png", "--model", "squares", "--detection", "4"], "detection 4: there are 1 in this picture"),
+        (["yard.png", "--model", "squares", "--detection", "4"], "detection 4: this image has 1"),
         (["yard.png", "--model", "squares", "--output", "nowhere/x.png"], "nowhere/x.png: No such file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

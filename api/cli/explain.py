@@ -36,11 +36,11 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
         """Explain what a model says of an image: a heatmap over it."""
         opened = open_(config)
         from api.cli.explain_file import explain_file
-        from workers.explain.explain import Question
+        from workers.explain.explain import ExplainRequest
 
-        question = Question(model, detector, detection, label)
+        request = ExplainRequest(model, detector, detection, label)
         files = (image, output or Path(f"{image.stem}-explained.png"), array)
-        found = explain_file(files, question, opened.store, opened.workers, opened.stream)
+        found = explain_file(files, request, opened.store, opened.workers, opened.stream)
         if as_json:
             typer.echo(found.model_dump_json(by_alias=True))
             return

@@ -11,13 +11,13 @@ from stream.errors import BadImageError
 from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlots
 from workers.errors import ExplainError
-from workers.explain.explain import Explainer, Question
+from workers.explain.explain import Explainer, ExplainRequest
 from workers.settings import WorkerSettings
 
 
 def explain_file(
     files: tuple[Path, Path, Path | None],
-    question: Question,
+    request: ExplainRequest,
     store: ModelStore,
     settings: WorkerSettings,
     limits: StreamSettings,
@@ -35,7 +35,7 @@ def explain_file(
         raise BadImageError(f"{source}: {error}") from error
     slots = EngineSlots(store, settings)
     try:
-        explanation = Explainer(store, slots, "explain").explain(image_bgr, question)
+        explanation = Explainer(store, slots, "explain").explain(image_bgr, request)
     finally:
         slots.close()
     outputs: list[tuple[Path, Format]] = [(overlay, "png")]

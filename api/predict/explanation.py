@@ -12,8 +12,7 @@ from pydantic import BaseModel
 
 from api.http.errors import Problem
 from workers.bus.result import Detection, FrameResult
-from workers.explain.explain import Explanation
-from workers.explain.overlay import overlay
+from workers.explain.heatmap import Explanation, overlay
 
 Format = Literal["png", "npy", "json"]
 _MEDIA_TYPES: dict[str, Format] = {

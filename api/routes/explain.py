@@ -24,7 +24,7 @@ from api.predict.uploads import FILE, upload_body, uploaded_image
 from api.routes.context import Context
 from stream.config import StreamSettings
 from workers.card import ModelName
-from workers.explain.explain import DEFAULT_DETECTOR, Explainer, Question
+from workers.explain.explain import DEFAULT_DETECTOR, Explainer, ExplainRequest
 
 router = APIRouter(tags=["predict"], dependencies=[Depends(only_known)])
 
@@ -63,17 +63,17 @@ async def explain(
 
     A classifier of boxes is explained on a box of `detector`, or on the whole image where that finds none.
     """
-    question = Question(model, detector, detection, label)
+    wanted = ExplainRequest(model, detector, detection, label)
     chosen = format_ or preferred_format(request.headers.get("accept", ""))
     data = await uploaded_image(request)
     explainer, settings = context.node.explainer, context.stream_settings
-    encoded = await context.predictor.run(_explain, explainer, settings, data, (question, chosen))
+    encoded = await context.predictor.run(_explain, explainer, settings, data, (wanted, chosen))
     return Response(encoded.content, media_type=encoded.media_type, headers={"vary": "accept"})
 
 
 def _explain(
-    explainer: Explainer, settings: StreamSettings, data: bytes, asked: tuple[Question, Format]
+    explainer: Explainer, settings: StreamSettings, data: bytes, asked: tuple[ExplainRequest, Format]
 ) -> EncodedExplanation:
     image_bgr = decode_image(data, settings)
-    question, format_ = asked
-    return encode_explanation(image_bgr, explainer.explain(image_bgr, question), format_)
+    wanted, format_ = asked
+    return encode_explanation(image_bgr, explainer.explain(image_bgr, wanted), format_)

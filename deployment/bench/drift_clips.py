@@ -27,7 +27,7 @@ from workers.bus.result import FrameResult
 from workers.card import ModelStore, shipped_models_dir
 from workers.engines.hot_swap import EngineSlots
 from workers.engines.letterbox import Letterbox
-from workers.images.figures import FigureMaker
+from workers.images.image_figures import FigureCalculator
 from workers.inference.batcher import FrameJob, InferenceStream
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier
@@ -93,7 +93,7 @@ def results(path: Path, how: str, slots: EngineSlots, models: tuple[str, ...] = 
     classifier = StreamClassifier(slots, models, Classifiers(slots), WorkerSettings().classify, "every_frame")
     builder = ResultBuilder("bench", classifier, counted=False)
     stream = InferenceStream(stream_id, Mailbox("newest"), models, lambda job: None)
-    letterbox, maker, figures_us = Letterbox(), FigureMaker(), -FIGURES_US
+    letterbox, maker, figures_us = Letterbox(), FigureCalculator(), -FIGURES_US
     for number, (pts_us, bgr) in enumerate(pictures(path)):
         picture = av.VideoFrame.from_ndarray(degrade(bgr, how), format="bgr24").reformat(format="yuv420p")
         now_s = time.monotonic()

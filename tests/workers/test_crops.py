@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from workers.engines.letterbox import Letterbox
-from workers.images.crops import crop_region, cut, luma, quality, sharpness
+from workers.images.crops import crop_image, crop_quality, crop_region
+from workers.images.planes import luma
+from workers.images.sharpness import sharpness
 
 SIZE_WH = (641, 359)
 
@@ -25,7 +27,7 @@ def smooth() -> np.ndarray:
 def test_a_crop_is_the_same_part_of_the_picture(name: str, box: tuple[float, float, float, float]) -> None:
     picture = av.VideoFrame.from_ndarray(smooth(), format="bgr24").reformat(format=name)
     left, top, right, bottom = region = crop_region(box, 0.1, SIZE_WH)
-    crop = cut(picture, region).to_ndarray(format="bgr24").astype(int)
+    crop = crop_image(picture, region).to_ndarray(format="bgr24").astype(int)
     whole = picture.to_ndarray(format="bgr24").astype(int)[top:bottom, left:right]
     assert crop.shape == whole.shape
     inside = np.abs(crop - whole)[2:-2, 2:-2]  # colour planes are interpolated across the border
@@ -44,7 +46,7 @@ def test_a_region_has_its_margin_and_stays_inside() -> None:
 def test_a_crop_fills_a_tensor_in_the_right_colour_order() -> None:
     image = np.zeros((360, 640, 3), np.uint8)
     image[100:200, 100:200] = (10, 20, 200)  # BGR: red
-    crop = cut(av.VideoFrame.from_ndarray(image, format="bgr24"), (100, 100, 200, 200))
+    crop = crop_image(av.VideoFrame.from_ndarray(image, format="bgr24"), (100, 100, 200, 200))
     tensor = np.zeros((32, 32, 3), np.uint8)
     Letterbox().fill(crop, tensor, 114, "rgb")
     assert np.abs(tensor.reshape(-1, 3).mean(0) - (200, 20, 10)).max() < 3
@@ -55,8 +57,8 @@ def test_quality_prefers_the_sharp_the_large_and_the_sure() -> None:
     sharp = av.VideoFrame.from_ndarray(noise, format="bgr24")
     blurred = av.VideoFrame.from_ndarray(cv2.GaussianBlur(noise, (31, 31), 9), format="bgr24")
     region, larger = (100, 100, 164, 164), (100, 100, 228, 228)
-    assert quality(sharp, region, 0.9) > 2 * quality(blurred, region, 0.9)
-    assert quality(sharp, larger, 0.9) > 1.5 * quality(sharp, region, 0.9)
-    assert quality(sharp, region, 0.9) > quality(sharp, region, 0.4)
+    assert crop_quality(sharp, region, 0.9) > 2 * crop_quality(blurred, region, 0.9)
+    assert crop_quality(sharp, larger, 0.9) > 1.5 * crop_quality(sharp, region, 0.9)
+    assert crop_quality(sharp, region, 0.9) > crop_quality(sharp, region, 0.4)
     assert 0 <= sharpness(blurred) < sharpness(sharp) <= 1
     assert luma(sharp).shape == (360, 640)

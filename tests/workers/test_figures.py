@@ -28,7 +28,7 @@ from tests.peers.numbers import draw_number
 from tests.workers.test_classify import Running
 from workers.bus.result import FrameResult, ImageFigures
 from workers.engines.hot_swap import EngineSlot
-from workers.images.figures import FigureMaker
+from workers.images.image_figures import FigureCalculator
 from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.settings import WorkerSettings
 
@@ -46,7 +46,7 @@ def scene(shift: int = 0, size_wh: tuple[int, int] = (1280, 720)) -> Image:
 
 def of(image_bgr: Image, name: str = "bgr24") -> ImageFigures:
     picture = av.VideoFrame.from_ndarray(image_bgr, format="bgr24").reformat(format=name)
-    return FigureMaker().figures(picture, 0)
+    return FigureCalculator().figures(picture, 0)
 
 
 def bits(first: str | None, second: str | None) -> int:
@@ -93,7 +93,7 @@ def test_no_size_is_too_odd(size_wh: tuple[int, int]) -> None:
 
 def frozen(pictures: Iterator[av.VideoFrame], every: int = 25) -> list[float]:
     """`frozen_s` of one picture a second."""
-    maker = FigureMaker()
+    maker = FigureCalculator()
     return [
         maker.figures(picture, number * 40_000).frozen_s
         for number, picture in enumerate(pictures)
@@ -136,7 +136,7 @@ def test_results_of_a_live_stream_carry_figures_of_each_second(no_thread_left: N
         assert running.show(picture, models=("number",)).detections == ()
         first = running.show_until(picture, lambda result: result.image).image
         assert first is not None
-        assert first == FigureMaker().figures(picture, 0).model_copy(update={"pts_us": first.pts_us})
+        assert first == FigureCalculator().figures(picture, 0).model_copy(update={"pts_us": first.pts_us})
 
         def later(result: FrameResult) -> bool:
             return result.image is not None and (result.image.pts_us or 0) >= 3_000_000
@@ -185,4 +185,4 @@ def test_figures_of_a_blurred_stream_are_those_of_what_may_be_seen(no_thread_lef
     assert arrived.wait(20)
     pipeline.close()
     frame, result = shown[0]
-    assert result.image == FigureMaker().figures(frame.image, 0) != FigureMaker().figures(picture, 0)
+    assert result.image == FigureCalculator().figures(frame.image, 0) != FigureCalculator().figures(picture, 0)

@@ -12,7 +12,7 @@ from stream.frame import Frame, new_session
 from tests.peers.faces import face_picture
 from workers.card import ModelStore, shipped_models_dir
 from workers.engines.hot_swap import EngineSlots
-from workers.explain.explain import Explainer, Question
+from workers.explain.explain import Explainer, ExplainRequest
 from workers.inference.detect import image_result
 from workers.settings import WorkerSettings
 
@@ -39,7 +39,7 @@ def test_a_bare_face_is_said_to_be_one(slots: EngineSlots) -> None:
 
 
 def test_it_can_be_explained(slots: EngineSlots) -> None:
-    found = Explainer(STORE, slots, "test").explain(face_picture(2, (640, 360)), Question(NAME))
+    found = Explainer(STORE, slots, "test").explain(face_picture(2, (640, 360)), ExplainRequest(NAME))
     assert found.detection == 0 and found.label == "without_mask"
     x1, y1, x2, y2 = (round(value) for value in found.result.detections[0].xyxy)
     heat = found.heatmap().clip(0)

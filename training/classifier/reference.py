@@ -17,7 +17,7 @@ from training.evaluation.classification_figures import Answer
 from training.evaluation.served_model import as_frame
 from training.export.drift_reference import numeric
 from workers.card import ModelCard
-from workers.images.figures import FigureMaker
+from workers.images.image_figures import FigureCalculator
 
 _UNIT = np.linspace(0, 1, 21)
 _SIDE = 256.0
@@ -32,7 +32,7 @@ def reference(card: ModelCard, seen: Sequence[tuple[LabelledCrop, Answer]]) -> d
         labels[card.classes[best]] += 1
         values["confidence"].append(float(answer.probabilities[best]))
         values["side"].append(min(1.0, float(np.sqrt(crop.image_bgr.shape[0] * crop.image_bgr.shape[1])) / _SIDE))
-        figures = FigureMaker().figures(as_frame(crop.image_bgr), 0)
+        figures = FigureCalculator().figures(as_frame(crop.image_bgr), 0)
         for key in ("brightness", "contrast", "sharpness"):
             values[key].append(float(getattr(figures, key)))
     label = {

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from training.data.labelled import read_image, side_of
 from training.evaluation.served_model import ImagePredictions, as_frame, thresholds
 from workers.card import ModelCard
-from workers.images.figures import FigureMaker
+from workers.images.image_figures import FigureCalculator
 
 _UNIT = np.linspace(0, 1, 21)
 _COUNTS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 11, 16, 31, 101], float)
@@ -42,7 +42,7 @@ def reference(card: ModelCard, seen: Sequence[ImagePredictions]) -> dict[str, An
             labels.append(card.classes[int(item.class_id[index])])
             values["confidence"].append(float(item.confidence[index]))
             values["box_side"].append(side_of((x1, y1, x2, y2)) / whole)
-        figures = FigureMaker().figures(as_frame(image), 0)
+        figures = FigureCalculator().figures(as_frame(image), 0)
         for key in ("brightness", "contrast", "sharpness"):
             values[key].append(float(getattr(figures, key)))
     counts = Counter(labels)

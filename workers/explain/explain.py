@@ -1,4 +1,4 @@
-"""Why a model says what it says: a heatmap over the picture. Any thread; one explanation at a time.
+"""Why a model gives a label: a heatmap over the image. Any thread; one explanation at a time.
 
 A detection's map is, for each cell of the detector, its score for the label times how well the box that it votes for
 lies over the detection (IoU): the cells that brought this box about. A classifier's is its class-activation map over
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import av
-import cv2
 import numpy as np
 import supervision as sv
 
@@ -25,7 +24,8 @@ from workers.engines.hot_swap import EngineSlots
 from workers.engines.letterbox import Letterbox, Placement, least_padding
 from workers.errors import ExplainError
 from workers.explain.graphs import ExplainGraph
-from workers.images.crops import crop_region, cut
+from workers.explain.heatmap import Explanation
+from workers.images.crops import crop_image, crop_region
 from workers.inference.detect import image_result
 
 DEFAULT_DETECTOR = "mask"
@@ -33,54 +33,18 @@ _MOST_GRAPHS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is to be explained.
+class ExplainRequest:
+    """What to explain.
 
-    model: the detector or classifier. detector: whose boxes a classifier of boxes looks at.
-    detection: its place in the result, from 0; None is the first the model applies to.
-    label: the label to look for; None is what the model says.
+    model: the detector or classifier. detector: whose boxes a classifier of boxes gets.
+    detection: its index in the result, from 0; None is the first the model applies to.
+    label: the label to explain; None is the one that the model gives.
     """
 
     model: str = DEFAULT_DETECTOR
     detector: str = DEFAULT_DETECTOR
     detection: int | None = None
     label: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A map, and what it is of.
-
-    grid: raw values (rows, columns), as fine as the model makes them. xyxy: what the whole grid covers, in pixels of
-    the picture; where the model's input was padded it reaches beyond. detection: its place in `result`; None when the
-    map is of the whole picture. confidence: how sure the model is of `label` there, 0 to 1.
-    """
-
-    card: ModelCard
-    result: FrameResult
-    detection: int | None
-    label: str
-    confidence: float
-    xyxy: tuple[float, float, float, float]
-    grid: F32
-
-    def heatmap(self) -> F32:
-        """The raw values for each pixel of the picture, f32 (height, width); 0 where the model did not look."""
-        width, height = self.result.size_wh
-        x1, y1, x2, y2 = self.xyxy
-        rows, columns = self.grid.shape
-        # The picture's pixel (x, y) lies at (x + 0.5 - x1) / (x2 - x1) * columns - 0.5 of the grid
-        scale_x, scale_y = columns / (x2 - x1), rows / (y2 - y1)
-        matrix = np.array(
-            [[scale_x, 0, (0.5 - x1) * scale_x - 0.5], [0, scale_y, (0.5 - y1) * scale_y - 0.5]], np.float32
-        )
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        spread = cv2.warpAffine(self.grid, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        out = np.zeros((height, width), np.float32)
-        left, top = max(0, round(x1)), max(0, round(y1))
-        right, bottom = min(width, round(x2)), min(height, round(y2))
-        out[top:bottom, left:right] = spread[top:bottom, left:right]
-        return out
 
 
 class Explainer:
@@ -94,42 +58,44 @@ class Explainer:
         self._letterbox = Letterbox()
         self._lock = threading.Lock()
 
-    def explain(self, image_bgr: U8, question: Question) -> Explanation:
-        """Explain one picture (u8 HWC BGR). Blocks. Raises ExplainError, ModelError, EngineError."""
-        card = self._card(question.model)
+    def explain(self, image_bgr: U8, request: ExplainRequest) -> Explanation:
+        """Explain one image (u8 HWC BGR). Blocks. Raises ExplainError, ModelError, EngineError."""
+        card = self._card(request.model)
         of_boxes = card.task == "classify" and card.applies_to != "image"
-        names = (question.detector, question.model) if of_boxes else (question.model,)
+        names = (request.detector, request.model) if of_boxes else (request.model,)
         self._slots.ensure(names)
-        card = self._slots[question.model].card
-        if question.label is not None and question.label not in card.classes:
-            raise ExplainError(f"label {question.label!r}: model {card.name} knows {', '.join(card.classes)}")
-        picture = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
-        frame = Frame("explain", new_session(), 0, 0, 0, time.time_ns(), time.monotonic(), 0.0, picture)
+        card = self._slots[request.model].card
+        if request.label is not None and request.label not in card.classes:
+            raise ExplainError(f"label {request.label!r}: model {card.name} has the labels {', '.join(card.classes)}")
+        image = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
+        frame = Frame("explain", new_session(), 0, 0, 0, time.time_ns(), time.monotonic(), 0.0, image)
         result = image_result(self._slots, frame, names, self._node)
-        index = _chosen(result.detections, card, question)
+        index = _chosen(result.detections, card, request)
         with self._lock:
             if card.task == "detect":
-                return self._detection(card, frame, result, index, question.label)
-            return self._classification(card, frame, result, index, question.label)
+                return self._detection(card, frame, result, index, request.label)
+            return self._classification(card, frame, result, index, request.label)
 
     def _detection(
         self, card: ModelCard, frame: Frame, result: FrameResult, index: int | None, label: str | None
     ) -> Explanation:
         found = None if index is None else result.detections[index]
-        wanted = label if found is None or label is not None else found.label
-        if wanted is None:
-            raise ExplainError(f"model {card.name} finds nothing in this picture; name a label to see where it looks")
+        explained = label if found is None or label is not None else found.label
+        if explained is None:
+            raise ExplainError(
+                f"model {card.name} finds nothing in this image; give a label to see its evidence all the same"
+            )
         graph = self._graph(card, frame.size_wh)
         placement = self._letterbox.fill(frame.image, graph.tensor[0], card.pad_value, card.color)
         cells = graph.cells()
-        evidence: F32 = cells.scores[:, card.classes.index(wanted)]
+        evidence: F32 = cells.scores[:, card.classes.index(explained)]
         if found is not None:
             box = placement.to_input(np.array([found.xyxy], np.float32))
             evidence = evidence * sv.box_iou_batch(box, cells.boxes)[0].astype(np.float32)
-        same = found is not None and found.label == wanted
+        same = found is not None and found.label == explained
         confidence = found.confidence if found is not None and same else float(min(1.0, evidence.max()))
         region = _covered(placement, graph.shape_wh, (0, 0))
-        return Explanation(card, result, index, wanted, round(confidence, 4), region, cells.grid(evidence))
+        return Explanation(card, result, index, explained, round(confidence, 4), region, cells.grid(evidence))
 
     def _classification(
         self, card: ModelCard, frame: Frame, result: FrameResult, index: int | None, label: str | None
@@ -137,7 +103,7 @@ class Explainer:
         region = (0, 0, *frame.size_wh)
         if index is not None:
             region = crop_region(result.detections[index].xyxy, card.crop_margin, frame.size_wh)
-        crop = frame.image if index is None else cut(frame.image, region)
+        crop = frame.image if index is None else crop_image(frame.image, region)
         graph = self._graph(card, (crop.width, crop.height))
         placement = self._letterbox.fill(crop, graph.tensor[0], card.pad_value, card.color)
         probabilities, maps = graph.activation()
@@ -162,25 +128,27 @@ class Explainer:
         return slot.card if slot is not None else load_card(self._store.folder(name), verify=False)
 
 
-def _chosen(detections: Sequence[Detection], card: ModelCard, question: Question) -> int | None:
-    """The place of the detection that is meant; None when the whole picture is. Raises ExplainError."""
+def _chosen(detections: Sequence[Detection], card: ModelCard, request: ExplainRequest) -> int | None:
+    """The index of the detection to explain; None for the whole image. Raises ExplainError."""
     if card.applies_to == "image" and card.task == "classify":
         return None
     fit = [index for index, found in enumerate(detections) if card.task == "detect" or found.label in card.applies_to]
-    if question.detection is None:
+    if request.detection is None:
         return fit[0] if fit else None
-    if question.detection not in range(len(detections)):
-        raise ExplainError(f"detection {question.detection}: there are {len(detections)} in this picture, from 0")
-    if question.detection not in fit:
-        label = detections[question.detection].label
-        raise ExplainError(f"detection {question.detection} is {label}, which model {card.name} does not classify")
-    return question.detection
+    if request.detection not in range(len(detections)):
+        raise ExplainError(f"detection {request.detection}: this image has {len(detections)}, counted from 0")
+    if request.detection not in fit:
+        label = detections[request.detection].label
+        raise ExplainError(
+            f"detection {request.detection} has the label {label}, which model {card.name} does not classify"
+        )
+    return request.detection
 
 
 def _covered(
     placement: Placement, shape_wh: tuple[int, int], corner: tuple[int, int]
 ) -> tuple[float, float, float, float]:
-    """What a model's whole input covers, padding included, in pixels of the picture that has the crop at `corner`."""
+    """What a model's whole input covers, padding included, in pixels of the image that has the crop at `corner`."""
     fx, fy = placement.size_wh[0] / placement.inner_wh[0], placement.size_wh[1] / placement.inner_wh[1]
     x1, y1 = corner[0] - placement.origin_xy[0] * fx, corner[1] - placement.origin_xy[1] * fy
     return round(x1, 2), round(y1, 2), round(x1 + shape_wh[0] * fx, 2), round(y1 + shape_wh[1] * fy, 2)

@@ -1,6 +1,8 @@
-"""Graphs that say why: per-cell evidence of detectors, class-activation maps of classifiers. Any thread, one at a time.
+"""Graphs for explanations: evidence of detectors by cell, class-activation maps of classifiers.
 
-They are cut out of the models that serve, in full precision, and compiled when somebody first asks; the serving graphs
+Any thread, one at a time.
+
+They are cut out of the models that serve, in full precision, and compiled for the first explanation; the serving graphs
 are not touched. A detector's class scores and boxes of every cell are what its NMS gets, so the graph is followed
 upwards from there; a classifier brings its map as the output `cam`.
 """
@@ -29,15 +31,15 @@ _MOST_STEPS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """What every cell of a detector says: boxes (n, 4) xyxy in input pixels; scores (n, classes), 0 to 1."""
+class CellScores:
+    """The raw output of every cell of a detector: boxes (n, 4) xyxy in input pixels; scores (n, classes), 0 to 1."""
 
     boxes: F32
     scores: F32
     shape_wh: tuple[int, int]
 
     def grid(self, values: F32) -> F32:
-        """A value a cell (n,) → one map at the finest scale: coarser scales enlarged, the strongest of all kept.
+        """A value a cell (n,) → one map at the finest scale: coarser scales enlarged, the strongest of all wins.
 
         Raises ModelError when the cells are those of no known pyramid.
         """
@@ -47,7 +49,9 @@ class Cells:
             if sum(columns * rows for columns, rows in sizes) == len(values):
                 break
         else:
-            raise ModelError(f"a detector with {len(values)} cells at {width}x{height} cannot be explained")
+            raise ModelError(
+                f"cannot explain a detector with {len(values)} cells at {width}x{height}: no known strides give so many"
+            )
         best, first = np.zeros(sizes[0][::-1], np.float32), 0
         for columns, rows in sizes:
             level = values[first : first + columns * rows].reshape(rows, columns).astype(np.float32)
@@ -61,10 +65,10 @@ class ExplainGraph:
 
     def __init__(self, card: ModelCard, folder: Path, shape_wh: tuple[int, int]) -> None:
         if GRAPH not in card.files:
-            raise ModelError(f"model {card.name} {card.version} has no {GRAPH}, which explanations are made from")
+            raise ModelError(f"model {card.name} {card.version} cannot be explained: it has no {GRAPH}")
         if VISUAL_WORDS in card.files:
             raise ModelError(
-                f"model {card.name} {card.version} cannot be explained: it counts visual words, has no map"
+                f"model {card.name} {card.version} cannot be explained: a bag of visual words has no activation map"
             )
         self.card = card
         self.shape_wh = shape_wh
@@ -80,13 +84,13 @@ class ExplainGraph:
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot explain with {folder / GRAPH}: {error}") from error
 
-    def cells(self) -> Cells:
-        """A detector's cells for what is in `tensor`."""
+    def cells(self) -> CellScores:
+        """A detector's cells for the image in `tensor`."""
         boxes, scores = self._run()
         if scores.shape[2] != len(self.card.classes):
             scores = scores.transpose(0, 2, 1)
         own = self._cells_of_first_view(len(boxes[0]))
-        return Cells(boxes[0][:own], scores[0][:own], self.shape_wh)
+        return CellScores(boxes[0][:own], scores[0][:own], self.shape_wh)
 
     def _cells_of_first_view(self, count: int) -> int:
         """A model with test-time augmentation lists the cells of its input's own size first."""
@@ -96,7 +100,7 @@ class ExplainGraph:
         return sum(math.prod(math.ceil(side / stride) for side in self.shape_wh) for stride in _VIEW_STRIDES)
 
     def activation(self) -> tuple[F32, F32]:
-        """A classifier's probabilities (classes,) and maps (classes, rows, columns) for what is in `tensor`."""
+        """A classifier's probabilities (classes,) and maps (classes, rows, columns) for the image in `tensor`."""
         probabilities, maps = self._run()
         return probabilities[0], maps[0]
 
@@ -126,9 +130,9 @@ def _cells_of(model: ov.Model, card: ModelCard) -> ov.Model:
     if len(chosen) != 1 or chosen[0].get_attributes().get("box_encoding") != "corner":
         raise ModelError(f"{what} cannot be explained: its graph does not end in one NMS of corner boxes")
     boxes, scores = chosen[0].input_value(0), chosen[0].input_value(1)
-    wanted = sorted((1, boxes.get_shape()[1], len(card.classes)))
+    expected = sorted((1, boxes.get_shape()[1], len(card.classes)))
     for _ in range(_MOST_STEPS):
-        if sorted(_shape(scores)) == wanted:
+        if sorted(_shape(scores)) == expected:
             return ov.Model([boxes, scores], model.get_parameters(), "cells")
         if scores.get_node().get_input_size() == 0:
             break
@@ -139,7 +143,9 @@ def _cells_of(model: ov.Model, card: ModelCard) -> ov.Model:
 def _map_of(model: ov.Model, card: ModelCard) -> ov.Model:
     maps = [output for output in model.outputs if CAM in output.get_names()]
     if not maps or len(_shape(maps[0])) != 4 or _shape(maps[0])[1] != len(card.classes):
-        raise ModelError(f"model {card.name} {card.version} cannot be explained: it has no output {CAM} with its maps")
+        raise ModelError(
+            f"model {card.name} {card.version} cannot be explained: it has no output {CAM} with a map for each class"
+        )
     results: list[Any] = [model.outputs[0].get_node(), maps[0].get_node()]
     return ov.Model(results, model.get_parameters(), "map")
 

@@ -1,8 +1,8 @@
-"""Work on pictures that no result waits for: figures and snapshots. Runs in its own thread.
+"""Work on frames that no result waits for: image figures and snapshots. Runs in its own thread.
 
 One thread for all streams, so that by-products never take more than one CPU and no inference worker's time. A stream's
 next job of a kind replaces the one that still waits: when the machine is short of CPU there are fewer by-products, not
-later ones, and each stream holds on to one picture at most for each kind.
+later ones, and each stream keeps one frame alive at most for each kind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from prometheus_client import Counter
 
 log = structlog.get_logger(__name__)
 
-SKIPPED = Counter("livesight_sideline_skipped", "Figures and snapshots left out because newer pictures came.")
+SKIPPED = Counter("livesight_sideline_skipped", "Figures and snapshots left out because newer frames came.")
 
 _TICK_S = 0.5
 
@@ -32,7 +32,7 @@ class BackgroundJobs:
         self._thread: threading.Thread | None = None
 
     def submit(self, key: Hashable, job: Callable[[], None]) -> None:
-        """Have `job` run soon, instead of the one with the same key if that has not begun. Never blocks."""
+        """Run `job` soon, instead of the one with the same key if that has not begun. Never blocks."""
         with self._changed:
             if self._closed:
                 return
@@ -40,17 +40,17 @@ class BackgroundJobs:
                 SKIPPED.inc()
             self._jobs[key] = job
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="sideline", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="background-jobs", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
     def every(self, tick: Callable[[], None]) -> None:
-        """Have `tick` called on the thread about twice a second, once it runs."""
+        """Call `tick` on the thread about twice a second, once it runs."""
         with self._changed:
             self._tickers.append(tick)
 
     def close(self, timeout_s: float) -> None:
-        """Leave what waits; end the thread. Idempotent."""
+        """Drop what waits and end the thread. Idempotent."""
         with self._changed:
             self._closed = True
             self._jobs.clear()
@@ -59,7 +59,7 @@ class BackgroundJobs:
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout_s)
             if thread.is_alive():
-                log.error("sideline_thread_left")
+                log.error("background_thread_still_running")
 
     def _run(self) -> None:
         tick_s = time.monotonic() + _TICK_S
@@ -71,14 +71,14 @@ class BackgroundJobs:
                 job = self._jobs.pop(next(iter(self._jobs))) if self._jobs else None
                 tickers = list(self._tickers)
             if job is not None:
-                self._do(job)
+                self._call(job)
             if time.monotonic() >= tick_s:
                 tick_s = time.monotonic() + _TICK_S
                 for tick in tickers:
-                    self._do(tick)
+                    self._call(tick)
 
-    def _do(self, job: Callable[[], None]) -> None:
+    def _call(self, job: Callable[[], None]) -> None:
         try:
             job()
         except Exception:
-            log.exception("sideline_job_failed")
+            log.exception("background_job_failed")

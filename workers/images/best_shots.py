@@ -1,8 +1,8 @@
-"""The best crop of each track, and the picture it was cut from, to `livesight.snapshots`. Runs on the sideline.
+"""The best crop of each track, and the frame it was cut from, to `livesight.snapshots`. Runs in the background.
 
-`offer` is called with every result that goes out, on the worker's thread, and only notes who is there; a few times a
-second a picture with somebody in it is handed to the sideline, which judges, cuts and encodes. What it is given is what
-others may see: a blurred stream's snapshots are blurred.
+`offer` is called with every result that goes out, on the worker's thread, and only notes which tracks are there; a few
+times a second a frame with a track in it becomes a background job, which judges, crops and encodes. Frames come as
+others may see them: a blurred stream's snapshots are blurred.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from workers.bus.bus import SNAPSHOTS, Message
 from workers.bus.result import Detection, FrameResult
 from workers.bus.snapshot import Snapshot, joined
 from workers.images.background_jobs import BackgroundJobs
-from workers.images.crops import crop_region, cut, quality
-from workers.images.jpeg import JpegMaker
+from workers.images.crops import crop_image, crop_quality, crop_region
+from workers.images.jpeg import JpegEncoder
 from workers.settings import SnapshotSettings
 
-PUBLISHED = Counter("livesight_snapshots_published", "Crops of tracks published, each with its whole picture.")
+PUBLISHED = Counter("livesight_snapshots_published", "Crops of tracks published, each with its whole frame.")
 
-_LOOK_S = 0.4
+_INTERVAL_S = 0.4
 _GONE_S = 2.0
-"""Not in any result for so long: the tracker gave the track up after a second, and would give it another number."""
-_KEEP_GAIN = 1.15
-_MOST_A_LOOK = 16
+"""In no result for so long: the tracker dropped the track after a second, and would number it anew."""
+_STORE_GAIN = 1.15
+_MOST_CROPS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Shot:
-    """A crop and its picture, ready to be sent."""
+    """A crop and its frame, ready to be sent."""
 
     quality: float
     messages: tuple[Message, ...]
@@ -42,11 +42,11 @@ class _Shot:
 
 @dataclass(slots=True)
 class _Track:
-    """What was seen of a track. `best` is kept until it is sent; `other`: a label that it had once, for a look."""
+    """One track. `best`: its best crop so far, sent or not; `other`: a label that it had in the last crop only."""
 
     label: str
     other: str | None = None
-    looked_s: float = 0.0
+    judged_s: float = 0.0
     best: _Shot | None = None
     sent_quality: float = 0.0
     sent_s: float = 0.0
@@ -54,11 +54,11 @@ class _Track:
 
 @dataclass(slots=True)
 class _Stream:
-    """One session. `seen_s` is written by the worker's thread, the rest by the sideline's."""
+    """One session. `seen_s` is written by the worker's thread, the rest by the background thread."""
 
     session: str
     seen_s: dict[int, float] = field(default_factory=dict)
-    look_s: float = 0.0
+    due_s: float = 0.0
     tracks: dict[int, _Track] = field(default_factory=dict)
 
 
@@ -66,19 +66,19 @@ class BestShots:
     """Owned by the node. `publish` must not block."""
 
     def __init__(
-        self, node: str, settings: SnapshotSettings, sideline: BackgroundJobs, publish: Callable[[Message], None]
+        self, node: str, settings: SnapshotSettings, background: BackgroundJobs, publish: Callable[[Message], None]
     ) -> None:
         self._node = node
         self._settings = settings
-        self._sideline = sideline
+        self._background = background
         self._publish = publish
         self._streams: dict[str, _Stream] = {}
-        self._crops = JpegMaker(settings.crop_px, settings.most_bytes)
-        self._pictures = JpegMaker(settings.picture_px, settings.most_bytes)
-        sideline.every(self._tick)
+        self._crops = JpegEncoder(settings.crop_px, settings.most_bytes)
+        self._frames = JpegEncoder(settings.picture_px, settings.most_bytes)
+        background.every(self._tick)
 
     def offer(self, frame: Frame, result: FrameResult) -> None:
-        """A picture as it may be shown, and what was seen in it. A stream's come from one thread at a time."""
+        """Take a frame as it may be shown, and its result. Those of a stream come from one thread at a time."""
         tracked = [found for found in result.detections if found.track_id is not None]
         stream = self._streams.get(frame.stream_id)
         if not self._settings.enabled or not (tracked or stream):
@@ -92,46 +92,46 @@ class BestShots:
             assert found.track_id is not None
             fresh = fresh or found.track_id not in stream.seen_s
             stream.seen_s[found.track_id] = now_s
-        if tracked and (fresh or now_s >= stream.look_s):
-            stream.look_s = now_s + _LOOK_S
-            self._sideline.submit(("snapshots", frame.stream_id), partial(self._look, stream, frame, tracked))
+        if tracked and (fresh or now_s >= stream.due_s):
+            stream.due_s = now_s + _INTERVAL_S
+            self._background.submit(("snapshots", frame.stream_id), partial(self._judge, stream, frame, tracked))
 
     def forget(self, stream_id: str) -> None:
-        """The session is over: what was kept back goes out soon."""
+        """End the stream's session: unsent crops go out soon."""
         stream = self._streams.pop(stream_id, None)
         if stream is not None:
-            self._sideline.submit(("snapshots", stream.session), partial(self._finish, stream))
+            self._background.submit(("snapshots", stream.session), partial(self._finish, stream))
 
     def close(self) -> None:
-        """What was kept back goes out now. The sideline must be closed."""
+        """Send unsent crops now. The background jobs must be closed."""
         while self._streams:
             self._finish(self._streams.popitem()[1])
 
-    def _look(self, stream: _Stream, frame: Frame, tracked: Sequence[Detection]) -> None:
-        """Judge the crops of one picture; keep and send the better ones."""
+    def _judge(self, stream: _Stream, frame: Frame, tracked: Sequence[Detection]) -> None:
+        """Judge the crops of one frame; store and send the better ones."""
         now_s = time.monotonic()
-        wanted: list[tuple[_Track, Detection, float]] = []
+        better: list[tuple[_Track, Detection, float]] = []
         for found in sorted(tracked, key=lambda found: found.track_id in stream.tracks):
             assert found.track_id is not None
             track = stream.tracks.setdefault(found.track_id, _Track(found.label))
-            if now_s - track.looked_s < _LOOK_S * 0.9 or not _is_sure(track, found.label):
+            if now_s - track.judged_s < _INTERVAL_S * 0.9 or not _is_sure(track, found.label):
                 continue
-            track.looked_s = now_s
-            good = quality(frame.image, self._region(frame, found), found.confidence)
-            if track.best is None or good > _KEEP_GAIN * track.best.quality:
-                wanted.append((track, found, good))
-            if len(wanted) == _MOST_A_LOOK:
+            track.judged_s = now_s
+            score = crop_quality(frame.image, self._region(frame, found), found.confidence)
+            if track.best is None or score > _STORE_GAIN * track.best.quality:
+                better.append((track, found, score))
+            if len(better) == _MOST_CROPS:
                 break
-        whole = self._pictures.jpeg(frame.image) if wanted else b""
-        for track, found, good in wanted:
-            track.best = _Shot(good, self._messages(frame, found, good, whole))
-        for track, _, _ in wanted:
+        whole = self._frames.jpeg(frame.image) if better else b""
+        for track, found, score in better:
+            track.best = _Shot(score, self._messages(frame, found, score, whole))
+        for track, _, _ in better:
             self._send_when_due(track, now_s)
 
     def _region(self, frame: Frame, found: Detection) -> tuple[int, int, int, int]:
         return crop_region(found.xyxy, self._settings.margin, frame.size_wh)
 
-    def _messages(self, frame: Frame, found: Detection, good: float, whole: bytes) -> tuple[Message, ...]:
+    def _messages(self, frame: Frame, found: Detection, score: float, whole: bytes) -> tuple[Message, ...]:
         region = self._region(frame, found)
         crop = Snapshot(
             view="crop",
@@ -142,15 +142,15 @@ class BestShots:
             detector=found.detector,
             label=found.label,
             confidence=found.confidence,
-            quality=round(good, 1),
+            quality=round(score, 1),
             box=joined(found.xyxy),
             region=joined(region),
             size=joined(frame.size_wh),
             node=self._node,
         )
-        picture = crop.model_copy(update={"view": "picture", "region": joined((0, 0, *frame.size_wh))})
-        small = self._crops.jpeg(cut(frame.image, region))
-        pairs = ((crop, small), (picture, whole))
+        whole_frame = crop.model_copy(update={"view": "picture", "region": joined((0, 0, *frame.size_wh))})
+        small = self._crops.jpeg(crop_image(frame.image, region))
+        pairs = ((crop, small), (whole_frame, whole))
         return tuple(
             Message(SNAPSHOTS, frame.stream_id, data, shot.headers(), time.monotonic()) for shot, data in pairs
         )
@@ -158,8 +158,8 @@ class BestShots:
     def _send_when_due(self, track: _Track, now_s: float) -> None:
         if track.best is None or track.best.quality <= track.sent_quality:
             return
-        better = track.best.quality >= self._settings.gain * track.sent_quality
-        if not track.sent_quality or (better and now_s - track.sent_s >= self._settings.again_s):
+        enough = track.best.quality >= self._settings.gain * track.sent_quality
+        if not track.sent_quality or (enough and now_s - track.sent_s >= self._settings.again_s):
             self._send(track, now_s)
 
     def _send(self, track: _Track, now_s: float) -> None:
@@ -170,7 +170,7 @@ class BestShots:
                 self._publish(message)
 
     def _tick(self) -> None:
-        """Send what had to wait for its turn; what is the best of tracks that are over."""
+        """Send crops whose interval is over, and the best of tracks that have ended."""
         now_s = time.monotonic()
         for stream in list(self._streams.values()):
             for number, seen_s in stream.seen_s.copy().items():
@@ -188,13 +188,13 @@ class BestShots:
 
 
 def _is_sure(track: _Track, label: str) -> bool:
-    """Whether a crop with this label may be the track's: one that flickers may not; one that stays begins anew."""
+    """Whether a crop with this label may be the track's: a label that flickers may not; one that stays starts anew."""
     if label == track.label:
         track.other = None
         return True
     if label != track.other:
         track.other = label
-        track.looked_s = time.monotonic()
+        track.judged_s = time.monotonic()
         return False
     track.label, track.other, track.best, track.sent_quality = label, None, None, 0.0
     return True

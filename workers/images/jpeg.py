@@ -1,4 +1,4 @@
-"""Pictures as JPEGs of a bounded size. Pure; one object is used by one thread."""
+"""Images as JPEGs of a bounded size. Pure; one object is used by one thread."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ _ROOMY = 0.5
 _LEAST_SIDE = 8
 
 
-class JpegMaker:
-    """Makes JPEGs of at most `most_bytes`, the longest side at most `longest` pixels; never larger than the picture.
+class JpegEncoder:
+    """Encodes JPEGs of at most `most_bytes`, the longest side at most `longest` pixels; never larger than the image.
 
-    Begins with the quality that fitted last time, as a camera's pictures are much alike.
+    Starts with the quality that fitted last time, as a camera's frames are much alike.
     """
 
     def __init__(self, longest: int, most_bytes: int) -> None:
         self._longest = longest
         self._most_bytes = most_bytes
         self._reformatter = VideoReformatter()
-        self._begin = 1
+        self._first = 1
 
-    def jpeg(self, picture: av.VideoFrame) -> bytes:
-        """The picture, smaller and coarser as needed."""
-        scale = min(1.0, self._longest / max(picture.width, picture.height))
-        wide, high = (max(1, round(side * scale)) for side in (picture.width, picture.height))
-        small = self._reformatter.reformat(picture, wide, high, format="bgr24", interpolation="AREA")
+    def jpeg(self, image: av.VideoFrame) -> bytes:
+        """The image as a JPEG, smaller and coarser as needed."""
+        scale = min(1.0, self._longest / max(image.width, image.height))
+        wide, high = (max(1, round(side * scale)) for side in (image.width, image.height))
+        small = self._reformatter.reformat(image, wide, high, format="bgr24", interpolation="AREA")
         image_bgr = cast("npt.NDArray[np.uint8]", small.to_ndarray())
-        for index in range(self._begin, len(_QUALITIES)):
+        for index in range(self._first, len(_QUALITIES)):
             data = _encode(image_bgr, _QUALITIES[index])
             if len(data) <= self._most_bytes:
-                self._begin = max(0, index - 1) if len(data) < _ROOMY * self._most_bytes else index
+                self._first = max(0, index - 1) if len(data) < _ROOMY * self._most_bytes else index
                 return data
-        self._begin = len(_QUALITIES) - 1
+        self._first = len(_QUALITIES) - 1
         while len(data) > self._most_bytes and min(image_bgr.shape[:2]) > _LEAST_SIDE:
             image_bgr = cast("npt.NDArray[np.uint8]", cv2.resize(image_bgr, None, fx=_SHRINK, fy=_SHRINK))
             data = _encode(image_bgr, _QUALITIES[-1])

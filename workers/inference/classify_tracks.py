@@ -15,8 +15,8 @@ from workers.bus.result import Attribute, Detection
 from workers.card import ModelCard
 from workers.engines.hot_swap import EngineSlot
 from workers.engines.letterbox import Letterbox
-from workers.images.crops import crop_region, cut, quality
-from workers.images.figures import Mode
+from workers.images.crops import crop_image, crop_quality, crop_region
+from workers.images.image_figures import Mode
 from workers.inference.classify import Classifiers, Crop, CropBatch
 from workers.settings import ClassifySettings
 
@@ -122,7 +122,7 @@ class StreamClassifier:
                     target.track.seen_us = frame.pts_us
                     if not self._is_due(target, found, frame, region):
                         continue
-                target.crop.image = cut(frame.image, region)
+                target.crop.image = crop_image(frame.image, region)
                 yield target
 
     def _is_due(self, target: _Target, found: Detection, frame: Frame, region: tuple[int, int, int, int]) -> bool:
@@ -130,12 +130,12 @@ class StreamClassifier:
         assert target.track is not None
         before = target.track.classified.get(target.crop.model)
         if before is None or before.version != target.crop.version:
-            target.quality = quality(frame.image, region, found.confidence)
+            target.quality = crop_quality(frame.image, region, found.confidence)
             return True
         if frame.pts_us - before.compared_us < self._settings.again_s * 1e6:
             return False
         before.compared_us = frame.pts_us
-        target.quality = quality(frame.image, region, found.confidence)
+        target.quality = crop_quality(frame.image, region, found.confidence)
         return before.label != found.label or target.quality >= self._settings.gain * before.quality
 
     def _classify(self, targets: list[_Target], pts_us: int) -> dict[int, dict[str, Attribute]]:

@@ -15,7 +15,7 @@ from workers.engines.engine import F32
 from workers.engines.hot_swap import EngineSlot
 from workers.engines.letterbox import Letterbox, least_padding
 from workers.images.background_jobs import BackgroundJobs
-from workers.images.figures import StreamImageFigures
+from workers.images.image_figures import StreamImageFigures
 from workers.inference.batcher import FrameJob, InferenceStream
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier

@@ -27,7 +27,7 @@ from workers.engines.letterbox import Letterbox
 from workers.errors import EngineError, ModelError
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.blur import Blurrer
-from workers.images.figures import Mode, StreamImageFigures
+from workers.images.image_figures import Mode, StreamImageFigures
 from workers.inference.batcher import Batcher, FrameJob, InferenceStream
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier

@@ -19,7 +19,7 @@ from monitoring.drift.camera import CameraWatch
 from monitoring.drift.settings import CameraSettings
 from tests.monitoring.drift.made import START_S
 from workers.bus.result import ImageFigures
-from workers.images.figures import FigureMaker
+from workers.images.image_figures import FigureCalculator
 
 FIXED = (
     "asl_book.mkv", "asl_school.mkv", "classroom.mp4", "head-pose-face-detection-female-and-male.mp4",
@@ -67,7 +67,7 @@ class Clip:
     def _figures(self, before: int, index: int, how: str) -> ImageFigures:
         key = before, index, how
         if key not in self._made:
-            maker = FigureMaker()
+            maker = FigureCalculator()
             maker.figures(self._picture(before, how), 0)
             self._made[key] = maker.figures(self._picture(index, how), 1_000_000)
         return self._made[key]

@@ -182,7 +182,7 @@ def test_a_changed_model_is_refused(done: Done, tmp_path: Path) -> None:
 
 def test_what_has_no_map_is_not_explained(done: Done) -> None:
     folder = done.models / "orb-svm" / "1"
-    with pytest.raises(ModelError, match="orb-svm 1 cannot be explained: it counts visual words"):
+    with pytest.raises(ModelError, match="orb-svm 1 cannot be explained: a bag of visual words"):
         ExplainGraph(load_card(folder), folder, (96, 96))
 
 

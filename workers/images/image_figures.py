@@ -1,0 +1,172 @@
+"""The `image` figures of a frame, 0 to 1 (ARCHITECTURE.md defines them): brightness, contrast, focus, frozen and so on.
+
+`FigureCalculator` is pure. `StreamImageFigures` decides when: once a second. Of a live stream they are computed in the
+background and come with a later result; otherwise with the frame's own. One thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stream.frame import Frame
+from workers.bus.result import ImageFigures
+from workers.engines.engine import F32, U8
+from workers.images.background_jobs import BackgroundJobs
+from workers.images.planes import colourfulness, full_range, luma
+from workers.images.sharpness import focus, halved, laplacian, sharpness_of
+
+Mode = Literal["live", "every_frame", "stills"]
+"""live: attributes and figures come with a later result. every_frame: with the same. stills: frames are unrelated."""
+
+_EVERY_US = 1_000_000
+_WHOLE_WH = (160, 90)
+_THUMBNAIL_WH = (64, 36)
+_HASH_WH = (17, 16)
+_STRETCH = np.float32(255 / 219)  # most video has black at 16 and white at 235, images at 0 and 255
+_SAME = 2
+"""Spots of 160×90 that differ by no more show the same. Of a frozen image, encoded again and again, they settle to
+the very same values (x264 and MPEG-4, but for the first key frames); of the quietest scene there is, one differs by 5
+within a second, through noise alone."""
+_CELLS = 8  # a side of the grid that `detail` counts in
+_TEXTURE = 4.0
+"""Above what sensor noise leaves after averaging, and a hand before the lens; below an image blurred with σ 8."""
+_EVERY = 4
+_BLOCK = 8
+
+
+class FigureCalculator:
+    """Computes the figures of one stream's frames, in order; remembers since when nothing has changed."""
+
+    def __init__(self) -> None:
+        self._whole: npt.NDArray[np.int16] | None = None
+        self._changed_us = 0
+        self._sampled: U8 | None = None
+
+    def figures(self, image: av.VideoFrame, pts_us: int) -> ImageFigures:
+        """The figures of the frame shown at `pts_us`. Takes a few milliseconds for 1280×720."""
+        native = luma(image)
+        grey = halved(native)
+        whole = cv2.resize(grey, _WHOLE_WH, interpolation=cv2.INTER_AREA)
+        thumbnail = np.asarray(cv2.resize(whole, _THUMBNAIL_WH, interpolation=cv2.INTER_AREA), np.float32)
+        edges = laplacian(grey)
+        if not full_range(image):
+            thumbnail = np.asarray(((thumbnail - 16) * _STRETCH).clip(0, 255), np.float32)
+            edges = np.asarray(edges * _STRETCH, np.float32)
+        thumbnail /= 255
+        before, self._sampled = self._sampled, _sampled(native)
+        return ImageFigures(
+            brightness=round(float(thumbnail.mean()), 4),
+            contrast=round(min(1.0, 2 * float(thumbnail.std())), 4),
+            sharpness=round(sharpness_of(edges), 4),
+            frozen_s=round(self._frozen_us(whole, pts_us) / 1e6, 3),
+            saturation=round(float(colourfulness(image, _THUMBNAIL_WH).mean()), 4),
+            detail=round(detail(edges), 4),
+            hash=difference_hash(whole),
+            focus=round(focus(native), 4),
+            blockiness=round(blockiness(native), 4),
+            changed=None if before is None else round(changed(before, self._sampled), 4),
+            pts_us=pts_us,
+        )
+
+    def _frozen_us(self, whole: cv2.typing.MatLike, pts_us: int) -> int:
+        """Compares with the first frame that looked like this, so that slow changes count, too."""
+        now = np.asarray(whole, np.int16)
+        if self._whole is None or int(np.abs(now - self._whole).max()) > _SAME:
+            self._whole, self._changed_us = now, pts_us
+        return max(0, pts_us - self._changed_us)
+
+
+def detail(edges: F32) -> float:
+    """The share of the cells of an 8×8 grid that show some texture; edges: `laplacian` of the image."""
+    side = edges.shape[0] // _CELLS
+    cells = np.square(edges).reshape(_CELLS, side, _CELLS, side).mean(axis=(1, 3))
+    return float((np.sqrt(cells) >= _TEXTURE).mean())
+
+
+def difference_hash(grey: cv2.typing.MatLike) -> str:
+    """Whether each of 16×16 spots is darker than its right neighbour, row by row, as 64 hexadecimal digits.
+
+    What moves in the scene changes few bits, turning the camera about half (Krawetz 2013, "Kind of Like That").
+    """
+    small = cv2.resize(grey, _HASH_WH, interpolation=cv2.INTER_AREA)
+    return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
+
+
+def blockiness(grey: U8) -> float:
+    """0 (none) to 1: how much larger steps between 8×8 blocks are than steps within them, b - a over b + a.
+
+    At the image's own resolution. Codecs tile from the upper left corner; an image that was scaled afterwards shows 0.
+    """
+    return max(_steps(grey[::_EVERY]), _steps(grey.T[::_EVERY]))
+
+
+def changed(before: U8, now: U8) -> float:
+    """The share of pixels of two `_sampled` images that differ at all, 0 to 1; 1 when the size changed.
+
+    The noise of a live sensor changes some; a frozen image has none.
+    """
+    if before.shape != now.shape:
+        return 1.0
+    return float(np.count_nonzero(before != now)) / max(1, now.size)
+
+
+def _steps(lines: U8) -> float:
+    if lines.shape[1] < 2 * _BLOCK:
+        return 0.0
+    steps = np.abs(np.diff(np.ascontiguousarray(lines, np.int16), axis=1))
+    at_edges = np.arange(steps.shape[1]) % _BLOCK == _BLOCK - 1
+    edges, inside = float(steps[:, at_edges].mean()), float(steps[:, ~at_edges].mean())
+    return max(0.0, (edges - inside) / (edges + inside)) if edges + inside > 0 else 0.0
+
+
+def _sampled(grey: U8) -> U8:
+    """Every fourth pixel of every fourth row, a copy: a thumbnail would average the noise away."""
+    return np.ascontiguousarray(grey[::_EVERY, ::_EVERY])
+
+
+class StreamImageFigures:
+    """The figures that a stream's results carry: once a second by `pts_us`, of every still."""
+
+    def __init__(self, mode: Mode, background: BackgroundJobs) -> None:
+        self._mode = mode
+        self._background = background
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new session; figures still being computed are ignored."""
+        self._session = _SessionFigures()
+        self._second = -1
+
+    def of(self, frame: Frame) -> ImageFigures | None:
+        """What the result of this frame carries; None before the first. `frame`: blurred where the stream is."""
+        second = frame.pts_us // _EVERY_US
+        if second != self._second or self._mode == "stills":
+            self._second = second
+            job = self._session.job(frame)
+            if self._mode == "live":
+                self._background.submit(("figures", frame.stream_id), job)
+            else:
+                job()
+        return self._session.figures
+
+
+class _SessionFigures:
+    """The latest figures of one session."""
+
+    def __init__(self) -> None:
+        self.figures: ImageFigures | None = None
+        self._calculator = FigureCalculator()
+
+    def job(self, frame: Frame) -> Callable[[], None]:
+        """The job that computes them of this frame."""
+
+        def compute() -> None:
+            self.figures = self._calculator.figures(frame.image, frame.pts_us)
+
+        return compute
