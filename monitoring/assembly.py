@@ -13,8 +13,8 @@ from monitoring.alerts.routes import alert_routes
 from monitoring.alerts.service import Alerts
 from monitoring.arrangements.reloader import Reloader
 from monitoring.arrangements.routes import rule_routes, scene_routes
-from monitoring.arrangements.rule_book import RuleBook
-from monitoring.arrangements.scenes import Scenes
+from monitoring.arrangements.rule_store import RuleStore
+from monitoring.arrangements.scene_store import SceneStore
 from monitoring.core.handler import Handler
 from monitoring.core.ports import BackgroundService, CommitHook, CutClip
 from monitoring.drift.drift import Drift, cards_of
@@ -66,12 +66,12 @@ class Assembly:
 def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Storage) -> Assembly:
     """All parts. Handlers: what happened, then drift and camera faults, then the rules, which look at both."""
     database, media = storage.database, storage.media
-    scenes = Scenes(database, settings.scenes)
-    rules = RuleBook(database, settings.rules, (target.name for target in settings.alerts.targets))
+    scenes = SceneStore(database, settings.scenes)
+    rules = RuleStore(database, settings.rules, (target.name for target in settings.alerts.targets))
     events = TrackEvents(settings.events, scenes)
     drift = Drift(settings.drift, cards_of(context.state_dir))
     resources = AlertResources(context.cut_clip, media, database, storage.active)
-    alerts = Alerts(settings.alerts, resources, rules.rule, context.node)
+    alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     return Assembly(
         handlers=[events, drift, Rules(rules, events, drift)],
         hooks=[drift, DriftHistory(drift.reports), alerts],

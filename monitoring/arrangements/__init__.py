@@ -1,1 +1,1 @@
-"""Zones and rules that users arrange, from the configuration or over HTTP."""
+"""Zones and rules: from the configuration, or set over HTTP and stored."""

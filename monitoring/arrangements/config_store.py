@@ -1,6 +1,7 @@
-"""What users arrange by configuration or over HTTP: scenes and rules. Any thread; all but reading blocks.
+"""What users configure in the configuration or over HTTP: scenes and rules. Any thread; all but reading blocks.
 
-What the configuration says cannot be changed over HTTP; the rest is kept in the database, where other monitors see it.
+Items of the configuration cannot be changed over HTTP. The others are stored in the database, where all monitors see
+them.
 """
 
 from __future__ import annotations
@@ -8,8 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -25,98 +25,103 @@ Origin = Literal["configuration", "api", "default"]
 T = TypeVar("T", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfiguredItem(Generic[T]):
-    """What default and configuration say: they are there from the start, and the configuration's cannot be changed."""
-
-    configured: Mapping[str, T]
-    defaults: Mapping[str, T]
-
-
 class ConfigStore(Generic[T]):
-    """Things of one kind by name. `table` has the columns `name`, `body` and `updated_ns`.
+    """Items of one kind by name. `table` has the columns `name`, `body` and `updated_ns`.
 
-    `version` is another after each change; `known` never blocks, so that the monitor may ask for each result.
+    `version` changes with each change. `items` never blocks, as the monitor calls it for each result.
     """
 
-    def __init__(self, database: Database, table: Table, model: type[T], given: ConfiguredItem[T]) -> None:
-        """`reload` brings what the database has; until then there is what is given."""
+    noun: ClassVar[str]
+    """What an item is called in messages."""
+
+    def __init__(
+        self, database: Database, table: Table, model: type[T], configured: Mapping[str, T], defaults: Mapping[str, T]
+    ) -> None:
+        """Holds the configured items and defaults; `reload` adds those of the database."""
         self._database = database
         self._table = table
         self._model = model
-        self._given = given
-        self._writing = threading.Lock()
+        self._configured = configured
+        self._defaults = defaults
+        self._write_lock = threading.Lock()
         self._stored: dict[str, T] = {}
-        self._seen: dict[str, str] = {}
-        self._known: tuple[int, dict[str, tuple[T, Origin]]] = (0, self._merged())
+        self._bodies: dict[str, str] = {}
+        self._items: tuple[int, dict[str, tuple[T, Origin]]] = (0, self._merged())
 
     @property
     def version(self) -> int:
-        """Another after each change."""
-        return self._known[0]
+        """Changes with each change of any item."""
+        return self._items[0]
 
-    def known(self) -> Mapping[str, tuple[T, Origin]]:
-        """All of them with where they come from; never changed in place."""
-        return self._known[1]
+    def items(self) -> Mapping[str, tuple[T, Origin]]:
+        """All items with their origin, by name; never changed in place."""
+        return self._items[1]
+
+    def get(self, name: str) -> T | None:
+        """The item of that name now, None when there is none."""
+        found = self.items().get(name)
+        return None if found is None else found[0]
 
     def reload(self) -> None:
-        """Read the database again. Raises DatabaseUnavailable; what was known stays then."""
-        with self._writing:
+        """Read the database again. Raises DatabaseUnavailable; the items stay as they were then."""
+        with self._write_lock:
             with self._database.read() as connection:
                 rows = connection.execute(select(self._table.c.name, self._table.c.body)).all()
             bodies = {name: body for name, body in rows}
-            if bodies == self._seen:
+            if bodies == self._bodies:
                 return
-            self._seen = bodies
-            self._show({name: one for name, body in bodies.items() if (one := self._read(name, body)) is not None})
+            self._bodies = bodies
+            self._replace({name: item for name, body in bodies.items() if (item := self._read(name, body)) is not None})
 
-    def put(self, name: str, one: T) -> bool:
-        """Keep it; whether it is new. Raises ArrangementFixed, DatabaseUnavailable."""
-        with self._writing:
+    def put(self, name: str, item: T) -> bool:
+        """Store an item. Returns whether its name is new. Raises ArrangementFixed, DatabaseUnavailable."""
+        with self._write_lock:
             self._refuse_configured(name)
-            body = one.model_dump_json()
+            body = item.model_dump_json()
             with self._database.write() as connection:
                 upsert(connection, self._table, [{"name": name, "body": body, "updated_ns": time.time_ns()}])
             is_new = name not in self._stored
-            self._seen = {**self._seen, name: body}
-            self._show({**self._stored, name: one})
+            self._bodies = {**self._bodies, name: body}
+            self._replace({**self._stored, name: item})
             return is_new
 
     def delete(self, name: str) -> None:
-        """Forget it; a default of that name holds again. Raises ArrangementFixed, ArrangementUnknown."""
-        with self._writing:
+        """Delete an item; a default of that name applies again. Raises ArrangementFixed, ArrangementUnknown."""
+        with self._write_lock:
             self._refuse_configured(name)
-            if name not in self._stored and name in self._given.defaults:
-                raise ArrangementFixed(f"{name} comes with Livesight; put it with enabled: false instead")
+            if name not in self._stored and name in self._defaults:
+                message = f"{self.noun} {name} is built in and cannot be deleted; PUT it with enabled: false instead"
+                raise ArrangementFixed(message)
             with self._database.write() as connection:
-                gone = connection.execute(delete(self._table).where(self._table.c.name == name)).rowcount
-            self._seen = {known: body for known, body in self._seen.items() if known != name}
-            self._show({known: one for known, one in self._stored.items() if known != name})
-            if not gone:
-                raise ArrangementUnknown(f"there is none for {name}")
+                deleted = connection.execute(delete(self._table).where(self._table.c.name == name)).rowcount
+            self._bodies = {other: body for other, body in self._bodies.items() if other != name}
+            self._replace({other: item for other, item in self._stored.items() if other != name})
+            if not deleted:
+                raise ArrangementUnknown(f"there is no {self.noun} {name}")
 
     def _refuse_configured(self, name: str) -> None:
-        if name in self._given.configured:
-            raise ArrangementFixed(f"{name} is set by the configuration and cannot be changed over HTTP")
+        if name in self._configured:
+            message = f"{self.noun} {name} comes from the configuration and cannot be changed over HTTP"
+            raise ArrangementFixed(message)
 
     def _read(self, name: str, body: str) -> T | None:
         try:
             return self._model.model_validate_json(body)
-        except ValidationError as error:  # a later version's
+        except ValidationError as error:  # written by a later version
             log.error("arrangement_unreadable", table=self._table.name, name=name, error=str(error))
             return None
 
-    def _show(self, stored: dict[str, T]) -> None:
+    def _replace(self, stored: dict[str, T]) -> None:
         self._stored = stored
-        self._known = (self._known[0] + 1, self._merged())
+        self._items = (self._items[0] + 1, self._merged())
 
     def _merged(self) -> dict[str, tuple[T, Origin]]:
-        known: dict[str, tuple[T, Origin]] = {}
+        merged: dict[str, tuple[T, Origin]] = {}
         layers: Iterable[tuple[Mapping[str, T], Origin]] = (
-            (self._given.defaults, "default"),
+            (self._defaults, "default"),
             (self._stored, "api"),
-            (self._given.configured, "configuration"),
+            (self._configured, "configuration"),
         )
         for layer, origin in layers:
-            known.update({name: (one, origin) for name, one in layer.items()})
-        return dict(sorted(known.items()))
+            merged.update({name: (item, origin) for name, item in layer.items()})
+        return dict(sorted(merged.items()))

@@ -1,4 +1,4 @@
-"""Sees what other processes arranged: reads scenes and rules again, now and then. Runs in its own thread."""
+"""Reloads scenes and rules that other processes changed, every few seconds. Runs in its own thread."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ log = structlog.get_logger(__name__)
 class Reloader:
     """A BackgroundService. Any process may change scenes and rules over HTTP; one of them runs the monitor."""
 
-    def __init__(self, kept: Sequence[ConfigStore[Any]], every_s: float) -> None:
-        self._kept = tuple(kept)
+    def __init__(self, stores: Sequence[ConfigStore[Any]], every_s: float) -> None:
+        self._stores = tuple(stores)
         self._every_s = every_s
         self._problem: str | None = None
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rereading", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="reloader", daemon=True)
 
     def start(self) -> None:
-        """See BackgroundService. What is kept is known when it returns. Raises DatabaseUnavailable."""
-        for kept in self._kept:
-            kept.reload()
+        """See BackgroundService. Stored items are loaded when it returns. Raises DatabaseUnavailable."""
+        for store in self._stores:
+            store.reload()
         self._thread.start()
 
     def problems(self) -> list[str]:
         """See BackgroundService."""
-        return [] if self._problem is None else [f"zones and rules may be old: {self._problem}"]
+        return [] if self._problem is None else [f"zones and rules may be outdated: {self._problem}"]
 
     def close(self, timeout_s: float) -> None:
         """See BackgroundService."""
@@ -43,11 +43,11 @@ class Reloader:
     def _run(self) -> None:
         while not self._closing.wait(self._every_s):
             try:
-                for kept in self._kept:
-                    kept.reload()
+                for store in self._stores:
+                    store.reload()
                 self._problem = None
             except DatabaseError as error:
                 self._problem = str(error)
             except Exception as error:
-                log.exception("rereading_failed")
-                self._problem = type(error).__name__
+                log.exception("reload_failed")
+                self._problem = f"internal error ({type(error).__name__}), see the log"

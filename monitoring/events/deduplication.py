@@ -1,4 +1,4 @@
-"""Which results are new: doubles, and those of sessions that are over, are not. Pure."""
+"""Which results are new: duplicates, and results of past sessions, are not. Pure."""
 
 from __future__ import annotations
 
@@ -8,58 +8,62 @@ from typing import Any
 
 from workers.bus.result import FrameResult
 
-_KEPT = 64  # sessions that are over, a stream: those of nodes that were cut off and come back late
+_MAX_PAST_SESSIONS = 64  # per stream; results of past sessions come late from nodes that were cut off
 
 
 @dataclass(slots=True)
-class _Stream:
+class _Position:
+    """Of the last result of a stream, and the sessions before."""
+
     session: str
     pts_us: int
-    over: tuple[str, ...] = ()
+    past_sessions: tuple[str, ...] = ()
 
 
 class Deduplicator:
-    """Results of a stream come in order, at least once: what is not later than the last of its session is a double.
+    """Results of a stream arrive in order, at least once: one not later than the last of its session is a duplicate.
 
-    One session follows another; when results of an earlier one come after all, from the spool of a node that was cut
-    off, their tracks are closed long since.
+    Sessions follow one another. When results of an earlier one arrive after all, from the spool of a node that was cut
+    off, their tracks have long ended.
     """
 
     def __init__(self) -> None:
-        self._streams: dict[str, _Stream] = {}
+        self._positions: dict[str, _Position] = {}
 
     def is_new(self, result: FrameResult) -> bool:
-        """Whether to hand a result on; notes that it came."""
-        known = self._streams.get(result.stream_id)
+        """Whether a result is new; remembers it."""
+        known = self._positions.get(result.stream_id)
         if known is None:
-            self._streams[result.stream_id] = _Stream(result.session, result.pts_us)
+            self._positions[result.stream_id] = _Position(result.session, result.pts_us)
             return True
         if result.session == known.session:
             if result.pts_us <= known.pts_us:
                 return False
             known.pts_us = result.pts_us
             return True
-        if result.session in known.over:
+        if result.session in known.past_sessions:
             return False
-        over = (*known.over, known.session)[-_KEPT:]
-        self._streams[result.stream_id] = _Stream(result.session, result.pts_us, over)
+        past = (*known.past_sessions, known.session)[-_MAX_PAST_SESSIONS:]
+        self._positions[result.stream_id] = _Position(result.session, result.pts_us, past)
         return True
 
     def restore(self, stream_id: str, state: Any | None) -> None:
-        """What `dump` gave."""
-        self._streams.pop(stream_id, None)
+        """Take back what `dump` returned, None when there is nothing."""
+        self._positions.pop(stream_id, None)
         if state is not None:
-            over: Sequence[str] = state["over"]
-            self._streams[stream_id] = _Stream(state["session"], state["pts_us"], tuple(over))
+            past: Sequence[str] = state["over"]
+            self._positions[stream_id] = _Position(state["session"], state["pts_us"], tuple(past))
 
     def forget(self, stream_id: str | None) -> None:
-        """Of all: None."""
+        """Forget a stream, or all (None)."""
         if stream_id is None:
-            self._streams.clear()
+            self._positions.clear()
         else:
-            self._streams.pop(stream_id, None)
+            self._positions.pop(stream_id, None)
 
     def dump(self, stream_id: str) -> Any:
-        """JSON-able; None when nothing of the stream has come."""
-        known = self._streams.get(stream_id)
-        return None if known is None else {"session": known.session, "pts_us": known.pts_us, "over": list(known.over)}
+        """The state of a stream, JSON-able; None when it had no result."""
+        known = self._positions.get(stream_id)
+        if known is None:
+            return None
+        return {"session": known.session, "pts_us": known.pts_us, "over": list(known.past_sessions)}

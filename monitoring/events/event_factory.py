@@ -1,4 +1,4 @@
-"""What events of one picture have in common, and how they are made. Pure."""
+"""Makes events of a stream: what the events of one frame have in common. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workers.bus.result import FrameResult
 
 @dataclass(frozen=True, slots=True)
 class EventFactory:
-    """Stream, session, node and models that an event comes from."""
+    """The stream, session, node and models that events come from."""
 
     stream_id: str
     session: str
@@ -21,11 +21,11 @@ class EventFactory:
 
     @classmethod
     def of(cls, result: FrameResult) -> EventFactory:
-        """Where a result comes from."""
+        """For events of a result."""
         return cls(result.stream_id, result.session, result.node, result.models)
 
     def event(self, kind: Kind, pts_us: int, captured_at_ns: int, name: str = "", **fields: Any) -> Event:
-        """An event of no track. `name`: the place or rule that makes it different from others of that picture."""
+        """An event that is not about a track. `name`: the zone, line or rule, part of its id."""
         return Event(
             id=event_id(kind, self.stream_id, self.session, pts_us, fields.get("track_id"), name),
             kind=kind,
@@ -38,8 +38,8 @@ class EventFactory:
             **fields,
         )
 
-    def of_track(self, kind: Kind, track: Track, sighting: Sighting, name: str = "", **fields: Any) -> Event:
-        """What happened to a track, in the picture of `sighting`."""
+    def track_event(self, kind: Kind, track: Track, sighting: Sighting, name: str = "", **fields: Any) -> Event:
+        """An event about a track, at the frame of `sighting`."""
         about: dict[str, Any] = {
             "track_id": track.id,
             "detector": track.detector,

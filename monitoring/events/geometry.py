@@ -1,4 +1,4 @@
-"""Points, polygons and lines of a picture, in shares of its width and height. Pure."""
+"""Points, polygons and lines of a frame, in shares of its width and height. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Contour = npt.NDArray[np.float32]
 
 
 def anchor_of(xyxy: Sequence[float], size_wh: tuple[int, int], anchor: Anchor) -> Point:
-    """The middle of a box, or of its lower edge, in shares of the picture; within it even where the box is not."""
+    """The middle of a box, or of its lower edge, in shares of the frame; clipped to the frame."""
     x1, y1, x2, y2 = xyxy
     y = y2 if anchor == "foot" else (y1 + y2) / 2
     return _share((x1 + x2) / 2, size_wh[0]), _share(y, size_wh[1])
@@ -27,24 +27,24 @@ def _share(pixels: float, size: int) -> float:
 
 
 def contour_of(polygon: Sequence[Point]) -> Contour:
-    """A polygon as `inside` wants it, f32 (n, 2)."""
+    """A polygon as `inside` takes it, f32 (n, 2)."""
     return np.asarray(polygon, np.float32)
 
 
 def inside(contour: Contour, point: Point) -> bool:
-    """Whether a point lies in a polygon or on its edge. Where the polygon crosses itself, by the even-odd rule."""
+    """Whether a point lies in a polygon or on its edge; the even-odd rule applies where the polygon crosses itself."""
     return cv2.pointPolygonTest(contour, point, False) >= 0
 
 
 def _cross(start: Point, end: Point, point: Point) -> float:
-    """Above 0 to the right of the line's direction, as y grows downwards; its size is in no unit of use."""
+    """The cross product: above 0 to the right of the line's direction, as y grows downwards."""
     return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
 
 
 def crossed(start: Point, end: Point, before: Point, after: Point) -> int:
-    """1 when the way from `before` to `after` leads through the line to its right, -1 to its left, else 0.
+    """1 when the step from `before` to `after` crosses the line to its right, -1 to its left, else 0.
 
-    A point on the line counts as left of it, so that ways that meet there are counted once.
+    A point on the line counts as left of it, so that two steps that meet there are counted once.
     """
     cross_before, cross_after = _cross(start, end, before), _cross(start, end, after)
     if (cross_before > 0) == (cross_after > 0):
@@ -60,6 +60,6 @@ def crossed(start: Point, end: Point, before: Point, after: Point) -> int:
 
 
 def distance(start: Point, end: Point, point: Point, aspect: float) -> float:
-    """How far a point is from the line, drawn on without end, in heights of the picture. `aspect`: width / height."""
+    """The distance of a point from the infinite line, in frame heights. `aspect`: width / height."""
     along_x, along_y = (end[0] - start[0]) * aspect, end[1] - start[1]
     return abs(_cross(start, end, point)) * aspect / math.hypot(along_x, along_y)

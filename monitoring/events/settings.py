@@ -1,4 +1,4 @@
-"""When what is seen counts as having happened. Pure."""
+"""How long something must be seen before it is an event. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EventSettings(BaseModel):
-    """Times in seconds of the stream (by `pts_us`), so that a busy or a late machine makes the same events."""
+    """Times in seconds of the stream (by `pts_us`), so that a busy or late machine makes the same events."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    began_s: float = Field(default=0.5, ge=0, le=10, description="How long a track is seen before it has begun.")
-    missed_s: float = Field(default=1.0, ge=0, le=60, description="How long who is unseen is counted all the same.")
-    gone_s: float = Field(default=2.0, ge=0, le=60, description="How long it is unseen before it has ended.")
-    label_s: float = Field(default=1.0, gt=0, le=60, description="After how long another label is a track's own.")
-    settle_s: float = Field(default=0.5, ge=0, le=60, description="How long in (or out of) a zone is in (or out).")
-    line_margin: float = Field(
-        default=0.01, ge=0, le=0.5, description="How far behind a line is across, in heights of the picture."
+    began_s: float = Field(default=0.5, ge=0, le=10, description="How long a track is seen before it begins.")
+    missed_s: float = Field(default=1.0, ge=0, le=60, description="How long a track that is not seen still counts.")
+    gone_s: float = Field(default=2.0, ge=0, le=60, description="How long a track is not seen before it ends.")
+    label_s: float = Field(
+        default=1.0, gt=0, le=60, description="How long another label must prevail to replace a track's."
     )
-    count_s: float = Field(default=1.0, gt=0, le=60, description="How long a count stays before it has changed.")
-    silent_s: float = Field(default=30.0, gt=0, description="Silence after which a stream's tracks are lost with it.")
+    settle_s: float = Field(
+        default=0.5,
+        ge=0,
+        le=60,
+        description="How long inside (or outside) a zone is entered (or left).",
+    )
+    line_margin: float = Field(
+        default=0.01, ge=0, le=0.5, description="How far past a line a track has crossed it, in frame heights."
+    )
+    count_s: float = Field(default=1.0, gt=0, le=60, description="How long a new count must last to be reported.")
+    silent_s: float = Field(default=30.0, gt=0, description="Silence after which a stream's tracks end.")

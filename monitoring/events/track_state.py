@@ -1,6 +1,6 @@
-"""One track as the events handler knows it: what was seen of it, its label, its way. Pure.
+"""The state of one track: where it was seen, its label, its path, its zones and lines. Pure.
 
-Everything here is kept as JSON between two commits: dataclasses of plain values, small.
+Everything here is stored as JSON at each commit: small dataclasses of plain values.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from workers.bus.result import Detection, FrameResult
 
 _PATH_POINTS = 64
 _FIRST_STEP = 0.01
-_LONGEST_S = 0.5
-"""No picture speaks for more time than this, however long ago the one before was."""
-_AGAINST = 2.0
+_MAX_FRAME_S = 0.5
+"""No frame counts for more time than this, however long ago the one before was."""
+_DECAY = 2.0
+"""How much faster the score of a label falls than it rises."""
 
 
 @dataclass(slots=True)
 class Sighting:
-    """A track in one picture. `attributes`: the classifiers' labels by their names."""
+    """A track in one frame. `attributes`: classifier name → label."""
 
     pts_us: int
     captured_at_ns: int
@@ -33,12 +34,12 @@ class Sighting:
     attributes: dict[str, str] = field(default_factory=dict)
 
     def anchor(self, anchor: Anchor) -> Point:
-        """Where it is, in shares of the picture."""
+        """Where it is, in shares of the frame."""
         return anchor_of(self.xyxy, self.size_wh, anchor)
 
     @classmethod
     def of(cls, result: FrameResult, detection: Detection) -> Sighting:
-        """What a result says of one track."""
+        """A detection of a result as a sighting."""
         return cls(
             pts_us=result.pts_us,
             captured_at_ns=result.captured_at_ns,
@@ -52,70 +53,70 @@ class Sighting:
 
 
 @dataclass(slots=True)
-class Rival:
-    """Another label, how much speaks for it, and the picture since which that is more than nothing."""
+class CandidateLabel:
+    """Another label, its score, and the sighting since which the score is above 0."""
 
     score_s: float
     since: Sighting
 
 
 @dataclass(slots=True)
-class LabelEvidence:
-    """A track's label, so that a flicker of the detector is no change, and the time of a change is right.
+class SmoothedLabel:
+    """A track's label, smoothed so that a flicker of the detector is no change, and a change is dated right.
 
-    A one-sided CUSUM for each other label (Page 1954): its score grows by the time it is seen for and shrinks by twice
-    the time that it is not, never below 0, each weighed by confidence. With `label_s` it is the track's own, since the
-    picture in which its score was last 0. So a detector that changes its mind for good is followed after `label_s`,
-    and one that is undecided stays with what it says in two of three pictures.
+    A one-sided CUSUM for each other label (Page 1954): its score rises by the time it is seen and falls by twice the
+    time it is not, never below 0, weighed by confidence. When it reaches `label_s` the track takes that label, dated to
+    the frame in which its score was last 0. So a detector that changes its mind for good is followed after `label_s`,
+    and an undecided one stays with what it says in two of three frames.
     """
 
-    own: str
+    current: str
     since_us: int
-    rivals: dict[str, Rival] = field(default_factory=dict)
+    candidates: dict[str, CandidateLabel] = field(default_factory=dict)
 
-    def add(self, sighting: Sighting, seconds: float, label_s: float) -> Rival | None:
-        """Count a picture that speaks for `seconds`; the label that is the track's own from now on, if it is another.
+    def add(self, sighting: Sighting, seconds: float, label_s: float) -> CandidateLabel | None:
+        """Count a frame with the weight `seconds`: the time since the frame before, less when confidence is low.
 
-        `seconds`: since the picture before, less for a picture of little confidence.
+        Returns the label that the track takes now, if it is another.
         """
-        for label in list(self.rivals):
+        for label in list(self.candidates):
             if label != sighting.label:
-                self.rivals[label].score_s -= _AGAINST * seconds
-                if self.rivals[label].score_s <= 0:
-                    del self.rivals[label]
-        if sighting.label == self.own:
+                self.candidates[label].score_s -= _DECAY * seconds
+                if self.candidates[label].score_s <= 0:
+                    del self.candidates[label]
+        if sighting.label == self.current:
             return None
-        rival = self.rivals.setdefault(sighting.label, Rival(0.0, sighting))
-        rival.score_s += seconds
-        if rival.score_s < label_s:
+        candidate = self.candidates.setdefault(sighting.label, CandidateLabel(0.0, sighting))
+        candidate.score_s += seconds
+        if candidate.score_s < label_s:
             return None
-        self.own, self.since_us, self.rivals = sighting.label, rival.since.pts_us, {}
-        return rival
+        self.current, self.since_us, self.candidates = sighting.label, candidate.since.pts_us, {}
+        return candidate
 
 
 @dataclass(slots=True)
 class Path:
-    """Where a track's foot was: at most 64 points, from the first to the last, evenly along the way.
+    """Where a track's foot was: at most 64 points, from the first to the last, evenly spaced along the path.
 
-    A point is kept when it is `step` away from the one before; when there are too many, every second goes, and the
-    step doubles.
+    A point is added when it is `step` away from the one before. When there are too many, every second is dropped and
+    the step doubles.
     """
 
     points: list[tuple[int, float, float]] = field(default_factory=list)
     step: float = _FIRST_STEP
 
     def add(self, sighting: Sighting) -> None:
-        """Go on to where it is now."""
+        """Go on to a sighting."""
         x, y = sighting.anchor("foot")
         if self.points and math.dist(self.points[-1][1:], (x, y)) < self.step:
             return
-        if len(self.points) == _PATH_POINTS - 1:  # the last is for where it ends
+        if len(self.points) == _PATH_POINTS - 1:  # room for the end
             self.points = self.points[::2]
             self.step *= 2
         self.points.append((sighting.pts_us, round(x, 4), round(y, 4)))
 
     def until(self, sighting: Sighting) -> tuple[PathPoint, ...]:
-        """The whole way, to where it was last."""
+        """The whole path, up to a sighting."""
         points = list(self.points)
         if not points or points[-1][0] != sighting.pts_us:
             x, y = sighting.anchor("foot")
@@ -125,7 +126,7 @@ class Path:
 
 @dataclass(slots=True)
 class Visit:
-    """A track and a zone. `since`: when it came in; `turn`: when it was first seen on the other side, not settled."""
+    """A track and a zone. `since`: when it entered; `turn`: first seen on the other side, not settled yet."""
 
     inside: bool = False
     since: Sighting | None = None
@@ -135,9 +136,9 @@ class Visit:
 
 @dataclass(slots=True)
 class Crossing:
-    """A track and a line: how often it went through to the right, less to the left, since it was last clear of it.
+    """A track and a line. `net`: crossings to the right minus those to the left, since it was last clear of the line.
 
-    `at`: where it first went through; `clear`: whether it was ever away from the line.
+    `at`: the first crossing; `clear`: whether it was ever away from the line.
     """
 
     net: int = 0
@@ -147,7 +148,7 @@ class Crossing:
 
 @dataclass(slots=True)
 class TrackAttribute:
-    """What a classifier says of a track, and since when."""
+    """A classifier's label of a track, and since when."""
 
     label: str
     since_us: int
@@ -155,13 +156,13 @@ class TrackAttribute:
 
 @dataclass(slots=True)
 class Track:
-    """One track. What is seen before it has begun waits in `pending`."""
+    """One track. Sightings before it has begun wait in `pending`."""
 
     id: int
     detector: str
     first: Sighting
     last: Sighting
-    labels: LabelEvidence
+    smoothed: SmoothedLabel
     best_confidence: float
     begun: bool = False
     pending: list[Sighting] = field(default_factory=list)
@@ -173,26 +174,26 @@ class Track:
 
     @classmethod
     def of(cls, number: int, detector: str, sighting: Sighting) -> Track:
-        """One that is seen for the first time."""
-        labels = LabelEvidence(sighting.label, sighting.pts_us)
-        return cls(number, detector, sighting, sighting, labels, sighting.confidence)
+        """A track seen for the first time."""
+        label = SmoothedLabel(sighting.label, sighting.pts_us)
+        return cls(number, detector, sighting, sighting, label, sighting.confidence)
 
     @property
     def label(self) -> str:
-        """The label that is its own."""
-        return self.labels.own
+        """Its label, smoothed."""
+        return self.smoothed.current
 
     def begin(self) -> None:
-        """It is no flicker. Its label is what most speaks for, by confidence and area, as who comes is cut at first."""
+        """It is no flicker. Its label: the one with the most confidence and area, as newcomers are cut off at first."""
         scores: dict[str, float] = {}
         for sighting in self.pending:
             x1, y1, x2, y2 = sighting.xyxy
             scores[sighting.label] = scores.get(sighting.label, 0.0) + sighting.confidence * (x2 - x1) * (y2 - y1)
-        self.begun, self.labels.own = True, max(scores, key=lambda label: scores[label])
+        self.begun, self.smoothed.current = True, max(scores, key=lambda label: scores[label])
 
-    def follow(self, sighting: Sighting, label_s: float) -> Rival | None:
-        """Go on to the next picture: its way, who it is, what classifiers say, its label; that, when it changed."""
-        seconds = min((sighting.pts_us - self.last.pts_us) / 1e6, _LONGEST_S)
+    def follow(self, sighting: Sighting, label_s: float) -> CandidateLabel | None:
+        """Take the next sighting: path, person, attributes, label. Returns the new label when it changed."""
+        seconds = min((sighting.pts_us - self.last.pts_us) / 1e6, _MAX_FRAME_S)
         self.best_confidence = max(self.best_confidence, sighting.confidence)
         self.path.add(sighting)
         self.person = sighting.person or self.person
@@ -201,4 +202,4 @@ class Track:
             if known is None or known.label != label:
                 self.attributes[model] = TrackAttribute(label, sighting.pts_us)
         self.last = sighting
-        return self.labels.add(sighting, seconds * sighting.confidence / (self.best_confidence or 1.0), label_s)
+        return self.smoothed.add(sighting, seconds * sighting.confidence / (self.best_confidence or 1.0), label_s)

@@ -1,6 +1,6 @@
-"""Events of tracks: began, another label, in and out of zones, over lines, ended; and how many there are. Pure.
+"""Events of tracks: began, changed label, entered and left zones, crossed lines, ended; and occupancy. Pure.
 
-A handler (monitoring/core/handler.py), the first: what comes after it sees its events, and its tracks by `tracks`.
+The first handler (monitoring/core/handler.py): those after it see its events, and its tracks through `tracks`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from monitoring.core.handler import Durability
 from monitoring.events.event_factory import EventFactory
 from monitoring.events.late_events import LateEventFilter
-from monitoring.events.occupancy import Counts, count_tracks, end_counts, tell_counts
+from monitoring.events.occupancy import Counts, count_tracks, end_counts, report_counts
 from monitoring.events.settings import EventSettings
 from monitoring.events.track_state import Sighting, Track
 from monitoring.events.zone import Scene
@@ -27,16 +27,17 @@ log = structlog.get_logger(__name__)
 
 GONE, LOST = "gone", "stream_lost"
 
-_SOON = 2**62
-_ENDS_KEPT = 8
+_UNKNOWN_PTS_US = 2**62
+"""The last frame of a session that ended without saying which was its last."""
+_MAX_ENDS = 8
 
 
 @dataclass(slots=True)
 class StreamTracks:
-    """What is known of a stream's session: its last picture, who is there.
+    """The state of a stream's session: its last frame, its tracks. Stored as JSON.
 
-    `ends`: sessions that are said to end, and the `pts_us` of their last picture: events and results of a stream are
-    read side by side, so the end may be heard of before the last picture.
+    `ends`: sessions that their node says have ended → `pts_us` of their last frame. Events and results of a stream are
+    read in parallel, so the end may be known before the last frame.
     """
 
     session: str = ""
@@ -47,10 +48,10 @@ class StreamTracks:
     tracks: dict[int, Track] = field(default_factory=dict)
     counts: Counts = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
-    seen: LateEventFilter = field(default_factory=LateEventFilter)
+    late_events: LateEventFilter = field(default_factory=LateEventFilter)
 
-    def origin(self, stream_id: str) -> EventFactory:
-        """Where events come from that no result is the reason for."""
+    def factory(self, stream_id: str) -> EventFactory:
+        """For events that no result causes."""
         return EventFactory(stream_id, self.session, self.node, self.models)
 
 
@@ -58,11 +59,11 @@ _STATE = TypeAdapter(StreamTracks)
 
 
 class SceneSource(Protocol):
-    """Where zones and lines come from; asked for each result, so it must not block."""
+    """Where zones and lines come from. Called for each result, so it must not block."""
 
     @property
     def version(self) -> int:
-        """Another after each change of any scene."""
+        """Changes with each change of any scene."""
         ...
 
     def scene(self, stream_id: str) -> Scene | None:
@@ -71,7 +72,7 @@ class SceneSource(Protocol):
 
 
 class TrackEvents:
-    """Turns results into events, for each stream by itself. Counts and durations are those of the stream's time."""
+    """Turns results into events, each stream on its own. Durations are those of the stream's time (`pts_us`)."""
 
     name = "events"
     durability: Durability = "each"
@@ -80,8 +81,8 @@ class TrackEvents:
         self._settings = settings
         self._scenes = scenes
         self._streams: dict[str, StreamTracks] = {}
-        self._places: dict[str, tuple[int, ZoneTracker]] = {}
-        self._quiet_ns: dict[str, int] = {}
+        self._zone_trackers: dict[str, tuple[int, ZoneTracker]] = {}
+        self._silent_since_ns: dict[str, int] = {}
 
     def tracks(self, stream_id: str) -> Iterator[Track]:
         """The tracks that have begun and not ended, in no order."""
@@ -89,13 +90,13 @@ class TrackEvents:
         return iter(()) if state is None else (track for track in state.tracks.values() if track.begun)
 
     def present(self, stream_id: str) -> Iterator[Track]:
-        """Those of them who were seen a moment ago: they are counted."""
+        """The tracks of `tracks` that were seen within `missed_s`: those that count as present."""
         state = self._streams.get(stream_id)
         since_us = 0 if state is None else state.pts_us - self._settings.missed_s * 1e6
         return (track for track in self.tracks(stream_id) if track.last.pts_us >= since_us)
 
     def restore(self, stream_id: str, state: Any | None) -> None:
-        """See Handler. A state that cannot be read (of another version) is logged and dropped, with open tracks."""
+        """See Handler. A state of another version that cannot be read is logged and dropped, with its open tracks."""
         self.forget(stream_id)
         try:
             self._streams[stream_id] = StreamTracks() if state is None else _STATE.validate_python(state)
@@ -105,7 +106,7 @@ class TrackEvents:
 
     def forget(self, stream_id: str | None) -> None:
         """See Handler."""
-        for known in (self._streams, self._places, self._quiet_ns):
+        for known in (self._streams, self._zone_trackers, self._silent_since_ns):
             if stream_id is None:
                 known.clear()
             else:
@@ -119,17 +120,17 @@ class TrackEvents:
         """See Handler."""
         stream_id = result.stream_id
         state = self._streams.setdefault(stream_id, StreamTracks())
-        self._quiet_ns.pop(stream_id, None)
+        self._silent_since_ns.pop(stream_id, None)
         if state.session != result.session:
             self._lose(stream_id, events)
             state.session, state.pts_us = result.session, -1
         if result.pts_us <= state.pts_us:
             return
         state.pts_us, state.captured_at_ns = result.pts_us, result.captured_at_ns
-        state.seen.saw(result)
+        state.late_events.add(result)
         state.node, state.models = result.node, dict(result.models)
-        origin = EventFactory.of(result)
-        places = self._places_of(origin, state, events)
+        factory = EventFactory.of(result)
+        zones = self._zone_tracker(factory, state, events)
         for detection in result.detections:
             if detection.track_id is not None:
                 sighting = Sighting.of(result, detection)
@@ -137,112 +138,108 @@ class TrackEvents:
                 if track is None:
                     track = Track.of(detection.track_id, detection.detector, sighting)
                     state.tracks[track.id] = track
-                self._see(origin, places, track, sighting, events)
+                self._see(factory, zones, track, sighting, events)
         for track in [track for track in state.tracks.values() if self._is_gone(track, result.pts_us)]:
-            _end(origin, places, state, track, GONE, events)
+            events.extend(_end(factory, zones, state, track, GONE))
         counted = count_tracks(self.present(stream_id))
         moment = (result.pts_us, result.captured_at_ns)
-        events.extend(tell_counts(origin, state.counts, counted, moment, self._settings.count_s))
-        if result.pts_us >= state.ends.get(result.session, _SOON):
+        events.extend(report_counts(factory, state.counts, counted, moment, self._settings.count_s))
+        if result.pts_us >= state.ends.get(result.session, _UNKNOWN_PTS_US):
             self._lose(stream_id, events)
 
     def hear(self, event: Event, events: list[Event]) -> None:
-        """A stream that went down, or came up again as another session, has lost its tracks."""
+        """See Handler: a stream that goes down, or comes up as another session, loses its tracks."""
         state = self._streams.setdefault(event.stream_id, StreamTracks())
-        if state.seen.is_late(event):
+        if state.late_events.is_late(event):
             return
         if event.kind == "stream_down":
             state.ends[event.session] = event.pts_us
             if event.session == state.session and state.pts_us >= event.pts_us:
                 self._lose(event.stream_id, events)
         elif event.kind == "stream_up" and event.session != state.session:
-            state.ends.setdefault(state.session, _SOON)
-        for session in list(state.ends)[:-_ENDS_KEPT]:
+            state.ends.setdefault(state.session, _UNKNOWN_PTS_US)
+        for session in list(state.ends)[:-_MAX_ENDS]:
             del state.ends[session]
 
     def tick(self, now_ns: int, events: list[Event]) -> None:
-        """Nothing waits to be read: sessions that are said to end have. So have those of streams silent for long."""
+        """See Handler: nothing waits to be read, so announced ends have come, and silent streams lose their tracks."""
         for stream_id, state in self._streams.items():
             if not state.tracks and not state.counts:
                 continue
-            quiet_since_ns = self._quiet_ns.setdefault(stream_id, now_ns)
-            if state.session in state.ends or now_ns - quiet_since_ns >= self._settings.silent_s * 1e9:
+            silent_since_ns = self._silent_since_ns.setdefault(stream_id, now_ns)
+            if state.session in state.ends or now_ns - silent_since_ns >= self._settings.silent_s * 1e9:
                 self._lose(stream_id, events)
 
     def _see(
-        self, origin: EventFactory, places: ZoneTracker, track: Track, sighting: Sighting, events: list[Event]
+        self, factory: EventFactory, zones: ZoneTracker, track: Track, sighting: Sighting, events: list[Event]
     ) -> None:
         if track.begun:
-            self._follow(origin, places, track, sighting, events)
+            self._follow(factory, zones, track, sighting, events)
             return
         track.pending.append(sighting)
         track.last = sighting
         if sighting.pts_us - track.first.pts_us < self._settings.began_s * 1e6:
             return
         track.begin()
-        best = max(seen.confidence for seen in track.pending)
-        events.append(origin.of_track("track_began", track, track.first, confidence=best))
+        best = max(pending.confidence for pending in track.pending)
+        events.append(factory.track_event("track_began", track, track.first, confidence=best))
         track.last = track.first
-        for seen in track.pending:  # it may have been in a zone, or over a line, before it was sure that it is one
-            self._follow(origin, places, track, seen, events)
+        for pending in track.pending:  # it may have been in a zone, or crossed a line, before it counted as a track
+            self._follow(factory, zones, track, pending, events)
         track.pending = []
 
     def _follow(
-        self, origin: EventFactory, places: ZoneTracker, track: Track, sighting: Sighting, events: list[Event]
+        self, factory: EventFactory, zones: ZoneTracker, track: Track, sighting: Sighting, events: list[Event]
     ) -> None:
         before, label = track.last, track.label
-        rival = track.follow(sighting, self._settings.label_s)
-        if rival is not None:
-            events.append(origin.of_track("label_changed", track, rival.since, before=label))
-        places.follow(origin, track, before, sighting, events)
+        changed = track.follow(sighting, self._settings.label_s)
+        if changed is not None:
+            events.append(factory.track_event("label_changed", track, changed.since, before=label))
+        events.extend(zones.follow(factory, track, before, sighting))
 
     def _is_gone(self, track: Track, pts_us: int) -> bool:
         return pts_us > track.last.pts_us and pts_us - track.last.pts_us >= self._settings.gone_s * 1e6
 
     def _lose(self, stream_id: str, events: list[Event]) -> None:
-        """The session is over: so are its tracks."""
+        """The session is over, and so are its tracks."""
         state = self._streams[stream_id]
         state.ends.pop(state.session, None)
-        origin = state.origin(stream_id)
-        places = self._places_of(origin, state, events)
+        factory = state.factory(stream_id)
+        zones = self._zone_tracker(factory, state, events)
         for track in list(state.tracks.values()):
-            _end(origin, places, state, track, LOST, events)
-        events.extend(end_counts(origin, state.counts, (state.pts_us, state.captured_at_ns), LOST))
+            events.extend(_end(factory, zones, state, track, LOST))
+        events.extend(end_counts(factory, state.counts, (state.pts_us, state.captured_at_ns), LOST))
 
-    def _places_of(self, origin: EventFactory, state: StreamTracks, events: list[Event]) -> ZoneTracker:
-        """The stream's zones and lines as they are now; tracks are told when those are new."""
-        stream_id, version = origin.stream_id, self._scenes.version
-        known = self._places.get(stream_id)
+    def _zone_tracker(self, factory: EventFactory, state: StreamTracks, events: list[Event]) -> ZoneTracker:
+        """The stream's zones and lines as they are now. When they changed, tracks leave the zones that were removed."""
+        stream_id, version = factory.stream_id, self._scenes.version
+        known = self._zone_trackers.get(stream_id)
         if known is not None and known[0] == version:
             return known[1]
         scene = self._scenes.scene(stream_id)
         if known is not None and known[1].scene == scene:
-            places = known[1]
+            zones = known[1]
         else:
-            places = ZoneTracker(scene, self._settings)
-            if known is not None:  # else the tracks, if any, were restored, most likely with these very places
+            zones = ZoneTracker(scene, self._settings)
+            if known is not None:  # otherwise the tracks, if any, were restored, most likely with these very zones
                 for track in state.tracks.values():
-                    places.changed(origin, track, events)
-        self._places[stream_id] = (version, places)
-        return places
+                    events.extend(zones.scene_changed(factory, track))
+        self._zone_trackers[stream_id] = (version, zones)
+        return zones
 
 
-def _end(
-    origin: EventFactory, places: ZoneTracker, state: StreamTracks, track: Track, reason: str, events: list[Event]
-) -> None:
+def _end(factory: EventFactory, zones: ZoneTracker, state: StreamTracks, track: Track, reason: str) -> Iterator[Event]:
     del state.tracks[track.id]
-    if not track.begun:  # a flicker: nothing was said of it
+    if not track.begun:  # a flicker, which made no events
         return
-    places.leave(origin, track, reason, events)
-    lasted_s = (track.last.pts_us - track.first.pts_us) / 1e6
-    events.append(
-        origin.of_track(
-            "track_ended",
-            track,
-            track.last,
-            confidence=track.best_confidence,
-            duration_s=lasted_s,
-            reason=reason,
-            path=track.path.until(track.last),
-        )
+    yield from zones.end(factory, track, reason)
+    duration_s = (track.last.pts_us - track.first.pts_us) / 1e6
+    yield factory.track_event(
+        "track_ended",
+        track,
+        track.last,
+        confidence=track.best_confidence,
+        duration_s=duration_s,
+        reason=reason,
+        path=track.path.until(track.last),
     )

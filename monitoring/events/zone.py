@@ -1,4 +1,4 @@
-"""Zones and lines of a camera's picture, as configuration and API have them. Pure."""
+"""Zones and lines of a stream, as in the configuration and the API. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$")]
 
 
 class Zone(BaseModel):
-    """A polygon, in shares of the picture's width and height. A box is inside when its anchor is."""
+    """A polygon, in shares of the frame's width and height. A box is inside when its anchor is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,19 +22,19 @@ class Zone(BaseModel):
     polygon: tuple[Point, ...] = Field(min_length=3, max_length=64)
     labels: tuple[str, ...] = Field(default=(), description="Only these; empty: all.")
     anchor: Literal["foot", "centre"] = "foot"
-    stay_s: float | None = Field(default=None, gt=0, description="zone_stayed when a track is inside longer than this.")
+    stay_s: float | None = Field(default=None, gt=0, description="zone_stayed when a track is inside for longer.")
 
     @field_validator("polygon")
     @classmethod
     def _has_an_inside(cls, polygon: tuple[Point, ...]) -> tuple[Point, ...]:
         (x0, y0), distinct = polygon[0], set(polygon)
         if all(abs((x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)) < 1e-9 for x1, y1 in distinct for x2, y2 in distinct):
-            raise ValueError("the points lie on one line: nothing is inside")
+            raise ValueError("polygon: all points are on one line, so it has no inside")
         return polygon
 
 
 class Line(BaseModel):
-    """A line from `start` to `end`; who crosses it to the right of that direction, y growing downwards, goes `in`."""
+    """A line from `start` to `end`; crossing it to the right of that direction, with y growing downwards, is `in`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,9 +45,9 @@ class Line(BaseModel):
     anchor: Literal["foot", "centre"] = "foot"
 
     @model_validator(mode="after")
-    def _is_one(self) -> Line:
+    def _has_a_direction(self) -> Line:
         if self.start == self.end:
-            raise ValueError("start and end of a line must differ")
+            raise ValueError("line: start and end must differ")
         return self
 
 
@@ -61,9 +61,9 @@ class Scene(BaseModel):
     lines: tuple[Line, ...] = Field(default=(), max_length=64)
 
     @model_validator(mode="after")
-    def _unlike(self) -> Scene:
+    def _unique_names(self) -> Scene:
         names = [*(zone.name for zone in self.zones), *(line.name for line in self.lines)]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"there are two zones or lines {name}")
+                raise ValueError(f"two zones or lines are called {name}")
         return self

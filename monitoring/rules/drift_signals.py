@@ -1,4 +1,4 @@
-"""What drift detection tells the rules: camera faults and drift alarms that hold now. Pure."""
+"""What drift detection reports to the rules: current camera faults and drift alarms. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Cause = Literal["picture", "population", "model", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The picture of a camera is of no use, or not what it was. It has been so since `since_ns`.
+    """A camera's image is useless, or no longer what it was, since `since_ns`.
 
-    It is told only after it has lasted as long as monitoring.drift.camera says, so `since_ns` (wall clock of the first
-    such picture, as `captured_at_ns`) lies before the picture that made it known, `known_ns`.
+    A fault is reported only after it has lasted as long as monitoring.drift.camera says, so `since_ns` (wall clock of
+    its first frame, as `captured_at_ns`) is before `known_ns`, that of the frame at which it was reported.
     """
 
     kind: FaultKind
@@ -26,10 +26,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class DriftAlarm:
-    """What a model sees on a stream is no longer what its reference says, and why.
+    """What a model sees on a stream no longer matches its reference, and why.
 
-    `known_ns`: wall clock of the result that made it known. `features`: those that differ, the worst first. `score`,
-    0 to 1, is the largest effect among them. An alarm is the same one, with the same `known_ns`, until it ends.
+    `known_ns`: wall clock of the result at which it was reported. `features`: those that differ, the worst first.
+    `score`, 0 to 1, is the largest effect among them. An alarm keeps its `known_ns` until it ends.
     """
 
     model: str
@@ -42,12 +42,12 @@ class DriftAlarm:
 
 
 class DriftSignals(Protocol):
-    """What holds on a stream after the results taken so far. All calls come from the monitor's thread."""
+    """Current faults and alarms of a stream. All calls come from the monitor's thread."""
 
     def faults(self, stream_id: str) -> Mapping[str, Fault]:
-        """The faults that hold now, by kind; empty when the picture is well, or the stream is not known."""
+        """The current faults by kind; empty when the image is fine, or the stream is unknown."""
         ...
 
     def drifts(self, stream_id: str) -> Sequence[DriftAlarm]:
-        """The drift alarms that hold now, at most one a model and cause."""
+        """The current drift alarms, at most one per model and cause."""
         ...

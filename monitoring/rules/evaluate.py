@@ -1,4 +1,4 @@
-"""Whether a rule's condition holds on a stream, and what to say of it. Pure."""
+"""Whether a condition holds on a stream now, and the text of its alert. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from monitoring.rules.drift_signals import DriftSignals
 from monitoring.rules.rule import CameraFaultCondition, CountCondition, DriftCondition, EventCondition, SeenCondition
 from workers.bus.event import Event
 
+_COPIED = (
+    "track_id", "detector", "label", "confidence", "xyxy", "size_wh", "person", "zone", "line",
+    "direction", "count", "duration_s", "reason", "before",
+)  # fmt: skip
+"""Fields that an alert takes from the event that it is about."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuleEvaluation:
-    """A condition that holds. `subject`: each has alerts of its own (each fault, each drifted model); '' where there
-    is but one. `about`: fields of the alert's event. `at_ns`: since when, where that is not the picture looked at.
+    """A condition that holds. `subject`: what its alert is about, where a rule has several (each fault, each drifted
+    model), else ''. `about`: fields of the alert's event. `at_ns`: when it began to hold, where that is not now.
     """
 
     text: str
@@ -24,33 +30,33 @@ class RuleEvaluation:
     at_ns: int | None = None
 
 
-def seen(when: SeenCondition, tracks: Iterable[Track]) -> RuleEvaluation | None:
-    """The one who fits longest, if for long enough."""
+def evaluate_seen(when: SeenCondition, tracks: Iterable[Track]) -> RuleEvaluation | None:
+    """About the track that has matched the longest, if for long enough."""
     longest, longest_us = None, -1
     for track in tracks:
-        since_us = _fits_since(track, when)
+        since_us = _matches_since(track, when)
         if since_us is not None and track.last.pts_us - since_us > longest_us:
             longest, longest_us = track, track.last.pts_us - since_us
     if longest is None or longest_us < when.for_s * 1e6:
         return None
     label = longest.label if when.attribute is None else longest.attributes[when.attribute].label
-    where = f"in zone {when.zone}" if when.zone else "there"
+    where = f"in zone {when.zone}" if when.zone else "in view"
     verb = f"has been {where} for {seconds(when.for_s)}" if when.for_s else f"is {where}"
-    return RuleEvaluation(f"{_who(longest.person, label)} {verb}", about=about_track(longest) | {"zone": when.zone})
+    return RuleEvaluation(f"{_who(longest.person, label)} {verb}", about=_about_track(longest) | {"zone": when.zone})
 
 
-def _fits_since(track: Track, when: SeenCondition) -> int | None:
-    """Since when (pts_us) a track has been what a condition asks for; None when it is not."""
+def _matches_since(track: Track, when: SeenCondition) -> int | None:
+    """Since when (pts_us) a track has matched a condition; None when it does not."""
     moments = [track.first.pts_us]
     if when.attribute is not None:
-        said = track.attributes.get(when.attribute)
-        if said is None or (when.labels and said.label not in when.labels):
+        attribute = track.attributes.get(when.attribute)
+        if attribute is None or (when.labels and attribute.label not in when.labels):
             return None
-        moments.append(said.since_us)
+        moments.append(attribute.since_us)
     elif when.labels:
         if track.label not in when.labels:
             return None
-        moments.append(track.labels.since_us)
+        moments.append(track.smoothed.since_us)
     if when.zone is not None:
         visit = track.visits.get(when.zone)
         if visit is None or not visit.inside or visit.since is None:
@@ -59,8 +65,8 @@ def _fits_since(track: Track, when: SeenCondition) -> int | None:
     return max(moments)
 
 
-def count(when: CountCondition, tracks: Iterable[Track]) -> int:
-    """How many fit now."""
+def count_matching(when: CountCondition, tracks: Iterable[Track]) -> int:
+    """How many tracks match now."""
     return sum(
         1
         for track in tracks
@@ -69,8 +75,8 @@ def count(when: CountCondition, tracks: Iterable[Track]) -> int:
     )
 
 
-def counted(when: CountCondition, number: int) -> RuleEvaluation:
-    """So many are too many."""
+def evaluate_count(when: CountCondition, number: int) -> RuleEvaluation:
+    """For a count that has been above the limit for long enough."""
     what = " or ".join(when.labels) if when.labels else "objects"
     where = f" in zone {when.zone}" if when.zone else ""
     how_long = f" for {seconds(when.for_s)}" if when.for_s else ""
@@ -79,40 +85,37 @@ def counted(when: CountCondition, number: int) -> RuleEvaluation:
     return RuleEvaluation(text, about={"count": number, "zone": when.zone, "label": label})
 
 
-def happened(when: EventCondition, events: Sequence[Event]) -> Iterator[tuple[Event, RuleEvaluation]]:
-    """Those of the events that fit."""
+def evaluate_events(when: EventCondition, events: Sequence[Event]) -> Iterator[tuple[Event, RuleEvaluation]]:
+    """The events that match."""
     for event in events:
-        places = (event.zone, event.line)
         if (
             event.kind in when.kinds
             and (not when.labels or event.label in when.labels)
-            and (when.place is None or when.place in places)
+            and (when.place is None or when.place in (event.zone, event.line))
             and (when.direction is None or event.direction == when.direction)
         ):
-            shared = ("track_id", "detector", "label", "confidence", "xyxy", "size_wh", "person", "zone", "line")
-            more = ("direction", "count", "duration_s", "reason", "before")
-            about = {name: getattr(event, name) for name in (*shared, *more)}
-            yield event, RuleEvaluation(_words(event), str(event.id), about | {"cause": event.id})
+            about = {name: getattr(event, name) for name in _COPIED}
+            yield event, RuleEvaluation(_text(event), str(event.id), about | {"cause": event.id})
 
 
-def faults(when: CameraFaultCondition, conditions: DriftSignals, stream_id: str) -> Iterator[RuleEvaluation]:
-    """The camera's faults, each by itself."""
-    for kind, fault in sorted(conditions.faults(stream_id).items()):
+def evaluate_faults(when: CameraFaultCondition, signals: DriftSignals, stream_id: str) -> Iterator[RuleEvaluation]:
+    """Each fault of the camera by itself."""
+    for kind, fault in sorted(signals.faults(stream_id).items()):
         if kind in when.faults:
             yield RuleEvaluation(fault.text, kind, {"reason": kind})
 
 
-def drifts(when: DriftCondition, conditions: DriftSignals, stream_id: str) -> Iterator[RuleEvaluation]:
-    """Drift alarms, by model and cause."""
-    for alarm in conditions.drifts(stream_id):
+def evaluate_drift(when: DriftCondition, signals: DriftSignals, stream_id: str) -> Iterator[RuleEvaluation]:
+    """Each drift alarm by itself, by model and cause."""
+    for alarm in signals.drifts(stream_id):
         if alarm.cause in when.causes:
             yield RuleEvaluation(
                 alarm.text, f"{alarm.model}/{alarm.cause}", {"reason": alarm.cause, "detector": alarm.model}
             )
 
 
-def about_track(track: Track) -> dict[str, Any]:
-    """Fields of an event that an alert about a track has."""
+def _about_track(track: Track) -> dict[str, Any]:
+    """Event fields of an alert about a track."""
     return {
         "track_id": track.id,
         "detector": track.detector,
@@ -128,27 +131,27 @@ def _who(person: str | None, label: str | None) -> str:
     return (person or "Somebody") + (f" ({label})" if label else "")
 
 
-def _words(event: Event) -> str:
+def _text(event: Event) -> str:
     who = _who(event.person, event.label)
-    lasted = "" if event.duration_s is None else f" after {seconds(event.duration_s)}"
+    after = "" if event.duration_s is None else f" after {seconds(event.duration_s)}"
     why = f": {event.reason}" if event.reason else ""
-    many = f"{event.count} in zone {event.zone}" if event.zone else f"{event.count} in the picture"
+    where = f"zone {event.zone}" if event.zone else "view"
     return {
-        "track_began": f"{who} has come",
-        "label_changed": f"{who} was {event.before} until now",
-        "track_ended": f"{who} has gone{lasted}",
+        "track_began": f"{who} has come into view",
+        "label_changed": f"{who} was {event.before} before",
+        "track_ended": f"{who} has left{after}",
         "zone_entered": f"{who} has entered zone {event.zone}",
-        "zone_left": f"{who} has left zone {event.zone}{lasted}",
+        "zone_left": f"{who} has left zone {event.zone}{after}",
         "zone_stayed": f"{who} has stayed in zone {event.zone} for {seconds(event.duration_s or 0)}",
         "line_crossed": f"{who} has crossed line {event.line} ({event.direction})",
-        "count_changed": f"{many}, {event.before} before",
+        "count_changed": f"{event.count} in {where}, {event.before} before",
         "stream_up": "The stream is up",
         "stream_down": f"The stream is down{why}",
     }.get(event.kind, event.kind)
 
 
 def seconds(duration_s: float) -> str:
-    """A time in words: 2 s, 1.5 s, 3 min."""
+    """A duration as text: 2 s, 1.5 s, 3 min."""
     if duration_s >= 120:
         return f"{round(duration_s / 60)} min"
     return f"{round(duration_s, 1):g} s"

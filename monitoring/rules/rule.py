@@ -1,4 +1,4 @@
-"""Rules: what is an alert, as configuration and API have them. Pure."""
+"""Rules and their conditions, as in the configuration and the API. Pure."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from workers.bus.event import Kind, Severity
 _KINDS = tuple(kind for kind in get_args(Kind) if not kind.startswith("alert"))
 
 
-class _When(BaseModel):
+class _Condition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SeenCondition(_When):
-    """Somebody with one of `labels` is there (in `zone`, if named) without a break for `for_s`."""
+class SeenCondition(_Condition):
+    """Somebody with one of `labels` is in view (in `zone`, if given) for `for_s` without a break."""
 
     type: Literal["seen"] = "seen"
     labels: tuple[str, ...] = Field(default=(), description="Empty: all.")
     zone: Name | None = None
     for_s: float = Field(default=0.0, ge=0)
     attribute: str | None = Field(
-        default=None, description="A classifier, whose label is meant instead of the detector's."
+        default=None, description="A classifier, whose label counts instead of the detector's."
     )
 
 
-class CountCondition(_When):
-    """More than `above` (with one of `labels`, in `zone`) are there at once for `for_s`."""
+class CountCondition(_Condition):
+    """More than `above` (with one of `labels`, in `zone`) are in view at once for `for_s`."""
 
     type: Literal["count"] = "count"
     above: int = Field(ge=0)
@@ -39,8 +39,8 @@ class CountCondition(_When):
     for_s: float = Field(default=0.0, ge=0)
 
 
-class EventCondition(_When):
-    """An event of one of these kinds, of the zone or line named."""
+class EventCondition(_Condition):
+    """An event of one of these kinds, in the given zone or across the given line."""
 
     type: Literal["event"] = "event"
     kinds: tuple[str, ...] = Field(min_length=1)
@@ -53,28 +53,26 @@ class EventCondition(_When):
     def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [kind for kind in kinds if kind not in _KINDS]
         if unknown:
-            raise ValueError(
-                f"{unknown[0]} is no kind of event that a rule may be about; there are {', '.join(_KINDS)}"
-            )
+            raise ValueError(f"unknown event kind {unknown[0]!r}; there are: {', '.join(_KINDS)}")
         return kinds
 
 
-class DownCondition(_When):
+class DownCondition(_Condition):
     """The stream has been down, or silent, for `for_s`."""
 
     type: Literal["stream_down"] = "stream_down"
     for_s: float = Field(default=30.0, ge=0)
 
 
-class CameraFaultCondition(_When):
-    """The camera's picture is frozen, black, covered or moved; the times are those of monitoring.drift.camera."""
+class CameraFaultCondition(_Condition):
+    """The camera's image is frozen, black, covered or moved; monitoring.drift.camera sets the times."""
 
     type: Literal["camera"] = "camera"
     faults: tuple[Literal["frozen", "black", "covered", "moved"], ...] = ("frozen", "black", "covered", "moved")
 
 
-class DriftCondition(_When):
-    """The drift detector says that what is seen is no longer what the model was made for."""
+class DriftCondition(_Condition):
+    """The drift detector reports that what a model sees no longer matches its reference."""
 
     type: Literal["drift"] = "drift"
     causes: tuple[Literal["picture", "population", "model", "unknown"], ...] = (
@@ -92,7 +90,7 @@ Condition = Annotated[
 
 
 class Rule(BaseModel):
-    """When `when` holds on one of `streams` an alert is raised, and no other for `cooldown_s` (by stream)."""
+    """While `when` holds on one of `streams` an alert is open. No other is raised on that stream for `cooldown_s`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -101,6 +99,6 @@ class Rule(BaseModel):
     streams: tuple[StreamId, ...] = Field(default=(), description="Empty: all.")
     severity: Severity = "warning"
     cooldown_s: float = Field(default=60.0, ge=0)
-    targets: tuple[str, ...] | None = Field(default=None, description="Whom to tell; null: every target.")
-    clip: bool = Field(default=True, description="Keep a clip around the alert.")
+    targets: tuple[str, ...] | None = Field(default=None, description="Where to send alerts; null: to every target.")
+    clip: bool = Field(default=True, description="Store a clip around the alert.")
     enabled: bool = True

@@ -1,6 +1,6 @@
-"""Rules: when what is seen, or what is not, is an alert; and when that is over. Pure.
+"""Rules: raises an alert when a rule's condition holds on a stream, and ends it when it no longer does. Pure.
 
-A handler (monitoring/core/handler.py), the last: it looks at the tracks of `Events` and at what drift detection says.
+The last handler (monitoring/core/handler.py): it looks at the tracks of TrackEvents and at drift detection.
 """
 
 from __future__ import annotations
@@ -14,10 +14,18 @@ from pydantic import TypeAdapter, ValidationError
 from monitoring.core.handler import Durability
 from monitoring.events.event_factory import EventFactory
 from monitoring.events.track_state import Track
-from monitoring.rules import evaluate as holding
-from monitoring.rules.alert_lifecycle import Now, end_alerts, raise_alert, tidy
+from monitoring.rules.alert_lifecycle import EvaluationTime, end_alerts, forget_cooled_down, raise_alert
 from monitoring.rules.drift_signals import DriftSignals
-from monitoring.rules.evaluate import RuleEvaluation
+from monitoring.rules.evaluate import (
+    RuleEvaluation,
+    count_matching,
+    evaluate_count,
+    evaluate_drift,
+    evaluate_events,
+    evaluate_faults,
+    evaluate_seen,
+)
+from monitoring.rules.outages import SHUTDOWN, evaluate_outage, note_down, note_up, silence
 from monitoring.rules.rule import (
     CameraFaultCondition,
     CountCondition,
@@ -33,55 +41,52 @@ from workers.bus.result import FrameResult
 
 log = structlog.get_logger(__name__)
 
-_WISHED = frozenset({"removed", "disabled", "push_ended"})
-"""Reasons of stream_down that are somebody's wish, and no alert (workers/node/stream_events.py names all)."""
-_SHUTDOWN = "shutdown"
 _RELEARN_S = 90.0
-"""After a restart drift detection may know half a minute less than the rules (its state is kept "sometimes"), and needs
-up to a minute to find again what it had found: alerts of it are not over before."""
+"""After a restart drift detection may know half a minute less than the rules (its state is stored "sometimes"), and
+needs up to a minute to find again what it had found: its alerts do not end before."""
 
 _STATE = TypeAdapter(StreamRules)
 
 
 class RuleSource(Protocol):
-    """Where rules come from; asked for each result, so it must not block."""
+    """Where rules come from. Called for each result, so it must not block."""
 
     def rules(self) -> Sequence[Rule]:
-        """Those that are enabled, by name."""
+        """The enabled rules, by name."""
         ...
 
 
-class Presence(Protocol):
-    """Who is there."""
+class TrackSource(Protocol):
+    """Where the tracks of a stream come from."""
 
     def tracks(self, stream_id: str) -> Iterable[Track]:
         """Tracks that have begun and not ended."""
         ...
 
     def present(self, stream_id: str) -> Iterable[Track]:
-        """Those of them who count as being there now."""
+        """Those of them that count as present now."""
         ...
 
 
 class Rules:
-    """Alerts and their ends. An alert is open while its condition holds; cool-down counts from when it was raised.
+    """Alerts and their ends. An alert is open while its condition holds; the cool-down counts from when it was raised.
 
-    What happens in a moment (Happened) is an alert that ends at once. Cool-down goes by the pictures' wall clock.
+    An alert about an event ends at once. Cool-downs go by the frames' wall clock.
     """
 
     name = "rules"
     durability: Durability = "each"
 
-    def __init__(self, rules: RuleSource, presence: Presence, conditions: DriftSignals) -> None:
+    def __init__(self, rules: RuleSource, tracks: TrackSource, signals: DriftSignals) -> None:
         self._rules = rules
-        self._presence = presence
-        self._conditions = conditions
+        self._tracks = tracks
+        self._signals = signals
         self._streams: dict[str, StreamRules] = {}
-        self._quiet_ns: dict[str, int] = {}
+        self._silent_since_ns: dict[str, int] = {}
         self._restored_ns: dict[str, int | None] = {}
 
     def restore(self, stream_id: str, state: Any | None) -> None:
-        """See Handler. A state that cannot be read (of another version) is logged and dropped."""
+        """See Handler. A state of another version that cannot be read is logged and dropped."""
         self.forget(stream_id)
         try:
             self._streams[stream_id] = StreamRules() if state is None else _STATE.validate_python(state)
@@ -89,14 +94,14 @@ class Rules:
             log.warning("state_unreadable", handler=self.name, stream=stream_id, error=str(error))
             self._streams[stream_id] = StreamRules()
         known = self._streams[stream_id]
-        if any(_is_open(known, name) for name in known.rules):
+        if any(rule_state.is_open for rule_state in known.rules.values()):
             self._restored_ns[stream_id] = None
-        elif known.down_reason == _SHUTDOWN:
-            known.wanted, known.down_since_ns = False, None  # perhaps all was shut down together, and that is over
+        elif known.down_reason == SHUTDOWN:
+            known.wanted, known.down_since_ns = False, None  # perhaps everything was shut down together, and is back
 
     def forget(self, stream_id: str | None) -> None:
         """See Handler."""
-        for known in (self._streams, self._quiet_ns, self._restored_ns):
+        for known in (self._streams, self._silent_since_ns, self._restored_ns):
             if stream_id is None:
                 known.clear()
             else:
@@ -110,128 +115,121 @@ class Rules:
         """See Handler."""
         state = self._streams.setdefault(result.stream_id, StreamRules())
         if result.session != state.down_after[0] or result.pts_us > state.down_after[1]:
-            self._is_back(result.stream_id, result.captured_at_ns, events)
-        state.seen.saw(result)
+            self._stream_up(result.stream_id, result.captured_at_ns, events)
+        state.late_events.add(result)
         state.session, state.node, state.models = result.session, result.node, dict(result.models)
         state.pts_us, state.captured_at_ns = result.pts_us, result.captured_at_ns
-        self._look(result.stream_id, result.captured_at_ns, tuple(events), events)
+        self._evaluate(result.stream_id, result.captured_at_ns, tuple(events), events)
 
     def hear(self, event: Event, events: list[Event]) -> None:
         """See Handler: streams that go down and come up."""
         state = self._streams.setdefault(event.stream_id, StreamRules())
-        heard = (event, *(other for other in events if other.id != event.id))
-        if state.seen.is_late(event):
-            self._look(event.stream_id, state.captured_at_ns, heard, events)  # it did happen, only it is over
+        new = (event, *(other for other in events if other.id != event.id))
+        if state.late_events.is_late(event):
+            self._evaluate(event.stream_id, state.captured_at_ns, new, events)  # it did happen, but it is over
             return
         if event.kind == "stream_up":
-            self._is_back(event.stream_id, event.captured_at_ns, events)
+            self._stream_up(event.stream_id, event.captured_at_ns, events)
         elif event.kind == "stream_down":
-            self._is_gone(state, event)
+            note_down(state, event)
         if event.session != state.session:
             state.session, state.node, state.pts_us = event.session, event.node, event.pts_us
         state.pts_us, state.captured_at_ns = max(state.pts_us, event.pts_us), event.captured_at_ns
-        self._look(event.stream_id, event.captured_at_ns, heard, events)
+        self._evaluate(event.stream_id, event.captured_at_ns, new, events)
 
     def tick(self, now_ns: int, events: list[Event]) -> None:
-        """See Handler: silence, outages, and what drift detection says by the clock."""
-        made = tuple(events)
+        """See Handler: silence, outages, and what drift detection finds by the clock."""
+        new = tuple(events)
         for stream_id in list(self._streams):
-            self._quiet_ns.setdefault(stream_id, now_ns)
-            self._look(stream_id, now_ns, [event for event in made if event.stream_id == stream_id], events)
+            self._silent_since_ns.setdefault(stream_id, now_ns)
+            self._evaluate(stream_id, now_ns, [event for event in new if event.stream_id == stream_id], events)
 
-    def _look(self, stream_id: str, now_ns: int, made: Sequence[Event], events: list[Event]) -> None:
-        """All rules of a stream, after what was `made` by others."""
+    def _evaluate(self, stream_id: str, now_ns: int, new: Sequence[Event], events: list[Event]) -> None:
+        """Evaluate all rules of a stream; `new`: the events of the handlers before."""
         state = self._streams[stream_id]
-        now = Now(state.origin(stream_id), state.pts_us, now_ns, events)
-        applying = {rule.name: rule for rule in self._rules.rules() if not rule.streams or stream_id in rule.streams}
-        for name in [name for name in state.rules if name not in applying]:
+        now = EvaluationTime(state.factory(stream_id), state.pts_us, now_ns, events)
+        rules = {rule.name: rule for rule in self._rules.rules() if _applies(rule, stream_id)}
+        for name in [name for name in state.rules if name not in rules]:
             end_alerts(now, state, name, reason="rule_removed")
             del state.rules[name]
-        for rule in applying.values():
+        for rule in rules.values():
             if isinstance(rule.when, EventCondition):
-                _tell_moments(rule, rule.when, state, made, events)
+                _raise_for_events(rule, rule.when, state, new, events)
             else:
-                holds = {one.subject: one for one in self._holding(now, rule, state)}
-                end_alerts(now, state, rule.name, {*holds, *self._unsure(now, rule, state)})
-                for key, one in holds.items():
-                    raise_alert(now, state, rule, one, key)
-            tidy(state, rule, now_ns)
+                holding = {evaluation.subject: evaluation for evaluation in self._evaluations(now, rule, state)}
+                end_alerts(now, state, rule.name, {*holding, *self._undecided(now, rule, state)})
+                for key, evaluation in holding.items():
+                    raise_alert(now, state, rule, evaluation, key)
+            forget_cooled_down(state, rule, now_ns)
 
-    def _holding(self, now: Now, rule: Rule, state: StreamRules) -> Iterator[RuleEvaluation]:
-        when, stream_id = rule.when, now.origin.stream_id
+    def _evaluations(self, now: EvaluationTime, rule: Rule, state: StreamRules) -> Iterator[RuleEvaluation]:
+        when, stream_id = rule.when, now.factory.stream_id
         if isinstance(when, SeenCondition):
-            one = holding.seen(when, self._presence.tracks(stream_id))
-            if one is not None:
-                yield one
+            evaluation = evaluate_seen(when, self._tracks.tracks(stream_id))
+            if evaluation is not None:
+                yield evaluation
         elif isinstance(when, CountCondition):
-            yield from _too_many(rule.name, when, state, holding.count(when, self._presence.present(stream_id)))
+            yield from _above_limit(rule.name, when, state, count_matching(when, self._tracks.present(stream_id)))
         elif isinstance(when, DownCondition):
-            yield from self._is_down(now, rule.name, when, state)
+            yield from self._down(now, rule.name, when, state)
         elif isinstance(when, CameraFaultCondition):
-            yield from holding.faults(when, self._conditions, stream_id)
+            yield from evaluate_faults(when, self._signals, stream_id)
         elif isinstance(when, DriftCondition):
-            yield from holding.drifts(when, self._conditions, stream_id)
+            yield from evaluate_drift(when, self._signals, stream_id)
 
-    def _unsure(self, now: Now, rule: Rule, state: StreamRules) -> Iterable[str]:
-        """The keys of alerts that may hold, as what would say so does not know yet."""
-        since_ns = self._restored_ns.get(now.origin.stream_id, 0)
+    def _undecided(self, now: EvaluationTime, rule: Rule, state: StreamRules) -> Iterable[str]:
+        """The keys of alerts that may still hold, while drift detection relearns after a restart."""
+        since_ns = self._restored_ns.get(now.factory.stream_id, 0)
         if since_ns is None:
-            since_ns = self._restored_ns[now.origin.stream_id] = now.captured_at_ns
-        is_settled = abs(now.captured_at_ns - since_ns) >= _RELEARN_S * 1e9
-        if (
-            is_settled
-            or not isinstance(rule.when, CameraFaultCondition | DriftCondition)
-            or rule.name not in state.rules
-        ):
+            since_ns = self._restored_ns[now.factory.stream_id] = now.captured_at_ns
+        has_relearned = abs(now.captured_at_ns - since_ns) >= _RELEARN_S * 1e9
+        by_drift = isinstance(rule.when, CameraFaultCondition | DriftCondition)
+        if has_relearned or not by_drift or rule.name not in state.rules:
             return ()
         return state.rules[rule.name].alerts
 
-    def _is_down(self, now: Now, name: str, when: DownCondition, state: StreamRules) -> Iterator[RuleEvaluation]:
+    def _down(
+        self, now: EvaluationTime, name: str, when: DownCondition, state: StreamRules
+    ) -> Iterator[RuleEvaluation]:
         if not state.wanted:
             return
-        quiet_ns = self._quiet_ns.get(now.origin.stream_id)
-        if state.down_since_ns is not None and now.captured_at_ns - state.down_since_ns >= when.for_s * 1e9:
-            yield _outage(when, state.down_since_ns, state.down_reason)
-        elif _is_open(state, name) or (
-            quiet_ns is not None and now.captured_at_ns - quiet_ns >= when.for_s * 1e9
-        ):  # until something comes, over restarts too
-            yield RuleEvaluation(
-                f"The stream has sent nothing for {holding.seconds(when.for_s)}", about={"reason": "silent"}
-            )
+        if (outage := evaluate_outage(when, state, now.captured_at_ns)) is not None:
+            yield outage
+            return
+        since_ns = self._silent_since_ns.get(now.factory.stream_id)
+        is_silent = since_ns is not None and now.captured_at_ns - since_ns >= when.for_s * 1e9
+        if is_silent or state.is_open(name):  # an open alert stays open until something comes, over restarts too
+            yield silence(when)
 
-    def _is_gone(self, state: StreamRules, event: Event) -> None:
-        state.wanted, state.down_after = event.reason not in _WISHED, (event.session, event.pts_us)
-        if not state.wanted:
-            state.down_since_ns = state.down_reason = None
-        elif state.down_since_ns is None:
-            state.down_since_ns, state.down_reason = event.captured_at_ns, event.reason
-
-    def _is_back(self, stream_id: str, now_ns: int, events: list[Event]) -> None:
-        """The stream is there. An outage that was long enough is told even when nobody looked while it lasted."""
+    def _stream_up(self, stream_id: str, now_ns: int, events: list[Event]) -> None:
+        """The stream is up. An outage that lasted long enough is reported even if no monitor ran meanwhile."""
         state = self._streams[stream_id]
-        self._quiet_ns.pop(stream_id, None)
-        since_ns, reason = state.down_since_ns, state.down_reason
-        state.down_since_ns, state.down_reason, state.wanted = None, None, True
-        now = Now(state.origin(stream_id), state.pts_us, now_ns, events)
+        self._silent_since_ns.pop(stream_id, None)
+        now = EvaluationTime(state.factory(stream_id), state.pts_us, now_ns, events)
         for rule in self._rules.rules():
-            when = rule.when
-            if isinstance(when, DownCondition) and (not rule.streams or stream_id in rule.streams):
-                if since_ns is not None and now_ns - since_ns >= when.for_s * 1e9:
-                    raise_alert(now, state, rule, _outage(when, since_ns, reason), "")
+            if isinstance(rule.when, DownCondition) and _applies(rule, stream_id):
+                outage = evaluate_outage(rule.when, state, now_ns)
+                if outage is not None:
+                    raise_alert(now, state, rule, outage, "")
                 end_alerts(now, state, rule.name)
+        note_up(state)
 
 
-def _tell_moments(
-    rule: Rule, when: EventCondition, state: StreamRules, made: Sequence[Event], events: list[Event]
+def _applies(rule: Rule, stream_id: str) -> bool:
+    return not rule.streams or stream_id in rule.streams
+
+
+def _raise_for_events(
+    rule: Rule, when: EventCondition, state: StreamRules, new: Sequence[Event], events: list[Event]
 ) -> None:
-    for event, one in holding.happened(when, made):
-        origin = EventFactory(event.stream_id, event.session, event.node, event.models)
-        now = Now(origin, event.pts_us, event.captured_at_ns, events)
-        if raise_alert(now, state, rule, one, ""):
+    for event, evaluation in evaluate_events(when, new):
+        factory = EventFactory(event.stream_id, event.session, event.node, event.models)
+        now = EvaluationTime(factory, event.pts_us, event.captured_at_ns, events)
+        if raise_alert(now, state, rule, evaluation, ""):
             end_alerts(now, state, rule.name, reason="momentary")
 
 
-def _too_many(name: str, when: CountCondition, state: StreamRules, number: int) -> Iterator[RuleEvaluation]:
+def _above_limit(name: str, when: CountCondition, state: StreamRules, number: int) -> Iterator[RuleEvaluation]:
     if number <= when.above:
         if name in state.rules:
             state.rules[name].above_since_us = None
@@ -241,14 +239,4 @@ def _too_many(name: str, when: CountCondition, state: StreamRules, number: int) 
     if rule_state.above_since_us is None or rule_state.counting != counting:
         rule_state.counting, rule_state.above_since_us = counting, state.pts_us
     if state.pts_us - rule_state.above_since_us >= when.for_s * 1e6:
-        yield holding.counted(when, number)
-
-
-def _is_open(state: StreamRules, name: str) -> bool:
-    return name in state.rules and any(alert.open for alert in state.rules[name].alerts.values())
-
-
-def _outage(when: DownCondition, since_ns: int, reason: str | None) -> RuleEvaluation:
-    why = f": {reason}" if reason else ""
-    text = f"The stream has been down for {holding.seconds(when.for_s)}{why}"
-    return RuleEvaluation(text, about={"reason": reason}, at_ns=since_ns + round(when.for_s * 1e9))
+        yield evaluate_count(when, number)

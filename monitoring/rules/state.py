@@ -1,4 +1,4 @@
-"""What the rules handler knows of a stream: alerts that are open, or too fresh for others. Pure; kept as JSON."""
+"""The state of the rules on one stream: open alerts, cool-downs, outages. Pure; stored as JSON."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from workers.bus.event import Severity
 
 
 @dataclass(slots=True)
-class Raised:
-    """An alert. `open` until its condition no longer holds."""
+class RaisedAlert:
+    """An alert, `open` until its condition no longer holds; kept for as long as it cools down."""
 
     id: UUID
     subject: str
@@ -25,19 +25,27 @@ class Raised:
 
 @dataclass(slots=True)
 class RuleState:
-    """One rule on one stream. `above_since_us`: since when (pts) a count has been above what `counting` asks for."""
+    """One rule on one stream. `alerts`: by subject.
 
-    alerts: dict[str, Raised] = field(default_factory=dict)
+    `above_since_us`: since when (pts) the count has been above the limit of `counting`, the session and condition.
+    """
+
+    alerts: dict[str, RaisedAlert] = field(default_factory=dict)
     counting: str = ""
     above_since_us: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any alert is open."""
+        return any(alert.open for alert in self.alerts.values())
 
 
 @dataclass(slots=True)
 class StreamRules:
-    """One stream. `wanted`: whether anybody wishes it to run.
+    """One stream. `session` to `captured_at_ns`: of the last result, or of a later event of its node.
 
-    `session` to `captured_at_ns`: of the last result, or of a node's word since. `down_since_ns`: as its node says;
-    `down_after`: the picture (session, pts_us) that was its last.
+    `wanted`: whether the stream is meant to run. `down_since_ns`: as its node says; `down_after`: its last frame
+    (session, pts_us).
     """
 
     session: str = ""
@@ -49,9 +57,13 @@ class StreamRules:
     down_reason: str | None = None
     down_after: tuple[str, int] = ("", 0)
     wanted: bool = True
-    seen: LateEventFilter = field(default_factory=LateEventFilter)
+    late_events: LateEventFilter = field(default_factory=LateEventFilter)
     rules: dict[str, RuleState] = field(default_factory=dict)
 
-    def origin(self, stream_id: str) -> EventFactory:
-        """Where alerts come from."""
+    def factory(self, stream_id: str) -> EventFactory:
+        """For alert events."""
         return EventFactory(stream_id, self.session, self.node, self.models)
+
+    def is_open(self, rule: str) -> bool:
+        """Whether an alert of a rule is open."""
+        return rule in self.rules and self.rules[rule].is_open

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from api.http import problems
 from monitoring.arrangements.reloader import Reloader
 from monitoring.arrangements.routes import rule_routes, scene_routes
-from monitoring.arrangements.rule_book import RuleBook
-from monitoring.arrangements.scenes import Scenes
+from monitoring.arrangements.rule_store import RuleStore
+from monitoring.arrangements.scene_store import SceneStore
 from monitoring.events.zone import Scene, Zone
 from monitoring.migrations import MONITORING
 from monitoring.rules.rule import Rule, SeenCondition
@@ -44,8 +44,8 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     """The routes on an empty database; one scene is configured."""
     app = FastAPI()
-    app.include_router(scene_routes(Scenes(database, [CONFIGURED])))
-    app.include_router(rule_routes(RuleBook(database, targets=TARGETS)))
+    app.include_router(scene_routes(SceneStore(database, [CONFIGURED])))
+    app.include_router(rule_routes(RuleStore(database, targets=TARGETS)))
     async with client_of(app) as opened:
         yield opened
 
@@ -65,13 +65,13 @@ async def test_zones_and_lines_are_put_kept_and_taken_away(client: httpx.AsyncCl
         ("entrance", "api"),
         ("fixed", "configuration"),
     ]
-    after_restart = Scenes(database)
+    after_restart = SceneStore(database)
     after_restart.reload()
     scene = after_restart.scene("entrance")
     assert scene is not None and scene.model_dump(mode="json") == {"stream_id": "entrance", **wanted}
     assert (await client.delete("/v1/zones/entrance")).status_code == 204
     gone = await client.delete("/v1/zones/entrance")
-    assert (gone.status_code, gone.json()["detail"]) == (404, "there is none for entrance")
+    assert (gone.status_code, gone.json()["detail"]) == (404, "there is no scene for stream entrance")
     after_restart.reload()
     assert after_restart.scene("entrance") is None
 
@@ -79,7 +79,10 @@ async def test_zones_and_lines_are_put_kept_and_taken_away(client: httpx.AsyncCl
 async def test_what_the_configuration_says_is_not_changed_over_http(client: httpx.AsyncClient) -> None:
     for answer in (await client.put("/v1/zones/fixed", json={}), await client.delete("/v1/zones/fixed")):
         assert answer.status_code == 409
-        assert answer.json()["detail"] == "fixed is set by the configuration and cannot be changed over HTTP"
+        assert (
+            answer.json()["detail"]
+            == "scene for stream fixed comes from the configuration and cannot be changed over HTTP"
+        )
 
 
 async def test_rules_that_come_with_livesight_can_be_changed_and_come_back(client: httpx.AsyncClient) -> None:
@@ -92,7 +95,7 @@ async def test_rules_that_come_with_livesight_can_be_changed_and_come_back(clien
     kept = await client.delete("/v1/rules/drift")
     assert (kept.status_code, kept.json()["detail"]) == (
         409,
-        "drift comes with Livesight; put it with enabled: false instead",
+        "rule drift is built in and cannot be deleted; PUT it with enabled: false instead",
     )
     drift = next(rule for rule in listed if rule["name"] == "drift")
     assert (await client.put("/v1/rules/drift", json=drift | {"enabled": False})).status_code == 201
@@ -116,19 +119,23 @@ async def test_a_rule_of_ones_own(client: httpx.AsyncClient) -> None:
     ("path", "body", "named"),
     [
         ("zones/a", {"zones": [DOOR | {"polygon": SQUARE[:2]}]}, "zones.0.polygon"),
-        ("zones/a", {"zones": [DOOR | {"polygon": [[0, 0], [0.5, 0.5], [1, 1]]}]}, "nothing is inside"),
+        ("zones/a", {"zones": [DOOR | {"polygon": [[0, 0], [0.5, 0.5], [1, 1]]}]}, "it has no inside"),
         ("zones/a", {"zones": [DOOR | {"polygon": [[0, 0], [0, 1.5], [1, 1]]}]}, "zones.0.polygon.1.1"),
-        ("zones/a", {"zones": [DOOR, DOOR]}, "two zones or lines door"),
+        ("zones/a", {"zones": [DOOR, DOOR]}, "two zones or lines are called door"),
         ("zones/a", {"lines": [GATE | {"end": GATE["start"]}]}, "must differ"),
         ("zones/a", {"zones": [DOOR | {"colour": "red"}]}, "zones.0.colour"),
-        ("zones/a", {"stream_id": "b"}, "b is not a"),
+        ("zones/a", {"stream_id": "b"}, "b differs from a in the path"),
         ("zones/UPPER", {}, "stream_id"),
         ("rules/a", {}, "when"),
         ("rules/a", {"when": {"type": "sene"}}, "sene"),
-        ("rules/a", {"when": {"type": "event", "kinds": ["alert"]}}, "alert is no kind"),
+        (
+            "rules/a",
+            {"when": {"type": "event", "kinds": ["alert"]}},
+            "unknown event kind 'alert'; there are: track",
+        ),
         ("rules/a", {"when": {"type": "seen"}, "targets": ["nobody"]}, "no target nobody; the configuration has ops"),
         ("rules/a", {"when": {"type": "seen"}, "severity": "dire"}, "severity"),
-        ("rules/a", {"name": "b", "when": {"type": "seen"}}, "b is not a"),
+        ("rules/a", {"name": "b", "when": {"type": "seen"}}, "b differs from a in the path"),
         ("rules/-a", {"when": {"type": "seen"}}, "name"),
     ],
 )
@@ -138,8 +145,8 @@ async def test_bad_input_is_named_and_changes_nothing(
     database = Database(f"sqlite:///{tmp_path / 'livesight.db'}")
     migrate(database, MONITORING)
     app = FastAPI()
-    app.include_router(scene_routes(Scenes(database)))
-    app.include_router(rule_routes(RuleBook(database, targets=TARGETS)))
+    app.include_router(scene_routes(SceneStore(database)))
+    app.include_router(rule_routes(RuleStore(database, targets=TARGETS)))
     async with client_of(app) as client:
         before = [(await client.get(f"/v1/{kind}")).json() for kind in ("zones", "rules")]
         answer = await client.put(f"/v1/{path}", json=body)
@@ -166,17 +173,17 @@ def test_a_bad_configuration_is_named(settings: dict[str, Any], named: str) -> N
 
 def test_rules_of_the_configuration_are_instead_of_those_that_come_along(database: Database) -> None:
     own = Rule(name="own", when=SeenCondition())
-    assert RuleBook(database, [own]).rules() == (own,)
-    assert {rule.name for rule in RuleBook(database).rules()} == {"stream-down", "camera-fault", "drift"}
-    assert RuleBook(database).rule("own") is None
+    assert RuleStore(database, [own]).rules() == (own,)
+    assert {rule.name for rule in RuleStore(database).rules()} == {"stream-down", "camera-fault", "drift"}
+    assert RuleStore(database).get("own") is None
 
 
 def test_what_another_process_is_told_is_seen_here(database: Database) -> None:
-    here, there = Scenes(database), Scenes(database)
+    here, there = SceneStore(database), SceneStore(database)
     scene = Scene(stream_id="entrance", zones=CONFIGURED.zones)
     there.put("entrance", scene)
-    rereading = Reloader([here], 0.02)
-    rereading.start()
+    reloader = Reloader([here], 0.02)
+    reloader.start()
     try:
         assert here.scene("entrance") == scene  # before the first result is looked at
         version = here.version
@@ -186,9 +193,9 @@ def test_what_another_process_is_told_is_seen_here(database: Database) -> None:
         version = here.version
         there.delete("entrance")
         wait_for(lambda: here.scene("entrance") is None)
-        assert here.version != version and rereading.problems() == []
+        assert here.version != version and reloader.problems() == []
     finally:
-        rereading.close(5)
+        reloader.close(5)
 
 
 async def test_zones_hold_from_the_next_picture_on(tmp_path: Path) -> None:
@@ -221,7 +228,7 @@ async def test_zones_hold_from_the_next_picture_on(tmp_path: Path) -> None:
 def test_a_restarted_monitor_knows_what_it_was_told(tmp_path: Path) -> None:
     scene = Scene(stream_id="door", zones=CONFIGURED.zones)
     with monitoring(MonitorSettings(), tmp_path) as (_, running):
-        Scenes(running.database).put("door", scene)
+        SceneStore(running.database).put("door", scene)
     with monitoring(MonitorSettings(gather_s=0.05), tmp_path) as (bus, running):
         for frame in range(50):
             bus.publish(message(result(frame, "door", labels=("with_mask",))))

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, inspect, select
 
 import monitoring.assembly  # noqa: F401 - the parts declare their tables
-from monitoring.arrangements.scenes import Scenes
+from monitoring.arrangements.scene_store import SceneStore
 from monitoring.doctor import examine_database
 from monitoring.migrations import MONITORING
 from monitoring.settings import MonitorSettings
@@ -72,7 +72,7 @@ def test_a_database_of_an_earlier_release_goes_on(database_url: str) -> None:
     restore(database_url, "0001")
     database = Database(driver_url(database_url))
     migrate(database, MONITORING)
-    scenes = Scenes(database)
+    scenes = SceneStore(database)
     scenes.reload()
     with database.write() as connection:
         assert differences(connection) == []

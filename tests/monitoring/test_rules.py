@@ -136,7 +136,7 @@ def test_what_a_classifier_says() -> None:
     person = Person(1, 0, 9, label=lambda _: "with_mask", attribute=lambda at_s: "wrong" if 2 <= at_s < 6 else "right")
     raised, ended = Watch.over(rule).take([person], 9)
     assert told([raised, ended]) == [("alert", 1, 3.04, "mask"), ("alert_ended", None, 6.0, "mask")]
-    assert raised.text == "entrance: Somebody (wrong) has been there for 1 s"
+    assert raised.text == "entrance: Somebody (wrong) has been in view for 1 s"
 
 
 def test_more_than_so_many_for_a_while() -> None:
@@ -358,7 +358,7 @@ def test_a_lost_stream_ends_alerts_about_who_was_there() -> None:
 
 def test_rules_name_what_is_wrong_with_them() -> None:
     for wrong, why in (
-        ({"type": "event", "kinds": ["alert"]}, "alert is no kind of event"),
+        ({"type": "event", "kinds": ["alert"]}, "unknown event kind 'alert'"),
         ({"type": "event", "kinds": ["zone_enterd"]}, "zone_entered"),
         ({"type": "event", "kinds": []}, "at least 1"),
         ({"type": "cuont", "above": 5}, "does not match any of the expected tags"),
@@ -366,7 +366,7 @@ def test_rules_name_what_is_wrong_with_them() -> None:
     ):
         with pytest.raises(ValidationError, match=why):
             Rule.model_validate({"name": "a", "when": wrong})
-    with pytest.raises(ValidationError, match="nothing is inside"):
+    with pytest.raises(ValidationError, match="it has no inside"):
         Zone(name="flat", polygon=((0.1, 0.1), (0.5, 0.5), (0.9, 0.9)))
 
 

@@ -1,4 +1,4 @@
-"""The scenes of all streams, as handlers and routes know them. Any thread; reading never blocks."""
+"""The zones and lines of all streams: configured, or set over HTTP. Any thread; reading never blocks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, Column, String, Table, Text
 
-from monitoring.arrangements.config_store import ConfigStore, ConfiguredItem
+from monitoring.arrangements.config_store import ConfigStore
 from monitoring.events.zone import Scene
 from monitoring.store.tables import metadata
 from workers.database.database import Database
@@ -18,17 +18,18 @@ scenes_table = Table(
     Column("body", Text, nullable=False),
     Column("updated_ns", BigInteger, nullable=False),
 )
-"""Zones and lines that came over HTTP."""
+"""Zones and lines that were set over HTTP."""
 
 
-class Scenes(ConfigStore[Scene]):
+class SceneStore(ConfigStore[Scene]):
     """Zones and lines by stream."""
 
+    noun = "scene for stream"
+
     def __init__(self, database: Database, configured: Iterable[Scene] = ()) -> None:
-        given = ConfiguredItem(configured={scene.stream_id: scene for scene in configured}, defaults={})
-        super().__init__(database, scenes_table, Scene, given)
+        by_stream = {scene.stream_id: scene for scene in configured}
+        super().__init__(database, scenes_table, Scene, by_stream, {})
 
     def scene(self, stream_id: str) -> Scene | None:
         """The zones and lines of a stream now, None when it has none."""
-        known = self.known().get(stream_id)
-        return None if known is None else known[0]
+        return self.get(stream_id)
