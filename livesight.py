@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from rich.console import Console
 
 from api.cli.explain import mount as mount_explain
@@ -27,7 +26,7 @@ from monitoring import URL_PREFIXES as MONITORING_PREFIXES
 from monitoring.report.cli import ReportContext
 from monitoring.report.cli import mount as mount_report
 from monitoring.settings import MonitorSettings
-from stream.config import StreamConfig, StreamSettings
+from stream.config import DEFAULT_MODELS, StreamConfig, StreamSettings
 from stream.errors import StreamError
 from stream.redaction import redact
 from training.cli.mount import mount as mount_training
@@ -37,7 +36,7 @@ from workers.cli.analyze import mount as mount_analyze
 from workers.cli.command import CONFIG_VARIABLE, CommandContext, ConfigOption, JsonOption
 from workers.cli.configuration import explain, merged, read_environment, read_yaml
 from workers.cli.models import mount as mount_models
-from workers.cli.stream_names import DEFAULT_MODELS, named_sources
+from workers.cli.stream_names import named_sources
 from workers.cli.topics import TopicsContext
 from workers.cli.topics import mount as mount_topics
 from workers.cluster.settings import ClusterSettings
@@ -68,7 +67,7 @@ def default_state_dir() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "livesight"
 
 
-class Parts(ExitStack):
+class DeadlineStack(ExitStack):
     """What is closed at the end, the last opened first, all of it within `ALL_S` from the first on."""
 
     _ends_s: float | None = None
@@ -83,10 +82,10 @@ class Parts(ExitStack):
         close(max(0.3, min(most_s, self._ends_s - time.monotonic())))
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set; one model a package."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     api: ApiSettings = ApiSettings()
     stream: StreamSettings = StreamSettings()
@@ -100,18 +99,6 @@ class Settings(BaseSettings):
     node_name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=200)
     log_level: LogLevel = "info"
     log_format: LogFormat = "auto"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what load_settings gives: it reads file and environment itself, to name what nobody knows."""
-        return (init_settings,)
 
     @field_validator("roles")
     @classmethod
@@ -215,27 +202,20 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     from api.app import create_app, extend, forward
     from api.http.lifecycle import EarlySignals, Service, listen, threads_left
     from api.video.clip_cutter import ClipCutter
-    from stream.sources.source_urls import open_source
     from workers.bus.bus import LocalBus
-    from workers.node.node import Node
 
-    place, early = state_dir(settings), EarlySignals()
-    with early.listening(), closing(listen(settings.api.host, settings.api.port)) as sock, Parts() as parts:
+    state_dir(settings)
+    early = EarlySignals()
+    with early.listening(), closing(listen(settings.api.host, settings.api.port)) as sock, DeadlineStack() as stack:
         local = LocalBus()
         bus = open_bus(settings, local)
-        parts.closes(bus.close, BUS_S)
-        keeps = None if settings.kafka is not None and settings.cluster.lease else place  # else the cluster keeps them
-        node = Node(settings.node_name, model_store(settings), bus, settings.workers, settings.stream, keeps)
-        cluster: Cluster | None = None
-        monitoring = open_monitoring(settings, local, parts, lambda *clip: ClipCutter(node, cluster)(*clip))
-        parts.closes(node.close, DRAIN_S)
-        for stream in streams:  # what is of no use is told before models are loaded
-            open_source(stream, settings.stream, live=True, allow_local=True)
-        if runs_streams:
-            node.start(tuple(dict.fromkeys(name for stream in streams for name in stream.models)) or DEFAULT_MODELS)
-        for stream in streams:
-            _add(node, stream)
-        cluster = join_cluster(settings, sock, node, local, parts)
+        stack.closes(bus.close, BUS_S)
+        cluster = new_cluster(settings, sock)
+        node = new_node(settings, bus, cluster)
+        monitoring = start_monitoring(settings, local, ClipCutter(node, cluster), stack)
+        start_node(settings, node, streams, stack)
+        start_cluster(settings, cluster, node, stack)
+        start_feed(settings, local, stack)
         application = create_app(node, bus, settings.api, settings.roles, cluster)  # type: ignore[arg-type]
         if monitoring is None:
             forward(application, MONITORING_PREFIXES)
@@ -243,19 +223,11 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
             extend(application, monitoring)
             if cluster is not None:
                 cluster.announce_monitor(lambda: monitoring.active)
-        service = Service(application, parts.close, lambda: _started(settings, sock, node), early)
+        service = Service(application, stack.close, lambda: _started(settings, sock, node), early)
         service.run([sock])
     left = threads_left()
     structlog.get_logger(__name__).info("stopped", threads_left=left)
     service.over(left)
-
-
-def _add(node: Node, stream: StreamConfig) -> None:
-    """Run a configured stream, in place of one of that name that was added over HTTP and kept."""
-    if any(view.id == stream.id for view in node.streams()):
-        structlog.get_logger(__name__).warning("kept_stream_replaced", stream=stream.id)
-        node.remove(stream.id)
-    node.add(stream, allow_local=True)
 
 
 def _started(settings: Settings, sock: socket.socket, node: Node) -> None:
@@ -267,7 +239,7 @@ def announce(settings: Settings, sock: socket.socket, node: Node) -> None:
     """Say where it is."""
     host, port = sock.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    names = ", ".join(stream.id for stream in node.streams()) or "none yet; add one on the page, or by --source"
+    names = ", ".join(stream.id for stream in node.streams.views()) or "none yet; add one on the page, or by --source"
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]Livesight[/] is at [bold green]http://{shown}:{port}/[/]")
     console.print(f"  streams  {names}")
@@ -285,7 +257,29 @@ def open_bus(settings: Settings, local: LocalBus) -> Bus:
     return KafkaBus(settings.kafka, local, settings.state_dir)
 
 
-def open_monitoring(settings: Settings, local: LocalBus, parts: Parts, cut_clip: CutClip) -> Monitoring | None:
+def new_cluster(settings: Settings, sock: socket.socket) -> Cluster | None:
+    """With Kafka: what shares cameras with the other processes; it does nothing yet."""
+    if settings.kafka is None:
+        return None
+    from api.http.lifecycle import advertised_address
+    from workers.cluster.cluster import Cluster, Member
+
+    address = settings.cluster.address or advertised_address(sock)
+    return Cluster(settings.kafka, settings.cluster, Member(settings.node_name, address, settings.state_dir))
+
+
+def new_node(settings: Settings, bus: Bus, cluster: Cluster | None) -> Node:
+    """The node, which runs nothing yet. Where cameras are shared, the cluster stores them and says what may leave."""
+    from workers.node.node import Node
+    from workers.node.publisher import always
+    from workers.node.settings import NodeSettings
+
+    stores = cluster is None or not settings.cluster.lease
+    own = NodeSettings(settings.node_name, settings.workers, settings.stream, settings.state_dir if stores else None)
+    return Node(own, model_store(settings), bus, always if cluster is None else cluster.may_publish)
+
+
+def start_monitoring(settings: Settings, local: LocalBus, cut_clip: CutClip, stack: DeadlineStack) -> Monitoring | None:
     """Begin to read results, before the node makes any; closed after it, with its last results."""
     if "monitor" not in settings.roles:
         return None
@@ -294,29 +288,43 @@ def open_monitoring(settings: Settings, local: LocalBus, parts: Parts, cut_clip:
 
     context = MonitoringContext(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip)
     monitoring = Monitoring(settings.monitoring, context)
-    parts.closes(monitoring.close, MONITOR_S)
+    stack.closes(monitoring.close, MONITOR_S)
     monitoring.start()
     return monitoring
 
 
-def join_cluster(settings: Settings, sock: socket.socket, node: Node, local: LocalBus, parts: Parts) -> Cluster | None:
-    """With Kafka: share cameras with the other processes, and have their results on `local`."""
-    if settings.kafka is None:
-        return None
-    from api.http.lifecycle import advertised_address
-    from workers.cluster.cluster import Cluster, Member
+def start_node(settings: Settings, node: Node, streams: Sequence[StreamConfig], stack: DeadlineStack) -> None:
+    """Load the models, and run the configured streams beside those that are stored."""
+    from stream.sources.source_urls import open_source
+
+    stack.closes(node.close, DRAIN_S)
+    for stream in streams:  # a bad URL is refused before models are loaded
+        open_source(stream, settings.stream, live=True, allow_local=True)
+    if "node" in settings.roles:
+        node.start(tuple(dict.fromkeys(name for stream in streams for name in stream.models)) or DEFAULT_MODELS)
+    for stream in streams:
+        if node.streams.runs(stream.id):
+            structlog.get_logger(__name__).warning("kept_stream_replaced", stream=stream.id)
+            node.streams.remove(stream.id)
+        node.streams.add(stream, allow_local=True)
+
+
+def start_cluster(settings: Settings, cluster: Cluster | None, node: Node, stack: DeadlineStack) -> None:
+    """Share cameras with the other processes."""
+    if cluster is not None:
+        stack.closes(cluster.close, CLUSTER_S)
+        cluster.start(node if "node" in settings.roles else None)
+
+
+def start_feed(settings: Settings, local: LocalBus, stack: DeadlineStack) -> None:
+    """With Kafka: have the other nodes' results on `local`, for the pages."""
+    if settings.kafka is None or "api" not in settings.roles:
+        return
     from workers.kafka.feed import KafkaFeed
 
-    address = settings.cluster.address or advertised_address(sock)
-    cluster = Cluster(settings.kafka, settings.cluster, Member(node.name, address, settings.state_dir))
-    parts.closes(cluster.close, CLUSTER_S)
-    runs_streams = "node" in settings.roles
-    cluster.start(node if runs_streams else None)
-    if "api" in settings.roles:
-        feed = KafkaFeed(settings.kafka, local, node.name if runs_streams else None)
-        parts.closes(feed.close, BUS_S)
-        feed.start()
-    return cluster
+    feed = KafkaFeed(settings.kafka, local, settings.node_name if "node" in settings.roles else None)
+    stack.closes(feed.close, BUS_S)
+    feed.start()
 
 
 def model_store(settings: Settings) -> ModelStore:

@@ -156,11 +156,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # More threads than asyncio's default on few cores: a few slow removals must not delay other requests.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="api"))
     context.hub.start()
+    unsubscribe: Callable[[], None] | None = None
     if context.cluster is not None:
-        context.cluster.removed = _told_on(asyncio.get_running_loop(), context.hub.end_stream)
+        loop = asyncio.get_running_loop()
+        unsubscribe = context.cluster.subscribe_removed(
+            lambda stream_id: loop.call_soon_threadsafe(context.hub.end_stream, stream_id)
+        )
     try:
         yield
     finally:
+        if unsubscribe is not None:
+            unsubscribe()
         context.hub.close()
         if context.cluster is not None:
             await app.state.node_client.aclose()
@@ -169,18 +175,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await context.channels.close()
         await context.jpeg_encoder.close()
         await context.predictor.close()
-
-
-def _told_on(loop: asyncio.AbstractEventLoop, callback: Callable[[str], None]) -> Callable[[str], None]:
-    """`callback` for other threads; after the loop's end there is nobody to tell."""
-
-    def tell(stream_id: str) -> None:
-        try:
-            loop.call_soon_threadsafe(callback, stream_id)
-        except RuntimeError:
-            return
-
-    return tell
 
 
 def _version() -> str:

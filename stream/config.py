@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 STREAM_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 StreamId = Annotated[str, Field(pattern=STREAM_ID_PATTERN)]
-
-
 MaxFps = Annotated[float, Field(gt=0, le=240, description="Analyse at most this many frames a second; null: no limit.")]
+
+DEFAULT_MODELS = ("mask",)
+"""What analyses a stream, or an image, where nobody names models."""
 
 
 class StreamConfig(BaseModel):
@@ -20,7 +21,7 @@ class StreamConfig(BaseModel):
 
     id: StreamId
     url: str | None = Field(default=None, max_length=2048)
-    models: tuple[str, ...] = Field(default=("mask",), min_length=1, max_length=8)
+    models: tuple[str, ...] = Field(default=DEFAULT_MODELS, min_length=1, max_length=8)
     enabled: bool = True
     blur: bool = Field(default=False, description="Blur what the models find, before any frame leaves the server.")
     max_fps: MaxFps | None = None

@@ -330,9 +330,10 @@ from api.settings import ApiSettings
 from workers.bus.bus import LocalBus
 from workers.card import ModelStore
 from workers.node.node import Node
+from workers.node.settings import NodeSettings
 
 early, bus = EarlySignals(), LocalBus()
-app = create_app(Node("test", ModelStore([]), bus), bus, ApiSettings(port=0))
+app = create_app(Node(NodeSettings("test"), ModelStore([]), bus), bus, ApiSettings(port=0))
 with early.listening(), listen("127.0.0.1", 0) as sock:
     with suppress(SystemExit):
         os.kill(os.getpid(), signal.SIGTERM)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stream.config import DEFAULT_MODELS
 from workers.cli.command import ConfigOption, JsonOption, OpenContext
 
 
@@ -16,8 +17,8 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
     @app.command("explain")
     def explain_image(
         image: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP.")],
-        model: Annotated[str, typer.Option(help="The detector or classifier to explain.")] = "mask",
-        detector: Annotated[str, typer.Option(help="The detector whose boxes a classifier looks at.")] = "mask",
+        model: Annotated[str, typer.Option(help="The detector or classifier to explain.")] = DEFAULT_MODELS[0],
+        detector: Annotated[str, typer.Option(help="Detector whose boxes a classifier looks at.")] = DEFAULT_MODELS[0],
         detection: Annotated[
             int | None, typer.Option(min=0, help="Index of the detection; default: the first one the model applies to.")
         ] = None,

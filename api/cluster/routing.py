@@ -95,7 +95,7 @@ class ClusterRoutes:
         return target
 
     def _runs_here(self, stream_id: str) -> bool:
-        return self._is_node and self._node.runs(stream_id)
+        return self._is_node and self._node.streams.runs(stream_id)
 
     def _monitor(self) -> RemoteNode | None:
         """The monitor that works; one on standby answers only when none does, from what is stored."""

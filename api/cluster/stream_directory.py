@@ -49,11 +49,11 @@ class LocalDirectory:
 
     def streams(self) -> list[StreamView]:
         """See StreamDirectory."""
-        return self._node.streams()
+        return self._node.streams.views()
 
     def stream(self, stream_id: str) -> StreamView:
         """See StreamDirectory."""
-        return self._node.stream(stream_id)
+        return self._node.streams.view(stream_id)
 
     def shared(self, stream_id: str) -> bool:
         """See StreamDirectory."""
@@ -61,15 +61,15 @@ class LocalDirectory:
 
     def add(self, config: StreamConfig) -> StreamView:
         """See StreamDirectory."""
-        return self._node.add(config, keep=True)
+        return self._node.streams.add(config, keep=True)
 
     def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
         """See StreamDirectory."""
-        return self._node.update(stream_id, changes)
+        return self._node.streams.update(stream_id, changes)
 
     def remove(self, stream_id: str) -> None:
         """See StreamDirectory."""
-        self._node.remove(stream_id)
+        self._node.streams.remove(stream_id)
 
 
 class ClusterDirectory:
@@ -83,7 +83,7 @@ class ClusterDirectory:
     def streams(self) -> list[StreamView]:
         """See StreamDirectory."""
         found = {stream_id: status.stream for stream_id, status in self._cluster.board.streams().items()}
-        found |= {view.id: view for view in self._node.streams()}
+        found |= {view.id: view for view in self._node.streams.views()}
         for stream_id, spec in self._cluster.known.all().items():
             if stream_id not in found:
                 found[stream_id] = waiting(spec.stream, self._cluster.board.last(stream_id))
@@ -92,7 +92,7 @@ class ClusterDirectory:
     def stream(self, stream_id: str) -> StreamView:
         """See StreamDirectory."""
         try:
-            return self._node.stream(stream_id)
+            return self._node.streams.view(stream_id)
         except StreamUnknown:
             status = self._cluster.board.stream(stream_id)
             spec = self._cluster.known.get(stream_id)
@@ -110,7 +110,7 @@ class ClusterDirectory:
         """See StreamDirectory. Refuses what no node could run, as far as this process can tell."""
         if not self._cluster.settings.lease:
             if self._is_node:
-                return self._node.add(config, keep=True)
+                return self._node.streams.add(config, keep=True)
             raise Problem("conflict", "cluster.lease is false: each node runs its own streams; add it at a node")
         self._check(config)
         self._cluster.add(config)
@@ -120,7 +120,7 @@ class ClusterDirectory:
         """See StreamDirectory."""
         spec = self._cluster.known.get(stream_id)
         if spec is None:
-            return self._node.update(stream_id, changes)
+            return self._node.streams.update(stream_id, changes)
         config = StreamConfig.model_validate({**spec.stream.model_dump(), **changes})
         self._check(config)
         self._cluster.change(config)
@@ -132,7 +132,7 @@ class ClusterDirectory:
 
     def _check(self, config: StreamConfig) -> None:
         if self._is_node:
-            known = {card.name for card in self._node.models()} | self._node.loaded().keys()
+            known = {card.name for card in self._node.models.cards()} | self._node.models.loaded().keys()
             for name in config.models:
                 if name not in known:
                     raise ModelError(f"unknown model {name}; there are: {', '.join(sorted(known)) or 'none'}")

@@ -56,7 +56,7 @@ class Predictor:
             future.exception()  # marks it as retrieved in case nobody awaits the future any more
 
     def _predict(self, data: bytes, models: tuple[str, ...] | None) -> FrameResult:
-        return self._node.analyse_image(decode_image(data, self._node.stream_settings), models)
+        return self._node.models.analyse_image(decode_image(data, self._node.stream_settings), models)
 
 
 def decode_image(data: bytes, limits: StreamSettings) -> npt.NDArray[np.uint8]:

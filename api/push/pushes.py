@@ -54,7 +54,7 @@ class Pushes:
         push = self._pushes.get(stream_id)
         if push is None or push.linger is None:
             try:
-                await asyncio.to_thread(self._node.stream, stream_id)
+                await asyncio.to_thread(self._node.streams.view, stream_id)
             except StreamUnknown:
                 return
             raise _busy(stream_id)
@@ -67,7 +67,7 @@ class Pushes:
         push = Push(source.id, on_removed)
         try:
             await self.evict(source.id)
-            await asyncio.to_thread(self._node.attach, source, config)
+            await asyncio.to_thread(self._node.streams.attach, source, config)
         except StreamExists as error:
             await asyncio.to_thread(source.close)
             raise _busy(source.id) from error
@@ -110,7 +110,7 @@ class Pushes:
                 push.linger.cancel()
         elif push is not None:
             push.on_removed()
-        await asyncio.to_thread(self._node.remove, stream_id)
+        await asyncio.to_thread(self._node.streams.remove, stream_id)
         if self._giving_back is None or self._giving_back.done():
             self._giving_back = asyncio.create_task(_give_back_soon())
 

@@ -66,7 +66,7 @@ async def explain(
     wanted = ExplainRequest(model, detector, detection, label)
     chosen = format_ or preferred_format(request.headers.get("accept", ""))
     data = await uploaded_image(request)
-    explainer, settings = context.node.explainer, context.stream_settings
+    explainer, settings = context.node.models.explainer, context.stream_settings
     encoded = await context.predictor.run(_explain, explainer, settings, data, (wanted, chosen))
     return Response(encoded.content, media_type=encoded.media_type, headers={"vary": "accept"})
 

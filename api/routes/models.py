@@ -46,8 +46,8 @@ class PromotionRequest(BaseModel):
 @router.get("/v1/models")
 async def list_models(context: Context) -> ModelList:
     """List every version of every model, with its card and whether it is in service."""
-    cards = await asyncio.to_thread(context.node.models)
-    loaded = context.node.loaded()
+    cards = await asyncio.to_thread(context.node.models.cards)
+    loaded = context.node.models.loaded()
     return ModelList(models=[_shown(card, loaded.get(card.name)) for card in cards])
 
 
@@ -60,7 +60,7 @@ async def promote(name: NamePath, request: PromotionRequest, context: Context) -
     loaded or computes nonsense), 409 `promotion-refused`, 404 `model-unknown`.
     """
     try:
-        return await asyncio.to_thread(context.node.promotions.promote, name, request.version)
+        return await asyncio.to_thread(context.node.models.promotions.promote, name, request.version)
     except ModelUnknown as error:
         raise Problem("model-unknown", str(error)) from error
 
@@ -69,7 +69,7 @@ async def promote(name: NamePath, request: PromotionRequest, context: Context) -
 async def rollback(name: NamePath, context: Context) -> Promotion:
     """Undo the last promotion; repeat to go back further. Fails as promote does."""
     try:
-        return await asyncio.to_thread(context.node.promotions.rollback, name)
+        return await asyncio.to_thread(context.node.models.promotions.rollback, name)
     except ModelUnknown as error:
         raise Problem("model-unknown", str(error)) from error
 

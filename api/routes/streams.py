@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.http.errors import Problem
 from api.http.parameters import StreamIdInPath
 from api.routes.context import ApiContext, Context
-from stream.config import MaxFps, StreamConfig
+from stream.config import DEFAULT_MODELS, MaxFps, StreamConfig
 from stream.redaction import redact
 from workers.card import ModelName
 from workers.node.stream_view import StreamView
@@ -38,7 +38,7 @@ class NewStream(StreamConfig):
     """A stream to add, with a network URL. Local files and devices need the command line or configuration."""
 
     url: str = Field(min_length=1, max_length=2048)
-    models: tuple[ModelName, ...] = Field(default=("mask",), min_length=1, max_length=8)
+    models: tuple[ModelName, ...] = Field(default=DEFAULT_MODELS, min_length=1, max_length=8)
 
 
 class StreamChanges(BaseModel):

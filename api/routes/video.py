@@ -24,7 +24,7 @@ router = APIRouter()
 @router.websocket("/v1/streams/{stream_id}/video")
 async def video(websocket: WebSocket, stream_id: StreamIdInPath, context: Context) -> None:
     """The encoded frames of one stream, from the last key frame on."""
-    await asyncio.to_thread(context.node.stream, stream_id)  # unknown: 404, before the handshake
+    await asyncio.to_thread(context.node.streams.view, stream_id)  # unknown: 404, before the handshake
     with context.channels.watched(stream_id, frame_writer(websocket)) as queue:
         await serve(websocket, _send(websocket, queue))
 

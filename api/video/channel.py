@@ -120,7 +120,7 @@ class Channel:
         while self._ended is None:
             self._stale.clear()
             try:
-                passthrough = await asyncio.to_thread(self._node.outlet, self._stream_id)
+                passthrough = await asyncio.to_thread(self._node.streams.passthrough, self._stream_id)
             except StreamUnknown:  # between two pushes; the hub reports a removal
                 passthrough = Passthrough()
                 if loop.time() - seen_s > _GONE_S:

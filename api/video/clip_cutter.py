@@ -68,7 +68,7 @@ class ClipCutter:
     def __call__(self, stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
         """See the class."""
         request = ClipRequest(from_us=from_us, to_us=to_us, session=session)
-        if self._cluster is None or self._node.runs(stream_id):
+        if self._cluster is None or self._node.streams.runs(stream_id):
             return self._cut(stream_id, request)
         status = self._cluster.board.stream(stream_id)
         if status is None:
@@ -86,7 +86,7 @@ class ClipCutter:
 
 def cut_from_ring(node: Node, stream_id: str, request: ClipRequest) -> CutResult:
     """A clip of a stream that `node` runs. Blocks. Raises Problem and StreamUnknown."""
-    passthrough = node.outlet(stream_id)
+    passthrough = node.streams.passthrough(stream_id)
     if passthrough.blurred:
         raise Problem("conflict", f"stream {stream_id} is blurred, but its packets are not: clips are unavailable")
     if passthrough.ring is None or passthrough.ring.codec is None:

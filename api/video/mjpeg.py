@@ -151,7 +151,7 @@ class JpegEncoder:
 
     def _encode(self, options: JpegOptions, shown: tuple[str, int] | None) -> EncodedImage | None:
         """In a thread: the newest frame, or None without one newer than `shown` (session, pts_us)."""
-        latest = self._node.latest(options.stream_id)
+        latest = self._node.streams.latest(options.stream_id)
         if latest is None or _identity(latest[1]) == shown:
             return None
         with self._lock:

@@ -25,6 +25,7 @@ from workers.bus.bus import DETECTIONS, LocalBus, Message
 from workers.card import ModelStore, shipped_models_dir
 from workers.errors import StreamUnknown
 from workers.node.node import Node
+from workers.node.settings import NodeSettings
 from workers.settings import WorkerSettings
 
 
@@ -43,19 +44,19 @@ def main() -> None:
         signal.signal(number, lambda *_: stopped.set())
     bus = LocalBus()
     store = ModelStore([shipped_models_dir()])
-    node = Node("bench", store, bus, WorkerSettings(**(spec.options or {})))
+    node = Node(NodeSettings("bench", WorkerSettings(**(spec.options or {}))), store, bus)
     names = {f"cam{index}": index for index in range(len(spec.urls))}
 
     def on_result(message: Message) -> None:
         with suppress(StreamUnknown):  # the last results come while the node closes
-            latest = node.latest(message.key)  # this very picture: results of a stream come one after another
+            latest = node.streams.latest(message.key)  # this very picture: results of a stream come one after another
             if latest is not None:
                 recorder.add(names[message.key], luma_of(latest[0].image))
 
     bus.subscribe(on_result, [DETECTIONS])
     node.start((spec.model,))
     for name, url in zip(names, spec.urls, strict=True):
-        node.add(StreamConfig(id=name, url=url, models=(spec.model,)))
+        node.streams.add(StreamConfig(id=name, url=url, models=(spec.model,)))
     stopped.wait()
     node.close()
 

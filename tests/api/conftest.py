@@ -28,6 +28,7 @@ from workers.bus.bus import LocalBus
 from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlot
 from workers.node.node import Node
+from workers.node.settings import NodeSettings
 from workers.settings import WorkerSettings
 
 
@@ -79,12 +80,11 @@ def running(
     store: real models in place of the test engine.
     """
     bus = LocalBus()
-    node = Node(
-        "test", store or ModelStore([]), bus, WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir
-    )
+    settings = NodeSettings("test", WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir)
+    node = Node(settings, store or ModelStore([]), bus)
     engine = engine or NumberEngine()
     if store is None:
-        node._slots["number"] = node._slots["mask"] = EngineSlot(engine)
+        node.models.slots["number"] = node.models.slots["mask"] = EngineSlot(engine)
     if ready:
         node.start(())
     app = create_app(node, bus, ApiSettings(port=0, **api_settings))

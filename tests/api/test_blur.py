@@ -39,7 +39,7 @@ def decoded(data: bytes) -> Any:
 async def test_no_face_leaves(real: Service, data_dir: Path, clip: str) -> None:
     yunet = YuNet()
     config = StreamConfig(id="cam", url=f"file:{data_dir / 'videos' / clip}", blur=True)
-    await asyncio.to_thread(real.node.add, config, allow_local=True)
+    await asyncio.to_thread(real.node.streams.add, config, allow_local=True)
     async with real.http() as http, viewing(real.ws, "cam") as client:
         await client.until(lambda client: len(client.data) >= 12, 60)
         pictures = list(client.data.values())
@@ -82,7 +82,7 @@ async def test_only_analysed_pictures_leave(service: Service, tmp_path: Path) ->
                 results.add((result["session"], result["pts_us"]))
 
         task = asyncio.create_task(note())
-        await asyncio.to_thread(service.node.add, config, allow_local=True)
+        await asyncio.to_thread(service.node.streams.add, config, allow_local=True)
         async with viewing(service.ws, "cam") as client:
             await client.until(lambda client: len(client.data) >= 15)
             await asyncio.sleep(0)

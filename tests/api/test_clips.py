@@ -57,7 +57,7 @@ async def test_a_clip_holds_what_was_asked_for(
     b_frames = 2 if suffix == ".mp4" else 0
     clip = make_numbered(tmp_path / f"clip{suffix}", ClipSpec(frames=250, codec=codec, b_frames=b_frames, gop=25))
     config = StreamConfig(id="cam", url=f"file:{clip}", models=("number",))
-    await asyncio.to_thread(service.node.add, config, allow_local=True)
+    await asyncio.to_thread(service.node.streams.add, config, allow_local=True)
     async with service.http() as http:
         answer = await until_kept(http, 1_200_000, 2_000_000)
         assert answer.headers["content-type"] == media
@@ -76,7 +76,7 @@ async def test_a_clip_holds_what_was_asked_for(
 async def test_clips_that_cannot_be_cut(service: Service, tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(encoded(1, ".png"))
     config = StreamConfig(id="cam", url=f"file:{tmp_path}/*.png", models=("number",))
-    await asyncio.to_thread(service.node.add, config, allow_local=True)
+    await asyncio.to_thread(service.node.streams.add, config, allow_local=True)
     async with service.http() as http:
         nothing = await cut(http, 0, 1)
         assert nothing.status_code == 404 and nothing.json()["type"] == "urn:livesight:problem:clip-unavailable"

@@ -92,7 +92,7 @@ async def test_pictures_beyond_the_limit_are_answered_at_once(service: Service) 
         for number in range(1, 5):
             await pusher.send(encoded(number))
             assert (await pusher.answer()) == {"dropped": [number]}, "the client waits for no turn that does not come"
-        assert service.node.stream("cam").max_fps == 0.1
+        assert service.node.streams.view("cam").max_fps == 0.1
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "241", "many"])
@@ -100,7 +100,7 @@ async def test_a_limit_that_is_none_is_refused(service: Service, wrong: str) -> 
     with pytest.raises(InvalidStatus):
         async with pushing(service.ws, "cam", f"?max_fps={wrong}"):
             pass
-    assert service.node.streams() == []
+    assert service.node.streams.views() == []
 
 
 async def test_too_many_bytes_close_with_1009_and_harm_nobody(start: Start) -> None:
@@ -143,7 +143,7 @@ async def test_unusable_models_close_with_1008(service: Service, query: str) -> 
     async with pushing(service.ws, "cam", query) as pusher:
         code, reason = await closed_with(pusher)
         assert code == 1008 and "model" in reason
-    assert service.node.streams() == []
+    assert service.node.streams.views() == []
 
 
 async def test_bad_id_is_refused(service: Service) -> None:
@@ -161,7 +161,7 @@ async def test_ephemeral_stream_lingers_then_goes(start: Start) -> None:
             shown = (await http.get("/v1/streams/cam")).json()
             assert shown["ephemeral"] and shown["state"] == "live" and shown["session"] == session
     async with service.http() as http:
-        await eventually(lambda: service.node.stream("cam").state == "ended", 1.5)
+        await eventually(lambda: service.node.streams.view("cam").state == "ended", 1.5)
         async with pushing(service.ws, "cam") as pusher:  # taken over while it lingers: a new session from 0
             await pusher.send(encoded(7))
             told = await pusher.answer()

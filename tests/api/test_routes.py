@@ -24,6 +24,7 @@ from tests.api.push_client import encoded
 from workers.bus.bus import LocalBus
 from workers.card import ModelStore
 from workers.node.node import Node
+from workers.node.settings import NodeSettings
 
 
 def all_routes(app: FastAPI) -> Iterator[Any]:
@@ -46,7 +47,7 @@ def dependencies(route: Any) -> list[Any]:
 
 
 def test_every_route_and_socket_depends_on_the_principal() -> None:
-    app = create_app(Node("test", ModelStore([]), LocalBus()), LocalBus())
+    app = create_app(Node(NodeSettings("test"), ModelStore([]), LocalBus()), LocalBus())
     routes = list(all_routes(app))
     paths = {getattr(route, "path", None) or route.starlette_route.path for route in routes}
     assert {"/", "/metrics", "/v1/streams/{stream_id}/frames", "/v1/detections", "/openapi.json"} <= paths
@@ -60,7 +61,7 @@ def test_every_route_and_socket_depends_on_the_principal() -> None:
 
 def test_roles_choose_the_routes() -> None:
     def paths(*roles: Any) -> set[str]:
-        app = create_app(Node("test", ModelStore([]), LocalBus()), LocalBus(), roles=roles)
+        app = create_app(Node(NodeSettings("test"), ModelStore([]), LocalBus()), LocalBus(), roles=roles)
         return {getattr(route, "path", None) or route.starlette_route.path for route in all_routes(app)}
 
     assert "/v1/predict" in paths("node") and "/v1/streams" not in paths("node")

@@ -76,7 +76,7 @@ def drawn(image_bgr: Any, result: dict[str, Any]) -> bool:
 
 async def test_no_picture_yet_is_503(service: Service) -> None:
     async with pushing(service.ws, "cam"), service.http() as http:
-        await eventually(lambda: len(service.node.streams()) == 1)
+        await eventually(lambda: len(service.node.streams.views()) == 1)
         answer = await http.get("/v1/streams/cam/snapshot.jpg")
         assert answer.status_code == 503
         assert answer.json()["type"] == "urn:livesight:problem:no-picture"

@@ -166,7 +166,7 @@ async def test_added_takes_the_place_of_a_pushed_one_that_is_over(start: Start) 
         async with pushing(service.ws, "cam") as pusher:
             await pusher.send(encoded(0))
             await pusher.answer()
-        await eventually(lambda: service.node.stream("cam").state == "ended", 1.5)
+        await eventually(lambda: service.node.streams.view("cam").state == "ended", 1.5)
         assert (await http.post("/v1/streams", json=new())).status_code == 201
         await asyncio.sleep(2.2)  # the pushed stream's time is over; it must not take the new one with it
         assert not (await http.get("/v1/streams/cam")).json()["ephemeral"]

@@ -20,7 +20,7 @@ from tests.api.push_client import encoded
 from tests.api.test_streams import new
 from tests.api.waiting import eventually
 from tests.peers.number_engine import NumberEngine, number_card
-from workers.engines import slots
+from workers.engines import hot_swap
 from workers.engines.engine import Engine
 from workers.errors import EngineError
 
@@ -32,7 +32,7 @@ class SlowLoad:
         self.asked, self.go = threading.Event(), threading.Event()
         self.error: Exception | None = None
         self.loads: list[str] = []
-        monkeypatch.setattr(slots, "load_engine", self._load)
+        monkeypatch.setattr(hot_swap, "load_engine", self._load)
 
     def _load(self, store: Any, name: str, *_: Any) -> Engine:
         self.loads.append(name)
@@ -52,10 +52,11 @@ def load(monkeypatch: pytest.MonkeyPatch) -> SlowLoad:
 
 async def analysed(service: Service) -> FramesSource:
     """A pushed stream `other` with a result."""
-    source = FramesSource("other", service.node.stream_settings)
-    service.node.attach(source, StreamConfig(id="other", models=("number",)))
+    config = StreamConfig(id="other", models=("number",))
+    source = FramesSource(config, service.node.stream_settings)
+    service.node.streams.attach(source, config)
     source.push(0, encoded(1))
-    await eventually(lambda: service.node.stream("other").analysed == 1, 10)
+    await eventually(lambda: service.node.streams.view("other").analysed == 1, 10)
     return source
 
 
@@ -117,7 +118,7 @@ async def test_what_fails_leaves_the_stream_as_it_was(
     load.error = EngineError("out of memory")
     async with service.http() as http:
         assert (await http.post("/v1/streams", json=new(url=clip_url))).status_code == 201
-        await eventually(lambda: service.node.stream("cam").analysed > 0, 10)
+        await eventually(lambda: service.node.streams.view("cam").analysed > 0, 10)
         before, stored = (await http.get("/v1/streams/cam")).json(), (tmp_path / "streams.json").read_text()
         answer = await http.patch("/v1/streams/cam", json={"models": ["slow"]})
         assert answer.status_code == 503 and "out of memory" in answer.json()["detail"]

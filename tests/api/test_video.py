@@ -39,7 +39,7 @@ def b_frames_h264(tmp_path: Path) -> Path:
 def add(service: Service, url: str, **more: Any) -> None:
     """A pulled stream `cam` with the engine that reads the painted numbers. Blocking."""
     config = StreamConfig(id="cam", url=url, models=("number",), **more)
-    service.node.add(config, allow_local=True)
+    service.node.streams.add(config, allow_local=True)
 
 
 @contextlib.asynccontextmanager
@@ -206,7 +206,7 @@ async def test_nothing_is_encoded_while_it_is_not_known_what_the_source_gives(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoding = threading.Event()
-    outlet = service.node.outlet
+    outlet = service.node.streams.passthrough
 
     def drawing(*arguments: Any) -> bytes:
         encoding.set()
@@ -217,7 +217,7 @@ async def test_nothing_is_encoded_while_it_is_not_known_what_the_source_gives(
         return outlet(stream_id)
 
     monkeypatch.setattr(api.video.mjpeg, "jpeg", drawing)
-    monkeypatch.setattr(service.node, "outlet", looking)
+    monkeypatch.setattr(service.node.streams, "passthrough", looking)
     async with pushing(service.ws, "cam") as pusher:
         await pusher.send(encoded(1))
         pts_us = (await pusher.answer())["pts_us"]

@@ -82,7 +82,7 @@ async def test_peer_that_leaves_frees_the_id_after_a_while(start: Start) -> None
                 while (await http.get("/v1/streams/cam")).status_code != 404:
                     await asyncio.sleep(0.1)
     await eventually(lambda: len(service.context.whip.sessions) == 0)
-    assert service.node.streams() == []
+    assert service.node.streams.views() == []
 
 
 async def test_deleting_the_stream_ends_the_session(service: Service) -> None:
@@ -137,7 +137,7 @@ async def test_bad_offers(service: Service, content: str | bytes, headers: dict[
         assert refused.json()["status"] == status
         if status == 415:
             assert refused.headers["accept-post"] == "application/sdp"
-    assert service.node.streams() == [] and len(service.context.whip.sessions) == 0
+    assert service.node.streams.views() == [] and len(service.context.whip.sessions) == 0
 
 
 async def test_unknown_model_ends_the_session_again(service: Service) -> None:

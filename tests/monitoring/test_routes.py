@@ -25,6 +25,7 @@ from workers.bus.bus import LocalBus
 from workers.card import ModelStore
 from workers.database.database import Database
 from workers.node.node import Node
+from workers.node.settings import NodeSettings
 
 JPEG = b"\xff\xd8 a crop"
 
@@ -42,7 +43,9 @@ class Site:
         self.live = LiveEvents()
         self.routers = [event_routes(database, self.media, self.live)]
         self.troubles: list[str] = []
-        self.app: FastAPI = create_app(Node("test", ModelStore([]), LocalBus()), LocalBus(), roles=["monitor"])
+        self.app: FastAPI = create_app(
+            Node(NodeSettings("test"), ModelStore([]), LocalBus()), LocalBus(), roles=["monitor"]
+        )
         extend(self.app, self)
 
     def problems(self) -> list[str]:

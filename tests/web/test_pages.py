@@ -35,9 +35,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     clip = make_numbered(folder / "clip.mp4", CLIP)
     with running(folder / "state") as service:
         service.node._store = ModelStore([shipped_models_dir()])
-        service.node.add(StreamConfig(id="clip", url=f"file:{clip}", models=("number",)), allow_local=True)
+        service.node.streams.add(StreamConfig(id="clip", url=f"file:{clip}", models=("number",)), allow_local=True)
         url = f"rtsp://user:secret@127.0.0.1:{free_port()}/gate"
-        service.node.add(StreamConfig(id="gate", url=url, models=("number",)))
+        service.node.streams.add(StreamConfig(id="gate", url=url, models=("number",)))
         yield service
 
 
@@ -133,14 +133,14 @@ async def test_cameras_are_paused_changed_and_deleted(service: Service) -> None:
         await page.get_by_role("button", name="Save changes").click()
         await expect(card.locator(".camera-url")).to_contain_text("cellar")
         await expect(card).to_contain_text("at most 2.5")
-        assert service.node.stream("attic").max_fps == 2.5
+        assert service.node.streams.view("attic").max_fps == 2.5
         await card.get_by_role("button", name="Edit").click()
         await expect(limit).to_have_value("2.5")
         await limit.fill("")
         await page.get_by_role("button", name="Save changes").click()
         await expect(card).not_to_contain_text("at most")
-        assert service.node.stream("attic").max_fps is None
-        assert (service.node.stream("attic").url or "").endswith("/cellar")
+        assert service.node.streams.view("attic").max_fps is None
+        assert (service.node.streams.view("attic").url or "").endswith("/cellar")
         await card.get_by_role("button", name="Delete").click()
         await page.locator("#confirm-dialog").get_by_role("button", name="Delete").click()
         await expect(card).to_have_count(0)

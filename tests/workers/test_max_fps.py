@@ -18,6 +18,7 @@ from workers.bus.result import FrameResult
 from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlot
 from workers.node.node import Node
+from workers.node.settings import NodeSettings
 from workers.settings import WorkerSettings
 
 FPS = 25
@@ -38,8 +39,8 @@ def node(results: Results) -> Iterator[Node]:
         results(frame("cam", "s", 0), FrameResult.model_validate_json(message.value))
 
     bus.subscribe(keep, (DETECTIONS,))
-    made = Node("node-1", ModelStore([]), bus, WorkerSettings(threads=1), QUICK)
-    made._slots["number"] = EngineSlot(NumberEngine())
+    made = Node(NodeSettings("node-1", WorkerSettings(threads=1), QUICK), ModelStore([]), bus)
+    made.models.slots["number"] = EngineSlot(NumberEngine())
     made.start(())
     yield made
     made.close()
@@ -59,9 +60,9 @@ def test_a_live_source_is_analysed_at_its_cap(
     """A camera, and a file played at its own rate; of both every picture is received, and the view tells it all."""
     with RtspServer({"cam": Mount(numbered_h264)}) as camera:
         url = camera.url("cam") if kind == "rtsp" else f"file:{numbered_h264}"
-        node.add(StreamConfig(id="cam", url=url, models=("number",), max_fps=max_fps), allow_local=True)
+        node.streams.add(StreamConfig(id="cam", url=url, models=("number",), max_fps=max_fps), allow_local=True)
         got = results.wait("cam", round(SECONDS * max_fps) + 1)
-        view, lost, beyond = node.stream("cam"), count("newer"), count("max_fps")
+        view, lost, beyond = node.streams.view("cam"), count("newer"), count("max_fps")
     assert len({result.session for result in got}) == 1
     span_s = (got[-1].pts_us - got[0].pts_us) / 1e6
     assert (len(got) - 1) / span_s == pytest.approx(max_fps, rel=0.15)

@@ -244,14 +244,16 @@ def frame(session: str, number: int) -> Frame:
 def test_a_detector_is_swapped_without_losing_a_picture_or_a_track(tmp_path: Path) -> None:
     promoted = tmp_path / "models"
     renamed = ("covered", "bare", "wrong")
-    shutil.copytree(shipped_models_dir() / "mask" / "1", promoted / "mask" / "2")
-    card = json.loads((promoted / "mask" / "2" / CARD_FILE).read_text())
-    new = {"version": 2, "classes": renamed, "thresholds": dict.fromkeys(renamed, 0.25), "reference": {}}
-    (promoted / "mask" / "2" / CARD_FILE).write_text(json.dumps({**card, **new}))
     store = ModelStore([promoted, shipped_models_dir()], promoted=promoted)
+    shipped = store.folder("mask")
+    before, after_it = int(shipped.name), int(shipped.name) + 1
+    folder = shutil.copytree(shipped, promoted / "mask" / str(after_it))
+    card = json.loads((folder / CARD_FILE).read_text())
+    new = {"version": after_it, "classes": renamed, "thresholds": dict.fromkeys(renamed, 0.25), "reference": {}}
+    (folder / CARD_FILE).write_text(json.dumps({**card, **new}))
     slots = EngineSlots(store, SETTINGS)
     slots.ensure(["mask"])
-    classes = {1: slots["mask"].card.classes, 2: renamed}
+    classes = {before: slots["mask"].card.classes, after_it: renamed}
     results: list[FrameResult] = []
     pipeline = Pipeline(slots, SETTINGS, "test", lambda _, result: results.append(result))
     mailbox: Mailbox[Frame] = Mailbox("block", 2)
@@ -260,7 +262,7 @@ def test_a_detector_is_swapped_without_losing_a_picture_or_a_track(tmp_path: Pat
     session, swapped = new_session(), threading.Event()
 
     def promote() -> None:
-        Promotions(store, slots, SETTINGS).promote("mask", 2)
+        Promotions(store, slots, SETTINGS).promote("mask", after_it)
         swapped.set()
 
     thread, number, after = threading.Thread(target=promote), 0, 0
@@ -280,7 +282,7 @@ def test_a_detector_is_swapped_without_losing_a_picture_or_a_track(tmp_path: Pat
     assert [result.frame for result in results] == list(range(number))
     assert all(result.skipped == 0 for result in results)
     versions = [result.models["mask"] for result in results]
-    assert versions[0] == 1 and versions[-1] == 2
+    assert versions[0] == before and versions[-1] == after_it
     for result in results:
         (found,) = result.detections
         assert found.label in classes[result.models["mask"]]

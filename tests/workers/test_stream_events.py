@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -28,6 +29,8 @@ from workers.engines.hot_swap import EngineSlot
 from workers.kafka.bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 from workers.node.node import Node
+from workers.node.publisher import Gate, always
+from workers.node.settings import NodeSettings
 from workers.settings import WorkerSettings
 
 pytestmark = [
@@ -86,13 +89,22 @@ def heard(local: LocalBus) -> Heard:
     return Heard(local)
 
 
+@contextmanager
+def running(bus: LocalBus, gate: Gate = always) -> Iterator[Node]:
+    """A node with the test engine."""
+    made = Node(NodeSettings("node-1", WorkerSettings(threads=1), QUICK), ModelStore([]), bus, gate)
+    made.models.slots["things"] = EngineSlot(ThingsEngine())
+    made.start(())
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 @pytest.fixture
 def node(local: LocalBus) -> Iterator[Node]:
-    made = Node("node-1", ModelStore([]), local, WorkerSettings(threads=1), QUICK)
-    made._slots["things"] = EngineSlot(ThingsEngine())
-    made.start(())
-    yield made
-    made.close()
+    with running(local) as made:
+        yield made
 
 
 def config(url: str, stream_id: str = "cam") -> StreamConfig:
@@ -101,7 +113,7 @@ def config(url: str, stream_id: str = "cam") -> StreamConfig:
 
 def test_a_camera_that_dies_and_returns_is_down_and_up(walk: Path, node: Node, heard: Heard) -> None:
     with RtspServer({"cam": Mount(walk)}) as server:
-        node.add(config(server.url("cam")))
+        node.streams.add(config(server.url("cam")))
         heard.wait(lambda: len(heard.events) == 1)
         up = heard.events[0]
         assert (up.kind, up.stream_id, up.node, up.models) == ("stream_up", "cam", "node-1", {"things": 1})
@@ -116,8 +128,8 @@ def test_a_camera_that_dies_and_returns_is_down_and_up(walk: Path, node: Node, h
         heard.wait(lambda: len(heard.events) == 3)
         again = heard.events[2]
         assert again.kind == "stream_up" and again.session not in ("", up.session)
-        node.update("cam", {"enabled": False})
-        node.update("cam", {"enabled": True})
+        node.streams.update("cam", {"enabled": False})
+        node.streams.update("cam", {"enabled": True})
         heard.wait(lambda: len(heard.events) == 5)
     assert heard.said()[3:] == [("stream_down", "disabled"), ("stream_up", None)]
     ids = {event.id for event in heard.events}
@@ -125,12 +137,12 @@ def test_a_camera_that_dies_and_returns_is_down_and_up(walk: Path, node: Node, h
 
 
 def test_a_camera_that_never_came_is_down_until_nobody_wants_it(node: Node, heard: Heard) -> None:
-    node.add(config(f"rtsp://user:secret@127.0.0.1:{free_port()}/nothing"))
+    node.streams.add(config(f"rtsp://user:secret@127.0.0.1:{free_port()}/nothing"))
     heard.wait(lambda: bool(heard.events))
-    wait_for(lambda: "refused" in (node.stream("cam").last_error or ""))
+    wait_for(lambda: "refused" in (node.streams.view("cam").last_error or ""))
     down = heard.events[0]
     assert down.kind == "stream_down" and "refused" in (down.reason or "") and "secret" not in (down.reason or "")
-    node.remove("cam")
+    node.streams.remove("cam")
     heard.wait(lambda: len(heard.events) == 2)
     assert heard.said()[1] == ("stream_down", "removed") and heard.events[1].session == down.session
     assert heard.events[1].id != down.id
@@ -139,7 +151,7 @@ def test_a_camera_that_never_came_is_down_until_nobody_wants_it(node: Node, hear
 def test_a_push_that_ended_is_down_and_nothing_more_is_said(node: Node, heard: Heard) -> None:
     silent, source = (FramesSource(StreamConfig(id=name), QUICK) for name in ("silent", "pushed"))
     for one in (silent, source):
-        node.attach(one, StreamConfig(id=one.id, models=("things",)))
+        node.streams.attach(one, StreamConfig(id=one.id, models=("things",)))
     picture = coloured("red", (100, 100, 200, 200)).to_ndarray(format="bgr24")
     source.push(0, cv2.imencode(".jpg", picture)[1].tobytes())
     heard.wait(lambda: heard.said() == [("stream_up", None)])
@@ -147,15 +159,15 @@ def test_a_push_that_ended_is_down_and_nothing_more_is_said(node: Node, heard: H
         one.close()
     heard.wait(lambda: len(heard.events) == 2)
     assert heard.said()[1] == ("stream_down", "push_ended") and heard.events[1].stream_id == "pushed"
-    node.remove("pushed")
-    node.remove("silent")
+    node.streams.remove("pushed")
+    node.streams.remove("silent")
     assert len(heard.events) == 2
 
 
 def test_streams_go_down_with_their_node(walk: Path, node: Node, heard: Heard) -> None:
     with RtspServer({"cam": Mount(walk)}) as server:
-        node.add(config(server.url("cam"), "a"))
-        node.add(config(server.url("cam"), "b"))
+        node.streams.add(config(server.url("cam"), "a"))
+        node.streams.add(config(server.url("cam"), "b"))
         heard.wait(lambda: len(heard.events) == 2)
         node.close()
     assert {(event.kind, event.stream_id, event.reason) for event in heard.events[2:]} == {
@@ -165,14 +177,13 @@ def test_streams_go_down_with_their_node(walk: Path, node: Node, heard: Heard) -
     assert all(event.pts_us == heard.newest[event.stream_id].pts_us for event in heard.events[2:])
 
 
-def test_nothing_is_said_of_a_stream_that_another_node_has(walk: Path, node: Node, heard: Heard) -> None:
-    node.gate = lambda stream_id: stream_id == "mine"
-    with RtspServer({"cam": Mount(walk)}) as server:
-        node.add(config(server.url("cam"), "mine"))
-        node.add(config(server.url("cam"), "theirs"))
-        wait_for(lambda: node.stream("theirs").analysed > 10 and bool(heard.events))
-        node.remove("theirs")
-        node.remove("mine")
+def test_nothing_is_said_of_a_stream_that_another_node_has(walk: Path, local: LocalBus, heard: Heard) -> None:
+    with RtspServer({"cam": Mount(walk)}) as server, running(local, lambda stream_id: stream_id == "mine") as node:
+        node.streams.add(config(server.url("cam"), "mine"))
+        node.streams.add(config(server.url("cam"), "theirs"))
+        wait_for(lambda: node.streams.view("theirs").analysed > 10 and bool(heard.events))
+        node.streams.remove("theirs")
+        node.streams.remove("mine")
     assert {event.stream_id for event in heard.events} == {"mine"} and set(heard.newest) == {"mine"}
 
 
@@ -182,14 +193,14 @@ def test_events_and_snapshots_of_a_real_camera_reach_kafka(walk: Path) -> None:
             {"bootstrap_servers": broker.address, "request_timeout_s": 2.0, "topics": {"partitions": 2}}
         )
         bus = KafkaBus(settings, LocalBus())
-        node = Node("node-1", ModelStore([]), bus, WorkerSettings(threads=1), QUICK)
-        node._slots["things"] = EngineSlot(ThingsEngine())
+        node = Node(NodeSettings("node-1", WorkerSettings(threads=1), QUICK), ModelStore([]), bus)
+        node.models.slots["things"] = EngineSlot(ThingsEngine())
         node.start(())
         try:
-            node.add(config(server.url("cam")))
+            node.streams.add(config(server.url("cam")))
             snapshots = broker.read(SNAPSHOTS, 2, 30)
             results = [FrameResult.model_validate_json(record.value) for record in broker.read(DETECTIONS, 20, 30)]
-            node.remove("cam")
+            node.streams.remove("cam")
             events = [Event.model_validate_json(record.value) for record in broker.read(EVENTS, 2, 30)]
         finally:
             node.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stream.config import StreamConfig, StreamSettings
+from stream.config import DEFAULT_MODELS, StreamConfig, StreamSettings
 from stream.errors import SourceError
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED
 from stream.redaction import redact
@@ -21,6 +21,7 @@ from workers.card import ModelStore, load_card
 from workers.engines.engine import worker_count
 from workers.metrics import FRAMES_ANALYSED
 from workers.node.node import Node
+from workers.node.settings import NodeSettings
 from workers.settings import WorkerSettings
 
 _TICK_S = 0.5
@@ -36,7 +37,7 @@ class BenchPlan(BaseModel):
     sources: tuple[str, ...] = Field(min_length=1)
     streams: int | None = Field(default=None, ge=1, le=1024)
     seconds: float = Field(default=30.0, gt=0)
-    models: tuple[str, ...] = ("mask",)
+    models: tuple[str, ...] = DEFAULT_MODELS
     warmup_s: float = Field(default=3.0, ge=0, description="After every stream is live.")
     live_timeout_s: float = Field(default=60.0, gt=0)
     ceiling_s: float = Field(default=2.5, gt=0, description="Before, and again after the streams.")
@@ -59,7 +60,7 @@ class _Results:
     def note(self, message: Message) -> None:
         """A result is published: `latest` is its picture, as a stream's results come one after another."""
         now_s = time.monotonic()
-        latest = self._node.latest(message.key)
+        latest = self._node.streams.latest(message.key)
         if latest is not None:
             self._new.append((message.key, now_s, now_s - latest[0].arrived_s))
 
@@ -91,10 +92,10 @@ def run_bench(
     progress("measuring the engine alone")
     before_fps = engines_fps(samples, names, store, settings, plan.ceiling_s)
     bus = LocalBus()
-    node = Node("bench", store, bus, settings, stream_settings)
+    node = Node(NodeSettings("bench", settings, stream_settings), store, bus)
     try:
         results, meter, backends = _serve(plan, node, bus, configs, progress)
-        reconnects = {view.id: view.reconnects for view in node.streams()}
+        reconnects = {view.id: view.reconnects for view in node.streams.views()}
     finally:
         node.close()
     progress("measuring the engine alone again")
@@ -117,7 +118,7 @@ def _serve(
     results = _Results(node)
     node.start(plan.models)
     for config in configs:
-        node.add(config, allow_local=True)
+        node.streams.add(config, allow_local=True)
     progress(f"waiting for {len(configs)} streams")
     _wait_live(node, plan.live_timeout_s)
     time.sleep(plan.warmup_s)
@@ -131,12 +132,12 @@ def _serve(
     meter.stop()
     end_subscription()
     results.drain()
-    return results, meter, {name: backend for name, (_, backend) in node.loaded().items()}
+    return results, meter, {name: backend for name, (_, backend) in node.models.loaded().items()}
 
 
 def _wait_live(node: Node, timeout_s: float) -> None:
     deadline_s = time.monotonic() + timeout_s
-    while waiting := [view for view in node.streams() if view.state != "live" or view.analysed == 0]:
+    while waiting := [view for view in node.streams.views() if view.state != "live" or view.analysed == 0]:
         if time.monotonic() > deadline_s:
             view = waiting[0]
             said = view.last_error or "no picture in time"

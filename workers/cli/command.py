@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from stream.config import StreamSettings
+from stream.config import DEFAULT_MODELS, StreamSettings
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ CONFIG_VARIABLE = "LIVESIGHT_CONFIG"
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", envvar=CONFIG_VARIABLE, help="Settings as YAML.", show_default=False)
 ]
-ModelsOption = Annotated[str | None, typer.Option(help="Models to run, by comma.", show_default="mask")]
+ModelsOption = Annotated[
+    str | None, typer.Option(help="Models to run, by comma.", show_default=",".join(DEFAULT_MODELS))
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 

@@ -18,6 +18,7 @@ import av
 import av.codec
 from pydantic import BaseModel, ConfigDict
 
+from stream.config import DEFAULT_MODELS
 from workers.card import CARD_FILE, ModelStore, load_card
 from workers.errors import WorkerError
 from workers.kafka.settings import KafkaSettings
@@ -50,7 +51,7 @@ def examine(
     kafka: KafkaSettings | None,
     store: ModelStore,
     state_dir: Path,
-    default_model: str = "mask",
+    default_model: str = DEFAULT_MODELS[0],
 ) -> list[CheckResult]:
     """Everything, in the order of a page. Never raises: what goes wrong is a finding."""
     checks: list[tuple[str, Callable[[], Iterator[CheckResult]]]] = [

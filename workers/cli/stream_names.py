@@ -9,11 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from stream.config import StreamConfig
+from stream.config import DEFAULT_MODELS, StreamConfig
 from stream.errors import SourceError
 from stream.redaction import redact
-
-DEFAULT_MODELS = ("mask",)
 
 _NAMED = re.compile(r"([A-Za-z0-9_-]+)=(.+)", re.S)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)

@@ -58,12 +58,12 @@ class Member:
 
 
 class Cluster:
-    """`known`: what shall run; `board`: what does. `removed` is called, from the tail's thread, with ended streams."""
+    """`known`: what shall run; `board`: what does."""
 
     def __init__(self, kafka: KafkaSettings, settings: ClusterSettings, member: Member) -> None:
         self.settings = settings
         self.member = member
-        self.removed: Callable[[str], None] = lambda stream_id: None
+        self._on_removed: tuple[Callable[[str], object], ...] = ()
         self._kafka = kafka
         self.known = SpecRegistry(member.state_dir, self._wake)
         self.board = StatusBoard(settings.away_s)
@@ -85,7 +85,7 @@ class Cluster:
         if node is None:
             self._tail.start()
             return
-        self._follower = ActiveVersionFollower(node.promotions)
+        self._follower = ActiveVersionFollower(node.models.promotions)
         self._follower.start()
         self._tail.start()
         self._announcer = StatusPublisher(node, self.member.address, self.known, self._writer, self.board)
@@ -100,6 +100,19 @@ class Cluster:
         """Tell the others that this process's monitor works, while it does."""
         self._monitor = MonitorStatusPublisher(self.member.name, self.member.address, self._writer, self.board)
         self._monitor.start(self.settings, active)
+
+    def subscribe_removed(self, callback: Callable[[str], object]) -> Callable[[], None]:
+        """Have `callback` called, on the tail's thread, with each shared stream that is ended; returns what ends it."""
+        self._on_removed = (*self._on_removed, callback)
+
+        def unsubscribe() -> None:
+            self._on_removed = tuple(known for known in self._on_removed if known is not callback)
+
+        return unsubscribe
+
+    def may_publish(self, stream_id: str) -> bool:
+        """Whether this node may publish what concerns a stream now: a shared one only while it is leased here."""
+        return self._runner is None or self._runner.may_publish(stream_id)
 
     @property
     def settled(self) -> bool:
@@ -257,7 +270,8 @@ class Cluster:
         wish = None if value is None else read_spec(key, value)
         self.known.apply(key, wish)
         if wish is None:
-            self.removed(key)
+            for callback in self._on_removed:
+                callback(key)
 
 
 def share_out(partitions: Collection[int], nodes: Mapping[str, int]) -> dict[str, list[int]]:

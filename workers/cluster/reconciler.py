@@ -44,7 +44,6 @@ class Reconciler:
     def start(self, lease: Lease) -> None:
         """Run what `lease` holds from now on."""
         self._lease = lease
-        self._node.gate = self.may_publish
         self._thread.start()
 
     def wake(self) -> None:
@@ -120,7 +119,7 @@ class Reconciler:
         with self._lock:
             self._mine[config.id] = config
         try:
-            self._node.add(config)
+            self._node.streams.add(config)
         except (StreamError, WorkerError) as error:
             with self._lock:
                 first = config.id not in self._failed
@@ -168,7 +167,7 @@ class Reconciler:
     def _remove(self, stream_id: str) -> None:
         """In its own thread. Until the end the stream counts as ours, so that nothing late of it is published."""
         try:
-            self._node.remove(stream_id, self._reason(stream_id))
+            self._node.streams.remove(stream_id, self._reason(stream_id))
             log.info("leased_stream_stopped", stream=stream_id)
         except StreamUnknown:
             pass  # the node was closed, or it never began

@@ -71,7 +71,7 @@ class StatusPublisher:
         Who hears it a second time takes it for the same; who reads everything again just then misses some.
         """
         self._heirs = {name: tuple(sorted(partitions)) for name, partitions in heirs.items()}
-        self._tell_node(len(self._node.streams()))
+        self._tell_node(len(self._node.streams.views()))
 
     def close(self, timeout_s: float) -> None:
         """Say that this node, and what only it has, is gone. Idempotent."""
@@ -111,7 +111,7 @@ class StatusPublisher:
         self._tell(NODE_PREFIX + said.node, said.to_json(), NODE_SCHEMA)
 
     def _views(self, failures: dict[str, str]) -> dict[str, StreamView]:
-        views = {view.id: view for view in self._node.streams()}
+        views = {view.id: view for view in self._node.streams.views()}
         for stream_id, reason in failures.items():
             wish = self._known.get(stream_id)
             if wish is not None and stream_id not in views:

@@ -16,6 +16,7 @@ import av
 import numpy as np
 import supervision as sv
 
+from stream.config import DEFAULT_MODELS
 from stream.frame import Frame, new_session
 from workers.bus.result import Detection, FrameResult
 from workers.card import ModelCard, ModelStore, load_card
@@ -28,7 +29,7 @@ from workers.explain.heatmap import Explanation
 from workers.images.crops import crop_image, crop_region
 from workers.inference.detect import image_result
 
-DEFAULT_DETECTOR = "mask"
+DEFAULT_DETECTOR = DEFAULT_MODELS[0]
 _MOST_GRAPHS = 8
 
 

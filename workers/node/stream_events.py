@@ -31,27 +31,25 @@ _DOWN = (SourceState.RECONNECTING, SourceState.FAILED, SourceState.ENDED)
 class _Known:
     """What was said of a stream. `session`: the newest that was up, or one that stands for all attempts that failed.
 
-    leaving: it is being stopped here, so that its source's end says nothing. ended: its push is over, which is as it
+    stopping: it is being stopped here, so that its source's end says nothing. ended: its push is over, which is as it
     should be.
     """
 
+    status: Callable[[], SourceStatus]
     session: str | None = None
     up: bool = False
-    leaving: bool = False
+    stopping: bool = False
     ended: bool = False
     pts_us: int = 0
     models: dict[str, int] = field(default_factory=dict)
 
 
 class StreamEvents:
-    """Owned by the node. `publish` must not block; `status` is that of a stream's source and waits for nobody."""
+    """Owned by the node. `publish` must not block."""
 
-    def __init__(
-        self, node: str, publish: Callable[[Event], None], status: Callable[[str], SourceStatus | None]
-    ) -> None:
+    def __init__(self, node: str, publish: Callable[[Event], None]) -> None:
         self._node = node
         self._publish = publish
-        self._status = status
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -70,21 +68,21 @@ class StreamEvents:
     def close(self) -> None:
         """All streams go down with the node. Idempotent."""
         for stream_id in list(self._known):
-            self.over(stream_id, "shutdown")
+            self.stopped(stream_id, "shutdown")
 
-    def begin(self, stream_id: str) -> None:
-        """The stream is started here."""
+    def begin(self, stream_id: str, status: Callable[[], SourceStatus]) -> None:
+        """The stream is started here. `status` is that of its source."""
         with self._lock:
-            self._known[stream_id] = _Known()
+            self._known[stream_id] = _Known(status)
 
-    def leave(self, stream_id: str) -> None:
-        """The stream is being stopped here; `over` follows when its last result is out."""
+    def stopping(self, stream_id: str) -> None:
+        """The stream is being stopped here; `stopped` follows when its last result is out."""
         with self._lock:
             known = self._known.get(stream_id)
             if known is not None:
-                known.leaving = True
+                known.stopping = True
 
-    def over(self, stream_id: str, reason: str) -> None:
+    def stopped(self, stream_id: str, reason: str) -> None:
         """The stream was stopped here: removed, disabled, replaced (it goes on with other settings), released (another
         node takes it), shutdown.
         """
@@ -126,9 +124,10 @@ class StreamEvents:
 
     def _look(self, stream_id: str) -> None:
         with self._lock:
-            known, status = self._known.get(stream_id), self._status(stream_id)
-            if known is None or status is None or known.leaving:
+            known = self._known.get(stream_id)
+            if known is None or known.stopping:
                 return
+            status = known.status()
             replaced = known.up and status.session not in (known.session, None)
             if not replaced and (status.state not in _DOWN or not (known.up or known.session is None)):
                 return

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from stream.config import StreamConfig
 from stream.frame import Frame
 from stream.redaction import redact
+from stream.sources.source import Source
 from workers.bus.result import FrameResult
 
 _WINDOW_S = 3.0
@@ -19,7 +21,7 @@ _WINDOW_S = 3.0
 class StreamView(BaseModel):
     """One stream now. `url` is redacted; rates are of the last seconds; `latency_ms` is the median.
 
-    dropped: pictures passed over for want of time, or unreadable; those beyond `max_fps` are not among them.
+    dropped: frames that nobody had time for, or that are unreadable; those beyond `max_fps` are not among them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,16 +49,8 @@ class StreamView(BaseModel):
     reconnects: int = 0
 
 
-def configured(config: StreamConfig, node: str, state: str, last_error: str | None) -> StreamView:
-    """A stream of which there is only the wish: it does not run, or not yet."""
-    url = config.url or ""
-    shared = config.model_dump(include=set(StreamView.model_fields))
-    own = {"kind": url.split(":", 1)[0], "url": redact(url), "ephemeral": False, "node": node, "state": state}
-    return StreamView.model_validate({**shared, **own, "last_error": last_error})
-
-
 class RecentResults:
-    """What a stream's newest results say: rate, latency, the newest picture with its boxes. Any thread."""
+    """What a stream's newest results say: rate, latency, the newest frame with its boxes. Any thread."""
 
     def __init__(self) -> None:
         self._times: deque[tuple[float, float]] = deque(maxlen=1000)
@@ -67,17 +61,17 @@ class RecentResults:
         self.dropped = 0
 
     def add(self, frame: Frame, result: FrameResult, left_out: int = 0) -> None:
-        """Note one more result. left_out: pictures beyond the stream's `max_fps` so far."""
+        """Note one more result. left_out: frames beyond the stream's `max_fps` so far."""
         with self._lock:
             self._times.append((time.monotonic(), result.latency_ms.total))
             self._latest = (frame, result)
             self.analysed += 1
             self._skipped += result.skipped
-            self.dropped = max(self.dropped, self._skipped - left_out)  # some were left out after this picture
+            self.dropped = max(self.dropped, self._skipped - left_out)  # some were left out after this frame
 
     @property
     def latest(self) -> tuple[Frame, FrameResult] | None:
-        """The newest analysed picture and its result."""
+        """The newest analysed frame and its result."""
         return self._latest
 
     def rate(self) -> tuple[float, float | None]:
@@ -89,7 +83,43 @@ class RecentResults:
             return 0.0, None
         return round(len(recent) / _WINDOW_S, 1), recent[len(recent) // 2]
 
-    def clear_picture(self) -> None:
-        """Let go of the newest picture."""
+    def clear_frame(self) -> None:
+        """Let go of the newest frame."""
         with self._lock:
             self._latest = None
+
+
+def configured(config: StreamConfig, node: str, state: str, last_error: str | None) -> StreamView:
+    """A stream that is specified only: it does not run, or not yet."""
+    url = config.url or ""
+    shared = config.model_dump(include=set(StreamView.model_fields))
+    own = {"kind": url.split(":", 1)[0], "url": redact(url), "ephemeral": False, "node": node, "state": state}
+    return StreamView.model_validate({**shared, **own, "last_error": last_error})
+
+
+def running_view(
+    config: StreamConfig, node: str, ephemeral: bool, source: Source | None, recent: RecentResults
+) -> StreamView:
+    """A stream of this process; without a source it is disabled."""
+    url = redact(config.url) if config.url else None
+    known: dict[str, Any] = {"state": "disabled", "kind": "push" if url is None else url.split(":", 1)[0]}
+    if source is not None:
+        status = source.status()
+        rate, latency_ms = recent.rate()
+        known = {
+            "state": status.state.value,
+            "kind": source.kind,
+            "last_error": status.last_error,
+            "session": status.session,
+            "size_wh": status.size_wh,
+            "codec": status.codec,
+            "fps": round(status.fps, 1),
+            "frames": status.frames,
+            "reconnects": status.reconnects,
+            "analysed_fps": rate,
+            "latency_ms": latency_ms,
+            "analysed": recent.analysed,
+            "dropped": recent.dropped,
+        }
+    shared = config.model_dump(include=set(StreamView.model_fields))
+    return StreamView.model_validate({**shared, **known, "url": url, "ephemeral": ephemeral, "node": node})

@@ -39,21 +39,30 @@ class Promotion(BaseModel):
 
 
 class Promotions:
-    """Puts versions in service: for the next start, and in `slots` at once. `close` ends the watching."""
+    """Puts versions in service: for the next start, and in `slots` at once. `close` ends the watching.
 
-    def __init__(self, store: ModelStore, slots: EngineSlots, settings: WorkerSettings) -> None:
+    promoted: called with what was decided here, and when (wall clock, ns), after it is in service; must not block.
+    """
+
+    def __init__(
+        self,
+        store: ModelStore,
+        slots: EngineSlots,
+        settings: WorkerSettings,
+        promoted: Callable[[Promotion, int], None] = lambda done, at_ns: None,
+    ) -> None:
         self._store = store
         self._slots = slots
         self._settings = settings
         self._disk = PromotedModels(store.promoted) if store.promoted else None
-        self.changed: Callable[[Promotion, int], None] = lambda done, at_ns: None
+        self._promoted = promoted
         self._decided_ns: dict[str, int] = {}
         self._problems: dict[str, tuple[int, str]] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def promote(self, name: str, version: int, *, decided_ns: int | None = None) -> Promotion:
-        """Put a version in service, and tell `changed` so, unless it was decided elsewhere at `decided_ns`.
+        """Put a version in service, and report it to `promoted`, unless it was decided elsewhere at `decided_ns`.
 
         Raises ModelUnknown, ModelDamaged (a file is not as its card says), ModelError, EngineError (it cannot be
         loaded), PromotionError; then the version before goes on.
@@ -70,7 +79,7 @@ class Promotions:
             engine = self._tried(name, version, self._kept(disk, source, name, version))
             done = self._put(disk, Promotion(name=name, version=version, before=before), engine, forward=True)
         if decided_ns is None:
-            self._tell(done)
+            self._report(done)
         else:
             self._decided_ns[name] = decided_ns
         return done
@@ -83,7 +92,7 @@ class Promotions:
             source = self._store.folder(name, version)
             engine = self._tried(name, version, self._kept(disk, source, name, version))
             done = self._put(disk, Promotion(name=name, version=version, before=before), engine, forward=False)
-        self._tell(done)
+        self._report(done)
         return done
 
     def decided_ns(self, name: str) -> int:
@@ -205,12 +214,12 @@ class Promotions:
                 before = slot.card.version
                 self._slots.put(engine)
                 self._problems.pop(name, None)
-                self._tell(Promotion(name=name, version=version, before=before))
+                self._report(Promotion(name=name, version=version, before=before))
 
-    def _tell(self, done: Promotion) -> None:
+    def _report(self, done: Promotion) -> None:
         self._decided_ns[done.name] = time.time_ns()
         if done.version != done.before:
-            self.changed(done, self._decided_ns[done.name])
+            self._promoted(done, self._decided_ns[done.name])
 
 
 def try_engine(engine: Engine) -> None:

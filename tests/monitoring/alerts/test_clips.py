@@ -35,7 +35,7 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("camera")
     clip = make_numbered(folder / "clip.mp4", ClipSpec(frames=400, gop=25))
     with running(folder / "state", StreamSettings(ring_s=20)) as service:
-        service.node.add(StreamConfig(id="cam", url=f"file:{clip}", models=("number",)), allow_local=True)
+        service.node.streams.add(StreamConfig(id="cam", url=f"file:{clip}", models=("number",)), allow_local=True)
         yield service
 
 
@@ -57,9 +57,10 @@ def newest(service: Service, at_least_us: int) -> dict[str, Any]:
 def elsewhere(service: Service) -> ClipCutter:
     """As another process would ask: over HTTP, where the status board says that the camera is."""
     board = StatusBoard(away_s=600)
-    view = service.node.stream("cam")
+    view = service.node.streams.view("cam")
     board.hear("cam", StreamStatus.of(view, service.url).to_json())
-    return ClipCutter(SimpleNamespace(runs=lambda stream_id: False), SimpleNamespace(board=board))  # type: ignore[arg-type]
+    node: Any = SimpleNamespace(streams=SimpleNamespace(runs=lambda stream_id: False))
+    return ClipCutter(node, SimpleNamespace(board=board))  # type: ignore[arg-type]
 
 
 def of_result(office: Desk, result: dict[str, Any]) -> Event:

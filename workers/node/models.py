@@ -1,0 +1,61 @@
+"""The models of a node: what is loaded, what is in service, what they say of one image. Any thread; loading blocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import av
+
+from stream.config import DEFAULT_MODELS
+from stream.frame import Frame, new_session
+from workers.bus.result import FrameResult
+from workers.card import ModelCard, ModelStore
+from workers.engines.engine import U8
+from workers.engines.hot_swap import EngineSlots
+from workers.explain.explain import Explainer
+from workers.inference.detect import image_result
+from workers.node.settings import NodeSettings
+from workers.registry.promotion import Promotion, Promotions
+
+
+class NodeModels:
+    """Owned by the node. `slots` hold the engines; `promotions` put others in; `explainer` explains what they found.
+
+    promoted: called after a version was put in service here, with the wall clock in ns; must not block.
+    """
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        store: ModelStore,
+        slots: EngineSlots,
+        promoted: Callable[[Promotion, int], None],
+    ) -> None:
+        self._node = settings.name
+        self._store = store
+        self.slots = slots
+        self.explainer = Explainer(store, slots, settings.name)
+        self.promotions = Promotions(store, slots, settings.workers, promoted)
+
+    def start(self, names: Iterable[str]) -> None:
+        """Load models, and follow promotions of other processes from now on. Raises ModelError, EngineError."""
+        self.slots.ensure(names)
+        self.promotions.watch()
+
+    def analyse_image(self, image_bgr: U8, models: tuple[str, ...] | None = None) -> FrameResult:
+        """Detect in one image (u8 HWC BGR). Blocks; there is no tracking. Raises ModelError, EngineError."""
+        names = models or DEFAULT_MODELS
+        self.slots.ensure(names)
+        pixels = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
+        now_s = time.monotonic()
+        frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), now_s, 0.0, pixels)
+        return image_result(self.slots, frame, names, self._node)
+
+    def cards(self) -> list[ModelCard]:
+        """The cards of all models that can be loaded, all versions. Reads the disk."""
+        return self._store.cards()
+
+    def loaded(self) -> dict[str, tuple[int, str]]:
+        """The models in service: name → (version, backend). Never waits."""
+        return {name: (slot.card.version, slot.backend) for name, slot in list(self.slots.items())}

@@ -1,0 +1,273 @@
+"""Runs a node's streams. Any thread: reading never waits for a change; changes block, for as long as a model loads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from stream.config import StreamConfig
+from stream.decoding.cpu_gate import CpuGate
+from stream.frame import Frame
+from stream.metrics import forget_stream as forget_source
+from stream.sources.source import Source
+from stream.sources.source_urls import open_source
+from workers.bus.result import FrameResult
+from workers.engines.hot_swap import EngineSlots
+from workers.errors import NodeClosed, StreamExists, StreamUnknown
+from workers.inference.batcher import InferenceStream
+from workers.inference.pipeline import Pipeline, StreamOptions
+from workers.metrics import forget_stream
+from workers.node.local_streams import LocalStreams
+from workers.node.passthrough import Passthrough, passthrough_of
+from workers.node.publisher import Publisher
+from workers.node.settings import NodeSettings
+from workers.node.stream_view import RecentResults, StreamView, running_view
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Running:
+    """One stream. `source` and `inference` are None while it is disabled. stored: it outlives a restart."""
+
+    config: StreamConfig
+    stored: bool
+    ephemeral: bool
+    source: Source | None = None
+    inference: InferenceStream | None = None
+    recent: RecentResults = field(default_factory=RecentResults)
+
+
+class StreamLocks:
+    """A lock for each stream: changes to one wait for each other, those to others do not. Not reentrant."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}  # with how many hold it or wait for it
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def held(self, stream_id: str) -> Iterator[None]:
+        """Hold this stream's lock."""
+        with self._lock:
+            own, users = self._locks.get(stream_id, (threading.Lock(), 0))
+            self._locks[stream_id] = (own, users + 1)
+        try:
+            with own:
+                yield
+        finally:
+            with self._lock:
+                own, users = self._locks.pop(stream_id)
+                if users > 1:
+                    self._locks[stream_id] = (own, users - 1)
+
+
+class StreamRunner:
+    """Owned by the node. Opens sources, has their frames analysed, and knows how each stream is."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        slots: EngineSlots,
+        pipeline: Pipeline,
+        publisher: Publisher,
+        cpu_gate: CpuGate,
+    ) -> None:
+        self._node = settings.name
+        self._settings = settings.stream
+        self._slots = slots
+        self._pipeline = pipeline
+        self._publisher = publisher
+        self._cpu_gate = cpu_gate
+        self._stored = LocalStreams(settings.state_dir) if settings.state_dir else None
+        self._streams: dict[str, _Running] = {}
+        self._lock = threading.RLock()  # what readers take: nothing slow under it
+        self._changes = StreamLocks()  # held by a change of one stream, however long it takes; taken before the other
+        self._closed = False
+
+    def start(self) -> None:
+        """Run the streams that are stored; one that cannot be started is logged, and stays stored."""
+        for config in self._stored.read() if self._stored else []:
+            try:
+                self.add(config, keep=True)
+            except Exception:
+                log.exception("kept_stream_failed", stream=config.id)
+
+    def add(self, config: StreamConfig, *, keep: bool = False, allow_local: bool = False) -> StreamView:
+        """Run a stream from its URL. `keep` has it started again after a restart.
+
+        Raises StreamExists, SourceError (of the URL), ModelError or EngineError (of a model), StateUnwritable,
+        NodeClosed; then there is no such stream.
+        """
+        with self._changes.held(config.id):
+            self._refuse_taken(config.id)
+            source = self._open(config, allow_local)
+            self._slots.ensure(config.models)
+            running = _Running(config, keep, ephemeral=False)
+            self._store(running, config)
+            try:
+                self._begin(running, config, source)
+            except Exception:
+                with self._lock:
+                    self._streams.pop(config.id, None)
+                if keep and self._stored is not None:
+                    self._stored.discard(config.id)
+                raise
+            return self.view(config.id)
+
+    def attach(self, source: Source, config: StreamConfig) -> StreamView:
+        """Run a pushed stream from a source that exists already.
+
+        Raises StreamExists, ModelError, EngineError, NodeClosed.
+        """
+        with self._changes.held(config.id):
+            self._refuse_taken(config.id)
+            self._slots.ensure(config.models)
+            self._begin(_Running(config, stored=False, ephemeral=True), config, source)
+            return self.view(config.id)
+
+    def remove(self, stream_id: str, reason: str = "removed") -> None:
+        """Stop a stream and forget it; `reason` is what its stream_down event says.
+
+        Raises StreamUnknown; StateUnwritable, then it runs on.
+        """
+        with self._changes.held(stream_id):
+            stored = self._stored is not None and self._stored.discard(stream_id)
+            with self._lock:
+                running = self._streams.pop(stream_id, None)
+            if running is not None:
+                self._stop(running, reason)
+            elif not stored:  # one that could not be started at the last start is only stored
+                raise StreamUnknown(f"there is no stream {stream_id}")
+            forget_source(stream_id)
+            forget_stream(stream_id)
+
+    def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
+        """Change `url`, `models`, `enabled`, `blur` or `max_fps` of a stream: it stops and starts with a new session.
+
+        Raises StreamUnknown, and as `add`; then the stream is as it was.
+        """
+        with self._changes.held(stream_id):
+            running = self._find(stream_id)
+            before = running.config
+            config = StreamConfig.model_validate({**before.model_dump(), **changes})
+            source = self._reopened(config, allow_local=config.url == before.url)
+            self._slots.ensure(config.models)
+            self._store(running, config)
+            self._stop(running, "replaced" if config.enabled else "disabled")
+            try:
+                self._begin(running, config, source)
+            except Exception:
+                self._store(running, before)
+                self._begin(running, before, self._reopened(before, allow_local=True))
+                raise
+            return self.view(stream_id)
+
+    def views(self) -> list[StreamView]:
+        """All streams as they are now, by id."""
+        with self._lock:
+            return [self._view(running) for _, running in sorted(self._streams.items())]
+
+    def view(self, stream_id: str) -> StreamView:
+        """One stream as it is now. Raises StreamUnknown."""
+        with self._lock:
+            return self._view(self._find(stream_id))
+
+    def latest(self, stream_id: str) -> tuple[Frame, FrameResult] | None:
+        """The newest analysed frame of a stream with its result; None before the first. Raises StreamUnknown."""
+        with self._lock:
+            return self._find(stream_id).recent.latest
+
+    def passthrough(self, stream_id: str) -> Passthrough:
+        """Where a stream's encoded packets come from, for viewers and clips. Raises StreamUnknown."""
+        with self._lock:
+            running = self._find(stream_id)
+            return passthrough_of(running.config, running.source)
+
+    def runs(self, stream_id: str) -> bool:
+        """Whether the stream is one of this node's. Never waits."""
+        return stream_id in self._streams
+
+    def record(self, frame: Frame, result: FrameResult) -> None:
+        """Note a result as the newest of its stream. On the inference threads; never waits."""
+        running = self._streams.get(frame.stream_id)
+        if running is not None:
+            source = running.source
+            running.recent.add(frame, result, 0 if source is None else source.mailbox.left_out)
+
+    def close(self, timeout_s: float) -> None:
+        """Close all sources side by side; nothing is started any more. What they delivered is still analysed."""
+        deadline_s = time.monotonic() + timeout_s
+        with self._lock:
+            self._closed = True
+            sources = [running.source for running in self._streams.values() if running.source is not None]
+            self._streams.clear()
+        closers = [
+            threading.Thread(target=source.close, args=(timeout_s / 2,), name="source-closer") for source in sources
+        ]
+        for thread in closers:
+            thread.start()
+        for thread in closers:
+            thread.join(max(0.1, deadline_s - time.monotonic()))
+
+    def _refuse_taken(self, stream_id: str) -> None:
+        with self._lock:
+            if stream_id in self._streams:
+                raise StreamExists(f"stream {stream_id} exists already")
+
+    def _find(self, stream_id: str) -> _Running:
+        with self._lock:
+            try:
+                return self._streams[stream_id]
+            except KeyError:
+                raise StreamUnknown(f"there is no stream {stream_id}") from None
+
+    def _open(self, config: StreamConfig, allow_local: bool) -> Source:
+        """The source of a stream's URL, not started yet. Raises SourceError."""
+        return open_source(config, self._settings, live=True, allow_local=allow_local, cpu_gate=self._cpu_gate)
+
+    def _reopened(self, config: StreamConfig, *, allow_local: bool) -> Source | None:
+        """The source of a stream's URL, not started yet; None for a pushed stream, whose source comes with the push."""
+        return None if config.url is None else self._open(config, allow_local)
+
+    def _begin(self, running: _Running, config: StreamConfig, source: Source | None) -> None:
+        """Register the stream, and run it if it is enabled. Raises NodeClosed; ModelError for a model of no slot."""
+        with self._lock:
+            if self._closed:
+                raise NodeClosed(f"stream {config.id}: this node is stopping")
+            running.config = config
+            if config.enabled and source is not None:
+                running.inference = self._pipeline.add(
+                    config.id, source.mailbox, config.models, StreamOptions(blur=config.blur)
+                )
+                running.source, running.recent = source, RecentResults()
+            self._streams[config.id] = running
+            if running.source is not None:
+                self._publisher.events.begin(config.id, running.source.status)
+                running.source.start()  # starts its thread and returns
+
+    def _stop(self, running: _Running, reason: str) -> None:
+        """End the stream's source and its results. Blocks for seconds: never under the lock."""
+        stream_id = running.config.id
+        self._publisher.events.stopping(stream_id)
+        if running.source is not None:
+            running.source.close()
+        if running.inference is not None:
+            self._pipeline.remove(running.inference)
+        self._publisher.stream_stopped(stream_id, reason)
+        with self._lock:
+            running.recent.clear_frame()
+            running.source = running.inference = None
+
+    def _store(self, running: _Running, config: StreamConfig) -> None:
+        """Have the stream started again after a restart, if it is to be. Raises StateUnwritable."""
+        if running.stored and self._stored is not None:
+            self._stored.put(config)
+
+    def _view(self, running: _Running) -> StreamView:
+        return running_view(running.config, self._node, running.ephemeral, running.source, running.recent)
