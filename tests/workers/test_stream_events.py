@@ -15,7 +15,7 @@ import pytest
 from stream.config import StreamConfig
 from stream.sources.frames_source import FramesSource
 from tests.peers.clips import ClipSpec, Image, make_numbered
-from tests.peers.colour_models import RGB, ThingsEngine, coloured
+from tests.peers.colour_models import RGB, GatedEngine, ThingsEngine, coloured
 from tests.peers.kafka import Broker
 from tests.peers.ports import free_port
 from tests.peers.rtsp import Mount, RtspServer
@@ -134,6 +134,27 @@ def test_a_camera_that_dies_and_returns_is_down_and_up(walk: Path, node: Node, h
     assert heard.said()[3:] == [("stream_down", "disabled"), ("stream_up", None)]
     ids = {event.id for event in heard.events}
     assert len(ids) == 5 and up.id == event_id("stream_up", "cam", up.session, up.pts_us)
+
+
+def test_a_camera_is_down_after_its_last_result(walk: Path, node: Node, heard: Heard) -> None:
+    engine = GatedEngine(ThingsEngine())
+    node.models.slots.put(engine)
+    with RtspServer({"cam": Mount(walk)}) as server:
+        node.streams.add(config(server.url("cam")))
+        heard.wait(lambda: heard.said() == [("stream_up", None)])
+        engine.gate.clear()
+        engine.asked.clear()
+        assert engine.asked.wait(10)
+        up = heard.events[0]
+        server.kill()
+        wait_for(lambda: node.streams.view("cam").state == "reconnecting")
+        with pytest.raises(AssertionError):
+            heard.wait(lambda: len(heard.events) > 1, 1)
+        engine.gate.set()
+        heard.wait(lambda: len(heard.events) > 1)
+        down = heard.events[1]
+        assert (down.kind, down.session, down.pts_us) == ("stream_down", up.session, heard.newest["cam"].pts_us)
+        assert node.streams.view("cam").analysed > 1
 
 
 def test_a_camera_that_never_came_is_down_until_nobody_wants_it(node: Node, heard: Heard) -> None:

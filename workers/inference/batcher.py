@@ -126,6 +126,11 @@ class Batcher:
             self._finish_if_empty(stream)
             self._changed.notify()
 
+    def is_idle(self, stream: InferenceStream) -> bool:
+        """Whether none of the stream's frames waits or is in flight."""
+        with self._changed:
+            return not stream.mailbox.pending and stream.in_flight == 0
+
     def _finish_if_empty(self, stream: InferenceStream) -> None:
         if stream.mailbox.closed and not stream.mailbox.pending and stream.in_flight == 0:
             if stream.on_finished is not None and not stream.finished.is_set():

@@ -128,6 +128,10 @@ class Pipeline:
         if not stream.finished.wait(2.0):
             log.warning("stream_still_in_flight", stream=stream.stream_id, in_flight=stream.in_flight)
 
+    def is_idle(self, stream: InferenceStream) -> bool:
+        """Whether every frame that the stream delivered so far has its result emitted, or was dropped."""
+        return self._batcher.is_idle(stream)
+
     def problems(self) -> list[str]:
         """What is wrong with the workers now, as readiness reasons."""
         if self._last_restart_s is not None and time.monotonic() - self._last_restart_s < _RESTART_SHOWN_S:

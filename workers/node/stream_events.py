@@ -1,7 +1,8 @@
-"""Says on `livesight.events` when streams come up and go down. Any thread; looks after them in its own.
+"""Publishes on `livesight.events` when streams come up and go down. Any thread; watches the sources in its own.
 
 A stream is up from the first result of a session on, and down when that session is over: a camera that was lost, a push
-that ended, a stream that was removed. Silence alone is not down; a silent camera is given up by its source in time.
+that ended, a stream that was removed. Silence alone is not down: a source gives a silent camera up in time. The event
+follows the last result of its session.
 """
 
 from __future__ import annotations
@@ -20,140 +21,165 @@ from workers.bus.result import FrameResult
 
 log = structlog.get_logger(__name__)
 
-_LOOK_S = 0.25
-_WISHED = frozenset({"removed", "disabled"})
+_POLL_S = 0.25
+_LAST_RESULTS_S = 5.0
+"""How long the event waits for the last results; a model that hangs must not hold it up for ever."""
+_REQUESTED = frozenset({"removed", "disabled"})
 _RECONNECTED = "reconnected"
 _PUSH_ENDED = "push_ended"
 _DOWN = (SourceState.RECONNECTING, SourceState.FAILED, SourceState.ENDED)
 
 
-@dataclass(slots=True)
-class _Known:
-    """What was said of a stream. `session`: the newest that was up, or one that stands for all attempts that failed.
+@dataclass(frozen=True, slots=True)
+class WatchedStream:
+    """What is watched of a stream. Any thread; neither blocks.
 
-    stopping: it is being stopped here, so that its source's end says nothing. ended: its push is over, which is as it
-    should be.
+    all_published: whether the result of every frame that the source delivered so far has been published.
     """
 
     status: Callable[[], SourceStatus]
+    all_published: Callable[[], bool]
+
+
+@dataclass(slots=True)
+class _StreamState:
+    """What was published of a stream. `session`: the newest that was up, or one that stands for all failed attempts.
+
+    stopping: it is being stopped here, so the end of its source is no event. ended: its push is over, as it should be.
+    down_s: when its source was first seen down.
+    """
+
+    watched: WatchedStream
     session: str | None = None
     up: bool = False
     stopping: bool = False
     ended: bool = False
+    down_s: float | None = None
     pts_us: int = 0
     models: dict[str, int] = field(default_factory=dict)
 
 
 class StreamEvents:
-    """Owned by the node. `publish` must not block."""
+    """Owned by the node's publisher. `publish` must not block."""
 
     def __init__(self, node: str, publish: Callable[[Event], None]) -> None:
         self._node = node
         self._publish = publish
-        self._known: dict[str, _Known] = {}
+        self._states: dict[str, _StreamState] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stream-events", daemon=True)
 
     def start(self) -> None:
-        """Begin to look after the streams."""
+        """Begin to watch the streams."""
         self._thread.start()
 
     def halt(self, timeout_s: float) -> None:
-        """Look after them no more: what happens to sources from now on is the node's own doing. Idempotent."""
+        """Stop watching: what happens to sources from now on is the node's own doing. Idempotent."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 
     def close(self) -> None:
         """All streams go down with the node. Idempotent."""
-        for stream_id in list(self._known):
+        for stream_id in list(self._states):
             self.stopped(stream_id, "shutdown")
 
-    def begin(self, stream_id: str, status: Callable[[], SourceStatus]) -> None:
-        """The stream is started here. `status` is that of its source."""
+    def begin(self, stream_id: str, watched: WatchedStream) -> None:
+        """The stream is started here."""
         with self._lock:
-            self._known[stream_id] = _Known(status)
+            self._states[stream_id] = _StreamState(watched)
 
     def stopping(self, stream_id: str) -> None:
         """The stream is being stopped here; `stopped` follows when its last result is out."""
         with self._lock:
-            known = self._known.get(stream_id)
-            if known is not None:
-                known.stopping = True
+            state = self._states.get(stream_id)
+            if state is not None:
+                state.stopping = True
 
     def stopped(self, stream_id: str, reason: str) -> None:
         """The stream was stopped here: removed, disabled, replaced (it goes on with other settings), released (another
         node takes it), shutdown.
         """
         with self._lock:
-            known = self._known.pop(stream_id, None)
-            if known is None or known.session is None or known.ended:
+            state = self._states.pop(stream_id, None)
+            if state is None or state.session is None or state.ended:
                 return
-            if not known.up and reason in _WISHED:
-                known.pts_us += 1  # it was down already, but now that is as it should be: another event
-            elif not known.up:
+            if not state.up and reason in _REQUESTED:
+                state.pts_us += 1  # it was down already, but now as requested: another event
+            elif not state.up:
                 return
-            self._say_down(stream_id, known, reason)
+            self._publish_down(stream_id, state, reason)
 
     def result(self, result: FrameResult) -> None:
         """A result is about to be published; those of one stream come from one thread at a time."""
-        known = self._known.get(result.stream_id)
-        if known is None:
+        state = self._states.get(result.stream_id)
+        if state is None:
             return
-        if known.session != result.session:
-            self._is_up(known, result)
-        elif known.up:
-            known.pts_us = result.pts_us
+        if state.session != result.session:
+            self._publish_up(state, result)
+        elif state.up:
+            state.pts_us = result.pts_us
 
-    def _is_up(self, known: _Known, result: FrameResult) -> None:
+    def _publish_up(self, state: _StreamState, result: FrameResult) -> None:
         with self._lock:
-            if known.up:
-                self._say_down(result.stream_id, known, _RECONNECTED)
-            known.session, known.pts_us, known.up = result.session, result.pts_us, True
-            known.models = dict(result.models)
-            self._say("stream_up", result.stream_id, known, result.captured_at_ns, None)
+            if state.up:
+                self._publish_down(result.stream_id, state, _RECONNECTED)
+            state.session, state.pts_us, state.up = result.session, result.pts_us, True
+            state.models = dict(result.models)
+            self._publish_event("stream_up", result.stream_id, state, result.captured_at_ns, None)
 
     def _run(self) -> None:
-        while not self._closing.wait(_LOOK_S):
-            for stream_id in list(self._known):
+        while not self._closing.wait(_POLL_S):
+            for stream_id in list(self._states):
                 try:
-                    self._look(stream_id)
+                    self._check(stream_id)
                 except Exception:
                     log.exception("stream_events_failed", stream=stream_id)
 
-    def _look(self, stream_id: str) -> None:
+    def _check(self, stream_id: str) -> None:
         with self._lock:
-            known = self._known.get(stream_id)
-            if known is None or known.stopping:
+            state = self._states.get(stream_id)
+            if state is None or state.stopping:
                 return
-            status = known.status()
-            replaced = known.up and status.session not in (known.session, None)
-            if not replaced and (status.state not in _DOWN or not (known.up or known.session is None)):
+            status = state.watched.status()
+            reconnected = state.up and status.session not in (state.session, None)
+            if not reconnected and (status.state not in _DOWN or not (state.up or state.session is None)):
+                state.down_s = None
                 return
-            known.ended = status.state is SourceState.ENDED
-            if known.session is None:
-                if known.ended:
-                    return  # a push without a picture
-                known.session = status.session or new_session()
-            reason = _RECONNECTED if replaced else status.state.value
-            self._say_down(stream_id, known, _PUSH_ENDED if known.ended else status.last_error or reason)
+            if self._is_behind(state):
+                return  # its last results are still being computed
+            state.ended = status.state is SourceState.ENDED
+            if state.session is None:
+                if state.ended:
+                    return  # a push without a frame
+                state.session = status.session or new_session()
+            reason = _RECONNECTED if reconnected else status.state.value
+            self._publish_down(stream_id, state, _PUSH_ENDED if state.ended else status.last_error or reason)
 
-    def _say_down(self, stream_id: str, known: _Known, reason: str) -> None:
-        known.up = False
-        self._say("stream_down", stream_id, known, time.time_ns(), reason)
+    def _is_behind(self, state: _StreamState) -> bool:
+        """Whether results of before the source went down are still to come."""
+        now_s = time.monotonic()
+        state.down_s = now_s if state.down_s is None else state.down_s
+        return not state.watched.all_published() and now_s - state.down_s < _LAST_RESULTS_S
 
-    def _say(self, kind: str, stream_id: str, known: _Known, captured_at_ns: int, reason: str | None) -> None:
-        assert known.session is not None
+    def _publish_down(self, stream_id: str, state: _StreamState, reason: str) -> None:
+        state.up, state.down_s = False, None
+        self._publish_event("stream_down", stream_id, state, time.time_ns(), reason)
+
+    def _publish_event(
+        self, kind: str, stream_id: str, state: _StreamState, captured_at_ns: int, reason: str | None
+    ) -> None:
+        assert state.session is not None
         fields = {
-            "id": event_id(kind, stream_id, known.session, known.pts_us),
+            "id": event_id(kind, stream_id, state.session, state.pts_us),
             "kind": kind,
             "stream_id": stream_id,
-            "session": known.session,
-            "pts_us": known.pts_us,
+            "session": state.session,
+            "pts_us": state.pts_us,
             "captured_at_ns": captured_at_ns,
             "reason": reason,
-            "models": known.models,
+            "models": state.models,
             "node": self._node,
         }
         self._publish(Event.model_validate(fields))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -27,6 +28,7 @@ from workers.node.local_streams import LocalStreams
 from workers.node.passthrough import Passthrough, passthrough_of
 from workers.node.publisher import Publisher
 from workers.node.settings import NodeSettings
+from workers.node.stream_events import WatchedStream
 from workers.node.stream_view import RecentResults, StreamView, running_view
 
 log = structlog.get_logger(__name__)
@@ -247,8 +249,9 @@ class StreamRunner:
                 )
                 running.source, running.recent = source, RecentResults()
             self._streams[config.id] = running
-            if running.source is not None:
-                self._publisher.events.begin(config.id, running.source.status)
+            if running.source is not None and running.inference is not None:
+                all_published = partial(self._pipeline.is_idle, running.inference)
+                self._publisher.events.begin(config.id, WatchedStream(running.source.status, all_published))
                 running.source.start()  # starts its thread and returns
 
     def _stop(self, running: _Running, reason: str) -> None:
