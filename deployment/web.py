@@ -33,7 +33,7 @@ def main() -> int:
     if esbuild is None:
         sys.stderr.write("esbuild is not on the PATH: apt-get install esbuild, or npm install -g esbuild\n")
         return 2
-    banner = f"// Made by `make web` out of api/web; change nothing here. {digest()}"
+    banner = f"// Made by `make web` out of api/web; do not edit. {digest()}"
     options = ("--bundle", "--splitting", "--format=esm", "--target=es2022", "--chunk-names=[name]")
     with tempfile.TemporaryDirectory() as folder:
         made = subprocess.run(

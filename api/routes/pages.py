@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-from importlib.util import find_spec
 from pathlib import Path
 from stat import S_ISREG
 
@@ -17,33 +16,14 @@ router = APIRouter(include_in_schema=False)
 
 WEB = Path(__file__).resolve().parents[1] / "web"
 _FILES = StaticFiles(directory=WEB, check_dir=False)
-_PLOTLY = "plotly.min.js"
 _CACHE: dict[str, tuple[bytes, str | None]] = {}
 _CACHE_CONTROL = "no-cache"  # always revalidated: after an update no browser mixes old files with new ones
-
-
-def _plotly_files() -> StaticFiles:
-    """Those of the installed plotly package, which is not imported for it."""
-    spec = find_spec("plotly")
-    assert spec is not None and spec.submodule_search_locations, "plotly is a dependency"
-    return StaticFiles(directory=Path(spec.submodule_search_locations[0]) / "package_data", check_dir=False)
-
-
-_VENDOR = _plotly_files()
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def live_page(request: Request) -> Response:
     """The live page."""
     return await _file("index.html", request)
-
-
-@router.api_route(f"/static/{_PLOTLY}", methods=["GET", "HEAD"])
-async def plotly(request: Request) -> Response:
-    """plotly.js out of the installed plotly package: nothing comes from other hosts."""
-    response = await _VENDOR.get_response(_PLOTLY, request.scope)
-    response.headers["cache-control"] = _CACHE_CONTROL
-    return response
 
 
 @router.api_route("/static/{path:path}", methods=["GET", "HEAD"])

@@ -5,7 +5,7 @@ import { CameraForm } from "./camera-form.js";
 import { ask } from "./confirm.js";
 import { badge, el, icon } from "./dom.js";
 import { SceneDialog } from "./scene-dialog.js";
-import { nameOfState, number, pictureWords, short } from "./states.js";
+import { nameOfState, number, pictureWords, rateWords, short } from "./states.js";
 import { toast } from "./status.js";
 
 const WORDS = {
@@ -79,7 +79,7 @@ export class CamerasPage {
     row.facts.replaceChildren(
       fact("Picture", pictureWords(view)),
       fact("Looks for", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
-      fact("Received / analysed", `${number(view.fps)} / ${number(view.analysed_fps)} fps${limitWords(view)}`),
+      fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
       fact("Delay", view.latency_ms === null ? "–" : `${number(view.latency_ms)} ms`),
       fact("Dropped", short(view.dropped)),
       fact("Reconnects", String(view.reconnects)),

@@ -4,7 +4,7 @@ import { commission } from "./api.js";
 import { Chart } from "./chart.js";
 import { ask } from "./confirm.js";
 import { badge, el } from "./dom.js";
-import { GROUPS, grouped, nameOf, stateOf, traces, verdict } from "./drift-words.js";
+import { GROUPS, grouped, nameOf, seriesOf, stateOf, verdict } from "./drift-words.js";
 import { toast } from "./status.js";
 
 const keyOf = ({ stream_id: stream, model }) => `${stream}/${model}`;
@@ -122,13 +122,15 @@ export class DriftView {
       const { card, chart, words } = this.#charts.get(feature.feature);
       card.dataset.drifted = feature.drifted;
       words.textContent = verdict(feature);
-      const more = feature.labels ? { barmode: "group" } : { bargap: 0 };
-      chart.draw(traces(feature), {
-        x: { showgrid: false },
-        y: { rangemode: "tozero", ticksuffix: " %" },
+      const { labels, edges } = feature;
+      const figure = (value) => Number(value.toPrecision(3)).toLocaleString();
+      chart.draw(seriesOf(feature), {
+        x: labels
+          ? { labels: labels.map((label) => label.replaceAll("_", " ")) }
+          : { min: edges[0], max: edges.at(-1), grid: false },
+        y: { unit: " %", ticks: 5 },
         height: 170,
-        hover: "x",
-        more,
+        ...(!labels && { formatTitle: (index) => edges.slice(index, index + 2).map(figure).join(" to ") }),
       });
     }
   }

@@ -52,37 +52,20 @@ export function grouped(features) {
     .filter(([, found]) => found.length);
 }
 
-/** Plotly's traces: what is seen now over the reference. */
-export function traces({ edges, labels, shares, reference_shares: reference }) {
-  const x = labels
-    ? labels.map((label) => label.replaceAll("_", " "))
-    : edges.slice(0, -1).map((edge, at) => (edge + edges[at + 1]) / 2);
-  const widths = labels ? undefined : edges.slice(0, -1).map((edge, at) => edges[at + 1] - edge);
+/** What the chart of a feature shows: what is seen now, over the reference. */
+export function seriesOf({ edges, labels, shares, reference_shares: reference }) {
+  const now = { name: "now", colour: "#0b8f81" };
+  const before = { name: "reference", colour: "#8793a1" };
   const percent = (values) => values.map((value) => value * 100);
-  const hover = "%{y:.1f} %<extra>%{fullData.name}</extra>";
   if (labels)
     return [
-      { type: "bar", name: "reference", x, y: percent(reference), marker: { color: "#8793a1" }, hovertemplate: hover },
-      { type: "bar", name: "now", x, y: percent(shares), hovertemplate: hover, marker: { color: "#0b8f81" } },
+      { ...before, shape: "bar", points: percent(reference) },
+      { ...now, shape: "bar", points: percent(shares) },
     ];
+  // a step holds until the next edge, so the last value is given twice
+  const steps = (values) => edges.map((x, index) => ({ x, y: percent(values)[Math.min(index, values.length - 1)] }));
   return [
-    {
-      type: "bar",
-      name: "now",
-      x,
-      y: percent(shares),
-      width: widths,
-      marker: { color: "#0b8f81", opacity: 0.75 },
-      hovertemplate: hover,
-    },
-    {
-      type: "scatter",
-      mode: "lines",
-      name: "reference",
-      x,
-      y: percent(reference),
-      line: { shape: "hvh", color: "#8793a1", width: 2.5 },
-      hovertemplate: hover,
-    },
+    { ...now, shape: "step", filled: true, points: steps(shares) },
+    { ...before, shape: "step", points: steps(reference) },
   ];
 }

@@ -11,6 +11,7 @@ import { countQueryOf, queryOf, rangeOf } from "./event-query.js";
 const EVERY_MS = 5000;
 const SOON_MS = 500; // after something happened: what comes together is read together
 const COUNTS_MS = 10000;
+const BUCKETS_MS = { minute: 60e3, hour: 3600e3, day: 86400e3 };
 const PAGE = 50;
 const MOST = 500; // rows kept while new ones come
 
@@ -249,23 +250,27 @@ export class EventsPage {
     document.getElementById("events-total").textContent =
       `${total.toLocaleString()} ${total === 1 ? "event" : "events"}, by ${bucket}`;
     this.#chart ??= new Chart(document.getElementById("chart-events"));
+    const barWidth = BUCKETS_MS[bucket];
+    const starts = [...new Set(counts.map(({ start }) => start))];
     const bars = (name, colour, wanted) => {
-      const sums = new Map();
-      for (const { start, count, value } of counts) if (wanted(value)) sums.set(start, (sums.get(start) ?? 0) + count);
-      // plotly knows no time zones: it is given the local time, as the server counted
-      return {
-        type: "bar",
-        name,
-        x: [...sums.keys()].map((start) => start.slice(0, 19)),
-        y: [...sums.values()],
-        marker: { color: colour },
-      };
+      const sums = new Map(starts.map((start) => [start, 0]));
+      for (const { start, count, value } of counts) if (wanted(value)) sums.set(start, sums.get(start) + count);
+      const points = [...sums].map(([start, y]) => ({ x: Date.parse(start) + barWidth / 2, y }));
+      return { name, colour, shape: "bar", points };
     };
     const isAlert = (kind) => kind === "alert";
-    const traces = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];
+    const series = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];
     const narrow = matchMedia("(max-width: 699px)").matches;
-    const x = { type: "date", range: range.map(localTime), nticks: narrow ? 3 : 6 };
-    this.#chart.draw(traces, { x, y: { rangemode: "tozero" }, height: 150, more: { barmode: "stack" } });
+    const times = starts.map((start) => Date.parse(start));
+    const [min, max] = [Math.min(range[0], ...times), Math.max(range[1], ...times.map((time) => time + barWidth))];
+    this.#chart.draw(series, {
+      x: { min, max, time: true, ticks: narrow ? 3 : 6, grid: false },
+      y: { ticks: 5 },
+      height: 150,
+      stacked: true,
+      barWidth,
+      formatTitle: (index) => new Date(starts[index]).toLocaleString(),
+    });
   }
 
   #say(title, text) {
@@ -274,6 +279,3 @@ export class EventsPage {
     this.#note.querySelector("p").textContent = text;
   }
 }
-
-/** "2026-11-21T12:00:00", by this clock. */
-const localTime = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().slice(0, 19);

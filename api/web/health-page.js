@@ -5,7 +5,7 @@ import { Chart } from "./chart.js";
 import { badge, el } from "./dom.js";
 import { SEVERITIES } from "./event-words.js";
 import { buckets, byLabel, parseMetrics, quantile, rates } from "./metrics.js";
-import { nameOfState } from "./states.js";
+import { nameOfState, rateWords } from "./states.js";
 
 const EVERY_MS = 2000;
 const FIRST_MS = 700; // until there is a line to see
@@ -100,23 +100,27 @@ export class HealthPage {
   #draw() {
     const now = this.#last?.at ?? performance.now();
     const x = this.#points.map(({ at }) => (at - now) / 1000);
-    const past = { range: [Math.min(-30, x[0] ?? 0), 0], ticksuffix: " s", showgrid: false };
-    const axes = (unit) => ({ x: past, y: { rangemode: "tozero", title: { text: unit } } });
-    const line = (name, y, more = {}) => ({ type: "scatter", mode: "lines", name, x, y, ...more });
+    const past = { min: Math.min(-30, x[0] ?? 0), max: 0, unit: " s", grid: false };
+    const look = (unit) => ({ x: past, y: { title: unit, ticks: 5 }, formatTitle: (index, at) => `${Math.round(at)} s` });
+    const line = (name, values, dotted = false) => ({
+      name,
+      dotted,
+      points: values.map((y, index) => ({ x: x[index], y })),
+    });
     this.#charts.latency.draw(
       [
         line("median", this.#points.map(({ p50 }) => p50)),
-        line("95 of 100", this.#points.map(({ p95 }) => p95), { line: { dash: "dot" } }),
+        line("95th percentile", this.#points.map(({ p95 }) => p95), true),
       ],
-      axes("ms"),
+      look("ms"),
     );
     const ids = this.#charted();
     this.#charts.rate.draw(
       [
         ...ids.map((id) => line(id, this.#points.map(({ analysed }) => analysed.get(id) ?? null))),
-        line("passed over, all", this.#points.map(({ dropped }) => dropped), { line: { dash: "dot" } }),
+        line("dropped, all", this.#points.map(({ dropped }) => dropped), true),
       ],
-      axes("pictures/s"),
+      look("frames/s"),
     );
   }
 
@@ -132,10 +136,11 @@ export class HealthPage {
     const counts = byLabel(samples, "livesight_stage_seconds_count", "stage");
     const stages = [...STAGES.filter((stage) => counts.get(stage) > 0)];
     const mean = stages.map((stage) => (sums.get(stage) / counts.get(stage)) * 1000);
-    this.#charts.stages.draw([{ type: "bar", orientation: "h", name: "mean", x: mean, y: stages }], {
-      x: { rangemode: "tozero", title: { text: "ms a picture" } },
-      y: { autorange: "reversed", showgrid: false, nticks: stages.length },
-      hover: "closest",
+    this.#charts.stages.draw([{ name: "mean", shape: "bar", points: mean }], {
+      x: { title: "ms per frame" },
+      y: { labels: stages },
+      horizontal: true,
+      formatValue: (ms) => `${ms.toFixed(2)} ms`,
     });
   }
 
@@ -155,7 +160,7 @@ export class HealthPage {
         el("th", { scope: "row" }, view.node),
         el("td", {}, el("a", { href: `#/live/${view.id}` }, view.id)),
         el("td", {}, badge(view.state, nameOfState(view.state))),
-        el("td", { class: "figure" }, `${view.fps.toFixed(0)} / ${view.analysed_fps.toFixed(0)}`),
+        el("td", { class: "figure" }, `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)}`),
       ),
     );
     rows.sort((a, b) => a.textContent.localeCompare(b.textContent));

@@ -24,4 +24,7 @@ export const nameOfCodec = (codec) => CODECS[codec] ?? codec;
 export const number = (value, digits = 0) =>
   typeof value === "number" && Number.isFinite(value) ? value.toFixed(digits) : "–";
 
+/** Frames a second: one decimal below ten, so that a slow camera does not read as none. */
+export const rateWords = (fps) => (fps > 0 && fps < 0.1 ? "<0.1" : number(fps, fps > 0 && fps < 9.95 ? 1 : 0));
+
 export const short = (value) => (value >= 10000 ? `${Math.round(value / 1000)}k` : String(value ?? 0));

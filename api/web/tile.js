@@ -2,15 +2,17 @@
 
 import { colourOf, wordsOf } from "./colours.js";
 import { countLabels } from "./overlay.js";
-import { nameOfCodec, nameOfState, number, short } from "./states.js";
+import { nameOfCodec, nameOfState, number, rateWords, short } from "./states.js";
 
 const COUNTS_MS = 500;
+const RATE_WINDOW_MS = 3000;
 const FALLBACK_TEXTS = { disabled: "This camera is switched off.", ended: "The stream has ended." };
 
 export class Tile {
   #picture;
   #parts;
   #countedAt = 0;
+  #resultTimes = []; // of the last RATE_WINDOW_MS
   #broken = null; // words of our own that go before the server's, as when the uplink is lost
 
   /** @param {HTMLTemplateElement} template @param {string} id @param {(action: string, tile: Tile) => void} onAction */
@@ -38,7 +40,7 @@ export class Tile {
     }
     find(".tile-picture").addEventListener("dblclick", () => onAction("focus", this));
     this.#picture = document.createElement("livesight-view");
-    this.#picture.addEventListener("result", ({ detail }) => this.#count(detail));
+    this.#picture.addEventListener("result", ({ detail }) => this.#onResult(detail));
     this.#picture.addEventListener("state", () => this.#showState());
     find(".tile-picture").prepend(this.#picture);
     this.setName(id);
@@ -101,7 +103,7 @@ export class Tile {
   update(view) {
     this.view = view;
     this.#showState();
-    this.#parts.fps.textContent = `${number(view.fps)} / ${number(view.analysed_fps)}`;
+    this.#showRates();
     this.#parts.latency.textContent = number(view.latency_ms);
     this.#parts.drops.textContent = short(view.dropped);
     this.#parts.codec.textContent = view.codec ? nameOfCodec(view.codec) : "–";
@@ -129,11 +131,23 @@ export class Tile {
     this.#picture.say(state === "live" ? null : { state, text: words });
   }
 
-  /** What is seen, as chips; twice a second is enough. */
-  #count(result) {
+  /** The view is up to two seconds old: until it knows of results, the rate of those that arrive here is shown. */
+  #showRates() {
+    if (!this.view) return;
+    const oldest = performance.now() - RATE_WINDOW_MS;
+    this.#resultTimes = this.#resultTimes.filter((time) => time >= oldest);
+    const { fps, analysed_fps: analysed } = this.view;
+    const arriving = (this.#resultTimes.length * 1000) / RATE_WINDOW_MS;
+    this.#parts.fps.textContent = `${rateWords(fps)} / ${rateWords(analysed || arriving)}`;
+  }
+
+  /** Labels as chips, and the rate; updating them twice a second is enough. */
+  #onResult(result) {
     const now = performance.now();
+    this.#resultTimes.push(now);
     if (now - this.#countedAt < COUNTS_MS) return;
     this.#countedAt = now;
+    this.#showRates();
     const items = countLabels(result.detections).slice(0, 4).map(([label, count]) => {
       const item = document.createElement("li");
       const dot = document.createElement("i");

@@ -63,14 +63,20 @@ class RateMeter:
             self._times_s.append(time.monotonic() if now_s is None else now_s)
 
     def rate(self, now_s: float | None = None) -> float:
-        """Events a second, from the intervals inside the window; 0.0 with fewer than two."""
+        """Events a second, from the intervals inside the window, or from the last one where it is longer.
+
+        0.0 before the second event, and once nothing came for a window or for twice the last interval.
+        """
         now_s = time.monotonic() if now_s is None else now_s
         with self._lock:
-            while self._times_s and self._times_s[0] < now_s - self._window_s:
+            while len(self._times_s) > 2 and self._times_s[0] < now_s - self._window_s:
                 self._times_s.popleft()
             if len(self._times_s) < 2:
                 return 0.0
-            elapsed_s = max(self._times_s[-1] - self._times_s[0], now_s - self._times_s[0] - 1.0)
+            last_interval_s = self._times_s[-1] - self._times_s[-2]
+            if now_s - self._times_s[-1] > max(self._window_s, 2 * last_interval_s):
+                return 0.0
+            elapsed_s = max(self._times_s[-1] - self._times_s[0], now_s - self._times_s[0] - max(1.0, last_interval_s))
             return (len(self._times_s) - 1) / elapsed_s if elapsed_s > 0 else 0.0
 
 

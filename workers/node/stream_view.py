@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from stream.config import StreamConfig
 from stream.frame import Frame
 from stream.redaction import redact
+from stream.sources.health import RateMeter
 from stream.sources.source import Source
 from workers.bus.result import FrameResult
 
@@ -53,7 +54,8 @@ class RecentResults:
     """What a stream's newest results say: rate, latency, the newest frame with its boxes. Any thread."""
 
     def __init__(self) -> None:
-        self._times: deque[tuple[float, float]] = deque(maxlen=1000)
+        self._rate = RateMeter(_WINDOW_S)
+        self._latencies: deque[tuple[float, float]] = deque(maxlen=1000)
         self._latest: tuple[Frame, FrameResult] | None = None
         self._lock = threading.Lock()
         self._skipped = 0
@@ -62,8 +64,9 @@ class RecentResults:
 
     def add(self, frame: Frame, result: FrameResult, left_out: int = 0) -> None:
         """Note one more result. left_out: frames beyond the stream's `max_fps` so far."""
+        self._rate.tick()
         with self._lock:
-            self._times.append((time.monotonic(), result.latency_ms.total))
+            self._latencies.append((time.monotonic(), result.latency_ms.total))
             self._latest = (frame, result)
             self.analysed += 1
             self._skipped += result.skipped
@@ -75,13 +78,14 @@ class RecentResults:
         return self._latest
 
     def rate(self) -> tuple[float, float | None]:
-        """Results a second, and their median latency in milliseconds, over the last seconds."""
-        since = time.monotonic() - _WINDOW_S
+        """Results a second (see RateMeter), and their median latency in milliseconds; None while none come."""
+        rate = self._rate.rate()
+        since_s = time.monotonic() - _WINDOW_S
         with self._lock:
-            recent = sorted(latency for at, latency in self._times if at >= since)
-        if not recent:
-            return 0.0, None
-        return round(len(recent) / _WINDOW_S, 1), recent[len(recent) // 2]
+            recent = sorted(latency for at_s, latency in self._latencies if at_s >= since_s)
+            if not recent and rate > 0:  # fewer than one a window
+                recent = [self._latencies[-1][1]]
+        return round(rate, 2), recent[len(recent) // 2] if recent else None
 
     def clear_frame(self) -> None:
         """Let go of the newest frame."""

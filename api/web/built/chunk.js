@@ -1,40 +1,4 @@
-// Made by `make web` out of api/web; change nothing here. a9ff47005f3240b8493db3a93fed40f969bed8177d83fcfd1fdd00ab5d46b0da
-var __defProp = Object.defineProperty;
-var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
-var __publicField = (obj, key, value) => {
-  __defNormalProp(obj, typeof key !== "symbol" ? key + "" : key, value);
-  return value;
-};
-var __accessCheck = (obj, member, msg) => {
-  if (!member.has(obj))
-    throw TypeError("Cannot " + msg);
-};
-var __privateGet = (obj, member, getter) => {
-  __accessCheck(obj, member, "read from private field");
-  return getter ? getter.call(obj) : member.get(obj);
-};
-var __privateAdd = (obj, member, value) => {
-  if (member.has(obj))
-    throw TypeError("Cannot add the same private member more than once");
-  member instanceof WeakSet ? member.add(obj) : member.set(obj, value);
-};
-var __privateSet = (obj, member, value, setter) => {
-  __accessCheck(obj, member, "write to private field");
-  setter ? setter.call(obj, value) : member.set(obj, value);
-  return value;
-};
-var __privateWrapper = (obj, member, setter, getter) => ({
-  set _(value) {
-    __privateSet(obj, member, value, setter);
-  },
-  get _() {
-    return __privateGet(obj, member, getter);
-  }
-});
-var __privateMethod = (obj, member, method) => {
-  __accessCheck(obj, member, "access private method");
-  return method;
-};
+// Made by `make web` out of api/web; do not edit. cf2eaace66b212a62d9bd63d4a0614b8421067f1e1ac185ac04729d50d66c57f
 
 // api.js
 var TIMEOUT_MS = 8e3;
@@ -57,14 +21,11 @@ async function request(path, { timeoutMs = TIMEOUT_MS, signal, ...options } = {}
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout
     });
   } catch (error) {
-    if (signal?.aborted)
-      throw error;
-    if (timeout.aborted)
-      throw new ApiError("The server did not answer in time.");
+    if (signal?.aborted) throw error;
+    if (timeout.aborted) throw new ApiError("The server did not answer in time.");
     throw new ApiError("The server cannot be reached.");
   }
-  if (!response.ok)
-    throw await problemOf(response);
+  if (!response.ok) throw await problemOf(response);
   return response;
 }
 async function problemOf(response) {
@@ -97,8 +58,7 @@ async function snapshot(id, { overlay = false } = {}) {
   try {
     return await (await request(`${streamPath(id)}/snapshot.jpg?overlay=${overlay ? 1 : 0}`)).blob();
   } catch (error) {
-    if (error instanceof ApiError && [404, 503].includes(error.status))
-      return null;
+    if (error instanceof ApiError && [404, 503].includes(error.status)) return null;
     throw error;
   }
 }
@@ -110,8 +70,7 @@ async function ifThere(path, signal) {
   try {
     return await json(path, { signal });
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404)
-      return null;
+    if (error instanceof ApiError && error.status === 404) return null;
     throw error;
   }
 }
@@ -146,8 +105,7 @@ async function readiness(signal) {
   } catch {
   }
   const reasons = (body.reasons ?? []).map(String);
-  if (!response.ok)
-    return { state: "down", reasons };
+  if (!response.ok) return { state: "down", reasons };
   return { state: body.status === "degraded" || reasons.length ? "degraded" : "ready", reasons };
 }
 async function whipOffer(id, sdp) {
@@ -183,8 +141,7 @@ function showLink(state) {
   const [text, title] = LINK_WORDS[state];
   pill.dataset.state = state;
   pill.title = title;
-  if (pill.lastElementChild.textContent !== text)
-    pill.lastElementChild.textContent = text;
+  if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
 }
 function showSummary(views) {
   const live = views.filter(({ state }) => state === "live").length;
@@ -192,14 +149,12 @@ function showSummary(views) {
   const words = views.length === 0 ? "" : `${views.length} ${noun}, ${live === views.length ? "all" : live} live`;
   const summary = document.getElementById("summary");
   const text = views.length === 1 ? `1 camera, ${live ? "live" : "not live"}` : words;
-  if (summary.textContent !== text)
-    summary.textContent = text;
+  if (summary.textContent !== text) summary.textContent = text;
 }
 function showBanner(words) {
   const banner = document.getElementById("banner");
   banner.hidden = !words;
-  if (banner.textContent !== (words ?? ""))
-    banner.textContent = words ?? "";
+  if (banner.textContent !== (words ?? "")) banner.textContent = words ?? "";
 }
 function toast(words, kind = "info") {
   const note = document.createElement("p");
@@ -214,8 +169,7 @@ var HealthWatch = class extends EventTarget {
   #timer = 0;
   #running = false;
   start() {
-    if (this.#running)
-      return;
+    if (this.#running) return;
     this.#running = true;
     this.#ask();
   }
@@ -225,8 +179,7 @@ var HealthWatch = class extends EventTarget {
   }
   async #ask() {
     const health = await readiness();
-    if (!this.#running)
-      return;
+    if (!this.#running) return;
     this.health = health;
     this.#show(health);
     this.dispatchEvent(new Event("change"));
@@ -239,8 +192,7 @@ var HealthWatch = class extends EventTarget {
     pill.dataset.state = state;
     pill.title = [words, ...reasons].join("\n");
     pill.setAttribute("aria-label", `State of the service: ${text}`);
-    if (pill.lastElementChild.textContent !== text)
-      pill.lastElementChild.textContent = text;
+    if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
     document.getElementById("health-title").textContent = text;
     document.getElementById("health-text").textContent = words;
     const items = reasons.map((reason) => {
@@ -264,11 +216,9 @@ var KNOWN = /* @__PURE__ */ new Map([
 var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
 function colourOf(label) {
   const known = KNOWN.get(label);
-  if (known)
-    return known;
+  if (known) return known;
   let hash = 2166136261;
-  for (const character of label)
-    hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
+  for (const character of label) hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
   return OTHERS[(hash >>> 0) % OTHERS.length];
 }
 function inkOn(colour) {
@@ -312,15 +262,10 @@ function pictureWords({ size_wh: size, codec }) {
 var CODECS = { h264: "H.264", hevc: "H.265", vp8: "VP8", vp9: "VP9", av1: "AV1", mjpeg: "JPEG", png: "PNG" };
 var nameOfCodec = (codec) => CODECS[codec] ?? codec;
 var number = (value, digits = 0) => typeof value === "number" && Number.isFinite(value) ? value.toFixed(digits) : "\u2013";
+var rateWords = (fps) => fps > 0 && fps < 0.1 ? "<0.1" : number(fps, fps > 0 && fps < 9.95 ? 1 : 0);
 var short = (value) => value >= 1e4 ? `${Math.round(value / 1e3)}k` : String(value ?? 0);
 
 export {
-  __publicField,
-  __privateGet,
-  __privateAdd,
-  __privateSet,
-  __privateWrapper,
-  __privateMethod,
   colourOf,
   inkOn,
   wordsOf,
@@ -358,5 +303,6 @@ export {
   pictureWords,
   nameOfCodec,
   number,
+  rateWords,
   short
 };

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; change nothing here. a9ff47005f3240b8493db3a93fed40f969bed8177d83fcfd1fdd00ab5d46b0da
+// Made by `make web` out of api/web; do not edit. cf2eaace66b212a62d9bd63d4a0614b8421067f1e1ac185ac04729d50d66c57f
 import {
   acknowledgeAlert,
   addStream,
@@ -19,6 +19,7 @@ import {
   pictureWords,
   putRule,
   putScene,
+  rateWords,
   readiness,
   removeStream,
   short,
@@ -34,19 +35,12 @@ import {
 function el(tag, wishes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(wishes)) {
-    if (value === null || value === void 0)
-      continue;
-    if (key === "on")
-      for (const [type, listener] of Object.entries(value))
-        element.addEventListener(type, listener);
-    else if (key === "dataset")
-      Object.assign(element.dataset, value);
-    else if (key === "class")
-      element.className = value;
-    else if (key in element && !key.startsWith("aria"))
-      element[key] = value;
-    else
-      element.setAttribute(key, value);
+    if (value === null || value === void 0) continue;
+    if (key === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+    else if (key === "dataset") Object.assign(element.dataset, value);
+    else if (key === "class") element.className = value;
+    else if (key in element && !key.startsWith("aria")) element[key] = value;
+    else element.setAttribute(key, value);
   }
   element.append(...children.filter((child) => child !== null && child !== void 0 && child !== false).map(nodeOf));
   return element;
@@ -104,27 +98,19 @@ function whoOf({ kind, label: label2, confidence, track_id: track, person }) {
 }
 var timeOf = ({ captured_at_ns: at }) => at / 1e6;
 function durationOf(seconds2) {
-  if (typeof seconds2 !== "number")
-    return null;
-  if (seconds2 < 10)
-    return `${seconds2.toFixed(1)} s`;
-  if (seconds2 < 60)
-    return `${Math.round(seconds2)} s`;
+  if (typeof seconds2 !== "number") return null;
+  if (seconds2 < 10) return `${seconds2.toFixed(1)} s`;
+  if (seconds2 < 60) return `${Math.round(seconds2)} s`;
   const minutes = Math.floor(seconds2 / 60);
-  if (minutes < 60)
-    return `${minutes} min ${Math.round(seconds2 % 60)} s`;
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds2 % 60)} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 function ago(ms, now = Date.now()) {
   const seconds2 = (now - ms) / 1e3;
-  if (seconds2 < 10)
-    return "just now";
-  if (seconds2 < 60)
-    return `${Math.round(seconds2)} s ago`;
-  if (seconds2 < 3600)
-    return `${Math.round(seconds2 / 60)} min ago`;
-  if (seconds2 < 86400)
-    return `${Math.round(seconds2 / 3600)} h ago`;
+  if (seconds2 < 10) return "just now";
+  if (seconds2 < 60) return `${Math.round(seconds2)} s ago`;
+  if (seconds2 < 3600) return `${Math.round(seconds2 / 60)} min ago`;
+  if (seconds2 < 86400) return `${Math.round(seconds2 / 3600)} h ago`;
   return new Date(ms).toLocaleString();
 }
 
@@ -141,14 +127,12 @@ var EventDialog = class {
   open(event) {
     document.getElementById("event-title").textContent = whatOf(event);
     this.#body.replaceChildren(...[picture(event), clip(event), facts(event)].filter(Boolean));
-    if (!this.#dialog.open)
-      this.#dialog.showModal();
+    if (!this.#dialog.open) this.#dialog.showModal();
   }
 };
 function picture(event) {
   const source = event.picture_url ?? event.snapshot_url;
-  if (!source)
-    return null;
+  if (!source) return null;
   const words = `The camera's picture: ${whatOf(event)} ${whoOf(event)}`.trim();
   const frame = el("div", { class: "event-picture" });
   const image = el("img", { src: source, alt: words });
@@ -157,8 +141,7 @@ function picture(event) {
     () => frame.replaceChildren(el("p", { class: "quiet" }, "The picture is no longer kept."))
   );
   frame.append(image);
-  if (event.picture_url && event.path?.length > 1)
-    frame.append(way(event.path));
+  if (event.picture_url && event.path?.length > 1) frame.append(way(event.path));
   return frame;
 }
 function way(path) {
@@ -176,8 +159,7 @@ function way(path) {
   return svg;
 }
 function clip({ clip_url: source }) {
-  if (!source)
-    return null;
+  if (!source) return null;
   return el("video", {
     class: "event-clip",
     src: source,
@@ -268,22 +250,16 @@ function sceneOf(shapes) {
 }
 function freeName(kind, shapes) {
   const taken = new Set(shapes.map(({ name }) => name));
-  for (let n = 1; ; n += 1)
-    if (!taken.has(`${kind} ${n}`))
-      return `${kind} ${n}`;
+  for (let n = 1; ; n += 1) if (!taken.has(`${kind} ${n}`)) return `${kind} ${n}`;
 }
 function complaint(shapes) {
   for (const { name, kind, points, stay_s: stay } of shapes) {
     if (!NAME.test(name))
       return `\u201C${name}\u201D is no name: letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, beginning with a letter or a digit.`;
-    if (shapes.filter((other) => other.name === name).length > 1)
-      return `There are two called \u201C${name}\u201D.`;
-    if (kind === "zone" && points.length < 3)
-      return `${name} needs three corners at least.`;
-    if (kind === "line" && String(points[0]) === String(points[1]))
-      return `Both ends of ${name} are in one place.`;
-    if (stay !== null && stay !== void 0 && !(stay > 0))
-      return `${name}: the time must be more than 0 seconds.`;
+    if (shapes.filter((other) => other.name === name).length > 1) return `There are two called \u201C${name}\u201D.`;
+    if (kind === "zone" && points.length < 3) return `${name} needs three corners at least.`;
+    if (kind === "line" && String(points[0]) === String(points[1])) return `Both ends of ${name} are in one place.`;
+    if (stay !== null && stay !== void 0 && !(stay > 0)) return `${name}: the time must be more than 0 seconds.`;
   }
   return null;
 }
@@ -426,8 +402,7 @@ var RuleDialog = class {
   }
   #showParts() {
     const wanted = PARTS[this.#form.elements.type.value];
-    for (const name of new Set(Object.values(PARTS).flat()))
-      this.#part(name).hidden = !wanted.includes(name);
+    for (const name of new Set(Object.values(PARTS).flat())) this.#part(name).hidden = !wanted.includes(name);
   }
   #choose(name, values, value, none) {
     const all = [.../* @__PURE__ */ new Set([...values, ...value ? [value] : []])];
@@ -443,8 +418,7 @@ var RuleDialog = class {
     this.#part(name).querySelector(".choices").replaceChildren(...boxes);
   }
   #check(name, values) {
-    for (const box of this.#part(name).querySelectorAll("input"))
-      box.checked = values.includes(box.value);
+    for (const box of this.#part(name).querySelectorAll("input")) box.checked = values.includes(box.value);
   }
   #offerLabels(chosen = this.#all("labels")) {
     const attribute = this.#form.elements.attribute.value;
@@ -463,16 +437,11 @@ var RuleDialog = class {
     const fields = this.#form.elements;
     const parts = PARTS[fields.type.value];
     const when = { type: fields.type.value };
-    for (const name of ["labels", "kinds", "faults", "causes"])
-      if (parts.includes(name))
-        when[name] = this.#all(name);
+    for (const name of ["labels", "kinds", "faults", "causes"]) if (parts.includes(name)) when[name] = this.#all(name);
     for (const name of ["zone", "place", "direction", "attribute"])
-      if (parts.includes(name))
-        when[name] = fields[name].value || null;
-    if (parts.includes("for"))
-      when.for_s = Number(fields.for.value);
-    if (parts.includes("above"))
-      when.above = Number(fields.above.value);
+      if (parts.includes(name)) when[name] = fields[name].value || null;
+    if (parts.includes("for")) when.for_s = Number(fields.for.value);
+    if (parts.includes("above")) when.above = Number(fields.above.value);
     const targets = this.#all("targets");
     const everyTarget = targets.length === this.#part("targets").querySelectorAll("input").length;
     return {
@@ -489,8 +458,7 @@ var RuleDialog = class {
   async #submit() {
     const rule = this.#wish;
     const wrong = complaint2(rule);
-    if (wrong)
-      return this.#say(wrong);
+    if (wrong) return this.#say(wrong);
     const save = this.#form.querySelector("[type=submit]");
     save.disabled = true;
     try {
@@ -512,13 +480,10 @@ function complaint2({ name, when, cooldown_s: cooldown }) {
   if (!NAME.test(name))
     return "Give it a name: letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, beginning with a letter or a digit.";
   for (const part of ["kinds", "faults", "causes"])
-    if (when[part] && when[part].length === 0)
-      return "Choose at least one of what it is about.";
+    if (when[part] && when[part].length === 0) return "Choose at least one of what it is about.";
   const amounts = [when.for_s ?? 0, when.above ?? 0, cooldown];
-  if (amounts.some((value) => !(value >= 0)))
-    return "Times and numbers are 0 or more.";
-  if (when.above !== void 0 && !Number.isInteger(when.above))
-    return "\u201CMore than\u201D takes a whole number.";
+  if (amounts.some((value) => !(value >= 0))) return "Times and numbers are 0 or more.";
+  if (when.above !== void 0 && !Number.isInteger(when.above)) return "\u201CMore than\u201D takes a whole number.";
   return null;
 }
 
@@ -591,8 +556,7 @@ var RuleList = class {
     this.load();
   }
   async #delete(name) {
-    if (!await ask(`Delete the rule \u201C${name}\u201D?`, "Alerts that it raised are kept.", "Delete"))
-      return;
+    if (!await ask(`Delete the rule \u201C${name}\u201D?`, "Alerts that it raised are kept.", "Delete")) return;
     try {
       await deleteRule(name);
     } catch (error) {
@@ -692,38 +656,28 @@ var AlertsPage = class {
     const { signal } = this.#abort = new AbortController();
     try {
       const answer = await listAlerts({ state: this.#tools.elements.state.value, limit: PAGE, cursor }, signal);
-      if (signal.aborted)
-        return;
-      if (answer === null)
-        this.#say("This service raises no alerts", "No process with the role monitor answers.");
-      else
-        this.#take(answer, cursor !== null);
+      if (signal.aborted) return;
+      if (answer === null) this.#say("This service raises no alerts", "No process with the role monitor answers.");
+      else this.#take(answer, cursor !== null);
     } catch (error) {
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
       this.#say("The alerts could not be read", error.message);
     }
     this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
   }
   #wait() {
-    if (document.hidden)
-      this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
-    else
-      this.#load();
+    if (document.hidden) this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
+    else this.#load();
   }
   #take({ alerts, next }, older) {
-    if (older || this.#alerts.length <= PAGE)
-      this.#next = next;
+    if (older || this.#alerts.length <= PAGE) this.#next = next;
     const rest = this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
     this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     this.#older.hidden = this.#next === null;
-    if (this.#alerts.length)
-      this.#note.hidden = true;
-    else
-      this.#say("No alerts", "Nothing was raised that fits what you chose above.");
+    if (this.#alerts.length) this.#note.hidden = true;
+    else this.#say("No alerts", "Nothing was raised that fits what you chose above.");
     const drawn = JSON.stringify(this.#alerts);
-    if (drawn === this.#shown)
-      return;
+    if (drawn === this.#shown) return;
     this.#shown = drawn;
     this.#list.replaceChildren(...this.#alerts.map((alert) => this.#card(alert)));
   }
@@ -819,8 +773,7 @@ var givenUpTo = ({ deliveries = [] }) => [
 ];
 var STATES = { delivered: "told", waiting: "not told yet", given_up: "given up" };
 function told(deliveries) {
-  if (deliveries.length === 0)
-    return null;
+  if (deliveries.length === 0) return null;
   const words = ({ target, state, error }) => `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
   return el(
     "p",
@@ -841,26 +794,21 @@ function guessId(url, taken) {
     return "";
   }
   const stem = host.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 50);
-  if (!stem)
-    return "";
+  if (!stem) return "";
   const base = /^\d/.test(stem) ? `camera-${stem.split("-").at(-1)}` : stem;
   for (let n = 1; ; n += 1) {
     const id = n === 1 ? base : `${base}-${n}`;
-    if (!taken.has(id))
-      return id;
+    if (!taken.has(id)) return id;
   }
 }
 function complaint3({ id, url, models, max_fps: fps }, editing) {
-  if (!url && !editing)
-    return "Give the camera's address.";
+  if (!url && !editing) return "Give the camera's address.";
   if (url && !/^[a-z][a-z0-9+.-]*:/i.test(url))
     return "The address begins with rtsp://, rtsps://, http:// or https://.";
-  if (!ID.test(id))
-    return "The name has small letters, digits, \u201C-\u201D and \u201C_\u201D, and begins with a letter or a digit.";
+  if (!ID.test(id)) return "The name has small letters, digits, \u201C-\u201D and \u201C_\u201D, and begins with a letter or a digit.";
   if (fps !== null && !(fps > 0 && fps <= MOST_FPS))
     return `Give a number of pictures a second above 0, at most ${MOST_FPS}; or leave it empty for no limit.`;
-  if (models.length === 0)
-    return "Choose at least one thing to look for.";
+  if (models.length === 0) return "Choose at least one thing to look for.";
   return null;
 }
 var CameraForm = class {
@@ -891,8 +839,7 @@ var CameraForm = class {
     const { url, id } = this.#form.elements;
     url.addEventListener("input", () => {
       this.#forgetTest();
-      if (this.#editing || id.value !== this.#guessed)
-        return;
+      if (this.#editing || id.value !== this.#guessed) return;
       id.value = this.#guessed = guessId(url.value.trim(), this.takenIds());
     });
   }
@@ -905,8 +852,7 @@ var CameraForm = class {
     this.#forgetTest();
     const { url, id } = this.#form.elements;
     id.disabled = view !== null;
-    if (view)
-      id.value = view.id;
+    if (view) id.value = view.id;
     this.#form.elements.blur.checked = view?.blur === true;
     this.#form.elements.max_fps.value = view?.max_fps ?? "";
     url.required = view === null;
@@ -939,13 +885,11 @@ var CameraForm = class {
         (name) => el("label", {}, el("input", { type: "checkbox", name: "models", value: name, checked: chosen.has(name) }), name)
       )
     );
-    if (names.length === 0)
-      this.#say("The server has no model that finds things in pictures.");
+    if (names.length === 0) this.#say("The server has no model that finds things in pictures.");
   }
   async #tryOut() {
     const url = this.#form.elements.url.value.trim();
-    if (!SCHEMES.test(url))
-      return this.#say("Give an address that begins with rtsp://, rtsps://, http:// or https://.");
+    if (!SCHEMES.test(url)) return this.#say("Give an address that begins with rtsp://, rtsps://, http:// or https://.");
     this.#forgetTest();
     this.#say(null);
     const testing = this.#testing = new AbortController();
@@ -954,8 +898,7 @@ var CameraForm = class {
     try {
       const blob = await testStream(url, testing.signal);
       const bitmap = await createImageBitmap(blob);
-      if (testing.signal.aborted)
-        return bitmap.close();
+      if (testing.signal.aborted) return bitmap.close();
       this.#image.width = bitmap.width;
       this.#image.height = bitmap.height;
       this.#image.getContext("2d").drawImage(bitmap, 0, 0);
@@ -963,8 +906,7 @@ var CameraForm = class {
       this.#tested.textContent = `It works: its first picture, ${bitmap.width} \xD7 ${bitmap.height}.`;
       bitmap.close();
     } catch (error) {
-      if (testing.signal.aborted)
-        return;
+      if (testing.signal.aborted) return;
       this.#tested.textContent = "";
       this.#say(error.message);
     } finally {
@@ -989,8 +931,7 @@ var CameraForm = class {
       models: new FormData(this.#form).getAll("models")
     };
     const wrong = complaint3(config, this.#editing !== null);
-    if (wrong)
-      return this.#say(wrong);
+    if (wrong) return this.#say(wrong);
     this.#say(null);
     this.#save.disabled = true;
     this.#save.textContent = this.#editing ? "Saving\u2026" : "Adding\u2026";
@@ -1028,8 +969,7 @@ var STEP = 5e-3;
 var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 function node(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG3, tag);
-  for (const [key, value] of Object.entries(attributes))
-    element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   element.append(...children);
   return element;
 }
@@ -1062,8 +1002,7 @@ var SceneCanvas = class extends EventTarget {
     this.render();
   }
   select(shape) {
-    if (this.selected === shape)
-      return;
+    if (this.selected === shape) return;
     this.selected = shape;
     this.render();
     this.#tell("select");
@@ -1077,21 +1016,18 @@ var SceneCanvas = class extends EventTarget {
     this.#tell("drawing");
   }
   cancel() {
-    if (!this.drawing)
-      return;
+    if (!this.drawing) return;
     this.drawing = null;
     this.render();
     this.#tell("drawing");
   }
   /** Ends drawing with what is there; what is too little is forgotten. */
   finish() {
-    if (!this.drawing)
-      return;
+    if (!this.drawing) return;
     const { kind, points } = this.drawing;
     const apart = points.filter((point, at) => String(point) !== String(points[at - 1]));
     this.drawing = null;
-    if (apart.length >= (kind === "zone" ? 3 : 2))
-      this.#add(kind, apart);
+    if (apart.length >= (kind === "zone" ? 3 : 2)) this.#add(kind, apart);
     this.render();
     this.#tell("drawing");
   }
@@ -1122,15 +1058,12 @@ var SceneCanvas = class extends EventTarget {
     return inside([(clientX - left) / width, (clientY - top) / height]);
   }
   #down(event) {
-    if (event.button !== 0)
-      return;
+    if (event.button !== 0) return;
     const at = this.#at(event);
-    if (this.drawing)
-      return this.#corner(at, event);
+    if (this.drawing) return this.#corner(at, event);
     const { shape: number2, handle, between } = event.target.closest("[data-shape]")?.dataset ?? {};
     const shape = this.shapes[number2];
-    if (!shape)
-      return this.select(null);
+    if (!shape) return this.select(null);
     this.select(shape);
     let index = handle === void 0 ? null : Number(handle);
     if (between !== void 0) {
@@ -1145,11 +1078,9 @@ var SceneCanvas = class extends EventTarget {
   #corner(at, event) {
     const { kind, points } = this.drawing;
     event.preventDefault();
-    if (kind === "zone" && points.length >= 3 && this.#near(points[0], at))
-      return this.finish();
+    if (kind === "zone" && points.length >= 3 && this.#near(points[0], at)) return this.finish();
     points.push(at);
-    if (kind === "line" && points.length === 2 || points.length === MOST_POINTS)
-      return this.finish();
+    if (kind === "line" && points.length === 2 || points.length === MOST_POINTS) return this.finish();
     this.render();
   }
   #near(a, b) {
@@ -1161,54 +1092,41 @@ var SceneCanvas = class extends EventTarget {
       this.#pointer = this.#at(event);
       return this.render();
     }
-    if (!this.#held)
-      return;
+    if (!this.#held) return;
     const { shape, index, from, points } = this.#held;
     const at = this.#at(event);
-    if (index !== null)
-      shape.points[index] = at;
-    else
-      shape.points = shifted(points, at[0] - from[0], at[1] - from[1]);
+    if (index !== null) shape.points[index] = at;
+    else shape.points = shifted(points, at[0] - from[0], at[1] - from[1]);
     this.render();
     this.#tell("change");
   }
   // keys
   #key(event) {
     if (this.drawing && (event.key === "Enter" || event.key === "Escape")) {
-      if (event.key === "Enter")
-        this.finish();
-      else
-        this.cancel();
+      if (event.key === "Enter") this.finish();
+      else this.cancel();
       event.preventDefault();
       return;
     }
     const { shape: number2, handle } = event.target.dataset;
     const shape = this.shapes[number2];
-    if (!shape)
-      return;
-    if (event.key === "Enter" || event.key === " ")
-      this.select(shape);
-    else if (ARROWS[event.key])
-      this.#nudge(shape, handle, ARROWS[event.key], event.shiftKey ? 10 : 1);
-    else if (event.key === "Delete" || event.key === "Backspace")
-      this.#delete(shape, handle);
-    else
-      return;
+    if (!shape) return;
+    if (event.key === "Enter" || event.key === " ") this.select(shape);
+    else if (ARROWS[event.key]) this.#nudge(shape, handle, ARROWS[event.key], event.shiftKey ? 10 : 1);
+    else if (event.key === "Delete" || event.key === "Backspace") this.#delete(shape, handle);
+    else return;
     event.preventDefault();
     event.stopPropagation();
   }
   #nudge(shape, handle, [dx, dy], times) {
     const [x, y] = [dx * STEP * times, dy * STEP * times];
-    if (handle === void 0)
-      shape.points = shifted(shape.points, x, y);
-    else
-      shape.points[handle] = inside([shape.points[handle][0] + x, shape.points[handle][1] + y]);
+    if (handle === void 0) shape.points = shifted(shape.points, x, y);
+    else shape.points[handle] = inside([shape.points[handle][0] + x, shape.points[handle][1] + y]);
     this.render();
     this.#tell("change");
   }
   #delete(shape, handle) {
-    if (handle === void 0 || shape.kind === "line" || shape.points.length <= 3)
-      return this.remove(shape);
+    if (handle === void 0 || shape.kind === "line" || shape.points.length <= 3) return this.remove(shape);
     shape.points.splice(Number(handle), 1);
     this.render();
     this.#tell("change");
@@ -1219,18 +1137,15 @@ var SceneCanvas = class extends EventTarget {
   // drawing
   render() {
     const { width, height } = this.#svg.getBoundingClientRect();
-    if (!width)
-      return;
+    if (!width) return;
     const focused = this.#svg.contains(document.activeElement) ? { ...document.activeElement.dataset } : null;
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const scale = ([x, y]) => [x * width, y * height];
     const parts = this.shapes.map((shape, number2) => this.#shape(shape, number2, scale));
-    if (this.drawing)
-      parts.push(this.#draft(scale));
+    if (this.drawing) parts.push(this.#draft(scale));
     this.#svg.replaceChildren(...parts);
     this.#svg.classList.toggle("drawing", this.drawing !== null);
-    if (!focused?.shape)
-      return;
+    if (!focused?.shape) return;
     const handle = focused.handle === void 0 ? ":not([data-handle])" : `[data-handle="${focused.handle}"]`;
     this.#svg.querySelector(`[tabindex][data-shape="${focused.shape}"]${handle}`)?.focus();
   }
@@ -1254,8 +1169,7 @@ var SceneCanvas = class extends EventTarget {
       group.append(arrow(points));
     }
     group.append(area, label(shape, points));
-    if (chosen)
-      group.append(...this.#handles(shape, number2, points));
+    if (chosen) group.append(...this.#handles(shape, number2, points));
     return group;
   }
   #handles(shape, number2, points) {
@@ -1338,12 +1252,9 @@ var SceneDialog = class {
     const canvas = this.#canvas;
     for (const button of this.#dialog.querySelectorAll("[data-draw]"))
       button.addEventListener("click", (event) => {
-        if (event.detail === 0)
-          canvas.place(button.dataset.draw);
-        else if (canvas.drawing?.kind === button.dataset.draw)
-          canvas.cancel();
-        else
-          canvas.draw(button.dataset.draw);
+        if (event.detail === 0) canvas.place(button.dataset.draw);
+        else if (canvas.drawing?.kind === button.dataset.draw) canvas.cancel();
+        else canvas.draw(button.dataset.draw);
       });
     canvas.addEventListener("change", () => this.#changed());
     canvas.addEventListener("select", () => this.#showShape());
@@ -1358,10 +1269,8 @@ var SceneDialog = class {
     this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#leave());
     this.#dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
-      if (canvas.drawing)
-        canvas.cancel();
-      else
-        this.#leave();
+      if (canvas.drawing) canvas.cancel();
+      else this.#leave();
     });
     this.#dialog.addEventListener("close", () => this.#forget());
   }
@@ -1383,11 +1292,9 @@ var SceneDialog = class {
     this.#picture.hidden = true;
     try {
       const blob = seen ? await snapshot(id) : null;
-      if (this.#id !== id)
-        return;
+      if (this.#id !== id) return;
       blank.textContent = "The camera has no picture now. You can draw all the same: places are shares of the picture.";
-      if (!blob)
-        return;
+      if (!blob) return;
       this.#picture.src = this.#url = URL.createObjectURL(blob);
       await this.#picture.decode();
       this.#picture.hidden = false;
@@ -1401,14 +1308,11 @@ var SceneDialog = class {
     this.#save.disabled = true;
     try {
       const scene = await ifThere(`/v1/zones/${encodeURIComponent(id)}`) ?? {};
-      if (this.#id !== id)
-        return;
+      if (this.#id !== id) return;
       const fixed = scene.origin === "configuration";
       this.#dialog.classList.toggle("fixed", fixed);
-      if (fixed)
-        this.#say("These are set by the configuration (monitoring.scenes) and cannot be changed here.");
-      for (const element of this.#dialog.querySelectorAll("[data-draw], #scene-shape"))
-        element.disabled = fixed;
+      if (fixed) this.#say("These are set by the configuration (monitoring.scenes) and cannot be changed here.");
+      for (const element of this.#dialog.querySelectorAll("[data-draw], #scene-shape")) element.disabled = fixed;
       this.#save.disabled = fixed;
       this.#canvas.open(shapesOf(scene.scene ?? scene));
       this.#was = JSON.stringify(sceneOf(this.#canvas.shapes));
@@ -1462,8 +1366,7 @@ var SceneDialog = class {
     this.#showList();
     const shape = this.#canvas.selected;
     this.#shape.hidden = !shape;
-    if (!shape)
-      return;
+    if (!shape) return;
     const { name, anchor, stay } = this.#form.elements;
     name.value = shape.name;
     anchor.value = shape.anchor;
@@ -1483,8 +1386,7 @@ var SceneDialog = class {
   /** What the form says of the chosen one. */
   #take() {
     const shape = this.#canvas.selected;
-    if (!shape)
-      return;
+    if (!shape) return;
     const { name, anchor, stay } = this.#form.elements;
     shape.name = name.value.trim();
     shape.anchor = anchor.value;
@@ -1503,14 +1405,11 @@ var SceneDialog = class {
     this.#canvas.finish();
     const { shapes } = this.#canvas;
     const wrong = complaint(shapes);
-    if (wrong)
-      return this.#say(wrong);
+    if (wrong) return this.#say(wrong);
     this.#save.disabled = true;
     try {
-      if (shapes.length)
-        await putScene(this.#id, sceneOf(shapes));
-      else if (this.#was !== JSON.stringify(sceneOf([])))
-        await deleteScene(this.#id);
+      if (shapes.length) await putScene(this.#id, sceneOf(shapes));
+      else if (this.#was !== JSON.stringify(sceneOf([]))) await deleteScene(this.#id);
       toast(`Zones and lines of ${this.#id} were saved.`);
       this.#dialog.close();
     } catch (error) {
@@ -1528,8 +1427,7 @@ var SceneDialog = class {
   #forget() {
     this.#canvas.open([]);
     this.#picture.removeAttribute("src");
-    if (this.#url)
-      URL.revokeObjectURL(this.#url);
+    if (this.#url) URL.revokeObjectURL(this.#url);
     this.#id = this.#url = null;
   }
   #say(words) {
@@ -1584,8 +1482,7 @@ var CamerasPage = class {
         row2.element.remove();
         this.#rows.delete(id);
       }
-    for (const view of views)
-      this.#showOne(list2, view);
+    for (const view of views) this.#showOne(list2, view);
   }
   #showOne(list2, view) {
     let row2 = this.#rows.get(view.id);
@@ -1603,7 +1500,7 @@ var CamerasPage = class {
     row2.facts.replaceChildren(
       fact("Picture", pictureWords(view)),
       fact("Looks for", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
-      fact("Received / analysed", `${number(view.fps)} / ${number(view.analysed_fps)} fps${limitWords(view)}`),
+      fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
       fact("Delay", view.latency_ms === null ? "\u2013" : `${number(view.latency_ms)} ms`),
       fact("Dropped", short(view.dropped)),
       fact("Reconnects", String(view.reconnects)),
@@ -1612,8 +1509,7 @@ var CamerasPage = class {
     );
     row2.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
     row2.pause.hidden = row2.edit.hidden = ephemeral || view.url === null;
-    for (const button of [row2.pause, row2.edit, row2.remove])
-      button.disabled = this.#busy.has(view.id);
+    for (const button of [row2.pause, row2.edit, row2.remove]) button.disabled = this.#busy.has(view.id);
   }
   #make(id) {
     const row2 = { view: null };
@@ -1628,8 +1524,7 @@ var CamerasPage = class {
       edit: button("Edit", "edit", () => this.#form.open(row2.view)),
       remove: button("Delete", "trash", () => this.#remove(id))
     });
-    for (const [name, what] of [[row2.zones, "Zones of"], [row2.edit, "Edit"], [row2.remove, "Delete"]])
-      name.setAttribute("aria-label", `${what} ${id}`);
+    for (const [name, what] of [[row2.zones, "Zones of"], [row2.edit, "Edit"], [row2.remove, "Delete"]]) name.setAttribute("aria-label", `${what} ${id}`);
     row2.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
@@ -1646,8 +1541,7 @@ var CamerasPage = class {
   }
   async #remove(id) {
     const text = "Livesight stops watching this camera and forgets its address. What it has seen so far is kept.";
-    if (await ask(`Delete \u201C${id}\u201D?`, text, "Delete"))
-      await this.#work(id, "deleted", () => removeStream(id));
+    if (await ask(`Delete \u201C${id}\u201D?`, text, "Delete")) await this.#work(id, "deleted", () => removeStream(id));
   }
   async #work(id, done, work) {
     this.#busy.add(id);
@@ -1664,71 +1558,187 @@ var CamerasPage = class {
 };
 var fact = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
 
+// time-ticks.js
+var MINUTE = 6e4;
+var HOUR = 60 * MINUTE;
+var DAY = 24 * HOUR;
+var STEPS = [
+  ...[1, 5, 10, 15, 30].map((count) => count * MINUTE),
+  ...[1, 2, 3, 6, 12].map((count) => count * HOUR),
+  ...[1, 2, 7, 14, 30, 90].map((count) => count * DAY)
+];
+function timeTicks(min, max, most) {
+  const step = STEPS.find((ms) => (max - min) / ms <= most) ?? STEPS.at(-1);
+  return (step < DAY ? evenTimes(min, max, step) : midnights(min, max, step / DAY)).map((value) => ({
+    value,
+    label: labelOf(value, step)
+  }));
+}
+function evenTimes(min, max, step) {
+  const offset = new Date(min).getTimezoneOffset() * MINUTE;
+  const times = [];
+  for (let at = Math.ceil((min - offset) / step) * step + offset; at <= max; at += step) times.push(at);
+  return times;
+}
+function midnights(min, max, days) {
+  const times = [];
+  const at = new Date(min);
+  for (at.setHours(24, 0, 0, 0); at <= max; at.setDate(at.getDate() + days)) times.push(at.getTime());
+  return times;
+}
+function labelOf(value, step) {
+  const at = new Date(value);
+  const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
+  if (step >= DAY || isMidnight) return at.toLocaleDateString(void 0, { month: "short", day: "numeric" });
+  return at.toLocaleTimeString(void 0, { hour: "2-digit", minute: "2-digit" });
+}
+
 // chart.js
-var MAP_STYLE = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
+var LIBRARY = "/static/vendor/chart.umd.min.js";
+var COLOURS = ["#0b8f81", "#4f7fe0", "#b0589f", "#c98f2b", "#7c6ad6", "#4f9d4a", "#c25b4e", "#6f7f8f"];
+var FILL_ALPHA = "bf";
 var loading = null;
-function plotly() {
+function library() {
   loading ??= new Promise((resolve, reject) => {
-    const stopper = document.createElement("meta");
-    stopper.id = MAP_STYLE;
-    document.head.append(stopper);
     const script = document.createElement("script");
-    script.src = "/static/plotly.min.js";
-    script.onload = () => resolve(window.Plotly);
+    script.src = LIBRARY;
+    script.onload = () => resolve(window.Chart);
     script.onerror = () => {
       loading = null;
       script.remove();
-      reject(new Error("The drawing library could not be loaded."));
+      reject(new Error("The chart library could not be loaded. Reload the page."));
     };
     document.head.append(script);
   });
   return loading;
 }
-var COLOURS = ["#0b8f81", "#4f7fe0", "#b0589f", "#c98f2b", "#7c6ad6", "#4f9d4a", "#c25b4e", "#6f7f8f"];
 var Chart = class {
   #place;
+  #chart = null;
   #drawing = Promise.resolve();
   /** @param {HTMLElement} place */
   constructor(place) {
     this.#place = place;
   }
-  /** @param {object[]} traces of plotly @param {{x: object, y: object, hover?: string, height?: number, more?: object}} axes what differs from all charts */
-  draw(traces2, axes) {
-    this.#drawing = this.#drawing.then(() => this.#draw(traces2, axes)).catch((error) => {
+  /**
+   * @param {Series[]} series
+   * @param {{x?: Axis, y?: Axis, height?: number, horizontal?: boolean, stacked?: boolean, barWidth?: number,
+   *   formatTitle?: (index: number, x: number) => string, formatValue?: (y: number) => string}} look horizontal: y has the
+   *   labels; barWidth: in the x axis' unit; formatTitle and formatValue: what the tooltip says of a point
+   */
+  draw(series, look) {
+    this.#drawing = this.#drawing.then(() => this.#draw(series, look)).catch((error) => {
+      this.#chart?.destroy();
+      this.#chart = null;
       this.#place.textContent = error.message;
     });
     return this.#drawing;
   }
-  async #draw(traces2, { x, y, hover = "x unified", height = 240, more = {} }) {
-    const { react } = await plotly();
-    if (!this.#place.clientWidth)
-      return;
-    const style = getComputedStyle(document.body);
-    const [text, line] = ["--quiet", "--line"].map((name) => resolved(style.getPropertyValue(name)));
-    const axis = { color: text, gridcolor: line, zeroline: false, automargin: true, fixedrange: true, ticklabelstandoff: 5 };
-    await react(
-      this.#place,
-      traces2,
-      {
-        autosize: true,
-        height,
-        margin: { l: 44, r: 18, t: 26, b: 34 },
-        paper_bgcolor: "rgba(0,0,0,0)",
-        plot_bgcolor: "rgba(0,0,0,0)",
-        colorway: COLOURS,
-        font: { family: style.fontFamily, size: 12, color: text },
-        xaxis: { ...axis, nticks: 6, tickangle: 0, ...x },
-        yaxis: { ...axis, nticks: 5, ...y },
-        showlegend: traces2.length > 1,
-        legend: { orientation: "h", x: 0, y: 1.14, yanchor: "middle" },
-        hovermode: hover,
-        transition: { duration: 0 },
-        ...more
-      },
-      { displayModeBar: false, responsive: true, scrollZoom: false }
-    );
+  async #draw(series, look) {
+    const Library = await library();
+    if (!this.#place.clientWidth) return;
+    this.#place.style.height = `${look.height ?? 240}px`;
+    const config = configOf(series, look);
+    if (this.#chart === null) {
+      const canvas = document.createElement("canvas");
+      this.#place.replaceChildren(canvas);
+      this.#chart = new Library(canvas, { ...config, plugins: [barWidths] });
+    } else {
+      Object.assign(this.#chart, { options: config.options });
+      Object.assign(this.#chart.data, config.data);
+      this.#chart.update("none");
+    }
   }
 };
+var barWidths = {
+  id: "barWidths",
+  beforeDatasetsUpdate({ scales, data, options }) {
+    if (!options.barWidth) return;
+    const width = scales.x.getPixelForValue(scales.x.min + options.barWidth) - scales.x.getPixelForValue(scales.x.min);
+    for (const dataset of data.datasets) dataset.barThickness = Math.max(1, width * 0.9);
+  }
+};
+function configOf(series, look) {
+  const { x = {}, y = {}, horizontal = false, stacked = false, barWidth = null } = look;
+  const style = getComputedStyle(document.body);
+  const [text, line] = ["--quiet", "--line"].map((name) => resolved(style.getPropertyValue(name)));
+  const font = { family: style.fontFamily, size: 12 };
+  const theme = { text, line, font, stacked };
+  return {
+    type: series[0]?.shape === "bar" ? "bar" : "line",
+    data: { labels: (horizontal ? y : x).labels, datasets: series.map(datasetOf) },
+    options: {
+      animation: false,
+      responsive: true,
+      maintainAspectRatio: false,
+      indexAxis: horizontal ? "y" : "x",
+      barWidth,
+      interaction: { mode: "index", intersect: false, axis: horizontal ? "y" : "x" },
+      scales: {
+        x: axisOf(x, { ...theme, fromZero: horizontal }),
+        y: axisOf(y, { ...theme, fromZero: !horizontal })
+      },
+      plugins: { legend: legendOf(series, theme), tooltip: tooltipOf(look, horizontal ? x : y) }
+    }
+  };
+}
+function datasetOf({ name, points, shape = "line", colour, dotted = false, filled = false }, index) {
+  const drawn = colour ?? COLOURS[index % COLOURS.length];
+  return {
+    type: shape === "bar" ? "bar" : "line",
+    label: name,
+    data: points,
+    borderColor: drawn,
+    backgroundColor: shape === "bar" ? drawn : drawn + FILL_ALPHA,
+    borderWidth: shape === "bar" ? 0 : filled ? 1 : 2.5,
+    borderDash: dotted ? [2, 3] : [],
+    pointRadius: 0,
+    pointHoverRadius: shape === "step" ? 0 : 3,
+    stepped: shape === "step" ? "before" : false,
+    fill: filled ? "origin" : false,
+    order: filled ? 1 : 0
+    // filled ones behind lines
+  };
+}
+function axisOf(axis, { text, line, font, stacked, fromZero }) {
+  const { min, max, labels: labels2, unit = "", title, grid = true, ticks: most = 6, time = false } = axis;
+  return {
+    type: labels2 ? "category" : "linear",
+    min,
+    max,
+    stacked,
+    beginAtZero: fromZero,
+    border: { display: false },
+    grid: { display: grid && !labels2, color: line },
+    title: { display: Boolean(title), text: title, color: text, font },
+    ticks: {
+      color: text,
+      font,
+      maxRotation: 0,
+      autoSkip: !labels2,
+      maxTicksLimit: labels2?.length ?? most,
+      ...!labels2 && !time && { callback: (value) => `${value.toLocaleString()}${unit}` },
+      ...time && { callback: (value, index, { [index]: tick }) => tick.label }
+    },
+    ...time && {
+      afterBuildTicks: (scale) => {
+        scale.ticks = timeTicks(scale.min, scale.max, most);
+      }
+    }
+  };
+}
+function legendOf(series, { text, font }) {
+  const labels2 = { color: text, font, boxWidth: 14, boxHeight: 2, padding: 8 };
+  return { display: series.length > 1, align: "start", labels: labels2 };
+}
+function tooltipOf({ formatTitle, formatValue }, { unit = "", title = "" }) {
+  const spoken = formatValue ?? ((value) => `${Number(value.toFixed(1)).toLocaleString()}${unit || ` ${title}`}`);
+  const callbacks = {
+    label: ({ dataset, parsed, chart }) => `${dataset.label}: ${spoken(chart.options.indexAxis === "y" ? parsed.x : parsed.y)}`,
+    ...formatTitle && { title: ([item]) => item ? formatTitle(item.dataIndex, item.parsed.x) : "" }
+  };
+  return { animation: false, callbacks, filter: ({ parsed }) => parsed.x !== null && parsed.y !== null };
+}
 function resolved(colour) {
   const probe = document.createElement("i");
   probe.style.color = colour;
@@ -1743,8 +1753,7 @@ var HOUR_MS = 36e5;
 var RANGES = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 168 * HOUR_MS, "30d": 720 * HOUR_MS };
 function rangeOf(chosen, now = Date.now()) {
   const named2 = RANGES[chosen.get("range")];
-  if (named2)
-    return [now - named2, now];
+  if (named2) return [now - named2, now];
   const [since, until] = ["since", "until"].map((name) => Date.parse(chosen.get(name) ?? ""));
   const end = Number.isFinite(until) ? until : now;
   return [Number.isFinite(since) && since < end ? since : end - RANGES["24h"], end];
@@ -1773,6 +1782,7 @@ function countQueryOf(chosen, now = Date.now()) {
 var EVERY_MS2 = 5e3;
 var SOON_MS = 500;
 var COUNTS_MS = 1e4;
+var BUCKETS_MS = { minute: 6e4, hour: 36e5, day: 864e5 };
 var PAGE2 = 50;
 var MOST = 500;
 var EventsPage = class {
@@ -1858,8 +1868,7 @@ var EventsPage = class {
     this.#next = null;
     this.#list.replaceChildren();
     const custom = this.#tools.elements.range.value === "custom";
-    for (const name of ["since", "until"])
-      this.#tools.elements[name].closest("label").hidden = !custom;
+    for (const name of ["since", "until"]) this.#tools.elements[name].closest("label").hidden = !custom;
     this.#load();
     this.#count();
     this.#listen();
@@ -1868,8 +1877,7 @@ var EventsPage = class {
   #listen() {
     this.#live?.close();
     const { since: _, until, ...wishes } = this.#wishes;
-    if (until)
-      return;
+    if (until) return;
     this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(wishes)}`);
     this.#live.addEventListener("message", () => {
       clearTimeout(this.#timer);
@@ -1885,18 +1893,14 @@ var EventsPage = class {
     const { signal } = this.#abort = new AbortController();
     try {
       const answer = await listEvents({ ...this.#wishes, limit: PAGE2, cursor }, signal);
-      if (signal.aborted)
-        return;
-      if (answer === null)
-        return this.#absent();
+      if (signal.aborted) return;
+      if (answer === null) return this.#absent();
       this.#take(answer, cursor !== null);
     } catch (error) {
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
       this.#say("The events could not be read", error.message);
     }
-    if (performance.now() - this.#countedAt > COUNTS_MS)
-      this.#count();
+    if (performance.now() - this.#countedAt > COUNTS_MS) this.#count();
     this.#wait();
   }
   #wait() {
@@ -1913,20 +1917,15 @@ var EventsPage = class {
     const first = this.#events.length === 0;
     const known = new Map(this.#events.map((event) => [event.id, event]));
     const fresh = new Set(first || older ? [] : events.map(({ id }) => id).filter((id) => !known.has(id)));
-    if (older || first)
-      this.#next = next;
-    for (const event of events)
-      known.set(event.id, event);
+    if (older || first) this.#next = next;
+    for (const event of events) known.set(event.id, event);
     this.#events = [...known.values()].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
-    if (!older && this.#events.length > MOST)
-      this.#events.length = MOST;
+    if (!older && this.#events.length > MOST) this.#events.length = MOST;
     this.#tools.hidden = this.#csv.hidden = false;
     this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#wishes)}`;
     this.#older.hidden = this.#next === null;
-    if (this.#events.length)
-      this.#note.hidden = true;
-    else
-      this.#say("Nothing happened", "Nothing that fits what you chose above. Events appear here as they come.");
+    if (this.#events.length) this.#note.hidden = true;
+    else this.#say("Nothing happened", "Nothing that fits what you chose above. Events appear here as they come.");
     this.#show(fresh);
   }
   /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
@@ -1935,19 +1934,14 @@ var EventsPage = class {
     const shown = this.#events.map((event) => {
       const said = JSON.stringify(event);
       let row2 = rows.get(event.id);
-      if (row2?.said !== said)
-        row2 = Object.assign(this.#row(event), { said });
-      if (fresh.has(event.id))
-        row2.classList.add("fresh");
+      if (row2?.said !== said) row2 = Object.assign(this.#row(event), { said });
+      if (fresh.has(event.id)) row2.classList.add("fresh");
       return row2;
     });
     const focused = document.activeElement?.closest?.(".event");
-    for (const row2 of [...this.#list.children])
-      if (!shown.includes(row2))
-        row2.remove();
+    for (const row2 of [...this.#list.children]) if (!shown.includes(row2)) row2.remove();
     shown.forEach((row2, at) => {
-      if (this.#list.children[at] !== row2)
-        this.#list.insertBefore(row2, this.#list.children[at] ?? null);
+      if (this.#list.children[at] !== row2) this.#list.insertBefore(row2, this.#list.children[at] ?? null);
     });
     if (focused && !focused.isConnected)
       shown.find(({ dataset }) => dataset.id === focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
@@ -1991,36 +1985,37 @@ var EventsPage = class {
     const chosen = new FormData(this.#tools);
     try {
       const answer = await eventCounts(countQueryOf(chosen), signal);
-      if (signal.aborted || answer === null)
-        return;
+      if (signal.aborted || answer === null) return;
       this.#timeline.hidden = false;
       this.#draw(answer, rangeOf(chosen));
     } catch {
-      if (!signal.aborted)
-        this.#timeline.hidden = true;
+      if (!signal.aborted) this.#timeline.hidden = true;
     }
   }
   #draw({ counts, total, bucket }, range) {
     document.getElementById("events-total").textContent = `${total.toLocaleString()} ${total === 1 ? "event" : "events"}, by ${bucket}`;
     this.#chart ??= new Chart(document.getElementById("chart-events"));
+    const barWidth = BUCKETS_MS[bucket];
+    const starts = [...new Set(counts.map(({ start }) => start))];
     const bars = (name, colour, wanted) => {
-      const sums = /* @__PURE__ */ new Map();
-      for (const { start, count, value } of counts)
-        if (wanted(value))
-          sums.set(start, (sums.get(start) ?? 0) + count);
-      return {
-        type: "bar",
-        name,
-        x: [...sums.keys()].map((start) => start.slice(0, 19)),
-        y: [...sums.values()],
-        marker: { color: colour }
-      };
+      const sums = new Map(starts.map((start) => [start, 0]));
+      for (const { start, count, value } of counts) if (wanted(value)) sums.set(start, sums.get(start) + count);
+      const points = [...sums].map(([start, y]) => ({ x: Date.parse(start) + barWidth / 2, y }));
+      return { name, colour, shape: "bar", points };
     };
     const isAlert = (kind) => kind === "alert";
-    const traces2 = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];
+    const series = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];
     const narrow = matchMedia("(max-width: 699px)").matches;
-    const x = { type: "date", range: range.map(localTime), nticks: narrow ? 3 : 6 };
-    this.#chart.draw(traces2, { x, y: { rangemode: "tozero" }, height: 150, more: { barmode: "stack" } });
+    const times = starts.map((start) => Date.parse(start));
+    const [min, max] = [Math.min(range[0], ...times), Math.max(range[1], ...times.map((time) => time + barWidth))];
+    this.#chart.draw(series, {
+      x: { min, max, time: true, ticks: narrow ? 3 : 6, grid: false },
+      y: { ticks: 5 },
+      height: 150,
+      stacked: true,
+      barWidth,
+      formatTitle: (index) => new Date(starts[index]).toLocaleString()
+    });
   }
   #say(title, text) {
     this.#note.hidden = false;
@@ -2028,7 +2023,6 @@ var EventsPage = class {
     this.#note.querySelector("p").textContent = text;
   }
 };
-var localTime = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 6e4).toISOString().slice(0, 19);
 
 // metrics.js
 var LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? ([^ ]+)$/;
@@ -2037,11 +2031,9 @@ function parseMetrics(text) {
   const samples = /* @__PURE__ */ new Map();
   for (const line of text.split("\n")) {
     const found = line.startsWith("#") ? null : LINE.exec(line.trim());
-    if (!found)
-      continue;
+    if (!found) continue;
     const labels2 = Object.fromEntries([...(found[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
-    if (!samples.has(found[1]))
-      samples.set(found[1], []);
+    if (!samples.has(found[1])) samples.set(found[1], []);
     samples.get(found[1]).push({ labels: labels2, value: Number(found[3]) });
   }
   return samples;
@@ -2049,8 +2041,7 @@ function parseMetrics(text) {
 function byLabel(samples, name, label2, unlike = {}) {
   const values = /* @__PURE__ */ new Map();
   for (const { labels: labels2, value } of samples.get(name) ?? []) {
-    if (Object.entries(unlike).some(([key, unwanted]) => labels2[key] === unwanted))
-      continue;
+    if (Object.entries(unlike).some(([key, unwanted]) => labels2[key] === unwanted)) continue;
     values.set(labels2[label2], (values.get(labels2[label2]) ?? 0) + value);
   }
   return values;
@@ -2062,8 +2053,7 @@ function rates(before, after, seconds2) {
 function buckets(samples, name, wish = {}) {
   const sums = /* @__PURE__ */ new Map();
   for (const { labels: labels2, value } of samples.get(`${name}_bucket`) ?? []) {
-    if (Object.entries(wish).some(([key, wanted]) => labels2[key] !== wanted))
-      continue;
+    if (Object.entries(wish).some(([key, wanted]) => labels2[key] !== wanted)) continue;
     const bound = labels2.le === "+Inf" ? Infinity : Number(labels2.le);
     sums.set(bound, (sums.get(bound) ?? 0) + value);
   }
@@ -2073,13 +2063,11 @@ function quantile(before, after, share) {
   const known = new Map(before);
   const grown = after.map(([bound, count]) => [bound, count - (known.get(bound) ?? 0)]);
   const total = grown.at(-1)?.[1] ?? 0;
-  if (!(total > 0) || grown.some(([, count]) => count < 0))
-    return null;
+  if (!(total > 0) || grown.some(([, count]) => count < 0)) return null;
   const rank = share * total;
   let [low, below] = [0, 0];
   for (const [bound, count] of grown) {
-    if (count >= rank)
-      return bound === Infinity ? low : low + (bound - low) * (rank - below) / (count - below || 1);
+    if (count >= rank) return bound === Infinity ? low : low + (bound - low) * (rank - below) / (count - below || 1);
     [low, below] = [bound, count];
   }
   return low;
@@ -2140,13 +2128,11 @@ var HealthPage = class {
     if (!document.hidden) {
       try {
         const samples = parseMetrics(await metricsText(signal));
-        if (signal.aborted)
-          return;
+        if (signal.aborted) return;
         this.#note(samples, performance.now());
         this.#draw();
       } catch (error) {
-        if (signal.aborted)
-          return;
+        if (signal.aborted) return;
         this.#last = null;
       }
     }
@@ -2156,8 +2142,7 @@ var HealthPage = class {
     const before = this.#last;
     this.#last = { at, samples };
     this.#showStages(samples);
-    if (!before)
-      return;
+    if (!before) return;
     const seconds2 = (at - before.at) / 1e3;
     const latency = (share) => {
       const value = quantile(...[before.samples, samples].map((each) => buckets(each, "livesight_latency_seconds")), share);
@@ -2171,38 +2156,38 @@ var HealthPage = class {
       analysed: rate("livesight_frames_analysed_total"),
       dropped: [...rate("livesight_frames_dropped_total", UNWANTED).values()].reduce((sum, value) => sum + value, 0)
     });
-    if (this.#points.length > KEPT)
-      this.#points.shift();
+    if (this.#points.length > KEPT) this.#points.shift();
   }
   #draw() {
     const now = this.#last?.at ?? performance.now();
     const x = this.#points.map(({ at }) => (at - now) / 1e3);
-    const past = { range: [Math.min(-30, x[0] ?? 0), 0], ticksuffix: " s", showgrid: false };
-    const axes = (unit) => ({ x: past, y: { rangemode: "tozero", title: { text: unit } } });
-    const line = (name, y, more = {}) => ({ type: "scatter", mode: "lines", name, x, y, ...more });
+    const past = { min: Math.min(-30, x[0] ?? 0), max: 0, unit: " s", grid: false };
+    const look = (unit) => ({ x: past, y: { title: unit, ticks: 5 }, formatTitle: (index, at) => `${Math.round(at)} s` });
+    const line = (name, values, dotted = false) => ({
+      name,
+      dotted,
+      points: values.map((y, index) => ({ x: x[index], y }))
+    });
     this.#charts.latency.draw(
       [
         line("median", this.#points.map(({ p50 }) => p50)),
-        line("95 of 100", this.#points.map(({ p95 }) => p95), { line: { dash: "dot" } })
+        line("95th percentile", this.#points.map(({ p95 }) => p95), true)
       ],
-      axes("ms")
+      look("ms")
     );
     const ids = this.#charted();
     this.#charts.rate.draw(
       [
         ...ids.map((id) => line(id, this.#points.map(({ analysed }) => analysed.get(id) ?? null))),
-        line("passed over, all", this.#points.map(({ dropped }) => dropped), { line: { dash: "dot" } })
+        line("dropped, all", this.#points.map(({ dropped }) => dropped), true)
       ],
-      axes("pictures/s")
+      look("frames/s")
     );
   }
   /** The cameras that there are, and those that were analysed in the time shown: others count nothing any more. */
   #charted() {
     const ids = new Set(this.#streams.views.map(({ id }) => id));
-    for (const { analysed } of this.#points)
-      for (const [id, rate] of analysed)
-        if (rate > 0)
-          ids.add(id);
+    for (const { analysed } of this.#points) for (const [id, rate] of analysed) if (rate > 0) ids.add(id);
     return [...ids].sort();
   }
   #showStages(samples) {
@@ -2210,10 +2195,11 @@ var HealthPage = class {
     const counts = byLabel(samples, "livesight_stage_seconds_count", "stage");
     const stages = [...STAGES.filter((stage) => counts.get(stage) > 0)];
     const mean = stages.map((stage) => sums.get(stage) / counts.get(stage) * 1e3);
-    this.#charts.stages.draw([{ type: "bar", orientation: "h", name: "mean", x: mean, y: stages }], {
-      x: { rangemode: "tozero", title: { text: "ms a picture" } },
-      y: { autorange: "reversed", showgrid: false, nticks: stages.length },
-      hover: "closest"
+    this.#charts.stages.draw([{ name: "mean", shape: "bar", points: mean }], {
+      x: { title: "ms per frame" },
+      y: { labels: stages },
+      horizontal: true,
+      formatValue: (ms) => `${ms.toFixed(2)} ms`
     });
   }
   #showHealth() {
@@ -2231,7 +2217,7 @@ var HealthPage = class {
         el("th", { scope: "row" }, view.node),
         el("td", {}, el("a", { href: `#/live/${view.id}` }, view.id)),
         el("td", {}, badge(view.state, nameOfState(view.state))),
-        el("td", { class: "figure" }, `${view.fps.toFixed(0)} / ${view.analysed_fps.toFixed(0)}`)
+        el("td", { class: "figure" }, `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)}`)
       )
     );
     rows.sort((a, b) => a.textContent.localeCompare(b.textContent));
@@ -2301,8 +2287,7 @@ function card({ name, version, in_service: serving, backend, card: facts2 }) {
 var named = (values) => Object.entries(values).filter(([, value]) => value).map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)));
 function figures(title, value, open = false) {
   const rows = flat(value);
-  if (rows.length === 0)
-    return null;
+  if (rows.length === 0) return null;
   return el(
     "details",
     { open },
@@ -2315,12 +2300,9 @@ function figures(title, value, open = false) {
   );
 }
 function flat(value, prefix = "") {
-  if (value === null || value === void 0 || value === "")
-    return [];
-  if (Array.isArray(value) && value.every((each) => typeof each !== "object"))
-    return [[prefix, value.join(", ")]];
-  if (typeof value !== "object")
-    return [[prefix, typeof value === "number" ? figure(value) : String(value)]];
+  if (value === null || value === void 0 || value === "") return [];
+  if (Array.isArray(value) && value.every((each) => typeof each !== "object")) return [[prefix, value.join(", ")]];
+  if (typeof value !== "object") return [[prefix, typeof value === "number" ? figure(value) : String(value)]];
   return Object.entries(value).flatMap(
     ([key, inner]) => flat(inner, `${prefix}${prefix ? " \xB7 " : ""}${key.replaceAll("_", " ")}`)
   );
@@ -2351,14 +2333,10 @@ var FEATURES = {
 };
 var nameOf = (feature) => FEATURES[feature] ?? feature.replaceAll("_", " ");
 function stateOf({ state, drifted, cause, commissioned_share: share, faults }) {
-  if (faults?.length)
-    return ["failed", faults.map(({ kind }) => kind).join(", ")];
-  if (drifted)
-    return ["failed", `Drift: ${cause}`];
-  if (state === "watching")
-    return ["live", "As it was"];
-  if (state === "commissioning")
-    return ["stalled", `Learning, ${Math.round(share * 100)} %`];
+  if (faults?.length) return ["failed", faults.map(({ kind }) => kind).join(", ")];
+  if (drifted) return ["failed", `Drift: ${cause}`];
+  if (state === "watching") return ["live", "As it was"];
+  if (state === "commissioning") return ["stalled", `Learning, ${Math.round(share * 100)} %`];
   return ["idle", "Too little seen yet"];
 }
 var probability = (p) => p < 1e-4 ? "p < 0.0001" : `p ${p.toPrecision(2)}`;
@@ -2372,35 +2350,19 @@ function grouped(features) {
   const rank = (feature) => (feature.drifted ? 10 : 0) + feature.score;
   return Object.keys(GROUPS).map((group) => [group, features.filter((feature) => feature.group === group).sort((a, b) => rank(b) - rank(a))]).filter(([, found]) => found.length);
 }
-function traces({ edges, labels: labels2, shares, reference_shares: reference }) {
-  const x = labels2 ? labels2.map((label2) => label2.replaceAll("_", " ")) : edges.slice(0, -1).map((edge, at) => (edge + edges[at + 1]) / 2);
-  const widths = labels2 ? void 0 : edges.slice(0, -1).map((edge, at) => edges[at + 1] - edge);
+function seriesOf({ edges, labels: labels2, shares, reference_shares: reference }) {
+  const now = { name: "now", colour: "#0b8f81" };
+  const before = { name: "reference", colour: "#8793a1" };
   const percent = (values) => values.map((value) => value * 100);
-  const hover = "%{y:.1f} %<extra>%{fullData.name}</extra>";
   if (labels2)
     return [
-      { type: "bar", name: "reference", x, y: percent(reference), marker: { color: "#8793a1" }, hovertemplate: hover },
-      { type: "bar", name: "now", x, y: percent(shares), hovertemplate: hover, marker: { color: "#0b8f81" } }
+      { ...before, shape: "bar", points: percent(reference) },
+      { ...now, shape: "bar", points: percent(shares) }
     ];
+  const steps = (values) => edges.map((x, index) => ({ x, y: percent(values)[Math.min(index, values.length - 1)] }));
   return [
-    {
-      type: "bar",
-      name: "now",
-      x,
-      y: percent(shares),
-      width: widths,
-      marker: { color: "#0b8f81", opacity: 0.75 },
-      hovertemplate: hover
-    },
-    {
-      type: "scatter",
-      mode: "lines",
-      name: "reference",
-      x,
-      y: percent(reference),
-      line: { shape: "hvh", color: "#8793a1", width: 2.5 },
-      hovertemplate: hover
-    }
+    { ...now, shape: "step", filled: true, points: steps(shares) },
+    { ...before, shape: "step", points: steps(reference) }
   ];
 }
 
@@ -2427,11 +2389,9 @@ var DriftView = class {
   }
   /** @param {{reports: object[]}|null} answer of `GET /v1/drift` */
   show(answer) {
-    if (answer === null)
-      return this.say("No process with the role monitor answers.");
+    if (answer === null) return this.say("No process with the role monitor answers.");
     this.#reports = answer.reports;
-    if (!this.#reports.length)
-      return this.say("Nothing has been looked at yet: reports come with the first pictures.");
+    if (!this.#reports.length) return this.say("Nothing has been looked at yet: reports come with the first pictures.");
     this.#words.hidden = true;
     this.#list.hidden = this.#title.parentNode.hidden = false;
     if (!this.#reports.some((report) => keyOf(report) === this.#chosen))
@@ -2446,13 +2406,11 @@ var DriftView = class {
   }
   #showList() {
     const drawn = JSON.stringify([this.#reports, this.#chosen]);
-    if (drawn === this.#shown)
-      return;
+    if (drawn === this.#shown) return;
     this.#shown = drawn;
     const focused = document.activeElement?.dataset.drift;
     this.#list.replaceChildren(...this.#reports.map((report) => this.#card(report)));
-    if (focused)
-      this.#list.querySelector(`[data-drift="${focused}"]`)?.focus();
+    if (focused) this.#list.querySelector(`[data-drift="${focused}"]`)?.focus();
   }
   #card(report) {
     const key = keyOf(report);
@@ -2507,24 +2465,22 @@ var DriftView = class {
   /** The chosen one's features; cards stay while they are the same ones, so that charts do not flicker. */
   draw() {
     const report = this.#reports.find((each) => keyOf(each) === this.#chosen);
-    if (!report)
-      return;
+    if (!report) return;
     this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: now against the reference`;
     this.#facts.textContent = factsOf(report);
     const names = report.features.map(({ feature }) => feature);
-    if (names.join() !== [...this.#charts.keys()].join())
-      this.#arrange(report);
+    if (names.join() !== [...this.#charts.keys()].join()) this.#arrange(report);
     for (const feature of report.features) {
       const { card: card2, chart, words } = this.#charts.get(feature.feature);
       card2.dataset.drifted = feature.drifted;
       words.textContent = verdict(feature);
-      const more = feature.labels ? { barmode: "group" } : { bargap: 0 };
-      chart.draw(traces(feature), {
-        x: { showgrid: false },
-        y: { rangemode: "tozero", ticksuffix: " %" },
+      const { labels: labels2, edges } = feature;
+      const figure2 = (value) => Number(value.toPrecision(3)).toLocaleString();
+      chart.draw(seriesOf(feature), {
+        x: labels2 ? { labels: labels2.map((label2) => label2.replaceAll("_", " ")) } : { min: edges[0], max: edges.at(-1), grid: false },
+        y: { unit: " %", ticks: 5 },
         height: 170,
-        hover: "x",
-        more
+        ...!labels2 && { formatTitle: (index) => edges.slice(index, index + 2).map(figure2).join(" to ") }
       });
     }
   }
@@ -2551,15 +2507,13 @@ function worst({ features }) {
   return `${nameOf(feature.feature).toLowerCase()}, ${feature.score.toFixed(2)} of 1`;
 }
 function factsOf({ features, captured_at_ns: at, unlike_card: unlike }) {
-  if (features.length === 0)
-    return "Nothing can be said yet: too few pictures and tracks have been seen.";
+  if (features.length === 0) return "Nothing can be said yet: too few pictures and tracks have been seen.";
   const card2 = " What is seen is unlike what the model was trained with; that alone is no alarm.";
   return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card2 : ""}`;
 }
 async function learnAnew(stream) {
   const text = "What it shows from now on becomes its reference; until that is learnt there are no alarms of drift on it.";
-  if (!await ask(`Learn \u201C${stream}\u201D anew?`, text, "Learn anew"))
-    return;
+  if (!await ask(`Learn \u201C${stream}\u201D anew?`, text, "Learn anew")) return;
   try {
     await commission(stream);
     toast(`${stream} is learnt anew.`);
@@ -2597,15 +2551,13 @@ var MonitoringPage = class {
     const { signal } = this.#abort = new AbortController();
     if (!document.hidden) {
       await Promise.all([this.#showHealth(signal), this.#showModels(signal), this.#showDrift(signal)]);
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
     }
     this.#timer = setTimeout(() => this.#load(), EVERY_MS4);
   }
   async #showHealth(signal) {
     const [health, text] = await Promise.all([readiness(signal), metricsText(signal).catch(() => "")]);
-    if (signal.aborted)
-      return;
+    if (signal.aborted) return;
     const samples = parseMetrics(text);
     const sum = (name, label2) => [...byLabel(samples, name, label2).values()].reduce((total, value) => total + value, 0);
     const { views } = this.#streams;
@@ -2629,8 +2581,7 @@ var MonitoringPage = class {
     const place = document.getElementById("performance-rows");
     try {
       const models = (await listModels()).filter(({ in_service: serving }) => serving);
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
       place.replaceChildren(...models.map(row));
     } catch (error) {
       if (!signal.aborted)
@@ -2642,11 +2593,9 @@ var MonitoringPage = class {
   async #showDrift(signal) {
     try {
       const answer = await ifThere("/v1/drift", signal);
-      if (!signal.aborted)
-        this.#drift.show(answer);
+      if (!signal.aborted) this.#drift.show(answer);
     } catch (error) {
-      if (!signal.aborted)
-        this.#drift.say(`Drift could not be read: ${error.message}`);
+      if (!signal.aborted) this.#drift.say(`Drift could not be read: ${error.message}`);
     }
   }
   async #showRuns() {
