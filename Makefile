@@ -15,10 +15,10 @@ APT := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer
 SOURCES := stream workers api training monitoring tests deployment setup.py $(wildcard livesight.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format web bench soak peers
+.PHONY: help demo test test-fast coverage check format web bench soak peers
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.serve ## install, and serve a built-in moving camera; open the address that it prints (PORT=8000)
 	@$(BIN)/livesight demo --port $(PORT)
@@ -26,6 +26,17 @@ demo: $(VENV)/.serve ## install, and serve a built-in moving camera; open the ad
 # A process that dies ends the run: xdist would start another and then wait for it for ever.
 test: $(VENV)/.test peers ## the tests: behaviour, against real peers (JOBS=3 processes; at most 20 minutes on two cores)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(TESTS)
+
+test-fast: $(VENV)/.test ## the quick part of the tests: no cluster, training or browser (at most 3 minutes)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow" $(TESTS)
+
+# Processes that the tests start are measured too; slower than `make test`, so timing tests may need a second run.
+coverage: $(VENV)/.test peers ## which lines the tests run, threads and processes included (half an hour; fails below 90 %)
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(TESTS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered
+	$(BIN)/python tests/coverage_reasons.py
 
 check: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check $(SOURCES)

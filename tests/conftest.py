@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -14,11 +15,41 @@ from tests.peers.clips import ClipSpec, make_numbered
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOWEST = ("test_leases.py", "test_chain.py", "test_classifier.py")
+NO_DATA = "TEST_DATA_DIR"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slowest files first: with several processes none is left alone with one at the end."""
     items.sort(key=lambda item: item.path.name not in SLOWEST)
+
+
+def unexpected_skips(config: pytest.Config) -> list[str]:
+    """`path: reason` of what was skipped though the machine should have all that tests need.
+
+    A clone of the project alone has no shared data, and some machines no Java; what else may be missing is named in
+    `LIVESIGHT_TEST_MISSING` (words of the reasons, by comma).
+    """
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    missing = [word for word in os.environ.get("LIVESIGHT_TEST_MISSING", "").split(",") if word]
+    missing += [] if (ROOT.parent / "shared" / "data").is_dir() else [NO_DATA]
+    missing += [] if which("java") and which("mvn") else ["Apache Kafka"]
+    found = set()
+    for report in reporter.stats.get("skipped", []) if reporter is not None else []:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not any(word in reason for word in missing):
+            found.add(f"{report.nodeid.split('::')[0]}: {reason}")
+    return sorted(found)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI an unexpected skip fails the run: else nobody notices a peer that can no longer be installed."""
+    in_ci = os.environ.get("CI", "") not in ("", "false", "0")
+    if in_ci and not hasattr(session.config, "workerinput") and (skips := unexpected_skips(session.config)):
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
+        reporter.write_line("\n  ".join(["", "unexpected skips (a failure in CI):", *skips]))
 
 
 @pytest.fixture(scope="session")
