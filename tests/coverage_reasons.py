@@ -1,4 +1,4 @@
-"""After a run under coverage: every file of which the tests run less than 80 % has its reason below. `make coverage`."""
+"""After a run under coverage: each file of which tests run less than 80 % has its reason below (`make coverage`)."""
 
 from __future__ import annotations
 
