@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,11 +43,12 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
 
         tally = Tally()
         try:
-            for result in shown(_results(opened, source, models, confidence), redact(source), output):
-                tally.add(result)
-                if as_json:
-                    sys.stdout.buffer.write(result.to_json() + b"\n")
-                    sys.stdout.buffer.flush()
+            with closing(shown(_results(opened, source, models, confidence), redact(source), output)) as results:
+                for result in results:
+                    tally.add(result)
+                    if as_json:
+                        sys.stdout.buffer.write(result.to_json() + b"\n")
+                        sys.stdout.buffer.flush()
         except BrokenPipeError:  # the reader has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return

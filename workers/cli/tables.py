@@ -38,7 +38,7 @@ def progress() -> Progress:
     )
 
 
-def shown(results: Iterator[FrameResult], text: str, output: Path | None = None) -> Iterator[FrameResult]:
+def shown(results: Iterator[FrameResult], text: str, output: Path | None = None) -> Generator[FrameResult]:
     """The results, counted on a progress bar called `text` and written as JSON lines into `output` on the way.
 
     Closing it closes `results`. Raises WorkerError when `output` cannot be written.

@@ -16,6 +16,9 @@ from workers.engines.hot_swap import EngineSlots
 from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.settings import WorkerSettings
 
+_CLOSE_S = 60.0
+"""Long, as nobody waits for the end: an interpreter that ends while an engine computes is aborted by its C++ side."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnalyzeOptions:
@@ -60,7 +63,7 @@ def analyze(
     finally:
         results.close()
         source.close()
-        pipeline.close()
+        pipeline.close(_CLOSE_S)
         slots.close()
 
 
