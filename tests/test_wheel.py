@@ -46,6 +46,7 @@ def test_packages_are_whole(wheel: Path) -> None:
         shipped = {name for name in archive.namelist() if name.split("/")[0] in PACKAGES}
     wanted = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     wanted |= {str(path.relative_to(ROOT)) for path in (ROOT / "api" / "web").rglob("*") if path.is_file()}
+    wanted |= {f"stream/sources/grace_hopper.{suffix}" for suffix in ("jpg", "txt")}
     assert shipped == wanted
 
 
@@ -61,6 +62,8 @@ sys.path.append({libraries!r})
 from workers.card import ModelStore, load_card, shipped_models_dir
 assert shipped_models_dir().is_relative_to({str(tmp_path)!r}), shipped_models_dir()
 assert load_card(ModelStore([shipped_models_dir()]).folder("mask")).name == "mask"
+from stream.sources.demo_people import PORTRAIT, load_portrait
+assert PORTRAIT.is_relative_to({str(tmp_path)!r}) and load_portrait().shape == (600, 512, 3)
 """
     done = subprocess.run(
         [str(python), "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path

@@ -29,21 +29,21 @@ def read_header(data: bytes, max_bytes: int, max_pixels: int) -> ImageHeader:
     Raises TooLargeError above the limits, BadImageError for anything else that is wrong with it.
     """
     if len(data) > max_bytes:
-        raise TooLargeError(f"the image has {len(data)} bytes, at most {max_bytes} are taken")
+        raise TooLargeError(f"the image has {len(data)} bytes; the limit is {max_bytes} (stream.image_bytes)")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             kind, size_wh = _KINDS.get(image.format or ""), image.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooLargeError(f"the image has more than {max_pixels} pixels") from error
+        raise TooLargeError(f"too many pixels; the limit is {max_pixels} (stream.image_pixels)") from error
     except UnidentifiedImageError as error:
-        raise BadImageError("this is no JPEG, PNG or WebP image") from error
+        raise BadImageError("not a JPEG, PNG or WebP image") from error
     except (OSError, SyntaxError, ValueError, LookupError, OverflowError, EOFError) as error:
-        raise BadImageError(f"the image's header cannot be read: {error}") from error
+        raise BadImageError(f"the image's header is damaged: {error}") from error
     if kind is None:
-        raise BadImageError("this is no JPEG, PNG or WebP image")
+        raise BadImageError("not a JPEG, PNG or WebP image")
     width, height = size_wh
     if width < 1 or height < 1:
-        raise BadImageError(f"the image's size is {width}x{height}")
+        raise BadImageError(f"the image has no pixels: {width}x{height}")
     if width * height > max_pixels:
-        raise TooLargeError(f"the image has {width}x{height} pixels, at most {max_pixels} are taken")
+        raise TooLargeError(f"the image has {width}x{height} pixels; the limit is {max_pixels} (stream.image_pixels)")
     return ImageHeader(kind, size_wh)

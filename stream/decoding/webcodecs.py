@@ -119,7 +119,7 @@ def _sets(
     if not wanted <= {kind for kind, _ in own}:
         global_sets = [(kind, nal) for kind, nal in leading_nals(extradata, slices, shift) if kind in wanted]
         if not wanted <= {kind for kind, _ in (*global_sets, *own)}:
-            raise HeaderError("no parameter sets")
+            raise HeaderError("neither the stream nor its key frame has parameter sets")
         prefix = b"".join(b"\0\0\0\1" + nal for _, nal in global_sets)
         own = [*global_sets, *own]
     return prefix, b"".join(b"\0\0\0\1" + nal for _, nal in own)
@@ -169,7 +169,7 @@ def _vp9(key: bytes) -> DecoderConfig:
 def _av1(codec: CodecConfig) -> DecoderConfig:
     """From av1C (AV1 in ISO BMFF, 2.3.3); the sequence header itself is in every key frame."""
     if len(codec.extradata) < 4 or codec.extradata[0] != 0x81:
-        raise HeaderError("no av1C")
+        raise HeaderError("the stream has no av1C header")
     profile, level = codec.extradata[1] >> 5, codec.extradata[1] & 0x1F
     tier = "H" if codec.extradata[2] & 0x80 else "M"
     depth = (12 if codec.extradata[2] & 0x20 else 10) if codec.extradata[2] & 0x40 else 8

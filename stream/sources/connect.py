@@ -123,23 +123,23 @@ def connect(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> C
 def explain(target: ConnectTarget, error: av.FFmpegError) -> str:
     """An error of FFmpeg in words, without credentials."""
     if isinstance(error, av.error.ExitError | av.error.TimeoutError):
-        return f"{target.label}: fell silent"
+        return f"{target.label}: timed out, no data arrived"
     if isinstance(error, av.error.InvalidDataError):
-        return f"{target.label}: not a video that can be read"
+        return f"{target.label}: not a readable video"
     return f"{target.label}: {redact(error.strerror or str(error))}"
 
 
 def _pick_video(target: ConnectTarget, container: InputContainer, *, live: bool) -> Connection:
     if container.format.name in _TEXT_FORMATS:
-        raise SourceError(f"{target.label}: not a video that can be read")
+        raise SourceError(f"{target.label}: not a readable video")
     if not container.streams.video:
-        raise SourceError(f"{target.label}: there is no video in it")
+        raise SourceError(f"{target.label}: contains no video stream")
     video = container.streams.video[0]
     for other in container.streams:
         if other.index != video.index:
             other.discard = Discard.all
     if video.codec_context is None:
-        raise SourceError(f"{target.label}: its codec cannot be decoded here")
+        raise SourceError(f"{target.label}: its video codec is not supported")
     if live:
         video.codec_context.thread_count = 1
     else:

@@ -1,12 +1,11 @@
-"""People for the built-in camera, cut from the portrait that comes with matplotlib. Pure.
+"""People for the built-in camera, cut from a portrait. Pure.
 
-The portrait is Grace Hopper's official one of the US Navy, 1984, in the public domain. Coordinates are pixels of that
-image, 512×600; images are BGR with an alpha channel (float32 masks 0 to 1 where named so).
+The portrait, grace_hopper.jpg, is in the public domain; grace_hopper.txt says where it comes from. Coordinates are
+pixels of it, 512×600; images are BGR with an alpha channel (float32 masks 0 to 1 where named so).
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from stream.errors import SourceError
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
+PORTRAIT = Path(__file__).with_name("grace_hopper.jpg")
 SIZE_WH = (512, 600)
 _SILHOUETTE = (
     (178, 82), (176, 66), (192, 52), (216, 40), (240, 28), (262, 24), (290, 28), (316, 44), (340, 58), (353, 76),
@@ -50,22 +50,11 @@ class PersonStyle:
     tone: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
-def portrait_path() -> Path:
-    """Where matplotlib keeps the portrait; it is found without importing matplotlib. Raises SourceError."""
-    found = importlib.util.find_spec("matplotlib")
-    folders = list(found.submodule_search_locations or ()) if found else []
-    for folder in folders:
-        path = Path(folder) / "mpl-data" / "sample_data" / "grace_hopper.jpg"
-        if path.is_file():
-            return path
-    raise SourceError("demo: the portrait grace_hopper.jpg of matplotlib is missing: pip install matplotlib")
-
-
 def load_portrait() -> Image:
-    """The portrait, u8 (600, 512, 3)."""
-    image = cv2.imread(str(portrait_path()))
+    """The portrait, u8 (600, 512, 3) BGR. Raises SourceError when the installation lacks it."""
+    image = cv2.imread(str(PORTRAIT))
     if image is None or image.shape[:2] != SIZE_WH[::-1]:
-        raise SourceError("demo: matplotlib's grace_hopper.jpg is not the image that it was")
+        raise SourceError(f"demo: {PORTRAIT} is missing or damaged; install livesight again")
     return np.asarray(image, np.uint8)
 
 

@@ -36,17 +36,17 @@ def natural_key(path: Path) -> list[tuple[int, int | str]]:
 
 
 def find_images(path: Path) -> list[Path]:
-    """The images of a folder, a glob, or the one; sorted by name. Raises SourceError when there is none."""
+    """The images of a folder or a glob, or one image; sorted by name. Raises SourceError when there are none."""
     if path.is_dir():
         found = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-        missing = f"{path}: no images in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})"
+        missing = f"{path}: this folder contains no images ({', '.join(sorted(IMAGE_SUFFIXES))})"
     elif path.exists():
         found, missing = [path], ""
     elif any(mark in path.name for mark in "*?["):
         found = [file for file in path.parent.glob(path.name) if file.suffix.lower() in IMAGE_SUFFIXES]
-        missing = f"{path}: no image matches"
+        missing = f"{path}: no image matches this pattern"
     else:
-        found, missing = [], f"{path}: there is no such file"
+        found, missing = [], f"{path}: no such file or folder"
     if not found:
         raise SourceError(missing)
     return sorted(found, key=natural_key)
@@ -81,7 +81,8 @@ class ImagesSource(Source):
                 readable += self._show(path, index, pts_us)
                 index += 1
             if not readable:
-                raise SourceError(f"{self.paths[0]}: not an image that can be read (nor any of the others)")
+                others = f", nor is any of the other {len(self.paths) - 1}" if len(self.paths) > 1 else ""
+                raise SourceError(f"{self.paths[0]}: not a readable image{others}")
             if not self._live:
                 return
 

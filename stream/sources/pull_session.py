@@ -197,7 +197,7 @@ class PullSession:
         heard_s, self._heard_s = self._heard_s, now_s
         limit_s = self._output.settings.stall_timeout_s
         if self._output.target.is_network and self._pacer is None and now_s - heard_s > limit_s:
-            raise ConnectionLost(f"{self._label}: silent for {limit_s:g} s")
+            raise ConnectionLost(f"{self._label}: no data for {limit_s:g} s")
 
     def _deliver(self, frames: list[Frame], connection: Connection) -> None:
         for frame in frames:

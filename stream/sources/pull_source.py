@@ -59,7 +59,7 @@ class PullSource(Source):
         finally:
             connection.close()
         if not reading.frames and not self._stopping.is_set():
-            raise SourceError(f"{self._target.label}: no frame in it can be decoded")
+            raise SourceError(f"{self._target.label}: none of its frames could be decoded")
 
     def _stay_connected(self) -> None:
         backoff = Backoff(self._settings.backoff_min_s, self._settings.backoff_max_s)
@@ -88,7 +88,7 @@ class PullSource(Source):
                 if self._stopping.is_set() or not self._target.is_file:
                     return f"{self._target.label}: the stream ended"
                 if reading.frames == before:
-                    return f"{self._target.label}: no frame in it can be decoded"
+                    return f"{self._target.label}: none of its frames could be decoded"
                 connection.close()
                 connection = connect(self._target, self._settings, live=True)
         except MailboxClosed:

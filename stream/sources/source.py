@@ -134,7 +134,7 @@ class Source(ABC):
             error = failure
         except Exception as failure:
             log.exception("source_failed", stream=self.id)
-            error = SourceError(f"{self.id}: {failure}")
+            error = SourceError(f"stream {self.id}: unexpected error: {failure}")
         if error is not None:
             self._health.set_state(SourceState.FAILED, str(error))
             self.mailbox.close(error)

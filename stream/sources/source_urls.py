@@ -33,7 +33,7 @@ def open_source(
     gate = cpu_gate or CpuGate()
     url = (config.url or "").strip()
     if not url:
-        raise SourceError(f"stream {config.id!r} has no URL: its frames are pushed")
+        raise SourceError(f"stream {config.id!r} has no URL; frames are pushed to it")
     found = _SCHEME.match(url)
     scheme = found["scheme"].lower() if found else "file"
     if scheme in _NETWORK_KINDS:
@@ -43,9 +43,9 @@ def open_source(
 
         return DemoSource(config, settings, gate, live=live)
     if scheme not in ("file", "device"):
-        raise SourceError(f"{redact(url)}: unknown kind of source {scheme!r}; known are {KNOWN}")
+        raise SourceError(f"{redact(url)}: unknown scheme {scheme!r}; there are: {KNOWN}")
     if not allow_local:
-        raise SourceError(f"{scheme}: sources can be given on the command line or in the configuration only")
+        raise SourceError(f"{scheme}: allowed on the command line and in the configuration only, not over HTTP")
     if scheme == "device":
         return PullSource(config, settings, device_target(url.partition(":")[2]), gate, live=live)
     path = _path(url, bool(found))
@@ -61,7 +61,7 @@ def _network_target(scheme: str, url: str) -> ConnectTarget:
     except ValueError as error:
         raise SourceError(f"{redact(url)}: {redact(str(error))}") from None
     if not host:
-        raise SourceError(f"{redact(url)}: there is no host in it")
+        raise SourceError(f"{redact(url)}: the URL has no host")
     return ConnectTarget(_NETWORK_KINDS[scheme], url)
 
 
@@ -73,7 +73,8 @@ def device_target(name: str) -> ConnectTarget:
         return ConnectTarget("device", f"video={name}", "dshow")
     path = Path(f"/dev/video{name}") if name.isdecimal() else Path(name)
     if not name or not path.exists():
-        raise SourceError(f"device:{name}: there is no camera {path}" if name else "device: which one? (device:0)")
+        problem = f"there is no camera {path}" if name else "add a number or a path, as in device:0"
+        raise SourceError(f"device:{name}: {problem}")
     return ConnectTarget("device", str(path), "v4l2")
 
 
@@ -84,7 +85,7 @@ def _path(url: str, has_scheme: bool) -> Path:
     if rest.startswith("//"):
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost"):
-            raise SourceError(f"{redact(url)}: files of other machines cannot be opened; file:PATH or file:///PATH")
+            raise SourceError(f"{redact(url)}: files on other machines cannot be opened; use file:PATH or file:///PATH")
         return Path(unquote(parts.path))
     return Path(rest).expanduser()
 
@@ -96,12 +97,12 @@ def _is_images(path: Path) -> bool:
 
 def _file_target(path: Path, settings: StreamSettings, *, live: bool) -> ConnectTarget:
     if not path.exists():
-        raise SourceError(f"{path}: there is no such file")
+        raise SourceError(f"{path}: no such file or folder")
     if not path.is_file():
-        raise SourceError(f"{path}: neither a file nor a folder")
+        raise SourceError(f"{path}: not a regular file or folder")
     target = ConnectTarget("file", str(path))
     try:
         connect(target, settings, live=live).close()
     except PermissionError:
-        raise SourceError(f"{path}: may not be read") from None
+        raise SourceError(f"{path}: permission denied") from None
     return target

@@ -178,10 +178,10 @@ def tap_receiver(receiver: RTCRtpReceiver, on_frame: OnFrame) -> FrameAssembler:
     Raises TapError when this is not the aiortc that the tap was written for.
     """
     if not aiortc.__version__.startswith(AIORTC_VERSION):
-        raise TapError(f"aiortc {AIORTC_VERSION}x is needed, {aiortc.__version__} is installed")
+        raise TapError(f"aiortc {AIORTC_VERSION}x is required, but {aiortc.__version__} is installed")
     missing = [name for name in (_BUFFER, _QUEUE, _CODECS) if not hasattr(receiver, name)]
     if missing or not isinstance(getattr(receiver, _QUEUE), queue.Queue):
-        raise TapError(f"aiortc {aiortc.__version__} has changed inside: {', '.join(missing) or _QUEUE}")
+        raise TapError(f"aiortc {aiortc.__version__} lacks expected internals: {', '.join(missing) or _QUEUE}")
     codecs: Mapping[int, Any] = getattr(receiver, _CODECS)  # filled when the receiver starts
     assembler = FrameAssembler(codecs, on_frame)
     setattr(receiver, _BUFFER, assembler)

@@ -52,7 +52,7 @@ def read_offer(text: str) -> Offer:
     try:
         media = SessionDescription.parse(clean).media
     except _PARSE_ERRORS as error:
-        raise BadOfferError(f"the offer is no session description: {error}") from error
+        raise BadOfferError(f"the offer is not a valid session description: {error}") from error
     if not media:
         raise BadOfferError("the offer has no media section")
     ufrags = [_check_transport(section) for section in media]
@@ -77,12 +77,12 @@ def read_fragment(text: str) -> Fragment:
             try:
                 candidate = candidate_from_sdp(value)
             except _PARSE_ERRORS as error:
-                raise BadOfferError(f"this is no candidate: {value[:200]}") from error
+                raise BadOfferError(f"not a valid ICE candidate: {value[:200]}") from error
             if _is_usable(candidate):
                 candidate.sdpMid = mid
                 candidates.append(candidate)
         elif line.strip() and line[1:2] != "=":
-            raise BadOfferError(f"this is no line of a session description: {line[:200]}")
+            raise BadOfferError(f"not a line of a session description: {line[:200]}")
     return Fragment(ice_ufrag, tuple(candidates))
 
 
@@ -104,7 +104,7 @@ def ice_server(url: str) -> RTCIceServer:
     """`stun:host:port`, or `turn:user:password@host:port?transport=udp`, as aiortc wants it. Raises ValueError."""
     scheme, _, rest = url.partition(":")
     if scheme not in ("stun", "stuns", "turn", "turns") or not rest:
-        raise ValueError("an ICE server is stun:HOST[:PORT] or turn:USER:PASSWORD@HOST[:PORT][?transport=udp]")
+        raise ValueError("an ICE server must be stun:HOST[:PORT] or turn:USER:PASSWORD@HOST[:PORT][?transport=udp]")
     userinfo, _, host = rest.rpartition("@")
     username, _, credential = userinfo.partition(":")
     return RTCIceServer(urls=f"{scheme}:{host}", username=username or None, credential=credential or None)
@@ -114,25 +114,25 @@ def _check_transport(section: MediaDescription) -> str:
     """What WebRTC requires of every section; returns its ICE user name."""
     ice = section.ice
     if ice is None or not ice.usernameFragment or not ice.password:
-        raise BadOfferError("the offer lacks ICE credentials")
+        raise BadOfferError("the offer has no ICE credentials (a=ice-ufrag, a=ice-pwd)")
     if section.dtls is None or not section.dtls.fingerprints:
-        raise BadOfferError("the offer lacks a DTLS fingerprint or setup role")
+        raise BadOfferError("the offer has no DTLS fingerprint or setup role (a=fingerprint, a=setup)")
     if section.kind in ("audio", "video") and not section.rtcp_mux:
-        raise BadOfferError("the offer lacks rtcp-mux")
+        raise BadOfferError("the offer has no a=rtcp-mux")
     return ice.usernameFragment
 
 
 def _check_kinds(media: list[MediaDescription]) -> None:
     kinds = [section.kind for section in media]
     if others := sorted(set(kinds) - {"audio", "video"}):
-        raise UnsupportedOfferError(f"media of the kind {', '.join(others)} is not supported")
+        raise UnsupportedOfferError(f"media of kind {', '.join(others)} is not supported; send video and audio only")
     sending = [
         section for section in media if section.kind == "video" and section.direction in (None, "sendrecv", "sendonly")
     ]
     if not sending:
         raise UnsupportedOfferError("the offer sends no video")
     if kinds.count("video") > 1 or kinds.count("audio") > 1:
-        raise UnsupportedOfferError("one video track and at most one audio track are supported")
+        raise UnsupportedOfferError("only one video track and one audio track are supported")
 
 
 def _is_usable_line(line: str) -> bool:

@@ -114,7 +114,7 @@ class WhipSessions:
         """
         offer = read_offer(offer_sdp)
         if self._closed or len(self) >= self._settings.whip_sessions:
-            raise TooManySessionsError(f"{len(self)} WHIP sessions are open, no more are taken")
+            raise TooManySessionsError(f"{len(self)} WHIP sessions are open, which is the limit (stream.whip_sessions)")
         self._opening += 1
         session = _Session(config, self._settings, self._ice)
         try:
@@ -139,17 +139,17 @@ class WhipSessions:
         """
         session = self._find(session_id)
         if if_match is None:
-            raise EtagMissingError("If-Match is required")
+            raise EtagMissingError("the If-Match header is missing: send the answer's ETag")
         fragment = read_fragment(fragment_sdp)
         offer = session.offer
         assert offer is not None
         if if_match.strip() == "*" or fragment.ice_ufrag not in (None, offer.ice_ufrag):
-            raise RestartUnsupportedError("ICE restarts are not supported: start another session")
+            raise RestartUnsupportedError("ICE restarts are not supported; start another session")
         if session.etag not in [tag.strip() for tag in if_match.split(",")]:
-            raise EtagMismatchError("If-Match does not name this session's ICE session")
+            raise EtagMismatchError("If-Match does not match this session's ETag")
         session.candidates += len(fragment.candidates)
         if session.candidates > MOST_CANDIDATES:
-            raise BadOfferError(f"more than {MOST_CANDIDATES} candidates")
+            raise BadOfferError(f"the session has more than {MOST_CANDIDATES} candidates")
         for candidate in fragment.candidates:
             candidate.sdpMid = offer.mid  # all sections are bundled
             await session.connection.addIceCandidate(candidate)
@@ -175,7 +175,7 @@ class WhipSessions:
     def _find(self, session_id: str) -> _Session:
         session = self._sessions.get(session_id)
         if session is None or session.over.is_set():
-            raise SessionUnknownError("there is no such WHIP session")
+            raise SessionUnknownError("there is no such WHIP session, or it has ended")
         return session
 
     async def _negotiate(self, session: _Session, offer: Offer) -> str:
@@ -184,7 +184,7 @@ class WhipSessions:
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
         except OperationError as error:
-            raise UnsupportedOfferError(f"no common codec, VP8 and H.264 baseline are taken: {error}") from error
+            raise UnsupportedOfferError(f"no supported codec, send VP8 or H.264 baseline: {error}") from error
         except (InternalError, InvalidAccessError, InvalidStateError, ValueError, AssertionError) as error:
             raise BadOfferError(f"the offer cannot be applied: {error}") from error
         session.offer, session.candidates = offer, offer.candidates

@@ -15,13 +15,13 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import cv2
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, WebSocket, expect
 
+from stream.sources.demo_people import load_portrait
 from tests.peers.chromium import chromium
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.livesight_process import LivesightProcess
@@ -129,8 +129,7 @@ async def opened(
 def face(number: int, size_wh: tuple[int, int]) -> Picture:
     """A face that moves with the number, above the number's strip. u8 BGR."""
     width, height = size_wh
-    with Image.open(Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")) as picture:
-        portrait = cv2.cvtColor(np.asarray(picture.convert("RGB")), cv2.COLOR_RGB2BGR)
+    portrait = load_portrait()
     portrait = cv2.resize(portrait, (int(height * 0.66 * portrait.shape[1] / portrait.shape[0]), int(height * 0.66)))
     background = np.full((height, width, 3), 90, np.uint8)
     left = 20 + (number * 4) % (width - portrait.shape[1] - 40)

@@ -1,18 +1,17 @@
 """A face whose place in the picture tells the picture's number, so that a box says which picture it belongs to. Pure.
 
-The face is the portrait that matplotlib ships (Grace Hopper, public domain), over the number strip of `numbers`.
+The face is the portrait of the demo camera (Grace Hopper, public domain), over the number strip of `numbers`.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 
+from stream.sources.demo_people import load_portrait
 from tests.peers.numbers import STRIP_SHARE, Image, draw_number
 
 PLACES = 6
@@ -21,9 +20,7 @@ PLACES = 6
 @functools.cache
 def _face(height: int) -> Image:
     """The face, cut close, as a u8 BGR picture of this height."""
-    portrait = cv2.imread(str(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"))
-    assert portrait is not None
-    cut = portrait[40:400, 100:420]
+    cut = load_portrait()[40:400, 100:420]
     width = round(cut.shape[1] * height / cut.shape[0])
     return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 

@@ -164,7 +164,7 @@ def test_damage_costs_the_damaged_frames_only(tmp_path: Path) -> None:
 def test_not_a_video(tmp_path: Path, content: bytes) -> None:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(content)
-    with pytest.raises(SourceError, match=r"clip\.mp4.*not a video"):
+    with pytest.raises(SourceError, match=r"clip\.mp4.*not a readable video"):
         opened(clip, live=False)
 
 
