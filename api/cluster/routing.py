@@ -71,7 +71,7 @@ class ClusterRoutes:
     def _of_the_stream(self, method: str, stream_id: str) -> RemoteNode | None:
         """This process reads; a stream that belongs to one node (pushed, or configured there) is changed there."""
         status = self._cluster.board.stream(stream_id)
-        if method in ("GET", "HEAD", "POST") or self._cluster.known.get(stream_id) is not None or status is None:
+        if method in ("GET", "HEAD", "POST") or self._cluster.specs.get(stream_id) is not None or status is None:
             return None
         return self._other(status.node, status.address)
 
@@ -82,7 +82,7 @@ class ClusterRoutes:
             return self._other(status.node, status.address)
         if is_push and (target := self._pushed_to(stream_id)) is not None:
             return target
-        if self._cluster.known.get(stream_id) is not None:
+        if self._cluster.specs.get(stream_id) is not None:
             raise self._unreachable(stream_id)
         if not is_push:
             if self._cluster.board.last(stream_id) is not None:

@@ -84,7 +84,7 @@ class ClusterDirectory:
         """See StreamDirectory."""
         found = {stream_id: status.stream for stream_id, status in self._cluster.board.streams().items()}
         found |= {view.id: view for view in self._node.streams.views()}
-        for stream_id, spec in self._cluster.known.all().items():
+        for stream_id, spec in self._cluster.specs.all().items():
             if stream_id not in found:
                 found[stream_id] = waiting(spec.stream, self._cluster.board.last(stream_id))
         return [view for _, view in sorted(found.items())]
@@ -95,7 +95,7 @@ class ClusterDirectory:
             return self._node.streams.view(stream_id)
         except StreamUnknown:
             status = self._cluster.board.stream(stream_id)
-            spec = self._cluster.known.get(stream_id)
+            spec = self._cluster.specs.get(stream_id)
             if status is not None:
                 return status.stream
             if spec is not None:
@@ -104,7 +104,7 @@ class ClusterDirectory:
 
     def shared(self, stream_id: str) -> bool:
         """See StreamDirectory."""
-        return self._cluster.known.get(stream_id) is not None
+        return self._cluster.specs.get(stream_id) is not None
 
     def add(self, config: StreamConfig) -> StreamView:
         """See StreamDirectory. Refuses what no node could run, as far as this process can tell."""
@@ -118,7 +118,7 @@ class ClusterDirectory:
 
     def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
         """See StreamDirectory."""
-        spec = self._cluster.known.get(stream_id)
+        spec = self._cluster.specs.get(stream_id)
         if spec is None:
             return self._node.streams.update(stream_id, changes)
         config = StreamConfig.model_validate({**spec.stream.model_dump(), **changes})

@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from api.routes.message_schemas import MESSAGES, MessageKind
 from stream.config import MaxFps
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
-from workers.cluster.message_schemas import MESSAGES, MessageKind
 
 _REF = "#/components/schemas/{model}"
 _ID = {"description": "A stream's id.", "examples": ["entrance"]}

@@ -68,7 +68,7 @@ def _readiness(context: ApiContext) -> Readiness:
     reasons = list(dict.fromkeys([*context.node.problems(), *context.bus.problems(), *cluster, *others]))
     if "node" in context.roles and not context.node.ready:
         return Readiness(status="not ready", reasons=reasons or ["node: models are loading, or it is shutting down"])
-    if "node" not in context.roles and context.cluster is not None and not context.cluster.settled:
+    if "node" not in context.roles and context.cluster is not None and not context.cluster.caught_up:
         return Readiness(status="not ready", reasons=reasons or ["kafka: livesight.streams has not been read yet"])
     if "node" not in context.roles and not all(extension.ready for extension in context.extensions):
         return Readiness(status="not ready", reasons=reasons or ["database: not reached yet"])

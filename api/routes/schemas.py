@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from api.http.errors import Problem
 from api.routes.asyncapi import asyncapi_document
-from workers.cluster.message_schemas import MESSAGES, json_schema
+from api.routes.message_schemas import MESSAGES, json_schema
 
 router = APIRouter(include_in_schema=False)
 

@@ -9,7 +9,7 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
-from workers.cluster.assignor import LeaseAssignor, MemberClaim
+from workers.cluster.assignor import LeaseAssignor, OwnedPartitions
 
 TOPIC = "livesight.streams"
 
@@ -21,13 +21,13 @@ def parts(numbers: Iterable[int]) -> frozenset[TopicPartition]:
 class Member:
     """One node: what it has, as the group's client keeps it."""
 
-    def __init__(self, owned: Iterable[int] = (), generation: int = 5, standing_in: Iterable[int] = ()) -> None:
+    def __init__(self, owned: Iterable[int] = (), generation: int = 5, taken_over: Iterable[int] = ()) -> None:
         self.owned = set(owned)
         self.generation = generation
-        self.standing_in = set(standing_in)
+        self.taken_over = set(taken_over)
         self.refused: set[int] = set()
         self.assignor = LeaseAssignor(
-            lambda: MemberClaim(parts(self.owned), self.generation, parts(self.standing_in)),
+            lambda: OwnedPartitions(parts(self.owned), self.generation, parts(self.taken_over)),
             lambda gone: self.refused.update(one.partition for one in gone),
         )
 
@@ -116,9 +116,9 @@ def test_a_topic_with_fewer_partitions_is_shared_whole() -> None:
 
 def test_those_who_stand_in_keep_what_they_run_and_nothing_else_moves() -> None:
     members = {
-        "a": Member(range(4), standing_in=[14]),
-        "b": Member(range(4, 8), standing_in=[12, 15]),
-        "c": Member(range(8, 12), standing_in=[13]),
+        "a": Member(range(4), taken_over=[14]),
+        "b": Member(range(4, 8), taken_over=[12, 15]),
+        "c": Member(range(8, 12), taken_over=[13]),
     }
     assert settle(members) == [
         {"a": {0, 1, 2, 3, 14}, "b": {4, 5, 6, 7, 12, 15}, "c": {8, 9, 10, 11, 13}},
@@ -127,7 +127,7 @@ def test_those_who_stand_in_keep_what_they_run_and_nothing_else_moves() -> None:
 
 
 def test_who_stands_in_keeps_it_though_another_has_not_heard_of_its_own_yet() -> None:
-    members = {"a": Member(range(4), standing_in=[12, 15]), "b": Member(range(4, 8), standing_in=[13])}
+    members = {"a": Member(range(4), taken_over=[12, 15]), "b": Member(range(4, 8), taken_over=[13])}
     members["late"] = Member(range(8, 12))
     assert settle(members) == [
         {"a": {0, 1, 2, 3, 12, 15}, "b": {4, 5, 6, 7, 13}, "late": {8, 9, 10, 11, 14}},
@@ -136,7 +136,7 @@ def test_who_stands_in_keeps_it_though_another_has_not_heard_of_its_own_yet() ->
 
 def test_standing_in_for_too_much_moves_nothing_that_others_own() -> None:
     members = {
-        "a": Member(range(4), standing_in=[12, 13, 14, 15]),
+        "a": Member(range(4), taken_over=[12, 13, 14, 15]),
         "b": Member(range(4, 8)),
         "c": Member(range(8, 12)),
     }
@@ -150,6 +150,6 @@ def test_standing_in_for_too_much_moves_nothing_that_others_own() -> None:
 
 
 def test_nobody_stands_in_for_what_another_owns() -> None:
-    members = {"a": Member(range(8), standing_in=[9]), "b": Member(range(8, 16))}
+    members = {"a": Member(range(8), taken_over=[9]), "b": Member(range(8, 16))}
     assert settle(members) == [{"a": set(range(8)), "b": set(range(8, 16))}]
     assert members["a"].refused == {9}

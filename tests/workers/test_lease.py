@@ -68,7 +68,7 @@ def test_only_the_streams_of_ones_own_partitions_are_held(lease: Lease) -> None:
 
 def test_who_stands_in_holds_for_a_time_and_while_its_own_lease_is_good(lease: Lease, clock: Clock) -> None:
     lease._held = frozenset()
-    lease.stand_in({partition_of("entrance", 16)})
+    lease.take_over({partition_of("entrance", 16)})
     assert lease.holds("entrance")
     clock.now_s += SESSION_S + 0.1
     assert not lease.holds("entrance"), "the broker confirms nothing"
@@ -77,16 +77,16 @@ def test_who_stands_in_holds_for_a_time_and_while_its_own_lease_is_good(lease: L
     clock.now_s += (REBALANCE_SESSIONS - 1) * SESSION_S
     lease._renewal.renewed_s = clock.now_s
     assert not lease.holds("entrance"), "the group gave it to nobody for too long"
-    assert not lease.standing_in
+    assert not lease.taken_over
 
 
 def test_what_others_were_given_is_no_longer_stood_in_for(lease: Lease) -> None:
     lease._held = frozenset()
-    lease.stand_in({1, 2})
-    lease._give_up(frozenset({TopicPartition("livesight.streams", 1)}))
-    assert lease.standing_in == {2}
-    lease._gain(frozenset({2}))
-    assert (lease.standing_in, lease.held) == (frozenset(), {2})
+    lease.take_over({1, 2})
+    lease._on_refused(frozenset({TopicPartition("livesight.streams", 1)}))
+    assert lease.taken_over == {2}
+    lease.gain(frozenset({2}))
+    assert (lease.taken_over, lease.held) == (frozenset(), {2})
 
 
 def test_a_pending_rebalance_carries_a_lease_while_it_is_watched(lease: Lease, clock: Clock) -> None:

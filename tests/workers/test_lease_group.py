@@ -14,7 +14,8 @@ from kafka.errors import TopicAlreadyExistsError
 from kafka.net.selector import NetworkSelector
 
 from tests.peers.kafka import Broker
-from workers.cluster.lease import Lease, _Listener
+from workers.cluster.lease import Lease
+from workers.cluster.rebalance_listener import RebalanceListener
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec import partition_of
 from workers.kafka.kafka_python import keep_joins
@@ -95,7 +96,7 @@ def came_back_with(broker: Broker, partitions: int) -> bool:
 def test_who_stands_in_holds_at_once_and_keeps_it(broker: Broker, members: list[Member]) -> None:
     heir, leaver = members
     theirs = leaver.lease.held
-    heir.lease.stand_in(theirs)
+    heir.lease.take_over(theirs)
     assert heir.holds(PARTITIONS) == set(range(PARTITIONS))
     leaver.lease.leave(keep_s=2, timeout_s=2)
     heir.released.clear()
@@ -104,7 +105,7 @@ def test_who_stands_in_holds_at_once_and_keeps_it(broker: Broker, members: list[
         assert heir.holds(PARTITIONS) == set(range(PARTITIONS)), "a moment without them"
         assert time.monotonic() - began_s < PATIENCE_S, "the group never gave it what it stands in for"
         time.sleep(0.02)
-    assert not heir.lease._standing_in
+    assert not heir.lease._taken_over
     assert not heir.released
 
 
@@ -162,7 +163,7 @@ def test_a_partition_that_is_let_go_waits_for_its_cameras_alone() -> None:
     try:
 
         async def lose() -> None:
-            await _Listener(lease, loop).on_partitions_lost({TopicPartition("livesight.streams", 3)})
+            await RebalanceListener(lease, loop).on_partitions_lost({TopicPartition("livesight.streams", 3)})
             stopped.set()
 
         loop.call_soon_threadsafe(lose)

@@ -47,7 +47,7 @@ def test_two_monitors_that_work_at_once_are_a_problem(cluster: Cluster) -> None:
     other = MonitorStatus(monitor="two", address="http://two:8000")
 
     def told() -> bool:
-        cluster.board.hear(MONITOR_PREFIX + "two", other.to_json())
+        cluster.board.apply(MONITOR_PREFIX + "two", other.to_json())
         return any("two works too" in problem for problem in cluster.problems())
 
     wait(told)
@@ -56,6 +56,6 @@ def test_two_monitors_that_work_at_once_are_a_problem(cluster: Cluster) -> None:
 
 
 def test_what_a_later_version_says_of_monitors_is_as_good_as_nothing(cluster: Cluster) -> None:
-    cluster.board.hear(MONITOR_PREFIX + "new", b'{"schema": "livesight.monitor/2"}')
+    cluster.board.apply(MONITOR_PREFIX + "new", b'{"schema": "livesight.monitor/2"}')
     assert cluster.board.monitors() == []
     assert cluster.board.streams() == {}

@@ -6,7 +6,7 @@ no further round, and nobody runs its cameras any more. Of two nodes that say so
 a node says what it has at that moment, and of which generation that is; one that was thrown out of the group counts
 less than one that was not.
 
-A node that ends names who takes its place (see `Lease.stand_in`). These say so when they join, and get what they run
+A node that ends names who takes its place (see `Lease.take_over`). These say so when they join, and get what they run
 already, as far as that leaves the partitions evenly spread: nothing else is moved for it.
 
 Runs on the client's own thread; what the leader computes is pure.
@@ -34,12 +34,12 @@ _VERSION = 2  # of the metadata: the first that tells the generation
 
 
 @dataclass(frozen=True, slots=True)
-class MemberClaim:
-    """What a node has as it joins. `generation`: -1 once the group threw it out. `standing_in`: it runs, not owns."""
+class OwnedPartitions:
+    """What a node reports as it joins. `generation`: -1 once it was evicted. `taken_over`: runs, but not owned."""
 
     owned: frozenset[TopicPartition]
     generation: int
-    standing_in: frozenset[TopicPartition]
+    taken_over: frozenset[TopicPartition]
 
 
 class LeaseAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
@@ -47,27 +47,27 @@ class LeaseAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
 
     def __init__(
         self,
-        holding: Callable[[], MemberClaim],
+        owned: Callable[[], OwnedPartitions],
         refused: Callable[[frozenset[TopicPartition]], None] = lambda parts: None,
     ) -> None:
         super().__init__()
-        self._holding = holding
+        self._owned = owned
         self._refused = refused
         self._offered: frozenset[TopicPartition] = frozenset()
 
     def metadata(self, topics: Collection[str]) -> Any:
         """What this node says when it joins."""
-        holding = self._holding()
-        self._offered = holding.standing_in - holding.owned
+        reported = self._owned()
+        self._offered = reported.taken_over - reported.owned
         return ConsumerProtocolSubscription(
             version=_VERSION,
             topics=sorted(topics),
             user_data=json.dumps({"standing_in": _by_topic(self._offered)}).encode() if self._offered else b"",
             owned_partitions=[
                 ConsumerProtocolSubscription.TopicPartition(topic=topic, partitions=numbers)
-                for topic, numbers in _by_topic(holding.owned).items()
+                for topic, numbers in _by_topic(reported.owned).items()
             ],
-            generation_id=holding.generation,
+            generation_id=reported.generation,
         )
 
     def on_assignment(self, assignment: Any, generation: int) -> None:
@@ -86,7 +86,7 @@ class LeaseAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
             partitions[member_id].append(partition)
         topics = {topic for found in metadata.values() for topic in found.topics}
         total = sum(len(cluster.partitions_for_topic(topic) or ()) for topic in topics)
-        _add_stand_ins(partitions, {member_id: _standing_in(found) for member_id, found in metadata.items()}, total)
+        _add_taken_over(partitions, {member_id: _taken_over(found) for member_id, found in metadata.items()}, total)
         executor = StickyAssignmentExecutor(
             cluster,
             {
@@ -126,16 +126,16 @@ def _owners(metadata: Mapping[str, Any]) -> dict[TopicPartition, str]:
     return owners
 
 
-def _standing_in(metadata: Any) -> list[TopicPartition]:
+def _taken_over(metadata: Any) -> list[TopicPartition]:
     """What another version says there, or nothing, is none."""
     try:
-        told = json.loads(bytes(metadata.user_data or b"{}"))["standing_in"]
-        return [TopicPartition(topic, int(number)) for topic, numbers in told.items() for number in numbers]
+        found = json.loads(bytes(metadata.user_data or b"{}"))["standing_in"]
+        return [TopicPartition(topic, int(number)) for topic, numbers in found.items() for number in numbers]
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
 
 
-def _add_stand_ins(
+def _add_taken_over(
     partitions: dict[str, list[TopicPartition]], offers: Mapping[str, list[TopicPartition]], total: int
 ) -> None:
     """Give what is offered, one by one, to those that may have so many, so that balancing has nothing to move for it.

@@ -28,13 +28,13 @@ _TRY_AGAIN_S = 10.0
 class Reconciler:
     """Compares what shall run here with what does: when woken, and every second."""
 
-    def __init__(self, node: Node, known: SpecRegistry, settings: ClusterSettings) -> None:
+    def __init__(self, node: Node, specs: SpecRegistry, settings: ClusterSettings) -> None:
         self._node = node
-        self._known = known
+        self._specs = specs
         self._settings = settings
         self._lease: Lease | None = None
         self._lock = threading.Lock()
-        self._mine: dict[str, StreamConfig] = {}
+        self._running: dict[str, StreamConfig] = {}
         self._failed: dict[str, tuple[StreamConfig, str, float]] = {}
         self._stopping: dict[str, threading.Thread] = {}
         self._woken = threading.Event()
@@ -52,7 +52,7 @@ class Reconciler:
 
     def may_publish(self, stream_id: str) -> bool:
         """Whether a result may leave this node: always, but for a shared stream whose lease has ended."""
-        if stream_id not in self._mine or (self._lease is not None and self._lease.holds(stream_id)):
+        if stream_id not in self._running or (self._lease is not None and self._lease.holds(stream_id)):
             return True
         FENCED.inc()
         return False
@@ -67,13 +67,13 @@ class Reconciler:
         lease = self._lease
         if lease is not None:
             with self._lock:
-                ending = [stream_id for stream_id in self._mine if lease.owner_of(partitions, stream_id)]
+                ending = [stream_id for stream_id in self._running if lease.owner_of(partitions, stream_id)]
             self._stop(ending)
 
     def running(self) -> list[str]:
         """The shared streams that run here, those that are being stopped among them."""
         with self._lock:
-            return list(self._mine)
+            return list(self._running)
 
     def stop(self, stream_ids: Collection[str]) -> None:
         """Stop these side by side; blocks, `stop_timeout_s` at most. Call `close` first."""
@@ -100,15 +100,15 @@ class Reconciler:
     def _look(self) -> None:
         lease = self._lease
         assert lease is not None
-        wanted = {stream_id: wish.stream for stream_id, wish in self._known.all().items() if lease.holds(stream_id)}
+        wanted = {stream_id: spec.stream for stream_id, spec in self._specs.all().items() if lease.holds(stream_id)}
         with self._lock:
-            ending = [stream_id for stream_id, config in self._mine.items() if wanted.get(stream_id) != config]
+            ending = [stream_id for stream_id, config in self._running.items() if wanted.get(stream_id) != config]
             self._failed = {name: entry for name, entry in self._failed.items() if wanted.get(name) == entry[0]}
         self._stop(ending)
         for stream_id, config in wanted.items():
             if self._closing.is_set() or not lease.holds(stream_id):
                 continue
-            if stream_id not in self._mine and self._is_due(stream_id):
+            if stream_id not in self._running and self._is_due(stream_id):
                 self._begin(config, lease)
 
     def _is_due(self, stream_id: str) -> bool:
@@ -117,14 +117,14 @@ class Reconciler:
 
     def _begin(self, config: StreamConfig, lease: Lease) -> None:
         with self._lock:
-            self._mine[config.id] = config
+            self._running[config.id] = config
         try:
             self._node.streams.add(config)
         except (StreamError, WorkerError) as error:
             with self._lock:
                 first = config.id not in self._failed
                 self._failed[config.id] = (config, str(error), time.monotonic())
-                del self._mine[config.id]
+                del self._running[config.id]
             if first:
                 log.error("leased_stream_failed", stream=config.id, reason=str(error))
             return
@@ -157,10 +157,10 @@ class Reconciler:
 
     def _reason(self, stream_id: str) -> str:
         """Why a stream is stopped here, as events say it."""
-        wish, lease = self._known.get(stream_id), self._lease
-        if wish is None:
+        spec, lease = self._specs.get(stream_id), self._lease
+        if spec is None:
             return "removed"
-        if not wish.stream.enabled:
+        if not spec.stream.enabled:
             return "disabled"
         return "replaced" if lease is not None and lease.holds(stream_id) else "released"
 
@@ -175,6 +175,6 @@ class Reconciler:
             log.exception("leased_stream_not_stopped", stream=stream_id)
         finally:
             with self._lock:
-                self._mine.pop(stream_id, None)
+                self._running.pop(stream_id, None)
                 self._stopping.pop(stream_id, None)
             self._woken.set()

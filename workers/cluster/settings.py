@@ -20,7 +20,10 @@ class ClusterSettings(BaseModel):
         default=None, description="Where other processes reach this one, as http://host:port. None: where it listens."
     )
     session_timeout_s: float = Field(
-        default=6.0, ge=1, le=300, description="A node unheard for that long loses its cameras. Brokers set a minimum."
+        default=6.0,
+        ge=1,
+        le=300,
+        description="A node silent for so long loses its cameras. Brokers set a minimum.",
     )
     heartbeat_s: float | None = Field(default=None, gt=0, le=60, description="None: a sixth of the session, 1 at most.")
     stop_timeout_s: float = Field(default=2.0, gt=0, le=30, description="For stopping cameras before letting them go.")
@@ -30,9 +33,9 @@ class ClusterSettings(BaseModel):
         le=60,
         description="At its end a node runs cameras on until others have them, so long at most.",
     )
-    status_s: float = Field(default=2.0, gt=0, le=60, description="How often a node says what it runs.")
-    away_s: float = Field(default=8.0, gt=0, le=600, description="A node that says nothing for that long is away.")
-    reread_s: float = Field(default=60.0, ge=1, description="How often everything is read again, should it be lost.")
+    status_s: float = Field(default=2.0, gt=0, le=60, description="How often a node publishes what it runs.")
+    away_s: float = Field(default=8.0, gt=0, le=600, description="A node silent for so long is unreachable.")
+    reread_s: float = Field(default=60.0, ge=1, description="How often all specs are read again, should one be lost.")
 
     @field_validator("address")
     @classmethod

@@ -1,14 +1,13 @@
-"""The wish: that a stream be run, as `livesight.streams` carries it. Pure.
+"""The spec of a stream: that it shall run, and how, as `livesight.streams` carries it. Pure.
 
-A record's key is the stream's id, its value the wish, or nothing: a tombstone, which alone ends a stream. The key
-`_epoch` is no stream (ids do not begin so): it names the topic's life. A topic without it, or with another than is
-known, has lost what it held.
+A record's key is the stream's id, its value the spec, or nothing: a tombstone, which alone ends a stream. The key
+`_epoch` is no stream (ids do not begin so): it identifies the topic as it was made. A topic without it, or with
+another than before, has lost what it held.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -18,7 +17,7 @@ from stream.config import StreamConfig
 from workers.errors import WorkerError
 from workers.kafka.kafka_python import murmur2
 
-WISH_SCHEMA: Final = "livesight.stream/1"
+SPEC_SCHEMA: Final = "livesight.stream/1"
 EPOCH_SCHEMA: Final = "livesight.epoch/1"
 EPOCH_KEY: Final = "_epoch"
 
@@ -28,13 +27,13 @@ class SpecError(WorkerError):
 
 
 class StreamSpec(BaseModel):
-    """One stream that shall run. Of two wishes for a stream the one with the higher version holds."""
+    """One stream that shall run. Of two specs of a stream the one with the higher version holds."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
-    schema_: Literal["livesight.stream/1"] = Field(default=WISH_SCHEMA, alias="schema")
+    schema_: Literal["livesight.stream/1"] = Field(default=SPEC_SCHEMA, alias="schema")
     stream: StreamConfig
-    version: int = Field(ge=0, description="Nanoseconds since 1970 when it was wished, or one more than the last.")
+    version: int = Field(ge=0, description="Nanoseconds since 1970 when it was written, or one more than the last.")
     node: str = Field(default="", description="Who wrote it.")
 
     def to_json(self) -> bytes:
@@ -42,8 +41,8 @@ class StreamSpec(BaseModel):
         return self.model_dump_json(by_alias=True).encode()
 
 
-class Epoch(BaseModel):
-    """The name of a topic's life."""
+class TopicEpoch(BaseModel):
+    """Identifies a topic from when it was made until it is made anew."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -64,29 +63,29 @@ class TopicContent:
 
 
 def new_spec(config: StreamConfig, before: StreamSpec | None, node: str) -> StreamSpec:
-    """A wish that holds against the one before, whatever the clocks say."""
+    """A spec that holds against the one before, whatever the clocks say."""
     version = max(time.time_ns(), before.version + 1 if before else 0)
     return StreamSpec(stream=config, version=version, node=node)
 
 
 def read_spec(key: str, value: bytes) -> StreamSpec:
-    """A record's wish. Raises SpecError."""
+    """A record's spec. Raises SpecError."""
     try:
-        wish = StreamSpec.model_validate_json(value)
+        spec = StreamSpec.model_validate_json(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise SpecError(f"{key}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    if wish.stream.id != key:
-        raise SpecError(f"{key}: the wish is for {wish.stream.id}")
-    if wish.stream.url is None or wish.stream.url.split(":", 1)[0] in ("file", "device"):
+    if spec.stream.id != key:
+        raise SpecError(f"{key}: the spec is for {spec.stream.id}")
+    if spec.stream.url is None or spec.stream.url.split(":", 1)[0] in ("file", "device"):
         raise SpecError(f"{key}: a shared stream needs a URL that every node can open")
-    return wish
+    return spec
 
 
 def read_epoch(value: bytes) -> str:
-    """The epoch record's name. Raises SpecError."""
+    """The epoch of a record. Raises SpecError."""
     try:
-        return Epoch.model_validate_json(value).epoch
+        return TopicEpoch.model_validate_json(value).epoch
     except ValidationError as error:
         raise SpecError(f"{EPOCH_KEY}: unreadable") from error
 
@@ -99,8 +98,3 @@ def partition_of(stream_id: str, partitions: int) -> int:
 def newer(one: StreamSpec | None, other: StreamSpec | None) -> bool:
     """Whether `one` holds against `other`."""
     return one is not None and (other is None or one.version > other.version)
-
-
-def configs_of(wishes: Mapping[str, StreamSpec]) -> dict[str, StreamConfig]:
-    """The streams of wishes, by id."""
-    return {stream_id: wish.stream for stream_id, wish in wishes.items()}

@@ -1,4 +1,4 @@
-"""The wishes that this process knows, in memory and on disk, so that a broker may lose them. Any thread."""
+"""The specs that this process knows, in memory and on disk, so that a broker may lose them. Any thread."""
 
 from __future__ import annotations
 
@@ -19,76 +19,77 @@ log = structlog.get_logger(__name__)
 
 class _File(BaseModel):
     epoch: str | None = None
-    wishes: list[StreamSpec] = []
+    wishes: list[StreamSpec] = []  # the key of the file, as earlier versions wrote it
 
 
 class SpecRegistry:
     """What shall run. `changed` is called, without a lock held, whenever that is another than before."""
 
     def __init__(self, state_dir: Path | None, changed: Callable[[], None] = lambda: None) -> None:
-        """Reads what was known; streams kept by a version or a time without leases are taken over."""
+        """Reads what was stored; streams that this node ran without leases before are taken over."""
         self._path = state_dir / "wishes.json" if state_dir else None
         self._changed = changed
         self._lock = threading.Lock()
         self._epoch: str | None = None
-        self._wishes: dict[str, StreamSpec] = {}
+        self._specs: dict[str, StreamSpec] = {}
         if state_dir is not None:
             self._read(state_dir)
 
     @property
     def epoch(self) -> str | None:
-        """The life of the topic that the wishes were read from or written to."""
+        """The epoch of the topic that the specs were read from or written to."""
         return self._epoch
 
     def all(self) -> dict[str, StreamSpec]:
         """By stream."""
         with self._lock:
-            return dict(self._wishes)
+            return dict(self._specs)
 
     def get(self, stream_id: str) -> StreamSpec | None:
-        """The wish for a stream, if there is one."""
+        """The spec for a stream, if there is one."""
         with self._lock:
-            return self._wishes.get(stream_id)
+            return self._specs.get(stream_id)
 
-    def apply(self, stream_id: str, wish: StreamSpec | None) -> None:
+    def apply(self, stream_id: str, spec: StreamSpec | None) -> None:
         """A record of the topic, or what this process has just written there."""
         with self._lock:
-            known = self._wishes.get(stream_id)
-            if wish is None:
+            known = self._specs.get(stream_id)
+            if spec is None:
                 if known is None:
                     return
-                del self._wishes[stream_id]
-            elif not newer(wish, known):
+                del self._specs[stream_id]
+            elif not newer(spec, known):
                 return
             else:
-                self._wishes[stream_id] = wish
+                self._specs[stream_id] = spec
             self._write()
         self._changed()
 
-    def settle(self, content: TopicContent) -> list[StreamSpec]:
-        """Take over what the whole topic says; returns the wishes that it lacks and that are to be written again.
+    def merge(self, content: TopicContent) -> list[StreamSpec]:
+        """Take over what the whole topic says; returns the specs that it lacks and that are to be written again.
 
-        In the life that is known the topic is right, and what it does not name was ended (its tombstone may be
-        compacted away). In another life it has lost what it does not name, and only its tombstones end streams.
+        While the topic's epoch is the one that is known, the topic is right, and what it does not name was ended (its
+        tombstone may be compacted away). In another epoch it has lost what it does not name, and only its tombstones
+        end streams.
         """
         lost = content.epoch is None or content.epoch != self._epoch
         missing: list[StreamSpec] = []
         with self._lock:
-            before = dict(self._wishes)
+            before = dict(self._specs)
             for stream_id, known in before.items():
                 if stream_id not in content.streams:
                     if lost:
                         missing.append(known)
                     else:
-                        del self._wishes[stream_id]
+                        del self._specs[stream_id]
                 elif content.streams[stream_id] is None:
-                    del self._wishes[stream_id]
+                    del self._specs[stream_id]
                 elif newer(known, content.streams[stream_id]):
                     missing.append(known)
-            for stream_id, wish in content.streams.items():
-                if wish is not None and newer(wish, self._wishes.get(stream_id)):
-                    self._wishes[stream_id] = wish
-            changed = self._wishes != before
+            for stream_id, spec in content.streams.items():
+                if spec is not None and newer(spec, self._specs.get(stream_id)):
+                    self._specs[stream_id] = spec
+            changed = self._specs != before
             if changed:
                 self._write()
         if changed:
@@ -96,7 +97,7 @@ class SpecRegistry:
         return missing
 
     def begin_epoch(self, epoch: str) -> None:
-        """What is known is in the topic now, whose life is called so."""
+        """What is known is in the topic now, which has this epoch."""
         with self._lock:
             if epoch != self._epoch:
                 self._epoch = epoch
@@ -107,24 +108,24 @@ class SpecRegistry:
         try:
             found = _File.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
-            kept = [config for config in LocalStreams(state_dir).read() if config.url]
-            self._wishes = {config.id: StreamSpec(stream=config, version=1) for config in kept}
+            local = [config for config in LocalStreams(state_dir).read() if config.url]
+            self._specs = {config.id: StreamSpec(stream=config, version=1) for config in local}
             return
         except (OSError, ValidationError) as error:
             aside = self._path.with_suffix(".broken")
-            log.error("wishes_unreadable", path=str(self._path), error=str(error), moved_to=str(aside))
+            log.error("specs_unreadable", path=str(self._path), error=str(error), moved_to=str(aside))
             if self._path.exists():
                 self._path.replace(aside)
             return
         self._epoch = found.epoch
-        self._wishes = {wish.stream.id: wish for wish in found.wishes}
+        self._specs = {spec.stream.id: spec for spec in found.wishes}
 
     def _write(self) -> None:
         """With the lock held. A disk that refuses costs the copy, not the service."""
         if self._path is None:
             return
-        content = _File(epoch=self._epoch, wishes=list(self._wishes.values())).model_dump(mode="json", by_alias=True)
+        content = _File(epoch=self._epoch, wishes=list(self._specs.values())).model_dump(mode="json", by_alias=True)
         try:
             write_text(self._path, json.dumps(content, indent=1), OWNER_ONLY)
         except OSError as error:
-            log.error("wishes_not_kept", path=str(self._path), error=str(error))
+            log.error("specs_not_stored", path=str(self._path), error=str(error))

@@ -1,4 +1,4 @@
-"""The fact: who runs what, as `livesight.status` carries it, and what a process knows of it. Any thread.
+"""The status: who runs what, as `livesight.status` carries it, and what a process knows of it. Any thread.
 
 Records are keyed by stream; those keyed `_node.NAME` say that a node lives, whether it runs streams or not, and those
 keyed `_monitor.NAME` which process's monitor works.
@@ -24,7 +24,8 @@ MONITOR_PREFIX = "_monitor."
 class NodeStatus(BaseModel):
     """A node that lives. `leasing`: whether it may run shared cameras now.
 
-    `partitions`: how many of the wishes' the group gave it. `heirs`: of one that ends: who takes which.
+    `partitions`: how many of those of the specs the group assigned to it. `heirs`: of one that ends: which of its
+    partitions its successors take, by their names.
     """
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
@@ -91,7 +92,7 @@ class StreamStatus(BaseModel):
 
 
 class StatusBoard:
-    """What was heard of all nodes. A record counts as long as it is younger than `away_s`."""
+    """What all nodes have published. A record counts as long as it is younger than `away_s`."""
 
     def __init__(self, away_s: float) -> None:
         self._away_s = away_s
@@ -100,7 +101,7 @@ class StatusBoard:
         self._nodes: dict[str, tuple[NodeStatus, float]] = {}
         self._monitors: dict[str, tuple[MonitorStatus, float]] = {}
 
-    def hear(self, key: str, value: bytes | None, age_s: float = 0.0) -> None:
+    def apply(self, key: str, value: bytes | None, age_s: float = 0.0) -> None:
         """One record, `age_s` old. One that cannot be read, such as a later version's, is as good as none."""
         at_s = time.monotonic() - max(0.0, age_s)
         with self._lock:
@@ -126,7 +127,7 @@ class StatusBoard:
             self._lock.notify_all()
 
     def wait(self, timeout_s: float) -> None:
-        """Until something is heard, or the time is over."""
+        """Until a record comes, or the time is over."""
         with self._lock:
             self._lock.wait(timeout_s)
 
@@ -136,22 +137,22 @@ class StatusBoard:
             return self._fresh(self._streams.get(stream_id))
 
     def last(self, stream_id: str) -> StreamStatus | None:
-        """What was last heard of a stream, however long ago."""
+        """The newest record of a stream, however old."""
         with self._lock:
-            heard = self._streams.get(stream_id)
-        return None if heard is None else heard[0]
+            record = self._streams.get(stream_id)
+        return None if record is None else record[0]
 
     def streams(self) -> dict[str, StreamStatus]:
         """All streams that some living node runs."""
         with self._lock:
-            found = [self._fresh(heard) for heard in self._streams.values()]
+            found = [self._fresh(record) for record in self._streams.values()]
         return {status.stream_id: status for status in found if status is not None}
 
     def node(self, name: str) -> NodeStatus | None:
-        """What was last heard of a node."""
+        """The newest record of a node."""
         with self._lock:
-            heard = self._nodes.get(name)
-        return None if heard is None else heard[0]
+            record = self._nodes.get(name)
+        return None if record is None else record[0]
 
     def nodes(self) -> list[NodeStatus]:
         """The nodes that live, by name."""
@@ -160,14 +161,14 @@ class StatusBoard:
             return [node for _, (node, at_s) in sorted(self._nodes.items()) if now_s - at_s < self._away_s]
 
     def monitors(self, within_s: float | None = None) -> list[MonitorStatus]:
-        """The monitors that work, the one heard of last first: there is one, and for a moment its predecessor.
+        """The monitors that work, the newest first: there is one, and for a moment its predecessor.
 
-        within_s: only those heard of so lately.
+        within_s: only those whose record is no older.
         """
         least_s = time.monotonic() - (self._away_s if within_s is None else within_s)
         with self._lock:
-            heard = sorted(self._monitors.values(), key=lambda one: -one[1])
-        return [monitor for monitor, at_s in heard if at_s > least_s]
+            newest = sorted(self._monitors.values(), key=lambda one: -one[1])
+        return [monitor for monitor, at_s in newest if at_s > least_s]
 
-    def _fresh(self, heard: tuple[StreamStatus, float] | None) -> StreamStatus | None:
-        return heard[0] if heard is not None and time.monotonic() - heard[1] < self._away_s else None
+    def _fresh(self, record: tuple[StreamStatus, float] | None) -> StreamStatus | None:
+        return record[0] if record is not None and time.monotonic() - record[1] < self._away_s else None

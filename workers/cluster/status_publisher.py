@@ -33,7 +33,7 @@ _LOOK_S = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class LeaseStatus:
     """What an announcer asks of the lease: whether shared streams may run, and how many partitions are this node's.
 
     `failures`: shared streams that should run and do not, with the reason.
@@ -45,33 +45,33 @@ class Leased:
 
 
 class StatusPublisher:
-    """Owned by the cluster. What is told goes onto the own board as well, so that it is there without a broker."""
+    """Owned by the cluster. What is published goes onto the own board as well, so that it is there without a broker."""
 
     def __init__(
-        self, node: Node, address: str, known: SpecRegistry, writer: ControlWriter, board: StatusBoard
+        self, node: Node, address: str, specs: SpecRegistry, writer: ControlWriter, board: StatusBoard
     ) -> None:
         self._node = node
         self._address = address
-        self._known = known
+        self._specs = specs
         self._writer = writer
         self._board = board
-        self._told: dict[str, tuple[object, ...]] = {}
-        self._heirs: dict[str, tuple[int, ...]] | None = None
+        self._published: dict[str, tuple[object, ...]] = {}
+        self._successors: dict[str, tuple[int, ...]] | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, settings: ClusterSettings, leased: Leased) -> None:
+    def start(self, settings: ClusterSettings, leased: LeaseStatus) -> None:
         """Begin to tell."""
         self._thread = threading.Thread(target=self._run, args=(settings, leased), name="status", daemon=True)
         self._thread.start()
 
-    def tell_heirs(self, heirs: Mapping[str, Collection[int]]) -> None:
+    def announce_successors(self, successors: Mapping[str, Collection[int]]) -> None:
         """Say that this node ends, and which nodes take which of its partitions; say it with every status. Any thread.
 
         Who hears it a second time takes it for the same; who reads everything again just then misses some.
         """
-        self._heirs = {name: tuple(sorted(partitions)) for name, partitions in heirs.items()}
-        self._tell_node(len(self._node.streams.views()))
+        self._successors = {name: tuple(sorted(partitions)) for name, partitions in successors.items()}
+        self._publish_node(len(self._node.streams.views()))
 
     def close(self, timeout_s: float) -> None:
         """Say that this node, and what only it has, is gone. Idempotent."""
@@ -79,12 +79,12 @@ class StatusPublisher:
             return
         self._closing.set()
         self._thread.join(timeout_s)
-        for stream_id in self._told:
-            if self._known.get(stream_id) is None:
-                self._tell(stream_id, None, STATUS_SCHEMA)
-        self._tell(NODE_PREFIX + self._node.name, None, NODE_SCHEMA)
+        for stream_id in self._published:
+            if self._specs.get(stream_id) is None:
+                self._publish(stream_id, None, STATUS_SCHEMA)
+        self._publish(NODE_PREFIX + self._node.name, None, NODE_SCHEMA)
 
-    def _run(self, settings: ClusterSettings, leased: Leased) -> None:
+    def _run(self, settings: ClusterSettings, leased: LeaseStatus) -> None:
         due_s = 0.0
         while not self._closing.wait(_LOOK_S):
             everything = time.monotonic() >= due_s
@@ -92,53 +92,53 @@ class StatusPublisher:
                 due_s = time.monotonic() + settings.status_s
             try:
                 views = self._views(leased.failures())
-                self._say(views, everything)
+                self._publish_streams(views, everything)
                 if everything:
                     streams = sum(view.state != "failed" for view in views.values())
-                    self._tell_node(streams, leased.valid(), leased.partitions())
+                    self._publish_node(streams, leased.valid(), leased.partitions())
             except Exception:
                 log.exception("status_failed")
 
-    def _tell_node(self, streams: int, leasing: bool = False, partitions: int = 0) -> None:
-        said = NodeStatus(
+    def _publish_node(self, streams: int, leasing: bool = False, partitions: int = 0) -> None:
+        status = NodeStatus(
             node=self._node.name,
             address=self._address,
-            leasing=leasing and self._heirs is None,
+            leasing=leasing and self._successors is None,
             streams=streams,
             partitions=partitions,
-            heirs=self._heirs,
+            heirs=self._successors,
         )
-        self._tell(NODE_PREFIX + said.node, said.to_json(), NODE_SCHEMA)
+        self._publish(NODE_PREFIX + status.node, status.to_json(), NODE_SCHEMA)
 
     def _views(self, failures: dict[str, str]) -> dict[str, StreamView]:
         views = {view.id: view for view in self._node.streams.views()}
         for stream_id, reason in failures.items():
-            wish = self._known.get(stream_id)
-            if wish is not None and stream_id not in views:
-                views[stream_id] = configured(wish.stream, self._node.name, "failed", reason)
+            spec = self._specs.get(stream_id)
+            if spec is not None and stream_id not in views:
+                views[stream_id] = configured(spec.stream, self._node.name, "failed", reason)
         return views
 
-    def _say(self, views: dict[str, StreamView], everything: bool) -> None:
-        told: dict[str, tuple[object, ...]] = {}
+    def _publish_streams(self, views: dict[str, StreamView], everything: bool) -> None:
+        published: dict[str, tuple[object, ...]] = {}
         for stream_id, view in views.items():
-            told[stream_id] = (view.state, view.session, view.last_error, view.enabled, view.models)
-            if everything or self._told.get(stream_id) != told[stream_id]:
-                self._tell(stream_id, StreamStatus.of(view, self._address).to_json(), STATUS_SCHEMA)
-        for stream_id in self._told.keys() - told.keys():
-            if self._known.get(stream_id) is None:  # else it is another node's to speak of now
-                self._tell(stream_id, None, STATUS_SCHEMA)
-        self._told = told
+            published[stream_id] = (view.state, view.session, view.last_error, view.enabled, view.models)
+            if everything or self._published.get(stream_id) != published[stream_id]:
+                self._publish(stream_id, StreamStatus.of(view, self._address).to_json(), STATUS_SCHEMA)
+        for stream_id in self._published.keys() - published.keys():
+            if self._specs.get(stream_id) is None:  # else it is another node's to speak of now
+                self._publish(stream_id, None, STATUS_SCHEMA)
+        self._published = published
 
-    def _tell(self, key: str, value: bytes | None, schema: str) -> None:
-        self._board.hear(key, value)
+    def _publish(self, key: str, value: bytes | None, schema: str) -> None:
+        self._board.apply(key, value)
         self._writer.send(STATUS, key, value, schema)
 
 
 class MonitorStatusPublisher:
-    """Says which process's monitor works, in a thread of its own. Owned by the cluster. `active`: what it said last."""
+    """Publishes which process's monitor works. Runs in its own thread. `active`: what it published last."""
 
     def __init__(self, name: str, address: str, writer: ControlWriter, board: StatusBoard) -> None:
-        self._said = MonitorStatus(monitor=name, address=address)
+        self._status = MonitorStatus(monitor=name, address=address)
         self._writer = writer
         self._board = board
         self.active = False
@@ -157,7 +157,7 @@ class MonitorStatusPublisher:
         self._closing.set()
         self._thread.join(timeout_s)
         if self.active:
-            self._tell(None)
+            self._publish(None)
 
     def _run(self, settings: ClusterSettings, active: Callable[[], bool]) -> None:
         due_s = 0.0
@@ -167,9 +167,9 @@ class MonitorStatusPublisher:
                 continue
             due_s = time.monotonic() + settings.status_s
             self.active = works
-            self._tell(self._said.to_json() if works else None)
+            self._publish(self._status.to_json() if works else None)
 
-    def _tell(self, value: bytes | None) -> None:
-        key = MONITOR_PREFIX + self._said.monitor
-        self._board.hear(key, value)
+    def _publish(self, value: bytes | None) -> None:
+        key = MONITOR_PREFIX + self._status.monitor
+        self._board.apply(key, value)
         self._writer.send(STATUS, key, value, MONITOR_SCHEMA)

@@ -150,7 +150,7 @@ class Outbox:
             topics = {topic: self._backlog.oldest_s(topic) for topic in self._backlog.topics()}
         for topic, oldest_s in topics.items():
             late = time.monotonic() - oldest_s > HESITATION_S
-            if late or spool.kept_of(topic) or self._redo.get(topic) or not sendable(topic):
+            if late or spool.pending_of(topic) or self._redo.get(topic) or not sendable(topic):
                 self._move(spool, topic)
 
     def insure(self, older_s: float) -> None:
@@ -228,7 +228,7 @@ class Outbox:
         if self.spool is not None and more and not waiting and not direct and self.spool.unread_of(topic):
             batch += [Sent(m, at, now_s) for at, m in self.spool.read(topic, more, BATCH_BYTES)]
         with self.changed:
-            if not batch and not waiting and (self.spool is None or not self.spool.kept_of(topic)):
+            if not batch and not waiting and (self.spool is None or not self.spool.pending_of(topic)):
                 taken = self._backlog.take(topic, room, BATCH_BYTES)
                 self._direct[topic] += len(taken)
                 batch = [Sent(message, None, now_s) for message in taken]

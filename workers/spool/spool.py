@@ -68,7 +68,7 @@ class Spool:
         """Bytes on disk."""
         return sum(one.size for one in self._logs.values())
 
-    def kept_of(self, topic: str) -> int:
+    def pending_of(self, topic: str) -> int:
         """Messages of a topic that are not confirmed."""
         return self._logs[topic].kept if topic in self._logs else 0
 

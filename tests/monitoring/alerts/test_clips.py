@@ -58,7 +58,7 @@ def elsewhere(service: Service) -> ClipCutter:
     """As another process would ask: over HTTP, where the status board says that the camera is."""
     board = StatusBoard(away_s=600)
     view = service.node.streams.view("cam")
-    board.hear("cam", StreamStatus.of(view, service.url).to_json())
+    board.apply("cam", StreamStatus.of(view, service.url).to_json())
     node: Any = SimpleNamespace(streams=SimpleNamespace(runs=lambda stream_id: False))
     return ClipCutter(node, SimpleNamespace(board=board))  # type: ignore[arg-type]
 

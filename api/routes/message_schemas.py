@@ -11,7 +11,7 @@ from workers.bus.bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREA
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
 from workers.bus.snapshot import Snapshot
-from workers.cluster.spec import Epoch, StreamSpec
+from workers.cluster.spec import StreamSpec, TopicEpoch
 from workers.cluster.status import MonitorStatus, NodeStatus, StreamStatus
 from workers.registry.active_versions import ActiveVersion
 
@@ -42,7 +42,7 @@ MESSAGES = {
     ),
     "stream": MessageKind("That a stream shall run, and how; a tombstone ends it.", StreamSpec, STREAMS),
     "epoch": MessageKind(
-        "The name of this topic's life, keyed _epoch: a broker that lost its data has none.", Epoch, STREAMS
+        "The name of this topic's life, keyed _epoch: a broker that lost its data has none.", TopicEpoch, STREAMS
     ),
     "model": MessageKind("Which version of a model is in service, keyed by the model.", ActiveVersion, MODELS),
     "status": MessageKind("Which node runs a stream, and how that goes.", StreamStatus, STATUS),

@@ -1,0 +1,116 @@
+"""Takes the records of the control topics: specs, status, versions of models. Runs in the tail's thread.
+
+The specs are read whole before anything is made of them: what the topic lacks, and this process knows, is either ended
+or lost (see SpecRegistry.merge), and what is lost is written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import structlog
+from ulid import ULID
+
+from workers.bus.bus import MODELS, STATUS, STREAMS
+from workers.cluster.spec import (
+    EPOCH_KEY,
+    EPOCH_SCHEMA,
+    SPEC_SCHEMA,
+    SpecError,
+    TopicContent,
+    TopicEpoch,
+    read_epoch,
+    read_spec,
+)
+from workers.cluster.spec_registry import SpecRegistry
+from workers.errors import BusDenied
+from workers.kafka.control_writer import ControlWriter
+from workers.kafka.tail import Record
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCallbacks:
+    """What is called with (key, value) of each record of the status and of the models; with the id of each stream
+    that was ended; and to have everything read from the start again.
+    """
+
+    status: Callable[[str, bytes | None], None]
+    model: Callable[[str, bytes | None], None]
+    removed: Callable[[str], None]
+    restart: Callable[[], None]
+
+
+class ControlReader:
+    """A RecordHandler. `caught_up_once`: whether all specs have been read since the start."""
+
+    def __init__(self, specs: SpecRegistry, writer: ControlWriter, callbacks: ControlCallbacks) -> None:
+        self.caught_up_once = False
+        self._specs = specs
+        self._writer = writer
+        self._callbacks = callbacks
+        self._content: TopicContent | None = TopicContent()  # None once everything was read
+
+    def begin(self) -> None:
+        """See RecordHandler."""
+        self._content = TopicContent()
+
+    def take(self, record: Record) -> None:
+        """See RecordHandler."""
+        if record.topic == STATUS:
+            self._callbacks.status(record.key, record.value)
+        elif record.topic == MODELS:
+            self._callbacks.model(record.key, record.value)
+        else:
+            try:
+                self._take_spec(record.key, record.value)
+            except SpecError as error:
+                log.error("spec_unreadable", reason=str(error))
+
+    def caught_up(self, unavailable: Collection[str]) -> None:
+        """See RecordHandler. Raises BusError when what the topic lacks cannot be written."""
+        if STREAMS in unavailable:
+            return  # nothing of it was read: that says nothing about what shall run
+        assert self._content is not None
+        content, self._content = self._content, None
+        self._merge(content)
+        self.caught_up_once = True
+
+    def _take_spec(self, key: str, value: bytes | None) -> None:
+        content = self._content
+        if content is None:
+            self._apply(key, value)
+        elif key != EPOCH_KEY:
+            content.streams[key] = None if value is None else read_spec(key, value)
+        elif value is not None:
+            content.epoch = read_epoch(value)
+
+    def _apply(self, key: str, value: bytes | None) -> None:
+        """One record that came after everything was read."""
+        if key == EPOCH_KEY:
+            if value is not None and read_epoch(value) != self._specs.epoch:
+                self._callbacks.restart()
+            return
+        spec = None if value is None else read_spec(key, value)
+        self._specs.apply(key, spec)
+        if spec is None:
+            self._callbacks.removed(key)
+
+    def _merge(self, content: TopicContent) -> None:
+        """Take over what the whole topic says, and write again what it has lost. Raises BusError."""
+        missing = self._specs.merge(content)
+        epoch = content.epoch
+        try:
+            for spec in missing:
+                self._writer.write(STREAMS, spec.stream.id, spec.to_json(), SPEC_SCHEMA)
+            if missing:
+                log.warning("specs_written_again", streams=[spec.stream.id for spec in missing])
+            if epoch is None:
+                epoch = str(ULID())
+                self._writer.write(STREAMS, EPOCH_KEY, TopicEpoch(epoch=epoch).to_json(), EPOCH_SCHEMA)
+        except BusDenied as error:  # a process that only reads, such as a monitor: others write it
+            log.info("specs_not_written", reason=str(error))
+            return
+        self._specs.begin_epoch(epoch)
