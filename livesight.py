@@ -43,7 +43,7 @@ from workers.cluster.settings import ClusterSettings
 from workers.errors import SettingsError, WorkerError
 from workers.kafka.settings import KafkaSettings
 from workers.logs import LogFormat, LogLevel, configure_logs
-from workers.memory import limit_arenas, settle
+from workers.memory import freeze_loaded, limit_arenas
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
 
 def _started(settings: Settings, sock: socket.socket, node: Node) -> None:
     announce(settings, sock, node)
-    settle()
+    freeze_loaded()
 
 
 def announce(settings: Settings, sock: socket.socket, node: Node) -> None:

@@ -116,7 +116,7 @@ def test_a_running_service_changes_versions(settings: dict[str, str], tmp_path: 
         assert first_of(stream, 2)["session"] == session
 
         rolled = meanwhile(stream, beside.submit(command, settings, tmp_path, "rollback", "squares"))
-        assert (rolled.returncode, rolled.stdout) == (0, "squares 1 is in service; before it was 2\n"), rolled.stderr
+        assert (rolled.returncode, rolled.stdout) == (0, "squares 1 is now in service; it replaced 2\n"), rolled.stderr
         assert first_of(stream, 1)["session"] == session, "the service follows the command line"
         assert httpx.post(f"{service.url}/v1/models/squares/rollback", timeout=60).status_code == 409
         assert meanwhile(stream, beside.submit(promote, service, 2)).status_code == 200

@@ -88,7 +88,7 @@ def test_what_kubernetes_injects_is_ignored() -> None:
         ("LIVESIGHT_PORT", "8000", "LIVESIGHT_PORT: unknown variable (did you mean LIVESIGHT_API__PORT?)"),
         ("LIVESIGHT_KAFKA__BOOTSTRAP_SERVER", "a:1", "did you mean LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS?"),
         ("LIVESIGHT_API__PORT__DEEPER", "1", "LIVESIGHT_API__PORT__DEEPER: unknown variable"),
-        ("LIVESIGHT_API__PORT", "eighty", "api.port (LIVESIGHT_API__PORT): Input should be a valid integer"),
+        ("LIVESIGHT_API__PORT", "eighty", "api.port (LIVESIGHT_API__PORT): must be an integer"),
         ("LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS", "somewhere", "'somewhere' is not host:port"),
         ("LIVESIGHT_STREAMS", "[{", "LIVESIGHT_STREAMS: not JSON"),
         ("LIVESIGHT_ROLES", "nodes,api", "unknown role nodes"),
@@ -107,12 +107,12 @@ def test_bad_variables_are_named(variable: str, value: str, named: str) -> None:
     [
         ("api: {prot: 1}", "api.prot: unknown key (did you mean port?)"),
         ("apis: {}", "apis: unknown key (did you mean api?)"),
-        ("api: {port: 70000}", "api.port: Input should be less than or equal to 65535 (given: '70000')"),
+        ("api: {port: 70000}", "api.port: must be at most 65535 (given: '70000')"),
         ("streams: [{id: Yard, url: 'demo:'}]", "streams.0.id"),
         ("streams: [{id: a, url: 'demo:'}, {id: a, url: 'demo:'}]", "there are two streams a"),
         ("streams: [{id: a}]", "stream a has no url"),
         ("streams: [{id: a, url: 'demo:', modles: [mask]}]", "streams.0.modles: unknown key"),
-        ("kafka: {}", "kafka.bootstrap_servers: Field required"),
+        ("kafka: {}", "kafka.bootstrap_servers: is required"),
         ("- just\n- a list", "must hold keys and values"),
         ("api: [", "not YAML"),
     ],
@@ -166,7 +166,7 @@ def test_a_source_gets_a_name(text: str, stream_id: str, url: str) -> None:
 def test_names_do_not_meet() -> None:
     configs = named_sources(["demo:", "demo:", "rtsp://a", "rtsp://b", "demo:"], taken=["cam1"])
     assert [config.id for config in configs] == ["demo", "demo-2", "cam2", "cam3", "demo-3"]
-    with pytest.raises(SourceError, match="two streams door"):
+    with pytest.raises(SourceError, match="a stream door already exists"):
         named_sources(["door=demo:", "door=demo:"])
     with pytest.raises(SourceError, match=r"Door=rtsp://\*\*\*@h: id"):
         named_sources(["Door=rtsp://u:p@h"])

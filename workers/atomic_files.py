@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever a process or the machine dies. Any thread; waits for the disk."""
+"""Files written whole or not at all, even when the process or the machine dies. Any thread; waits for the disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OWNER_ONLY = 0o600
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object], mode: int = 0o644) -> None:
-    """Let `write` fill a file beside `path`, flush it to the disk and put it in its place. Raises OSError."""
+    """Let `write` fill a temporary file, flush it to the disk and rename it to `path`. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary: Path | None = None
     try:
@@ -30,12 +30,12 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], mode: int = 0o
 
 
 def write_text(path: Path, text: str, mode: int = 0o644) -> None:
-    """See write_whole."""
+    """Write `text` as UTF-8; see write_whole."""
     write_whole(path, lambda file: file.write(text.encode()), mode)
 
 
 def sync_folder(path: Path) -> None:
-    """Flush a folder's entries, so that what was made or renamed in it is found after the machine dies."""
+    """Flush a folder's entries, so that files created or renamed in it survive a crash of the machine."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from workers.errors import ModelDamaged, ModelError, ModelUnknown
+from workers.validation import first_reason
 
 CARD_FILE = "card.json"
 CURRENT = "current"
@@ -25,7 +26,7 @@ ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 class ModelCard(BaseModel):
     """What a model is, what it needs and what it is good for (DESIGN 7).
 
-    shapes_wh: input sizes (width, height) in pixels; a picture goes to the one that needs the least padding.
+    shapes_wh: input sizes (width, height) in pixels; an image goes to the one that needs the least padding.
     color: channel order of the u8 NHWC input; pad_value: the letterbox's grey, 0 to 255.
     thresholds: least confidence by label; applied after the graph's NMS.
     files: path within the folder → sha256 (hex). `model.xml` is the graph; `model-int8.xml`, where there is one, is
@@ -77,11 +78,9 @@ def load_card(folder: Path, verify: bool = True) -> ModelCard:
     try:
         card = ModelCard.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{path}: cannot read it: {error.strerror or error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "card"
-        raise ModelError(f"{path}: {field}: {first['msg']}") from error
+        raise ModelError(f"{path}: {first_reason(error, 'card')}") from error
     if verify:
         for name, expected in card.files.items():
             _verify(folder / name, expected)

@@ -1,4 +1,4 @@
-"""What workers/ raises. Pure."""
+"""The errors that workers/ raises. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 class WorkerError(Exception):
     """Base of all errors of this package.
 
-    `problem`: what HTTP tells of it (stable kind, status, title), for errors of packages that api does not know.
+    `problem`: its HTTP problem (stable type, status, title), for errors that api has no entry for.
     """
 
     problem: ClassVar[tuple[str, int, str] | None] = None
@@ -19,7 +19,7 @@ class ModelError(WorkerError):
 
 
 class ModelUnknown(ModelError):
-    """There is no model, or no version, of that name."""
+    """There is no model of that name, or no such version of it."""
 
 
 class ModelDamaged(ModelError):
@@ -27,15 +27,15 @@ class ModelDamaged(ModelError):
 
 
 class PromotionError(ModelError):
-    """A version cannot be put in service, or there is none to roll back to; what was in service goes on."""
+    """A version cannot be put in service, or there is none to roll back to. What was in service stays."""
 
 
 class ExplainError(WorkerError):
-    """There is nothing like that to explain in this picture."""
+    """The image has no such detection, or the model no such label."""
 
 
 class EngineError(WorkerError):
-    """A backend is not there or refuses the model."""
+    """A backend is not installed, or cannot run the model."""
 
 
 class BusError(WorkerError):
@@ -63,7 +63,7 @@ class DatabaseRefused(DatabaseError):
 
 
 class StreamExists(WorkerError):
-    """A stream with that id runs already."""
+    """A stream with that id already runs."""
 
 
 class StreamUnknown(WorkerError):
@@ -83,11 +83,11 @@ class StateUnwritable(WorkerError):
 
 
 class ClipUnavailable(WorkerError):
-    """Nothing, or nothing any more, is kept of that time of a stream."""
+    """No packets of that time of a stream are stored, or no longer."""
 
 
 class ClipNotYet(ClipUnavailable):
-    """The pictures have not come yet, or the node that has them is away."""
+    """The packets have not arrived yet, or the node that has them is unreachable."""
 
 
 class SettingsError(WorkerError):

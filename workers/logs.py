@@ -13,9 +13,9 @@ LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 _LIBRARIES: dict[str, int] = {
-    "kafka": logging.CRITICAL,  # logs each attempt; the bus says once what is wrong
+    "kafka": logging.CRITICAL,  # logs each attempt; the bus logs once what is wrong
     "uvicorn": logging.WARNING,
-    "httpx": logging.WARNING,  # tells each request with its URL, which for webhooks is a secret
+    "httpx": logging.WARNING,  # logs each request with its URL, which for webhooks is a secret
     "aiortc": logging.WARNING,
     "aioice": logging.WARNING,
     "libav": logging.CRITICAL,
@@ -24,7 +24,7 @@ _LIBRARIES: dict[str, int] = {
 
 
 def configure_logs(level: LogLevel = "info", style: LogFormat = "auto") -> None:
-    """Send structlog and the standard library's logging the same way."""
+    """Format structlog and the standard library's logging alike, from `level` up. `auto`: console on a terminal."""
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -11,35 +11,35 @@ Backend = Literal["auto", "openvino", "torch"]
 
 
 class ClassifySettings(BaseModel):
-    """When classifiers look at a track again, and how much at a time. Times in seconds of the stream."""
+    """When tracks are classified again, and how many crops at a time. Times in seconds of the stream."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     gain: float = Field(
         default=1.5, gt=1, description="A track is classified again when sharpness × area × confidence grew so much."
     )
-    again_s: float = Field(default=0.5, ge=0, description="How long a track is left alone after it was looked at.")
-    image_s: float = Field(default=1.0, ge=0, description="How often classifiers of whole pictures look at a stream.")
-    batch: int = Field(default=8, ge=1, le=256, description="Most crops an inference.")
-    crops: int = Field(default=16, ge=1, le=256, description="Most crops of a live picture; the best first.")
+    again_s: float = Field(default=0.5, ge=0, description="Least time between two classifications of a track.")
+    image_s: float = Field(default=1.0, ge=0, description="How often classifiers of whole frames run on a stream.")
+    batch: int = Field(default=8, ge=1, le=256, description="Most crops in one inference.")
+    crops: int = Field(default=16, ge=1, le=256, description="Most crops of a live frame; the best ones.")
 
 
 class SnapshotSettings(BaseModel):
-    """The best crop of each track, and the picture it was cut from."""
+    """Snapshots: the best crop of each track, and the frame it was cut from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    enabled: bool = Field(default=True, description="False: no crops and pictures leave the node.")
+    enabled: bool = Field(default=True, description="False: no crops and frames leave the node.")
     gain: float = Field(default=1.5, gt=1, description="Sent again when sharpness × area × confidence grew so much.")
-    again_s: float = Field(default=2.0, ge=0, description="How long a track is left alone after it was sent.")
-    margin: float = Field(default=0.25, ge=0, le=2, description="Of the box's width (height), added on each side.")
-    crop_px: int = Field(default=400, ge=16, le=4096, description="Longest side of a crop.")
-    picture_px: int = Field(default=960, ge=64, le=4096, description="Longest side of a whole picture.")
-    most_bytes: int = Field(default=50_000, ge=2000, description="Of one JPEG.")
+    again_s: float = Field(default=2.0, ge=0, description="Least time between two snapshots of a track.")
+    margin: float = Field(default=0.25, ge=0, le=2, description="Share of the box's width (height) added on each side.")
+    crop_px: int = Field(default=400, ge=16, le=4096, description="Longest side of a crop, in pixels.")
+    picture_px: int = Field(default=960, ge=64, le=4096, description="Longest side of a whole frame, in pixels.")
+    most_bytes: int = Field(default=50_000, ge=2000, description="Largest JPEG, in bytes.")
 
 
 class WorkerSettings(BaseModel):
-    """How models are found and run. None means: chosen from what the machine has."""
+    """How models are found and run. None: chosen by what the machine has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,11 +50,16 @@ class WorkerSettings(BaseModel):
     device: str | None = Field(default=None, description="OpenVINO's (CPU, GPU) or PyTorch's (cpu, cuda:0) name.")
     threads: int | None = Field(default=None, ge=1, le=256, description="Inference workers.")
     inference_nice: int = Field(
-        default=10, ge=0, le=19, description="How far inference on the CPU yields to decoding and all else; Linux only."
+        default=10,
+        ge=0,
+        le=19,
+        description="Niceness of inference on the CPU; Linux only.",
     )
     max_batch: int = Field(default=1, ge=1, le=256)
-    max_wait_ms: float = Field(default=0.0, ge=0, le=1000, description="How long a batch waits for more; for GPUs.")
-    models_dir: Path | None = Field(default=None, description="More models, before those that ship.")
-    models_poll_s: float = Field(default=1.0, gt=0, le=60, description="How often promotions from outside are seen.")
+    max_wait_ms: float = Field(
+        default=0.0, ge=0, le=1000, description="How long a batch waits for more frames; for GPUs."
+    )
+    models_dir: Path | None = Field(default=None, description="Its models go before those that ship.")
+    models_poll_s: float = Field(default=1.0, gt=0, le=60, description="How often promotions by others are read.")
     classify: ClassifySettings = ClassifySettings()
     snapshots: SnapshotSettings = SnapshotSettings()

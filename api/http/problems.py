@@ -38,6 +38,7 @@ from workers.errors import (
     StreamUnknown,
     WorkerError,
 )
+from workers.validation import reason
 
 log = structlog.get_logger(__name__)
 
@@ -124,7 +125,7 @@ async def _on_invalid(connection: HTTPConnection, error: Exception) -> JSONRespo
 def invalid(errors: Sequence[Any]) -> Problem:
     """The problem for pydantic's errors, each named by its field; input values are never repeated."""
     unreadable = any(error["type"] == "json_invalid" for error in errors)
-    named = [{"field": "body" if unreadable else _field(error["loc"]), "reason": error["msg"]} for error in errors]
+    named = [{"field": "body" if unreadable else _field(error["loc"]), "reason": reason(error)} for error in errors]
     detail = "; ".join(f"{entry['field']}: {entry['reason']}" for entry in named)
     return Problem("bad-request" if unreadable else "invalid-request", detail, extra={"errors": named})
 

@@ -18,7 +18,7 @@ from api.http.result_hub import ResultHub
 from stream.config import StreamConfig
 from stream.sources.source import Source
 from workers.errors import StreamExists, StreamUnknown
-from workers.memory import give_back
+from workers.memory import return_free_memory
 from workers.node.node import Node
 
 log = structlog.get_logger(__name__)
@@ -125,7 +125,7 @@ class Pushes:
 
 async def _give_back_soon() -> None:
     await asyncio.sleep(_GIVE_BACK_AFTER_S)
-    await asyncio.to_thread(give_back)
+    await asyncio.to_thread(return_free_memory)
 
 
 def _busy(stream_id: str) -> Problem:

@@ -11,7 +11,7 @@ import pytest
 
 FREED = """
 import gc, psutil
-from workers.memory import give_back, limit_arenas, settle
+from workers.memory import freeze_loaded, limit_arenas, return_free_memory
 
 process = psutil.Process()
 print(limit_arenas())
@@ -20,7 +20,7 @@ class Circle:
     def __init__(self):
         self.me, self.data = self, bytearray(3000)  # of malloc, too small for pages of its own
 
-settle()
+freeze_loaded()
 gc.disable()
 began = process.memory_info().rss
 kept = []
@@ -30,7 +30,7 @@ for number in range(30_000):
         kept.append(bytearray(3000))  # in between, so that the heap's end does not come down
 del circle
 used = process.memory_info().rss
-give_back()
+return_free_memory()
 print("sizes", began, used, process.memory_info().rss, len(kept))
 """
 

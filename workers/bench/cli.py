@@ -17,17 +17,17 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
 
     @app.command()
     def bench(
-        sources: Annotated[list[str], typer.Argument(help="Files, played at their own rate and looped, or URLs.")],
+        sources: Annotated[list[str], typer.Argument(help="URLs, or files (looped at their own frame rate).")],
         streams: Annotated[
             int | None,
-            typer.Option(min=1, max=1024, help="How many; sources in turn.", show_default="each source once"),
+            typer.Option(min=1, max=1024, help="How many streams; sources repeat.", show_default="one per source"),
         ] = None,
         seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 30.0,
         models: ModelsOption = None,
         as_json: JsonOption = False,
         config: ConfigOption = None,
     ) -> None:
-        """Measure what this machine does with so many streams, beside its engine alone."""
+        """Measure how many frames this machine analyses, compared with its inference engine alone."""
         opened = open_(config)
         from workers.bench.bench import BenchPlan, run_bench
         from workers.bench.report import render

@@ -1,4 +1,4 @@
-"""How fast the engines alone are on real pictures. Blocks the calling thread; its loops run in their own."""
+"""How fast the engines alone are, on real frames. Blocks the calling thread; its loops run in their own."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from workers.engines.load import load_engine
 from workers.settings import WorkerSettings
 
 _MOST_SOURCES = 4
-_PICTURES_A_SOURCE = 8
+_FRAMES_PER_SOURCE = 8
 _SPACING_S = 0.25
 
 
 @dataclass(frozen=True)
 class SampleInput:
-    """One picture as a model gets it: u8 (height, width, 3) of one of its input shapes, by model."""
+    """One frame as the models get it: by model, its input shape and u8 (height, width, 3)."""
 
     shapes_wh: tuple[tuple[int, int], ...]
     inputs: tuple[U8, ...]
@@ -38,7 +38,7 @@ class SampleInput:
 def sample_inputs(
     configs: Sequence[StreamConfig], stream_settings: StreamSettings, cards: Sequence[ModelCard], timeout_s: float
 ) -> list[SampleInput]:
-    """Some pictures of the first few sources, converted for every model. Raises SourceError when there are none."""
+    """Some frames of the first few sources, converted for every model. Raises SourceError when none arrive in time."""
     sources = [open_source(config, stream_settings, live=True, allow_local=True) for config in configs[:_MOST_SOURCES]]
     letterbox = Letterbox()
     samples: list[SampleInput] = []
@@ -47,11 +47,11 @@ def sample_inputs(
             stack.callback(source.close)
             source.start()
         deadline_s = time.monotonic() + timeout_s
-        for number in range(_PICTURES_A_SOURCE):
+        for number in range(_FRAMES_PER_SOURCE):
             for source in sources:
                 frame = _next_frame(source, deadline_s)
                 samples.append(_convert(frame, cards, letterbox))
-            if number < _PICTURES_A_SOURCE - 1:
+            if number < _FRAMES_PER_SOURCE - 1:
                 time.sleep(_SPACING_S)
     return samples
 
@@ -59,7 +59,7 @@ def sample_inputs(
 def engines_fps(
     samples: Sequence[SampleInput], models: Sequence[str], store: ModelStore, settings: WorkerSettings, seconds: float
 ) -> float:
-    """Pictures a second through all models, freshly loaded, on as many threads as there are inference workers.
+    """Frames a second through all models, freshly loaded, on as many threads as there are inference workers.
 
     Raises ModelError, EngineError.
     """
@@ -83,17 +83,17 @@ def _loop(engines: Sequence[Engine], samples: Sequence[SampleInput], settings: W
             if time.monotonic() - began_s >= seconds:
                 break
             sample = samples[index % len(samples)]
-            for engine, shape_wh, picture in zip(engines, sample.shapes_wh, sample.inputs, strict=True):
+            for engine, shape_wh, image in zip(engines, sample.shapes_wh, sample.inputs, strict=True):
                 with engine.request(shape_wh) as request:
                     size = min(settings.max_batch, len(request.tensor))
                     for slot in range(size):
-                        np.copyto(request.tensor[slot], picture)
+                        np.copyto(request.tensor[slot], image)
                     request.run(size)
             count += size
         counts.append(count)
 
     threads = [
-        threading.Thread(target=work, args=(index * 7,), name=f"ceiling-{index}")
+        threading.Thread(target=work, args=(index * 7,), name=f"engine-benchmark-{index}")
         for index in range(worker_count(settings))
     ]
     for thread in threads:
@@ -107,16 +107,16 @@ def _next_frame(source: Source, deadline_s: float) -> Frame:
     try:
         return source.mailbox.get(max(0.0, deadline_s - time.monotonic()))
     except (TimeoutError, MailboxClosed):
-        said = source.status().last_error or "no picture in time"
-        raise SourceError(f"stream {source.id!r}: {said}") from None
+        reason = source.status().last_error or "no frame arrived in time"
+        raise SourceError(f"stream {source.id!r}: {reason}") from None
 
 
 def _convert(frame: Frame, cards: Sequence[ModelCard], letterbox: Letterbox) -> SampleInput:
     shapes, inputs = [], []
     for card in cards:
         shape_wh = least_padding(frame.size_wh, card.shapes_wh)
-        picture = np.empty((shape_wh[1], shape_wh[0], 3), np.uint8)
-        letterbox.fill(frame.image, picture, card.pad_value, card.color)
+        image = np.empty((shape_wh[1], shape_wh[0], 3), np.uint8)
+        letterbox.fill(frame.image, image, card.pad_value, card.color)
         shapes.append(shape_wh)
-        inputs.append(picture)
+        inputs.append(image)
     return SampleInput(tuple(shapes), tuple(inputs))

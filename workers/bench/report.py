@@ -1,4 +1,4 @@
-"""What a bench measured, and how it is shown. Pure."""
+"""The report of a bench, as JSON and as tables. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.console import Group
 from rich.table import Table
 
 
-class _Part(BaseModel):
+class _Figures(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Ages(_Part):
-    """Milliseconds from a picture's arrival to its result being published; None where there was no result."""
+class AgePercentiles(_Figures):
+    """Milliseconds from a frame's arrival to its result being published; None where there was no result."""
 
     p50: float | None = None
     p95: float | None = None
@@ -22,8 +22,8 @@ class Ages(_Part):
     most: float | None = None
 
     @classmethod
-    def of(cls, ages_s: Sequence[float]) -> Ages:
-        """The quantiles of these ages in seconds, any order."""
+    def of(cls, ages_s: Sequence[float]) -> AgePercentiles:
+        """The percentiles of these ages in seconds, in any order."""
         if not ages_s:
             return cls()
         ordered = sorted(ages_s)
@@ -34,7 +34,7 @@ class Ages(_Part):
         return cls(p50=at(0.5), p95=at(0.95), p99=at(0.99), most=at(1.0))
 
 
-class StreamBenchFigures(_Part):
+class StreamBenchFigures(_Figures):
     """One stream over the measured time."""
 
     id: str
@@ -43,17 +43,17 @@ class StreamBenchFigures(_Part):
     analysed: int
     dropped: dict[str, int]
     reconnects: int
-    age_ms: Ages
+    age_ms: AgePercentiles
 
 
-class Minute(_Part):
+class MinuteFigures(_Figures):
     """One minute of a long run."""
 
     analysed: int
-    age_ms: Ages
+    age_ms: AgePercentiles
 
 
-class CpuFigures(_Part):
+class CpuFigures(_Figures):
     """Cores used: by this process, by the whole machine (servers of test cameras included), and stolen from it."""
 
     cores: int
@@ -62,10 +62,10 @@ class CpuFigures(_Part):
     steal: float
 
 
-class EngineBenchmark(_Part):
-    """What the engine alone computes of the same pictures, converted beforehand, on as many threads as the workers.
+class EngineBenchmark(_Figures):
+    """What the engine alone computes of the same frames, converted beforehand, on as many threads as the workers.
 
-    Pictures a second before and after the streams ran; `fps` is their mean.
+    Frames a second before and after the streams ran; `fps` is their mean.
     """
 
     fps: float
@@ -75,8 +75,8 @@ class EngineBenchmark(_Part):
     pictures: int
 
 
-class BenchReport(_Part):
-    """All figures of one bench. `fairness`: the least analysed stream over the most."""
+class BenchReport(_Figures):
+    """All figures of one bench. `fairness`: frames of the least analysed stream over those of the most analysed."""
 
     schema_: str = Field(default="livesight.bench/1", alias="schema")
     began: str
@@ -89,14 +89,14 @@ class BenchReport(_Part):
     dropped: dict[str, int]
     decoded_fps: float
     analysed_fps: float
-    age_ms: Ages
+    age_ms: AgePercentiles
     fairness: float
     cpu: CpuFigures
     peak_rss_mb: float
     ceiling: EngineBenchmark
     ceiling_share: float = Field(description="analysed_fps over the ceiling")
     per_stream: tuple[StreamBenchFigures, ...]
-    minutes: tuple[Minute, ...] = ()
+    minutes: tuple[MinuteFigures, ...] = ()
 
     def to_json(self) -> str:
         """One JSON object, indented."""
@@ -116,7 +116,7 @@ def render(report: BenchReport) -> Group:
         ("analysed", f"{report.analysed} ({report.analysed_fps:g}/s)"),
         ("dropped", dropped),
         ("age of a result", f"{_ages(report.age_ms)} ms (p50 / p95 / p99)"),
-        ("fairness", f"{report.fairness:g} (least analysed stream / most)"),
+        ("fairness", f"{report.fairness:g} (least / most analysed stream)"),
         ("CPU", f"{cpu.process:g} cores by this process, {cpu.machine:g} of {cpu.cores} in all, {cpu.steal:g} stolen"),
         ("peak RSS", f"{report.peak_rss_mb:g} MB"),
         ("engine alone", f"{ceiling.fps:g}/s (before {ceiling.before_fps:g}, after {ceiling.after_fps:g})"),
@@ -142,7 +142,7 @@ def _minutes_table(report: BenchReport) -> Table:
     return table
 
 
-def _ages(ages: Ages) -> str:
+def _ages(ages: AgePercentiles) -> str:
     if ages.p50 is None:
         return "–"
     return f"{ages.p50:g} / {ages.p95:g} / {ages.p99:g}"

@@ -25,35 +25,38 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
 
     @app.command()
     def analyze(
-        source: Annotated[str, typer.Argument(help="A file, a URL, or a folder of pictures (by name).")],
-        as_json: Annotated[bool, typer.Option("--json", help="A JSON line a frame on the standard output.")] = False,
-        output: Annotated[Path | None, typer.Option(help="The JSON lines into this file.", show_default=False)] = None,
+        source: Annotated[str, typer.Argument(help="A file, a URL, or a folder of images (in order of name).")],
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line for each frame.")] = False,
+        output: Annotated[
+            Path | None, typer.Option(help="Write the JSON lines to this file.", show_default=False)
+        ] = None,
         models: ModelsOption = None,
         confidence: Annotated[
-            float | None, typer.Option(min=0, max=1, help="Least confidence, instead of the models' own.")
+            float | None,
+            typer.Option(min=0, max=1, help="Least confidence to report; overrides the models' thresholds."),
         ] = None,
         config: ConfigOption = None,
     ) -> None:
         """Analyse every frame of a source once, in order."""
         if as_json and output:
-            raise typer.BadParameter("--json and --output exclude each other")
+            raise typer.BadParameter("use either --json or --output, not both")
         opened = open_(config)
-        from workers.cli.tables import shown, tally_table
-        from workers.cli.tally import Tally
+        from workers.cli.analysis_output import AnalysisSummary, summary_table, with_progress
 
-        tally = Tally()
+        summary = AnalysisSummary()
         try:
-            with closing(shown(_results(opened, source, models, confidence), redact(source), output)) as results:
+            found = _results(opened, source, models, confidence)
+            with closing(with_progress(found, redact(source), output)) as results:
                 for result in results:
-                    tally.add(result)
+                    summary.add(result)
                     if as_json:
                         sys.stdout.buffer.write(result.to_json() + b"\n")
                         sys.stdout.buffer.flush()
-        except BrokenPipeError:  # the reader has seen enough
+        except BrokenPipeError:  # such as `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return
         if not as_json:
-            Console().print(tally_table(tally))
+            Console().print(summary_table(summary))
 
 
 def _results(opened: CommandContext, text: str, models: str | None, confidence: float | None) -> Iterator[FrameResult]:

@@ -1,4 +1,4 @@
-"""What commands of the command line have in common; livesight.py says how settings are read. Pure."""
+"""Options and context that the commands share; livesight.py opens the context. Pure."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE = "LIVESIGHT_CONFIG"
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", envvar=CONFIG_VARIABLE, help="Settings as YAML.", show_default=False)
+    Path | None, typer.Option("--config", envvar=CONFIG_VARIABLE, help="YAML file with settings.", show_default=False)
 ]
 ModelsOption = Annotated[
-    str | None, typer.Option(help="Models to run, by comma.", show_default=",".join(DEFAULT_MODELS))
+    str | None, typer.Option(help="Models to run, separated by commas.", show_default=",".join(DEFAULT_MODELS))
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """What a command works with, as the settings have it."""
+    """What the settings give to a command."""
 
     store: ModelStore
     workers: WorkerSettings
@@ -36,7 +36,7 @@ class CommandContext:
 
 
 class OpenContext(Protocol):
-    """Reads the settings and sets up the log. `writes`: the state directory is made and must be writable."""
+    """Reads the settings and configures logging. `writes`: creates the state directory, which must be writable."""
 
     def __call__(self, config: Path | None, *, writes: bool = False) -> CommandContext:
         """Raises SettingsError naming every unknown key and bad value."""

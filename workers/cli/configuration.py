@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from stream.redaction import redact
 from workers.errors import SettingsError
+from workers.validation import reason
 
 PREFIX = "LIVESIGHT_"
 # What Kubernetes injects for Services called livesight, livesight-node and so on
@@ -90,7 +91,7 @@ def explain(error: ValidationError, model: type[BaseModel], environ: Mapping[str
         if found["type"] == "extra_forbidden":
             lines.append(f"{where}: unknown key{_hint(path[-1], _siblings(model, path))}")
         else:
-            lines.append(f"{where}: {found['msg']}{_given(path[-1] if path else '', found['input'])}")
+            lines.append(f"{where}: {reason(found)}{_given(path[-1] if path else '', found['input'])}")
     return SettingsError("\n".join(lines))
 
 

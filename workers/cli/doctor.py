@@ -1,4 +1,4 @@
-"""What works on this machine, and why the rest does not. Blocks for seconds; PyTorch is asked in its own process."""
+"""`livesight doctor`: what works on this machine, and why the rest does not. Blocks for seconds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ DECODERS = ("h264", "hevc", "vp8", "vp9", "av1", "mjpeg")
 NEEDED_DECODERS = ("h264", "vp8", "mjpeg")
 Verdict = Literal["ok", "absent", "wrong"]
 
-_ASK_TORCH = """
+# In a process of its own: importing torch takes seconds and hundreds of megabytes
+_LIST_TORCH_DEVICES = """
 import json, torch
 devices = ["cpu"] + [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
 print(json.dumps({"version": torch.__version__, "devices": devices}))
@@ -37,7 +38,7 @@ print(json.dumps({"version": torch.__version__, "devices": devices}))
 
 
 class CheckResult(BaseModel):
-    """One thing that was looked at. `absent`: not there, and not needed."""
+    """One check. `absent`: not there, and not needed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,7 +54,7 @@ def examine(
     state_dir: Path,
     default_model: str = DEFAULT_MODELS[0],
 ) -> list[CheckResult]:
-    """Everything, in the order of a page. Never raises: what goes wrong is a finding."""
+    """Run all checks. Never raises: what fails is a finding."""
     checks: list[tuple[str, Callable[[], Iterator[CheckResult]]]] = [
         ("versions", _versions),
         ("machine", _machine),
@@ -70,7 +71,7 @@ def examine(
     for subject, check in checks:
         try:
             findings.extend(check())
-        except Exception as error:  # noqa: BLE001 - a doctor reports what ails
+        except Exception as error:  # noqa: BLE001 - a failure is a finding
             findings.append(CheckResult(subject=subject, verdict="wrong", detail=f"{type(error).__name__}: {error}"))
     return findings
 
@@ -97,35 +98,35 @@ def _openvino(settings: WorkerSettings) -> Iterator[CheckResult]:
     import openvino as ov
 
     core = ov.Core()
-    wanted = settings.device or "CPU"
-    for device in core.available_devices:
-        name = core.get_property(device, "FULL_DEVICE_NAME")
-        able = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+    device = settings.device or "CPU"
+    for found in core.available_devices:
+        name = core.get_property(found, "FULL_DEVICE_NAME")
+        able = core.get_property(found, "OPTIMIZATION_CAPABILITIES")
         fast = [kind for kind in ("BF16", "FP16", "INT8") if kind in able]
-        yield CheckResult(
-            subject=f"OpenVINO {device}", verdict="ok", detail=f"{name}; {', '.join(fast) or 'FP32 only'}"
-        )
-    if settings.backend != "torch" and wanted.split(".")[0] not in {d.split(".")[0] for d in core.available_devices}:
-        detail = f"workers.device asks for {wanted}; OpenVINO sees no such device: is its driver installed?"
-        yield CheckResult(subject=f"OpenVINO {wanted}", verdict="wrong", detail=detail)
+        yield CheckResult(subject=f"OpenVINO {found}", verdict="ok", detail=f"{name}; {', '.join(fast) or 'FP32 only'}")
+    if settings.backend != "torch" and device.split(".")[0] not in {d.split(".")[0] for d in core.available_devices}:
+        detail = f"workers.device is {device}, but OpenVINO has no such device; is its driver installed?"
+        yield CheckResult(subject=f"OpenVINO {device}", verdict="wrong", detail=detail)
 
 
 def _torch(settings: WorkerSettings) -> Iterator[CheckResult]:
     lacking: Verdict = "wrong" if settings.backend == "torch" else "absent"
     missing = [name for name in ("torch", "ultralytics") if importlib.util.find_spec(name) is None]
     if missing:
-        detail = f"not installed: {', '.join(missing)}; pip install 'livesight[train]' (for GPUs and training)"
+        detail = f"not installed: {', '.join(missing)}; for GPUs and training: pip install 'livesight[train]'"
         yield CheckResult(subject="PyTorch", verdict=lacking, detail=detail)
         return
-    asked = subprocess.run([sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=120, check=False)
+    asked = subprocess.run(
+        [sys.executable, "-c", _LIST_TORCH_DEVICES], capture_output=True, text=True, timeout=120, check=False
+    )
     if asked.returncode:
-        last = (asked.stderr.strip().splitlines() or ["it does not start"])[-1]
+        last = (asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"])[-1]
         yield CheckResult(subject="PyTorch", verdict="wrong", detail=last)
         return
     answer = json.loads(asked.stdout)
     yield CheckResult(subject="PyTorch", verdict="ok", detail=f"{answer['version']}; {', '.join(answer['devices'])}")
     if len(answer["devices"]) == 1:
-        yield CheckResult(subject="CUDA", verdict="absent", detail="PyTorch sees no GPU")
+        yield CheckResult(subject="CUDA", verdict="absent", detail="PyTorch finds no GPU")
 
 
 def _decoders() -> Iterator[CheckResult]:
@@ -149,13 +150,13 @@ def _models(store: ModelStore, default_model: str) -> Iterator[CheckResult]:
         try:
             card = load_card(path.parent)
             used = ", in service" if store.folder(card.name).resolve() == path.parent.resolve() else ""
-            detail = f"{card.task}, {len(card.files)} files as in the card{used}; {path.parent}"
+            detail = f"{card.task}, {len(card.files)} files match the card{used}; {path.parent}"
             yield CheckResult(subject=name, verdict="ok", detail=detail)
         except WorkerError as error:
             yield CheckResult(subject=name, verdict="wrong", detail=str(error))
     if not any(path.parent.parent.name == default_model for path in cards):
         looked = ", ".join(str(root) for root in store.roots)
-        yield CheckResult(subject=f"model {default_model}", verdict="wrong", detail=f"not found in {looked}")
+        yield CheckResult(subject=f"model {default_model}", verdict="wrong", detail=f"not found; looked in {looked}")
 
 
 def _inference(store: ModelStore, settings: WorkerSettings, default_model: str) -> Iterator[CheckResult]:
@@ -184,7 +185,7 @@ def _cameras() -> Iterator[CheckResult]:
     for camera in cameras:
         readable = os.access(camera, os.R_OK | os.W_OK)
         detail = f"device:{camera.name.removeprefix('video')}"
-        denied = f"{detail} may not be opened; add the user to the group video"
+        denied = f"{detail}: permission denied; add the user to the group video"
         yield CheckResult(
             subject=str(camera), verdict="ok" if readable else "wrong", detail=detail if readable else denied
         )
@@ -192,7 +193,11 @@ def _cameras() -> Iterator[CheckResult]:
 
 def _kafka(settings: KafkaSettings | None) -> Iterator[CheckResult]:
     if settings is None:
-        yield CheckResult(subject="Kafka", verdict="absent", detail="not configured; results stay in this process")
+        yield CheckResult(
+            subject="Kafka",
+            verdict="absent",
+            detail="not configured (kafka.bootstrap_servers); results stay in this process",
+        )
         return
     from workers.kafka.client import choose_compression, open_producer
 
@@ -208,7 +213,7 @@ def _kafka(settings: KafkaSettings | None) -> Iterator[CheckResult]:
 
 
 def _state(path: Path) -> Iterator[CheckResult]:
-    place = next(parent for parent in (path, *path.parents) if parent.exists())
-    writable = place.is_dir() and os.access(place, os.W_OK)
-    detail = f"{path}" if writable else f"{path}: {place} is not writable"
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    writable = existing.is_dir() and os.access(existing, os.W_OK)
+    detail = f"{path}" if writable else f"{path}: {existing} is not writable"
     yield CheckResult(subject="state_dir", verdict="ok" if writable else "wrong", detail=detail)

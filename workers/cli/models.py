@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def mount(app: typer.Typer, open_: OpenContext) -> None:
     """Add the commands to `app`."""
-    models = typer.Typer(help="What models there are.", no_args_is_help=True)
+    models = typer.Typer(help="List, inspect, promote and roll back models.", no_args_is_help=True)
     app.add_typer(models, name="models")
     _mount_reading(models, open_)
     _mount_promotion(models, open_)
@@ -24,7 +24,7 @@ def mount(app: typer.Typer, open_: OpenContext) -> None:
 def _mount_reading(models: typer.Typer, open_: OpenContext) -> None:
     @models.command("list")
     def models_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-        """Every version of every model, and which one is in service."""
+        """List every version of every model, and which one is in service."""
         from workers.cli.tables import models_table
 
         store = open_(config).store
@@ -39,10 +39,10 @@ def _mount_reading(models: typer.Typer, open_: OpenContext) -> None:
     @models.command("show")
     def models_show(
         name: str,
-        version: Annotated[int | None, typer.Option(help="Else the one in service.")] = None,
+        version: Annotated[int | None, typer.Option(help="The version to show.", show_default="in service")] = None,
         config: ConfigOption = None,
     ) -> None:
-        """The card of a model, its files checked."""
+        """Show the card of a model and check its files."""
         from workers.card import load_card
 
         folder = open_(config).store.folder(name, version)
@@ -58,13 +58,13 @@ def _mount_promotion(models: typer.Typer, open_: OpenContext) -> None:
         as_json: JsonOption = False,
         config: ConfigOption = None,
     ) -> None:
-        """Put a version in service, from now on; a service with this state_dir follows within a second or two."""
-        _tell(_promotions(open_(config, writes=True)).promote(name, version), as_json)
+        """Put a version in service. A running service with this state_dir switches within two seconds."""
+        _print_promotion(_promotions(open_(config, writes=True)).promote(name, version), as_json)
 
     @models.command("rollback")
     def models_rollback(name: str, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-        """Put the version before the last promotion in service again; again to go back further."""
-        _tell(_promotions(open_(config, writes=True)).rollback(name), as_json)
+        """Put the version before the last promotion back in service. Repeat to go back further."""
+        _print_promotion(_promotions(open_(config, writes=True)).rollback(name), as_json)
 
 
 def _promotions(opened: CommandContext) -> Promotions:
@@ -74,10 +74,10 @@ def _promotions(opened: CommandContext) -> Promotions:
     return Promotions(opened.store, EngineSlots(opened.store, opened.workers), opened.workers)
 
 
-def _tell(done: Promotion, as_json: bool) -> None:
+def _print_promotion(done: Promotion, as_json: bool) -> None:
     if as_json:
         typer.echo(done.model_dump_json())
     elif done.version == done.before:
-        typer.echo(f"{done.name} {done.version} is in service, as it was")
+        typer.echo(f"{done.name} {done.version} was already in service")
     else:
-        typer.echo(f"{done.name} {done.version} is in service; before it was {done.before}")
+        typer.echo(f"{done.name} {done.version} is now in service; it replaced {done.before}")

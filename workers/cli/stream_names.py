@@ -1,4 +1,4 @@
-"""Streams as the command line names them: `ID=URL`, a URL, a path. Pure but for looking whether a path exists."""
+"""What `--source` and `--models` mean: `ID=URL`, a URL or a path; model names. Reads whether a path exists."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from pydantic import ValidationError
 from stream.config import DEFAULT_MODELS, StreamConfig
 from stream.errors import SourceError
 from stream.redaction import redact
+from workers.validation import first_reason
 
 _NAMED = re.compile(r"([A-Za-z0-9_-]+)=(.+)", re.S)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)
 
 
 def named_source(text: str, taken: Collection[str] = (), models: tuple[str, ...] = DEFAULT_MODELS) -> StreamConfig:
-    """One `--source`. Without a name it gets one that is not in `taken`, from its path or as `cam1`.
+    """One `--source`. Without an id it gets one that is not in `taken`, from its path or as `cam1`.
 
-    Raises SourceError for an id that is no id, or that is taken.
+    Raises SourceError for an invalid id, or one that is taken.
     """
     match = _NAMED.fullmatch(text)
     url = as_url(match[2] if match else text)
     stream_id: str = match[1] if match else _free(_name_from(url), taken)
     if stream_id in taken:
-        raise SourceError(f"{redact(text)}: there are two streams {stream_id}; give each its own name by ID=URL")
+        raise SourceError(f"{redact(text)}: a stream {stream_id} already exists; give this one another id with ID=URL")
     try:
         return StreamConfig(id=stream_id, url=url, models=models)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise SourceError(f"{redact(text)}: {field}: {first['msg']}") from error
+        raise SourceError(f"{redact(text)}: {first_reason(error, 'stream')}") from error
 
 
 def named_sources(texts: Iterable[str], taken: Iterable[str] = ()) -> list[StreamConfig]:
-    """Several, none of them named like another or like one of `taken`. Raises as named_source."""
+    """Several `--source`, each with an id of its own that is not in `taken`. Raises as named_source."""
     configs: list[StreamConfig] = []
     ids = set(taken)
     for text in texts:
@@ -46,14 +45,14 @@ def named_sources(texts: Iterable[str], taken: Iterable[str] = ()) -> list[Strea
 
 
 def as_url(text: str) -> str:
-    """A path as `file:PATH`; what has a scheme stays."""
+    """A path as `file:PATH`; a URL unchanged."""
     if _SCHEME.match(text) and not Path(text).exists():
         return text
     return f"file:{text}"
 
 
 def _name_from(url: str) -> str | None:
-    """`entrance` from rtsp://host/entrance, `clip` from file:clip.mp4, `device0`, `demo`; None when nothing is left."""
+    """`entrance` from rtsp://host/entrance, `clip` from file:clip.mp4, `device0`, `demo`; None without any."""
     scheme, _, rest = url.partition(":")
     if scheme.lower() in ("demo", "device"):
         return f"{scheme.lower()}{rest.split('?')[0]}" if scheme.lower() == "device" else "demo"
@@ -72,5 +71,5 @@ def _free(name: str | None, taken: Collection[str]) -> str:
 
 
 def model_names(text: str | None) -> tuple[str, ...]:
-    """`mask,mask-classifier`, as `--models` has them; the default ones for nothing."""
+    """The names in `--models`, such as `mask,mask-classifier`; the default ones when empty."""
     return tuple(name.strip() for name in (text or "").split(",") if name.strip()) or DEFAULT_MODELS

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from stream.config import StreamConfig
 from workers.errors import WorkerError
 from workers.kafka.kafka_python import murmur2
+from workers.validation import first_reason
 
 SPEC_SCHEMA: Final = "livesight.stream/1"
 EPOCH_SCHEMA: Final = "livesight.epoch/1"
@@ -73,8 +74,7 @@ def read_spec(key: str, value: bytes) -> StreamSpec:
     try:
         spec = StreamSpec.model_validate_json(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise SpecError(f"{key}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise SpecError(f"{key}: {first_reason(error, 'spec')}") from error
     if spec.stream.id != key:
         raise SpecError(f"{key}: the spec is for {spec.stream.id}")
     if spec.stream.url is None or spec.stream.url.split(":", 1)[0] in ("file", "device"):

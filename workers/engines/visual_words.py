@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workers.engines.engine import F32, U8
 from workers.errors import ModelError
+from workers.validation import first_reason
 
 VISUAL_WORDS = "visual-words.json"
 """The file that a card names when its model is a bag of visual words; `model.xml` takes the histograms then."""
@@ -57,9 +58,7 @@ def read_visual_words(path: Path) -> VisualWords:
     except OSError as error:
         raise ModelError(f"{path}: cannot read it: {error.strerror or error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "file"
-        raise ModelError(f"{path}: {field}: {first['msg']}") from error
+        raise ModelError(f"{path}: {first_reason(error, 'file')}") from error
 
 
 class PointFinder:

@@ -1,8 +1,7 @@
-"""Counters, CPU and memory of this process over a stretch of time. One thread."""
+"""What this process counts and uses while it is measured: counters, CPU, memory. One thread."""
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Sequence
@@ -12,12 +11,12 @@ from prometheus_client import Counter
 
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED
 from workers.bench.report import CpuFigures
-from workers.cpu import processor
+from workers.cpu import processor, usable_cpus
 from workers.metrics import FRAMES_ANALYSED
 
 
-class Meter:
-    """Counters, CPU and memory from its making to `stop`."""
+class UsageMeter:
+    """Counters, CPU and memory from its creation to `stop`."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -27,27 +26,27 @@ class Meter:
         self._after = self._before
 
     def tick(self) -> None:
-        """Look at the memory."""
+        """Sample the memory."""
         self.peak_rss = max(self.peak_rss, self._process.memory_info().rss)
 
     def stop(self) -> None:
-        """What counts ends here."""
+        """End the measured time."""
         self.ended_s = time.monotonic()
         self._after = self._read()
 
     def count(self, counter: Counter, stream_id: str) -> dict[str, int]:
-        """By how much a counter of a stream grew, by its reason ("" where it has none); what did not is left out."""
+        """How much a counter of a stream grew, by its reason ("" where it has none); without those that did not."""
         before, after = (_by_reason(counters[counter], stream_id) for counters in (self._before[0], self._after[0]))
         grown = {reason: round(value - before.get(reason, 0.0)) for reason, value in after.items()}
         return {reason: number for reason, number in grown.items() if number}
 
     def cpu(self) -> CpuFigures:
-        """Cores used."""
+        """Cores used over the measured time."""
         span_s = self.ended_s - self.began_s
         process, machine, steal = (
             round((late - early) / span_s, 2) for early, late in zip(self._before[1], self._after[1], strict=True)
         )
-        return CpuFigures(cores=len(os.sched_getaffinity(0)), process=process, machine=machine, steal=steal)
+        return CpuFigures(cores=usable_cpus(), process=process, machine=machine, steal=steal)
 
     def _read(self) -> tuple[dict[Counter, list[tuple[dict[str, str], float]]], tuple[float, float, float]]:
         own, machine = self._process.cpu_times(), psutil.cpu_times()
@@ -70,6 +69,6 @@ def _by_reason(samples: Sequence[tuple[dict[str, str], float]], stream_id: str) 
 
 
 def machine_name() -> str:
-    """The processor in words."""
+    """The processor's name and the number of cores."""
     name = processor("model name") or platform.processor() or platform.machine()
-    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+    return f"{name}, {usable_cpus()} cores"
