@@ -131,7 +131,7 @@ def check_camera(results: list[Result], fps: int, most_blank: float) -> None:
     assert len(offsets) == 1, offsets
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)  # of a machine whose cores are busy with other things
 async def test_every_ingress_at_once_then_sigterm_under_load(camera: Path, broker: Broker) -> None:
     with (
         loopback_ice(),
@@ -152,7 +152,8 @@ async def test_every_ingress_at_once_then_sigterm_under_load(camera: Path, broke
             await _until(lambda: all(len(clients.of(stream)) > 10 for stream in STREAMS))
             for _ in range(8):
                 await asyncio.gather(*(clients.snapshot(http, stream) for stream in STREAMS))
-                await asyncio.sleep(0.4)
+                seen = {stream: len(clients.of(stream)) for stream in STREAMS}
+                await _until(lambda seen=seen: all(len(clients.of(stream)) > seen[stream] + 2 for stream in STREAMS))
             code, seconds = await asyncio.to_thread(service.stop, 15)
         ended = json.loads(next(line for line in reversed(service.log().splitlines()) if '"stopped"' in line))
 
@@ -204,7 +205,7 @@ def _check_kafka(clients: Clients, broker: Broker) -> None:
         assert watched == published[-len(watched) :]
 
 
-async def _until(found: Callable[[], bool], timeout_s: float = 40.0) -> None:
+async def _until(found: Callable[[], bool], timeout_s: float = 120.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not found():
             await asyncio.sleep(0.05)
@@ -272,7 +273,8 @@ def test_dead_frozen_and_broken_cameras_change_nothing_for_the_others(camera: Pa
                 look.becomes(stream, "live", within_s=30)
             session = look.stream("killed")["session"]
             steady_session = look.stream("steady")["session"]
-            time.sleep(2)
+            seen = look.analysed("steady")
+            service.wait_for(lambda: look.analysed("steady") > seen + FPS, 60, "a second of the steady camera")
             before = look.rates("steady", 5)
 
             killed.kill()
