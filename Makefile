@@ -8,9 +8,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export TEST_DATA_DIR ?= $(abspath ../shared/data)
 
-# What the tests' real peers need of Debian: an RTSP server, a browser, Prometheus, an MQTT broker. Without them tests skip, and say why.
+# What the tests' real peers need of Debian: an RTSP server, a browser, Prometheus, an MQTT broker, a clock that can be set. Without them tests skip, and say why.
 APT := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly chromium prometheus mosquitto postgresql
+	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly chromium prometheus mosquitto postgresql libfaketime
 
 SOURCES := stream workers api training monitoring tests deployment setup.py $(wildcard livesight.py)
 

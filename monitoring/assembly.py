@@ -28,6 +28,7 @@ from monitoring.store.media import MediaStore
 from workers.bus.bus import LocalBus
 from workers.database.database import Database
 from workers.kafka.settings import KafkaSettings
+from workers.wall_clock import WallClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Storage:
 
     database: Database
     media: MediaStore
+    clock: WallClock
     active: Callable[[], bool]
 
 
@@ -70,7 +72,7 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     rules = RuleStore(database, settings.rules, (target.name for target in settings.alerts.targets))
     events = TrackEvents(settings.events, scenes)
     drift = Drift(settings.drift, cards_of(context.state_dir))
-    resources = AlertResources(context.cut_clip, media, database, storage.active)
+    resources = AlertResources(context.cut_clip, media, database, storage.clock, storage.active)
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     return Assembly(
         handlers=[events, drift, Rules(rules, events, drift)],

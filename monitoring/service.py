@@ -17,17 +17,19 @@ from monitoring.ingest.commit import CommitTargets
 from monitoring.ingest.event_sink import EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
-from monitoring.ingest.monitor import Monitor
+from monitoring.ingest.monitor import Monitor, Participants
 from monitoring.ingest.publisher import Publisher
 from monitoring.migrations import MONITORING
 from monitoring.settings import MonitorSettings
 from monitoring.store.event_routes import event_routes
+from monitoring.store.expiry import Expiry
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore
 from monitoring.store.retention import Retention
 from workers.database.database import Database
 from workers.database.migrations import migrate
 from workers.errors import DatabaseUnavailable
+from workers.wall_clock import WallClock
 
 log = structlog.get_logger(__name__)
 
@@ -43,11 +45,14 @@ class Monitoring:
         self.database = Database(settings.url(context.state_dir))
         self.live = LiveEvents()
         media = MediaStore(context.state_dir / "media")
-        parts = assemble(settings, context, Storage(self.database, media, self._is_active))
+        clock = WallClock()
+        parts = assemble(settings, context, Storage(self.database, media, clock, self._is_active))
         publisher = None if context.kafka is None else Publisher(self.database, context.kafka, self._is_active)
         targets = CommitTargets(self.database, media, _inbox(settings, context), EventSink(context.local, publisher))
-        self._monitor = Monitor(settings, targets, parts.handlers, [*parts.hooks, self.live], self._prepare)
-        own: list[BackgroundService] = [Retention(settings.retention, self.database, media, self._is_active)]
+        expiry = Expiry(settings.retention, clock)
+        participants = Participants(parts.handlers, [*parts.hooks, self.live])
+        self._monitor = Monitor(settings, targets, participants, expiry, self._prepare)
+        own: list[BackgroundService] = [Retention(expiry, self.database, media, self._is_active)]
         self._to_start = [*([] if publisher is None else [publisher]), *own, *parts.services]
         self._services: list[BackgroundService] = []
         self._routers = [event_routes(self.database, media, self.live), *parts.routers]

@@ -13,6 +13,7 @@ from monitoring.events.settings import EventSettings
 from monitoring.events.zone import Scene
 from monitoring.ingest.settings import IngestSettings
 from monitoring.rules.rule import Rule
+from monitoring.store.settings import RetentionSettings
 from workers.database.dialects import driver_url
 
 
@@ -22,6 +23,7 @@ class MonitorSettings(IngestSettings):
     database_url: SecretStr | None = Field(
         default=None, description="postgresql://… or sqlite:///PATH. None: SQLite, state_dir/livesight.db."
     )
+    retention: RetentionSettings = RetentionSettings()
     events: EventSettings = EventSettings()
     scenes: tuple[Scene, ...] = Field(default=(), description="Zones and lines; further ones may come over HTTP.")
     rules: tuple[Rule, ...] = Field(

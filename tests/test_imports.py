@@ -24,8 +24,8 @@ OURS = {*MAY_IMPORT, "livesight", "tests"}
 FLOORS: dict[str, list[str]] = {
     "stream": "errors metrics redaction config frame mailbox ring decoding sources webrtc".split(),
     "workers": (
-        "errors validation metrics cpu memory logs atomic_files card settings database bus spool kafka engines images "
-        "inference registry explain node cluster cli bench"
+        "errors validation metrics cpu memory logs wall_clock atomic_files card settings database bus spool kafka "
+        "engines images inference registry explain node cluster cli bench"
     ).split(),
     "api": "settings http video push predict cluster routes app cli".split(),
     "monitoring": (

@@ -26,6 +26,7 @@ from machine import describe
 
 from monitoring.migrations import MONITORING
 from monitoring.store.aggregates import CountQuery, counts_of
+from monitoring.store.expiry import Expiry
 from monitoring.store.media import MediaStore
 from monitoring.store.query import PageQuery, page_of
 from monitoring.store.retention import Retention
@@ -36,6 +37,7 @@ from workers.bus.event import EVENT_SCHEMA, Event, PathPoint, event_id
 from workers.database.database import Database
 from workers.database.dialects import driver_url
 from workers.database.migrations import migrate
+from workers.wall_clock import WallClock
 
 STREAMS = tuple(f"cam{number:02}" for number in range(16))
 LABELS = ("with_mask", "with_mask", "with_mask", "with_mask", "without_mask", "mask_weared_incorrect")
@@ -211,7 +213,9 @@ def measure(name: str, url: str, folder: Path, arguments: argparse.Namespace) ->
             add_events(connection, batch)
     filled_s = time.perf_counter() - began_s
     say(f"{name}: {arguments.events} events in {filled_s:.0f} s")
-    retention = Retention(RetentionSettings(), database, MediaStore(folder / "media"), lambda: True)
+    retention = Retention(
+        Expiry(RetentionSettings(), WallClock()), database, MediaStore(folder / "media"), lambda: True
+    )
     pages, counts = read_all(database)
     say(f"{name}: pages and counts read")
     with Writer(database) as alone:

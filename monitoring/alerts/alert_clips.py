@@ -25,6 +25,7 @@ from workers.bus.clip import Clip
 from workers.bus.event import Event
 from workers.database.database import Database
 from workers.errors import ClipNotYet, DatabaseUnavailable, WorkerError
+from workers.wall_clock import WallClock
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class AlertResources:
     cut_clip: CutClip
     media: MediaStore
     database: Database
+    clock: WallClock
     active: Callable[[], bool]
 
 
@@ -57,6 +59,7 @@ class AlertClips:
         self._resources = resources
         self._wake = asyncio.Event()
         self._next_s: dict[uuid.UUID, float] = {}
+        self._late_s: dict[uuid.UUID, float] = {}
         self._stored_to_us: dict[uuid.UUID, int] = {}
 
     def wake(self) -> None:
@@ -83,26 +86,29 @@ class AlertClips:
         if not self._resources.active():
             return _STANDBY_S
         alerts = await run_blocking(DATABASE, lambda: self._store.without_clip(_MAX_ALERTS))
-        now_s = time.time()
         for event in alerts:
-            self._next_s.setdefault(event.id, self._complete_s(event))
-        due = [event for event in alerts if self._next_s[event.id] <= now_s]
+            if event.id not in self._next_s:
+                due_in_s = self._due_in_s(event)
+                self._next_s[event.id] = time.monotonic() + due_in_s
+                self._late_s[event.id] = time.monotonic() + due_in_s + _GIVE_UP_S
+        due = [event for event in alerts if self._next_s[event.id] <= time.monotonic()]
         gate = asyncio.Semaphore(_CONCURRENT_CUTS)
         async with asyncio.TaskGroup() as tasks:
             for event in due:
                 tasks.create_task(self._cut(event, gate))
         awaited = [self._next_s[event.id] for event in alerts if event.id in self._next_s]
-        return max(0.0, min(awaited) - time.time()) if awaited else None
+        return max(0.0, min(awaited) - time.monotonic()) if awaited else None
 
-    def _complete_s(self, event: Event) -> float:
-        """The wall clock when the video after the alert should have arrived."""
-        return event.captured_at_ns / 1e9 + self._settings.clip_after_s + _MARGIN_S
+    def _due_in_s(self, event: Event) -> float:
+        """Seconds until the video after the alert should have arrived; the clock of its time may have been ahead."""
+        age_s = (self._resources.clock.now_ns() - event.captured_at_ns) / 1e9
+        return self._settings.clip_after_s + _MARGIN_S - max(0.0, age_s)
 
     async def _cut(self, event: Event, gate: asyncio.Semaphore) -> None:
         """Try once. Raises DatabaseUnavailable."""
         from_us = max(0, event.pts_us - int(self._settings.clip_before_s * 1e6))
         to_us = event.pts_us + int(self._settings.clip_after_s * 1e6)
-        is_late = time.time() > self._complete_s(event) + _GIVE_UP_S
+        is_late = time.monotonic() > self._late_s[event.id]
         try:
             async with gate:
                 cut = partial(self._resources.cut_clip, event.stream_id, event.session, from_us, to_us)
@@ -124,12 +130,13 @@ class AlertClips:
 
     async def _finish_or_retry(self, event: Event, is_final: bool, why: str | None) -> None:
         if not is_final:
-            self._next_s[event.id] = time.time() + _RETRY_S
+            self._next_s[event.id] = time.monotonic() + _RETRY_S
             return
         is_stored = event.id in self._stored_to_us
         outcome = "kept" if is_stored else "failed"
         await run_blocking(DATABASE, partial(self._store.set_clip, event.id, outcome, None if is_stored else why))
         self._next_s.pop(event.id, None)
+        self._late_s.pop(event.id, None)
         self._stored_to_us.pop(event.id, None)
         metrics.CLIPS.labels(outcome).inc()
         if not is_stored:

@@ -25,6 +25,7 @@ from monitoring.alerts.targets.notice import Notice, alert_links
 from monitoring.alerts.targets.target import make_target
 from workers.bus.event import Event
 from workers.errors import DatabaseUnavailable
+from workers.wall_clock import WallClock
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +43,11 @@ class Dispatcher:
         settings: AlertSettings,
         deliveries: Deliveries,
         image_of: Callable[[Event], Path | None],
+        clock: WallClock,
         active: Callable[[], bool],
     ) -> None:
         """image_of: an alert's image on disk, when there is one; blocks. active: whether this process delivers."""
+        self._clock = clock
         self._public_url = settings.public_url
         self._deliveries = deliveries
         self._image_of = image_of
@@ -117,7 +120,7 @@ class Dispatcher:
         first = await self._in_database(lambda: self._deliveries.first(queue.name))
         if first is None:
             await queue.wake.wait()
-        elif (pause_s := queue.retry_policy.wait_s(first.next_ns, time.time_ns())) > 0:
+        elif (pause_s := queue.retry_policy.wait_s(first.next_ns, self._clock.now_ns())) > 0:
             await _wait(queue.wake, pause_s)  # a retried older message may be first now
         else:
             queue.is_sending = True
@@ -131,7 +134,7 @@ class Dispatcher:
             return
         if queue.failing_since_ns is not None:
             log.info("alert_target_recovered", target=queue.name)
-        now_ns = time.time_ns()
+        now_ns = self._clock.now_ns()
         queue.error, queue.failing_since_ns, queue.delivered_ns = None, None, now_ns
         metrics.DELIVERIES.labels(queue.name, "delivered").inc()
         metrics.DELIVERY_SECONDS.labels(queue.name).observe((now_ns - delivery.created_ns) / 1e9)
@@ -151,7 +154,7 @@ class Dispatcher:
             raise DeliveryFailed(f"internal error ({type(error).__name__}), see the log") from error
 
     async def _note_failure(self, queue: TargetQueue, delivery: Delivery, failure: DeliveryFailed) -> None:
-        why, now_ns, policy = str(failure), time.time_ns(), queue.retry_policy
+        why, now_ns, policy = str(failure), self._clock.now_ns(), queue.retry_policy
         metrics.DELIVERIES.labels(queue.name, "failed").inc()
         if queue.failing_since_ns is None:
             queue.failing_since_ns = now_ns
@@ -189,7 +192,7 @@ class Dispatcher:
             found = await self._in_database(lambda: self._deliveries.backlogs(list(self.queues)))
             for queue in self.queues.values():  # in standby the active process reports them
                 queue.backlog = found.get(queue.name, DeliveryBacklog()) if self._active() else DeliveryBacklog()
-                _set_gauges(queue)
+                _set_gauges(queue, self._clock.now_ns())
             await asyncio.sleep(_BACKLOG_S)
 
     async def _in_database(self, call: Callable[[], Result]) -> Result:
@@ -210,9 +213,9 @@ def _count_given_up(queue: TargetQueue, messages: int, why: str) -> None:
     log.error("alerts_given_up", target=queue.name, messages=messages, reason=why)
 
 
-def _set_gauges(queue: TargetQueue) -> None:
+def _set_gauges(queue: TargetQueue, now_ns: int) -> None:
     backlog = queue.backlog
-    age_s = 0.0 if backlog.oldest_ns is None else max(0.0, (time.time_ns() - backlog.oldest_ns) / 1e9)
+    age_s = 0.0 if backlog.oldest_ns is None else max(0.0, (now_ns - backlog.oldest_ns) / 1e9)
     metrics.WAITING.labels(queue.name).set(backlog.waiting)
     metrics.OLDEST_SECONDS.labels(queue.name).set(age_s)
     metrics.GIVEN_UP.labels(queue.name).set(backlog.given_up)

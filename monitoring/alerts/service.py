@@ -152,7 +152,8 @@ class Alerts:
             loop.close()
 
     async def _run(self) -> None:
-        self._dispatcher = Dispatcher(self.settings, self.deliveries, self.image_of, self._resources.active)
+        clock, active = self._resources.clock, self._resources.active
+        self._dispatcher = Dispatcher(self.settings, self.deliveries, self.image_of, clock, active)
         self._clips = AlertClips(self.settings, self.store, self._resources)
         self._main = asyncio.create_task(self._run_tasks(self._dispatcher, self._clips))
         self._running.set()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -21,8 +22,9 @@ from monitoring.ingest.handler_chain import HandlerChain, HandlerOutput
 from monitoring.ingest.inbox import Batch
 from monitoring.ingest.settings import IngestSettings
 from monitoring.store.checkpoints import Key, forget_states, read_offsets, read_state, read_states, set_offsets
+from monitoring.store.expiry import Expiry
 from monitoring.store.leader_lock import lead
-from monitoring.store.writes import DAY_NS, known_ids
+from monitoring.store.writes import known_ids
 from workers.bus.event import Event
 from workers.errors import WorkerError
 
@@ -37,6 +39,14 @@ _LAG = Gauge("livesight_monitor_lag_messages", "Messages that wait for the monit
 _ACTIVE = Gauge("livesight_monitor_active", "1 where the monitor works, 0 where it stands by.")
 
 
+@dataclass(frozen=True, slots=True)
+class Participants:
+    """What takes part in each batch: handlers make events of it, hooks write in the transaction that stores them."""
+
+    handlers: Sequence[Handler]
+    hooks: Sequence[CommitHook]
+
+
 class Monitor:
     """Start it, close it. One at a time works on a database; others stand by until that one is gone."""
 
@@ -44,15 +54,16 @@ class Monitor:
         self,
         settings: IngestSettings,
         targets: CommitTargets,
-        handlers: Sequence[Handler],
-        hooks: Sequence[CommitHook],
+        participants: Participants,
+        expiry: Expiry,
         prepare: Callable[[], None],
     ) -> None:
         """prepare: called on the monitor's thread before anything else, until it succeeds once (migrations)."""
         self._settings = settings
         self._targets = targets
-        self._committer = Committer(targets, hooks)
-        self._chain = HandlerChain(handlers, self._stored_state)
+        self._committer = Committer(targets, participants.hooks)
+        self._chain = HandlerChain(participants.handlers, self._stored_state)
+        self._expiry = expiry
         self._prepare: Callable[[], None] | None = prepare
         self._output = HandlerOutput()
         self._committed_s = self._states_s = self._ticked_s = 0.0
@@ -182,7 +193,7 @@ class Monitor:
             self._forget()
         if now_s - self._ticked_s >= self._settings.tick_s and self._targets.inbox.caught_up(took):
             self._ticked_s = now_s
-            self._chain.tick(time.time_ns(), self._output)
+            self._chain.tick(self._expiry.clock.now_ns(), self._output)
             if self._output.events:
                 self._commit()
 
@@ -197,9 +208,11 @@ class Monitor:
         """Drop streams that have sent nothing for as long as anything is kept."""
         if time.monotonic() < self._forget_s:
             return
+        before_ns = self._expiry.before_ns()
+        if before_ns is None:
+            return
         self._forget_s = time.monotonic() + _FORGET_S
         with self._targets.database.write() as connection:
-            before_ns = time.time_ns() - int(self._settings.retention.days * DAY_NS)
             gone = forget_states(connection, before_ns)
         for stream_id in gone:
             self._chain.forget(stream_id)

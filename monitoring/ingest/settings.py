@@ -6,8 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitoring.store.settings import RetentionSettings
-
 
 class IngestSettings(BaseModel):
     """The monitor's own; they stand directly under `monitoring`."""
@@ -27,4 +25,3 @@ class IngestSettings(BaseModel):
     )
     tick_s: float = Field(default=1.0, gt=0, le=60, description="How often rules look at the clock.")
     states_s: float = Field(default=30.0, gt=0, description="How often states that may be lost are stored.")
-    retention: RetentionSettings = RetentionSettings()

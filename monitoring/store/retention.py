@@ -6,7 +6,6 @@ Events go by whole hours, as they are counted by hours; the present hour stays.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,8 +13,8 @@ import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import Column, ColumnElement, Table, delete, func, select
 
+from monitoring.store.expiry import Expiry
 from monitoring.store.media import MediaStore
-from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import AGED, event_counts, event_hours, events, media
 from monitoring.store.writes import DAY_NS, HOUR_NS
 from workers.database.database import Database
@@ -29,6 +28,7 @@ _FIRST_S = 60.0
 _ORPHAN_S = 3600.0
 
 _DELETED = Counter("livesight_retention_deleted_rows", "Rows that were deleted for their age or number.", ["table"])
+_RUNS = Counter("livesight_retention_runs", "How often retention looked for what is due.")
 _MEDIA = Gauge("livesight_media_bytes", "Size of the snapshots and clips that are kept.")
 _STORED = Gauge("livesight_events_stored", "Events in the database.")
 
@@ -36,24 +36,29 @@ _STORED = Gauge("livesight_events_stored", "Events in the database.")
 class Retention:
     """A BackgroundService. `run_once` is what its thread does now and then, while this process's monitor works."""
 
-    def __init__(
-        self, settings: RetentionSettings, database: Database, store: MediaStore, active: Callable[[], bool]
-    ) -> None:
-        self._settings = settings
+    def __init__(self, expiry: Expiry, database: Database, store: MediaStore, active: Callable[[], bool]) -> None:
+        self._expiry = expiry
+        self._settings = expiry.settings
         self._database = database
         self._store = store
         self._active = active
         self._problem: str | None = None
+        self._waits = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="monitor-retention", daemon=True)
 
     def start(self) -> None:
-        """See BackgroundService."""
+        """See BackgroundService. Raises DatabaseUnavailable."""
+        with self._database.read() as connection:
+            self._expiry.begin(connection.scalar(select(func.max(events.c.captured_at_ns))))
         self._thread.start()
 
     def problems(self) -> list[str]:
         """See BackgroundService."""
-        return [] if self._problem is None else [f"nothing old is deleted: {self._problem}"]
+        found = [] if self._problem is None else [f"retention: {self._problem}"]
+        if self._active() and (reason := self._expiry.problem()) is not None:
+            found.append(f"retention: nothing is deleted for its age: {reason}")
+        return found
 
     def close(self, timeout_s: float) -> None:
         """See BackgroundService. Stops between two steps."""
@@ -61,9 +66,9 @@ class Retention:
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 
-    def run_once(self, now_ns: int) -> None:
-        """Delete what is due. Raises DatabaseUnavailable."""
-        oldest_ns = now_ns - int(self._settings.days * DAY_NS)
+    def run_once(self, now_ns: int, *, by_age: bool = True) -> None:
+        """Delete what is too much, and `by_age` what is too old. Raises DatabaseUnavailable."""
+        oldest_ns = now_ns - int(self._settings.days * DAY_NS) if by_age else 0
         self.delete_events(min(max(oldest_ns, self._surplus_ns()), now_ns) // HOUR_NS * HOUR_NS)
         for aged in AGED:
             self._delete(aged.table, aged.key, aged.time < oldest_ns)
@@ -81,7 +86,7 @@ class Retention:
 
     def sweep(self) -> int:
         """Delete files that a crash left without a row; returns how many."""
-        before_s = time.time() - _ORPHAN_S  # younger ones may be about to get theirs
+        before_s = self._expiry.clock.now_ns() / 1e9 - _ORPHAN_S  # younger ones may be about to get theirs
         with self._database.read() as connection:
             known = set(connection.scalars(select(media.c.path)))
         return self._store.sweep(known, before_s)
@@ -94,8 +99,10 @@ class Retention:
             if not self._active():
                 continue
             try:
-                self.run_once(time.time_ns())
-                if not swept:
+                by_age = self._may_delete_by_age()
+                self.run_once(self._expiry.clock.now_ns(), by_age=by_age)
+                _RUNS.inc()
+                if by_age and not swept:
                     self.sweep()
                     swept = True
                 self._problem = None
@@ -104,6 +111,15 @@ class Retention:
             except Exception as error:
                 log.exception("retention_failed")
                 self._problem = f"{type(error).__name__}: {error}"[:300]
+
+    def _may_delete_by_age(self) -> bool:
+        reason = self._expiry.problem()
+        if reason is not None and not self._waits:
+            log.warning("retention_waits", reason=reason)
+        if reason is None and self._waits:
+            log.info("retention_goes_on")
+        self._waits = reason is not None
+        return not self._waits
 
     def _surplus_ns(self) -> int:
         """Before which hour there are more events than are to be kept; 0 when there are not."""

@@ -8,6 +8,7 @@ from typing import Any
 from workers.bus.bus import DETECTIONS, EVENTS, Message
 from workers.bus.event import Event, Kind, event_id
 from workers.bus.result import Detection, FrameResult, Latency
+from workers.wall_clock import WallClock
 
 SESSION = "01JD0000000000000000000000"
 BEGAN_NS = 1_790_000_000_000_000_000
@@ -46,3 +47,11 @@ def message(content: FrameResult | Event) -> Message:
     """As it goes over the bus."""
     topic = DETECTIONS if isinstance(content, FrameResult) else EVENTS
     return Message(topic, content.stream_id, content.to_json(), (), time.monotonic())
+
+
+class Leaping(WallClock):
+    """A wall clock that leaps by `leap_s`."""
+
+    def __init__(self) -> None:
+        self.leap_s = 0.0
+        super().__init__(lambda: time.time_ns() + int(self.leap_s * 1e9))

@@ -25,6 +25,7 @@ from livesight import load_settings
 from monitoring.core.errors import BadQuery
 from monitoring.migrations import MONITORING
 from monitoring.store.aggregates import CountQuery, counts_of
+from monitoring.store.expiry import Expiry
 from monitoring.store.export import COLUMNS, heading, lines
 from monitoring.store.media import MediaImage, MediaStore
 from monitoring.store.query import EventFilters, PageQuery, page_of, wanted_by
@@ -37,6 +38,7 @@ from workers.bus.event import Event, Kind
 from workers.database.database import Database
 from workers.database.migrations import migrate
 from workers.errors import SettingsError
+from workers.wall_clock import WallClock
 
 LABELS = ("with_mask", "without_mask", None)
 ZONES = ("gate", "till", None)
@@ -266,6 +268,11 @@ def snapshot(store: MediaStore, database: Database, at_ns: int, track: int, size
     return store.path(row)
 
 
+def retention_of(database: Database, store: MediaStore, **settings: Any) -> Retention:
+    """Retention that is not started; its clock is right."""
+    return Retention(Expiry(RetentionSettings(**settings), WallClock()), database, store, lambda: True)
+
+
 def test_retention_by_age_takes_rows_and_files_together(database: Database, tmp_path: Path) -> None:
     store = MediaStore(tmp_path / "media")
     now_ns = BEGAN_NS + 40 * 24 * HOUR_NS
@@ -273,7 +280,7 @@ def test_retention_by_age_takes_rows_and_files_together(database: Database, tmp_
     files = [snapshot(store, database, event.captured_at_ns, number) for number, event in enumerate(made)]
     with database.write() as connection:
         add_events(connection, made)
-    Retention(RetentionSettings(days=10), database, store, lambda: True).run_once(now_ns)
+    retention_of(database, store, days=10).run_once(now_ns)
     with database.read() as connection:
         assert set(connection.scalars(select(events.c.id))) == {event.id for event in made[30:]}
         assert connection.scalar(select(func.sum(event_counts.c.count))) == 10
@@ -288,8 +295,7 @@ def test_retention_by_number_and_by_size(database: Database, tmp_path: Path) -> 
     files = [snapshot(store, database, BEGAN_NS + number, number, 2**18) for number in range(8)]
     with database.write() as connection:
         add_events(connection, made)
-    settings = RetentionSettings(events=1000, media_bytes=2**20)
-    Retention(settings, database, store, lambda: True).run_once(BEGAN_NS + 20 * HOUR_NS)
+    retention_of(database, store, events=1000, media_bytes=2**20).run_once(BEGAN_NS + 20 * HOUR_NS)
     with database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(events)) == 1000
         assert connection.scalar(select(func.min(events.c.captured_at_ns))) == BEGAN_NS + 5 * HOUR_NS
@@ -307,7 +313,7 @@ def test_files_without_a_row_are_swept(database: Database, tmp_path: Path) -> No
     for place in (kept, lost):
         old_s = time.time() - 7200
         os.utime(place, (old_s, old_s))
-    assert Retention(RetentionSettings(), database, store, lambda: True).sweep() == 1
+    assert retention_of(database, store).sweep() == 1
     assert (kept.exists(), lost.exists(), young.exists()) == (True, False, True)
 
 
@@ -340,7 +346,7 @@ def test_retention_does_not_hold_up_writers(database: Database, tmp_path: Path) 
     with database.write() as connection:
         add_events(connection, [happened(number, captured_at_ns=BEGAN_NS + number) for number in range(6_000)])
     shared = WithOthers(database)
-    retention = Retention(RetentionSettings(), cast(Database, shared), MediaStore(tmp_path / "media"), lambda: True)
+    retention = retention_of(cast(Database, shared), MediaStore(tmp_path / "media"))
     assert retention.delete_events(BEGAN_NS + HOUR_NS) == 6_000
     assert shared.others > 6
     with database.read() as connection:

@@ -17,12 +17,14 @@ from monitoring.ingest.commit import CommitTargets
 from monitoring.ingest.event_sink import EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
-from monitoring.ingest.monitor import Monitor
+from monitoring.ingest.monitor import Monitor, Participants
 from monitoring.ingest.publisher import Publisher
 from monitoring.migrations import MONITORING
 from monitoring.settings import MonitorSettings
+from monitoring.store.expiry import Expiry
 from monitoring.store.media import MediaStore
 from monitoring.store.tables import events
+from tests.monitoring.happened import Leaping
 from workers.bus.bus import LocalBus
 from workers.bus.event import Event, event_id
 from workers.bus.result import FrameResult
@@ -45,6 +47,7 @@ class NewTracks:
         self.fails_at = fails_at
         self.heard: list[str] = []
         self.ticks = 0
+        self.ticked_ns = 0
 
     def restore(self, stream_id: str, state: Any | None) -> None:
         """See Handler."""
@@ -86,6 +89,7 @@ class NewTracks:
     def tick(self, now_ns: int, events: list[Event]) -> None:
         """See Handler."""
         self.ticks += 1
+        self.ticked_ns = now_ns
 
     def dump(self, stream_id: str) -> Any:
         """See Handler."""
@@ -133,9 +137,10 @@ class Watch:
         self.publisher = None if kafka is None else Publisher(self.database, kafka, lambda: self.monitor.active)
         sink = EventSink(self.local, self.publisher)
         targets = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, sink)
-        self.monitor = Monitor(
-            settings, targets, [self.handler], [self.told], partial(migrate, self.database, MONITORING)
-        )
+        self.clock = Leaping()
+        participants = Participants([self.handler], [self.told])
+        expiry = Expiry(settings.retention, self.clock)
+        self.monitor = Monitor(settings, targets, participants, expiry, partial(migrate, self.database, MONITORING))
 
     def ids(self) -> list[Any]:
         """Of the events that are stored, in the order in which they were."""

@@ -25,6 +25,7 @@ class LivesightProcess:
     """A context manager: serves at `url` once entered, and is ended (SIGTERM, then SIGKILL) when left.
 
     arguments: what follows `livesight up`; settings: `LIVESIGHT_…` variables by their name without the prefix.
+    environment: further variables.
     command: another subcommand that serves, such as `demo`.
     """
 
@@ -35,6 +36,7 @@ class LivesightProcess:
         command: str = "up",
         state_dir: Path | None = None,
         python: Sequence[str] = (sys.executable, "-m", "livesight"),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -45,7 +47,7 @@ class LivesightProcess:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("LIVESIGHT_")}
         named = {f"LIVESIGHT_{key}": value for key, value in (settings or {}).items()}
         state = {"LIVESIGHT_STATE_DIR": str(state_dir or Path(self._folder.name) / "state")}
-        self._environment = {**kept, **state, **named, "PYTHONUNBUFFERED": "1"}
+        self._environment = {**kept, **(environment or {}), **state, **named, "PYTHONUNBUFFERED": "1"}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

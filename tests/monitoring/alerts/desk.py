@@ -16,6 +16,7 @@ from monitoring.migrations import MONITORING
 from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.store.media import MediaStore
 from monitoring.store.writes import add_events
+from tests.monitoring.happened import Leaping
 from workers.bus.clip import Clip
 from workers.bus.event import Event, Severity, event_id
 from workers.database.database import Database
@@ -39,7 +40,8 @@ class Desk:
         self.is_active = True
         self.database = Database(driver_url(url or f"sqlite:///{folder / 'livesight.db'}"))
         self.media = MediaStore(folder / "media")
-        resources = AlertResources(cut, self.media, self.database, lambda: self.is_active)
+        self.clock = Leaping()
+        resources = AlertResources(cut, self.media, self.database, self.clock, lambda: self.is_active)
         self.alerts = Alerts(settings, resources, self.rules.get, "test")
         self.count = 0
 

@@ -161,6 +161,21 @@ def test_what_is_never_taken_is_given_up_visibly_and_can_be_taken_up(tmp_path: P
         eventually(lambda: office.state(lost) == {"ops": ["delivered"]})
 
 
+def test_a_clock_that_leaps_gives_nothing_up(tmp_path: Path) -> None:
+    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server, give_up_s=3600)]) as office:
+        server.answer = 500
+        alert = office.raise_alert()
+        server.wait_for(lambda: server.received)
+        office.clock.leap_s = 40 * 86_400
+        tries = len(server.received)
+        server.wait_for(lambda: len(server.received) >= tries + 3)
+        assert office.state(alert) == {"ops": ["waiting"]}
+        office.clock.leap_s = 0
+        server.answer = 200
+        server.wait_for(lambda: server.accepted)
+        eventually(lambda: office.state(alert) == {"ops": ["delivered"]})
+
+
 def test_a_message_that_is_refused_lets_others_through(tmp_path: Path) -> None:
     """400 is about the message: three tries, then the next one."""
     with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server)]) as office:
