@@ -31,7 +31,7 @@ FLOORS: dict[str, list[str]] = {
     "monitoring": (
         "core store events rules arrangements alerts drift report ingest settings migrations assembly service doctor"
     ).split(),
-    "training": "errors extra atomic_files data evaluation export detector classifier cli".split(),
+    "training": "errors data evaluation export detector classifier cli".split(),
 }
 """Rooms (folders) and single modules of each package, from the lowest floor up: each imports from below itself only."""
 

@@ -11,8 +11,22 @@ from typing import IO
 OWNER_ONLY = 0o600
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object], mode: int = 0o644) -> None:
-    """Let `write` fill a temporary file, flush it to the disk and rename it to `path`. Raises OSError."""
+def write_whole(
+    path: Path, write: Callable[[IO[bytes]], object], mode: int = 0o644, error: type[Exception] | None = None
+) -> None:
+    """Let `write` fill a temporary file, flush it to the disk and rename it to `path`.
+
+    Raises OSError; `error` instead, naming the file, where one is given.
+    """
+    try:
+        _write(path, write, mode)
+    except OSError as failure:
+        if error is None:
+            raise
+        raise error(f"{path}: cannot write it: {failure.strerror or failure}") from failure
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], object], mode: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary: Path | None = None
     try:
@@ -29,9 +43,9 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], mode: int = 0o
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str, mode: int = 0o644) -> None:
+def write_text(path: Path, text: str, mode: int = 0o644, error: type[Exception] | None = None) -> None:
     """Write `text` as UTF-8; see write_whole."""
-    write_whole(path, lambda file: file.write(text.encode()), mode)
+    write_whole(path, lambda file: file.write(text.encode()), mode, error)
 
 
 def sync_folder(path: Path) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from training.atomic_files import write_whole
 from training.classifier.backbones import FROM_NOTHING, load_backbone
 from training.classifier.network import Network
 from training.classifier.settings import ClassifierSettings
 from training.errors import RunError
+from workers.atomic_files import write_whole
 
 FORMAT = "livesight.classifier/1"
 LAST, BEST = "last.pt", "best.pt"
@@ -22,7 +22,7 @@ _MAY_CHANGE = ("data", "out", "weights", "yunet", "threads", "experiment")
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
     """Raises RunError when the disk refuses; then the file that was there stays."""
-    write_whole(path, lambda file: torch.save({"format": FORMAT, **state}, file))
+    write_whole(path, lambda file: torch.save({"format": FORMAT, **state}, file), error=RunError)
 
 
 def load(path: Path) -> dict[str, Any]:

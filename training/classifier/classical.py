@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from training.atomic_files import write_text
 from training.classifier.crops import CropSet, LabelledCrop, read_crops
 from training.classifier.figures import figures_of
 from training.classifier.framing import learned_view, served_view
 from training.classifier.machines import Rows, learned
 from training.detector.mlflow_run import TrackSettings, git_commit, tracked
 from training.errors import RunError
+from workers.atomic_files import write_text
 from workers.card import sha256_of
 from workers.engines.engine import F32, U8
 from workers.engines.openvino_engine import GRAPH
@@ -88,7 +88,7 @@ def fit_classical(settings: ClassicalSettings) -> dict[str, Any]:
         }
         _write(settings.out, graph, words, state)
         summary = {**figures, "crops": crops.counts(), "data_version": crops.version, "mlflow_run": run.id}
-        write_text(settings.out / SUMMARY, json.dumps(summary, indent=1) + "\n")
+        write_text(settings.out / SUMMARY, json.dumps(summary, indent=1) + "\n", error=RunError)
         run.files(*(settings.out / name for name in (*FILES, RUN, SUMMARY)))
     return summary
 
@@ -154,14 +154,14 @@ def vocabulary(descriptors: U8, words: int, seed: int) -> tuple[str, ...]:
 
 
 def _write(out: Path, graph: ov.Model, words: VisualWords, state: Mapping[str, Any]) -> None:
-    write_text(out / VISUAL_WORDS, words.model_dump_json(by_alias=True, indent=1) + "\n")
+    write_text(out / VISUAL_WORDS, words.model_dump_json(by_alias=True, indent=1) + "\n", error=RunError)
     try:
         # a threshold that is rounded sends rows another way
         ov.save_model(graph, out / GRAPH, compress_to_fp16=False)
     except RuntimeError as error:
         raise RunError(f"{out / GRAPH}: cannot be written: {error}") from error
     files: Sequence[tuple[str, str]] = [(name, sha256_of(out / name)) for name in FILES]
-    write_text(out / RUN, json.dumps({**state, "files": dict(files)}, indent=1) + "\n")
+    write_text(out / RUN, json.dumps({**state, "files": dict(files)}, indent=1) + "\n", error=RunError)
 
 
 def _plain(settings: ClassicalSettings) -> dict[str, Any]:

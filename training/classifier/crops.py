@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.atomic_files import write_text
 from training.data.check import IMAGE_SUFFIXES
 from training.data.compose import FaceBoxer
 from training.data.labelled import Image, read_image
 from training.data.near_duplicates import fingerprint, groups, near_duplicates
 from training.data.voc import Box
-from training.errors import DatasetError
+from training.errors import DatasetError, RunError
+from workers.atomic_files import write_text
 
 PARTS = ("train", "val", "test")
 SHARES = (0.8, 0.1, 0.1)
@@ -149,7 +149,7 @@ def _split(path: Path, images: Mapping[str, Image], seed: int) -> dict[str, list
     if path.is_file():
         return read_split(path, images)
     split = split_by_twins(images, seed)
-    write_text(path, json.dumps(split, indent=1) + "\n")
+    write_text(path, json.dumps(split, indent=1) + "\n", error=RunError)
     return split
 
 
@@ -164,7 +164,7 @@ def _faces(path: Path, images: Mapping[str, Image], yunet: Path | None) -> dict[
     boxer = FaceBoxer(yunet)
     found = {name: boxer.one_face(image) for name, image in images.items()}
     faces = {name: face for name, face in found.items() if face is not None}
-    write_text(path, json.dumps(faces) + "\n")
+    write_text(path, json.dumps(faces) + "\n", error=RunError)
     return faces
 
 

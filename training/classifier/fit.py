@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.atomic_files import write_text
 from training.classifier import checkpoint, classical
 from training.classifier.backbones import Backbone, load_backbone
 from training.classifier.bank import Bank, choosing_bank, learning_bank, pooled
@@ -26,6 +25,7 @@ from training.classifier.network import Network
 from training.classifier.settings import ClassifierSettings
 from training.detector.mlflow_run import MlflowRun, TrackSettings, git_commit, tracked
 from training.errors import RunError
+from workers.atomic_files import write_text
 
 SUMMARY = "train.json"
 PHASES = ("head", "tune")
@@ -188,7 +188,7 @@ def fit(settings: ClassifierSettings, resume: bool = False, report: Report | Non
         learner.prepare()
         _phases(learner, run, report)
         summary = _summary(learner, run)
-        write_text(settings.out / SUMMARY, json.dumps(summary, indent=1) + "\n")
+        write_text(settings.out / SUMMARY, json.dumps(summary, indent=1) + "\n", error=RunError)
         run.files(best, settings.out / SUMMARY, settings.out / "split.json")
     return summary
 

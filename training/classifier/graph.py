@@ -16,10 +16,10 @@ import numpy as np
 import openvino as ov
 import torch
 
-from training.atomic_files import write_whole
 from training.classifier.network import Network, Served
 from training.data.labelled import Image
-from training.errors import ExportError
+from training.errors import ExportError, RunError
+from workers.atomic_files import write_whole
 from workers.engines.engine import F32
 
 NAMES = ("probabilities", "cam")
@@ -62,7 +62,7 @@ def write_onnx(network: Network, path: Path) -> None:
         )
     if program is None:
         raise ExportError("PyTorch gave no ONNX graph")
-    write_whole(path, lambda file: file.write(program.model_proto.SerializeToString()))
+    write_whole(path, lambda file: file.write(program.model_proto.SerializeToString()), error=RunError)
 
 
 def check_slots(graph: ov.Model, pictures: Sequence[Image]) -> None:

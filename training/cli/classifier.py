@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from training.cli import arguments
-from training.extra import require
+from training.errors import require
 
 _NEURAL = (
     "weights", "unfreeze", "head_epochs", "tune_epochs", "head_lr", "tune_lr", "batch", "patience", "threads", "resume",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from training.cli import arguments
-from training.extra import require
+from training.errors import require
 
 
 def detector(

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from training.cli import arguments
-from training.errors import EvaluationError, ExportError, GateError
-from training.extra import require
+from training.errors import EvaluationError, ExportError, GateError, require
 
 ShapesOption = Annotated[
     str | None, typer.Option(help="Input shapes by comma, WIDTHxHEIGHT.", show_default="16:9, 4:3, 1:1, 3:4, 9:16")
@@ -53,12 +52,13 @@ def evaluate(
         raise typer.BadParameter(f"{precision!r}: one of {', '.join(_PRECISIONS)}", param_hint="--precision")
     if model.suffix == ".pt":
         require("torch", "ultralytics")
-    from training.evaluation.evaluate import EvaluateSettings, evaluate, served_version, task_of
+    from training.evaluation.evaluate import EvaluateSettings, evaluate, task_of
     from training.evaluation.gates import read_gates
+    from training.export.candidate import candidate_version
 
     wanted = arguments.shapes(shapes) if shapes else None
     views = arguments.views(scales, mirror)
-    with served_version(model, data, part, wanted, views) as folder:
+    with candidate_version(model, data, part, wanted, views) as folder:
         settings = EvaluateSettings(
             model=folder,
             data=data,

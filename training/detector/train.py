@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PosixPath
 from typing import Any
 
-from training.atomic_files import write_text, write_whole
 from training.data.build import RECORD
 from training.data.labelled import read_data_yaml
 from training.detector.mlflow_run import MlflowRun, TrackSettings, git_commit, tracked
 from training.errors import RunError
+from workers.atomic_files import write_text, write_whole
 from workers.cpu import processor
 
 FOLDER = "train"
@@ -52,7 +52,7 @@ class _Checkpoint(PosixPath):
     """Written whole or not at all; Ultralytics writes over the old one, which a kill would cut off."""
 
     def write_bytes(self, data: Any) -> int:
-        write_whole(Path(self), lambda file: file.write(data))
+        write_whole(Path(self), lambda file: file.write(data), error=RunError)
         return len(data)
 
 
@@ -87,7 +87,7 @@ def fit(settings: TrainSettings, resume: bool = False) -> dict[str, Any]:
             _remove_caches(settings.data)
         summary = _summary(model, settings, run, rows)
         _keep(run, settings)
-    write_text(settings.out / SUMMARY, json.dumps(summary, indent=1) + "\n")
+    write_text(settings.out / SUMMARY, json.dumps(summary, indent=1) + "\n", error=RunError)
     return summary
 
 
@@ -133,7 +133,7 @@ def _refuse_finished(model: Any, settings: TrainSettings) -> None:
 
 
 def _remove_leftovers(weights: Path) -> None:
-    """What a kill left of a checkpoint that was being written (`training.disk.write_whole`)."""
+    """What a kill left of a checkpoint that was being written (`workers.atomic_files.write_whole`)."""
     for path in weights.glob(".*.pt-*"):
         path.unlink(missing_ok=True)
 

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from training.atomic_files import write_whole
 from training.errors import RunError
+from workers.atomic_files import write_whole
 from workers.card import sha256_of
 
 
@@ -84,4 +84,4 @@ def _save(network: Any, held: dict[str, Any], parts: Sequence[WeightedCheckpoint
     kept: dict[str, Any] = {name: held[name] for name in ("train_args", "version", "license", "docs") if name in held}
     stripped: dict[str, Any] = {"epoch": -1, "best_fitness": None, "ema": None, "optimizer": None, "updates": None}
     whole = {**stripped, **kept, "model": network.half(), "averaged": record, "date": datetime.now(UTC).isoformat()}
-    write_whole(out, lambda file: torch.save(whole, file))
+    write_whole(out, lambda file: torch.save(whole, file), error=RunError)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,6 @@ from training.evaluation.error_analysis import worst_pictures
 from training.evaluation.gates import Verdict, judge
 from training.evaluation.report import write_report
 from training.evaluation.served_model import ImagePredictions, look, open_engine
-from training.export.test_time_augmentation import ONE_VIEW, TtaViews
 from workers.atomic_files import write_text
 from workers.card import load_card
 
@@ -132,32 +129,3 @@ def _classifier(settings: EvaluateSettings) -> _Measured:
         "Latency": plots.bars("Median latency", {key: row["p50"] for key, row in figures["latency_ms"].items()}, "ms"),
     }
     return _Measured(figures, drawn, worst_crops(card, answers))
-
-
-@contextmanager
-def served_version(
-    model: Path,
-    data: Path,
-    part: str,
-    shapes: tuple[tuple[int, int], ...] | None,
-    views: TtaViews = ONE_VIEW,
-) -> Iterator[Path]:
-    """The folder of a version; of a checkpoint (.pt), one exported aside, as it would be served. Needs `train` then."""
-    if model.suffix != ".pt":
-        if not model.is_dir():
-            raise EvaluationError(f"{model}: neither the folder of a version nor a checkpoint (.pt)")
-        yield model
-        return
-    if not model.is_file():
-        raise EvaluationError(f"{model}: there is no such checkpoint")
-    from training.export.detector_graph import SHAPES_WH
-    from training.export.export import GraphSettings, write_graphs
-
-    checked = tuple(item.path for item in read_labelled(data, part)[:4])
-    with tempfile.TemporaryDirectory(prefix="livesight-candidate-") as scratch:
-        settings = GraphSettings(
-            checkpoint=model, name="candidate", version=1, checked=checked, shapes=shapes or SHAPES_WH,
-            views=views, formats=("openvino",),
-        )  # fmt: skip
-        write_graphs(settings, Path(scratch))
-        yield Path(scratch)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from workers.cli.command import ConfigOption
 from workers.errors import SettingsError
-from workers.kafka.permissions import NEEDED, Role
 from workers.kafka.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from workers.kafka.permissions import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,10 @@ def mount(app: typer.Typer, open_: Callable[[Path | None], TopicsContext]) -> No
 
 
 def _roles(option: str | None, configured: tuple[str, ...]) -> list[Role]:
+    from workers.kafka.permissions import NEEDED
+
     names = configured if option is None else tuple(name.strip() for name in option.split(",") if name.strip())
     unknown = [name for name in names if name not in NEEDED]
     if unknown or not names:
         raise SettingsError(f"--roles: unknown role {', '.join(unknown) or 'none'}; there are: {', '.join(NEEDED)}")
-    return cast(list[Role], list(names))
+    return cast("list[Role]", list(names))
