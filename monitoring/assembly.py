@@ -17,7 +17,7 @@ from monitoring.arrangements.rule_store import RuleStore
 from monitoring.arrangements.scene_store import SceneStore
 from monitoring.core.handler import Handler
 from monitoring.core.ports import BackgroundService, CommitHook, CutClip
-from monitoring.drift.drift import Drift, cards_of
+from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.events.tracks import TrackEvents
 from monitoring.report.history import DriftHistory
@@ -71,7 +71,7 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     scenes = SceneStore(database, settings.scenes)
     rules = RuleStore(database, settings.rules, (target.name for target in settings.alerts.targets))
     events = TrackEvents(settings.events, scenes)
-    drift = Drift(settings.drift, cards_of(context.state_dir))
+    drift = Drift(settings.drift, card_lookup(context.state_dir))
     resources = AlertResources(context.cut_clip, media, database, storage.clock, storage.active)
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     return Assembly(

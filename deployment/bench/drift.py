@@ -25,8 +25,8 @@ from machine import describe
 from scipy.stats import ks_2samp
 from shared_data import data_dir
 
-from monitoring.drift.findings import rejected
-from monitoring.drift.samples import DriftSample
+from monitoring.drift.comparison import rejected
+from monitoring.drift.sampler import DriftSample
 from monitoring.drift.settings import DriftSettings
 from monitoring.drift.stream_drift import StreamDrift
 

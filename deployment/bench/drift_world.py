@@ -31,8 +31,8 @@ import numpy as np
 from drift_clips import load
 from scipy.signal import lfilter
 
-from monitoring.drift.samples import DriftSample
-from monitoring.drift.scene import bits
+from monitoring.drift.camera.scene import bits
+from monitoring.drift.sampler import DriftSample
 
 DETECTOR, CLASSIFIER = "mask", "mask-classifier"
 FIGURES = ("brightness", "contrast", "sharpness", "focus", "blockiness", "saturation", "detail")
@@ -91,7 +91,7 @@ def tracks(results: list[dict[str, Any]]) -> dict[int, list[tuple[int, dict[str,
 
 
 def measured(boxes: list[tuple[int, dict[str, Any], list[int]]]) -> dict[str, Any]:
-    """A track's features, as monitoring/drift/samples.py measures them."""
+    """A track's features, as monitoring/drift/sampler.py measures them."""
     sides, aspects, labels, said = [], [], [], (None, 0.0)
     for _, box, (wide, high) in boxes:
         x1, y1, x2, y2 = box["xyxy"]

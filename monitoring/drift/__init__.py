@@ -1,1 +1,1 @@
-"""Drift: whether a camera's picture, the people before it and the model's sureness are still what they were."""
+"""Drift: whether a camera's image, the people in view and the model's confidence still match their references."""

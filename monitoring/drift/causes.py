@@ -1,8 +1,8 @@
-"""Why a camera's distributions are no longer what they were. Pure.
+"""Why a camera's distributions have changed. Pure.
 
-A picture that changed changes everything else: boxes are lost, confidence falls, labels get mixed up. Other people
-change the confidence, as labels and sizes are not equally easy. So the picture is asked first, the people next, and the
-model is what is left when neither explains it.
+A changed image changes everything else: boxes are lost, confidence falls, labels get mixed up. Other people change the
+confidence, as labels and sizes are not equally easy. So the image is examined first, the people next, and the model is
+what is left when neither explains it.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitoring.drift.findings import DriftFinding
+from monitoring.drift.comparison import DriftFinding
 from monitoring.rules.drift_signals import Cause
 
 HINT_P = 1e-3
-"""A picture that has changed as surely as that explains what else is found, though it would be no finding by itself."""
+"""A change of the image with this p explains other findings, though it would be none by itself."""
 SIGN_P = 0.05
-"""When it is known that the picture has changed, this sure a feature says in which way."""
+"""Once the image is known to have changed, features with this p say in which way."""
 
-_WORDS = {
-    "moved": "the camera looks elsewhere",
-    "dark": "the picture is darker",
-    "bright": "the picture is brighter",
-    "blurred": "the picture is out of focus, or the lens is dirty",
-    "crisp": "the picture is sharper",
-    "blocky": "the picture is compressed more strongly",
-    "flat": "the picture has less contrast",
-    "colours": "the picture's colours are others",
+_TEXTS = {
+    "moved": "the camera shows another scene",
+    "dark": "the image is darker",
+    "bright": "the image is brighter",
+    "blurred": "the image is out of focus, or the lens is dirty",
+    "crisp": "the image is sharper",
+    "blocky": "the image is compressed more strongly",
+    "flat": "the image has less contrast",
+    "colours": "the colours of the image have changed",
     "label": "labels come in another mix",
-    "box_side": "objects are of another size",
+    "box_side": "objects have another size",
     "aspect": "boxes have another shape",
-    "boxes": "there are more objects, or fewer, than at this hour before",
-    "confidence": "the model is not as sure as it was",
-    "distance": "faces are less like those they are taken for",
+    "boxes": "the number of objects is unusual for this hour",
+    "confidence": "the model is not as confident as it was",
+    "distance": "faces resemble the people they are matched with less than they did",
 }
-_FALLS_RISES = {
+_KINDS: dict[str, tuple[str, str]] = {
     "scene": ("moved", "moved"),
     "brightness": ("dark", "bright"),
     "focus": ("blurred", "crisp"),
@@ -44,13 +44,14 @@ _FALLS_RISES = {
     "contrast": ("flat", "bright"),
     "saturation": ("colours", "colours"),
 }
-_ORDER = ("scene", "blockiness", "focus", "brightness", "sharpness", "detail", "contrast", "saturation")
-"""What explains most goes first: a darkened picture has less contrast too, a blurred one fewer blocks."""
+"""What a feature of the image is called when it falls, and when it rises."""
+_PRIORITY = ("scene", "blockiness", "focus", "brightness", "sharpness", "detail", "contrast", "saturation")
+"""What explains most comes first: a darkened image has less contrast too, a blurred one fewer blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class DriftCause:
-    """A cause, what of it exactly (the first is the likeliest), and both in words."""
+    """A cause, its kinds (the likeliest first), and a text for people."""
 
     cause: Cause
     kinds: tuple[str, ...]
@@ -58,28 +59,28 @@ class DriftCause:
 
 
 def explain(found: Sequence[DriftFinding], all_findings: Sequence[DriftFinding]) -> DriftCause:
-    """The cause of `found`, none of them empty; `all_findings` are those of the same comparison, found or not."""
-    pictures = [finding for finding in found if finding.feature.group == "picture"]
-    if not pictures:
-        pictures = [
+    """The cause of the significant findings `found`, at least one; `all_findings`: all of the same comparison."""
+    of_image = [finding for finding in found if finding.feature.group == "picture"]
+    if not of_image:
+        of_image = [
             finding
             for finding in all_findings
             if finding.feature.group == "picture" and finding.large and finding.p <= HINT_P
         ]
     population = [finding for finding in found if finding.feature.group == "population"]
-    if pictures:
+    if of_image:
         signs = [one for one in all_findings if one.feature.group == "picture" and one.large and one.p <= SIGN_P]
-        return _told("picture", _picture_kinds([*pictures, *signs]))
+        return _cause("picture", _image_kinds([*of_image, *signs]))
     if population:
-        return _told("population", _names(population))
-    return _told("model", _names(found))
+        return _cause("population", _names(population))
+    return _cause("model", _names(found))
 
 
-def _picture_kinds(pictures: Sequence[DriftFinding]) -> tuple[str, ...]:
+def _image_kinds(findings: Sequence[DriftFinding]) -> tuple[str, ...]:
     kinds: list[str] = []
-    for finding in sorted(pictures, key=lambda finding: _ORDER.index(finding.feature.name)):
+    for finding in sorted(findings, key=lambda finding: _PRIORITY.index(finding.feature.name)):
         rises = (finding.mean_now or 0.0) >= (finding.mean_reference or 0.0)
-        kinds.append(_FALLS_RISES[finding.feature.name][rises])
+        kinds.append(_KINDS[finding.feature.name][rises])
     return tuple(dict.fromkeys(kinds))
 
 
@@ -88,5 +89,5 @@ def _names(findings: Sequence[DriftFinding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(finding.feature.name for finding in ordered))
 
 
-def _told(cause: Cause, kinds: tuple[str, ...]) -> DriftCause:
-    return DriftCause(cause, kinds, "; ".join(_WORDS[kind] for kind in kinds[:3]))
+def _cause(cause: Cause, kinds: tuple[str, ...]) -> DriftCause:
+    return DriftCause(cause, kinds, "; ".join(_TEXTS[kind] for kind in kinds[:3]))

@@ -1,14 +1,14 @@
-"""Drift of all streams: a handler of the monitor's, the conditions that rules look at, and the reports.
+"""Drift of all streams: a handler of the monitor, the signals that rules evaluate, and the reports.
 
-Runs in the monitor's thread; `reports` and `commission` may be called from any. Every minute of a stream's results its
-windows are compared with its references. What counts as found is decided over the hypotheses of all streams together.
+Runs in the monitor's thread; `reports`, `knows` and `commission` may be called from any. Every so often a stream's
+windows are compared with its references. Significance is decided over the hypotheses of all streams together.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from monitoring.core.handler import Durability
 from monitoring.core.ports import Outgoing
-from monitoring.drift.findings import rejected
-from monitoring.drift.making import card_findings, make_reports
+from monitoring.drift.build_reports import CardLookup, build_reports, card_findings
+from monitoring.drift.comparison import rejected
 from monitoring.drift.metrics import DriftMetrics
 from monitoring.drift.report import DRIFT_SCHEMA, DriftReport
 from monitoring.drift.settings import DriftSettings
@@ -29,16 +29,14 @@ from workers.bus.result import FrameResult
 from workers.card import ModelCard, ModelStore, load_card, shipped_models_dir
 from workers.errors import ModelError
 
-Cards = Callable[[str, int], ModelCard | None]
-
-FOLD_AFTER_S = 30.0
+COMPRESS_AFTER_S = 30.0
 _PUBLISH_S = 600.0
 _REPORT_S = 60.0
-_STALE = 3  # comparisons
+_STALE = 3  # intervals of comparisons
 
 
-def cards_of(state_dir: Path) -> Cards:
-    """The cards of the models that ship and of those promoted here; a monitor by itself may lack one."""
+def card_lookup(state_dir: Path) -> CardLookup:
+    """The cards of shipped models and of those promoted here; a monitor on another machine may lack some."""
     promoted = state_dir / "models"
     store = ModelStore((promoted, shipped_models_dir()), promoted)
 
@@ -52,27 +50,27 @@ def cards_of(state_dir: Path) -> Cards:
 
 
 class Drift:
-    """Handler, CommitHook and Conditions in one. `cards`: the card of a model's version, None without one."""
+    """A Handler, a CommitHook and the DriftSignals of the rules."""
 
     name = "drift"
     durability: Durability = "sometimes"
 
-    def __init__(self, settings: DriftSettings, cards: Cards) -> None:
+    def __init__(self, settings: DriftSettings, card_of: CardLookup) -> None:
         self._settings = settings
-        self._cards = cards
+        self._load_card = card_of
         self._known_cards: dict[tuple[str, int], ModelCard | None] = {}
         self._streams: dict[str, StreamDrift] = {}
         self._reports: dict[str, tuple[DriftReport, ...]] = {}
         self._reported_s: dict[str, float] = {}
         self._published_s: dict[str, float] = {}
-        self._taken_s: dict[str, float] = {}  # of streams that are not folded
-        self._waiting: list[DriftReport] = []
-        self._asked: set[str] = set()
-        self._asking = threading.Lock()
-        self._shown = DriftMetrics()
+        self._last_result_s: dict[str, float] = {}  # of streams that are not compressed
+        self._unpublished: list[DriftReport] = []
+        self._to_commission: set[str] = set()
+        self._commission_lock = threading.Lock()
+        self._metrics = DriftMetrics()
 
     def restore(self, stream_id: str, state: Any | None) -> None:
-        """See Handler. A state of another release that cannot be read is none: commissioning begins anew."""
+        """See Handler. A state of another release that cannot be read is dropped: commissioning starts anew."""
         stream = StreamDrift(self._settings, self._detects)
         if state is not None:
             try:
@@ -80,28 +78,28 @@ class Drift:
             except (KeyError, TypeError, ValueError, IndexError):
                 stream = StreamDrift(self._settings, self._detects)
         self._streams[stream_id] = stream
-        self._taken_s[stream_id] = time.monotonic()
+        self._last_result_s[stream_id] = time.monotonic()
 
     def forget(self, stream_id: str | None) -> None:
         """See Handler."""
-        self._waiting = [report for report in self._waiting if stream_id not in (None, report.stream_id)]
-        for gone in [stream_id] if stream_id is not None else list(self._streams):
-            self._streams.pop(gone, None)
-            self._reports.pop(gone, None)
-            self._reported_s.pop(gone, None)
-            self._published_s.pop(gone, None)
-            self._taken_s.pop(gone, None)
-        self._show()
+        self._unpublished = [report for report in self._unpublished if stream_id not in (None, report.stream_id)]
+        for one in [stream_id] if stream_id is not None else list(self._streams):
+            self._streams.pop(one, None)
+            self._reports.pop(one, None)
+            self._reported_s.pop(one, None)
+            self._published_s.pop(one, None)
+            self._last_result_s.pop(one, None)
+        self._update_metrics()
 
     def take(self, result: FrameResult, events: list[Event]) -> None:
-        """See Handler. Makes no events: rules make alerts of the conditions."""
+        """See Handler. Makes no events: rules make alerts of the signals."""
         if not self._settings.enabled:
             return
         stream = self._streams[result.stream_id]
-        self._taken_s[result.stream_id] = time.monotonic()
-        with self._asking:
-            if result.stream_id in self._asked:
-                self._asked.discard(result.stream_id)
+        self._last_result_s[result.stream_id] = time.monotonic()
+        with self._commission_lock:
+            if result.stream_id in self._to_commission:
+                self._to_commission.discard(result.stream_id)
                 stream.commission()
         now_s = result.captured_at_ns / 1e9
         changed = stream.take(result)
@@ -117,12 +115,12 @@ class Drift:
         """See Handler."""
 
     def tick(self, now_ns: int, events: list[Event]) -> None:
-        """See Handler. Drift goes by the times of results; streams without any are folded, one a tick."""
-        before_s = time.monotonic() - FOLD_AFTER_S
-        quiet = next((stream_id for stream_id, taken_s in self._taken_s.items() if taken_s <= before_s), None)
-        if quiet is not None:
-            del self._taken_s[quiet]
-            self._streams[quiet].fold()
+        """See Handler. Compresses streams that have had no results for a while, one a tick."""
+        before_s = time.monotonic() - COMPRESS_AFTER_S
+        idle = next((stream_id for stream_id, at_s in self._last_result_s.items() if at_s <= before_s), None)
+        if idle is not None:
+            del self._last_result_s[idle]
+            self._streams[idle].compress()
 
     def dump(self, stream_id: str) -> Any:
         """See Handler."""
@@ -130,25 +128,25 @@ class Drift:
         return stream.dump(stream.compared_s)
 
     def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
-        """See CommitHook: the reports that are to be published."""
-        waiting, self._waiting = self._waiting, []
-        return [Outgoing(DRIFT, report.model, DRIFT_SCHEMA, report.to_json().decode()) for report in waiting]
+        """See CommitHook: returns the reports to publish."""
+        reports, self._unpublished = self._unpublished, []
+        return [Outgoing(DRIFT, report.model, DRIFT_SCHEMA, report.to_json().decode()) for report in reports]
 
     def committed(self, events: Sequence[Event]) -> None:
         """See CommitHook."""
 
     def faults(self, stream_id: str) -> Mapping[str, Fault]:
-        """See Conditions."""
+        """See DriftSignals."""
         stream = self._streams.get(stream_id)
-        return {} if stream is None else {str(kind): fault for kind, fault in stream.watch.faults().items()}
+        return {} if stream is None else {str(kind): fault for kind, fault in stream.camera.faults().items()}
 
     def drifts(self, stream_id: str) -> Sequence[DriftAlarm]:
-        """See Conditions."""
+        """See DriftSignals."""
         stream = self._streams.get(stream_id)
         return () if stream is None or stream.alarm is None else (stream.alarm,)
 
     def reports(self, stream_id: str | None = None, model: str | None = None) -> list[DriftReport]:
-        """The newest of each stream and model, sorted. Any thread."""
+        """The newest report of each stream and model, sorted. Any thread."""
         found = [report for reports in list(self._reports.values()) for report in reports]
         return sorted(
             (report for report in found if stream_id in (None, report.stream_id) and model in (None, report.model)),
@@ -156,15 +154,15 @@ class Drift:
         )
 
     def knows(self, stream_id: str) -> bool:
-        """Whether anything has been seen of a stream. Any thread."""
+        """Whether there was a result of a stream. Any thread."""
         return stream_id in self._streams
 
     def commission(self, stream_id: str) -> bool:
-        """Learn a stream's reference anew, from its next result on. False when it is not known. Any thread."""
-        with self._asking:
+        """Learn a stream's reference anew from its next result on. Returns False for an unknown stream. Any thread."""
+        with self._commission_lock:
             if stream_id in self._streams:
-                self._asked.add(stream_id)
-            return stream_id in self._asked
+                self._to_commission.add(stream_id)
+            return stream_id in self._to_commission
 
     def _compare(self, stream: StreamDrift, now_s: float) -> None:
         stream.compare(now_s)
@@ -176,7 +174,7 @@ class Drift:
             ]
 
     def _rejected(self, stream: StreamDrift, now_s: float) -> list[bool]:
-        """Of the stream's hypotheses those to reject, all that are tested now on any camera being one family."""
+        """Which of the stream's hypotheses to reject, as one family with those of all other cameras."""
         oldest_s = now_s - _STALE * self._settings.every_s
         others = [
             finding
@@ -188,21 +186,21 @@ class Drift:
 
     def _report(self, stream_id: str, stream: StreamDrift, now_s: float, changed: bool) -> None:
         self._reported_s[stream_id] = now_s
-        self._reports[stream_id] = reports = make_reports(stream_id, stream, now_s, self._settings, self._card)
+        self._reports[stream_id] = reports = build_reports(stream_id, stream, now_s, self._settings, self._card)
         if changed or not 0 <= now_s - self._published_s.get(stream_id, -_PUBLISH_S) < _PUBLISH_S:
             self._published_s[stream_id] = now_s
-            self._waiting += reports
-        self._show()
+            self._unpublished += reports
+        self._update_metrics()
 
-    def _show(self) -> None:
-        self._shown.show(report for reports in self._reports.values() for report in reports)
-        self._shown.show_faults(
-            {(stream_id, kind) for stream_id, stream in self._streams.items() for kind in stream.watch.faults()}
+    def _update_metrics(self) -> None:
+        self._metrics.set_reports(report for reports in self._reports.values() for report in reports)
+        self._metrics.set_faults(
+            {(stream_id, kind) for stream_id, stream in self._streams.items() for kind in stream.camera.faults()}
         )
 
     def _card(self, model: str, version: int) -> ModelCard | None:
         if (model, version) not in self._known_cards:
-            self._known_cards[model, version] = self._cards(model, version)
+            self._known_cards[model, version] = self._load_card(model, version)
         return self._known_cards[model, version]
 
     def _detects(self, model: str, version: int) -> bool:

@@ -1,4 +1,4 @@
-"""What drift shows to Prometheus. Any thread."""
+"""Metrics of drift and camera faults. Any thread."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from monitoring.drift.report import DriftReport
 
 DRIFT_SCORE = Gauge(
     "livesight_drift_score",
-    "How far what is seen is from its reference; worst camera.",
+    "Effect of drift against the reference; worst camera.",
     ["model", "feature"],
 )
-DRIFT_DETECTED = Gauge("livesight_drift_detected", "1 while a drift alarm of the model holds on any camera.", ["model"])
-CAMERA_FAULTS = Gauge("livesight_camera_fault", "1 while the camera's picture is useless.", ["stream", "kind"])
+DRIFT_DETECTED = Gauge("livesight_drift_detected", "1 while any camera has a drift alarm of the model.", ["model"])
+CAMERA_FAULTS = Gauge("livesight_camera_fault", "1 while the camera has the fault.", ["stream", "kind"])
 
 
 class DriftMetrics:
-    """The series that are there; those of models and cameras that are gone leave none behind."""
+    """Sets the gauges, and removes the series of models and cameras that are gone."""
 
     def __init__(self) -> None:
         self._scores: set[tuple[str, str]] = set()
         self._models: set[str] = set()
         self._faults: set[tuple[str, str]] = set()
 
-    def show(self, reports: Iterable[DriftReport]) -> None:
-        """All the reports that there are now."""
+    def set_reports(self, reports: Iterable[DriftReport]) -> None:
+        """Set the scores and alarms of all current reports."""
         scores: dict[tuple[str, str], float] = {}
         detected: dict[str, float] = {}
         for report in reports:
@@ -44,8 +44,8 @@ class DriftMetrics:
             DRIFT_DETECTED.remove(model)
         self._scores, self._models = set(scores), set(detected)
 
-    def show_faults(self, faults: set[tuple[str, str]]) -> None:
-        """All (stream, kind) that hold now."""
+    def set_faults(self, faults: set[tuple[str, str]]) -> None:
+        """Set all current faults, (stream, kind)."""
         for key in faults:
             CAMERA_FAULTS.labels(*key).set(1)
         for gone in self._faults - faults:

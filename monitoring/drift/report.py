@@ -1,4 +1,4 @@
-"""What `GET /v1/drift` answers and `livesight.drift` carries: a camera and a model, its features, and why. Pure."""
+"""The drift report of a camera and a model, as `GET /v1/drift` and `livesight.drift` have it. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitoring.drift.comparison import DriftFinding
 from monitoring.drift.features import BINS, Group
-from monitoring.drift.findings import DriftFinding
 from monitoring.drift.statistics import F64
 from monitoring.rules.drift_signals import Cause, Fault
 
 DRIFT_SCHEMA = "livesight.drift/1"
-_SHOWN_BINS = 20
+_MAX_BINS = 20
 Against = Literal["own", "card"]
 
 
@@ -22,28 +22,28 @@ class _Part(BaseModel):
 
 
 class FeatureReport(_Part):
-    """One feature of the newest samples against its reference. Of several windows, the one that differs most."""
+    """One feature of the newest samples against its reference; of several windows, the one that differs most."""
 
     feature: str
     group: Group
     reference: Against
     window: str = Field(description="recent or long; card: the recent one, against the model's card.")
     samples: int
-    effective_samples: float = Field(description="How many independent samples those are worth.")
+    effective_samples: float = Field(description="How many independent samples they are worth.")
     score: float = Field(ge=0, le=1, description="Effect: Kolmogorov-Smirnov or total variation distance.")
     p_value: float = Field(ge=0, le=1)
     psi: float
-    drifted: bool = Field(description="Found after correction for all that was tested, large, and confirmed.")
+    drifted: bool = Field(description="Significant after correction for all tests, large, and confirmed.")
     mean: float | None = None
     reference_mean: float | None = None
     edges: tuple[float, ...] | None = None
     labels: tuple[str, ...] | None = None
-    shares: tuple[float, ...] = Field(description="Of the window, an interval or a label each.")
+    shares: tuple[float, ...] = Field(description="Of the window, one per bin or label.")
     reference_shares: tuple[float, ...]
 
 
 class FaultReport(_Part):
-    """A camera fault that holds."""
+    """A current camera fault."""
 
     kind: str
     since_ns: int
@@ -52,10 +52,10 @@ class FaultReport(_Part):
 
 
 class DriftReport(_Part):
-    """A camera and a model: whether what is seen is still what it was.
+    """A camera and a model: whether what is seen still matches the reference.
 
-    state: waiting (too little seen), commissioning (the camera's own reference is being learnt; the card's is looked
-    at), watching. commissioned_share: how much of the learning is done, 0 to 1.
+    state: waiting (too few samples), commissioning (the camera's own reference is being learnt, the card's is compared
+    with), watching. commissioned_share: how much of the commissioning is done, 0 to 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -70,11 +70,11 @@ class DriftReport(_Part):
     commissioned_at_ns: int | None = None
     drifted: bool
     cause: Cause | None = None
-    kinds: tuple[str, ...] = Field(default=(), description="What of the cause: dark, blurred, moved, label, …")
+    kinds: tuple[str, ...] = Field(default=(), description="More precisely: dark, blurred, moved, label, …")
     text: str | None = None
     since_ns: int | None = None
     score: float = Field(ge=0, le=1, description="The largest of the features'.")
-    unlike_card: bool | None = Field(default=None, description="Whether the card's distributions are others; no alarm.")
+    unlike_card: bool | None = Field(default=None, description="Whether samples differ from the card's; no alarm.")
     features: tuple[FeatureReport, ...]
     faults: tuple[FaultReport, ...] = ()
 
@@ -90,7 +90,7 @@ def drift_json_schema() -> dict[str, Any]:
 
 
 def feature_report(finding: DriftFinding, drifted: bool) -> FeatureReport:
-    """A finding as it is told; histograms in at most twenty intervals."""
+    """A finding for a report; histograms in at most twenty bins."""
     now, reference, edges = finding.now, finding.reference, finding.edges
     if not finding.labels and not edges:
         now, reference, edges = _coarse(finding)
@@ -115,15 +115,15 @@ def feature_report(finding: DriftFinding, drifted: bool) -> FeatureReport:
 
 
 def fault_report(fault: Fault) -> FaultReport:
-    """A fault as it is told."""
+    """A fault for a report."""
     return FaultReport(kind=fault.kind, since_ns=fault.since_ns, known_ns=fault.known_ns, text=fault.text)
 
 
 def _coarse(finding: DriftFinding) -> tuple[F64, F64, tuple[float, ...]]:
-    """The part of the feature's range where there is anything, in at most twenty intervals of equal width."""
-    there = np.flatnonzero(finding.now + finding.reference)
-    first, last = int(there[0]), int(there[-1])
-    width = max(1, -(-(last - first + 1) // _SHOWN_BINS))
+    """The used part of the feature's range, in at most twenty bins of equal width: now, reference, edges."""
+    used = np.flatnonzero(finding.now + finding.reference)
+    first, last = int(used[0]), int(used[-1])
+    width = max(1, -(-(last - first + 1) // _MAX_BINS))
     starts = np.arange(first, last + 1, width)
     step = finding.feature.scale / (BINS - 1)
     edges = tuple(round(float(start * step), 4) for start in (*starts, starts[-1] + width))

@@ -1,4 +1,4 @@
-"""Drift over HTTP. Runs on the event loop; what it shows is in memory."""
+"""HTTP routes of drift. Run on the event loop; reports are in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DriftList(BaseModel):
 
 
 class Commissioning(BaseModel):
-    """The stream's reference is learnt anew, for so long."""
+    """The stream's reference is learnt anew, for `commission_s`."""
 
     stream_id: str
     commission_s: float
@@ -47,14 +47,14 @@ def drift_routes(drift: Drift, commission_s: float) -> APIRouter:
         """The reports of one stream."""
         reports = drift.reports(stream_id)
         if not reports and not drift.knows(stream_id):
-            raise DriftUnknown(f"nothing has been seen of stream {stream_id} since monitoring began")
+            raise DriftUnknown(f"there is no result of stream {stream_id} since monitoring started")
         return DriftList(drifted=any(report.drifted for report in reports), reports=reports)
 
     @router.post("/v1/drift/{stream_id}/commission", status_code=202)
     async def commission(stream_id: StreamIdInPath) -> Commissioning:
-        """Learn what this camera shows anew: it was moved on purpose, or its place is used otherwise now."""
+        """Learn the camera's reference anew, after it was moved on purpose or its surroundings changed."""
         if not drift.commission(stream_id):
-            raise DriftUnknown(f"nothing has been seen of stream {stream_id} since monitoring began")
+            raise DriftUnknown(f"there is no result of stream {stream_id} since monitoring started")
         return Commissioning(stream_id=stream_id, commission_s=commission_s)
 
     return router

@@ -61,6 +61,6 @@ def result(
         node="n",
         detections=tuple(detections),
         image=image,
-        models=dict(models or {"mask": 1, "mask-classifier": 1}),
+        models=dict(models or {"mask": 2, "mask-classifier": 1}),
         latency_ms=Latency(decode=0, wait=0, inference=0, total=0),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitoring.drift.camera import CameraWatch
+from monitoring.drift.camera.faults import CameraFaultDetector
 from monitoring.drift.settings import CameraSettings
 from tests.monitoring.drift.made import OTHER_SCENE, SCENE, START_S, figures
 
@@ -21,7 +21,7 @@ class Camera:
     """A camera a second at a time."""
 
     def __init__(self) -> None:
-        self.watch = CameraWatch(CameraSettings())
+        self.watch = CameraFaultDetector(CameraSettings())
         self.at_s = START_S
         self.noise = np.random.default_rng(3)
 
@@ -118,7 +118,7 @@ def test_what_it_knows_outlives_a_restart(camera: Camera) -> None:
     camera.show(50, hash=OTHER_SCENE)
     before = camera.watch.faults()
     state = json.loads(json.dumps(camera.watch.dump()))
-    camera.watch = CameraWatch(CameraSettings())
+    camera.watch = CameraFaultDetector(CameraSettings())
     camera.watch.restore(state)
     assert camera.watch.faults() == before
     camera.show(20, hash=OTHER_SCENE)

@@ -17,10 +17,10 @@ import pytest
 from prometheus_client import generate_latest
 from sqlalchemy import create_engine
 
-from monitoring.drift.drift import Drift, cards_of
+from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.metrics import CAMERA_FAULTS, DRIFT_DETECTED, DRIFT_SCORE
 from monitoring.drift.report import DRIFT_SCHEMA, drift_json_schema
-from monitoring.drift.samples import DriftSample
+from monitoring.drift.sampler import DriftSample
 from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import SCENE, START_S, box, figures, result
 
@@ -81,7 +81,7 @@ class World:
 @pytest.fixture(scope="module")
 def state() -> Any:
     """What is known of a camera that was commissioned."""
-    drift = Drift(SETTINGS, cards_of(Path("nowhere")))
+    drift = Drift(SETTINGS, card_lookup(Path("nowhere")))
     world = World(drift)
     world.learn(DAY_S + 3600)
     return json.loads(json.dumps(drift.dump("door")))
@@ -99,7 +99,7 @@ def no_series_of_other_tests() -> Iterator[None]:
 @pytest.fixture
 def world(state: Any, tmp_path: Any) -> World:
     """A commissioned camera, after a restart."""
-    drift = Drift(SETTINGS, cards_of(tmp_path))
+    drift = Drift(SETTINGS, card_lookup(tmp_path))
     made = World(drift)
     drift.restore("door", json.loads(json.dumps(state)))
     made.at_s = START_S + DAY_S + 3600
@@ -185,12 +185,12 @@ def test_an_alarm_outlives_a_restart(world: World, tmp_path: Any) -> None:
     before = world.drift.drifts("door")
     assert before
     kept = json.loads(json.dumps(world.drift.dump("door")))
-    again = Drift(SETTINGS, cards_of(tmp_path))
+    again = Drift(SETTINGS, card_lookup(tmp_path))
     again.restore("door", kept)
     assert again.drifts("door") == before
 
 
-def test_a_stream_without_results_is_folded_and_goes_on_as_it_was(
+def test_a_stream_without_results_is_compressed_and_goes_on_as_it_was(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.show(600, picture={"brightness": 0.3})
@@ -198,14 +198,14 @@ def test_a_stream_without_results_is_folded_and_goes_on_as_it_was(
     held = len(pickle.dumps(world.drift._streams["door"]._series))
     world.drift.tick(0, [])  # it was heard of a moment ago
     assert len(pickle.dumps(world.drift._streams["door"]._series)) == held
-    monkeypatch.setattr("monitoring.drift.drift.FOLD_AFTER_S", 0.0)
+    monkeypatch.setattr("monitoring.drift.drift.COMPRESS_AFTER_S", 0.0)
     world.drift.tick(0, [])
     stream = world.drift._streams["door"]
-    assert len(pickle.dumps(stream._series)) + len(stream._folded or b"") < held / 5
+    assert len(pickle.dumps(stream._series)) + len(stream._compressed or b"") < held / 5
     assert world.drift.dump("door")["watch"] == before["watch"]
     assert (world.drift.reports(), world.drift.drifts("door")) == (reports, alarms)
     folded = world.drift.dump("door")
-    again = Drift(SETTINGS, cards_of(Path("nowhere")))
+    again = Drift(SETTINGS, card_lookup(Path("nowhere")))
     again.restore("door", json.loads(json.dumps(folded)))
     assert again.dump("door")["series"] == folded["series"]
     world.show(3000)
@@ -214,7 +214,7 @@ def test_a_stream_without_results_is_folded_and_goes_on_as_it_was(
 
 
 def test_a_state_that_cannot_be_read_is_none(tmp_path: Any) -> None:
-    drift = Drift(SETTINGS, cards_of(tmp_path))
+    drift = Drift(SETTINGS, card_lookup(tmp_path))
     drift.restore("door", {"series": [["picture"]], "of": "another release"})
     drift.take(result(START_S, [], figures(START_S)), [])
     assert drift.drifts("door") == ()
@@ -232,7 +232,7 @@ def test_commissioning_anew_ends_the_alarm_and_learns(world: World) -> None:
 
 
 def test_before_it_is_commissioned_the_card_is_looked_at(tmp_path: Any) -> None:
-    drift = Drift(SETTINGS, cards_of(tmp_path))
+    drift = Drift(SETTINGS, card_lookup(tmp_path))
     world = World(drift)
     world.show(1800)
     report = drift.reports("door", "mask")[0]
@@ -245,14 +245,14 @@ def test_before_it_is_commissioned_the_card_is_looked_at(tmp_path: Any) -> None:
 
 
 def test_the_card_alarms_when_it_is_asked_to(tmp_path: Any) -> None:
-    drift = Drift(SETTINGS.model_copy(update={"alarm_on_card": True}), cards_of(tmp_path))
+    drift = Drift(SETTINGS.model_copy(update={"alarm_on_card": True}), card_lookup(tmp_path))
     World(drift).show(1800)
     assert drift.drifts("door")
 
 
 def test_another_version_of_a_model_is_commissioned_anew(world: World) -> None:
     stream = world.drift._streams["door"]
-    stream.add(DriftSample(world.at_s, "mask", 2, {"confidence": 0.8}, {"label": "with_mask"}))
+    stream.add(DriftSample(world.at_s, "mask", 3, {"confidence": 0.8}, {"label": "with_mask"}))
     assert stream.series["tracks", "mask"].commissioned_s is None
     assert stream.series["picture", ""].commissioned_s is not None
 
@@ -274,7 +274,7 @@ def test_reports_are_published_now_and_then_and_at_every_change(world: World) ->
 
 def test_results_alone_make_samples_faults_and_reports(tmp_path: Any) -> None:
     """The whole way, a result at a time: people who come and go, then a black picture."""
-    drift = Drift(SETTINGS, cards_of(tmp_path))
+    drift = Drift(SETTINGS, card_lookup(tmp_path))
     drift.restore("door", None)
     for number in range(4 * 600):
         at_s = START_S + number / 4

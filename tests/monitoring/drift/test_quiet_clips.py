@@ -15,7 +15,7 @@ from types import ModuleType
 import av
 import pytest
 
-from monitoring.drift.camera import CameraWatch
+from monitoring.drift.camera.faults import CameraFaultDetector
 from monitoring.drift.settings import CameraSettings
 from tests.monitoring.drift.made import START_S
 from workers.bus.result import ImageFigures
@@ -46,7 +46,7 @@ class Clip:
         self._step = round(len(pictures) / max(1.0, last_us / 1e6))  # pictures a second, and those come round again
         self._bench = bench
         self._made: dict[tuple[int, int, str], ImageFigures] = {}
-        self.watch = CameraWatch(CameraSettings())
+        self.watch = CameraFaultDetector(CameraSettings())
         self.at_s = START_S
         self._before = 0
 

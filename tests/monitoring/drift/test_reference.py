@@ -7,17 +7,17 @@ import tracemalloc
 
 import numpy as np
 
-from monitoring.drift.features import TRACKS
-from monitoring.drift.hours import LabelHours
-from monitoring.drift.reference import Reference
+from monitoring.drift.features import TRACK_FEATURES
+from monitoring.drift.reference.hourly import HourlyLabels
+from monitoring.drift.reference.learning import Reference
 
 BLOCK_S = 540.0
 
 
-def a_week(chances: list[float], labels: tuple[str, ...] = ("with_mask", "without_mask")) -> LabelHours:
+def a_week(chances: list[float], labels: tuple[str, ...] = ("with_mask", "without_mask")) -> HourlyLabels:
     """Seven days, 60 tracks an hour; `chances`: by hour, of the second label."""
     rng = np.random.default_rng(5)
-    reference = Reference({"label": TRACKS["label"]}, BLOCK_S)
+    reference = Reference({"label": TRACK_FEATURES["label"]}, BLOCK_S)
     for at_s in np.arange(0, 7 * 86400, 60.0).tolist():
         second = rng.random() < chances[int(at_s // 3600) % 24]
         reference.add(at_s, {}, {"label": labels[int(second)]})
@@ -45,7 +45,7 @@ def test_one_label_is_no_trouble() -> None:
 
 
 def test_an_hour_that_was_seen_costs_an_hour_and_comes_back_from_what_is_kept() -> None:
-    features = {name: TRACKS[name] for name in ("confidence", "box_side", "aspect", "label")}
+    features = {name: TRACK_FEATURES[name] for name in ("confidence", "box_side", "aspect", "label")}
     reference = Reference(features, BLOCK_S)
     tracemalloc.start()
     for at_s in (10.0, 20.0, 3700.0):

@@ -9,14 +9,14 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from monitoring.core.errors import MonitoringError
-from monitoring.drift.drift import Drift, cards_of
+from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import START_S, box, figures, result
 
 
 async def test_reports_of_streams_and_commissioning(tmp_path: Path) -> None:
-    drift = Drift(DriftSettings(), cards_of(tmp_path))
+    drift = Drift(DriftSettings(), card_lookup(tmp_path))
     for stream_id in ("door", "yard"):
         drift.restore(stream_id, None)
         for number in range(130):

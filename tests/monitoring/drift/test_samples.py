@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitoring.drift.samples import DriftSample, Sampler
+from monitoring.drift.sampler import DriftSample, Sampler
 from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import START_S, box, figures, result
 from workers.bus.result import Identity

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
+from monitoring.drift.comparison import DriftFinding, rejected
 from monitoring.drift.features import Feature
-from monitoring.drift.findings import DriftFinding, rejected
 from monitoring.drift.statistics import (
-    Scatter,
-    autocorrelated,
+    VarianceComponents,
+    autocorrelation_effective,
     chi2_p,
     ks_distance,
     ks_p,
@@ -64,30 +64,30 @@ def test_chi2_needs_two_categories() -> None:
 
 
 def test_location_is_students(rng: np.random.Generator) -> None:
-    scatter = Scatter(between=0.04, within=1.0, days=7, samples=5000)
+    scatter = VarianceComponents(between=0.04, within=1.0, days=7, samples=5000)
     spread = np.sqrt(0.04 + 1 / 50 + 0.04 / 7 + 1 / 5000)
     assert location_p(0.7, scatter, 50) == pytest.approx(2 * stats.t.sf(0.7 / spread, scatter.dof(50)), rel=1e-9)
-    assert float(location_p(0.0, Scatter(0.0, 0.0, 7, 100), 50)) == 1.0
-    assert float(location_p(0.1, Scatter(0.0, 0.0, 7, 100), 50)) == 0.0
+    assert float(location_p(0.0, VarianceComponents(0.0, 0.0, 7, 100), 50)) == 1.0
+    assert float(location_p(0.1, VarianceComponents(0.0, 0.0, 7, 100), 50)) == 0.0
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
 def test_effective_samples_of_a_series(rng: np.random.Generator, rho: float) -> None:
     n = 2000
     expected = n * (1 - rho) / (1 + rho)
-    found = np.mean([autocorrelated(ar1(rng, n, rho)) for _ in range(40)])
+    found = np.mean([autocorrelation_effective(ar1(rng, n, rho)) for _ in range(40)])
     assert found == pytest.approx(expected, rel=0.15)
 
 
 def test_effective_samples_have_bounds() -> None:
-    assert autocorrelated(np.ones(50)) == 50
-    assert autocorrelated(np.array([1.0, 2.0])) == 2
-    assert float(Scatter(1.0, 0.0, 7, 100).effective(100)) == 1
-    assert float(Scatter(0.0, 1.0, 7, 100).effective(100)) == 100
+    assert autocorrelation_effective(np.ones(50)) == 50
+    assert autocorrelation_effective(np.array([1.0, 2.0])) == 2
+    assert float(VarianceComponents(1.0, 0.0, 7, 100).effective(100)) == 1
+    assert float(VarianceComponents(0.0, 1.0, 7, 100).effective(100)) == 100
 
 
 def test_plain_ks_cries_wolf_where_the_effective_one_does_not(rng: np.random.Generator) -> None:
-    """The reason for all this: 200 samples of an autocorrelated series against 20,000 of the same series."""
+    """The reason for all this: 200 samples of an autocorrelation_effective series against 20,000 of the same series."""
     plain, ours = 0, 0
     for _ in range(200):
         series = ar1(rng, 20_200, 0.97)
@@ -103,8 +103,8 @@ def test_plain_ks_cries_wolf_where_the_effective_one_does_not(rng: np.random.Gen
 ONE_BIN = np.ones(1)
 
 
-def finding(p: float, doubt: float) -> DriftFinding:
-    feature = Feature("brightness", "picture", doubt=doubt)
+def finding(p: float, p_factor: float) -> DriftFinding:
+    feature = Feature("brightness", "picture", p_factor=p_factor)
     return DriftFinding("mask", feature, "hour", 50, 50.0, 0.5, p, True, None, None, ONE_BIN, ONE_BIN)
 
 

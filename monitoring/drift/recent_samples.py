@@ -1,4 +1,4 @@
-"""The newest samples as columns of numbers, so that comparing windows costs no loop over them. Pure."""
+"""The newest samples as columns of numbers, so that windows are compared without a loop over them. Pure."""
 
 from __future__ import annotations
 
@@ -9,54 +9,54 @@ from typing import Any
 import numpy as np
 
 from monitoring.drift.features import Feature
-from monitoring.drift.samples import DriftSample
+from monitoring.drift.sampler import DriftSample
 from monitoring.drift.statistics import F64
 
-_LEAST_ROOM = 16
+_MIN_CAPACITY = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The newest samples: all of the last `seconds`, and more until there are `count`; none older than `most_s`.
+    """The newest samples: all of the last `seconds`, and more until there are `count`; none older than `max_age_s`.
 
-    It is worth another look every `every_s`. block_s: about what it spans, for the reference's blocks. labels_effect:
-    from when on its labels are other enough.
+    every_s: how often it is compared. block_s: about what it spans, for the reference's blocks. labels_effect: the
+    smallest large effect on its labels.
     """
 
     name: str
     seconds: float
     count: int
-    most_s: float
+    max_age_s: float
     every_s: float = 0.0
     block_s: float = 600.0
     labels_effect: float = 0.0
 
 
-class Recent:
-    """Samples in order of time: a row each, a column for each feature, NaN for what is missing; labels are numbered."""
+class RecentSamples:
+    """Samples in order of time: a row each, a column per feature, NaN where missing; labels as indices."""
 
     def __init__(self, features: Iterable[Feature], windows: tuple[Window, ...]) -> None:
         self.names = [feature.name for feature in features]
         self._columns = {name: column for column, name in enumerate(self.names)}
         self._windows = windows
-        self._at: F64 = np.empty(_LEAST_ROOM)
-        self._rows: F64 = np.empty((_LEAST_ROOM, len(self.names)))
+        self._at: F64 = np.empty(_MIN_CAPACITY)
+        self._rows: F64 = np.empty((_MIN_CAPACITY, len(self.names)))
         self._begin = self._end = 0
         self.label_names: list[str] = []
 
     def clear(self) -> None:
-        """Forget all samples."""
+        """Drop all samples."""
         self._begin = self._end = 0
 
     @property
     def newest_s(self) -> float:
-        """When the newest sample was taken; 0 while there is none."""
+        """The time of the newest sample; 0 without any."""
         return float(self._at[self._end - 1]) if self._end > self._begin else 0.0
 
     def add(self, sample: DriftSample) -> None:
-        """One more; what no window reaches any more is dropped. One older than the newest counts as of its time."""
+        """Add a sample, dated no earlier than the newest. Samples that no window reaches are dropped."""
         if self._end == len(self._at):
-            self._make_room()
+            self._reallocate()
         row = self._rows[self._end]
         row[:] = np.nan
         for name, value in sample.numbers.items():
@@ -64,23 +64,23 @@ class Recent:
                 row[self._columns[name]] = value
         for name, label in sample.labels.items():
             if name in self._columns:
-                row[self._columns[name]] = self._number(label)
+                row[self._columns[name]] = self._index(label)
         self._at[self._end] = max(sample.at_s, self.newest_s)
         self._end += 1
 
     def window(self, window: Window, now_s: float) -> tuple[int, int]:
-        """Where a window lies: rows from, to."""
+        """The rows of a window: from, to."""
         at = self._at[self._begin : self._end]
-        young = int(np.searchsorted(at, now_s - window.seconds))
-        start = max(min(young, len(at) - window.count), int(np.searchsorted(at, now_s - window.most_s)), 0)
+        recent = int(np.searchsorted(at, now_s - window.seconds))
+        start = max(min(recent, len(at) - window.count), int(np.searchsorted(at, now_s - window.max_age_s)), 0)
         return self._begin + start, self._end
 
     def at(self, rows: tuple[int, int]) -> F64:
-        """When the samples of a window were taken, seconds."""
+        """The times of a window's samples, seconds."""
         return self._at[slice(*rows)]
 
     def numbers(self, name: str, rows: tuple[int, int]) -> F64:
-        """A feature's values in a window, NaN where there is none; of labels the place of each in `label_names`."""
+        """A feature's values in a window, NaN where missing; for labels indices into `label_names`."""
         return self._rows[slice(*rows), self._columns[name]]
 
     def columns(self, features: Sequence[Feature], rows: tuple[int, int]) -> F64:
@@ -93,8 +93,8 @@ class Recent:
         return [None if np.isnan(code) else self.label_names[int(code)] for code in codes]
 
     def dump(self) -> list[list[Any]]:
-        """JSON-able: a list for each sample, its time first."""
-        self._make_room()
+        """JSON-able: feature names, label names, then a list for each sample, its time first."""
+        self._reallocate()
         rows = []
         for index in range(self._begin, self._end):
             values = [None if np.isnan(value) else round(float(value), 4) for value in self._rows[index]]
@@ -102,23 +102,23 @@ class Recent:
         return [self.names, self.label_names, *rows]
 
     def restore(self, state: list[list[Any]]) -> None:
-        """What `dump` gave."""
+        """Take back what `dump` returned."""
         names, self.label_names, *rows = state
         for at_s, *values in rows:
-            there = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-            self.add(DriftSample(at_s, "", 0, there, {}))
+            present = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+            self.add(DriftSample(at_s, "", 0, present, {}))
 
-    def _number(self, label: str) -> int:
+    def _index(self, label: str) -> int:
         if label not in self.label_names:
             self.label_names.append(label)
         return self.label_names.index(label)
 
-    def _make_room(self) -> None:
-        """Keep what the widest window reaches, in arrays with room for as much again."""
+    def _reallocate(self) -> None:
+        """Copy what the widest window reaches into arrays of twice its size."""
         starts = [self.window(window, self.newest_s)[0] for window in self._windows]
         begin = min(starts, default=self._end)
-        kept = self._end - begin
-        room = max(_LEAST_ROOM, 2 * kept)
-        at, rows = np.empty(room), np.empty((room, len(self.names)))
-        at[:kept], rows[:kept] = self._at[begin : self._end], self._rows[begin : self._end]
-        self._at, self._rows, self._begin, self._end = at, rows, 0, kept
+        size = self._end - begin
+        capacity = max(_MIN_CAPACITY, 2 * size)
+        at, rows = np.empty(capacity), np.empty((capacity, len(self.names)))
+        at[:size], rows[:size] = self._at[begin : self._end], self._rows[begin : self._end]
+        self._at, self._rows, self._begin, self._end = at, rows, 0, size

@@ -1,6 +1,6 @@
-"""A model card's distributions as what to compare with, as long as a camera has none of its own. Pure.
+"""Compares windows with the distributions of a model card, until a camera has a reference of its own. Pure.
 
-A card says nothing about scatter: how many independent samples a window is worth is measured on the window itself.
+A card says nothing about variance between blocks: the effective size of a window is measured on the window itself.
 """
 
 from __future__ import annotations
@@ -11,66 +11,66 @@ from typing import Any
 
 import numpy as np
 
+from monitoring.drift.comparison import DriftFinding, EffectLimits
 from monitoring.drift.features import Feature
-from monitoring.drift.findings import DriftFinding, Limits
-from monitoring.drift.statistics import F64, autocorrelated, chi2_p, ks_distance, ks_p, total_variation
+from monitoring.drift.statistics import F64, autocorrelation_effective, chi2_p, ks_distance, ks_p, total_variation
 
 _LARGE_DOF = 1e6
 WINDOW = "card"
 
 
 def compare_card(
-    model: str, feature: Feature, values: Sequence[float | str], known: Any, limits: Limits
+    model: str, feature: Feature, values: Sequence[float | str], known: Any, limits: EffectLimits
 ) -> DriftFinding | None:
-    """The values of a window, oldest first, against one entry of a card's `reference`; None when that cannot be."""
-    if len(values) < limits.least_n or not isinstance(known, dict):
+    """A window's values, oldest first, against an entry of a card's `reference`; None when they do not fit."""
+    if len(values) < limits.min_n or not isinstance(known, dict):
         return None
     counts = np.asarray(known.get("counts", ()), float)
     if not len(counts) or counts.sum() <= 0:
         return None
     if feature.kind == "categorical" and known.get("kind") == "categorical":
-        return _labels(model, feature, [str(value) for value in values], known, counts, limits)
+        return _labels(model, feature, [str(value) for value in values], known, limits)
     if feature.kind == "numeric" and known.get("kind") == "numeric":
-        return _numeric(model, feature, np.asarray(values, float), known, counts, limits)
+        return _numeric(model, feature, np.asarray(values, float), known, limits)
     return None
 
 
 def _numeric(
-    model: str, feature: Feature, values: F64, known: dict[str, Any], counts: F64, limits: Limits
+    model: str, feature: Feature, values: F64, known: dict[str, Any], limits: EffectLimits
 ) -> DriftFinding | None:
-    edges = np.asarray(known["edges"], float)
+    counts, edges = np.asarray(known["counts"], float), np.asarray(known["edges"], float)
     if len(edges) != len(counts) + 1:
         return None
     n = len(values)
     now, _ = np.histogram(np.clip(values, edges[0], edges[-1] - 1e-9), edges)
     reference = counts / counts.sum()
-    effective = autocorrelated(values)
+    effective = autocorrelation_effective(values)
     effect = ks_distance(now.astype(float), counts)
-    middles = (edges[:-1] + edges[1:]) / 2
+    centres = (edges[:-1] + edges[1:]) / 2
     return DriftFinding(
         model, feature, WINDOW, n, effective, effect, float(ks_p(effect, effective, counts.sum())),
-        effect >= limits.least_effect(feature), float(values.mean()), float(reference @ middles), now / n, reference,
+        effect >= limits.min_effect(feature), float(values.mean()), float(reference @ centres), now / n, reference,
         (), tuple(edges.tolist()),
     )  # fmt: skip
 
 
 def _labels(
-    model: str, feature: Feature, labels: Sequence[str], known: dict[str, Any], counts: F64, limits: Limits
+    model: str, feature: Feature, labels: Sequence[str], known: dict[str, Any], limits: EffectLimits
 ) -> DriftFinding:
-    counted = Counter(labels)
+    counts, counted = np.asarray(known["counts"], float), Counter(labels)
     own = tuple(known["categories"])
     names = (*own, *sorted(set(counted) - set(own)))
     n = len(labels)
     now = np.array([counted[name] for name in names], float)
     reference = np.zeros(len(names))
     reference[: len(own)] = counts
-    commonest = names[int(reference.argmax())]
-    effective = autocorrelated(np.array([label == commonest for label in labels], float))
+    most_frequent = names[int(reference.argmax())]
+    effective = autocorrelation_effective(np.array([label == most_frequent for label in labels], float))
     effect = total_variation(now, reference)
     shares, before, m = now / n, reference / reference.sum(), counts.sum()
     pooled = (effective * shares + m * before) / (effective + m)
     p = chi2_p(shares - before, pooled, pooled * (1 - pooled) * (1 / effective + 1 / m), _LARGE_DOF)
     return DriftFinding(
-        model, feature, WINDOW, n, effective, effect, p, effect >= limits.least_effect(feature), None, None,
+        model, feature, WINDOW, n, effective, effect, p, effect >= limits.min_effect(feature), None, None,
         now / n, reference / reference.sum(), names,
     )  # fmt: skip

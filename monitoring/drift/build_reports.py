@@ -1,15 +1,15 @@
-"""Reports of one stream out of what it knows. Pure."""
+"""Builds the drift reports of a stream from its last comparison. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from monitoring.drift.card_reference import compare_card
-from monitoring.drift.features import TRACKS
-from monitoring.drift.findings import DriftFinding, Limits, rejected
+from monitoring.drift.comparison import DriftFinding, EffectLimits, rejected
+from monitoring.drift.features import TRACK_FEATURES
+from monitoring.drift.reference.card import compare_card
 from monitoring.drift.report import DriftReport, FeatureReport, fault_report, feature_report
 from monitoring.drift.series import Series
 from monitoring.drift.settings import DriftSettings
@@ -17,24 +17,23 @@ from monitoring.drift.stream_drift import StreamDrift
 from workers.card import ModelCard
 
 State = Literal["waiting", "commissioning", "watching"]
-Card = Callable[[str, int], ModelCard | None]
+CardLookup = Callable[[str, int], ModelCard | None]
+"""(model, version) → its card, None without one."""
 
 
-def make_reports(
-    stream_id: str, stream: StreamDrift, now_s: float, settings: DriftSettings, card: Card
+def build_reports(
+    stream_id: str, stream: StreamDrift, now_s: float, settings: DriftSettings, card_of: CardLookup
 ) -> tuple[DriftReport, ...]:
-    """One for each model that the stream runs, after a comparison."""
-    found = {finding.key for finding in stream.found}
-    faults = tuple(fault_report(fault) for fault in stream.watch.faults().values())
+    """One report for each model that the stream runs."""
+    significant = {finding.key for finding in stream.found}
+    faults = tuple(fault_report(fault) for fault in stream.camera.faults().values())
     reports = []
     for model, version in sorted(stream.versions.items()):
         detects = ("frames", model) in stream.series
         own = [finding for finding in stream.findings if finding.model == model or (detects and not finding.model)]
-        against_card = card_findings(stream, model, now_s, settings, card(model, version))
-        features = _features(own, found) or [feature_report(finding, False) for finding in against_card]
+        against_card = card_findings(stream, model, now_s, settings, card_of(model, version))
+        features = _features(own, significant) or [feature_report(finding, False) for finding in against_card]
         series = stream.series.get(("tracks", model)) or (stream.series.get(("picture", "")) if detects else None)
-        alarm, why = stream.alarm, stream.explanation
-        drifted = alarm is not None and (detects or alarm.model == model)
         reports.append(
             DriftReport(
                 stream_id=stream_id,
@@ -44,34 +43,44 @@ def make_reports(
                 state=_state(series),
                 commissioned_share=_share(series, now_s, settings.commission_s),
                 commissioned_at_ns=_ns(None if series is None else series.commissioned_s),
-                drifted=drifted,
-                cause=alarm.cause if drifted and alarm is not None else None,
-                kinds=why.kinds if drifted and why is not None else (),
-                text=why.text if drifted and why is not None else None,
-                since_ns=alarm.since_ns if drifted and alarm is not None else None,
                 score=max((feature.score for feature in features), default=0.0),
                 unlike_card=_unlike(against_card, settings),
                 features=tuple(features),
                 faults=faults,
+                **_alarm_fields(stream, model, detects),
             )
         )
     return tuple(reports)
 
 
-def _features(own: list[DriftFinding], found: set[tuple[str, str, str]]) -> list[FeatureReport]:
-    """Of each feature the window that differs most; those that were found before the others."""
+def _alarm_fields(stream: StreamDrift, model: str, detects: bool) -> dict[str, Any]:
+    """An alarm is reported with its own model, and with every detector."""
+    alarm, cause = stream.alarm, stream.cause
+    if alarm is None or cause is None or not (detects or alarm.model == model):
+        return {"drifted": False}
+    return {
+        "drifted": True,
+        "cause": alarm.cause,
+        "kinds": cause.kinds,
+        "text": cause.text,
+        "since_ns": alarm.since_ns,
+    }
+
+
+def _features(own: list[DriftFinding], significant: set[tuple[str, str, str]]) -> list[FeatureReport]:
+    """Of each feature the window that differs most; significant ones before the others."""
     best: dict[str, DriftFinding] = {}
     for finding in own:
         known = best.get(finding.feature.name)
-        if known is None or (finding.key in found, -finding.p) > (known.key in found, -known.p):
+        if known is None or (finding.key in significant, -finding.p) > (known.key in significant, -known.p):
             best[finding.feature.name] = finding
-    return [feature_report(finding, finding.key in found) for finding in best.values()]
+    return [feature_report(finding, finding.key in significant) for finding in best.values()]
 
 
 def card_findings(
     stream: StreamDrift, model: str, now_s: float, settings: DriftSettings, card: ModelCard | None
 ) -> list[DriftFinding]:
-    """The newest samples against the model's card, for what the camera has no reference of its own for."""
+    """The newest samples against the model's card, where the camera has no reference of its own yet."""
     if card is None:
         return []
     kinds = (("picture", ""), ("frames", model)) if ("frames", model) in stream.series else ()
@@ -89,8 +98,8 @@ def card_findings(
             else:
                 numbers = series.recent.numbers(feature.name, rows)
                 values = numbers[np.isfinite(numbers)].tolist()
-            least = settings.least_tracks if feature.name in TRACKS else settings.least_pictures
-            finding = compare_card(model, feature, values, known, Limits(least, settings.effects.by_group()))
+            min_n = settings.least_tracks if feature.name in TRACK_FEATURES else settings.least_pictures
+            finding = compare_card(model, feature, values, known, EffectLimits(min_n, settings.effects.by_group()))
             if finding is not None:
                 findings.append(finding)
     return findings
@@ -99,8 +108,8 @@ def card_findings(
 def _unlike(against_card: list[DriftFinding], settings: DriftSettings) -> bool | None:
     if not against_card:
         return None
-    found = rejected(against_card, settings.fdr)
-    return any(is_one and finding.large for is_one, finding in zip(found, against_card, strict=True))
+    significant = rejected(against_card, settings.fdr)
+    return any(is_one and finding.large for is_one, finding in zip(significant, against_card, strict=True))
 
 
 def _state(series: Series | None) -> State:

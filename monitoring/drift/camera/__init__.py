@@ -1,0 +1,1 @@
+"""Faults of a camera: frozen, black, covered or moved."""
