@@ -36,12 +36,12 @@ class RingPacket:
 
 
 RingEvent = RingPacket | CodecConfig | None
-"""What subscribers are told, in order: a packet, another configuration, and None at the end."""
+"""What subscribers get, in order: a packet, another configuration, and None at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class RingSubscription:
-    """The state of a ring at the moment from which on a follower is told everything. `stop` ends it, any thread."""
+    """The state of a ring when a subscription begins. `stop` ends the subscription, any thread."""
 
     codec: CodecConfig | None
     packets: list[RingPacket]
@@ -49,10 +49,10 @@ class RingSubscription:
 
 
 class PacketRing:
-    """Everything since the last key frame, and up to `max_s` more, within `max_bytes`; always begins at a key frame.
+    """Packets since the last key frame, and up to `max_s` more, within `max_bytes`; always begins at a key frame.
 
-    The bound in bytes wins: a camera whose GOP alone is larger loses that GOP, and there is nothing until its next
-    key frame, instead of garbage.
+    The bound in bytes wins: a camera whose GOP alone is larger loses that GOP, and the ring is empty until its next
+    key frame, instead of undecodable.
     """
 
     def __init__(self, max_bytes: int, max_s: float) -> None:
@@ -74,48 +74,52 @@ class PacketRing:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of packet data held."""
+        """Bytes of packet data in the ring."""
         return self._bytes
 
     @property
     def crowded(self) -> bool:
-        """Whether the newest group alone takes half of the room: time for another key frame, where one can be had."""
+        """Whether the newest group alone takes half of `max_bytes`: time to request a key frame, where possible."""
         return self._newest_bytes * 2 > self._max_bytes
 
     def subscribe(self, listener: Callable[[RingEvent], None]) -> RingSubscription:
-        """Be told all that comes from now on; the packets from the newest key frame to now are in what is returned.
+        """Pass everything from now on to `listener`; what is returned holds the packets since the newest key frame.
 
         `listener` is called in order, on the thread that fills the ring and under its lock: it must only hand over. It
-        gets packets that the ring itself cannot keep, too.
+        also gets packets that do not fit into the ring.
         """
         with self._lock:
             self._subscribers.append(listener)
             if self._closed:
                 listener(None)
-            return RingSubscription(self._codec, self._newest_group(), lambda: self._forget(listener))
+            return RingSubscription(self._codec, self._newest_group(), lambda: self._unsubscribe(listener))
 
     def close(self) -> None:
-        """Nothing comes any more: subscribers are told. What is held stays. Idempotent."""
+        """Take no more packets and notify the subscribers. Packets in the ring stay. Idempotent."""
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._tell(None)
+                self._notify(None)
 
     def configure(self, codec: CodecConfig, keep_from_us: int | None = None) -> None:
-        """A new session or configuration: what was there cannot be decoded with it and goes.
+        """Begin a new session or configuration: packets that cannot be decoded with it are dropped.
 
         keep_from_us: the time of the first frame that came out in the new configuration; its group stays.
         """
         with self._lock:
+            if self._closed:
+                return
             self._codec = codec
             while self._packets and not self._first_group_shows(keep_from_us):
                 self._pop_group()
-            self._tell(codec)
+            self._notify(codec)
 
     def append(self, packet: RingPacket) -> None:
-        """Add the next packet in decode order and let go what is beyond the bounds."""
+        """Add the next packet in decode order and drop what exceeds the bounds. Does nothing once closed."""
         with self._lock:
-            self._tell(packet)
+            if self._closed:
+                return
+            self._notify(packet)
             if packet.is_key:
                 self._group_sizes.append(0)
                 self._newest_bytes = 0
@@ -156,11 +160,11 @@ class PacketRing:
             return []
         return list(islice(self._packets, len(self._packets) - self._group_sizes[-1], None))
 
-    def _tell(self, event: RingEvent) -> None:
+    def _notify(self, event: RingEvent) -> None:
         for listener in self._subscribers:
             listener(event)
 
-    def _forget(self, listener: Callable[[RingEvent], None]) -> None:
+    def _unsubscribe(self, listener: Callable[[RingEvent], None]) -> None:
         with self._lock:
             if listener in self._subscribers:
                 self._subscribers.remove(listener)

@@ -11,7 +11,7 @@ from api.http.errors import Problem
 from api.http.parameters import PushQuery, StreamIdInPath
 from api.routes.context import Context
 from stream.config import StreamSettings
-from stream.webrtc.sdp_parsing import ice_server
+from stream.webrtc.ice import ice_server
 
 router = APIRouter(tags=["whip"])
 

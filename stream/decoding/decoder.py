@@ -15,7 +15,7 @@ from stream.decoding.pts_clock import MICROSECONDS, PacketTimes
 from stream.frame import Frame
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED, STAGE_SECONDS
 
-_MOST_PENDING = 64  # a decoder holds back at most 16 frames for their order and one for each of up to 16 threads
+_MAX_PENDING = 64  # a decoder holds back at most 16 frames for their order and one for each of up to 16 threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ class Decoder:
         return self._ordinal
 
     def begin(self, context: av.VideoCodecContext) -> None:
-        """Go on with this decoder: the file was opened (again)."""
+        """Decode with this context from now on: the file was opened (again)."""
         self._context = context
 
     def decode(self, packet: av.Packet[VideoStream], times: PacketTimes, arrival: ArrivalTime) -> list[Frame]:
-        """The frames that come out when this packet goes in, in presentation order.
+        """Decode one packet; returns the frames that come out, in presentation order.
 
         Rewrites the packet's times. Raises av.FFmpegError when the packet is damaged; go on with the next one.
         """
@@ -89,27 +89,27 @@ class Decoder:
         try:
             return self._run(packet)
         finally:
-            self._lose(max(0, len(self._pending) - self._most_pending()))
+            self._count_lost(max(0, len(self._pending) - self._max_pending()))
 
     def drain(self) -> list[Frame]:
-        """The frames still inside, at the end of the file; what never came out is counted."""
+        """The frames still in the decoder at the end of the file; packets whose frame never came out are counted."""
         try:
             return self._run(None)
         finally:
-            self._lose(len(self._pending))
+            self._count_lost(len(self._pending))
 
-    def leave_out(self) -> None:
-        """A packet came too late to be decoded; the next one that is decoded must be a key frame."""
+    def skip_packet(self) -> None:
+        """Count a packet that is too late to be decoded; the next one that is decoded must be a key frame."""
         if self._context is not None and self._pending:
             self._context.flush_buffers()
-        self._lose(len(self._pending), "late")
-        self._lose(1, "late")
+        self._count_lost(len(self._pending), "late")
+        self._count_lost(1, "late")
 
-    def _most_pending(self) -> int:
-        """How many frames the decoder may hold back; by their order alone a lost one is told only by this."""
+    def _max_pending(self) -> int:
+        """How many frames the decoder may hold back; where only their order counts, this is how lost ones are found."""
         context = self._context
         if context is None or not self._in_order:
-            return _MOST_PENDING
+            return _MAX_PENDING
         threads = context.thread_count if context.thread_count > 1 else 0
         return threads + (context.reorder_depth + 1 if context.reorder_depth else 0)
 
@@ -155,10 +155,10 @@ class Decoder:
                 return _Pending(max(pts_us, self._last_us + 1), self._newest)  # a second frame of one packet
         if not self._pending:
             return _Pending(self._last_us + 1, self._newest)
-        self._lose(index)
+        self._count_lost(index)
         return self._pending.pop(0)
 
-    def _lose(self, count: int, reason: str = "undecoded") -> None:
+    def _count_lost(self, count: int, reason: str = "undecoded") -> None:
         if count:
             del self._pending[:count]
             self._ordinal += count

@@ -1,4 +1,4 @@
-"""At most so many frames a second are analysed: which ones. Pure."""
+"""`max_fps`: which frames of a stream are analysed when there is a limit on their rate. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _EARLY_US = 10_000
 
 
 class FpsLimit:
-    """Says which frames of a stream are due, `max_fps` of them a second of the stream's own time. One thread.
+    """Decides which frames of a stream are due, `max_fps` of them a second of the stream's own time. One thread.
 
     The stream's time, `pts_us`, and not a clock: a hiccup of the network, a machine that is busy for a moment and
-    B-frames, which arrive out of order, change nothing in which frames are taken, and they lie evenly.
+    B-frames, which arrive out of order, do not change which frames are taken, and these are evenly spaced.
 
-    What is due lies on a grid, so that the average is kept where the camera's rate is no multiple of it: 10 of 25 are
+    Due times lie on a grid, so that the average is right where the camera's rate is no multiple of it: 10 of 25 are
     taken 80 and 120 ms apart. A frame up to 10 ms (at most a quarter of an interval) before its due time is taken:
-    cameras' times tremble, and a cap that equals the camera's rate must cost nothing. After a pause, and in each
-    session, the grid begins anew: nothing is made up for.
+    cameras' times jitter, and a limit that equals the camera's rate must cost nothing. The grid begins anew after a
+    pause and in each session: nothing is made up for.
     """
 
     def __init__(self, max_fps: float) -> None:

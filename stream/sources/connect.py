@@ -1,7 +1,8 @@
-"""Opens what FFmpeg can open, with time-outs that fire and errors that say what is wrong. Blocking; any thread."""
+"""Connects to cameras, files and devices by FFmpeg, with time-outs, and waits between tries. Blocking; any thread."""
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ _NETWORK_PROTOCOLS = {
 _ARRIVAL_FORMATS = frozenset({"mpjpeg", "mjpeg"})  # their times are counted, not measured
 _UNTIMED_FORMATS = frozenset({"avi"})  # has no presentation times; FFmpeg's guess is wrong with B-frames
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws texts as video
+_JITTER = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class ConnectTarget:
 
     @property
     def is_network(self) -> bool:
-        """Whether there is another side that can fall silent."""
+        """Whether there is a peer that can fall silent."""
         return self.kind in _NETWORK_PROTOCOLS
 
     @property
@@ -45,7 +47,7 @@ class ConnectTarget:
 
     @property
     def label(self) -> str:
-        """The address without credentials, for people."""
+        """The address without credentials, for messages."""
         return redact(self.address)
 
 
@@ -73,13 +75,13 @@ class Connection:
 
     @property
     def interval_us(self) -> int:
-        """The usual time between two frames; 40 ms where nothing is known or believable."""
+        """The usual time between two frames; 40 ms where it is unknown or implausible."""
         rate = self.video.average_rate or self.video.guessed_rate
         return round(1_000_000 / rate) if rate and 0.1 <= rate <= 240 else 40_000
 
     @property
     def by_arrival(self) -> bool:
-        """Whether only the arrival tells a frame's time."""
+        """Whether a frame's time is that of its arrival, for want of any other."""
         return self.container.format.name in _ARRIVAL_FORMATS
 
     @property
@@ -88,13 +90,35 @@ class Connection:
         return self.container.format.name not in _UNTIMED_FORMATS
 
     def close(self) -> None:
-        """Free it. A server that hangs does not hold this up."""
+        """Close the container. Does not wait for a server that hangs."""
         self.container.close()
 
 
+class Backoff:
+    """How long to wait before connecting again: doubles from `min_s` to `max_s`.
+
+    Each wait is up to a quarter shorter, so that a hundred cameras do not return at the same instant. One thread.
+    """
+
+    def __init__(self, min_s: float, max_s: float) -> None:
+        self._min_s = min_s
+        self._max_s = max(min_s, max_s)
+        self._next_s = min_s
+
+    def next_s(self) -> float:
+        """Seconds to wait now; the wait after this one is twice as long."""
+        wait_s = self._next_s * (1.0 - _JITTER * random.random())
+        self._next_s = min(self._max_s, self._next_s * 2)
+        return max(self._min_s * (1.0 - _JITTER), wait_s)
+
+    def reset(self) -> None:
+        """The connection worked: begin with the shortest wait again."""
+        self._next_s = self._min_s
+
+
 def connect(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> Connection:
-    """Open and find the video stream. Raises SourceError with a text for users; takes about the connect time-out at
-    the longest, twice with servers that stop answering half-way.
+    """Open the target and find its video stream. Takes the connect time-out at the longest, twice that with servers
+    that stop answering half-way. Raises SourceError with a text for users.
     """
     begun_s = time.monotonic()
     try:

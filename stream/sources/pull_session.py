@@ -27,19 +27,19 @@ from stream.sources.pacer import Pacer
 
 log = structlog.get_logger(__name__)
 
-_MOST_BARREN = 50  # packets without a frame, after which a connection is given up
-_BARREN_S = 5.0
+_MAX_UNDECODED_PACKETS = 50  # packets without a frame, after which a connection is given up
+_MAX_UNDECODED_S = 5.0
 _KEY_WAIT_S = 60.0
-_LATE_AGAIN_S = 60.0  # a machine that is always too slow does not fill the log
+_LATE_LOG_INTERVAL_S = 60.0  # a machine that is always too slow does not fill the log
 
 
 class ConnectionLost(Exception):
-    """The connection is of no use any more; the text says why, without credentials."""
+    """The connection is lost; the text says why, without credentials."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOutput:
-    """What a session reads for and writes to: it belongs to the source and outlives the session."""
+    """What a session reads and where its packets and frames go: it belongs to the source and outlives the session."""
 
     stream_id: str
     target: ConnectTarget
@@ -60,7 +60,7 @@ class PullSession:
         self.session = new_session()
         self.frames = 0
         self._label = output.target.label
-        self._held: list[tuple[av.Packet[VideoStream], RawTimes, ArrivalTime]] = []
+        self._awaiting_pts: list[tuple[av.Packet[VideoStream], RawTimes, ArrivalTime]] = []
         measured = output.live and not output.target.is_file
         self._clock = PtsClock(connection.interval_us, live=measured, by_arrival=connection.by_arrival)
         self._decoder = Decoder(output.stream_id, self.session, output.cpu_gate)
@@ -69,16 +69,16 @@ class PullSession:
         self._pacer = Pacer(output.stopping) if output.live and bursts else None
         network = output.live and output.target.is_network and self._pacer is None
         self._catch_up = CatchUpPolicy(output.settings.late_s) if network else None
-        self._jumping = False
-        self._late_said_s = -_LATE_AGAIN_S
-        self._barren = 0
-        self._last_frame_s = self._begun_s = self._heard_s = time.monotonic()
+        self._skipping = False
+        self._late_logged_s = -_LATE_LOG_INTERVAL_S
+        self._undecoded_packets = 0
+        self._last_frame_s = self._begun_s = self._received_s = time.monotonic()
         self._codec: CodecConfig | None = None
         self._dropped_before, self._left_out_before = output.mailbox.dropped, output.mailbox.left_out
         self._output.health.session_started(self.session, connection.codec, connection.size_wh)
 
     def read(self, connection: Connection) -> None:
-        """Read to the end. Raises Lost, or MailboxClosed once the source is closed."""
+        """Read to the end. Raises ConnectionLost, or MailboxClosed once the source is closed."""
         self._clock.begin_again()
         self._decoder.begin(connection.context)
         self._configure(CodecConfig(connection.codec, connection.context.extradata or b"", connection.size_wh), None)
@@ -87,7 +87,7 @@ class PullSession:
                 if self._output.stopping.is_set():
                     return
                 if packet.size:
-                    self._take(packet, connection)
+                    self._receive(packet, connection)
         except av.FFmpegError as error:
             self._finish(connection)
             raise ConnectionLost(explain(self._output.target, error)) from None
@@ -97,9 +97,9 @@ class PullSession:
         self._finish(connection)
 
     def _finish(self, connection: Connection) -> None:
-        """The last frames of a file; those of a lost camera are not worth it."""
-        if self._held:
-            self._release(connection)
+        """Deliver the last frames of a file; those still in the decoder of a lost camera are dropped."""
+        if self._awaiting_pts:
+            self._process_waiting(connection)
         if self._output.target.is_file or not self._output.live:
             try:
                 frames = self._decoder.drain()
@@ -114,33 +114,33 @@ class PullSession:
             self._codec = codec
             self._output.ring.configure(codec, keep_from_us)
 
-    def _take(self, packet: av.Packet[VideoStream], connection: Connection) -> None:
-        """One packet as it arrives."""
+    def _receive(self, packet: av.Packet[VideoStream], connection: Connection) -> None:
+        """Take one packet as it arrives."""
         arrival = ArrivalTime.now()
-        self._refuse_late(arrival.arrived_s)
+        self._check_silence(arrival.arrived_s)
         self._output.health.received()
         assert packet.time_base is not None
         raw = RawTimes(packet.pts if connection.has_pts else None, packet.dts, packet.time_base, packet.is_keyframe)
         depth = connection.context.reorder_depth
-        if self._held or (depth and raw.missing and raw.is_key and not self._clock.begun):
-            self._held.append((packet, raw, arrival))
-            if len(self._held) > depth + 2:
-                self._release(connection)
+        if self._awaiting_pts or (depth and raw.missing and raw.is_key and not self._clock.begun):
+            self._awaiting_pts.append((packet, raw, arrival))
+            if len(self._awaiting_pts) > depth + 2:
+                self._process_waiting(connection)
             return
-        self._handle(packet, raw, arrival, connection)
+        self._process(packet, raw, arrival, connection)
 
-    def _release(self, connection: Connection) -> None:
-        """The packets that waited for the time of the first one."""
-        held, self._held = self._held, []
-        for index, (packet, raw, arrival) in enumerate(held):
+    def _process_waiting(self, connection: Connection) -> None:
+        """Process the packets that waited for the time of the first one."""
+        waiting, self._awaiting_pts = self._awaiting_pts, []
+        for index, (packet, raw, arrival) in enumerate(waiting):
             if index == 0:
-                raw = guess_first([times for _, times, _ in held], connection.interval_us)
-            self._handle(packet, raw, arrival, connection)
+                raw = guess_first([times for _, times, _ in waiting], connection.interval_us)
+            self._process(packet, raw, arrival, connection)
 
-    def _handle(
+    def _process(
         self, packet: av.Packet[VideoStream], raw: RawTimes, arrival: ArrivalTime, connection: Connection
     ) -> None:
-        """One packet: its time, the ring, the decoder."""
+        """Give one packet its times, append it to the ring, decode it."""
         times = self._clock.convert(raw, arrival.arrived_s)
         if times is None:
             if not self.frames and arrival.arrived_s - self._begun_s > _KEY_WAIT_S:
@@ -161,7 +161,7 @@ class PullSession:
                 exact=(times.known and not self._decoder.in_order) or not connection.context.reorder_depth,
             )
             self._output.ring.append(entry)
-        if self._catch_up is not None and self._is_left_out(self._catch_up, packet, times, arrival):
+        if self._catch_up is not None and self._is_skipped(self._catch_up, packet, times, arrival):
             return
         try:
             frames = self._decoder.decode(packet, times, arrival)
@@ -169,34 +169,34 @@ class PullSession:
             log.debug("packet_undecodable", stream=self._output.stream_id, error=str(error))
             frames = []
         self._deliver(frames, connection)
-        self._give_up_when_barren(frames, arrival.arrived_s)
+        self._check_undecoded(frames, arrival.arrived_s)
 
-    def _is_left_out(
+    def _is_skipped(
         self, catch_up: CatchUpPolicy, packet: av.Packet[VideoStream], times: PacketTimes, arrival: ArrivalTime
     ) -> bool:
-        """Whether this packet is not decoded, because the camera is ahead by too much."""
+        """Whether this packet is skipped, because the camera is read too late."""
         late = catch_up.note(arrival.arrived_s, times.dts_us)
         STREAM_LAG.labels(self._output.stream_id).set(catch_up.lag_s)
-        if late and not self._jumping:
-            self._jumping = True
+        if late and not self._skipping:
+            self._skipping = True
             self._output.cpu_gate.limit_if_busy()
-            again = arrival.arrived_s - self._late_said_s < _LATE_AGAIN_S
+            again = arrival.arrived_s - self._late_logged_s < _LATE_LOG_INTERVAL_S
             report = log.debug if again else log.warning
             report("stream_late", stream=self._output.stream_id, lag_s=round(catch_up.lag_s, 2))
-            self._late_said_s = self._late_said_s if again else arrival.arrived_s
-        elif self._jumping and not late and packet.is_keyframe:
-            self._jumping = False
-            self._barren, self._last_frame_s = 0, arrival.arrived_s
+            self._late_logged_s = self._late_logged_s if again else arrival.arrived_s
+        elif self._skipping and not late and packet.is_keyframe:
+            self._skipping = False
+            self._undecoded_packets, self._last_frame_s = 0, arrival.arrived_s
             log.debug("stream_caught_up", stream=self._output.stream_id, lag_s=round(catch_up.lag_s, 2))
-        if self._jumping:
-            self._decoder.leave_out()
-        return self._jumping
+        if self._skipping:
+            self._decoder.skip_packet()
+        return self._skipping
 
-    def _refuse_late(self, now_s: float) -> None:
-        """When a read times out FFmpeg first hands out the frame that it held back, and another time-out begins."""
-        heard_s, self._heard_s = self._heard_s, now_s
+    def _check_silence(self, now_s: float) -> None:
+        """When a read times out, FFmpeg first returns the frame that it held back, and another time-out begins."""
+        received_s, self._received_s = self._received_s, now_s
         limit_s = self._output.settings.stall_timeout_s
-        if self._output.target.is_network and self._pacer is None and now_s - heard_s > limit_s:
+        if self._output.target.is_network and self._pacer is None and now_s - received_s > limit_s:
             raise ConnectionLost(f"{self._label}: no data for {limit_s:g} s")
 
     def _deliver(self, frames: list[Frame], connection: Connection) -> None:
@@ -211,9 +211,9 @@ class PullSession:
             self._shed(connection)
 
     def _shed(self, connection: Connection) -> None:
-        """Leave out frames that no other refers to while they would only be thrown away."""
+        """Skip decoding frames that no other refers to while they would be dropped anyway."""
         mailbox = self._output.mailbox
-        unwanted = mailbox.left_out - self._left_out_before  # beyond `max_fps`: neither came nor went unused
+        unwanted = mailbox.left_out - self._left_out_before  # beyond `max_fps`: counts neither as arrived nor as unused
         used = self.frames - unwanted - (mailbox.dropped - self._dropped_before)
         shedding = self._shedder.decide(self._decoder.ordinal - unwanted, used, time.monotonic())
         skip: Literal["NONREF", "DEFAULT"] = "NONREF" if shedding else "DEFAULT"
@@ -221,11 +221,11 @@ class PullSession:
             connection.context.skip_frame = skip
             log.info("shedding" if shedding else "shedding_over", stream=self._output.stream_id)
 
-    def _give_up_when_barren(self, frames: list[Frame], now_s: float) -> None:
+    def _check_undecoded(self, frames: list[Frame], now_s: float) -> None:
         if frames:
-            self._barren, self._last_frame_s = 0, now_s
+            self._undecoded_packets, self._last_frame_s = 0, now_s
             return
-        self._barren += 1
-        many = self._barren >= _MOST_BARREN or (self._barren >= 10 and now_s - self._last_frame_s > _BARREN_S)
-        if many and self._output.live:
-            raise ConnectionLost(f"{self._label}: {self._barren} packets in a row could not be decoded")
+        self._undecoded_packets += 1
+        many, long = self._undecoded_packets >= _MAX_UNDECODED_PACKETS, now_s - self._last_frame_s > _MAX_UNDECODED_S
+        if (many or (long and self._undecoded_packets >= 10)) and self._output.live:
+            raise ConnectionLost(f"{self._label}: {self._undecoded_packets} packets in a row could not be decoded")

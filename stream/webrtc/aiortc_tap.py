@@ -24,8 +24,8 @@ _BUFFER = "_RTCRtpReceiver__jitter_buffer"
 _QUEUE = "_RTCRtpReceiver__decoder_queue"
 _CODECS = "_RTCRtpReceiver__codecs"
 _CODEC_NAMES = {"video/vp8": "vp8", "video/h264": "h264"}
-_MOST_PACKETS = 2048  # waiting behind a missing one
-_MOST_PARTS = 8192  # of one frame, 10 MB
+_MAX_PACKETS = 2048  # waiting behind a missing one
+_MAX_PARTS = 8192  # of one frame, 10 MB
 _GAP_S = 0.25
 _PLI_INTERVAL_S = 0.5
 
@@ -82,7 +82,7 @@ class FrameAssembler:
         ahead = (packet.sequence_number - self._next) & 0xFFFF
         if ahead < 0x8000:
             self._early[packet.sequence_number] = packet
-        elif 0x10000 - ahead > _MOST_PACKETS:  # far behind: the sender began anew
+        elif 0x10000 - ahead > _MAX_PACKETS:  # far behind: the sender began anew
             self._restart(packet)
             self._early[packet.sequence_number] = packet
         self._advance()
@@ -109,7 +109,7 @@ class FrameAssembler:
             self._parts.append(packet)
             if packet.marker:
                 self._complete()
-            elif len(self._parts) >= _MOST_PARTS:
+            elif len(self._parts) >= _MAX_PARTS:
                 self._lose()
                 self._parts, self._broken = [], packet.timestamp
 
@@ -120,7 +120,7 @@ class FrameAssembler:
             return
         if self._hole is None or self._hole[0] != self._next:
             self._hole = (self._next, now_s)
-        if now_s - self._hole[1] < _GAP_S and len(self._early) < _MOST_PACKETS:
+        if now_s - self._hole[1] < _GAP_S and len(self._early) < _MAX_PACKETS:
             return
         self._lose()
         self._parts = []

@@ -1,18 +1,17 @@
-"""WHIP's session descriptions: what an offer must have, trickled fragments, the answer's addresses. Pure."""
+"""Parses and checks what WHIP peers send: SDP offers and trickled fragments. Pure."""
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
-from aiortc import RTCIceCandidate, RTCIceServer
+from aiortc import RTCIceCandidate
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 from stream.errors import BadOfferError, UnsupportedOfferError
+from stream.webrtc.ice import CANDIDATE, is_usable
 
-MOST_CHARACTERS = 65_536
-MOST_CANDIDATES = 64
-_CANDIDATE = "a=candidate:"
+MAX_CHARACTERS = 65_536
+MAX_CANDIDATES = 64
 # what aiortc's parser raises on garbage: it asserts, indexes and converts as it goes
 _PARSE_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 
@@ -41,13 +40,13 @@ def read_offer(text: str) -> Offer:
     Candidates that cannot be reached (mDNS names, TCP) and the end of candidates are taken out: the peer's checks
     tell its address (peer reflexive), and ICE must not give up on an empty list before they come.
     """
-    if len(text) > MOST_CHARACTERS:
-        raise BadOfferError(f"the offer has more than {MOST_CHARACTERS} characters")
+    if len(text) > MAX_CHARACTERS:
+        raise BadOfferError(f"the offer has more than {MAX_CHARACTERS} characters")
     lines = text.splitlines()
     kept = [line for line in lines if line.strip() != "a=end-of-candidates" and _is_usable_line(line)]
-    candidates = sum(line.startswith(_CANDIDATE) for line in kept)
-    if candidates > MOST_CANDIDATES:
-        raise BadOfferError(f"the offer has more than {MOST_CANDIDATES} candidates")
+    candidates = sum(line.startswith(CANDIDATE) for line in kept)
+    if candidates > MAX_CANDIDATES:
+        raise BadOfferError(f"the offer has more than {MAX_CANDIDATES} candidates")
     clean = "\r\n".join(kept) + "\r\n"
     try:
         media = SessionDescription.parse(clean).media
@@ -62,8 +61,8 @@ def read_offer(text: str) -> Offer:
 
 def read_fragment(text: str) -> Fragment:
     """Parse the body of a PATCH, `application/trickle-ice-sdpfrag`. Raises BadOfferError."""
-    if len(text) > MOST_CHARACTERS:
-        raise BadOfferError(f"the fragment has more than {MOST_CHARACTERS} characters")
+    if len(text) > MAX_CHARACTERS:
+        raise BadOfferError(f"the fragment has more than {MAX_CHARACTERS} characters")
     ice_ufrag: str | None = None
     mid: str | None = None
     candidates: list[RTCIceCandidate] = []
@@ -78,36 +77,12 @@ def read_fragment(text: str) -> Fragment:
                 candidate = candidate_from_sdp(value)
             except _PARSE_ERRORS as error:
                 raise BadOfferError(f"not a valid ICE candidate: {value[:200]}") from error
-            if _is_usable(candidate):
+            if is_usable(candidate):
                 candidate.sdpMid = mid
                 candidates.append(candidate)
         elif line.strip() and line[1:2] != "=":
             raise BadOfferError(f"not a line of a session description: {line[:200]}")
     return Fragment(ice_ufrag, tuple(candidates))
-
-
-def publish_address(answer: str, address: str) -> str:
-    """Name `address` as the host in an answer's candidates of the same IP version: the public side of a 1:1 NAT."""
-    version = ipaddress.ip_address(address).version
-    lines = []
-    for line in answer.splitlines():
-        fields = line.split(" ")
-        if line.startswith(_CANDIDATE) and fields[7:8] == ["host"] and _version(fields[4]) == version:
-            line = " ".join([*fields[:4], address, *fields[5:]])
-        elif line.startswith(f"c=IN IP{version} ") and not ipaddress.ip_address(fields[2]).is_unspecified:
-            line = f"c=IN IP{version} {address}"
-        lines.append(line)
-    return "\r\n".join(lines) + "\r\n"
-
-
-def ice_server(url: str) -> RTCIceServer:
-    """`stun:host:port`, or `turn:user:password@host:port?transport=udp`, as aiortc wants it. Raises ValueError."""
-    scheme, _, rest = url.partition(":")
-    if scheme not in ("stun", "stuns", "turn", "turns") or not rest:
-        raise ValueError("an ICE server must be stun:HOST[:PORT] or turn:USER:PASSWORD@HOST[:PORT][?transport=udp]")
-    userinfo, _, host = rest.rpartition("@")
-    username, _, credential = userinfo.partition(":")
-    return RTCIceServer(urls=f"{scheme}:{host}", username=username or None, credential=credential or None)
 
 
 def _check_transport(section: MediaDescription) -> str:
@@ -137,26 +112,9 @@ def _check_kinds(media: list[MediaDescription]) -> None:
 
 def _is_usable_line(line: str) -> bool:
     """Whether a line of an offer may stay: all but candidates out of reach."""
-    if not line.startswith(_CANDIDATE):
+    if not line.startswith(CANDIDATE):
         return True
     try:
-        return _is_usable(candidate_from_sdp(line[len(_CANDIDATE) :]))
+        return is_usable(candidate_from_sdp(line[len(CANDIDATE) :]))
     except _PARSE_ERRORS:
         return False
-
-
-def _is_usable(candidate: RTCIceCandidate) -> bool:
-    return (
-        candidate.protocol.lower() == "udp"
-        and candidate.component == 1
-        and candidate.type in ("host", "srflx", "relay")
-        and _version(candidate.ip) is not None
-        and 0 < candidate.port < 65536
-    )
-
-
-def _version(address: str) -> int | None:
-    try:
-        return ipaddress.ip_address(address).version
-    except ValueError:
-        return None

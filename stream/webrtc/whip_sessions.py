@@ -25,7 +25,8 @@ from stream.errors import (
     UnsupportedOfferError,
 )
 from stream.webrtc.aiortc_tap import FrameAssembler, tap_receiver
-from stream.webrtc.sdp_parsing import MOST_CANDIDATES, Offer, ice_server, publish_address, read_fragment, read_offer
+from stream.webrtc.ice import ice_server, publish_address
+from stream.webrtc.sdp_parsing import MAX_CANDIDATES, Offer, read_fragment, read_offer
 from stream.webrtc.whip_source import WhipSource
 
 log = structlog.get_logger(__name__)
@@ -59,16 +60,16 @@ class _Session:
         self.candidates = 0
         self.assembler: FrameAssembler | None = None
         self.began_s = time.monotonic()
-        self.over = asyncio.Event()
+        self.ended = asyncio.Event()
         self.reason: str | None = None
         self.decoder_stopped = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
     def finish(self, reason: str | None) -> None:
-        """Have the session end; `reason` where it was no wish of either side. On the event loop."""
-        if not self.over.is_set():
+        """End the session; `reason` where neither side asked for it. On the event loop."""
+        if not self.ended.is_set():
             self.reason = reason
-            self.over.set()
+            self.ended.set()
 
     def _source_stopped(self) -> None:
         self._on_loop(lambda: self.finish(None))
@@ -84,7 +85,7 @@ class _Session:
         if self.assembler is not None:
             self.assembler.request_key()
 
-    def heard_s(self) -> float:
+    def received_s(self) -> float:
         """time.monotonic() of the newest RTP packet."""
         return self.assembler.last_packet_s if self.assembler else self.began_s
 
@@ -93,7 +94,7 @@ class WhipSessions:
     """All WHIP sessions of a process. `on_end(session_id, source)` is called once for each, after all is freed."""
 
     def __init__(self, settings: StreamSettings, on_end: Callable[[str, WhipSource], None] | None = None) -> None:
-        """Raises ValueError where the settings name no proper ICE server or address."""
+        """Raises ValueError for an ICE server or NAT address of the settings that is not valid."""
         self._settings = settings
         self._on_end = on_end
         self._ice = RTCConfiguration(iceServers=[ice_server(url) for url in settings.ice_servers])
@@ -148,8 +149,8 @@ class WhipSessions:
         if session.etag not in [tag.strip() for tag in if_match.split(",")]:
             raise EtagMismatchError("If-Match does not match this session's ETag")
         session.candidates += len(fragment.candidates)
-        if session.candidates > MOST_CANDIDATES:
-            raise BadOfferError(f"the session has more than {MOST_CANDIDATES} candidates")
+        if session.candidates > MAX_CANDIDATES:
+            raise BadOfferError(f"the session has more than {MAX_CANDIDATES} candidates")
         for candidate in fragment.candidates:
             candidate.sdpMid = offer.mid  # all sections are bundled
             await session.connection.addIceCandidate(candidate)
@@ -174,12 +175,12 @@ class WhipSessions:
 
     def _find(self, session_id: str) -> _Session:
         session = self._sessions.get(session_id)
-        if session is None or session.over.is_set():
+        if session is None or session.ended.is_set():
             raise SessionUnknownError("there is no such WHIP session, or it has ended")
         return session
 
     async def _negotiate(self, session: _Session, offer: Offer) -> str:
-        """Set both descriptions, tap the video, give the answer."""
+        """Set both descriptions and tap the video; returns the answer."""
         connection = session.connection
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
@@ -196,7 +197,7 @@ class WhipSessions:
         return answer
 
     def _wire(self, session: _Session) -> None:
-        """Connect tap, source and session, before the first packet can come."""
+        """Connect tap, source and session, before the first packet can arrive."""
         source, connection = session.source, session.connection
         for transceiver in connection.getTransceivers():
             if transceiver.kind == "video":
@@ -214,23 +215,23 @@ class WhipSessions:
     async def _live(self, session: _Session) -> None:
         """A session's whole life after its answer."""
         try:
-            await self._wait_until_over(session)
+            await self._wait_until_ended(session)
         finally:
             await self._free(session)
 
-    async def _wait_until_over(self, session: _Session) -> None:
-        """Until somebody ends it or nothing comes for `whip_timeout_s`."""
-        while not session.over.is_set():
-            left_s = session.heard_s() + self._settings.whip_timeout_s - time.monotonic()
+    async def _wait_until_ended(self, session: _Session) -> None:
+        """Until it is ended or nothing arrives for `whip_timeout_s`."""
+        while not session.ended.is_set():
+            left_s = session.received_s() + self._settings.whip_timeout_s - time.monotonic()
             if left_s <= 0:
-                session.finish(f"no video came for {self._settings.whip_timeout_s:g} s")
+                session.finish(f"no video arrived for {self._settings.whip_timeout_s:g} s")
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
-                    await session.over.wait()
+                    await session.ended.wait()
 
     async def _free(self, session: _Session) -> None:
-        """Close connection, decode thread and mailbox; tell `on_end`."""
+        """Close connection, decode thread and mailbox; call `on_end`."""
         session.finish(None)
         source = session.source
         source.stop(session.reason)
@@ -238,7 +239,7 @@ class WhipSessions:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 await session.connection.close()
                 await session.decoder_stopped.wait()
-            source.join(0.5)  # it has said that it is through
+            source.join(0.5)  # it has reported its end
         except TimeoutError:
             log.error("whip_session_not_freed", stream=source.id)
         finally:

@@ -20,8 +20,8 @@ from stream.webrtc.whip_decoder import DecodedFrame, FrameDecoder, SessionClock,
 
 log = structlog.get_logger(__name__)
 
-MOST_WAITING = 30  # encoded frames, a second of them; more and decoding goes on at the next key frame
-MOST_HELD = 300  # encoded frames while the decode thread gets no CPU at all, or has not been started
+MAX_WAITING = 30  # encoded frames, a second of them; more and decoding goes on at the next key frame
+MAX_BACKLOG = 300  # encoded frames while the decode thread gets no CPU at all, or has not been started
 
 
 class WhipSource(Source):
@@ -63,7 +63,7 @@ class WhipSource(Source):
         with self._changed:
             if self._stopping.is_set():
                 return
-            if len(self._waiting) >= MOST_HELD:
+            if len(self._waiting) >= MAX_BACKLOG:
                 self._flooded += len(self._waiting)
                 self._waiting.clear()
             self._waiting.append(frame)
@@ -107,7 +107,7 @@ class WhipSource(Source):
 
     def _shed(self, batch: list[EncodedFrame]) -> int:
         """How many frames not to decode: with too much behind, those before the newest key frame."""
-        if len(batch) <= MOST_WAITING:
+        if len(batch) <= MAX_WAITING:
             return 0
         for index in range(len(batch) - 1, 0, -1):
             if batch[index].is_key:

@@ -16,7 +16,7 @@ from stream.errors import MailboxClosed, SourceError
 from stream.frame import Frame
 from stream.sources.health import SourceState
 from stream.webrtc.whip_decoder import FrameDecoder, SessionClock
-from stream.webrtc.whip_source import MOST_HELD, MOST_WAITING, WhipSource
+from stream.webrtc.whip_source import MAX_BACKLOG, MAX_WAITING, WhipSource
 from tests.peers.numbers import numbered_image, read_number
 
 WAIT_S = 20.0
@@ -187,30 +187,30 @@ def test_too_much_behind_is_shed_up_to_the_newest_key_frame_but_stays_in_the_rin
 
 def test_too_much_behind_without_a_key_frame_asks_for_one(source: WhipSource, calls: Calls) -> None:
     gate = Gate(source)
-    frames = encoded("h264", MOST_WAITING + 10, keys=(0, MOST_WAITING + 5))
+    frames = encoded("h264", MAX_WAITING + 10, keys=(0, MAX_WAITING + 5))
     source.start()
     source.receive(frames[0])
     assert gate.reached.wait(WAIT_S)
-    for frame in frames[1 : MOST_WAITING + 3]:
+    for frame in frames[1 : MAX_WAITING + 3]:
         source.receive(frame)
     gate.open.set()
     assert read_number(source.mailbox.get(WAIT_S).to_bgr()) == 0
     assert calls.request_key.wait(WAIT_S)
-    for frame in frames[MOST_WAITING + 3 :]:
+    for frame in frames[MAX_WAITING + 3 :]:
         source.receive(frame)
     last = source.mailbox.get(WAIT_S)
-    assert read_number(last.to_bgr()) >= MOST_WAITING + 5
-    while last.ordinal < MOST_WAITING + 9:
+    assert read_number(last.to_bgr()) >= MAX_WAITING + 5
+    while last.ordinal < MAX_WAITING + 9:
         last = source.mailbox.get(WAIT_S)
-    assert read_number(last.to_bgr()) == MOST_WAITING + 9
+    assert read_number(last.to_bgr()) == MAX_WAITING + 9
     assert last.number == 5
 
 
 def test_what_waits_for_a_start_is_bounded(source: WhipSource) -> None:
     frames = encoded("vp8", 2)
-    for _ in range(5 * MOST_HELD):
+    for _ in range(5 * MAX_BACKLOG):
         source.receive(frames[1])
-        assert len(source._waiting) <= MOST_HELD
+        assert len(source._waiting) <= MAX_BACKLOG
     source.receive(encoded("vp8", 1, first=7)[0])
     source.start()
     assert read_number(source.mailbox.get(WAIT_S).to_bgr()) == 7
