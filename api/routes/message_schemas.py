@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from workers.bus.bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 from workers.bus.event import Event
+from workers.bus.media import Snapshot
 from workers.bus.result import FrameResult
-from workers.bus.snapshot import Snapshot
 from workers.cluster.spec import StreamSpec, TopicEpoch
 from workers.cluster.status import MonitorStatus, NodeStatus, StreamStatus
 from workers.registry.active_versions import ActiveVersion
@@ -35,14 +35,14 @@ class MessageKind:
 
 
 MESSAGES = {
-    "frame": MessageKind("What was seen in one picture.", FrameResult, DETECTIONS),
+    "frame": MessageKind("What was seen in one frame.", FrameResult, DETECTIONS),
     "event": MessageKind("What happened: from the monitor, or from a node (stream up, down).", Event, EVENTS),
     "snapshot": MessageKind(
-        "A track's best crop, or the picture it was cut from, as JPEG.", Snapshot, SNAPSHOTS, "image/jpeg"
+        "A track's best crop, or the frame it was cut from, as JPEG.", Snapshot, SNAPSHOTS, "image/jpeg"
     ),
     "stream": MessageKind("That a stream shall run, and how; a tombstone ends it.", StreamSpec, STREAMS),
     "epoch": MessageKind(
-        "The name of this topic's life, keyed _epoch: a broker that lost its data has none.", TopicEpoch, STREAMS
+        "Identifies this topic as it was made, keyed _epoch: a broker that lost its data has none.", TopicEpoch, STREAMS
     ),
     "model": MessageKind("Which version of a model is in service, keyed by the model.", ActiveVersion, MODELS),
     "status": MessageKind("Which node runs a stream, and how that goes.", StreamStatus, STATUS),

@@ -15,7 +15,7 @@ from api.http.problems import problem_of
 from api.video.mp4 import ClipFile, clip_file
 from stream.decoding.parameter_sets import HeaderError
 from stream.ring import CodecConfig, PacketRing, RingPacket
-from workers.bus.clip import Clip
+from workers.bus.media import Clip
 from workers.cluster.cluster import Cluster
 from workers.errors import ClipNotYet, ClipUnavailable, WorkerError
 from workers.node.node import Node

@@ -21,8 +21,8 @@ from monitoring.alerts.blocking_calls import DATABASE, run_blocking
 from monitoring.alerts.settings import AlertSettings
 from monitoring.core.ports import CutClip
 from monitoring.store.media import MediaImage, MediaStore
-from workers.bus.clip import Clip
 from workers.bus.event import Event
+from workers.bus.media import Clip
 from workers.database.database import Database
 from workers.errors import ClipNotYet, DatabaseUnavailable, WorkerError
 from workers.wall_clock import WallClock

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from workers.bus.clip import Clip
 from workers.bus.event import Event
+from workers.bus.media import Clip
 
 CutClip = Callable[[str, str, int, int], Clip]
 """(stream, session, from_us, to_us) → what the node that runs the stream still has of that time. Blocks; raises

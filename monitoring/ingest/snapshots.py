@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from monitoring.ingest.inbox import Item
 from monitoring.store.media import MediaImage
-from workers.bus.snapshot import Snapshot
+from workers.bus.media import Snapshot
 
 _JPEG = b"\xff\xd8"
 _LONGEST = 64

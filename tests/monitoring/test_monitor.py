@@ -19,7 +19,7 @@ from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, NewTracks, Watch
 from tests.peers.postgres import Postgres
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
-from workers.bus.snapshot import Snapshot
+from workers.bus.media import Snapshot
 from workers.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")

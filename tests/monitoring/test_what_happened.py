@@ -21,8 +21,8 @@ from tests.monitoring.drift.made import START_S, figures
 from tests.monitoring.drift.made import result as pictured
 from tests.monitoring.happened import message, result
 from workers.bus.bus import LocalBus
-from workers.bus.clip import Clip
 from workers.bus.event import Event
+from workers.bus.media import Clip
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import QUICK, wait_for
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 from workers.bus.event import Event, event_id
+from workers.bus.media import Snapshot
 from workers.bus.result import FrameResult
-from workers.bus.snapshot import Snapshot
 from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlot
 from workers.kafka.bus import KafkaBus

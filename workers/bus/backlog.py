@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from workers.bus.bus import DETECTIONS, DRIFT, SNAPSHOTS, Message
 
-OVERHEAD_BYTES = 400  # what Python keeps for a message beside its text
+OVERHEAD_BYTES = 400  # what Python needs for a message beside its text
 _LESS = (DETECTIONS, SNAPSHOTS, DRIFT)
 
 
@@ -23,7 +23,7 @@ def size_bytes(message: Message) -> int:
 
 
 class Backlog:
-    """One queue a topic, so that a topic that the broker refuses holds up no other. Order is kept in each topic."""
+    """One queue a topic, so that a topic that the broker refuses holds up no other. In order per topic."""
 
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self._max_messages = max_messages

@@ -1,4 +1,4 @@
-"""The bus: messages by topic and key, to whoever subscribed. Any thread."""
+"""The bus: messages by topic and key, to their subscribers. Any thread."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Subscriber = Callable[[Message], None]
 
 
 class Bus(Protocol):
-    """Where results go. Publishing never blocks and never raises for want of a broker."""
+    """Where results go. Publishing never blocks, and never raises because the broker is unreachable."""
 
     def publish(self, message: Message) -> None:
         """Hand over one message. Any thread."""

@@ -28,7 +28,7 @@ Severity = Literal["info", "warning", "critical"]
 
 
 class PathPoint(BaseModel):
-    """Where a track's box was: its foot (middle of its lower edge), 0 to 1 of the picture."""
+    """Where a track's box was: its foot (middle of its lower edge), 0 to 1 of the frame."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,7 +38,7 @@ class PathPoint(BaseModel):
 
 
 class Event(BaseModel):
-    """One thing that happened on one stream. Times are those of the picture that showed it.
+    """One thing that happened on one stream. Times are those of the frame that showed it.
 
     `id` follows from what happened (see event_id), so that the same cause always has the same id. Fields that say
     nothing about a kind are null: `zone` of zone events and alerts in a zone, `line` and `direction` of crossings,
@@ -53,13 +53,13 @@ class Event(BaseModel):
     stream_id: str
     session: str
     pts_us: int
-    captured_at_ns: int = Field(description="Wall clock of that picture, or of the moment when no picture did.")
+    captured_at_ns: int = Field(description="Wall clock of that frame, or of the moment when no frame showed it.")
     track_id: int | None = None
     detector: str | None = None
     label: str | None = None
     before: str | None = Field(default=None, description="The label, or the count, until then.")
     confidence: float | None = Field(default=None, ge=0, le=1)
-    xyxy: tuple[float, float, float, float] | None = Field(default=None, description="Pixels of the coded picture.")
+    xyxy: tuple[float, float, float, float] | None = Field(default=None, description="Pixels of the coded frame.")
     size_wh: tuple[int, int] | None = None
     person: str | None = None
     zone: str | None = None

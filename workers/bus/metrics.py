@@ -18,7 +18,7 @@ GIVEN_UP = Counter(
 BUFFERED = Gauge("livesight_bus_buffered_messages", "Messages in memory, waiting for the broker or its confirmation.")
 SPOOLED = Gauge("livesight_bus_spooled_messages", "Messages on disk, waiting for the broker or its confirmation.")
 SPOOLED_BYTES = Gauge("livesight_bus_spooled_bytes", "Size of the files they are in.")
-SPOOL_WRITTEN = Counter("livesight_bus_spool_written_messages", "Messages put on disk because the broker was away.")
+SPOOL_WRITTEN = Counter("livesight_bus_spool_written_messages", "Messages put on disk: the broker was unreachable.")
 REPLAYED = Counter("livesight_bus_replayed_messages", "Messages from disk that the broker confirmed.")
 SPOOL_FAILURES = Counter("livesight_bus_spool_failures", "Times the disk refused; meanwhile messages stay in memory.")
 

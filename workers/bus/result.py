@@ -28,7 +28,7 @@ class Identity(_Result):
 
 
 class Detection(_Result):
-    """One object in one picture. `xyxy` in pixels of the coded picture; `track_id` null until confirmed."""
+    """One object in one frame. `xyxy` in pixels of the coded frame; `track_id` null until confirmed."""
 
     detector: str
     track_id: int | None
@@ -40,7 +40,7 @@ class Detection(_Result):
 
 
 class ImageFigures(_Result):
-    """Figures of the whole picture, 0 to 1; ARCHITECTURE.md defines them.
+    """Figures of the whole image, 0 to 1; ARCHITECTURE.md defines them.
 
     They are made once a second; results in between carry the last, which `pts_us` tells apart.
     """
@@ -55,14 +55,14 @@ class ImageFigures(_Result):
     focus: float | None = Field(default=None, ge=0, le=1, description="How crisp it is at its own resolution.")
     blockiness: float | None = Field(default=None, ge=0, le=1, description="Steps between a coder's 8×8 blocks.")
     changed: float | None = Field(default=None, ge=0, le=1, description="Share of pixels unlike the figures' last.")
-    pts_us: int | None = Field(default=None, description="Of the picture that they were made of.")
+    pts_us: int | None = Field(default=None, description="Of the frame that they were made of.")
     attributes: dict[str, Attribute] = Field(default_factory=dict)
     tags: tuple[str, ...] = ()
     caption: str | None = None
 
 
 class Latency(_Result):
-    """Milliseconds by stage; `total` from the picture's arrival to its result."""
+    """Milliseconds by stage; `total` from the frame's arrival to its result."""
 
     decode: float
     wait: float
@@ -71,7 +71,7 @@ class Latency(_Result):
 
 
 class FrameResult(_Result):
-    """What was seen in one picture. `(session, pts_us)` identifies it."""
+    """What was seen in one frame. `(session, pts_us)` identifies it."""
 
     schema_: Literal["livesight.frame/1"] = Field(default="livesight.frame/1", alias="schema")
     stream_id: str

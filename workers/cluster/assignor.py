@@ -1,10 +1,10 @@
 """How the leader of the nodes' group spreads the partitions: cooperative, sticky, from what each node truly has.
 
-kafka-python's own assignor (3.0.12) says that a node owns what it was assigned last, though it has lost that since. The
-leader then keeps such a partition for a node that does not know it as its own, which hence gives nothing back, asks for
-no further round, and nobody runs its cameras any more. Of two nodes that say so, the one that has it loses it. Here
-a node says what it has at that moment, and of which generation that is; one that was thrown out of the group counts
-less than one that was not.
+kafka-python's own assignor (3.0.12) reports that a node owns what it was assigned last, though it has lost that since.
+The leader then reserves such a partition for a node that does not know it as its own, which hence gives nothing back
+and asks for no further round: its cameras run nowhere any more. Of two nodes that report it, the one that has it
+loses it. Here a node reports what it has at that moment, and of which generation that is; one that was evicted from
+the group counts less than one that was not.
 
 A node that ends names who takes its place (see `Lease.take_over`). These say so when they join, and get what they run
 already, as far as that leaves the partitions evenly spread: nothing else is moved for it.

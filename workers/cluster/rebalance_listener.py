@@ -59,11 +59,11 @@ class RebalanceListener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         self._lease.gain(frozenset(one.partition for one in assigned))
 
     async def on_partitions_lost(self, lost: Collection[Any]) -> None:
-        """The group has thrown this node out."""
+        """The group has evicted this node."""
         await self._stop(lost)
 
     async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
-        """The group goes on once this returns: this node joins again then, which gives others what it had.
+        """The group goes on once this returns: this node joins again then, which gives others what it let go.
 
         Not before all others have had their answer of this round. One that has not is forgotten by Tansu when the next
         begins, and comes back only after the request's time-out.

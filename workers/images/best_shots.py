@@ -16,8 +16,8 @@ from prometheus_client import Counter
 
 from stream.frame import Frame
 from workers.bus.bus import SNAPSHOTS, Message
+from workers.bus.media import Snapshot, joined
 from workers.bus.result import Detection, FrameResult
-from workers.bus.snapshot import Snapshot, joined
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.crops import crop_image, crop_quality, crop_region
 from workers.images.jpeg import JpegEncoder

@@ -9,16 +9,6 @@ from pathlib import Path
 from types import TracebackType
 
 import structlog
-from kafka.errors import (
-    AuthorizationError,
-    InvalidRecordError,
-    InvalidTopicError,
-    KafkaError,
-    KafkaTimeoutError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    UnknownTopicOrPartitionError,
-)
 
 from workers.bus.bus import LocalBus, Message, Subscriber
 from workers.bus.metrics import PUBLISH_FAILURES, Reason, give_up
@@ -27,28 +17,23 @@ from workers.kafka.broker_connection import BrokerConnection
 from workers.kafka.broker_probe import tls_context
 from workers.kafka.client import choose_compression, describe
 from workers.kafka.delivery_health import SILENCE_S, DeliveryHealth
-from workers.kafka.kafka_python import Producer
 from workers.kafka.outbox import Outbox
-from workers.kafka.permissions import topic_denied
+from workers.kafka.sender import Sender
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.topics import kafka_name
 from workers.spool.spool import NAME, Spool
 
 QUIET_S = 10.0  # nothing confirmed for longer: asked whether the broker is still there
 TICK_S = 0.25
 OVERHEAD_BYTES = 100  # what a record has beside key, headers and value
-REFUSED_MESSAGE = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError)
-REFUSED_TOPIC = (AuthorizationError, InvalidTopicError, UnknownTopicOrPartitionError)
 
 log = structlog.get_logger(__name__)
 
 
 class KafkaBus:
-    """Publishes at least once and in order per stream; while the broker is away, to a bounded spool on disk.
+    """Publishes at least once and in order per stream; while the broker is unreachable, to a bounded spool on disk.
 
-    Its thread owns the producer. Whatever goes wrong, the way back is one: give the producer up, have what it has not
-    confirmed sent again first, open a new one. `Outbox` knows what is where; answers of a producer that was given up
-    are recognised by their generation.
+    Its thread owns the producer. Whatever goes wrong with the broker, the way back is one: give the producer up, have
+    what it has not confirmed sent again first, open a new one. What goes wrong with one topic holds up no other.
     """
 
     def __init__(self, settings: KafkaSettings, local: LocalBus, state_dir: Path | None = None) -> None:
@@ -71,10 +56,7 @@ class KafkaBus:
         self._changed = self._outbox.changed
         self._health = DeliveryHealth(settings)
         self._connection = BrokerConnection(settings, self._health, self._wake)
-        self._generation = 0
-        self._failure: BaseException | None = None
-        self._returned: set[str] = set()  # topics that the broker has refused since the last turn
-        self._heard_at_s = 0.0
+        self._sender = Sender(settings.topics, self._outbox, self._health)
         self._close_at_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="kafka-bus", daemon=True)
         self._thread.start()
@@ -113,7 +95,7 @@ class KafkaBus:
         return found
 
     def close(self, timeout_s: float) -> None:
-        """Deliver what can be delivered within `timeout_s`, keep the rest on disk, end the thread. Idempotent."""
+        """Deliver what can be delivered within `timeout_s`, leave the rest on disk, end the thread. Idempotent."""
         with self._changed:
             if self._close_at_s is None:
                 self._close_at_s = time.monotonic() + timeout_s
@@ -153,8 +135,7 @@ class KafkaBus:
                     # gathered here: the client wakes for each message
                     self._changed.wait_for(lambda: self._close_at_s is not None, self._settings.linger_ms / 1000)
                 self._outbox.awake = False
-        with self._changed:
-            self._generation += 1
+        self._sender.end()
         self._connection.close()
         stored, lost = self._outbox.finish()
         if stored or lost:
@@ -173,43 +154,31 @@ class KafkaBus:
         """One turn; whether there is more to do at once."""
         self._outbox.recover()
         self._outbox.tick()
-        self._return_refused()
+        self._sender.requeue_refused()
         failure = self._trouble()
         if failure is not None:
             self._reset(failure)
         if self._connection.producer is None and self._connection.open():
+            self._sender.note_alive()
             with self._changed:
-                self._heard_at_s = time.monotonic()
-                if not self._outbox.unconfirmed:
-                    self._health.reachable()
-        self._outbox.keep(self._sendable)
-        self._outbox.insure(max(1.0, self._settings.spool.fsync_s))
+                idle = not self._outbox.unconfirmed
+            if idle:
+                self._health.reachable()
+        self._outbox.spill(self._sendable)
+        self._outbox.persist(max(1.0, self._settings.spool.fsync_s))
         producer = self._connection.producer
-        return producer is not None and self._send_some(producer)
+        return producer is not None and self._sender.send_some(producer)
 
     def _sendable(self, topic: str) -> bool:
         return self._connection.producer is not None and not self._health.is_waiting(topic)
-
-    def _return_refused(self) -> None:
-        """What the client has of refused topics waits here again; the other topics' messages are not affected."""
-        with self._changed:
-            refused, self._returned = self._returned, set()
-        for topic in refused:
-            self._outbox.give_back_topic(topic)
 
     def _trouble(self) -> BaseException | None:
         """Why the producer must be given up, or None."""
         producer = self._connection.producer
         self._health.throttle(0.0 if producer is None else producer.throttled_s)
-        now_s = time.monotonic()
-        with self._changed:
-            failure = self._failure
-            # a client that the broker throttles waits as it was told to: that is no silence
-            self._heard_at_s = max(self._heard_at_s, min(now_s, self._health.throttled_until_s))
-            waiting_s = max(0.0, min(self._outbox.waiting_s(), now_s - self._health.throttled_until_s))
-            quiet_s = now_s - self._heard_at_s
-        if failure is not None or producer is None:
-            return failure
+        if self._sender.failure is not None or producer is None:
+            return self._sender.failure
+        waiting_s, quiet_s = self._sender.silence_s()
         if waiting_s > self._settings.request_timeout_s + SILENCE_S:
             return BusError(f"no answer for {waiting_s:.0f} s")
         if waiting_s > SILENCE_S:
@@ -223,92 +192,13 @@ class KafkaBus:
         """What the last check found wrong with the broker, if one has ended."""
         ended, failure = self._connection.checked()
         if ended:
-            with self._changed:
-                self._heard_at_s = time.monotonic()
+            self._sender.note_alive()
             self._health.release_expired()
         return failure
-
-    def _send_some(self, producer: Producer) -> bool:
-        drawn = self._outbox.draw(self._health.waiting_topics())
-        unsent = []
-        for sequence, message in drawn:
-            if self._health.is_waiting(message.topic):
-                unsent.append(sequence)
-            else:
-                self._send(producer, sequence, message)
-        self._outbox.give_back(unsent)
-        return len(drawn) > len(unsent)
-
-    def _send(self, producer: Producer, sequence: int, message: Message) -> None:
-        age_s = time.monotonic() - message.stamp_s
-        try:
-            future = producer.send(
-                kafka_name(message.topic, self._settings.topics),
-                value=message.value,
-                key=message.key.encode(),
-                headers=list(message.headers),
-                timestamp_ms=int((time.time() - age_s) * 1000),
-            )
-        except KafkaTimeoutError as error:  # the client does not learn the topic's partitions
-            self._hold_back(message.topic, producer.throttled_s, error)
-        except (KafkaError, TypeError, ValueError) as error:
-            self._on_failure(self._generation, sequence, error)
-        else:
-            future.add_callback(self._on_confirmed, self._generation, sequence, message.topic)
-            future.add_errback(self._on_failure, self._generation, sequence)
-
-    def _hold_back(self, topic: str, throttled_s: float, error: KafkaTimeoutError) -> None:
-        """Have a topic wait, and what the client was to get of it."""
-        with self._changed:
-            self._returned.add(topic)
-        if throttled_s > 0:
-            self._health.defer_topic(topic, throttled_s)
-        else:
-            self._health.refuse_topic(topic, f"its partitions are unknown ({describe(error)})")
-
-    def _on_confirmed(self, generation: int, sequence: int, topic: str, _: object) -> None:
-        """Runs on the client's thread."""
-        self._health.take_topic(topic)
-        with self._changed:
-            if generation != self._generation:
-                return
-            self._outbox.confirm(sequence)
-            self._heard_at_s = time.monotonic()
-            if self._outbox.waiting_s() < SILENCE_S:
-                self._health.reachable()
-            if not self._outbox.unconfirmed:
-                self._changed.notify_all()
-
-    def _on_failure(self, generation: int, sequence: int, error: BaseException) -> None:
-        """Runs on the client's thread or ours. A refused message is given up, a refused topic waits.
-
-        Anything else costs the producer.
-        """
-        with self._changed:
-            message = self._outbox.of(sequence)
-            if generation != self._generation or message is None:
-                return
-            if isinstance(error, REFUSED_MESSAGE):
-                self._outbox.refuse(sequence)
-            elif isinstance(error, REFUSED_TOPIC):
-                self._returned.add(message.topic)
-            elif self._failure is None:
-                self._failure = error
-            self._outbox.wake()
-        if isinstance(error, REFUSED_MESSAGE):
-            self._health.refuse_message(message, describe(error))
-        elif isinstance(error, AuthorizationError):
-            name = kafka_name(message.topic, self._settings.topics)
-            self._health.refuse_topic(message.topic, topic_denied(name, "WRITE"))
-        elif isinstance(error, REFUSED_TOPIC):
-            self._health.refuse_topic(message.topic, describe(error))
 
     def _reset(self, error: BaseException) -> None:
         """Give the producer up; what it has not confirmed goes first to the next one."""
         PUBLISH_FAILURES.inc()
         self._health.unreachable(str(error) if isinstance(error, BusError) else describe(error))
-        with self._changed:
-            self._generation += 1
-            self._failure = None
-            self._outbox.give_back()
+        self._sender.reset()
         self._connection.give_up()

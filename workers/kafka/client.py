@@ -179,7 +179,7 @@ def _opened(kind: Callable[..., Client], options: dict[str, Any], settings: Kafk
 
 
 def _explained(error: BaseException, connections: deque[Any], settings: KafkaSettings) -> str:
-    """What the constructor's error means for whoever configured it."""
+    """What the constructor's error means, in terms of the settings."""
     failures = connection_failures(connections)
     error = next((failure for failure in failures if isinstance(failure, LOGIN_ERRORS)), error)
     if isinstance(error, LOGIN_ERRORS):

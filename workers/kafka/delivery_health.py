@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class DeliveryHealth:
-    """Shared by the bus's thread, the client's and whoever asks for `problems`."""
+    """Shared by the bus's thread, the client's and those that read `problems`."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._servers = ",".join(settings.bootstrap_servers)

@@ -157,7 +157,7 @@ def network_loop(consumer: Any) -> Any:
 def keep_joins(consumer: Any) -> None:
     """Have `consumer` take what the group gave it between two polls. Call it before the first.
 
-    kafka-python throws that away at the next poll and asks to join once more: the whole group has another round.
+    kafka-python discards that at the next poll and asks to join once more: the whole group rebalances again.
     """
     coordinator = consumer._coordinator
     original = coordinator._do_join_and_sync_async
@@ -179,8 +179,8 @@ def leave_amid_join(consumer: Any, timeout_ms: int) -> None:
     """Leave the group by the connection for everything else, if `consumer` waits to join; else do nothing.
 
     Brokers answer the requests of a connection one after the other. kafka-python sends the request to leave behind the
-    one to join, which is answered when the round is over: `close` gives up first, and the broker keeps a member that
-    is gone. Apache Kafka waits for it until its session ends; Tansu, where it led the group, for ever.
+    one to join, which is answered when the round is over: `close` gives up first, and for the broker the member
+    is still there. Apache Kafka waits for it until its session ends; Tansu, where it led the group, for ever.
 
     Any thread but the client's; blocks.
     """

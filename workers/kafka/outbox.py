@@ -23,11 +23,11 @@ from workers.spool.spool import Spool
 
 BATCH_BYTES = 8 * 2**20
 MOVE_MESSAGES = 2000
-HESITATION_S = 0.5  # waiting longer for the client: to the disk
+SPILL_AFTER_S = 0.5  # waiting longer for the client: to the disk
 
 
 @dataclass(slots=True)
-class Sent:
+class InFlight:
     """A message that the client has, or will get again. `position`: where it lies on disk, if it does."""
 
     message: Message
@@ -36,7 +36,7 @@ class Sent:
 
 
 class Outbox:
-    """See the module. `changed` is its lock; whoever waits for a change waits on it."""
+    """See the module. `changed` is its lock, and is notified of changes."""
 
     def __init__(
         self, settings: KafkaSettings, make_spool: Callable[[Callable[[str, Reason, int], None]], Spool | None]
@@ -47,8 +47,8 @@ class Outbox:
         self._most = settings.in_flight_messages
         self._backlog = Backlog(settings.buffer_messages, settings.buffer_bytes)
         self._moving = 0
-        self._in_flight: dict[int, Sent] = {}
-        self._redo: dict[str, deque[Sent]] = {}
+        self._in_flight: dict[int, InFlight] = {}
+        self._retries: dict[str, deque[InFlight]] = {}
         self._direct: Counter[str] = Counter()
         self._outstanding: Counter[str] = Counter()
         self._done: list[tuple[str, Position, bool]] = []
@@ -75,7 +75,7 @@ class Outbox:
     @property
     def in_memory(self) -> int:
         """Messages that are not on disk, and those that the client has. Called with the lock held."""
-        return len(self._backlog) + self._moving + len(self._in_flight) + sum(map(len, self._redo.values()))
+        return len(self._backlog) + self._moving + len(self._in_flight) + sum(map(len, self._retries.values()))
 
     @property
     def unconfirmed(self) -> int:
@@ -99,7 +99,7 @@ class Outbox:
             give_up(message.topic, "refused")
         return message
 
-    def of(self, sequence: int) -> Message | None:
+    def message(self, sequence: int) -> Message | None:
         """The message that was sent under a number, if it is not done. Called with the lock held."""
         sent = self._in_flight.get(sequence)
         return None if sent is None else sent.message
@@ -141,7 +141,7 @@ class Outbox:
             self.spool.settle(topic, [position], confirmed)
         self.spool.tick(outstanding)
 
-    def keep(self, sendable: Callable[[str], bool]) -> None:
+    def spill(self, sendable: Callable[[str], bool]) -> None:
         """Put on disk what the broker does not take now: topics that are not `sendable`, and those on that way."""
         spool = self.spool
         if spool is None or not spool.usable:
@@ -149,12 +149,12 @@ class Outbox:
         with self.changed:
             topics = {topic: self._backlog.oldest_s(topic) for topic in self._backlog.topics()}
         for topic, oldest_s in topics.items():
-            late = time.monotonic() - oldest_s > HESITATION_S
-            if late or spool.pending_of(topic) or self._redo.get(topic) or not sendable(topic):
+            late = time.monotonic() - oldest_s > SPILL_AFTER_S
+            if late or spool.pending_of(topic) or self._retries.get(topic) or not sendable(topic):
                 self._move(spool, topic)
 
-    def insure(self, older_s: float) -> None:
-        """Have on disk what the client has had for longer, unconfirmed, and what it will get again."""
+    def persist(self, older_s: float) -> None:
+        """Write to disk what has been in flight for longer, and what will be sent again."""
         spool = self.spool
         if spool is None or not spool.usable:
             return
@@ -163,78 +163,78 @@ class Outbox:
             topics = {
                 sent.message.topic for sent in self._in_flight.values() if not sent.position and sent.at_s < late_s
             }
-            topics |= {topic for topic, waiting in self._redo.items() if waiting and not waiting[0].position}
+            topics |= {topic for topic, waiting in self._retries.items() if waiting and not waiting[0].position}
         for topic in topics:
-            self._insure(spool, topic)
+            self._persist(spool, topic)
 
-    def draw(self, blocked: Collection[str]) -> list[tuple[int, Message]]:
+    def next_batch(self, blocked: Collection[str]) -> list[tuple[int, Message]]:
         """What the client gets next, numbered, in order per topic; it counts as in flight from here on."""
         with self.changed:
             room = self._most - len(self._in_flight)
-            topics = {*self._backlog.topics(), *(topic for topic, waiting in self._redo.items() if waiting)}
+            topics = {*self._backlog.topics(), *(topic for topic, waiting in self._retries.items() if waiting)}
         topics |= set(self.spool.topics()) if self.spool is not None else set()
         drawn: list[tuple[int, Message]] = []
         for topic in sorted(topics - set(blocked), key=importance, reverse=True):
             if room - len(drawn) <= 0:
                 break
-            drawn += self._draw_topic(topic, room - len(drawn))
+            drawn += self._next_of_topic(topic, room - len(drawn))
         return drawn
 
-    def give_back(self, sequences: Collection[int] | None = None) -> None:
+    def requeue(self, sequences: Collection[int] | None = None) -> None:
         """These (default: all in flight) go to the client again, before all else of their topics."""
         with self.changed:
             for sequence in sorted(self._in_flight if sequences is None else sequences, reverse=True):
                 sent = self._in_flight.pop(sequence, None)
                 if sent is not None:
-                    self._redo.setdefault(sent.message.topic, deque()).appendleft(sent)
+                    self._retries.setdefault(sent.message.topic, deque()).appendleft(sent)
 
-    def give_back_topic(self, topic: str) -> None:
+    def requeue_topic(self, topic: str) -> None:
         """All that the client has of a topic goes to it again."""
         with self.changed:
             sequences = [number for number, sent in self._in_flight.items() if sent.message.topic == topic]
-        self.give_back(sequences)
+        self.requeue(sequences)
 
     def finish(self) -> tuple[int, int]:
-        """The end: all to the disk. Returns how many messages are kept there and how many are given up."""
-        self.give_back()
+        """The end: all to the disk. Returns how many messages are there then and how many are given up."""
+        self.requeue()
         self.tick()
-        self.insure(0.0)
+        self.persist(0.0)
         while len(self._backlog) and self.spool is not None and self.spool.usable:
-            self.keep(lambda topic: False)
+            self.spill(lambda topic: False)
         with self.changed:
             for topic in self._backlog.topics():
                 self._drop(Counter({topic: len(self._backlog.take(topic, 2**62, 2**62))}), "closed")
-            for topic, waiting in self._redo.items():
+            for topic, waiting in self._retries.items():
                 self._drop(Counter({topic: sum(1 for sent in waiting if sent.position is None)}), "closed")
-            self._redo.clear()
-            kept = self.unconfirmed
+            self._retries.clear()
+            stored = self.unconfirmed
             lost = self._closed
             BUFFERED.set(0)
         self.tick()
         if self.spool is not None:
             self.spool.close()
-        return kept, lost
+        return stored, lost
 
     _closed = 0
 
-    def _draw_topic(self, topic: str, room: int) -> list[tuple[int, Message]]:
-        waiting = self._redo.get(topic)
-        batch: list[Sent] = []
+    def _next_of_topic(self, topic: str, room: int) -> list[tuple[int, Message]]:
+        waiting = self._retries.get(topic)
+        batch: list[InFlight] = []
         with self.changed:
             while waiting and len(batch) < room:
                 batch.append(waiting.popleft())
             more, direct = room - len(batch), self._direct[topic]
         now_s = time.monotonic()
         if self.spool is not None and more and not waiting and not direct and self.spool.unread_of(topic):
-            batch += [Sent(m, at, now_s) for at, m in self.spool.read(topic, more, BATCH_BYTES)]
+            batch += [InFlight(m, at, now_s) for at, m in self.spool.read(topic, more, BATCH_BYTES)]
         with self.changed:
             if not batch and not waiting and (self.spool is None or not self.spool.pending_of(topic)):
                 taken = self._backlog.take(topic, room, BATCH_BYTES)
                 self._direct[topic] += len(taken)
-                batch = [Sent(message, None, now_s) for message in taken]
+                batch = [InFlight(message, None, now_s) for message in taken]
             return [self._number(sent, now_s) for sent in batch]
 
-    def _number(self, sent: Sent, now_s: float) -> tuple[int, Message]:
+    def _number(self, sent: InFlight, now_s: float) -> tuple[int, Message]:
         self._sequence += 1
         sent.at_s = now_s
         self._in_flight[self._sequence] = sent
@@ -250,14 +250,14 @@ class Outbox:
             self._drop(self._backlog.give_back(messages[done:]))
             BUFFERED.set(self.in_memory)
 
-    def _insure(self, spool: Spool, topic: str) -> None:
+    def _persist(self, spool: Spool, topic: str) -> None:
         """All of a topic that is in flight or to be sent again, and not on disk."""
         with self.changed:
             of_topic = {number: sent for number, sent in self._in_flight.items() if sent.message.topic == topic}
             flying = {number: sent for number, sent in of_topic.items() if sent.position is None}
-            waiting = [sent for sent in self._redo.get(topic, ()) if sent.position is None]
+            waiting = [sent for sent in self._retries.get(topic, ()) if sent.position is None]
         every = [*flying.values(), *waiting]
-        positions = spool.insure(topic, [sent.message for sent in every])
+        positions = spool.prepend(topic, [sent.message for sent in every])
         if positions is None:
             return
         with self.changed:

@@ -32,7 +32,7 @@ class TopicSettings(BaseModel):
         return self
 
 
-def _kept(days: float) -> TopicSettings:
+def _retained(days: float) -> TopicSettings:
     return TopicSettings(retention_s=days * DAY_S)
 
 
@@ -48,12 +48,12 @@ class TopicsSettings(BaseModel):
     prefix: str = Field(default="livesight", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="PREFIX.detections, …")
     partitions: int = Field(default=64, ge=1, le=10_000)
     replication_factor: int | None = Field(default=None, ge=1, le=100, description="None: the broker's own.")
-    detections: TopicSettings = _kept(1)
-    snapshots: TopicSettings = _kept(1)
-    events: TopicSettings = _kept(30)
+    detections: TopicSettings = _retained(1)
+    snapshots: TopicSettings = _retained(1)
+    events: TopicSettings = _retained(30)
     streams: TopicSettings = _COMPACTED
     status: TopicSettings = _COMPACTED
-    drift: TopicSettings = _kept(30)
+    drift: TopicSettings = _retained(30)
     models: TopicSettings = _COMPACTED
 
 
@@ -119,7 +119,7 @@ class KafkaSettings(BaseModel):
                 f"sasl_mechanism needs security_protocol SASL_SSL or SASL_PLAINTEXT, not {self.security_protocol}"
             )
         if not self.security_protocol.endswith("SSL") and (self.ssl_cafile or self.ssl_certfile):
-            raise ValueError(f"ssl_cafile and ssl_certfile are of no use with {self.security_protocol}")
+            raise ValueError(f"ssl_cafile and ssl_certfile have no effect with {self.security_protocol}")
         if (self.ssl_certfile is None) != (self.ssl_keyfile is None):
             raise ValueError("ssl_certfile and ssl_keyfile go together")
         return self

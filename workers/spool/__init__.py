@@ -1,1 +1,1 @@
-"""Messages on disk while the broker is away."""
+"""Messages on disk while the broker is unreachable."""

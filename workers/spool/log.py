@@ -67,7 +67,7 @@ class TopicLog:
         return sum(segment.records - segment.read for segment in self._segments.values())
 
     @property
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Records that are not settled."""
         return sum(segment.records - segment.settled for segment in self._segments.values())
 
@@ -105,7 +105,7 @@ class TopicLog:
                 self._segments[number] = Segment(number, mark, path, size, len(offsets), read_at=offsets[0])
             else:
                 path.unlink()
-        return self.kept
+        return self.pending
 
     def append(self, message: Message) -> None:
         """Add a message at the end, whole or, with OSError, not at all."""
@@ -115,7 +115,7 @@ class TopicLog:
         assert self._active is not None
         self._write(self._active, data)
 
-    def insure(self, messages: Sequence[Message]) -> list[Position]:
+    def prepend(self, messages: Sequence[Message]) -> list[Position]:
         """Write messages that are on their way already, before everything else; they count as read."""
         self._first -= 1
         number, mark = self._first, time.time_ns()
@@ -171,7 +171,7 @@ class TopicLog:
                 self._remove(segment)
 
     def drop_oldest(self) -> int:
-        """Remove the oldest file; returns how many records of it nobody had read."""
+        """Remove the oldest file; returns how many of its records were not read."""
         segment = next(iter(self._segments.values()))
         self._remove(segment)
         return segment.records - segment.read

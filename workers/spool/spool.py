@@ -1,8 +1,8 @@
-"""What waits on disk while the broker is away, bounded in bytes. Runs in the bus's thread.
+"""What waits on disk while the broker is unreachable, bounded in bytes. Runs in the bus's thread.
 
 A folder a topic, so that a topic that the broker refuses holds up no other and detections can be given up before any
-event. When the disk refuses, the spool says so, takes nothing for a while, and tries again: its owner keeps what it
-has in memory meanwhile.
+event. When the disk refuses, the spool says so, takes nothing for a while, and tries again: its owner leaves
+messages in memory meanwhile.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ log = structlog.get_logger(__name__)
 
 
 class Spool:
-    """Messages by topic, in order. Nothing here raises OSError: `problem` says what the disk said."""
+    """Messages by topic, in order. Nothing here raises OSError: `problem` says what the disk refused."""
 
     def __init__(self, settings: SpoolSettings, folder: Path, given_up: Callable[[str, Reason, int], None]) -> None:
-        """`given_up` is told (topic, reason, messages) what will not arrive."""
+        """`given_up` is called with (topic, reason, messages) for what will not arrive."""
         self._settings = settings
         self._given_up = given_up
         self._folder = folder
@@ -59,9 +59,9 @@ class Spool:
         return self._problem
 
     @property
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Messages that are not confirmed."""
-        return sum(one.kept for one in self._logs.values())
+        return sum(one.pending for one in self._logs.values())
 
     @property
     def size(self) -> int:
@@ -70,7 +70,7 @@ class Spool:
 
     def pending_of(self, topic: str) -> int:
         """Messages of a topic that are not confirmed."""
-        return self._logs[topic].kept if topic in self._logs else 0
+        return self._logs[topic].pending if topic in self._logs else 0
 
     def unread_of(self, topic: str) -> int:
         """Messages of a topic that nobody has read yet."""
@@ -106,10 +106,10 @@ class Spool:
                 return done
         return len(messages)
 
-    def insure(self, topic: str, messages: Sequence[Message]) -> list[Position] | None:
+    def prepend(self, topic: str, messages: Sequence[Message]) -> list[Position] | None:
         """Put messages that are on their way before all others of their topic. None when the disk refuses."""
         try:
-            positions = self._log(topic).insure(messages)
+            positions = self._log(topic).prepend(messages)
         except OSError as error:
             self._fail(error)
             return None
@@ -151,15 +151,15 @@ class Spool:
                 cursor = self._logs[topic].cursor if topic in self._logs else (0, 0)
                 entries[topic] = Entry(outstanding.get(topic, 0), *cursor)
             self._ledger.write(entries)
-            kept = self.kept
-            if (kept or self._had_some) and time.monotonic() - self._synced_at_s >= self._settings.fsync_s:
+            pending = self.pending
+            if (pending or self._had_some) and time.monotonic() - self._synced_at_s >= self._settings.fsync_s:
                 self.sync()
-                self._had_some = bool(kept)
+                self._had_some = bool(pending)
         except OSError as error:
             self._fail(error)
-        if not self.kept:
+        if not self.pending:
             self._full = False
-        SPOOLED.set(self.kept)
+        SPOOLED.set(self.pending)
         SPOOLED_BYTES.set(self.size)
 
     def sync(self) -> None:
@@ -247,8 +247,8 @@ class Spool:
 
     def _fail(self, error: OSError) -> None:
         SPOOL_FAILURES.inc()
-        said = f"{self._folder}: {error.strerror or error}"
-        if said != self._problem:
+        problem = f"{self._folder}: {error.strerror or error}"
+        if problem != self._problem:
             log.error("spool_failed", folder=str(self._folder), reason=error.strerror or str(error))
-        self._problem = said
+        self._problem = problem
         self._retry_at_s = time.monotonic() + RETRY_S

@@ -17,8 +17,8 @@ from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.store.media import MediaStore
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import Leaping
-from workers.bus.clip import Clip
 from workers.bus.event import Event, Severity, event_id
+from workers.bus.media import Clip
 from workers.database.database import Database
 from workers.database.dialects import driver_url
 from workers.database.migrations import migrate

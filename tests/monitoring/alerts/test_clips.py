@@ -21,8 +21,8 @@ from tests.api.test_clips import numbers
 from tests.monitoring.alerts.desk import Desk, desk, eventually
 from tests.peers.clips import ClipSpec, make_numbered
 from workers.bus.bus import DETECTIONS, Message
-from workers.bus.clip import Clip
 from workers.bus.event import Event
+from workers.bus.media import Clip
 from workers.cluster.status import StatusBoard, StreamStatus
 from workers.errors import ClipNotYet, ClipUnavailable
 

@@ -19,7 +19,7 @@ from monitoring.alerts.routes import alert_routes
 from monitoring.store.media import MediaImage
 from tests.monitoring.alerts.desk import SESSION, Desk, desk, eventually
 from tests.peers.webhook import WebhookServer
-from workers.bus.clip import Clip
+from workers.bus.media import Clip
 
 FAST = {"timeout_s": 1.0, "retry_min_s": 0.05, "retry_max_s": 0.2}
 

@@ -1,7 +1,8 @@
-"""What lies beside a JPEG on `livesight.snapshots`: whose it is, as headers. Pure."""
+"""Snapshots and clips as they travel: what lies beside a JPEG on `livesight.snapshots`, and a video clip. Pure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +14,7 @@ _NUMBERS = r"^-?\d+(\.\d+)?(,-?\d+(\.\d+)?){%d}$"
 class Snapshot(BaseModel):
     """Headers of one snapshot, each as text. The value of the message is the JPEG.
 
-    Of a track come a crop and the whole picture that it was cut from, first soon after the track was confirmed, again
+    Of a track come a crop and the whole frame that it was cut from, first soon after the track was confirmed, again
     when a clearly better crop was seen, and at the track's end when the best one was not sent yet: the last is best.
     """
 
@@ -24,15 +25,15 @@ class Snapshot(BaseModel):
     view: Literal["crop", "picture"]
     session: str
     track: int
-    pts_us: int = Field(description="Of the picture, as in its result.")
+    pts_us: int = Field(description="Of the frame, as in its result.")
     captured_at_ns: int
     detector: str
     label: str
     confidence: float = Field(ge=0, le=1)
     quality: float = Field(ge=0, description="Sharpness × area in pixels × confidence: comparable within a track.")
-    box: str = Field(pattern=_NUMBERS % 3, description="x1,y1,x2,y2: the object, in pixels of the coded picture.")
-    region: str = Field(pattern=_NUMBERS % 3, description="x1,y1,x2,y2: what the JPEG shows of the coded picture.")
-    size: str = Field(pattern=_NUMBERS % 1, description="Width,height of the coded picture.")
+    box: str = Field(pattern=_NUMBERS % 3, description="x1,y1,x2,y2: the object, in pixels of the coded frame.")
+    region: str = Field(pattern=_NUMBERS % 3, description="x1,y1,x2,y2: what the JPEG shows of the coded frame.")
+    size: str = Field(pattern=_NUMBERS % 1, description="Width,height of the coded frame.")
     node: str
 
     def headers(self) -> tuple[tuple[str, bytes], ...]:
@@ -43,3 +44,13 @@ class Snapshot(BaseModel):
 def joined(numbers: tuple[float, ...]) -> str:
     """Numbers as `box`, `region` and `size` have them."""
     return ",".join(f"{number:g}" for number in numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A file in memory, `video/mp4` or `video/webm`, that shows its session's frames from `from_us` to `to_us`."""
+
+    data: bytes
+    media_type: str
+    from_us: int
+    to_us: int
