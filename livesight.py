@@ -42,7 +42,7 @@ from workers.cli.topics import mount as mount_topics
 from workers.cluster.settings import ClusterSettings
 from workers.errors import SettingsError, WorkerError
 from workers.kafka.settings import KafkaSettings
-from workers.logs import LogFormat, LogLevel, configure_logs
+from workers.logs import LogFormat, LogLevel, configure_logs, writes_json
 from workers.memory import freeze_loaded, limit_arenas
 from workers.settings import WorkerSettings
 
@@ -236,13 +236,17 @@ def _started(settings: Settings, sock: socket.socket, node: Node) -> None:
 
 
 def announce(settings: Settings, sock: socket.socket, node: Node) -> None:
-    """Say where it is."""
+    """Say where it is: as a log record where logs are JSON, else as a banner."""
     host, port = sock.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    names = ", ".join(stream.id for stream in node.streams.views()) or "none yet; add one on the page, or by --source"
+    url, streams = f"http://{shown}:{port}/", [stream.id for stream in node.streams.views()]
+    if writes_json(settings.log_format):
+        facts = {"url": url, "host": host, "roles": settings.roles, "streams": streams}
+        structlog.get_logger(__name__).info("started", **facts, state_dir=str(settings.state_dir))
+        return
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"[bold]Livesight[/] is at [bold green]http://{shown}:{port}/[/]")
-    console.print(f"  streams  {names}")
+    console.print(f"[bold]Livesight[/] is at [bold green]{url}[/]")
+    console.print(f"  streams  {', '.join(streams) or 'none yet; add one on the page, or by --source'}")
     console.print(f"  state    {settings.state_dir}")
     if not settings.api.on_loopback:
         console.print(f"  [yellow]open to the network[/] on {host}; anybody who reaches it may use it")

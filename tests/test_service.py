@@ -348,6 +348,51 @@ print("over")
 """
 
 
+STUCK = """
+import os, signal, threading, time
+import api.http.lifecycle as lifecycle
+
+lifecycle.GIVE_UP_S = 0.5
+with lifecycle.EarlySignals().listening():
+    signal.signal(signal.SIGTERM, lambda *_: time.sleep(60))  # as native code that does not return
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_start_that_does_not_react_to_a_signal_is_ended() -> None:
+    ended = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=50)
+    assert ended.returncode == 1 and "shutdown_timed_out" in ended.stdout + ended.stderr
+
+
+THREADS_LEFT = """
+import os, signal, threading
+import numpy as np
+import openvino as ov
+from api.http.lifecycle import EarlySignals
+from tests.peers.colour_models import SHAPE_WH, square_graph
+
+def infer():
+    request = model.create_infer_request()
+    while True:
+        request.infer({0: np.zeros((1, SHAPE_WH[1], SHAPE_WH[0], 3), np.uint8)})
+        begun.set()
+
+model, begun = ov.Core().compile_model(square_graph(), "CPU"), threading.Event()
+with EarlySignals().listening():
+    for _ in range(4):
+        threading.Thread(target=infer, daemon=True).start()
+    begun.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(60)
+"""
+
+
+def test_a_thread_in_native_code_does_not_crash_a_start_that_is_interrupted() -> None:
+    """It would be ended while the interpreter is torn down: "terminate called without an active exception"."""
+    ended = subprocess.run([sys.executable, "-c", THREADS_LEFT], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_a_signal_whose_exception_was_lost_while_it_started_still_ends_it() -> None:
     """Raised in a destructor or a library's callback, SystemExit goes nowhere. In a process that may be ended."""
     ended = subprocess.run([sys.executable, "-c", SIGNALLED_EARLY], capture_output=True, text=True, timeout=120)

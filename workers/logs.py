@@ -23,6 +23,11 @@ _LIBRARIES: dict[str, int] = {
 }
 
 
+def writes_json(style: LogFormat) -> bool:
+    """Whether logs of this style are JSON lines: `auto` is, unless stderr is a terminal."""
+    return style == "json" or (style == "auto" and not sys.stderr.isatty())
+
+
 def configure_logs(level: LogLevel = "info", style: LogFormat = "auto") -> None:
     """Format structlog and the standard library's logging alike, from `level` up. `auto`: console on a terminal."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -34,10 +39,10 @@ def configure_logs(level: LogLevel = "info", style: LogFormat = "auto") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderers: list[Any]
-    if style == "console" or (style == "auto" and sys.stderr.isatty()):
-        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    else:
+    if writes_json(style):
         renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -126,20 +126,47 @@ class Service(Server):
         with exit code 1, since the shutdown was not orderly. Abandoned calls, to something that does not answer, are
         ended by force too, but are no fault.
         """
-        if left or any(thread.name.startswith(ABANDONED) for thread in threading.enumerate()):
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(1 if left else 0)
+        _end_if_left(left, 1 if left else 0)
         self._over.set()
         if self._guard is not None:
             self._guard.join()
 
 
+class _StartGuard:
+    """Ends the process `GIVE_UP_S` after a signal, even while the main thread, which handles it, is in native code.
+
+    The interpreter writes each signal's number to a socket at once (signal.set_wakeup_fd); a thread waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._signals, self._written = socket.socketpair()
+        self._written.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._written.fileno(), warn_on_full_buffer=False)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="give-up", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """The start is over, or was interrupted and has ended in time."""
+        self._over.set()
+        signal.set_wakeup_fd(self._before)
+        self._written.close()
+        self._thread.join()
+        self._signals.close()
+
+    def _run(self) -> None:
+        if self._signals.recv(1):
+            _give_up(self._over)
+
+
 class EarlySignals:
     """Handles signals until `Service.run` does: they raise SystemExit, so that everything opened is closed.
 
+    Then the process ends, by force if a thread is left, such as one that loads a model.
+
     That exception can get lost where it is raised: in a destructor, in a library's callback. So the signal is stored as
-    well, and the service ends as soon as it runs.
+    well, and the service ends as soon as it runs. Native code that does not return, such as the compiler of a model,
+    holds up both; then the process is ended after `GIVE_UP_S`.
     """
 
     def __init__(self) -> None:
@@ -149,15 +176,33 @@ class EarlySignals:
     def listening(self) -> Iterator[None]:
         """Handle signals as long as the context lasts."""
         before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        guard = _StartGuard()
         try:
             yield
+        except SystemExit as ended:
+            if self.signalled is not None:
+                _end_if_left(threads_left(), ended.code if isinstance(ended.code, int) else 1)
+            raise
         finally:
+            guard.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
         self.signalled = number
         sys.exit(0 if number == signal.SIGTERM else 130)
+
+
+def _end_if_left(left: Sequence[str], code: int) -> None:
+    """End the process by force if there are threads left: they must not run in an interpreter that is being torn down.
+
+    A daemon thread that comes back from native code then is ended by a forced unwinding, which C++ answers with
+    "terminate called without an active exception".
+    """
+    if left or any(thread.name.startswith(ABANDONED) for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def threads_left(grace_s: float = 1.0) -> list[str]:
