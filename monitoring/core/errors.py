@@ -58,7 +58,7 @@ class ArrangementRefused(MonitoringError):
     problem = ("invalid-request", 422, "The request is not valid")
 
 
-class TooManyListeners(MonitoringError):
-    """So many follow the events that no more can."""
+class TooManyFollowers(MonitoringError):
+    """As many clients follow the live events as may."""
 
     problem = ("overloaded", 503, "Too much at a time")

@@ -28,6 +28,8 @@ def after_cursor(table: Table, cursor: str | None, newest: bool = True) -> list[
     try:
         order, time_text, seq_text = base64.b64decode(cursor, b"-_", validate=True).decode().split(".")
         at_ns, seq = int(time_text), int(seq_text)
+        if order not in ("newest", "oldest") or not (0 <= at_ns < 2**63 and 0 <= seq < 2**63):
+            raise ValueError("no row has these numbers")
     except (ValueError, binascii.Error) as error:
         raise BadQuery("cursor: not issued by this server") from error
     if order != ("newest" if newest else "oldest"):

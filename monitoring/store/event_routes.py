@@ -9,15 +9,17 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from sqlalchemy import Connection, RowMapping, select
 
-from monitoring.core.errors import MediaUnknown, TooManyListeners
+from monitoring.core.errors import MediaUnknown, TooManyFollowers
 from monitoring.store.aggregates import CountQuery, EventTotal, counts_of
 from monitoring.store.export import heading, lines
 from monitoring.store.live_events import LiveEvents
@@ -112,14 +114,16 @@ def _counts(router: APIRouter, ask: Ask) -> None:
 
 
 def _streams(router: APIRouter, ask: Ask, live: LiveEvents) -> None:
-    @router.get("/v1/events/live", response_class=StreamingResponse)
-    async def follow_events(query: Annotated[EventFilters, Query()]) -> StreamingResponse:
-        """Events as they happen, as server-sent events; `data` is an event. Times do not filter here."""
+    def has_room() -> None:
         if live.full:
-            raise TooManyListeners("too many follow the events already")
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        stream = live.follow(lambda event: wanted_by(query, event))
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+            raise TooManyFollowers("too many clients follow the events already; try again later")
+
+    @router.get("/v1/events/live", response_class=EventSourceResponse, dependencies=[Depends(has_room)])
+    async def follow_events(query: Annotated[EventFilters, Query()]) -> AsyncIterator[ServerSentEvent]:
+        """Events as they happen, as server-sent events; `data` is an event. Times do not filter here."""
+        async with aclosing(live.follow(lambda event: wanted_by(query, event))) as following:
+            async for one in following:
+                yield one
 
     @router.get("/v1/events.csv", response_class=StreamingResponse)
     async def export_events(query: Annotated[EventFilters, Query()]) -> StreamingResponse:

@@ -1,27 +1,27 @@
-"""Events as they are stored, for pages that look on: server-sent events. Runs on the loop, told by the monitor."""
+"""Events as they are stored, for pages that look on: server-sent events. On the event loop, fed by the monitor."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
+from fastapi.sse import ServerSentEvent
 from sqlalchemy import Connection
 
 from monitoring.core.ports import Outgoing
 from workers.bus.event import Event
 
 _MOST_WAITING = 1000
-_MOST_LISTENERS = 500
-_SILENCE_S = 15.0
+_MOST_FOLLOWERS = 500
 
 
 class LiveEvents:
-    """A CommitHook. A listener that is too slow misses the oldest and is told how many."""
+    """A CommitHook. A follower that is too slow misses the oldest events and is sent how many."""
 
     def __init__(self) -> None:
-        self._listeners: set[_Listener] = set()
+        self._followers: set[_Follower] = set()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -32,43 +32,41 @@ class LiveEvents:
     def committed(self, events: Sequence[Event]) -> None:
         """See CommitHook."""
         with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener.add(events)
+            followers = list(self._followers)
+        for follower in followers:
+            follower.add(events)
 
     @property
     def full(self) -> bool:
-        """Whether no more can listen."""
-        return len(self._listeners) >= _MOST_LISTENERS
+        """Whether no more can follow."""
+        return len(self._followers) >= _MOST_FOLLOWERS
 
-    async def follow(self, wanted: Callable[[Event], bool]) -> AsyncIterator[bytes]:
-        """The text of an event stream (WHATWG HTML, 9.2) from now on, until the monitor ends."""
-        listener = _Listener(wanted, asyncio.get_running_loop())
+    async def follow(self, wanted: Callable[[Event], bool]) -> AsyncGenerator[ServerSentEvent]:
+        """The events from now on that are wanted, until the monitor ends; a comment first, so that headers go out."""
+        follower = _Follower(wanted, asyncio.get_running_loop())
         with self._lock:
             if self._closed:
                 return
-            self._listeners.add(listener)
+            self._followers.add(follower)
         try:
-            yield b": events follow as they are stored\n\n"
-            while True:
-                found = await listener.next()
-                if found is None:
-                    return
-                yield found
+            yield ServerSentEvent(comment="events follow as they are stored")
+            while (found := await follower.next()) is not None:
+                for one in found:
+                    yield one
         finally:
             with self._lock:
-                self._listeners.discard(listener)
+                self._followers.discard(follower)
 
     def close(self) -> None:
-        """End all listening. Any thread; idempotent."""
+        """End all followers. Any thread; idempotent."""
         with self._lock:
             self._closed = True
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener.end()
+            followers = list(self._followers)
+        for follower in followers:
+            follower.end()
 
 
-class _Listener:
+class _Follower:
     def __init__(self, wanted: Callable[[Event], bool], loop: asyncio.AbstractEventLoop) -> None:
         self._wanted = wanted
         self._loop = loop
@@ -95,22 +93,18 @@ class _Listener:
         self._over = True
         self._wake()
 
-    async def next(self) -> bytes | None:
-        """What has come, a comment after a silence, None at the end."""
+    async def next(self) -> list[ServerSentEvent] | None:
+        """What has come; None at the end."""
         if not self._over:
-            try:
-                async with asyncio.timeout(_SILENCE_S):
-                    await self._awake.wait()
-            except TimeoutError:
-                return b": still here\n\n"
+            await self._awake.wait()
         self._awake.clear()
         with self._lock:
             events, missed = list(self._waiting), self._missed
             self._waiting.clear()
             self._missed = 0
-        parts = [b'event: missed\ndata: {"missed": %d}\n\n' % missed] if missed else []
-        parts += [b"id: %s\ndata: %s\n\n" % (str(event.id).encode(), event.to_json()) for event in events]
-        return b"".join(parts) if parts or not self._over else None
+        found = [ServerSentEvent(event="missed", data={"missed": missed})] if missed else []
+        found += [ServerSentEvent(id=str(event.id), raw_data=event.to_json().decode()) for event in events]
+        return found if found or not self._over else None
 
     def _wake(self) -> None:
         try:

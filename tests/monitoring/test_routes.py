@@ -176,18 +176,39 @@ def test_the_events_are_in_openapi(site: Site) -> None:
     assert {"since", "until", "stream", "kind", "label", "zone", "min_confidence", "alert", "cursor"} <= names
 
 
-async def test_who_listens_too_slowly_is_told_how_much_was_missed() -> None:
+async def test_a_slow_follower_learns_how_many_events_it_missed() -> None:
     live = LiveEvents()
     following = live.follow(lambda event: event.stream_id == "door")
-    assert (await anext(following)).startswith(b":")
+    assert (await anext(following)).comment is not None
     live.committed([happened(number) for number in range(1500)])
     live.committed([happened(1, stream_id="yard")])
-    text = (await anext(following)).decode()
-    assert 'event: missed\ndata: {"missed": 500}\n\n' in text
-    told = [json.loads(line[6:]) for line in text.splitlines() if line.startswith('data: {"schema')]
-    assert [event["id"] for event in told] == [str(happened(number).id) for number in range(500, 1500)]
+    missed = await anext(following)
+    assert (missed.event, missed.data) == ("missed", {"missed": 500})
+    sent = [await anext(following) for _ in range(1000)]
+    assert [one.id for one in sent] == [str(happened(number).id) for number in range(500, 1500)]
+    assert json.loads(sent[0].raw_data or "")["schema"] == "livesight.event/1"
     live.committed([happened(2000)])
     live.close()
     rest = [part async for part in following]
-    assert len(rest) == 1 and str(happened(2000).id) in rest[0].decode(), "what is told before the end is heard"
+    assert [one.id for one in rest] == [str(happened(2000).id)], "what is stored before the end is sent"
     assert [part async for part in live.follow(lambda event: True)] == []
+
+
+async def test_live_events_are_server_sent_until_the_monitor_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(site.app), base_url="http://127.0.0.1") as client:
+        asked = asyncio.create_task(client.get("/v1/events/live?kind=track_began"))
+        while not site.live._followers:
+            await asyncio.sleep(0.01)
+        site.live.committed([happened(1), happened(2, "track_ended"), happened(3)])
+        site.live.close()
+        answer = await asked
+        monkeypatch.setattr("monitoring.store.live_events._MOST_FOLLOWERS", 0)
+        refused = await client.get("/v1/events/live")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["x-accel-buffering"] == "no"
+    first, *sent = answer.text.rstrip().split("\n\n")
+    assert first == ": events follow as they are stored"
+    assert [set(one.splitlines()) for one in sent] == [
+        {f"id: {event.id}", f"data: {event.to_json().decode()}"} for event in (happened(1), happened(3))
+    ]
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:livesight:problem:overloaded")

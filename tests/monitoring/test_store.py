@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import os
@@ -162,10 +163,20 @@ def test_pages_go_on_where_they_were_while_events_come(database: Database) -> No
     assert sorted(ids) == sorted(event.id for event in same_moment)
 
 
-@pytest.mark.parametrize("cursor", ["x", "bmV3ZXN0LjEuMg==x!", "b2xkZXN0LjEuMg==", "bmV3ZXN0LmEuYg=="])
-def test_cursors_that_are_none(database: Database, cursor: str) -> None:
-    with database.read() as connection, pytest.raises(BadQuery, match="cursor"):
-        page_of(connection, PageQuery(cursor=cursor))
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "bmV3ZXN0LjEuMg==x!", "newest.a.b", "newest.1", "latest.1.2", f"newest.{2**63}.2", f"newest.1.{2**70}"],
+)
+def test_cursors_that_were_never_issued(database: Database, cursor: str) -> None:
+    text = base64.urlsafe_b64encode(cursor.encode()).decode() if "." in cursor else cursor
+    with database.read() as connection, pytest.raises(BadQuery, match="cursor: not issued by this server"):
+        page_of(connection, PageQuery(cursor=text))
+
+
+def test_a_cursor_of_the_other_order(database: Database) -> None:
+    text = base64.urlsafe_b64encode(b"oldest.1.2").decode()
+    with database.read() as connection, pytest.raises(BadQuery, match="cursor: issued for order=oldest"):
+        page_of(connection, PageQuery(cursor=text))
 
 
 @pytest.mark.parametrize(
