@@ -98,7 +98,7 @@ def test_who_stands_in_holds_at_once_and_keeps_it(broker: Broker, members: list[
     theirs = leaver.lease.held
     heir.lease.take_over(theirs)
     assert heir.holds(PARTITIONS) == set(range(PARTITIONS))
-    leaver.lease.leave(keep_s=2, timeout_s=2)
+    leaver.lease.leave(handover_s=2, timeout_s=2)
     heir.released.clear()
     began_s = time.monotonic()
     while heir.lease.held != frozenset(range(PARTITIONS)):

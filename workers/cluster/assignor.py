@@ -43,7 +43,7 @@ class OwnedPartitions:
 
 
 class LeaseAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
-    """One for each consumer. `refused` is called with what this node stood in for and others were given."""
+    """One for each consumer. `refused` is called with what this node had taken over and others were assigned."""
 
     def __init__(
         self,

@@ -125,9 +125,9 @@ class Lease:
         """Why this node runs no shared cameras, in words."""
         return self._problem
 
-    def leave(self, keep_s: float, timeout_s: float) -> None:
-        """Leave the group now, so that others get the cameras; they are held here for `keep_s` more, until `close`."""
-        self._handover_until_s = time.monotonic() + keep_s
+    def leave(self, handover_s: float, timeout_s: float) -> None:
+        """Leave the group now, so that others get the cameras; they stay here for `handover_s` more, until `close`."""
+        self._handover_until_s = time.monotonic() + handover_s
         self._closing.set()
         self._thread.join(timeout_s)
 
@@ -242,8 +242,8 @@ class Lease:
         )
 
     def _on_refused(self, refused: frozenset[TopicPartition]) -> None:
-        """On the client's thread: others were given what this node stood in for."""
-        log.info("stood_in", others=len(refused))
+        """On the client's thread: others were assigned what this node had taken over."""
+        log.info("take_over_refused", partitions=len(refused))
         self._drop_taken_over(one.partition for one in refused)
         self._changed()
 

@@ -1,4 +1,4 @@
-"""Says in `livesight.status` what a node runs: changes at once, all every few seconds. Runs in its own thread."""
+"""Publishes on `livesight.status` what a node runs: changes at once, all every few seconds. Runs in its own thread."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LOOK_S = 0.4
 
 @dataclass(frozen=True, slots=True)
 class LeaseStatus:
-    """What an announcer asks of the lease: whether shared streams may run, and how many partitions are this node's.
+    """What is published of the lease: whether shared streams may run, and how many partitions are this node's.
 
     `failures`: shared streams that should run and do not, with the reason.
     """
@@ -61,20 +61,20 @@ class StatusPublisher:
         self._thread: threading.Thread | None = None
 
     def start(self, settings: ClusterSettings, leased: LeaseStatus) -> None:
-        """Begin to tell."""
+        """Begin to publish."""
         self._thread = threading.Thread(target=self._run, args=(settings, leased), name="status", daemon=True)
         self._thread.start()
 
     def announce_successors(self, successors: Mapping[str, Collection[int]]) -> None:
-        """Say that this node ends, and which nodes take which of its partitions; say it with every status. Any thread.
+        """Publish that this node ends, and which nodes take which of its partitions, with every status. Any thread.
 
-        Who hears it a second time takes it for the same; who reads everything again just then misses some.
+        To those that have it already a repetition changes nothing; those that begin to read just then need it.
         """
         self._successors = {name: tuple(sorted(partitions)) for name, partitions in successors.items()}
         self._publish_node(len(self._node.streams.views()))
 
     def close(self, timeout_s: float) -> None:
-        """Say that this node, and what only it has, is gone. Idempotent."""
+        """Publish that this node, and what only it has, is gone. Idempotent."""
         if self._thread is None or self._closing.is_set():
             return
         self._closing.set()
