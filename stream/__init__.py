@@ -1,1 +1,1 @@
-"""Where frames come from: sources, demux and decode, packet ring, mailbox. Imports nothing else of Livesight."""
+"""Where frames come from: sources, demux and decode, packet ring, mailbox. Imports no other package of Livesight."""

@@ -1,4 +1,4 @@
-"""What stream/ raises. Pure."""
+"""The errors that stream/ raises. Pure."""
 
 
 class StreamError(Exception):
@@ -6,7 +6,7 @@ class StreamError(Exception):
 
 
 class SourceError(StreamError):
-    """A source cannot be opened or read; the message is fit for users: credentials are redacted."""
+    """A source cannot be opened or read; the message is for users: credentials are redacted."""
 
 
 class BadImageError(StreamError):
@@ -18,11 +18,11 @@ class TooLargeError(BadImageError):
 
 
 class MailboxClosed(StreamError):
-    """The other side of a mailbox is gone."""
+    """The mailbox is closed, by either side."""
 
 
 class WhipError(StreamError):
-    """Base of what a WHIP peer can do wrong (RFC 9725); each class names the HTTP status it stands for."""
+    """Base of what a WHIP peer can do wrong (RFC 9725); each class names its HTTP status."""
 
 
 class BadOfferError(WhipError):
@@ -54,4 +54,4 @@ class RestartUnsupportedError(WhipError):
 
 
 class TapError(StreamError):
-    """aiortc's internals are not those that the tap was written for."""
+    """The installed aiortc is not the version that the tap was written for."""

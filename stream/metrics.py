@@ -1,4 +1,4 @@
-"""What stream/ counts. Any thread."""
+"""Prometheus metrics of stream/. Any thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FRAMES_DECODED = Counter("livesight_frames_decoded", "Frames decoded.", ["stream
 FRAMES_DROPPED = Counter(
     "livesight_frames_dropped",
     "Frames not analysed, by reason: newer (replaced in the mailbox), max_fps (beyond the "
-    "stream's own limit, so not wanted: no sign of overload), undecoded (shed or unreadable), late (left out "
+    "stream's own limit: no sign of overload), undecoded (skipped or damaged), late (skipped "
     "to catch up with the camera), error.",
     ["stream", "reason"],
 )
@@ -18,18 +18,16 @@ STREAM_LAG = Gauge(
     "livesight_stream_lag_seconds", "How late packets are read, compared with the session's least delay.", ["stream"]
 )
 DECODING_LIMITED = Gauge(
-    "livesight_decoding_limited", "1 while decoding keeps to its share of the CPUs, as cameras fell behind."
+    "livesight_decoding_limited", "1 while decoding is limited to its share of the CPUs, because cameras fell behind."
 )
 STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5)
 STAGE_SECONDS = Histogram(
     "livesight_stage_seconds", "Time a frame spends in a stage.", ["stage"], buckets=STAGE_BUCKETS
 )
 
-DROP_REASONS = ("newer", "max_fps", "undecoded", "late", "error")
-
 
 def forget_stream(stream_id: str) -> None:
-    """Remove the series of a stream that is gone."""
+    """Remove the series of a stream that was removed."""
     for metric in (FRAMES_DECODED, STREAM_UP, STREAM_RECONNECTS, STREAM_LAG):
         metric.remove_by_labels({"stream": stream_id})
     FRAMES_DROPPED.remove_by_labels({"stream": stream_id})

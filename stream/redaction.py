@@ -1,4 +1,4 @@
-"""Credentials never reach a log, a metric, a message or a page. Pure."""
+"""Removes credentials from URLs before they reach a log, a metric, a message or a page. Pure."""
 
 from __future__ import annotations
 

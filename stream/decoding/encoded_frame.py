@@ -1,4 +1,4 @@
-"""Encoded frames of WebRTC's codecs: is it a key frame, and what does a decoder need to know. Pure."""
+"""Encoded frames of WebRTC's codecs (VP8, H.264): whether it is a key frame, its size, its parameter sets. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _H264_SLICE, _H264_IDR, _H264_SPS = 1, 5, 7
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One complete encoded frame, and when its last packet came.
+    """One complete encoded frame, and when its last packet arrived.
 
     codec: "vp8" or "h264" (FFmpeg's names); data: one VP8 frame, or one H.264 access unit as Annex B.
     timestamp: RTP time, unwrapped, in 1/90000 s from an arbitrary origin.
@@ -39,7 +39,7 @@ def is_key(codec: str, data: bytes) -> bool:
 
 
 def vp8_size_wh(data: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels from a VP8 key frame's header; None when it is none."""
+    """Width and height in pixels from a VP8 key frame's header; None for anything else."""
     if len(data) < 10 or data[3:6] != _VP8_START:
         return None
     return int.from_bytes(data[6:8], "little") & 0x3FFF, int.from_bytes(data[8:10], "little") & 0x3FFF

@@ -21,6 +21,7 @@ class FpsLimit:
     """
 
     def __init__(self, max_fps: float) -> None:
+        """max_fps: frames a second, above 0."""
         self._interval_us = 1e6 / max_fps
         self._early_us = min(_EARLY_US, self._interval_us * _EARLY_SHARE)
         self._session: str | None = None

@@ -1,4 +1,4 @@
-"""What the headers of encoded frames say: profile, level and size. Pure.
+"""Parses the headers of H.264, H.265 and VP9: profile, level and size. Pure.
 
 H.264: ITU-T H.264 7.3.2.1.1; H.265: ITU-T H.265 7.3.2.2 and 7.3.3; VP9: the bitstream specification 6.2.
 """
@@ -13,7 +13,7 @@ _START = b"\0\0\1"
 
 
 class HeaderError(ValueError):
-    """A header is damaged or of a kind that is not known."""
+    """A header is damaged or of an unknown kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def leading_nals(data: bytes, is_slice: frozenset[int], shift: int) -> Iterator[
 
 
 def h264_sequence(nal: bytes) -> SequenceHeader:
-    """Of a sequence parameter set, its one header byte included. Raises HeaderError."""
+    """Parse a sequence parameter set, its one header byte included. Raises HeaderError."""
     bits = BitReader(_unescaped(nal[1:]))
     profile = bytes(bits.u(8) for _ in range(3))
     bits.ue()
@@ -93,7 +93,7 @@ def h264_sequence(nal: bytes) -> SequenceHeader:
 
 
 def h265_sequence(nal: bytes) -> SequenceHeader:
-    """Of a sequence parameter set, its two header bytes included. `profile`: the 12 bytes general_profile_space to
+    """Parse a sequence parameter set, its two header bytes included. `profile`: the 12 bytes general_profile_space to
     general_level_idc, as hvcC has them too. Raises HeaderError.
     """
     bits = BitReader(_unescaped(nal[2:]))
@@ -116,7 +116,7 @@ def h265_sequence(nal: bytes) -> SequenceHeader:
 
 
 def vp9_sequence(frame: bytes) -> SequenceHeader:
-    """Of a key frame. `profile`: two bytes, the profile and the bits a sample. Raises HeaderError."""
+    """Parse a key frame's header. `profile`: two bytes, the profile and the bits a sample. Raises HeaderError."""
     bits = BitReader(frame[:24])
     if bits.u(2) != 2:
         raise HeaderError("not a VP9 frame")

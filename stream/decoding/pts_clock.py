@@ -1,7 +1,9 @@
-"""Presentation times that only go forward, from whatever a stream calls its times. Pure."""
+"""Presentation times: from a stream's own, whatever they are, to times that only go forward; playing by them."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +13,10 @@ MICROSECONDS = Fraction(1, 1_000_000)
 _REORDER_US = 2_000_000  # a frame without dts may come this much before one that was sent earlier
 _SPREAD_US = 10_000_000  # pts and dts further apart than this are not both true
 _LIVE_JUMP_US = 10_000_000
-_FILE_JUMP_US = 24 * 3600 * 1_000_000  # recordings may have honest gaps
+_FILE_JUMP_US = 24 * 3600 * 1_000_000  # recordings may have real gaps
 _RECENT = 128
+_MAX_LATE_S = 0.5
+_MAX_WAIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class RawTimes:
 
     @property
     def missing(self) -> bool:
-        """Whether there are none."""
+        """Whether the packet has no times."""
         return self.pts is None and self.dts is None
 
 
@@ -57,14 +61,14 @@ def guess_first(packets: Sequence[RawTimes], interval_us: int) -> RawTimes:
 
 
 class PtsClock:
-    """Turns raw packet times into `PacketTimes`s: one clock a session.
+    """Turns the raw times of packets into `PacketTimes`; one clock a session, one thread.
 
     Wraps, jumps backwards and insane leaps forward become one frame's interval; missing times are counted up, or
-    taken from the arrival where the source is live. Every `pts_us` occurs once. One thread.
+    taken from the arrival where the source is live. Every `pts_us` occurs once.
     """
 
     def __init__(self, interval_us: int, *, live: bool, by_arrival: bool = False) -> None:
-        """interval_us: the usual time between two frames. by_arrival: do not believe the stream's times at all."""
+        """interval_us: the usual time between two frames. by_arrival: ignore the stream's own times."""
         self.interval_us = max(1, interval_us)
         self._live = live
         self._by_arrival = by_arrival
@@ -86,7 +90,7 @@ class PtsClock:
         self._offset_us = None
 
     def convert(self, raw: RawTimes, arrived_s: float) -> PacketTimes | None:
-        """The packet's times, or None when it must be thrown away: it comes, or is shown, before the first key frame.
+        """The packet's times, or None when it must be dropped: it comes, or is shown, before the first key frame.
 
         arrived_s: time.monotonic() of its arrival.
         """
@@ -145,7 +149,7 @@ class PtsClock:
         return False
 
     def _rebase(self, pts_us: int | None, dts_us: int | None, elapsed_us: int) -> None:
-        """Let this packet follow the one before by the usual interval, or by what really passed."""
+        """Let this packet follow the one before by the usual interval, or by the time that passed."""
         step_us = max(self.interval_us, elapsed_us) if self._live else self.interval_us
         if dts_us is not None and self._last_dts_us is not None:
             self._offset_us = self._last_dts_us + step_us - dts_us
@@ -163,3 +167,25 @@ class PtsClock:
         self._high_pts_us = max(self._high_pts_us, pts_us)
         self._last_sent_us = dts_us
         return PacketTimes(pts_us, dts_us, known)
+
+
+class Pacer:
+    """Plays a file at its own rate: waits until a packet is due. Used by the source's thread.
+
+    More than half a second late, it goes on from there instead of catching up.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._begun_s: float | None = None
+
+    def wait(self, time_us: int) -> bool:
+        """Return when a packet of this time (microseconds since the session began) is due; False when `stop` is set."""
+        now_s = time.monotonic()
+        if self._begun_s is None:
+            self._begun_s = now_s - time_us / 1e6
+        ahead_s = self._begun_s + time_us / 1e6 - now_s
+        if ahead_s < -_MAX_LATE_S or ahead_s > _MAX_WAIT_S:
+            self._begun_s = now_s - time_us / 1e6
+            ahead_s = 0.0
+        return not (self._stop.wait(ahead_s) if ahead_s > 0 else self._stop.is_set())

@@ -1,4 +1,4 @@
-"""How a browser's decoder is to be configured for what is in a ring (WebCodecs' VideoDecoderConfig). Pure.
+"""How a browser's decoder is configured for the packets of a ring (WebCodecs' VideoDecoderConfig). Pure.
 
 Codec strings are those of RFC 6381 and of the codecs' ISO BMFF bindings. Streams with a global header (avcC, hvcC)
 get it as `description`; in those without, H.264 and H.265 are Annex B, and a decoder needs the parameter sets in every
@@ -15,7 +15,7 @@ from stream.ring import CodecConfig, RingPacket
 
 JPEG = "jpeg"
 PASSED_ON = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mjpeg"})
-"""The codecs (FFmpeg's names) whose packets a browser may be given."""
+"""The codecs (FFmpeg's names) whose packets are sent to browsers as they are."""
 
 _H264_SLICES = frozenset(range(1, 6))
 _H264_SETS = frozenset({7, 8})
@@ -35,7 +35,7 @@ class DecoderConfig:
 
 
 def decoder_config(codec: CodecConfig, key: bytes) -> DecoderConfig | None:
-    """What a decoder needs that begins with the key frame `key`; None when that cannot be told."""
+    """The configuration of a decoder that begins with the key frame `key`; None when the headers do not give it."""
     try:
         if codec.name == "h264":
             return _h264(codec, key)

@@ -144,7 +144,7 @@ def _place(stand: _Stand, pan: float, moment: float) -> tuple[float, float]:
 
 
 def _put(canvas: Image, sprite: Sprite, x: float, y: float) -> None:
-    """Lay a sprite over the canvas, at a place between pixels, in place."""
+    """Lay a sprite over the canvas, at sub-pixel coordinates, in place."""
     left, top = math.floor(x), math.floor(y)
     height, width = sprite.colours.shape[0] - 1, sprite.colours.shape[1] - 1
     x0, y0 = max(0, left), max(0, top)

@@ -1,4 +1,4 @@
-"""The built-in camera: a moving look over real faces, drawn at run time. Runs in its own thread."""
+"""The built-in camera: a camera that pans over real faces, drawn at run time. Runs in its own thread."""
 
 from __future__ import annotations
 

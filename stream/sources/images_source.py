@@ -16,11 +16,10 @@ import structlog
 
 from stream.config import StreamConfig, StreamSettings
 from stream.decoding.image_header import read_header
-from stream.decoding.pts_clock import MICROSECONDS
+from stream.decoding.pts_clock import MICROSECONDS, Pacer
 from stream.errors import BadImageError, SourceError
 from stream.frame import Frame, new_session
 from stream.metrics import FRAMES_DROPPED
-from stream.sources.pacer import Pacer
 from stream.sources.source import Source
 
 log = structlog.get_logger(__name__)

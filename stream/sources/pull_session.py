@@ -15,7 +15,7 @@ from stream.config import StreamSettings
 from stream.decoding.catch_up import CatchUpPolicy
 from stream.decoding.cpu_gate import CpuGate
 from stream.decoding.decoder import ArrivalTime, Decoder
-from stream.decoding.pts_clock import PacketTimes, PtsClock, RawTimes, guess_first
+from stream.decoding.pts_clock import Pacer, PacketTimes, PtsClock, RawTimes, guess_first
 from stream.decoding.shedding import Shedder
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
@@ -23,7 +23,6 @@ from stream.metrics import STREAM_LAG
 from stream.ring import CodecConfig, PacketRing, RingPacket
 from stream.sources.connect import Connection, ConnectTarget, explain
 from stream.sources.health import SourceHealth
-from stream.sources.pacer import Pacer
 
 log = structlog.get_logger(__name__)
 

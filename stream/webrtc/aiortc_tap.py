@@ -33,7 +33,7 @@ OnFrame = Callable[[EncodedFrame], None]
 
 
 class Packet(Protocol):
-    """What is used of aiortc's RtpPacket; `_data` is the payload freed of the codec's RTP header."""
+    """The parts of aiortc's RtpPacket that are used; `_data` is the payload without the codec's RTP header."""
 
     marker: int
     payload_type: int
@@ -44,7 +44,7 @@ class Packet(Protocol):
 
 
 class FrameAssembler:
-    """Puts RTP packets into order and together to frames; stands in for aiortc's JitterBuffer.
+    """Assembles RTP packets into frames; replaces aiortc's JitterBuffer.
 
     A frame is delivered with its last packet (marker bit, or the next frame's first packet). A packet missing for
     0.25 s, retransmission included, is given up: then nothing is delivered until the next key frame, which the
@@ -60,8 +60,8 @@ class FrameAssembler:
         self._clock = clock
         self._ssrc: int | None = None
         self._next = 0
-        self._early: dict[int, Packet] = {}  # beyond a hole, by sequence number
-        self._hole: tuple[int, float] | None = None  # the number missing, and since when
+        self._early: dict[int, Packet] = {}  # beyond a gap, by sequence number
+        self._gap: tuple[int, float] | None = None  # the number missing, and since when
         self._parts: list[Packet] = []  # of the frame that is being put together
         self._broken: int | None = None  # timestamp of a frame whose beginning may be missing
         self._origin = self._last_timestamp = 0
@@ -70,11 +70,11 @@ class FrameAssembler:
         self._lost = 0
 
     def request_key(self) -> None:
-        """Ask the peer for a key frame, until one comes; what comes before is delivered all the same. Any thread."""
+        """Ask the peer for a key frame until one arrives; other frames are delivered meanwhile. Any thread."""
         self._wants_key = True
 
     def add(self, packet: Packet) -> tuple[bool, None]:
-        """aiortc's interface: (send a PLI now?, never a frame for aiortc's own decoder)."""
+        """aiortc's interface: returns whether to send a PLI now, and no frame for aiortc's own decoder."""
         now_s = self.last_packet_s = self._clock()
         if packet.ssrc != self._ssrc:
             self._restart(packet)
@@ -86,7 +86,7 @@ class FrameAssembler:
             self._restart(packet)
             self._early[packet.sequence_number] = packet
         self._advance()
-        self._check_hole(now_s)
+        self._check_gap(now_s)
         if self._wants_key and now_s >= max(self._asked_s + _PLI_INTERVAL_S, self._grace_until_s):
             self._asked_s = now_s
             return True, None
@@ -97,11 +97,11 @@ class FrameAssembler:
             self._lose()
         self._ssrc, self._next = packet.ssrc, packet.sequence_number
         self._early.clear()
-        self._hole = self._broken = None
+        self._gap = self._broken = None
         self._parts = []
 
     def _advance(self) -> None:
-        """Take what follows without a hole."""
+        """Take the packets that follow without a gap."""
         while (packet := self._early.pop(self._next, None)) is not None:
             self._next = (self._next + 1) & 0xFFFF
             if self._parts and packet.timestamp != self._parts[0].timestamp:
@@ -113,20 +113,20 @@ class FrameAssembler:
                 self._lose()
                 self._parts, self._broken = [], packet.timestamp
 
-    def _check_hole(self, now_s: float) -> None:
-        """Wait for a missing packet a while, then go on behind it."""
+    def _check_gap(self, now_s: float) -> None:
+        """Wait for a missing packet a while, then skip it."""
         if not self._early:
-            self._hole = None
+            self._gap = None
             return
-        if self._hole is None or self._hole[0] != self._next:
-            self._hole = (self._next, now_s)
-        if now_s - self._hole[1] < _GAP_S and len(self._early) < _MAX_PACKETS:
+        if self._gap is None or self._gap[0] != self._next:
+            self._gap = (self._next, now_s)
+        if now_s - self._gap[1] < _GAP_S and len(self._early) < _MAX_PACKETS:
             return
         self._lose()
         self._parts = []
         self._next = min(self._early, key=lambda number: (number - self._next) & 0xFFFF)
         self._broken = self._early[self._next].timestamp
-        self._hole = None
+        self._gap = None
         self._advance()
 
     def _lose(self) -> None:
@@ -135,7 +135,7 @@ class FrameAssembler:
         self._grace_until_s = -_PLI_INTERVAL_S
 
     def _complete(self) -> None:
-        """One frame's packets are all there: deliver it if it can be decoded."""
+        """All packets of a frame are there: deliver it if it can be decoded."""
         parts, self._parts = self._parts, []
         data = b"".join(part._data for part in parts)
         codec = _CODEC_NAMES.get(self._codecs[parts[0].payload_type].mimeType.lower())
@@ -163,7 +163,7 @@ class FrameAssembler:
 
 
 class _EndedQueue:
-    """Stands in for the receiver's decoder queue: its thread reads the end at once, so joining it never waits."""
+    """Replaces the receiver's decoder queue: its thread reads the end at once, so joining it never waits."""
 
     def get(self) -> None:
         """What aiortc's decoder thread calls."""
@@ -173,9 +173,9 @@ class _EndedQueue:
 
 
 def tap_receiver(receiver: RTCRtpReceiver, on_frame: OnFrame) -> FrameAssembler:
-    """Have every encoded frame of a receiver that has not started yet handed to `on_frame`.
+    """Pass every encoded frame of a receiver that has not started yet to `on_frame`.
 
-    Raises TapError when this is not the aiortc that the tap was written for.
+    Raises TapError for an aiortc that the tap was not written for.
     """
     if not aiortc.__version__.startswith(AIORTC_VERSION):
         raise TapError(f"aiortc {AIORTC_VERSION}x is required, but {aiortc.__version__} is installed")

@@ -111,7 +111,7 @@ def _check_kinds(media: list[MediaDescription]) -> None:
 
 
 def _is_usable_line(line: str) -> bool:
-    """Whether a line of an offer may stay: all but candidates out of reach."""
+    """Whether a line of an offer stays: all but candidates that cannot be reached."""
     if not line.startswith(CANDIDATE):
         return True
     try:

@@ -1,18 +1,17 @@
-"""Decodes WebRTC frames one by one. Used by one thread."""
+"""Decodes WebRTC frames one by one, and gives them their times. One thread."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from fractions import Fraction
 
 import av
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from stream.decoding.encoded_frame import EncodedFrame, parameter_sets, vp8_size_wh
+from stream.decoding.pts_clock import MICROSECONDS
 
-MICROSECONDS = Fraction(1, 1_000_000)
 _REBASE_S = 5.0
 
 
@@ -29,7 +28,7 @@ class SessionClock:
         self._last_us = -1
 
     def pts_us(self, frame: EncodedFrame) -> int:
-        """The presentation time of the next frame. Call once a frame, in order."""
+        """The presentation time of the next frame, in microseconds. Call once a frame, in order."""
         if self._last is not None:
             step = frame.timestamp - self._last[0]
             arrived_90khz = int((frame.arrived_s - self._last[1]) * 90_000)
@@ -56,7 +55,7 @@ class FrameDecoder:
         self._name = ""
 
     def decode(self, frame: EncodedFrame, pts_us: int) -> DecodedFrame | None:
-        """The frame, its `pts` in microseconds; None for one that is not to be shown. Raises av.FFmpegError."""
+        """Decode a frame, whose `pts` is in microseconds; None for one that is not shown. Raises av.FFmpegError."""
         begun_s = time.perf_counter()
         codec = self._context(frame.codec)
         packet = av.Packet(frame.data)
@@ -77,7 +76,7 @@ class FrameDecoder:
 
 
 def configuration(frame: EncodedFrame) -> bytes | None:
-    """What tells one decoder configuration from another, of a key frame; None where only decoding can tell."""
+    """What identifies the decoder configuration of a key frame; None where only decoding shows it."""
     if frame.codec == "vp8":
         size_wh = vp8_size_wh(frame.data)
         return None if size_wh is None else b"vp8 %d %d" % size_wh

@@ -36,7 +36,7 @@ _CLOSE_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class WhipAnswer:
-    """What creating a session gives. `etag` is a strong entity tag, quotes included, fit for the header.
+    """A session that was created. `etag` is a strong entity tag, quotes included, fit for the header.
 
     `source` is not started yet: whoever takes it starts it, and closes it or deletes the session.
     """
@@ -91,7 +91,7 @@ class _Session:
 
 
 class WhipSessions:
-    """All WHIP sessions of a process. `on_end(session_id, source)` is called once for each, after all is freed."""
+    """All WHIP sessions of a process. `on_end(session_id, source)` is called once for each, after it is closed."""
 
     def __init__(self, settings: StreamSettings, on_end: Callable[[str, WhipSource], None] | None = None) -> None:
         """Raises ValueError for an ICE server or NAT address of the settings that is not valid."""
@@ -109,7 +109,7 @@ class WhipSessions:
         return len(self._sessions) + self._opening
 
     async def create(self, config: StreamConfig, offer_sdp: str) -> WhipAnswer:
-        """Answer an offer to push the stream `config.id`. The whole answer comes at once, with all own candidates.
+        """Answer an offer to push the stream `config.id`. The answer is complete, with all own candidates.
 
         Raises BadOfferError, UnsupportedOfferError, TooManySessionsError, TapError. Cancelling frees everything.
         """
@@ -156,14 +156,14 @@ class WhipSessions:
             await session.connection.addIceCandidate(candidate)
 
     async def delete(self, session_id: str) -> None:
-        """End a session and wait until it is gone. Raises SessionUnknownError."""
+        """End a session and wait until it is closed. Raises SessionUnknownError."""
         session = self._find(session_id)
         session.finish(None)
         assert session.task is not None
         await asyncio.shield(session.task)
 
     async def close(self, timeout_s: float = _CLOSE_TIMEOUT_S) -> None:
-        """End all sessions and take no more. Idempotent."""
+        """End all sessions and accept no more. Idempotent."""
         self._closed = True
         tasks = [session.task for session in self._sessions.values() if session.task is not None]
         for session in self._sessions.values():
@@ -213,7 +213,7 @@ class WhipSessions:
                 session.finish(None)
 
     async def _live(self, session: _Session) -> None:
-        """A session's whole life after its answer."""
+        """Run a session from its answer to its end."""
         try:
             await self._wait_until_ended(session)
         finally:

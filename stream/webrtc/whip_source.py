@@ -82,7 +82,7 @@ class WhipSource(Source):
             self._on_finished()
 
     def _last_state(self, error: str | None) -> SourceState:
-        """A push that delivered frames has ended, however that came."""
+        """A push that delivered frames has ended; one that never did and had an error has failed."""
         failed = not self._health.frames and (error or self._health.last_error)
         return SourceState.FAILED if failed else SourceState.ENDED
 
@@ -94,7 +94,7 @@ class WhipSource(Source):
                 self._take(frame, shed=index < shed)
 
     def _next_batch(self) -> list[EncodedFrame]:
-        """All that waits; empty at the end."""
+        """All frames that wait to be decoded; empty at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping.is_set())
             batch = list(self._waiting)
@@ -106,7 +106,7 @@ class WhipSource(Source):
         return batch
 
     def _shed(self, batch: list[EncodedFrame]) -> int:
-        """How many frames not to decode: with too much behind, those before the newest key frame."""
+        """How many frames not to decode: when too many wait, those before the newest key frame."""
         if len(batch) <= MAX_WAITING:
             return 0
         for index in range(len(batch) - 1, 0, -1):
@@ -124,12 +124,12 @@ class WhipSource(Source):
             self.request_key()
 
     def _take(self, frame: EncodedFrame, shed: bool) -> None:
-        """One encoded frame: into the ring, then to the decoder."""
+        """Append one encoded frame to the ring, then decode it."""
         self._skip(frame.lost_before)
         pts_us = self._clock.pts_us(frame)
         packet = RingPacket(self.session, pts_us, pts_us, frame.is_key, frame.data, frame.captured_at_ns)
         if frame.is_key and configuration(frame) != self._configuration:
-            decoded = self._decode(frame, pts_us)  # the frame tells the new size
+            decoded = self._decode(frame, pts_us)  # the new size is known after decoding
             self._configure(frame, decoded)
             self.ring.append(packet)
         else:
@@ -149,7 +149,7 @@ class WhipSource(Source):
         self.ring.configure(CodecConfig(frame.codec, b"", size_wh))
 
     def _decode(self, frame: EncodedFrame, pts_us: int) -> DecodedFrame | None:
-        """The frame, or None: shed, not to be shown, or broken (then nothing is decoded before the next key)."""
+        """Decode a frame; None when it is skipped, not shown, or damaged (then all before the next key frame are)."""
         if self._until_key and not frame.is_key:
             self._skip(1)
             return None
@@ -183,7 +183,7 @@ class WhipSource(Source):
         )
 
     def _skip(self, count: int) -> None:
-        """Count frames that were never decoded; those before the first one are of no session."""
+        """Count frames that were never decoded; those before the first decoded one belong to no session."""
         if count and self._number:
             self._undecoded += count
             FRAMES_DROPPED.labels(self.id, "undecoded").inc(count)
