@@ -34,7 +34,7 @@ from training.errors import GateError, TrainingError
 from workers.bench.cli import mount as mount_bench
 from workers.cli.analyze import mount as mount_analyze
 from workers.cli.command import CONFIG_VARIABLE, CommandContext, ConfigOption, JsonOption
-from workers.cli.configuration import explain, merged, read_environment, read_yaml
+from workers.cli.configuration import SettingsSources, explain, merged, read_environment, read_yaml
 from workers.cli.models import mount as mount_models
 from workers.cli.stream_names import named_sources
 from workers.cli.topics import TopicsContext
@@ -139,7 +139,7 @@ def load_settings(
     try:
         settings = Settings(**merged(from_file, from_environment, options or {}))
     except ValidationError as error:
-        raise explain(error, Settings, environ) from error
+        raise explain(error, Settings, SettingsSources(environ, config, from_file)) from error
     if settings.kafka is None and not {"node", "api"} <= set(settings.roles):
         raise SettingsError(
             f"roles: {','.join(settings.roles)} without the rest needs Kafka: set kafka.bootstrap_servers "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from stream.errors import SourceError
 from workers.cli.configuration import variables
 from workers.cli.stream_names import named_source, named_sources
 from workers.errors import SettingsError
+
+PYDANTICS_VOICE = re.compile(r"nput should|xtra inputs|instance of|valid (tuple|list|dict|string)|ield required", re.I)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -91,6 +94,13 @@ def test_what_kubernetes_injects_is_ignored() -> None:
         ("LIVESIGHT_API__PORT", "eighty", "api.port (LIVESIGHT_API__PORT): must be an integer"),
         ("LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS", "somewhere", "'somewhere' is not host:port"),
         ("LIVESIGHT_STREAMS", "[{", "LIVESIGHT_STREAMS: not JSON"),
+        (
+            "LIVESIGHT_STREAMS",
+            '[{"id": "a", "ulr": "demo:"}]',
+            "streams.0.ulr (LIVESIGHT_STREAMS): unknown key",
+        ),
+        ("LIVESIGHT_STREAMS", "{}", "streams (LIVESIGHT_STREAMS): must be a list"),
+        ("LIVESIGHT_STREAM", "5", "stream (LIVESIGHT_STREAM): must hold keys and values; there are: connect_timeout_s"),
         ("LIVESIGHT_ROLES", "nodes,api", "unknown role nodes"),
         ("LIVESIGHT_ROLES", "api", "without the rest needs Kafka"),
         ("LIVESIGHT_LOG_LEVEL", "loud", "log_level (LIVESIGHT_LOG_LEVEL)"),
@@ -99,7 +109,7 @@ def test_what_kubernetes_injects_is_ignored() -> None:
 def test_bad_variables_are_named(variable: str, value: str, named: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(environ={variable: value})
-    assert named in str(caught.value)
+    assert named in str(caught.value) and not PYDANTICS_VOICE.search(str(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +123,14 @@ def test_bad_variables_are_named(variable: str, value: str, named: str) -> None:
         ("streams: [{id: a}]", "stream a has no url"),
         ("streams: [{id: a, url: 'demo:', modles: [mask]}]", "streams.0.modles: unknown key"),
         ("kafka: {}", "kafka.bootstrap_servers: is required"),
+        ("kafka: {}", "or set LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS"),
+        ("stream: 5", "stream: must hold keys and values; there are: connect_timeout_s, stall_timeout_s,"),
+        ("streams: {a: 1}", "streams: must be a list"),
+        ("streams: [5]", "streams.0: must hold keys and values; there are: id, url, models,"),
+        ("streams: [{id: no, url: 'demo:'}]", "streams.0.id: must be text; put it in quotes, as YAML reads no"),
+        ("streams: [{id: a, url: {CAM}}]", "streams.0.url: must be text"),
+        ("streams: [{id: a, url: 'demo:', x: 1}]", "streams.0.x: unknown key; there are: id, url, models,"),
+        ("stream: {ring_s: none}", "stream.ring_s: must be a number (given: 'none')"),
         ("- just\n- a list", "must hold keys and values"),
         ("api: [", "not YAML"),
     ],
@@ -121,6 +139,8 @@ def test_bad_keys_and_values_of_a_file_are_named(tmp_path: Path, text: str, name
     with pytest.raises(SettingsError) as caught:
         load_settings(write(tmp_path, text), environ={})
     assert named in str(caught.value)
+    assert all(line.startswith(str(tmp_path / "livesight.yaml")) for line in str(caught.value).splitlines())
+    assert not PYDANTICS_VOICE.search(str(caught.value))
 
 
 def test_every_error_is_told_at_once_and_no_secret(tmp_path: Path) -> None:

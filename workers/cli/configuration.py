@@ -7,12 +7,14 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from stream.redaction import redact
 from workers.errors import SettingsError
@@ -24,6 +26,7 @@ _INJECTED = re.compile(
     r"LIVESIGHT_(?:[A-Z0-9]+_)*(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_[A-Z]+)?)"
 )
 _INJECTED_PORT = re.compile(r"LIVESIGHT_(?:[A-Z0-9]+_)*PORT")
+_MAX_LISTED = 20
 _SECRET = re.compile(r"password|secret|token|key$", re.I)
 
 
@@ -80,26 +83,49 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def explain(error: ValidationError, model: type[BaseModel], environ: Mapping[str, str]) -> SettingsError:
-    """The errors of a validation in words: key, variable if it came from one, what is wrong, what was given."""
-    lines = []
-    for found in error.errors():
-        path = [str(part) for part in found["loc"]]
-        name = ".".join(path)
-        variable = PREFIX + "__".join(path).upper()
-        where = f"{name} ({variable})" if variable in environ else name
-        if found["type"] == "extra_forbidden":
-            lines.append(f"{where}: unknown key{_hint(path[-1], _siblings(model, path))}")
-        else:
-            lines.append(f"{where}: {reason(found)}{_given(path[-1] if path else '', found['input'])}")
-    return SettingsError("\n".join(lines))
+@dataclass(frozen=True, slots=True)
+class SettingsSources:
+    """Where values came from: a YAML file's mapping, if there is one, and the environment."""
+
+    environ: Mapping[str, str]
+    path: Path | None = None
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+    def name(self, loc: Sequence[int | str]) -> str:
+        """A key as its user finds it: with the variable, or the file, that set it or something in it."""
+        parts = [str(part) for part in loc]
+        key = ".".join(parts)
+        for length in range(len(parts), 0, -1):
+            variable = PREFIX + "__".join(parts[:length]).upper()
+            if variable in self.environ:
+                return f"{key} ({variable})"
+        return f"{self.path}: {key}" if parts and parts[0] in self.content else key
+
+
+def explain(error: ValidationError, model: type[BaseModel], sources: SettingsSources) -> SettingsError:
+    """The errors of a validation in words: file or variable, key, what is wrong, what is allowed, what was given."""
+    return SettingsError("\n".join(_line(found, model, sources) for found in error.errors()))
+
+
+def _line(found: ErrorDetails, model: type[BaseModel], sources: SettingsSources) -> str:
+    path = [str(part) for part in found["loc"]]
+    where, kind, given = sources.name(found["loc"]), found["type"], _given(path[-1] if path else "", found["input"])
+    if kind == "extra_forbidden":
+        return f"{where}: unknown key{_hint(path[-1], _keys(model, path[:-1]))}"
+    if kind == "missing" and not any(part.isdecimal() for part in path):
+        return f"{where}: is required (or set {PREFIX}{'__'.join(path).upper()})"
+    if kind.startswith(("model_", "dict_")) and (keys := _keys(model, path)):
+        return f"{where}: must hold keys and values; there are: {', '.join(keys)}{given}"
+    if kind == "string_type" and isinstance(found["input"], bool | int | float):
+        return f"{where}: must be text; put it in quotes, as YAML reads no, yes, on, off and numbers otherwise{given}"
+    return f"{where}: {reason(found)}{given}"
 
 
 def variables(model: type[BaseModel], prefix: str = PREFIX) -> Iterator[str]:
     """Every variable that `model` knows, nested models included."""
-    for key, field in model.model_fields.items():
+    for key, info in model.model_fields.items():
         yield prefix + key.upper()
-        nested = _nested(field.annotation)
+        nested = _nested(info.annotation)
         if nested is not None:
             yield from variables(nested, f"{prefix}{key.upper()}__")
 
@@ -112,10 +138,10 @@ def _is_injected(name: str, text: str) -> bool:
 
 def _annotation(model: type[BaseModel], path: list[str]) -> Any:
     """The annotation of the field at `path`; None when there is none."""
-    field = model.model_fields.get(path[0])
-    if field is None or len(path) == 1:
-        return None if field is None else field.annotation
-    nested = _nested(field.annotation)
+    info = model.model_fields.get(path[0])
+    if info is None or len(path) == 1:
+        return None if info is None else info.annotation
+    nested = _nested(info.annotation)
     return None if nested is None else _annotation(nested, path[1:])
 
 
@@ -139,17 +165,27 @@ def _value(name: str, text: str, annotation: Any) -> Any:
     return text
 
 
-def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
+def _keys(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """The keys of the model at `path`, whose numbers are places in lists; empty where there is none."""
     here: type[BaseModel] | None = model
-    for part in path[:-1]:
-        field = here.model_fields.get(part) if here is not None else None
-        here = None if field is None else _nested(field.annotation)
+    for part in path:
+        if here is not None and not part.isdecimal():
+            found = here.model_fields.get(part)
+            here = None if found is None else _nested(found.annotation) or _item(found.annotation)
     return [] if here is None else list(here.model_fields)
+
+
+def _item(annotation: Any) -> type[BaseModel] | None:
+    """The model in `tuple[Model, ...]`."""
+    arguments = typing.get_args(annotation)
+    return _nested(arguments[0]) if arguments else None
 
 
 def _hint(wrong: str, known: list[str]) -> str:
     close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
-    return f" (did you mean {close[0]}?)" if close else ""
+    if close:
+        return f" (did you mean {close[0]}?)"
+    return f"; there are: {', '.join(known)}" if 0 < len(known) <= _MAX_LISTED else ""
 
 
 def _given(key: str, value: object) -> str:
