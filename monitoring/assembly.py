@@ -20,7 +20,7 @@ from monitoring.core.ports import BackgroundService, CommitHook, CutClip
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.events.tracks import TrackEvents
-from monitoring.report.history import DriftHistory
+from monitoring.report.drift_history import DriftHistory
 from monitoring.report.routes import report_routes
 from monitoring.rules.rules import Rules
 from monitoring.settings import MonitorSettings

@@ -17,7 +17,7 @@ from workers.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class ReportContext:
-    """Where the events, their files and the training runs are. `database_url` may hold a password."""
+    """Where events, media and training runs are. `database_url` may contain a password."""
 
     database_url: str
     media_dir: Path
@@ -41,10 +41,10 @@ def mount(app: typer.Typer, open_: OpenReportContext) -> None:
         output: Annotated[
             Path | None, typer.Option(help="The HTML file; - is the standard output.", show_default="report-DATE.html")
         ] = None,
-        tz: Annotated[str, typer.Option(help="Whose days and hours, such as Europe/Berlin.")] = "UTC",
+        tz: Annotated[str, typer.Option(help="The time zone of days and hours, such as Europe/Berlin.")] = "UTC",
         config: ConfigOption = None,
     ) -> None:
-        """What a while of watching came to, as one HTML file; the service may run meanwhile."""
+        """Write a report about the last days as one HTML file; the service may be running."""
         context = open_(config)
         if tz not in available_timezones():
             raise SettingsError(f"--tz: there is no time zone {tz}")
@@ -52,19 +52,19 @@ def mount(app: typer.Typer, open_: OpenReportContext) -> None:
         if output == Path("-"):
             sys.stdout.write(page)
             return
-        place = output or Path(f"report-{datetime.now(UTC):%Y-%m-%d}.html")
+        path = output or Path(f"report-{datetime.now(UTC):%Y-%m-%d}.html")
         try:
-            place.write_text(page, encoding="utf-8")
+            path.write_text(page, encoding="utf-8")
         except OSError as error:
-            raise SettingsError(f"{place}: {error.strerror or error}") from error
-        typer.echo(place)
+            raise SettingsError(f"{path}: {error.strerror or error}") from error
+        typer.echo(path)
 
 
 def _page(context: ReportContext, since: str, tz: str) -> str:
-    from monitoring.report.gather import gather
     from monitoring.report.mlflow import newest_runs
-    from monitoring.report.page import written
+    from monitoring.report.page import render_report
     from monitoring.report.period import period_of
+    from monitoring.report.read_report import read_report
     from monitoring.store.media import MediaStore
     from workers.database.database import Database
 
@@ -73,6 +73,7 @@ def _page(context: ReportContext, since: str, tz: str) -> str:
     if database.is_sqlite and not Path(database.url.database or "").is_file():
         raise SettingsError(f"{database.url.database}: there is no database; has the service run with this state_dir?")
     try:
-        return written(gather(database, MediaStore(context.media_dir), period, tz, newest_runs(context.mlflow_url)))
+        runs = newest_runs(context.mlflow_url)
+        return render_report(read_report(database, MediaStore(context.media_dir), period, tz, runs))
     finally:
         database.close()

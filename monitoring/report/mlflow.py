@@ -1,6 +1,6 @@
-"""Training runs, asked of an MLflow server over its REST API. Any thread; blocks for `TIMEOUT_S` at most a request.
+"""Training runs of an MLflow server, over its REST API. Any thread; blocks for at most `TIMEOUT_S` per request.
 
-Serving does not install MLflow; https://mlflow.org/docs/latest/rest-api.html says what is asked.
+Serving does not install MLflow; the API is described at https://mlflow.org/docs/latest/rest-api.html.
 """
 
 from __future__ import annotations
@@ -11,43 +11,40 @@ from typing import Any
 
 import httpx
 
-from monitoring.report.facts import TrainingRun, TrainingRuns
+from monitoring.report.report_data import TrainingRun, TrainingRuns
 from stream.redaction import redact
 
 TIMEOUT_S = 5.0
-_MOST_EXPERIMENTS = 100
+_MAX_EXPERIMENTS = 100
 _NAME_TAG = "mlflow.runName"
 
 
 def newest_runs(url: str | None, limit: int = 20) -> TrainingRuns:
-    """The newest runs of all experiments. Never raises: what is wrong is in `why`."""
+    """The newest runs of all experiments. Never raises: `why` has the error."""
     if url is None:
         return TrainingRuns(why="No MLflow server is set (monitoring.mlflow_url).")
     base = url.rstrip("/")
     try:
         with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client:
-            experiments = {
-                found["experiment_id"]: found["name"]
-                for found in _ask(
-                    client, f"{base}/api/2.0/mlflow/experiments/search", max_results=_MOST_EXPERIMENTS
-                ).get("experiments", ())
-            }
+            search = f"{base}/api/2.0/mlflow/experiments/search"
+            found = _post(client, search, {"max_results": _MAX_EXPERIMENTS}).get("experiments", ())
+            experiments = {one["experiment_id"]: one["name"] for one in found}
             if not experiments:
                 return TrainingRuns(why="The MLflow server has no experiments.")
-            wish = {
+            query = {
                 "experiment_ids": list(experiments),
                 "max_results": limit,
                 "order_by": ["attributes.start_time DESC"],
             }
-            found = _ask(client, f"{base}/api/2.0/mlflow/runs/search", **wish).get("runs", ())
+            found = _post(client, f"{base}/api/2.0/mlflow/runs/search", query).get("runs", ())
             runs = [_run(one, experiments, base) for one in found]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        return TrainingRuns(why=f"{redact(base)} does not answer as an MLflow server: {_words(error)}")
+        return TrainingRuns(why=f"{redact(base)} does not answer as an MLflow server: {_reason(error)}")
     return TrainingRuns(runs, None if runs else "The MLflow server has no runs.")
 
 
-def _ask(client: httpx.Client, url: str, **wish: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = client.post(url, json=wish).raise_for_status().json()
+def _post(client: httpx.Client, url: str, query: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = client.post(url, json=query).raise_for_status().json()
     return answer
 
 
@@ -65,7 +62,7 @@ def _run(found: dict[str, Any], experiments: Mapping[str, str], base: str) -> Tr
     )
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, httpx.HTTPStatusError):
-        return f"it says {error.response.status_code}"
+        return f"HTTP status {error.response.status_code}"
     return redact(str(error)) or type(error).__name__

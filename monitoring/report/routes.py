@@ -1,4 +1,4 @@
-"""The report and the training runs over HTTP. Runs on the event loop; all that blocks is done in its executor."""
+"""HTTP routes of the report and of training runs. Run on the event loop; what blocks runs in its executor."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from monitoring.report.gather import gather
 from monitoring.report.mlflow import newest_runs
-from monitoring.report.page import CONTENT_SECURITY_POLICY, written
+from monitoring.report.page import CONTENT_SECURITY_POLICY, render_report
 from monitoring.report.period import period_of
+from monitoring.report.read_report import read_report
 from monitoring.store.media import MediaStore
 from workers.database.database import Database
 
 
 class ReportQuery(BaseModel):
-    """Of what time, and whose days and hours."""
+    """The period, and the time zone of its days and hours."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,7 +36,7 @@ class ReportQuery(BaseModel):
 
 
 class RunView(BaseModel):
-    """A training run, as MLflow has it."""
+    """A training run of MLflow."""
 
     name: str
     experiment: str
@@ -54,22 +54,22 @@ class RunList(BaseModel):
 
 
 def report_routes(database: Database, media: MediaStore, mlflow_url: str | None) -> APIRouter:
-    """The routes of the written report."""
+    """The routes of the report."""
     router = APIRouter(tags=["report"])
 
-    def make(query: ReportQuery) -> str:
+    def render(query: ReportQuery) -> str:
         period = period_of(query.since, datetime.now(UTC))
-        return written(gather(database, media, period, query.tz, newest_runs(mlflow_url)))
+        return render_report(read_report(database, media, period, query.tz, newest_runs(mlflow_url)))
 
     @router.get("/v1/report", response_class=HTMLResponse)
     async def get_report(query: Annotated[ReportQuery, Query()]) -> HTMLResponse:
-        """What a while of watching came to: one HTML page without scripts that fetches nothing."""
+        """A report about a period: one HTML page without scripts that fetches nothing."""
         headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
-        return HTMLResponse(await asyncio.to_thread(make, query), headers=headers)
+        return HTMLResponse(await asyncio.to_thread(render, query), headers=headers)
 
     @router.get("/v1/report/runs")
     async def list_runs() -> RunList:
-        """The newest training runs of the MLflow server that the configuration names."""
+        """The newest training runs of the MLflow server at `monitoring.mlflow_url`."""
         found = await asyncio.to_thread(newest_runs, mlflow_url)
         runs = [
             RunView(

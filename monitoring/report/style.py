@@ -1,4 +1,4 @@
-"""How a report looks, on screens light and dark and on paper. Pure."""
+"""The style sheet of a report: light and dark screens, and paper. Pure."""
 
 from __future__ import annotations
 

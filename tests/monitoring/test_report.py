@@ -24,12 +24,12 @@ from monitoring.alerts.targets.settings import WebhookSettings
 from monitoring.core.errors import BadQuery
 from monitoring.drift.report import DriftReport, FeatureReport
 from monitoring.migrations import MONITORING
-from monitoring.report.facts import Facts, TrainingRuns
-from monitoring.report.gather import gather
-from monitoring.report.history import EVERY_NS, DriftHistory, drift_history
+from monitoring.report.drift_history import EVERY_NS, DriftHistory, drift_history
 from monitoring.report.mlflow import newest_runs
-from monitoring.report.page import written
+from monitoring.report.page import render_report
 from monitoring.report.period import Period, period_of
+from monitoring.report.read_report import read_report
+from monitoring.report.report_data import ReportData, TrainingRuns
 from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.store.media import MediaImage, MediaStore
 from monitoring.store.writes import add_events
@@ -100,8 +100,8 @@ def store(database: Database, events: list[Event], rule: Rule | None = None) -> 
         write_alerts(connection, add_events(connection, events), lambda name: rule, [target])
 
 
-def facts_of(database: Database, folder: Path, period: Period = DAY, zone: str = "UTC") -> Facts:
-    return gather(database, MediaStore(folder), period, zone, TrainingRuns())
+def data_of(database: Database, folder: Path, period: Period = DAY, zone: str = "UTC") -> ReportData:
+    return read_report(database, MediaStore(folder), period, zone, TrainingRuns())
 
 
 def a_day() -> list[Event]:
@@ -123,7 +123,7 @@ def a_day() -> list[Event]:
     ]
 
 
-def test_it_tells_what_is_kept(database: Database, tmp_path: Path) -> None:
+def test_it_shows_what_is_stored(database: Database, tmp_path: Path) -> None:
     rule = Rule(name="mask", when=SeenCondition())
     store(database, a_day(), rule)
     media = MediaStore(tmp_path)
@@ -135,55 +135,55 @@ def test_it_tells_what_is_kept(database: Database, tmp_path: Path) -> None:
     with database.write() as connection:
         history.write(connection, [])
 
-    facts = facts_of(database, tmp_path)
-    assert facts.kinds["track_began"] == 3
-    assert facts.by_label == {"with_mask": 2, "without_mask": 1}
-    assert facts.by_day["2026-09-21"]["alert"] == 1
-    assert facts.by_hour[14] == 3
-    assert [(one.label, one.tracks, round(one.confidence, 6)) for one in facts.certainty] == [
+    data = data_of(database, tmp_path)
+    assert data.kinds["track_began"] == 3
+    assert data.by_label == {"with_mask": 2, "without_mask": 1}
+    assert data.by_day["2026-09-21"]["alert"] == 1
+    assert data.by_hour[14] == 3
+    assert [(one.label, one.tracks, round(one.confidence, 6)) for one in data.confidence] == [
         ("with_mask", 2, 0.8),
         ("without_mask", 1, 0.6),
     ]
-    assert facts.outages["door"].share == 0
-    assert (facts.outages["gate"].times, facts.outages["gate"].share) == (1, pytest.approx(1 / 23))
-    assert [(past.kept, past.drifted) for past in facts.drift] == [(1, 1)]
-    assert [(alert.waiting, alert.picture) for alert in facts.alerts] == [(["ops"], JPEG)]
+    assert data.outages["door"].share == 0
+    assert (data.outages["gate"].times, data.outages["gate"].share) == (1, pytest.approx(1 / 23))
+    assert [(one.stored, one.drifted) for one in data.drift] == [(1, 1)]
+    assert [(alert.waiting, alert.image) for alert in data.alerts] == [(["ops"], JPEG)]
 
-    document = Document(written(facts))
+    document = Document(render_report(data))
     assert "script" not in document.tags and NASTY in document.text
     assert document.fetched == [f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"]
-    for words in ("Critical alerts 1", "It is darker than it was.", "without mask", "95.65%", "ops (being tried)"):
+    for words in ("Critical alerts 1", "It is darker than it was.", "without mask", "95.65%", "ops (retrying)"):
         assert words in document.text, words
 
 
 def test_days_are_those_of_the_time_zone(database: Database, tmp_path: Path) -> None:
     store(database, a_day())
-    facts = facts_of(database, tmp_path, zone="Pacific/Auckland")  # 12 hours ahead
-    assert facts.by_day["2026-09-22"]["track_began"] == 3
-    assert facts.by_hour[2] == 3
+    data = data_of(database, tmp_path, zone="Pacific/Auckland")  # 12 hours ahead
+    assert data.by_day["2026-09-22"]["track_began"] == 3
+    assert data.by_hour[2] == 3
 
 
 def test_a_camera_that_was_down_before_is_down_until_it_comes(database: Database, tmp_path: Path) -> None:
     store(database, [happened(0, "stream_up"), happened(60, "stream_down"), happened(600, "stream_up")])
     period = Period(BEGAN + timedelta(seconds=300), BEGAN + timedelta(seconds=900))
-    outage = facts_of(database, tmp_path, period).outages["door"]
+    outage = data_of(database, tmp_path, period).outages["door"]
     assert (outage.times, outage.share) == (0, pytest.approx(0.5))
 
 
-def test_what_was_never_told_is_said(database: Database, tmp_path: Path) -> None:
+def test_undelivered_alerts_are_named(database: Database, tmp_path: Path) -> None:
     store(database, a_day())
     with database.write() as connection:
         connection.execute(deliveries.update().values(state="given_up"))
-    text = Document(written(facts_of(database, tmp_path))).text
-    assert "ops (given up)" in text and "Alerts nobody was told 1" in text
+    text = Document(render_report(data_of(database, tmp_path))).text
+    assert "ops (given up)" in text and "Undelivered alerts 1" in text
 
 
 def test_an_empty_time_is_a_report_too(database: Database, tmp_path: Path) -> None:
-    text = Document(written(facts_of(database, tmp_path))).text
-    assert "Nothing was kept of this time." in text and "None was raised." in text
+    text = Document(render_report(data_of(database, tmp_path))).text
+    assert "There are no events in this period." in text and "There were no alerts." in text
 
 
-def test_drift_is_kept_each_hour_and_when_it_changes(database: Database) -> None:
+def test_drift_is_stored_each_hour_and_when_it_changes(database: Database) -> None:
     now: list[DriftReport] = []
 
     def keep(history: DriftHistory, *reports: DriftReport) -> int:
@@ -244,14 +244,14 @@ def test_the_command_writes_a_file(tmp_path: Path) -> None:
     database.close()
     done = livesight(tmp_path, "--since", "7d", "--output", str(tmp_path / "out.html"))
     assert done.returncode == 0, done.stderr
-    assert "Came into sight 1" in Document((tmp_path / "out.html").read_text()).text
+    assert "Came into view 1" in Document((tmp_path / "out.html").read_text()).text
     done = livesight(tmp_path, "--output", "-", "--tz", "Europe/Berlin")
     assert done.stdout.startswith("<!doctype html>") and "Europe/Berlin" in done.stdout
 
 
 def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:
     for arguments, words in (
-        (("--since", "7x"), "since: 7x is neither an age"),
+        (("--since", "7x"), "since: '7x' is neither an age"),
         ((), "there is no database"),
     ):
         done = livesight(tmp_path, *arguments)
@@ -297,8 +297,8 @@ def test_runs_of_mlflow(mlflow_url: str) -> None:
     api = f"{mlflow_url}/api/2.0/mlflow"
     with httpx.Client(timeout=30) as client:
         made = client.post(f"{api}/experiments/create", json={"name": "detector"}).raise_for_status().json()
-        wish = {"experiment_id": made["experiment_id"], "start_time": 1_790_000_000_000, "run_name": "swift-fox"}
-        run = client.post(f"{api}/runs/create", json=wish).raise_for_status().json()["run"]["info"]["run_id"]
+        request = {"experiment_id": made["experiment_id"], "start_time": 1_790_000_000_000, "run_name": "swift-fox"}
+        run = client.post(f"{api}/runs/create", json=request).raise_for_status().json()["run"]["info"]["run_id"]
         metric = {"run_id": run, "key": "map50", "value": 0.847, "timestamp": 1_790_000_001_000, "step": 0}
         client.post(f"{api}/runs/log-metric", json=metric).raise_for_status()
         client.post(f"{api}/runs/update", json={"run_id": run, "status": "FINISHED"}).raise_for_status()

@@ -193,7 +193,7 @@ def _arrangements() -> None:
 
 
 def _drift_history() -> None:
-    """Drift reports that were kept (monitoring/report/history.py)."""
+    """Drift reports that were kept (monitoring/report/drift_history.py)."""
     op.create_table(
         "drift_history",
         sa.Column("seq", Serial, nullable=False),

@@ -1,4 +1,4 @@
-"""Drift reports, kept every hour and whenever they change, so that a written report can look back. Monitor's thread."""
+"""Stores drift reports every hour and whenever they change, for later reports. Runs in the monitor's thread."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ drift_history = Table(
     Index(None, "captured_at_ns"),
     Index(None, "stream_id", "model", "captured_at_ns"),
 )
-"""What drift was told of each camera and model."""
+"""Drift reports of each camera and model."""
 
 AGED.append(Aged(drift_history, drift_history.c.seq, drift_history.c.captured_at_ns))
 
@@ -46,24 +46,24 @@ class DriftHistory:
     def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
         """See CommitHook."""
         if self._last is None:
-            self._last = _kept(connection)
+            self._last = _newest_stored(connection)
         self._new = {}
         for report in self._reports():
-            key, at_ns, said = (report.stream_id, report.model), report.captured_at_ns, _said(report)
+            key, at_ns, signature = (report.stream_id, report.model), report.captured_at_ns, _signature(report)
             before_ns, before = self._last.get(key, (-EVERY_NS, ""))
-            if at_ns - before_ns >= EVERY_NS or (said != before and at_ns > before_ns):
+            if at_ns - before_ns >= EVERY_NS or (signature != before and at_ns > before_ns):
                 connection.execute(drift_history.insert().values(_row(report)))
-                self._new[key] = (at_ns, said)
+                self._new[key] = (at_ns, signature)
         return ()
 
     def committed(self, events: Sequence[Event]) -> None:
-        """See CommitHook: what a failed transaction would have written is written by the next."""
+        """See CommitHook: what a failed transaction did not store, the next one stores."""
         if self._last is not None:
             self._last.update(self._new)
 
 
-def _said(report: DriftReport) -> str:
-    """What makes a report another one."""
+def _signature(report: DriftReport) -> str:
+    """A report is stored at once when this changes."""
     faults = ",".join(sorted(fault.kind for fault in report.faults))
     return f"{report.version}/{report.state}/{report.drifted}/{report.cause}/{faults}"
 
@@ -80,10 +80,10 @@ def _row(report: DriftReport) -> dict[str, object]:
     }
 
 
-def _kept(connection: Connection) -> dict[_Key, tuple[int, str]]:
-    """The newest kept of each, as after a restart."""
+def _newest_stored(connection: Connection) -> dict[_Key, tuple[int, str]]:
+    """The newest stored report of each camera and model, for the start."""
     columns = drift_history.c.stream_id, drift_history.c.model
     newest = select(func.max(drift_history.c.seq)).group_by(*columns)
     bodies = connection.scalars(select(drift_history.c.body).where(drift_history.c.seq.in_(newest)))
     found = [DriftReport.model_validate_json(body) for body in bodies]
-    return {(report.stream_id, report.model): (report.captured_at_ns, _said(report)) for report in found}
+    return {(report.stream_id, report.model): (report.captured_at_ns, _signature(report)) for report in found}

@@ -1,10 +1,9 @@
-"""What a report tells, before it is written. Pure."""
+"""The data of a report, before it is rendered. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from monitoring.drift.report import DriftReport
 from monitoring.report.period import Period
@@ -13,19 +12,22 @@ from workers.bus.event import Event
 
 @dataclass(frozen=True, slots=True)
 class ReportedAlert:
-    """An alert, how it ended and whether everybody who should know does. `picture`: a JPEG."""
+    """An alert, when it ended, and the targets that do not have it. `image`: a JPEG.
+
+    waiting: targets that are still tried. given_up: targets that will not get it.
+    """
 
     event: Event
     ended_at_ns: int | None
     acknowledged_by: str | None
     waiting: Sequence[str] = ()
     given_up: Sequence[str] = ()
-    picture: bytes | None = None
+    image: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Certainty:
-    """Of a label, on a day: how many tracks, and their mean confidence."""
+class DailyConfidence:
+    """Of a label on a day: how many tracks, and their mean confidence."""
 
     day: str
     label: str
@@ -34,25 +36,25 @@ class Certainty:
 
 
 @dataclass(frozen=True, slots=True)
-class Outages:
-    """Of a camera: how often it was lost, and how long it was away, 0 to 1 of the period."""
+class CameraOutages:
+    """How often a camera was down, and for which share of the period, 0 to 1."""
 
     times: int
     share: float
 
 
 @dataclass(frozen=True, slots=True)
-class DriftPast:
-    """Of a camera and a model: its newest report, how many were kept, and how many of these said drift."""
+class DriftSummary:
+    """Of a camera and a model: the newest drift report, how many are stored, and how many of these have drift."""
 
     newest: DriftReport
-    kept: int
+    stored: int
     drifted: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """A training run, as MLflow has it."""
+    """A training run of MLflow."""
 
     name: str
     experiment: str
@@ -64,27 +66,29 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRuns:
-    """The newest training runs; `why` in words when there are none."""
+    """The newest training runs; `why`: in words, when there are none."""
 
     runs: Sequence[TrainingRun] = ()
     why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """All of it. Counts by (day, kind), (label), (stream), hour of the day; days and hours are local to `zone`."""
+class ReportData:
+    """Everything in a report. Counts by kind, (day, kind), label, stream, hour of the day, (rule, severity).
+
+    Days and hours are those of the time zone `zone`.
+    """
 
     period: Period
-    written: datetime
     zone: str
     kinds: Mapping[str, int]
     by_day: Mapping[str, Mapping[str, int]]
     by_label: Mapping[str, int]
     by_stream: Mapping[str, int]
     by_hour: Mapping[int, int]
-    certainty: Sequence[Certainty]
+    confidence: Sequence[DailyConfidence]
     alert_counts: Mapping[tuple[str, str], int]
     alerts: Sequence[ReportedAlert]
-    outages: Mapping[str, Outages]
-    drift: Sequence[DriftPast]
+    outages: Mapping[str, CameraOutages]
+    drift: Sequence[DriftSummary]
     runs: TrainingRuns = field(default_factory=TrainingRuns)

@@ -1,4 +1,4 @@
-"""Bars as SVG: what a report needs, printable and without a script. Pure."""
+"""Bar charts as SVG, printable and without scripts. Pure."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SERIES = ("a", "b", "c", "d", "e", "f")
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
-    """Bars beside each other, each of stacked parts: `parts` by name, values in the order of `names`."""
+class StackedBars:
+    """A bar per name, of stacked parts: `parts` by name, values in the order of `names`."""
 
     title: str
     names: Sequence[str]
     parts: Mapping[str, Sequence[float]]
 
 
-def stacked(bars: Bars) -> Markup:
-    """A picture of `bars` with its legend, where there is more than one part."""
+def bar_chart(bars: StackedBars) -> Markup:
+    """A chart, with a legend when there is more than one part."""
     totals = [sum(values) for values in zip(*bars.parts.values(), strict=True)]
-    top = _nice(max(totals, default=0))
+    top = _round_up(max(totals, default=0))
     inner_width, inner_height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
     step = inner_width / max(1, len(bars.names))
     drawn: list[Markup] = _axis(top, inner_width, inner_height)
@@ -38,32 +38,34 @@ def stacked(bars: Bars) -> Markup:
             height = values[at] / top * inner_height
             if height > 0:
                 y = _TOP + inner_height - base - height
-                words = tag("title", f"{name}: {values[at]:g} {part}")
+                hover_text = tag("title", f"{name}: {values[at]:g} {part}")
                 attributes = {"x": _px(_LEFT + at * step + step * 0.1), "y": _px(y), "width": _px(step * 0.8)}
-                drawn.append(tag("g", words, tag("rect", **attributes, height=_px(height), class_=f"series-{series}")))
+                drawn.append(
+                    tag("g", hover_text, tag("rect", **attributes, height=_px(height), class_=f"series-{series}"))
+                )
             base += height
         if at % max(1, math.ceil(len(bars.names) / 12)) == 0:
             x = _px(_LEFT + (at + 0.5) * step)
             drawn.append(tag("text", name, x=x, y=HEIGHT - 8, text_anchor="middle"))
-    picture = tag("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=bars.title)
-    return tag("figure", tag("figcaption", bars.title), legend(bars.parts) if len(bars.parts) > 1 else None, picture)
+    chart = tag("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=bars.title)
+    return tag("figure", tag("figcaption", bars.title), legend(bars.parts) if len(bars.parts) > 1 else None, chart)
 
 
 def legend(names: Sequence[str] | Mapping[str, object]) -> Markup:
-    """What colour is what."""
+    """The colour of each name."""
     items = [tag("li", tag("i", class_=f"series-{series}"), name) for name, series in zip(names, SERIES, strict=False)]
     return tag("ul", items, class_="legend")
 
 
-def distributions(now: Sequence[float], reference: Sequence[float], title: str) -> Markup:
-    """What is seen now as bars, the reference as a line over them. Shares, an interval or a label each."""
+def distribution_chart(now: Sequence[float], reference: Sequence[float], title: str) -> Markup:
+    """Shares now as bars, the reference's as a line over them; one per bin or label."""
     width, height = 220, 70
     top = max([*now, *reference, 1e-9])
     step = width / max(1, len(now))
-    places = [(_px(at * step), height * share / top) for at, share in enumerate(now)]
+    columns = [(_px(at * step), height * share / top) for at, share in enumerate(now)]
     bars = [
-        tag("rect", x=x, y=_px(height - high), width=_px(step), height=_px(high), class_="series-a")
-        for x, high in places
+        tag("rect", x=x, y=_px(height - bar_height), width=_px(step), height=_px(bar_height), class_="series-a")
+        for x, bar_height in columns
     ]
     line = [
         f"{_px(edge * step)},{_px(height * (1 - share / top))}"
@@ -83,8 +85,8 @@ def _axis(top: float, width: float, height: float) -> list[Markup]:
     return drawn
 
 
-def _nice(value: float) -> float:
-    """The round number not below, whose half is round enough."""
+def _round_up(value: float) -> float:
+    """The next round number whose half is round, too."""
     if value <= 0:
         return 1
     size: float = 10.0 ** math.floor(math.log10(value))
