@@ -58,7 +58,7 @@ class FramesSource(Source):
         on_dropped: OnDropped | None = None,
         on_failed: OnFailed | None = None,
     ) -> None:
-        super().__init__(config, settings)
+        super().__init__(config, settings, pushed=True)
         self.session = new_session()
         self.ring: PacketRing = PacketRing(settings.ring_bytes, settings.ring_s)
         self._on_dropped = on_dropped

@@ -85,11 +85,13 @@ class SourceHealth:
 
     Logs each change of state and sets `livesight_stream_up`.
 
-    stalled_after_s: silence after which a live source is shown as stalled; None for those that cannot stall.
+    stalled_after_s: silence after which a live source is shown as stalled; None for those that cannot stall. pushed:
+    its sender sends when it likes, so that a stalled source is up all the same.
     """
 
-    def __init__(self, stream_id: str, stalled_after_s: float | None) -> None:
+    def __init__(self, stream_id: str, stalled_after_s: float | None, pushed: bool = False) -> None:
         self._stream_id = stream_id
+        self._pushed = pushed
         self._stalled_after_s = stalled_after_s
         self._lock = threading.Lock()
         self._rate = RateMeter()
@@ -191,6 +193,8 @@ class SourceHealth:
         self._last_error = error or self._last_error
         if before is not state:
             self._since_s = time.monotonic()
-            STREAM_UP.labels(self._stream_id).set(state is SourceState.LIVE)
-            report = log.warning if error else log.info
+            pause = self._pushed and SourceState.STALLED in (before, state)
+            up = state is SourceState.LIVE or (pause and state is SourceState.STALLED)
+            STREAM_UP.labels(self._stream_id).set(up)
+            report = log.warning if error else log.debug if pause else log.info
             report("stream_state", stream=self._stream_id, state=state.value, before=before.value, error=error)

@@ -37,7 +37,13 @@ class Source(ABC):
     thread_prefix: ClassVar[str]
 
     def __init__(
-        self, config: StreamConfig, settings: StreamSettings, *, live: bool = True, can_stall: bool = True
+        self,
+        config: StreamConfig,
+        settings: StreamSettings,
+        *,
+        live: bool = True,
+        can_stall: bool = True,
+        pushed: bool = False,
     ) -> None:
         self.id = config.id
         if live:
@@ -47,7 +53,7 @@ class Source(ABC):
             self.mailbox = Mailbox("block", capacity=_BLOCK_CAPACITY)
         self._settings = settings
         self._live = live
-        self._health = SourceHealth(config.id, settings.stalled_after_s if can_stall else None)
+        self._health = SourceHealth(config.id, settings.stalled_after_s if can_stall else None, pushed)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"{self.thread_prefix}-{config.id}", daemon=True)
         self._lock = threading.Lock()

@@ -44,7 +44,7 @@ class WhipSource(Source):
         on_finished: Callable[[], None] | None = None,
         request_key: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(config, settings)
+        super().__init__(config, settings, pushed=True)
         self.session = new_session()
         self.ring: PacketRing = PacketRing(settings.ring_bytes, settings.ring_s)
         self.request_key = request_key

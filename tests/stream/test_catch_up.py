@@ -1,4 +1,4 @@
-"""Cameras that are read too slowly: the delay hides in the buffers of sockets until it is noticed and undone."""
+"""Cameras that are read too slowly: the delay hides in the buffers of sockets until it is noticed and made up for."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ def at(pts_us: int, session: str = "s") -> Frame:
     return Frame("cam", session, 0, 0, pts_us, 0, 0.0, 0.0, IMAGE)
 
 
-def taken(cap: FpsLimit, pts_us: list[int], session: str = "s") -> list[int]:
+def taken(limit: FpsLimit, pts_us: list[int], session: str = "s") -> list[int]:
     """The times of those that are due."""
-    return [time_us for time_us in pts_us if cap.admits(at(time_us, session))]
+    return [time_us for time_us in pts_us if limit.admits(at(time_us, session))]
 
 
 def rate(pts_us: list[int]) -> float:
@@ -37,33 +37,33 @@ def rate(pts_us: list[int]) -> float:
 
 @pytest.mark.parametrize("fps", [5.0, 12.5, 15.0, 25.0, 29.97, 30.0, 60.0])
 @pytest.mark.parametrize("max_fps", [0.5, 1.0, 3.0, 5.0, 7.0, 10.0, 12.0, 24.0, 25.0, 30.0])
-def test_the_average_is_the_cap_or_what_the_camera_gives(max_fps: float, fps: float) -> None:
+def test_the_average_is_the_limit_or_what_the_camera_gives(max_fps: float, fps: float) -> None:
     got = taken(FpsLimit(max_fps), times_us(fps, 60))
     assert rate(got) == pytest.approx(min(fps, max_fps), rel=0.01)
     assert max(late - early for early, late in pairwise(got)) <= 1e6 / max_fps + 1e6 / fps + 1
 
 
 @pytest.mark.parametrize("max_fps", [5.0, 10.0, 25.0])
-def test_times_that_tremble_change_nothing_of_the_average(max_fps: float) -> None:
+def test_times_that_jitter_change_nothing_of_the_average(max_fps: float) -> None:
     trembling = [time_us + (7_000 if index % 3 else -7_000) for index, time_us in enumerate(times_us(25, 60))]
     assert rate(taken(FpsLimit(max_fps), trembling)) == pytest.approx(max_fps, rel=0.01)
 
 
 def test_nothing_is_made_up_for_after_a_pause() -> None:
-    cap = FpsLimit(5)
-    taken(cap, times_us(25, 2))
-    after = taken(cap, times_us(25, 2, from_us=30_000_000))
+    limit = FpsLimit(5)
+    taken(limit, times_us(25, 2))
+    after = taken(limit, times_us(25, 2, from_us=30_000_000))
     assert after[0] == 30_000_000 and len(after) == 10
     assert min(late - early for early, late in pairwise(after)) >= 150_000
 
 
 def test_a_session_begins_with_its_first_frame() -> None:
-    cap = FpsLimit(1)
-    assert taken(cap, [0, 40_000]) == [0]
-    assert taken(cap, [0, 40_000], session="next") == [0]
+    limit = FpsLimit(1)
+    assert taken(limit, [0, 40_000]) == [0]
+    assert taken(limit, [0, 40_000], session="next") == [0]
 
 
-def test_what_is_beyond_the_cap_is_told_apart_from_what_nobody_was_free_for() -> None:
+def test_frames_over_the_limit_are_counted_apart_from_those_nobody_was_free_for() -> None:
     dropped: list[Frame] = []
     left_out: list[Frame] = []
 

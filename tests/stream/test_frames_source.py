@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from prometheus_client import REGISTRY
 
 from stream.config import StreamConfig, StreamSettings
 from stream.decoding.image_header import read_header
@@ -22,6 +23,7 @@ from stream.errors import BadImageError, MailboxClosed, TooLargeError
 from stream.sources.frames_source import FramesSource
 from stream.sources.health import SourceState
 from tests.peers.numbers import numbered_image, read_number
+from tests.stream.consume import wait_for
 
 WAIT_S = 20.0
 MAX_BYTES, MAX_PIXELS = 16 * 2**20, 40_000_000
@@ -221,7 +223,7 @@ def test_grey_alpha_and_deep_frames_become_bgr() -> None:
             assert (frame.to_bgr() == 200).all()
 
 
-def test_jpegs_are_kept_in_the_ring_untouched() -> None:
+def test_jpegs_are_in_the_ring_untouched() -> None:
     with source() as (pushed, _, _failed):
         jpegs = [encoded(number) for number in range(3)]
         for ordinal, jpeg in enumerate(jpegs):
@@ -250,3 +252,20 @@ def test_the_header_alone_tells_the_size() -> None:
     for suffix, kind in ((".jpg", "jpeg"), (".png", "png"), (".webp", "webp")):
         header = read_header(encoded(1, suffix), MAX_BYTES, MAX_PIXELS)
         assert (header.kind, header.size_wh) == (kind, (320, 240))
+
+
+def test_a_sender_that_pauses_is_stalled_but_up() -> None:
+    """It sends when it likes: a pause is no lost camera."""
+
+    def up() -> float | None:
+        return REGISTRY.get_sample_value("livesight_stream_up", {"stream": "cam"})
+
+    with source(stalled_after_s=0.1) as (pushed, _, _):
+        pushed.push(0, encoded(0))
+        pushed.mailbox.get(WAIT_S)
+        wait_for(lambda: pushed.status().state is SourceState.STALLED)
+        assert up() == 1
+        pushed.push(1, encoded(1))
+        pushed.mailbox.get(WAIT_S)
+        assert up() == 1 and pushed.status().frames == 2
+    assert up() == 0 and pushed.status().state is SourceState.ENDED

@@ -11,7 +11,7 @@ from stream.errors import MailboxClosed, SourceError
 from stream.mailbox import Mailbox
 
 
-def test_newest_replaces_counts_and_tells() -> None:
+def test_newest_replaces_counts_and_reports() -> None:
     dropped: list[int] = []
     puts: list[None] = []
     box = Mailbox[int](on_drop=lambda number, _: dropped.append(number))

@@ -33,7 +33,7 @@ def test_a_long_group_stays_whole_while_it_fits() -> None:
     assert indices(ring.from_key()) == list(range(300))
 
 
-def test_bytes_win_and_nothing_undecodable_is_kept() -> None:
+def test_bytes_win_and_nothing_undecodable_stays() -> None:
     ring = PacketRing(100_000, max_s=60)
     for index in range(150):
         ring.append(packet(index, index == 0))
@@ -43,7 +43,7 @@ def test_bytes_win_and_nothing_undecodable_is_kept() -> None:
     assert indices(ring.from_key()) == [150, 151]
 
 
-def test_packets_before_the_first_key_frame_are_not_kept() -> None:
+def test_packets_before_the_first_key_frame_are_not_stored() -> None:
     ring = PacketRing(2**20, 6)
     ring.append(packet(0))
     assert ring.cut(0, 10**9) == []

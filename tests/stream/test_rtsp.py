@@ -169,7 +169,7 @@ def test_a_camera_that_never_was_one_is_tried_again(server: BrokenServer) -> Non
     assert "127.0.0.1" in (status.last_error or "") and status.frames == 0
 
 
-def test_close_does_not_wait_longer_than_told() -> None:
+def test_close_does_not_wait_beyond_its_timeout() -> None:
     settings = StreamSettings(connect_timeout_s=2.0)
     with SilentServer() as server:
         source = opened(server.url, live=True, settings=settings)

@@ -41,7 +41,7 @@ def loopback() -> Iterator[None]:
 
 
 class Ended:
-    """What WhipSessions told of sessions that are over."""
+    """What WhipSessions reported of sessions that ended."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[tuple[str, WhipSource]] = asyncio.Queue()
