@@ -60,6 +60,10 @@ class Inbox(Protocol):
         """All that was taken is kept."""
         ...
 
+    def problems(self) -> list[str]:
+        """What is not read, though the rest is, and why; in words."""
+        ...
+
     def caught_up(self, within: int = 0) -> bool:
         """Whether no more than so many messages wait to be read."""
         ...
@@ -115,6 +119,10 @@ class LocalInbox:
         """See Inbox."""
         with self._changed:
             self._taken.clear()
+
+    def problems(self) -> list[str]:
+        """Nothing can be missing here."""
+        return []
 
     def caught_up(self, within: int = 0) -> bool:
         """See Inbox."""

@@ -1,7 +1,8 @@
 """What the monitor reads, from Kafka: all partitions, from offsets in the database. Runs in the monitor's thread.
 
 There is no consumer group: its offsets could not move in the transaction that holds the events. A lock of the database
-says who reads (monitoring/store/leader_lock.py).
+says who reads (monitoring/store/leader_lock.py). A topic that may not be read is left out until it may; the others are
+read meanwhile.
 """
 
 from __future__ import annotations
@@ -9,20 +10,20 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import structlog
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from monitoring.ingest.inbox import TOPICS, Batch, Item
 from monitoring.store.checkpoints import Partition
 from workers.errors import BusError
 from workers.kafka.broker_probe import check_reachable
 from workers.kafka.client import describe, open_consumer
-from workers.kafka.permissions import explain_denial
+from workers.kafka.permissions import denied_topics, explain_denial, topic_denied
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import check_topics, kafka_name
 
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 _PROBE_S = 2.0
 _PARTITIONS_S = 60.0
 _LAG_S = 0.5
+_DENIED_S = 600.0
 
 
 class KafkaInbox:
@@ -42,6 +44,8 @@ class KafkaInbox:
         self._kafka = kafka
         self._begin = begin
         self._names = {kafka_name(topic, kafka.topics): topic for topic in TOPICS}
+        self._denied: dict[str, float] = {}  # topics that may not be read → when that is tried again
+        self._unavailable: dict[str, str] = {}  # topics that are left out → why
         self._consumer: Any = None
         self._next: dict[Partition, int] = {}
         self._unseen: set[TopicPartition] = set()
@@ -52,12 +56,15 @@ class KafkaInbox:
     def open(self, stored: Mapping[Partition, int]) -> Mapping[Partition, int]:
         """See Inbox."""
         self.close()
-        with _told():
-            self._ensure_topics()
+        with self._as_bus_errors():
+            self._unavailable = self._find_unavailable()
+            names = [name for name in self._names if name not in self._unavailable]
+            if not names:
+                raise BusError("; ".join(self.problems()))
             self._consumer = open_consumer(
                 self._kafka, {"client_id": f"{self._kafka.client_id}-monitor", "auto_offset_reset": "earliest"}
             )
-            places = self._assign()
+            places = self._assign(names)
             begun = self._seek(places, stored)
         self._next = {place: stored.get(place, begun.get(place, 0)) for place in places}
         self._unseen = {TopicPartition(*place) for place in places}
@@ -72,7 +79,7 @@ class KafkaInbox:
         deadline_s = time.monotonic() + timeout_s
         items: list[Item] = []
         moves: dict[Partition, tuple[int, int]] = {}
-        with _told():
+        with self._as_bus_errors():
             while True:
                 left_s = deadline_s - time.monotonic()
                 found = self._consumer.poll(timeout_ms=max(0, int(left_s * 1000)), max_records=most - len(items))
@@ -85,6 +92,10 @@ class KafkaInbox:
 
     def done(self) -> None:
         """See Inbox: the offsets say it."""
+
+    def problems(self) -> list[str]:
+        """See Inbox: the topics that are left out."""
+        return [f"kafka: topic {name} is unavailable: {why}" for name, why in self._unavailable.items()]
 
     def caught_up(self, within: int = 0) -> bool:
         """See Inbox."""
@@ -111,14 +122,20 @@ class KafkaInbox:
         if consumer is not None:
             consumer.close(timeout_ms=500)
 
-    def _ensure_topics(self) -> None:
-        for topic, reason in check_topics(self._kafka, TOPICS, "READ").items():
-            raise BusError(f"topic {topic} is unavailable: {reason}")
+    def _find_unavailable(self) -> dict[str, str]:
+        """The topics that are not there or may not be read, by their names on the broker, and why."""
+        found = {
+            kafka_name(topic, self._kafka.topics): why
+            for topic, why in check_topics(self._kafka, TOPICS, "READ").items()
+        }
+        now_s = time.monotonic()
+        self._denied = {name: again_s for name, again_s in self._denied.items() if again_s > now_s}
+        return found | {name: topic_denied(name, "READ") for name in self._denied}
 
-    def _assign(self) -> list[Partition]:
+    def _assign(self, names: Collection[str]) -> list[Partition]:
         places: list[Partition] = []
         deadline_s = time.monotonic() + self._kafka.connect_timeout_s
-        for name in self._names:
+        for name in names:
             numbers = self._consumer.partitions_for_topic(name)
             while not numbers and time.monotonic() < deadline_s and not self._woken.wait(0.1):
                 self._consumer.topics()  # just created: ask again
@@ -179,6 +196,8 @@ class KafkaInbox:
             check_reachable(self._kafka)
         if now_s - self._looked_s > _PARTITIONS_S:
             self._looked_s = now_s
+            if self._unavailable and self._find_unavailable().keys() != self._unavailable.keys():
+                raise BusError("other topics are available now: reading begins again")
             for name in self._names:
                 if any((name, number) not in self._next for number in self._consumer.partitions_for_topic(name) or ()):
                     raise BusError(f"topic {name} has more partitions now")
@@ -190,13 +209,16 @@ class KafkaInbox:
             log.warning("kafka_lost_data", topic=partition.topic, partition=partition.partition, read=at, end=end)
             self._consumer.seek_to_beginning(partition)
 
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """The client's errors as ours."""
-    try:
-        yield
-    except BusError as error:
-        raise BusError(f"kafka: {str(error).removeprefix('kafka: ')}") from error
-    except (KafkaError, OSError, ValueError, RuntimeError) as error:
-        raise BusError(f"kafka: {explain_denial(error, 'READ') or describe(error)}") from error
+    @contextmanager
+    def _as_bus_errors(self) -> Iterator[None]:
+        """The client's errors as ours. A topic that may not be read is left out when reading begins again."""
+        try:
+            yield
+        except BusError as error:
+            raise BusError(f"kafka: {str(error).removeprefix('kafka: ')}") from error
+        except TopicAuthorizationFailedError as error:
+            denied = denied_topics(error) & self._names.keys()
+            self._denied |= dict.fromkeys(denied, time.monotonic() + _DENIED_S)
+            raise BusError(f"kafka: {explain_denial(error, 'READ') or describe(error)}") from error
+        except (KafkaError, OSError, ValueError, RuntimeError) as error:
+            raise BusError(f"kafka: {explain_denial(error, 'READ') or describe(error)}") from error

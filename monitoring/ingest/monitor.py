@@ -91,7 +91,8 @@ class Monitor:
     def problems(self) -> list[str]:
         """Why nothing is monitored now, in sentences. Any thread."""
         found = (self._problem, self._committer.disk_problem)
-        return [f"monitor: {problem}" for problem in found if problem is not None]
+        missing = self._targets.inbox.problems() if self._problem is None else []
+        return [f"monitor: {problem}" for problem in found if problem is not None] + missing
 
     def close(self, timeout_s: float) -> None:
         """Take what has come in process, commit everything, end. Idempotent."""

@@ -194,9 +194,10 @@ class Publisher:
     def _refuse(self, topic: str, error: BaseException) -> None:
         """A topic waits; the others go on."""
         denied = isinstance(error, AuthorizationError)
-        self._wait(topic, topic_denied(kafka_name(topic, self._kafka.topics), "WRITE") if denied else describe(error))
+        reason = topic_denied(kafka_name(topic, self._kafka.topics), "WRITE") if denied else describe(error)
+        self._wait(topic, reason, _REFUSED_S)
 
-    def _wait(self, topic: str, reason: str, pause_s: float = _REFUSED_S) -> None:
+    def _wait(self, topic: str, reason: str, pause_s: float) -> None:
         self._refused = {**self._refused, topic: (time.monotonic() + pause_s, reason)}
         self._refused_log.note(reason, topic, topic=topic)
 
@@ -211,7 +212,7 @@ class Publisher:
         if not self._topics_checked:
             refused = check_topics(self._kafka, TOPICS, "WRITE")
             for topic, reason in refused.items():
-                self._wait(topic, reason)
+                self._wait(topic, reason, _REFUSED_S)
             for topic in self._refused.keys() - refused.keys():
                 self._available(topic)
             self._topics_checked = True
