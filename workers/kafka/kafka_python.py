@@ -4,7 +4,8 @@ kafka-python has no public way to end a producer within a deadline, to say why n
 coordinator confirmed a heartbeat or for how long the broker throttles a client. `check_client` refuses a kafka-python
 that this module was not written for, by version and by attribute; `workers/kafka/client.py` calls it for each client.
 
-Two faults of its group member are corrected from outside: `keep_joins` and `leave_amid_join`.
+Two faults of its group member are corrected from outside: `keep_joins` and `leave_amid_join`. A third one, of every
+connection, on import: what a broker sent before it closed was thrown away, such as why it refuses a user.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ try:
     )
     from kafka.coordinator.base import MemberState
     from kafka.future import Future
+    from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
     from kafka.partitioner.default import murmur2
     from kafka.protocol.consumer import LeaveGroupRequest
     from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
@@ -73,6 +75,21 @@ CONNECTION_ATTRIBUTES = ("_throttle_time", "init_future")
 _COORDINATOR = "coordinator-"  # kafka-python's prefix for the second connection to the broker that coordinates
 
 log = structlog.get_logger(__name__)
+
+
+def _read_to_the_end(transport: Any) -> None:
+    """Have a class of connections deliver what came together with the end, which the next read meets again."""
+    original = transport._sock_recv
+
+    def received(connection: Any) -> tuple[bytes, BaseException | None]:
+        data, error = original(connection)
+        return data, None if data else error
+
+    transport._sock_recv = received
+
+
+for _transport in (KafkaTCPTransport, KafkaSSLTransport):
+    _read_to_the_end(_transport)
 
 
 class Producer(KafkaProducer):  # type: ignore[misc]
