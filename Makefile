@@ -9,6 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export TEST_DATA_DIR ?= $(abspath ../shared/data)
 
 # What the tests' real peers need of Debian: an RTSP server, a browser, Prometheus, an MQTT broker, a clock that can be set. Without them tests skip, and say why.
+# Apache Kafka needs Java 17 and Maven, which are not installed for it: without them the tests' broker is Tansu.
 APT := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
 	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly chromium prometheus mosquitto postgresql libfaketime
 
@@ -83,7 +84,9 @@ $(VENV)/.test: $(VENV)/.serve
 		$(PIP) install --no-deps --force-reinstall "opencv-python-headless==$$(sed -n 's/^opencv-python==//p' constraints.txt)"
 	@touch $@
 
-peers:
+# Apache Kafka is fetched once, into the user's cache (tests/peers/kafka_jars.py).
+peers: $(VENV)/.test
+	@$(BIN)/python -m tests.peers.kafka_jars
 	@missing=; for package in $(APT); do \
 		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 
 import pytest
 
 from tests.peers.clips import ClipSpec, make_numbered
+from tests.peers.kafka import Broker, chosen
+from tests.peers.kafka_jars import Unavailable
 
 ROOT = Path(__file__).resolve().parents[1]
+BROKER = "TEST_BROKER"
 SLOWEST = ("test_leases.py", "test_chain.py", "test_classifier.py")
 NO_DATA = "TEST_DATA_DIR"
 
@@ -26,13 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def unexpected_skips(config: pytest.Config) -> list[str]:
     """`path: reason` of what was skipped though the machine should have all that tests need.
 
-    A clone of the project alone has no shared data, and some machines no Java; what else may be missing is named in
-    `LIVESIGHT_TEST_MISSING` (words of the reasons, by comma).
+    A clone of the project alone has no shared data, and not every machine Apache Kafka (`TEST_BROKER=kafka` insists on
+    it); what else may be missing is named in `LIVESIGHT_TEST_MISSING` (words of the reasons, by comma).
     """
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     missing = [word for word in os.environ.get("LIVESIGHT_TEST_MISSING", "").split(",") if word]
     missing += [] if (ROOT.parent / "shared" / "data").is_dir() else [NO_DATA]
-    missing += [] if which("java") and which("mvn") else ["Apache Kafka"]
+    missing += ["Apache Kafka"] if chosen().jars is None else []
     found = set()
     for report in reporter.stats.get("skipped", []) if reporter is not None else []:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
@@ -50,6 +52,35 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         assert reporter is not None
         reporter.write_line("\n  ".join(["", "unexpected skips (a failure in CI):", *skips]))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Choose the broker, once for all processes, and say which one it is."""
+    if hasattr(session.config, "workerinput"):
+        return
+    try:
+        choice = chosen()
+    except Unavailable as reason:
+        raise pytest.UsageError(f"{BROKER}={os.environ[BROKER]}: {reason}") from reason
+    os.environ[BROKER] = "tansu" if choice.jars is None else "kafka"
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(f"The broker of these tests: {choice.why}")
+
+
+@pytest.fixture(scope="module")
+def file_broker() -> Iterator[Broker]:
+    """The file's broker, for `broker`. Not started yet."""
+    broker = Broker()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def broker(file_broker: Broker) -> Broker:
+    """A broker that runs and has nothing. The tests of a file share it: what one did to it, the next does not see."""
+    file_broker.empty()
+    return file_broker
 
 
 @pytest.fixture(scope="session")

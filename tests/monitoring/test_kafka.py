@@ -6,7 +6,6 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ from workers.kafka.bus import KafkaBus
 from workers.kafka.settings import KafkaSettings, TopicsSettings
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    """Empty."""
-    with Broker() as running:
-        yield running
 
 
 def settings(broker: Broker) -> KafkaSettings:

@@ -139,13 +139,6 @@ class TwiceDelivered:
         self._producer.send(topic, key=STREAM.encode(), value=value)
 
 
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    """One that nothing was written to."""
-    with Broker() as running:
-        yield running
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def service(request: pytest.FixtureRequest, tmp_path: Path, broker: Broker) -> Iterator[LivesightProcess]:
     """Livesight with Kafka: all roles on SQLite, or the monitor alone on PostgreSQL."""

@@ -24,12 +24,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    with Broker() as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
     """What the client left is collected here, under this module's filter, and not in somebody else's test."""
@@ -38,7 +32,7 @@ def collected() -> Iterator[None]:
 
 
 def settings(broker: Broker, **changes: object) -> KafkaSettings:
-    quick = {"retry_s": 0.2, "request_timeout_s": 2.0, "connect_timeout_s": 2.0}
+    quick = {"retry_s": 0.2, "request_timeout_s": 2.0, "connect_timeout_s": 2.0, "topics": {"partitions": 4}}
     return KafkaSettings.model_validate({"bootstrap_servers": broker.address, **quick, **changes})
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tests.peers.apache_kafka import Login
 from tests.peers.certificate import make_certificate
-from tests.peers.kafka import Broker
+from tests.peers.kafka import Broker, chosen
 from tests.peers.ports import free_port
 from tests.peers.sasl_gate import SaslGate
 from tests.workers.test_kafka_bus import message, wait_until
@@ -44,14 +45,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_certificate(tmp_path_factory.mktemp("tls") / "broker.pem")
 
 
-@pytest.fixture
-def gate(certificate: Path) -> Iterator[SaslGate]:
-    """A broker behind TLS and SASL."""
+@pytest.fixture(scope="module")
+def secure_port(certificate: Path) -> Iterator[int]:
+    """Where a broker wants TLS and SASL: its own on Apache Kafka, those of a gate before Tansu."""
+    port = free_port()
+    if chosen().jars is not None:
+        with Broker(login=Login(certificate, {USER: PASSWORD}, port=port)):
+            yield port
+        return
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
-    port = free_port()
-    with Broker(advertised_port=port) as broker, SaslGate(broker.port, USER, PASSWORD, tls, port) as standing:
-        yield standing
+    with Broker(advertised_port=port) as broker, SaslGate(broker.port, USER, PASSWORD, tls, port):
+        yield port
 
 
 def settings(port: int, **changes: Any) -> KafkaSettings:
@@ -59,9 +64,9 @@ def settings(port: int, **changes: Any) -> KafkaSettings:
     return KafkaSettings.model_validate({"bootstrap_servers": f"127.0.0.1:{port}", **quick, **changes})
 
 
-def secured(gate: SaslGate, certificate: Path, **changes: Any) -> KafkaSettings:
+def secured(port: int, certificate: Path, **changes: Any) -> KafkaSettings:
     login = {"sasl_mechanism": "SCRAM-SHA-512", "sasl_username": USER, "sasl_password": PASSWORD}
-    return settings(gate.port, **{"security_protocol": "SASL_SSL", "ssl_cafile": certificate, **login, **changes})
+    return settings(port, **{"security_protocol": "SASL_SSL", "ssl_cafile": certificate, **login, **changes})
 
 
 def named(options: KafkaSettings) -> str:
@@ -76,41 +81,39 @@ def named(options: KafkaSettings) -> str:
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
-def test_results_go_through_tls_and_sasl(gate: SaslGate, certificate: Path, mechanism: str) -> None:
-    bus = KafkaBus(secured(gate, certificate, sasl_mechanism=mechanism), LocalBus())
+def test_results_go_through_tls_and_sasl(secure_port: int, certificate: Path, mechanism: str) -> None:
+    bus = KafkaBus(secured(secure_port, certificate, sasl_mechanism=mechanism), LocalBus())
     bus.publish(message(1))
     assert bus.flush(30), bus.problems()
     bus.close(5)
 
 
-def test_a_wrong_password_is_named(gate: SaslGate, certificate: Path) -> None:
+def test_a_wrong_password_is_named(secure_port: int, certificate: Path) -> None:
     for mechanism in ("PLAIN", "SCRAM-SHA-256"):
-        said = named(secured(gate, certificate, sasl_mechanism=mechanism, sasl_password="wrong"))
+        said = named(secured(secure_port, certificate, sasl_mechanism=mechanism, sasl_password="wrong"))
         assert "SaslAuthenticationFailed" in said
         assert f"user {USER}, {mechanism}" in said
         assert "wrong" not in said
 
 
-def test_wrong_certificates_protocols_and_hosts_are_named(gate: SaslGate, certificate: Path) -> None:
-    assert "TLS: self-signed certificate" in named(secured(gate, certificate, ssl_cafile=None))
-    assert "security_protocol PLAINTEXT right?" in named(settings(gate.port))
+def test_wrong_certificates_protocols_and_hosts_are_named(secure_port: int, certificate: Path, broker: Broker) -> None:
+    assert "TLS: self-signed certificate" in named(secured(secure_port, certificate, ssl_cafile=None))
+    assert "security_protocol PLAINTEXT right?" in named(settings(secure_port))
     assert "kafka.invalid:9092: " in named(settings(1, bootstrap_servers="kafka.invalid:9092"))
-    with Broker() as plain:
-        assert "is it a TLS port?" in named(settings(plain.port, security_protocol="SSL"))
+    assert "is it a TLS port?" in named(settings(broker.port, security_protocol="SSL"))
 
 
-def test_topics_are_created_as_configured_and_what_is_missing_is_named() -> None:
-    with Broker() as broker:
-        topics = {"prefix": "site-7", "partitions": 3, "events": {"partitions": 2}}
-        options = settings(broker.port, topics=topics)
-        admin = open_admin(options)
-        assert ensure_topics(admin, options) == {}
-        made = {found["name"]: len(found["partitions"]) for found in admin.describe_topics()}
-        admin.close()
-        assert made == {name.replace("livesight", "site-7"): 2 if name == EVENTS else 3 for name in ALL_TOPICS}
-        assert "topic other.events is unavailable: it does not exist or is hidden from this principal" in named(
-            settings(broker.port, topics={"prefix": "other", "create": False})
-        )
+def test_topics_are_created_as_configured_and_what_is_missing_is_named(broker: Broker) -> None:
+    topics = {"prefix": "site-7", "partitions": 3, "events": {"partitions": 2}}
+    options = settings(broker.port, topics=topics)
+    admin = open_admin(options)
+    assert ensure_topics(admin, options) == {}
+    made = {found["name"]: len(found["partitions"]) for found in admin.describe_topics()}
+    admin.close()
+    assert made == {name.replace("livesight", "site-7"): 2 if name == EVENTS else 3 for name in ALL_TOPICS}
+    assert "topic other.events is unavailable: it does not exist or is hidden from this principal" in named(
+        settings(broker.port, topics={"prefix": "other", "create": False})
+    )
 
 
 class Unauthorised:

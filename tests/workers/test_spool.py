@@ -43,11 +43,10 @@ for number in range(100_000):
 
 
 @pytest.fixture
-def broker() -> Iterator[Broker]:
+def broker(file_broker: Broker) -> Iterator[Broker]:
     """Not running yet."""
-    peer = Broker()
-    yield peer
-    peer.kill()
+    file_broker.kill()
+    yield file_broker
     gc.collect()
 
 
