@@ -1,11 +1,12 @@
 """What the bus costs: 20 streams at 50 messages a second through a real broker, and how fast it can go.
 
-    python deployment/bench/bus.py [--streams 20] [--rate 50] [--seconds 30] [--json]
+    python deployment/bench/bus.py [--streams 20] [--rate 50] [--seconds 30] [--compression lz4] [--json]
 
-Three processes: the broker, a consumer, and this one, which publishes frame results as a worker does. It measures how
-long `publish` keeps the worker (p50, p99), how old messages are when the consumer has them, the CPU that the bus takes
-beside, and, with the broker away first, how fast the spool fills and empties. Exit code 1 when a worker waits longer
-than 1 ms, or a message longer than 1 s, at p99.
+Three processes: the broker (Apache Kafka or Tansu, as for the tests), a consumer, and this one, which publishes frame
+results as a worker does. It measures how long `publish` keeps the worker (p50, p99), how old messages are when the
+consumer has them, the CPU that the bus takes beside, what a message takes on the broker's disk, and, with the broker
+away first, how fast the spool fills and empties. Exit code 1 when a worker waits longer than 1 ms, or a message longer
+than 1 s, at p99.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import structlog
 from prometheus_client import REGISTRY
 
-from tests.peers.kafka import Broker
+from tests.peers.kafka import Broker, chosen
 from workers.bus.bus import DETECTIONS, LocalBus, Message
 from workers.bus.result import FRAME_SCHEMA, Detection, FrameResult, Latency
 from workers.kafka.bus import KafkaBus
+from workers.kafka.client import choose_compression
 from workers.kafka.settings import KafkaSettings
 
 HEADERS = (("schema", FRAME_SCHEMA.encode()), ("content-type", b"application/json"))
@@ -122,6 +124,15 @@ def steady(bus: KafkaBus, address: str, options: argparse.Namespace) -> dict[str
     }
 
 
+def stored_bytes(broker: Broker) -> int | None:
+    """What the topic takes on the broker's disk, compressed; None of a broker that has no disk."""
+    if chosen().jars is None:
+        return None
+    with broker.admin() as admin:
+        topics = [topic for folder in admin.describe_log_dirs()[0]["log_dirs"] for topic in folder["topics"]]
+    return sum(one["partition_size"] for topic in topics if topic["name"] == DETECTIONS for one in topic["partitions"])
+
+
 def spooled() -> float:
     """Messages on disk."""
     return REGISTRY.get_sample_value("livesight_bus_spooled_messages") or 0.0
@@ -159,6 +170,7 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=20)
     parser.add_argument("--rate", type=float, default=50.0, help="messages a second a stream")
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--compression", choices=("none", "gzip", "lz4", "zstd"), help="of the producer")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--consume", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -167,11 +179,23 @@ def main() -> int:
         return 0
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with tempfile.TemporaryDirectory() as folder, Broker() as broker:
-        settings = KafkaSettings(bootstrap_servers=(broker.address,), retry_s=0.2, buffer_messages=10**6)
+        settings = KafkaSettings(
+            bootstrap_servers=(broker.address,),
+            retry_s=0.2,
+            buffer_messages=10**6,
+            compression=options.compression,
+        )
         with KafkaBus(settings, LocalBus(), Path(folder)) as bus:
             bus.publish(Message(DETECTIONS, "cam0", value(0, 0), HEADERS, time.monotonic()))
             bus.flush(30)
-            found = {**steady(bus, broker.address, options), **spool(bus, broker)}
+            found = {
+                "broker": chosen().why.partition(" from ")[0],
+                "compression": choose_compression(options.compression),
+            }
+            found |= steady(bus, broker.address, options)
+            stored = stored_bytes(broker)
+            found["bytes_a_message_stored"] = None if stored is None else round(stored / (found["published"] + 1), 1)
+            found |= spool(bus, broker)
     missed = {name: most for name, most in GOALS.items() if found[name] > most}
     if options.json:
         sys.stdout.write(json.dumps({**found, "missed": missed}, indent=1) + "\n")
