@@ -44,7 +44,7 @@ from workers.errors import SettingsError, WorkerError
 from workers.kafka.settings import KafkaSettings
 from workers.logs import LogFormat, LogLevel, configure_logs, writes_json
 from workers.memory import freeze_loaded, limit_arenas
-from workers.settings import WorkerSettings
+from workers.settings import NodeSettings, WorkerSettings
 
 if TYPE_CHECKING:
     from monitoring.core.ports import CutClip
@@ -187,13 +187,13 @@ def up(
 
 @app.command()
 def demo(port: PortOption = None, config: ConfigOption = None) -> None:
-    """Serve with a built-in moving picture of real faces as a camera."""
+    """Serve with a built-in camera that shows moving faces."""
     settings = load_settings(config, {"api": {} if port is None else {"port": port}})
     serve(settings, [*settings.streams, *named_sources(["demo:"], [stream.id for stream in settings.streams])])
 
 
 def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
-    """Run until a signal; what was opened is closed in order whatever happens."""
+    """Run until a signal; whatever happens, what was opened is closed in order."""
     runs_streams = "node" in settings.roles
     if streams and not runs_streams:
         raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
@@ -276,7 +276,6 @@ def new_node(settings: Settings, bus: Bus, cluster: Cluster | None) -> Node:
     """The node, which runs nothing yet. Where cameras are shared, the cluster stores them and says what may leave."""
     from workers.node.node import Node
     from workers.node.publisher import always
-    from workers.node.settings import NodeSettings
 
     stores = cluster is None or not settings.cluster.lease
     own = NodeSettings(settings.node_name, settings.workers, settings.stream, settings.state_dir if stores else None)
@@ -352,8 +351,8 @@ def state_dir(settings: Settings) -> Path:
     return path
 
 
-def opened(config: Path | None, *, writes: bool = False) -> CommandContext:
-    """What the commands that other packages bring work with."""
+def command_context(config: Path | None, *, writes: bool = False) -> CommandContext:
+    """What the commands of other packages work with."""
     settings = load_settings(config)
     configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     if writes:
@@ -361,8 +360,8 @@ def opened(config: Path | None, *, writes: bool = False) -> CommandContext:
     return CommandContext(model_store(settings), settings.workers, settings.stream, settings.node_name)
 
 
-def kept(config: Path | None) -> ReportContext:
-    """Where what monitoring keeps is."""
+def report_context(config: Path | None) -> ReportContext:
+    """Where the events, snapshots and clips are."""
     settings = load_settings(config)
     configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     database_url = settings.monitoring.url(settings.state_dir)
@@ -375,11 +374,11 @@ def kafka_context(config: Path | None) -> TopicsContext:
     return TopicsContext(settings.kafka, settings.cluster.group, settings.roles)
 
 
-mount_analyze(app, opened)
-mount_bench(app, opened)
-mount_explain(app, opened)
-mount_models(app, opened)
-mount_report(app, kept)
+mount_analyze(app, command_context)
+mount_bench(app, command_context)
+mount_explain(app, command_context)
+mount_models(app, command_context)
+mount_report(app, report_context)
 mount_topics(app, kafka_context)
 mount_training(app)
 

@@ -332,7 +332,7 @@ from api.settings import ApiSettings
 from workers.bus.bus import LocalBus
 from workers.card import ModelStore
 from workers.node.node import Node
-from workers.node.settings import NodeSettings
+from workers.settings import NodeSettings
 
 early, bus = EarlySignals(), LocalBus()
 app = create_app(Node(NodeSettings("test"), ModelStore([]), bus), bus, ApiSettings(port=0))

@@ -1,11 +1,14 @@
-"""How inference runs; how results reach Kafka is in workers/kafka/settings.py. Pure."""
+"""How a node runs: models, inference, snapshots. How results reach Kafka is in workers/kafka/settings.py. Pure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from stream.config import StreamSettings
 
 Backend = Literal["auto", "openvino", "torch"]
 
@@ -63,3 +66,13 @@ class WorkerSettings(BaseModel):
     models_poll_s: float = Field(default=1.0, gt=0, le=60, description="How often promotions by others are read.")
     classify: ClassifySettings = ClassifySettings()
     snapshots: SnapshotSettings = SnapshotSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What a node is given. name: unique among nodes. state_dir: where streams added over HTTP are stored, if any."""
+
+    name: str
+    workers: WorkerSettings = field(default_factory=WorkerSettings)
+    stream: StreamSettings = field(default_factory=StreamSettings)
+    state_dir: Path | None = None

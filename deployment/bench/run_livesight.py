@@ -25,8 +25,7 @@ from workers.bus.bus import DETECTIONS, LocalBus, Message
 from workers.card import ModelStore, shipped_models_dir
 from workers.errors import StreamUnknown
 from workers.node.node import Node
-from workers.node.settings import NodeSettings
-from workers.settings import WorkerSettings
+from workers.settings import NodeSettings, WorkerSettings
 
 
 def luma_of(picture: av.VideoFrame) -> npt.NDArray[np.uint8]:

@@ -28,8 +28,7 @@ from workers.bus.bus import LocalBus
 from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlot
 from workers.node.node import Node
-from workers.node.settings import NodeSettings
-from workers.settings import WorkerSettings
+from workers.settings import NodeSettings, WorkerSettings
 
 
 @dataclass

@@ -24,7 +24,7 @@ from tests.api.push_client import encoded
 from workers.bus.bus import LocalBus
 from workers.card import ModelStore
 from workers.node.node import Node
-from workers.node.settings import NodeSettings
+from workers.settings import NodeSettings
 
 
 def all_routes(app: FastAPI) -> Iterator[Any]:

@@ -47,7 +47,7 @@ def test_a_promotion_reaches_the_nodes_that_have_the_version(cluster: LocalClust
 
     def told() -> bool:
         reasons = nodes["node-3"].get_json("/readyz")["reasons"]
-        return any("squares: version 2 was promoted on node-1 and is not here" in reason for reason in reasons)
+        return any("squares: version 2 was promoted on node-1 but is not on this node" in reason for reason in reasons)
 
     cluster.wait(told, PATIENCE_S, "the node without the version to say so")
     assert version(nodes["node-3"]) == 1

@@ -25,7 +25,7 @@ from workers.bus.bus import LocalBus
 from workers.card import ModelStore
 from workers.database.database import Database
 from workers.node.node import Node
-from workers.node.settings import NodeSettings
+from workers.settings import NodeSettings
 
 JPEG = b"\xff\xd8 a crop"
 

@@ -18,8 +18,7 @@ from workers.bus.result import FrameResult
 from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlot
 from workers.node.node import Node
-from workers.node.settings import NodeSettings
-from workers.settings import WorkerSettings
+from workers.settings import NodeSettings, WorkerSettings
 
 FPS = 25
 SECONDS = 5

@@ -230,7 +230,7 @@ def test_a_service_follows_a_promotion_from_outside_and_says_when_it_cannot(home
     (home.promoted / "colour" / ".link").symlink_to("5")
     (home.promoted / "colour" / ".link").replace(home.promoted / "colour" / "current")
     wait(home.promotions.problems)
-    assert "version 5 was promoted but cannot be used, 2 goes on" in home.promotions.problems()[0]
+    assert "version 5 was promoted but cannot be used; 2 stays" in home.promotions.problems()[0]
     assert home.slots["colour"].card.version == 2
     outside.promote("colour", 2)
     wait(lambda: not home.promotions.problems())

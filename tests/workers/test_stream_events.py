@@ -30,8 +30,7 @@ from workers.kafka.bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 from workers.node.node import Node
 from workers.node.publisher import Gate, always
-from workers.node.settings import NodeSettings
-from workers.settings import WorkerSettings
+from workers.settings import NodeSettings, WorkerSettings
 
 pytestmark = [
     pytest.mark.usefixtures("no_thread_left"),

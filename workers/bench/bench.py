@@ -22,8 +22,7 @@ from workers.card import ModelStore, load_card
 from workers.engines.engine import worker_count
 from workers.metrics import FRAMES_ANALYSED
 from workers.node.node import Node
-from workers.node.settings import NodeSettings
-from workers.settings import WorkerSettings
+from workers.settings import NodeSettings, WorkerSettings
 
 _TICK_S = 0.5
 _MINUTES_FROM_S = 120.0

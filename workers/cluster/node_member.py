@@ -73,7 +73,7 @@ class NodeMember:
 
     def apply_model(self, name: str, value: bytes | None) -> None:
         """A record of which version of a model is in service."""
-        self._follower.hear(name, value)
+        self._follower.apply(name, value)
 
     def problems(self) -> list[str]:
         """What is wrong now, in words."""

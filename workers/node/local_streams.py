@@ -67,10 +67,10 @@ class LocalStreams:
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:
-            aside = self._path.with_suffix(".broken")
-            log.error("streams_file_unreadable", path=str(self._path), error=str(error), moved_to=str(aside))
+            moved = self._path.with_suffix(".broken")
+            log.error("streams_file_unreadable", path=str(self._path), error=str(error), moved_to=str(moved))
             if self._path.exists():
-                self._path.replace(aside)
+                self._path.replace(moved)
             return []
         configs = []
         for entry in entries:

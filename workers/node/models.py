@@ -15,8 +15,8 @@ from workers.engines.engine import U8
 from workers.engines.hot_swap import EngineSlots
 from workers.explain.explain import Explainer
 from workers.inference.detect import image_result
-from workers.node.settings import NodeSettings
 from workers.registry.promotion import Promotion, Promotions
+from workers.settings import NodeSettings
 
 
 class NodeModels:

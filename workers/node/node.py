@@ -16,8 +16,8 @@ from workers.engines.hot_swap import EngineSlots
 from workers.inference.pipeline import Pipeline
 from workers.node.models import NodeModels
 from workers.node.publisher import Gate, Publisher, always
-from workers.node.settings import NodeSettings
 from workers.node.streams import StreamRunner
+from workers.settings import NodeSettings
 
 
 class Node:

@@ -1,4 +1,4 @@
-"""What may leave of a stream's picture. Pure."""
+"""Which of a stream's encoded packets others may have: none of a blurred one. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stream.sources.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Passthrough:
-    """Where encoded packets come from: `ring` is None while there are none, and for a blurred stream always.
+    """A stream's encoded packets: `ring` is None while there are none, and for a blurred stream always.
 
     request_key: asks the sender for a key frame, where it listens.
     """

@@ -11,10 +11,10 @@ from workers.bus.event import EVENT_SCHEMA, Event
 from workers.bus.result import FRAME_SCHEMA, FrameResult
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.best_shots import BestShots
-from workers.node.settings import NodeSettings
 from workers.node.stream_events import StreamEvents
 from workers.registry.active_versions import MODEL_SCHEMA, ActiveVersion
 from workers.registry.promotion import Promotion
+from workers.settings import NodeSettings
 
 Gate = Callable[[str], bool]
 """Whether what concerns a stream may be published now, by its id. Any thread; never blocks."""

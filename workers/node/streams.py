@@ -27,9 +27,9 @@ from workers.metrics import forget_stream
 from workers.node.local_streams import LocalStreams
 from workers.node.passthrough import Passthrough, passthrough_of
 from workers.node.publisher import Publisher
-from workers.node.settings import NodeSettings
 from workers.node.stream_events import WatchedStream
 from workers.node.stream_view import RecentResults, StreamView, running_view
+from workers.settings import NodeSettings
 
 log = structlog.get_logger(__name__)
 

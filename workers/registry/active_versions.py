@@ -1,8 +1,8 @@
-"""Which version of a model is in service, as `livesight.models` carries it, and following that. Own thread.
+"""Follows `livesight.models`, which says what version of each model all nodes are to run. Own thread.
 
-Every promotion and rollback is published; the topic is compacted, so its last record of a model is what all nodes are
-to run. A node follows what was decided, by the deciding node's clock, after what it has in service. It must have that
-version already: models are not copied over Kafka, and a node without it says so in readiness and goes on as it is.
+Every promotion and rollback is published; the topic is compacted, so its last record of a model counts. A node follows
+a decision that is later, by the deciding node's clock, than the one it runs by. It must have that version already:
+models are not copied over Kafka, and a node without it says so in readiness and stays with its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class ActiveVersion(BaseModel):
-    """From now on `version` is in service; it was `before`. `at_ns`: wall clock of the node that decided it."""
+    """`version` is in service, after `before`. `at_ns`: wall clock of the node that decided it."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -39,7 +39,7 @@ class ActiveVersion(BaseModel):
 
 
 class ActiveVersionFollower:
-    """Puts in service here what was promoted elsewhere. `hear` is called from any thread and only hands over."""
+    """Puts in service here what was promoted elsewhere. `apply` is called from any thread and never blocks."""
 
     def __init__(self, promotions: Promotions) -> None:
         self._promotions = promotions
@@ -53,8 +53,8 @@ class ActiveVersionFollower:
         """Follow from now on."""
         self._thread.start()
 
-    def hear(self, name: str, value: bytes | None) -> None:
-        """One record; those that were heard already, or cannot be read, change nothing."""
+    def apply(self, name: str, value: bytes | None) -> None:
+        """One record of the topic; one that is known already, or cannot be read, changes nothing."""
         if value is None:
             return
         try:
@@ -69,11 +69,11 @@ class ActiveVersionFollower:
                 self._changed.notify_all()
 
     def problems(self) -> list[str]:
-        """What readiness should say."""
+        """Readiness reasons."""
         return list(self._problems.values())
 
     def close(self, timeout_s: float) -> None:
-        """End the thread; one that loads a model right now is left to it. Idempotent."""
+        """End the thread; a load in progress is not waited for beyond `timeout_s`. Idempotent."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -94,14 +94,14 @@ class ActiveVersionFollower:
 
     def _follow(self, wanted: ActiveVersion) -> None:
         if wanted.at_ns <= self._promotions.decided_ns(wanted.name):
-            return  # known, or what was decided here is younger and on its way to the others
+            return  # known, or the decision made here is later and on its way to the others
         try:
             self._promotions.promote(wanted.name, wanted.version, decided_ns=wanted.at_ns)
         except ModelUnknown:
-            text = f"version {wanted.version} was promoted on {wanted.node} and is not here; the one before goes on"
+            text = f"version {wanted.version} was promoted on {wanted.node} but is not on this node"
             self._problems[wanted.name] = f"model {wanted.name}: {text}"
         except WorkerError as error:
-            text = f"version {wanted.version} was promoted on {wanted.node} and cannot be used here: {error}"
+            text = f"version {wanted.version} was promoted on {wanted.node} but cannot be used here: {error}"
             self._problems[wanted.name] = f"model {wanted.name}: {text}"
         else:
             self._problems.pop(wanted.name, None)

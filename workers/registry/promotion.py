@@ -1,7 +1,7 @@
 """Which version of a model is in service. Any thread; promoting blocks for seconds. Watches in its own thread.
 
-A version is promoted in this order: its files are checked against its card, it is copied to where promoted models lie,
-loaded, compiled and tried on a picture; then `current` is replaced, and the running engine swapped between two batches.
+A version is promoted in this order: its files are checked against its card, it is copied to the promoted models,
+loaded, compiled and tried on an image; then `current` is replaced, and the running engine swapped between two batches.
 Until then nothing has changed, whatever fails. A running service follows promotions made by another process, such as
 the command line, by looking at `current`.
 """
@@ -39,7 +39,7 @@ class Promotion(BaseModel):
 
 
 class Promotions:
-    """Puts versions in service: for the next start, and in `slots` at once. `close` ends the watching.
+    """Puts versions in service: for the next start, and in `slots` at once. `close` stops watching.
 
     promoted: called with what was decided here, and when (wall clock, ns), after it is in service; must not block.
     """
@@ -65,7 +65,7 @@ class Promotions:
         """Put a version in service, and report it to `promoted`, unless it was decided elsewhere at `decided_ns`.
 
         Raises ModelUnknown, ModelDamaged (a file is not as its card says), ModelError, EngineError (it cannot be
-        loaded), PromotionError; then the version before goes on.
+        loaded), PromotionError; then the version before stays in service.
         """
         disk = self._needs_disk()
         with disk.locked():
@@ -74,9 +74,9 @@ class Promotions:
             self._refuse_other_task(name, source)
             if self._is_shadowed(name):
                 raise PromotionError(
-                    f"model {name}: workers.models_dir has a {name}/current, which goes before what is promoted"
+                    f"model {name}: workers.models_dir has a {name}/current, which overrides promotions"
                 )
-            engine = self._tried(name, version, self._kept(disk, source, name, version))
+            engine = self._checked_engine(name, version, self._copied(disk, source, name, version))
             done = self._put(disk, Promotion(name=name, version=version, before=before), engine, forward=True)
         if decided_ns is None:
             self._report(done)
@@ -88,15 +88,15 @@ class Promotions:
         """Put the version before the last promotion in service again. Raises as promote."""
         disk = self._needs_disk()
         with disk.locked():
-            before, version = self._in_service(name), disk.back(name)
+            before, version = self._in_service(name), disk.previous(name)
             source = self._store.folder(name, version)
-            engine = self._tried(name, version, self._kept(disk, source, name, version))
+            engine = self._checked_engine(name, version, self._copied(disk, source, name, version))
             done = self._put(disk, Promotion(name=name, version=version, before=before), engine, forward=False)
         self._report(done)
         return done
 
     def decided_ns(self, name: str) -> int:
-        """Wall clock of when what is in service was decided, here or elsewhere; 0 when nobody ever did."""
+        """Wall clock of the promotion or rollback in force, made here or elsewhere; 0 when there was none."""
         before = self._disk.stamp(name) if self._disk else 0  # of an earlier run
         return self._decided_ns.setdefault(name, before)
 
@@ -112,23 +112,23 @@ class Promotions:
             self._thread.start()
 
     def problems(self) -> list[str]:
-        """What readiness should say: versions that were promoted from outside and cannot be used."""
+        """Readiness reasons: versions that other processes promoted and that cannot be used here."""
         return [text for _, text in list(self._problems.values())]
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """End the watching; one that loads a model right now is left to it. Idempotent."""
+        """Stop watching; a load in progress is not waited for beyond `timeout_s`. Idempotent."""
         self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
     def _put(self, disk: PromotedModels, done: Promotion, engine: Engine | None, forward: bool) -> Promotion:
-        """The point of no return: `current`, then the slot. `engine` is closed when the disk refuses."""
+        """The point of no return: `current`, then the slot. `engine` is closed when the disk cannot be written."""
         try:
             if forward and done.version != done.before:
-                disk.remember(done.name, done.before, done.version)
-            disk.point(done.name, done.version)
+                disk.record(done.name, done.before, done.version)
+            disk.set_current(done.name, done.version)
             if not forward:
-                disk.undone(done.name, done.before)
+                disk.forget(done.name, done.before)
         except OSError as error:
             if engine is not None:
                 engine.close()
@@ -141,22 +141,22 @@ class Promotions:
         log.info("model_promoted", model=done.name, version=done.version, before=done.before)
         return done
 
-    def _tried(self, name: str, version: int, folder: Path) -> Engine | None:
+    def _checked_engine(self, name: str, version: int, folder: Path) -> Engine | None:
         """The version's engine, which has computed once; None when it is the one in service already."""
         slot = self._slots.get(name)
         if slot is not None and slot.card == load_card(folder):
             return None
         engine = open_engine(folder, self._settings)
         try:
-            try_engine(engine)
+            check_engine(engine)
         except BaseException:
             engine.close()
             raise
         return engine
 
-    def _kept(self, disk: PromotedModels, source: Path, name: str, version: int) -> Path:
+    def _copied(self, disk: PromotedModels, source: Path, name: str, version: int) -> Path:
         try:
-            return disk.keep(source, name, version)
+            return disk.add(source, name, version)
         except OSError as error:
             raise PromotionError(f"{disk.home / name / str(version)}: {error.strerror or error}") from error
 
@@ -165,7 +165,7 @@ class Promotions:
         return slot.card.version if slot is not None else int(self._store.folder(name).name)
 
     def _refuse_other_task(self, name: str, source: Path) -> None:
-        """A slot's users count on its task; labels, shapes and thresholds may change."""
+        """The streams depend on a slot's task; labels, shapes and thresholds may change."""
         slot, task = self._slots.get(name), load_card(source, verify=False).task
         if slot is not None and slot.card.task != task:
             raise PromotionError(f"model {name} is of task {slot.card.task} in service, {source} is of task {task}")
@@ -177,7 +177,7 @@ class Promotions:
 
     def _needs_disk(self) -> PromotedModels:
         if self._disk is None:
-            raise PromotionError("there is no state_dir, which promoted models need")
+            raise PromotionError("promoting needs a state_dir")
         return self._disk
 
     def _watch(self) -> None:
@@ -189,7 +189,7 @@ class Promotions:
                     log.exception("promotion_not_followed", model=name)
 
     def _follow(self, name: str) -> None:
-        """Swap to what `current` says, unless that was tried in vain since it was last replaced."""
+        """Swap to what `current` says, unless that failed already since it was last replaced."""
         disk = self._needs_disk()
         slot, version, stamp = self._slots.get(name), disk.current(name), disk.stamp(name)
         known = self._problems.get(name)
@@ -204,9 +204,9 @@ class Promotions:
                 return
             try:
                 self._refuse_other_task(name, disk.home / name / str(version))
-                engine = self._tried(name, version, disk.home / name / str(version))
+                engine = self._checked_engine(name, version, disk.home / name / str(version))
             except WorkerError as error:
-                text = f"model {name}: version {version} was promoted but cannot be used, {slot.card.version} goes on"
+                text = f"model {name}: version {version} was promoted but cannot be used; {slot.card.version} stays"
                 self._problems[name] = (stamp, f"{text}: {error}")
                 log.error("promotion_refused", model=name, version=version, error=str(error))
                 return
@@ -222,8 +222,8 @@ class Promotions:
             self._promoted(done, self._decided_ns[done.name])
 
 
-def try_engine(engine: Engine) -> None:
-    """Compute one grey picture at each shape and look at what comes out. Raises EngineError when that is no good."""
+def check_engine(engine: Engine) -> None:
+    """Run one grey image of each shape and check the output. Raises EngineError saying what is wrong with it."""
     card = engine.card
     for shape_wh in card.shapes_wh:
         with engine.request(shape_wh) as request:
@@ -234,11 +234,11 @@ def try_engine(engine: Engine) -> None:
 def _check_rows(card: ModelCard, rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
     what = f"model {card.name} {card.version}"
     if not np.isfinite(rows).all():
-        raise EngineError(f"{what} gives what is no number")
+        raise EngineError(f"{what} returned NaN or infinity")
     if card.task == "classify" and rows.shape != (1, len(card.classes)):
-        raise EngineError(f"{what} gives {rows.shape[1:]}, its card has {len(card.classes)} classes")
+        raise EngineError(f"{what} returned {rows.shape[1:]}, but its card has {len(card.classes)} classes")
     if card.task == "detect":
         if rows.ndim != 3 or rows.shape[2] != 6:
-            raise EngineError(f"{what} gives no boxes with confidence and class, but {rows.shape}")
+            raise EngineError(f"{what} returned {rows.shape} instead of boxes with confidence and class, (1, N, 6)")
         if rows.size and not 0 <= rows[..., 5].max() < len(card.classes):
-            raise EngineError(f"{what} gives classes that its card does not have")
+            raise EngineError(f"{what} returned a class that its card does not have")

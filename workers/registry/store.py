@@ -1,7 +1,7 @@
 """Promoted models on disk: `{home}/{name}/{version}/`, `current`, and the history. Any thread, under `locked`.
 
-Nothing is ever half there: versions are copied beside their place, checked, and renamed; `current` is a link that is
-replaced by a rename. `history.json` says what was in service before, for rolling back; `current` alone says what is.
+Every change is atomic: a version is copied under another name, checked, and renamed; the link `current` is replaced by
+a rename. `current` alone says what is in service; `history.json` says what was before, for rolling back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from workers.errors import ModelDamaged, PromotionError
 log = structlog.get_logger(__name__)
 
 HISTORY = "history.json"
-_MOST_HISTORY = 100
+_MAX_HISTORY = 100
 
 
 class PromotionRecord(BaseModel):
@@ -73,10 +73,10 @@ class PromotedModels:
         except OSError:
             return 0
 
-    def keep(self, source: Path, name: str, version: int) -> Path:
-        """Have version `version` here too, as a copy of `source` whose files are as its card says; returns where.
+    def add(self, source: Path, name: str, version: int) -> Path:
+        """Store a copy of the model in `source` as version `version`; returns its folder.
 
-        Raises ModelError when they are not, or when another version of that number is here already.
+        Raises ModelError when a file is not what the card says, or when another model has that version here already.
         """
         target = self.home / name / str(version)
         if source == target or source.resolve() == target.resolve():
@@ -85,25 +85,25 @@ class PromotedModels:
         card = load_card(source)
         if target.exists():
             if load_card(target) != card:
-                raise PromotionError(f"{target}: another model of that version is there already; give yours a new one")
+                raise PromotionError(f"{target}: another model already has this version; give yours a new one")
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        for left in target.parent.glob(".*.copy"):  # of a process that was killed; we hold the lock
-            shutil.rmtree(left, ignore_errors=True)
-        aside = target.parent / f".{version}.copy"
+        for unfinished in target.parent.glob(".*.copy"):  # of a process that was killed; we hold the lock
+            shutil.rmtree(unfinished, ignore_errors=True)
+        copy = target.parent / f".{version}.copy"
         try:
             for path in (CARD_FILE, *card.files):
-                _copy(source / path, aside / path)
-            load_card(aside)
-            aside.rename(target)
+                _copy(source / path, copy / path)
+            load_card(copy)
+            copy.rename(target)
         except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(copy, ignore_errors=True)
             raise
         sync_folder(target.parent)
         return target
 
-    def point(self, name: str, version: int) -> None:
-        """Put `version` in service from the next start on, and for who watches `current`."""
+    def set_current(self, name: str, version: int) -> None:
+        """Put `version` in service: for processes that start, and those that watch `current`."""
         folder = self.home / name
         fresh = folder / f".{CURRENT}.new"
         fresh.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ class PromotedModels:
         sync_folder(folder)
 
     def history(self, name: str) -> tuple[PromotionRecord, ...]:
-        """What was changed, oldest first. Raises ModelDamaged when the file cannot be read."""
+        """The changes, oldest first. Raises ModelDamaged when the file cannot be read."""
         path = self.home / name / HISTORY
         try:
             return _HISTORY.validate_json(path.read_bytes())
@@ -121,25 +121,25 @@ class PromotedModels:
         except (OSError, ValidationError) as error:
             raise ModelDamaged(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
 
-    def remember(self, name: str, before: int, after: int) -> None:
-        """Note a change, before it is made: one that is not made is skipped by `back`."""
+    def record(self, name: str, before: int, after: int) -> None:
+        """Record a change before it is made; one that is not made after all is skipped by `previous`."""
         try:
             known = self.history(name)
         except ModelDamaged as error:
             log.warning("history_unreadable", model=name, error=str(error))
             known = ()
-        self._write(name, (*known, PromotionRecord(before=before, after=after, at_ns=time.time_ns()))[-_MOST_HISTORY:])
+        self._write(name, (*known, PromotionRecord(before=before, after=after, at_ns=time.time_ns()))[-_MAX_HISTORY:])
 
-    def back(self, name: str) -> int:
-        """The version before the one in service. Raises PromotionError when there was none."""
+    def previous(self, name: str) -> int:
+        """The version that was in service before this one. Raises PromotionError when there was none."""
         now, known = self.current(name), self.history(name)
         for change in reversed(known):
             if change.after == now:
                 return change.before
-        raise PromotionError(f"model {name}: there is no promotion to roll back")
+        raise PromotionError(f"model {name}: no promotion to roll back")
 
-    def undone(self, name: str, after: int) -> None:
-        """Forget the change to `after`, which was gone back over, and what came after it."""
+    def forget(self, name: str, after: int) -> None:
+        """Forget the change to `after`, which was rolled back, and those that followed it."""
         known = list(self.history(name))
         while known and known.pop().after != after:
             pass
