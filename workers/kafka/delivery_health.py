@@ -22,6 +22,7 @@ from workers.logs import StateLog
 SILENCE_S = 3.0  # unconfirmed, or throttled, for longer: readiness reports it
 CALM_S = 5.0  # not throttled for so long: the broker takes all again
 REFUSED_SHOWN_S = 60.0
+MOST_PAUSE_S = 60.0  # of a topic that is refused again and again
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ class DeliveryHealth:
         self._lock = threading.RLock()
         self._down: tuple[datetime, str] | None = None
         self._waiting_topics: dict[str, float] = {}  # topic → until when, time.monotonic()
+        self._pauses_s: dict[str, float] = {}
         self._refusals: dict[str, str] = {}  # topic → why; stays until the broker takes a message of it
         self._refusal_log = StateLog(log, "kafka_topic_unavailable")
         self._refused_message: tuple[float, str] | None = None
@@ -61,11 +63,15 @@ class DeliveryHealth:
             log.info("kafka_reachable", unreachable_since=down[0].isoformat(timespec="seconds"))
 
     def refuse_topic(self, topic: str, reason: str) -> None:
-        """The broker does not take a topic: its messages wait a while, and so do those of no other."""
+        """The broker does not take a topic: its messages wait a while, longer each time; no other's do."""
         PUBLISH_FAILURES.inc()
         with self._lock:
             self._refusals[topic] = reason
-            self._waiting_topics[topic] = time.monotonic() + 5 * self._retry_s
+            now_s = time.monotonic()
+            if self._waiting_topics.get(topic, now_s) <= now_s:  # else one more of the messages on their way
+                pause_s = self._pauses_s.get(topic, 5 * self._retry_s)
+                self._pauses_s[topic] = min(2 * pause_s, MOST_PAUSE_S)
+                self._waiting_topics[topic] = now_s + pause_s
             self._refusal_log.note(reason, topic, topic=kafka_name(topic, self._names))
 
     def defer_topic(self, topic: str, pause_s: float) -> None:
@@ -76,6 +82,7 @@ class DeliveryHealth:
     def take_topic(self, topic: str) -> None:
         """A topic is available: the broker has confirmed a message of it, or shows it again."""
         with self._lock:
+            self._pauses_s.pop(topic, None)
             if self._refusals.pop(topic, None) is not None and self._refusal_log.clear(topic):
                 log.info("kafka_topic_available", topic=topic)
 

@@ -87,7 +87,7 @@ class Tail:
         self._handler = handler
         self._names = {kafka_name(topic, settings.topics): topic for topic in (*plan.whole, *plan.from_now)}
         self._denied: dict[str, float] = {}  # topics that may not be read → when that is tried again
-        self._unavailable: dict[str, str] = {}  # topics that are left out → why
+        self._unavailable: dict[str, str] = {}  # topics (our constants) that are left out → why
         self._topic_log = StateLog(log, "tail_topic_unavailable")
         self._tail_log = StateLog(log, "tail_lost")
         self._restart = threading.Event()
@@ -110,8 +110,8 @@ class Tail:
 
     @property
     def unavailable(self) -> dict[str, str]:
-        """The topics that are not read now, though others are, and why."""
-        return dict(self._unavailable)
+        """The topics that are not read now, though others are, by their names on the broker, and why."""
+        return {name: self._unavailable[topic] for name, topic in self._names.items() if topic in self._unavailable}
 
     def close(self, timeout_s: float) -> None:
         """End the thread. Idempotent."""
@@ -157,14 +157,14 @@ class Tail:
         self._denied = {name: again_s for name, again_s in self._denied.items() if again_s > now_s}
         found |= {self._names[name]: topic_denied(name, "READ") for name in self._denied}
         self._unavailable = found
-        for topic in self._names.values():
+        for name, topic in self._names.items():
             if topic in found:
-                self._topic_log.note(found[topic], topic, topic=topic, tail=self._plan.name)
+                self._topic_log.note(found[topic], topic, topic=name, tail=self._plan.name)
             elif self._topic_log.clear(topic):
-                log.info("tail_topic_available", topic=topic, tail=self._plan.name)
+                log.info("tail_topic_available", topic=name, tail=self._plan.name)
         readable = [name for name, topic in self._names.items() if topic not in found]
         if not readable:
-            raise BusError("; ".join(f"topic {topic} is unavailable: {reason}" for topic, reason in found.items()))
+            raise BusError("; ".join(f"topic {name} is unavailable: {why}" for name, why in self.unavailable.items()))
         return readable
 
     def _assign(self, consumer: Any, names: Collection[str]) -> list[TopicPartition]:
