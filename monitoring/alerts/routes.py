@@ -43,6 +43,7 @@ def alert_routes(alerts: Alerts, database: Database) -> APIRouter:
     router = APIRouter(tags=["alerts"])
     views = _Views(alerts, database)
     _add_reading(router, alerts, views)
+    _add_files(router, views)
     _add_actions(router, alerts, views)
     return router
 
@@ -101,6 +102,8 @@ def _add_reading(router: APIRouter, alerts: Alerts, views: _Views) -> None:
         view = await asyncio.to_thread(views.one, alert_id)
         return JSONResponse({"deliveries": view["deliveries"]})
 
+
+def _add_files(router: APIRouter, views: _Views) -> None:
     @router.get("/v1/alerts/{alert_id}/clip", response_class=RedirectResponse, status_code=307)
     async def get_clip(alert_id: uuid.UUID) -> RedirectResponse:
         """Redirect to the alert's clip. Messages link here before there is one."""

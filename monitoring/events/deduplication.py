@@ -1,14 +1,16 @@
-"""Which results are new: duplicates, and results of past sessions, are not. Pure."""
+"""Which results are new, and which events of nodes come too late: duplicates and past sessions. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from workers.bus.event import Event
 from workers.bus.result import FrameResult
 
 _MAX_PAST_SESSIONS = 64  # per stream; results of past sessions come late from nodes that were cut off
+_MAX_LATE_SESSIONS = 8
 
 
 @dataclass(slots=True)
@@ -62,8 +64,37 @@ class Deduplicator:
             self._positions.pop(stream_id, None)
 
     def dump(self, stream_id: str) -> Any:
-        """The state of a stream, JSON-able; None when it had no result."""
+        """The state of a stream, JSON-able; None when there was no result."""
         known = self._positions.get(stream_id)
         if known is None:
             return None
         return {"session": known.session, "pts_us": known.pts_us, "over": list(known.past_sessions)}
+
+
+@dataclass(slots=True)
+class LateEventFilter:
+    """Events and results of a stream are read in parallel, so an event may come after results of a later session.
+
+    Holds session and capture time of a stream's last result, and the sessions before. Stored as JSON.
+    """
+
+    session: str = ""
+    captured_at_ns: int = 0
+    past: list[str] = field(default_factory=list)
+
+    def add(self, result: FrameResult) -> None:
+        """Remember a result."""
+        if result.session != self.session:
+            if self.session:
+                self.past = [*(one for one in self.past if one != self.session), self.session][-_MAX_LATE_SESSIONS:]
+            self.session = result.session
+        self.captured_at_ns = result.captured_at_ns
+
+    def is_late(self, event: Event) -> bool:
+        """Whether there were results of a later session already.
+
+        For a session without results (its camera never delivered) only the wall clock tells.
+        """
+        if event.session == self.session:
+            return False
+        return event.session in self.past or event.captured_at_ns < self.captured_at_ns

@@ -13,8 +13,8 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from monitoring.core.handler import Durability
+from monitoring.events.deduplication import LateEventFilter
 from monitoring.events.event_factory import EventFactory
-from monitoring.events.late_events import LateEventFilter
 from monitoring.events.occupancy import Counts, count_tracks, end_counts, report_counts
 from monitoring.events.settings import EventSettings
 from monitoring.events.track_state import Sighting, Track

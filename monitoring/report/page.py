@@ -12,10 +12,9 @@ from markupsafe import Markup
 
 from monitoring.drift.report import DriftReport, FeatureReport
 from monitoring.report.charts import SERIES, StackedBars, bar_chart, distribution_chart
-from monitoring.report.markup import joined, table, tag
+from monitoring.report.html import STYLE, joined, table, tag
 from monitoring.report.read_alerts import MAX_ALERTS
 from monitoring.report.report_data import DriftSummary, ReportData, ReportedAlert, TrainingRun
-from monitoring.report.style import STYLE
 
 _TONES = {"critical": "bad", "warning": "warn"}
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from monitoring.events.deduplication import LateEventFilter
 from monitoring.events.event_factory import EventFactory
-from monitoring.events.late_events import LateEventFilter
 from workers.bus.event import Severity
 
 

@@ -1,4 +1,7 @@
-"""Alerts through Apprise: mail, Slack, Telegram and a hundred more services. Its calls block: each runs in a thread."""
+"""Alerts through Apprise: mail, Slack, Telegram and a hundred more services. Its calls block: each runs in a thread.
+
+Importing `apprise` takes a second: import this module only when there is such a target.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,48 @@ import asyncio
 import logging
 import re
 
-from apprise import Apprise, NotifyFormat, NotifyType
+import apprise
+from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
 from monitoring.alerts.blocking_calls import run_blocking
 from monitoring.alerts.errors import DeliveryFailed
-from monitoring.alerts.targets.apprise_url import apprise_service
 from monitoring.alerts.targets.notice import Notice
-from monitoring.alerts.targets.settings import AppriseSettings
 from stream.redaction import redact
+
+# Apprise logs URLs, which are secrets. What there is to say about a try comes with its result.
+_logger = logging.getLogger("apprise")
+_logger.propagate = False
+_logger.addHandler(logging.NullHandler())
+_logger.setLevel(logging.DEBUG)
 
 _TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
 _REASON_CHARACTERS = 300
 _MIN_SECRET_CHARACTERS = 5
+_PAUSE_S = 0.5
 _DETAIL = re.compile(r"exception|response", re.I)
+
+
+def apprise_service(url: str, timeout_s: float) -> apprise.NotifyBase:
+    """The service that an Apprise URL names. Raises ValueError, without the URL, when it names none."""
+    # service_timeout 0 keeps the call in our thread: Apprise would put it into a pool that the process's end waits for.
+    asset = AppriseAsset(
+        app_id="Livesight",
+        app_desc="Livesight",
+        app_url="",
+        secure_logging=True,
+        service_timeout=0,
+        result_log_disk_size=0,
+    )
+    service = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    if service is None:
+        scheme = url.partition("://")[0] if "://" in url else ""
+        what = f"Apprise does not accept this {scheme}:// URL" if scheme.isalnum() else "not an Apprise URL"
+        raise ValueError(f"url: {what}; see https://appriseit.com for what each service needs")
+    service.socket_connect_timeout = min(service.socket_connect_timeout, timeout_s)
+    service.socket_read_timeout = timeout_s
+    # Many services sleep 5.5 s between two messages, inside the call. One that is too fast is refused and tried again.
+    service.request_rate_per_sec = min(service.request_rate_per_sec, _PAUSE_S)
+    return service
 
 
 class AppriseTarget:
@@ -26,12 +58,13 @@ class AppriseTarget:
     hangs costs one thread.
     """
 
-    def __init__(self, settings: AppriseSettings) -> None:
-        self._name = settings.name
-        self._url = settings.url.get_secret_value()
-        self._attach_image = settings.picture
+    def __init__(self, name: str, url: str, timeout_s: float, attach_image: bool) -> None:
+        """See AppriseSettings. Raises ValueError when the URL names no service."""
+        self._name = name
+        self._url = url
+        self._attach_image = attach_image
         self._apprise = Apprise()
-        self._apprise.add(apprise_service(self._url, settings.timeout_s))
+        self._apprise.add(apprise_service(url, timeout_s))
         self._busy = False
         self._lock = asyncio.Lock()
 

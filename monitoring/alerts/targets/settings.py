@@ -107,7 +107,7 @@ class AppriseSettings(_CommonSettings):
 
     @model_validator(mode="after")
     def _usable(self) -> AppriseSettings:
-        from monitoring.alerts.targets.apprise_url import apprise_service  # imports Apprise, which takes a second
+        from monitoring.alerts.targets.apprise import apprise_service  # imports Apprise, which takes a second
 
         apprise_service(self.url.get_secret_value(), self.timeout_s)
         return self

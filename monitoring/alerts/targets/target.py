@@ -29,7 +29,8 @@ def make_target(settings: TargetSettings) -> AlertTarget:
     if isinstance(settings, AppriseSettings):
         from monitoring.alerts.targets.apprise import AppriseTarget
 
-        return AppriseTarget(settings)
+        url = settings.url.get_secret_value()
+        return AppriseTarget(settings.name, url, settings.timeout_s, attach_image=settings.picture)
     from monitoring.alerts.targets.webhook import WebhookTarget
 
     return WebhookTarget(settings)

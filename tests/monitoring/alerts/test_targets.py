@@ -26,7 +26,7 @@ from tests.peers.mailbox_server import MailServer
 from tests.peers.mosquitto import Listener, Mosquitto
 from tests.peers.ports import free_port
 from tests.peers.webhook import WebhookServer
-from workers.cli.configuration import explain
+from workers.cli.configuration import SettingsSources, explain
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -274,7 +274,7 @@ def test_a_bad_target_is_named_and_its_secrets_are_not(
 ) -> None:
     with pytest.raises(ValidationError) as refused:
         AlertSettings.model_validate({"targets": [{"name": "ops", **target}]})
-    message = str(explain(refused.value, AlertSettings, {}))  # as the command line prints it
+    message = str(explain(refused.value, AlertSettings, SettingsSources({})))  # as the command line prints it
     assert words in message
     assert "hunter22" not in message + capfd.readouterr().err
 
