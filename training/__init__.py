@@ -1,1 +1,1 @@
-"""Training: labelled pictures in, a folder under `models/` out. Never imported by what serves."""
+"""Training: labelled images in, a folder under `models/` out. Never imported by what serves."""

@@ -1,4 +1,4 @@
-"""From pictures to a version that serves, on a set that is trivially separable: real training, real export."""
+"""From images to a version that serves, on a set that is trivially separable: real training, real export."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from tests.training.commands import ROOT, environment, livesight, needs_train
-from tests.training.each import Outcome, livesight_each
+from tests.training.one_process import Outcome, livesight_each
 from training.data.labelled import read_labelled
 from training.evaluation.served_model import open_engine
 from workers.card import load_card
@@ -95,7 +95,7 @@ def test_the_notebook_tells_the_same_story(chain: Path, tmp_path: Path) -> None:
     said = "".join("".join(output.get("text", "")) for output in outputs)
     assert f"map50: {metrics(chain)['map50']} (95 %" in said
     assert "up to date" in said and "Running stage" not in said
-    count = re.search(r"(\d+) objects found in 6 pictures", said)
+    count = re.search(r"(\d+) objects found in 6 images", said)
     assert count is not None and int(count[1]) >= 4
 
 
@@ -205,7 +205,7 @@ def test_a_version_is_never_overwritten(refused: Refused) -> None:
 def test_a_model_that_misses_a_gate_is_not_exported(refused: Refused) -> None:
     done = refused.outcomes["gate"]
     assert done.code == 1, done.stderr
-    assert "map50" in done.stderr and "is not exported" in done.stderr
+    assert "map50" in done.stderr and "was not exported" in done.stderr
 
 
 def test_a_broken_checkpoint_is_named(refused: Refused) -> None:
@@ -321,8 +321,8 @@ def test_the_mean_of_two_checkpoints_is_a_checkpoint(chain: Path, tmp_path: Path
         ]
     )
     assert done.code == 0, done.stderr
-    assert again.code == 2 and "mean.pt: is there already" in again.stderr
-    assert uneven.code == 2 and "the shares add up to 0.5, not 1" in uneven.stderr
+    assert again.code == 2 and "mean.pt: already exists" in again.stderr
+    assert uneven.code == 2 and "the shares must add up to 1, not 0.5" in uneven.stderr
     assert unread.code == 2 and "broken.pt: not a readable checkpoint" in unread.stderr
     assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["broken.pt", "mean.pt", "other.pt"]
     assert measured.code == 0, measured.stderr[-2000:]
@@ -343,11 +343,11 @@ def broken_inputs(folder: Path) -> list[tuple[tuple[str, ...], str]]:
     (folder / "data" / "data.yaml").write_text("names: [disc\n")
     data, out = str(folder / "empty"), str(folder / "out")
     return [
-        (("train", "detector", "--data", data, "--out", out), "empty/data.yaml: cannot be read"),
+        (("train", "detector", "--data", data, "--out", out), "empty/data.yaml: cannot read it"),
         (("train", "detector", "--data", str(folder / "data"), "--out", out), "data.yaml: not a data set's data.yaml"),
-        (("evaluate", str(folder / "none.pt"), "--data", data, "--out", out), "none.pt: there is no such checkpoint"),
+        (("evaluate", str(folder / "none.pt"), "--data", data, "--out", out), "none.pt: no such checkpoint"),
         (("evaluate", str(folder / "none"), "--data", data, "--out", out), "none: neither the folder of a version"),
-        (("evaluate", data, "--data", data, "--out", out), "card.json: cannot be read"),
+        (("evaluate", data, "--data", data, "--out", out), "card.json: cannot read it"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Made pictures: the box says where the pasted face is, and what was labelled stays as it was."""
+"""Made images: the box says where the pasted face is, and what was labelled stays as it was."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from training.data.compose import Box, Image, crowd_picture, cutout, poor_camera, wall, webcam_picture, without_faces
+from training.data.compose import Box, Image, crowd_image, cutout, poor_camera, wall, webcam_image, without_faces
 from training.data.voc import LabelledBox
 
 FACE: Box = (40.0, 30.0, 80.0, 90.0)
@@ -49,28 +49,28 @@ def test_a_tilted_face_comes_without_the_corners_of_its_crop() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("degrees", [None, 30.0])
-def test_a_webcam_picture_shows_a_large_face_where_its_box_is(seed: int, degrees: float | None) -> None:
+def test_a_webcam_image_shows_a_large_face_where_its_box_is(seed: int, degrees: float | None) -> None:
     black = np.zeros((50, 80, 3), np.uint8)
-    picture, box = webcam_picture(cutout(crop(), FACE, degrees), "without_mask", black, random.Random(seed))
-    assert picture.shape == (400, 640, 3)
+    image, box = webcam_image(cutout(crop(), FACE, degrees), "without_mask", black, random.Random(seed))
+    assert image.shape == (400, 640, 3)
     assert box.label == "without_mask"
-    assert np.abs(white(picture) - np.array(box.xyxy)).max() <= 0.04 * 400  # soft edges, and a crop enlarged five times
+    assert np.abs(white(image) - np.array(box.xyxy)).max() <= 0.04 * 400  # soft edges, and a crop enlarged five times
     assert box.xyxy[3] - box.xyxy[1] > 0.15 * 400
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_poor_camera_shows_the_same_place_in_fewer_details(seed: int) -> None:
     black = np.zeros((50, 80, 3), np.uint8)
-    picture, box = webcam_picture(cutout(crop(), FACE), "without_mask", black, random.Random(seed))
-    before = picture.copy()
-    poor = poor_camera(picture, random.Random(seed))
-    assert np.array_equal(picture, before)
-    assert poor.shape == picture.shape and poor.dtype == np.uint8
-    assert not np.array_equal(poor, picture)
+    image, box = webcam_image(cutout(crop(), FACE), "without_mask", black, random.Random(seed))
+    before = image.copy()
+    poor = poor_camera(image, random.Random(seed))
+    assert np.array_equal(image, before)
+    assert poor.shape == image.shape and poor.dtype == np.uint8
+    assert not np.array_equal(poor, image)
     x1, y1, x2, y2 = (int(value) for value in box.xyxy)
     bright = poor[y1:y2, x1:x2].mean() - np.median(poor)
     assert bright > 40, "the face is where it was"
-    assert np.array_equal(poor, poor_camera(picture, random.Random(seed)))
+    assert np.array_equal(poor, poor_camera(image, random.Random(seed)))
 
 
 def test_a_background_keeps_the_place_and_loses_the_faces() -> None:
@@ -101,7 +101,7 @@ def test_a_crowd_keeps_what_was_labelled_and_adds_small_faces_beside_it() -> Non
     ]
     faces = [(cutout(crop(), FACE, degrees), "without_mask") for degrees in (10.0, -30.0, 45.0, 0.0)]
     before = noise.copy()
-    picture, boxes = crowd_picture(noise, there, faces, random.Random(1))
+    image, boxes = crowd_image(noise, there, faces, random.Random(1))
     assert np.array_equal(noise, before)
     assert boxes[:2] == there
     added = boxes[2:]
@@ -111,19 +111,19 @@ def test_a_crowd_keeps_what_was_labelled_and_adds_small_faces_beside_it() -> Non
         assert 0 <= x1 < x2 <= 400
         assert 0 <= y1 < y2 <= 300
         assert y2 - y1 <= 62
-        assert picture[int((y1 + y2) / 2), int((x1 + x2) / 2)].mean() > 200
+        assert image[int((y1 + y2) / 2), int((x1 + x2) / 2)].mean() > 200
         for other in (*there, *added[:number]):
             u1, v1, u2, v2 = other.xyxy
             assert x2 <= u1 or u2 <= x1 or y2 <= v1 or v2 <= y1
     for box in there:
         x1, y1, x2, y2 = (int(value) for value in box.xyxy)
         inner = (slice(y1 + 5, y2 - 5), slice(x1 + 5, x2 - 5))
-        assert np.array_equal(picture[inner], before[inner])
+        assert np.array_equal(image[inner], before[inner])
 
 
 def test_a_crowd_leaves_out_what_has_no_room() -> None:
     full = [LabelledBox("with_mask", (0.0, 0.0, 200.0, 100.0))]
     image = np.zeros((100, 200, 3), np.uint8)
-    picture, boxes = crowd_picture(image, full, [(cutout(crop(), FACE), "without_mask")], random.Random(1))
+    crowd, boxes = crowd_image(image, full, [(cutout(crop(), FACE), "without_mask")], random.Random(1))
     assert boxes == full
-    assert np.array_equal(picture, image)
+    assert np.array_equal(crowd, image)

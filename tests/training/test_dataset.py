@@ -36,11 +36,11 @@ def broken(good: Path) -> Path:
     nonsense = add(good, "nonsense", box(), box(), seed=103)
     nonsense.write_text(nonsense.read_text().replace("<xmin>10</xmin>", "<xmin>ten</xmin>", 1))
     add(good, "cut-xml", box(), seed=104).write_text("<annotation>\n<object>")
-    add(good, "no-picture", box(), seed=105)
-    (good / "images" / "no-picture.png").unlink()
-    add(good, "cut-picture", box(), seed=106)
-    picture = good / "images" / "cut-picture.png"
-    picture.write_bytes(picture.read_bytes()[:40])
+    add(good, "no-image", box(), seed=105)
+    (good / "images" / "no-image.png").unlink()
+    add(good, "cut-image", box(), seed=106)
+    image = good / "images" / "cut-image.png"
+    image.write_bytes(image.read_bytes()[:40])
     add(good, "no-labels", seed=107).unlink()
     size = add(good, "size", box(), seed=108)
     size.write_text(size.read_text().replace(f"<width>{SIZE_WH[0]}<", "<width>7<"))
@@ -57,19 +57,19 @@ def test_every_mistake_is_named_with_its_file_and_object(broken: Path) -> None:
     done = livesight("dataset", "check", broken, "--classes", ",".join(CLASSES))
     assert done.returncode == 2, done.stderr
     expected = (
-        ("outside.xml: object 1: outside: disc (70, 10, 200, 40), picture 96x64", "error"),
+        ("outside.xml: object 1: outside: disc (70, 10, 200, 40), image 96x64", "error"),
         ("outside.xml: object 2: outside: disc (120, 80, 140, 90)", "error"),
         ("empty.xml: object 1: empty box", "error"),
         ("unknown.xml: object 1: unknown class: 'triangle'; known are disc, square", "error"),
         ("nonsense.xml: object 1: bad box: disc has no usable bndbox", "error"),
         ("cut-xml.xml: bad annotation: not a readable VOC annotation: no element found: line 2", "error"),
-        ("no-picture.xml: no picture", "error"),
-        ("cut-picture.png: unreadable picture", "error"),
+        ("no-image.xml: no image", "error"),
+        ("cut-image.png: unreadable image", "error"),
         ("no-labels.png: no annotation", "warning"),
-        ("size.xml: size differs: it says 7x64, the picture is 96x64", "warning"),
+        ("size.xml: size differs: it has 7x64, but the image is 96x64", "warning"),
         ("twin.png: duplicate: shows the same as p03.png", "warning"),
         ("p05.png: leak: shows the same as leak.png; one is in train, the other in val", "error"),
-        ("split.json: split: unknown picture: val names p03x", "error"),
+        ("split.json: split: unknown image: val names p03x", "error"),
         ("split.json: split: twice: p02 is in val and in train", "error"),
         ("split.json: split: left out: p19 is in no part", "warning"),
     )
@@ -144,16 +144,16 @@ def test_building_again_gives_the_same_and_replaces(good: Path, tmp_path: Path) 
 def test_a_folder_of_something_else_is_not_overwritten(good: Path) -> None:
     done = livesight("dataset", "build", good, "--out", good, "--classes", "disc,square")
     assert done.returncode == 2
-    assert "it is not overwritten" in done.stderr
+    assert "so it is not overwritten" in done.stderr
     assert (good / "images").is_dir()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere", "--out", "out"), "nowhere/images: there is no such folder"),
+        (("nowhere", "--out", "out"), "nowhere/images: no such folder"),
         (("good", "--out", "out", "--ratios", "0.5,0.1,0.1"), "add up to 1"),
-        (("good", "--out", "out", "--classes", "disc,disc"), "none twice"),
+        (("good", "--out", "out", "--classes", "disc,disc"), "each once"),
         (("good", "--out", "out", "--split", "none.json"), "none.json: not a split file"),
         (("good", "--out", "out", "--classes", "disc,square", "--crops", "good"), "need YuNet's weights"),
     ],
@@ -179,4 +179,4 @@ def test_the_shared_data_has_nothing_to_repair(data_dir: Path) -> None:
     if not (data_dir / "facemask").is_dir():
         pytest.skip("TEST_DATA_DIR has no facemask/")
     done = livesight("dataset", "check", data_dir / "facemask")
-    assert (done.returncode, done.stdout) == (0, "704 usable pictures with 3310 objects; nothing wrong\n")
+    assert (done.returncode, done.stdout) == (0, "704 usable images with 3310 objects; nothing wrong\n")

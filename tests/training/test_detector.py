@@ -50,11 +50,11 @@ from training.detector.train import _in_bfloat16
 
 torch.manual_seed(1)
 network = torch.nn.Conv2d(3, 8, 3)
-picture = torch.rand(1, 3, 16, 16)
-exact = network(picture)
+image = torch.rand(1, 3, 16, 16)
+exact = network(image)
 seen = []
 network.register_forward_hook(lambda *call: seen.append(str(call[2].dtype)))
-found = _in_bfloat16(lambda picture: {"boxes": [network(picture)], "scores": (network(picture),)})(picture)
+found = _in_bfloat16(lambda image: {"boxes": [network(image)], "scores": (network(image),)})(image)
 outputs = [*found["boxes"], *found["scores"]]
 outputs[0].sum().backward()
 print(json.dumps({

@@ -13,7 +13,7 @@ SIZE_WH = (96, 64)
 
 
 def add(folder: Path, name: str, *boxes: LabelledBox, seed: int | None = None) -> Path:
-    """A picture of its own (from `seed`, else from its name) with its annotation; returns the annotation."""
+    """An image of its own (from `seed`, else from its name) with its annotation; returns the annotation."""
     for kind in ("images", "annotations"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(abs(hash(name)) if seed is None else seed)

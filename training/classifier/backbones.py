@@ -59,7 +59,7 @@ def load_backbone(name: str, weights: str | None, size: int) -> Backbone:
     known = ALIASES.get(name, name)
     if known.split(".")[0] not in timm.list_models():
         close = ", ".join(timm.list_models(f"*{known[:9]}*")[:8])
-        raise RunError(f"backbone {name!r}: timm does not know it" + (f"; it knows {close}" if close else ""))
+        raise RunError(f"backbone {name!r}: unknown to timm" + (f"; similar: {close}" if close else ""))
     model = _created(name, known, weights)
     if weights is None:
         source, mean, std = "timm", model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
@@ -91,12 +91,12 @@ def _load_file(model: Any, path: Path) -> None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise RunError(f"{path}: cannot read it: {error.strerror or error}") from error
     except Exception as error:
         raise RunError(f"{path}: not weights that can be loaded safely: {error}") from error
     state = state.get("state_dict", state) if isinstance(state, Mapping) else state
     if not isinstance(state, Mapping):
-        raise RunError(f"{path}: holds no state dict")
+        raise RunError(f"{path}: has no state dict")
     own = model.state_dict()
     given = {key: value for key, value in state.items() if key.split(".")[0] not in _HEADS}
     if set(given) != set(own):
@@ -104,7 +104,10 @@ def _load_file(model: Any, path: Path) -> None:
         theirs = [value for key, value in given.items() if not key.endswith("num_batches_tracked")]
         wrong = next((key for key, value in zip(ours, theirs, strict=False) if own[key].shape != value.shape), None)
         if len(ours) != len(theirs) or wrong is not None:
-            raise RunError(f"{path}: weights of another network: {len(theirs)} tensors for {len(ours)}, first: {wrong}")
+            raise RunError(
+                f"{path}: weights of another network: {len(theirs)} tensors instead of {len(ours)}, "
+                f"first difference: {wrong}"
+            )
         given = dict(zip(ours, theirs, strict=True))
     model.load_state_dict(given, strict=False)
 
@@ -119,11 +122,11 @@ def _in_stages(model: Any, name: str, size: int) -> tuple[tuple[Any, ...], int]:
     for child in model.children():
         modules.extend(child if isinstance(child, nn.Sequential) and not child._forward_hooks else [child])
     with torch.no_grad():
-        picture = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
-        wanted = model.forward_features(picture)
+        image = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+        wanted = model.forward_features(image)
         if wanted.ndim != 4 or wanted.shape[1] != model.num_features:
-            raise RunError(f"backbone {name!r}: its features are no map of channels, height, width")
-        found, value = 0, picture
+            raise RunError(f"backbone {name!r}: its features are not a map of channels, height and width")
+        found, value = 0, image
         for count, module in enumerate(modules, 1):
             try:
                 value = module(value)

@@ -30,9 +30,9 @@ def load(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise RunError(f"{path}: cannot read it: {error.strerror or error}") from error
     except Exception as error:
-        raise RunError(f"{path}: not a checkpoint, or cut off: {error}") from error
+        raise RunError(f"{path}: not a checkpoint, or truncated: {error}") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise RunError(f"{path}: not a checkpoint of livesight train classifier")
     return state

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from training.classifier.augmentation import served_view, training_view
+from training.classifier.classical_models import Rows, train_model
 from training.classifier.crops import CropSet, LabelledCrop, read_crops
 from training.classifier.figures import figures_of
-from training.classifier.framing import learned_view, served_view
-from training.classifier.machines import Rows, learned
 from training.detector.mlflow_run import TrackSettings, git_commit, tracked
 from training.errors import RunError
 from workers.atomic_files import write_text
@@ -39,7 +39,7 @@ _LEARNED = 40_000
 
 @dataclass(frozen=True, slots=True)
 class ClassicalSettings:
-    """backbone: of training.classifier.machines. views: of each crop, beside those that serve. words: how many.
+    """backbone: of training.classifier.classical_models. views: of each crop, beside those that serve. words: how many.
 
     The others are as in ClassifierSettings.
     """
@@ -63,7 +63,7 @@ def fit_classical(settings: ClassicalSettings) -> dict[str, Any]:
     be written, ExportError when the graph does not give what the library gives.
     """
     if any((settings.out / name).exists() for name in (RUN, _NETWORK)):
-        raise RunError(f"{settings.out}: has a run already; another --out starts anew")
+        raise RunError(f"{settings.out}: already has a run; choose another --out")
     crops = read_crops(settings.data, settings.out, settings.yunet, settings.seed)
     track = TrackSettings(
         folder=settings.out,
@@ -75,7 +75,7 @@ def fit_classical(settings: ClassicalSettings) -> dict[str, Any]:
     with tracked(track) as run:
         run.params({**_plain(settings), "classes": ",".join(crops.classes), "data_version": crops.version})
         words, train, val = _bags(settings, crops)
-        graph, said, difference = learned(settings.backbone, train, val, settings.seed)
+        graph, said, difference = train_model(settings.backbone, train, val, settings.seed)
         figures = figures_of(said, val.labels).row("val")
         run.metrics(figures, 1)
         state = {
@@ -102,9 +102,9 @@ def read_run(folder: Path) -> dict[str, Any]:
             raise ValueError(f"is of format {state['format']}")
         for name in FILES:
             if sha256_of(folder / name) != state["files"][name]:
-                raise RunError(f"{folder / name}: was changed since the run, or cut off")
+                raise RunError(f"{folder / name}: was changed or cut off since the run")
     except OSError as error:
-        raise RunError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from error
+        raise RunError(f"{error.filename or path}: cannot read it: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: not a run of livesight train classifier: {error}") from error
     return state
@@ -134,7 +134,7 @@ def _views(settings: ClassicalSettings, crop: LabelledCrop, learn: bool) -> list
     views = [served_view(crop, size, framed) for framed in (None, margin)]
     if learn:
         seeds = (f"{settings.seed} {view} {crop.name}" for view in range(settings.views))
-        views += [learned_view(crop, size, margin, random.Random(seed)) for seed in seeds]
+        views += [training_view(crop, size, margin, random.Random(seed)) for seed in seeds]
     return views
 
 
@@ -146,7 +146,9 @@ def vocabulary(descriptors: U8, words: int, seed: int) -> tuple[str, ...]:
     from sklearn.cluster import MiniBatchKMeans
 
     if len(descriptors) < words:
-        raise RunError(f"{len(descriptors)} points in all crops for {words} words: too few crops, or flat ones")
+        raise RunError(
+            f"{len(descriptors)} key points in all crops, but {words} visual words: use more crops, or fewer words"
+        )
     chosen = descriptors[np.random.default_rng(seed).permutation(len(descriptors))[:_LEARNED]]
     bits: F32 = np.unpackbits(chosen, axis=1).astype(np.float32)
     means = MiniBatchKMeans(words, random_state=seed, n_init=1, batch_size=2048, max_iter=40).fit(bits).cluster_centers_
@@ -159,7 +161,7 @@ def _write(out: Path, graph: ov.Model, words: VisualWords, state: Mapping[str, A
         # a threshold that is rounded sends rows another way
         ov.save_model(graph, out / GRAPH, compress_to_fp16=False)
     except RuntimeError as error:
-        raise RunError(f"{out / GRAPH}: cannot be written: {error}") from error
+        raise RunError(f"{out / GRAPH}: cannot write it: {error}") from error
     files: Sequence[tuple[str, str]] = [(name, sha256_of(out / name)) for name in FILES]
     write_text(out / RUN, json.dumps({**state, "files": dict(files)}, indent=1) + "\n", error=RunError)
 

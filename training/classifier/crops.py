@@ -56,20 +56,20 @@ class CropSet:
 
 
 def classes_of(folder: Path) -> tuple[str, ...]:
-    """The class folders, by name. Raises DatasetError when there are fewer than two, or one has no picture."""
+    """The class folders, by name. Raises DatasetError when there are fewer than two, or one has no image."""
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: there is no such folder")
+        raise DatasetError(f"{folder}: no such folder")
     found = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
     if len(found) < 2:
         raise DatasetError(f"{folder}: needs a folder of crops for each of at least two classes; it has {len(found)}")
     for name in found:
-        if not pictures_of(folder / name):
-            raise DatasetError(f"{folder / name}: there are no pictures in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        if not images_of(folder / name):
+            raise DatasetError(f"{folder / name}: no images in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return found
 
 
-def pictures_of(folder: Path) -> list[Path]:
-    """The pictures of one class, by name."""
+def images_of(folder: Path) -> list[Path]:
+    """The images of one class, by name."""
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
@@ -79,7 +79,7 @@ def read_crops(folder: Path, out: Path, yunet: Path | None, seed: int) -> CropSe
     Raises DatasetError naming the crop that cannot be read, the class that is missing, or the file that is wrong.
     """
     classes = classes_of(folder)
-    paths = [(f"{name}/{path.name}", path) for name in classes for path in pictures_of(folder / name)]
+    paths = [(f"{name}/{path.name}", path) for name in classes for path in images_of(folder / name)]
     images = {name: read_image(path) for name, path in paths}
     split = _split(out / SPLIT_FILE, images, seed)
     faces = _faces(out / FACES_FILE, images, yunet)
@@ -95,12 +95,12 @@ def read_crops(folder: Path, out: Path, yunet: Path | None, seed: int) -> CropSe
         missing = set(range(len(classes))) - {crop.label for crop in parts[part]}
         if missing:
             names = ", ".join(classes[index] for index in sorted(missing))
-            raise DatasetError(f"{folder}: too few crops of {names}: none is left for part {part!r}")
+            raise DatasetError(f"{folder}: too few crops of {names}: none remain for part {part!r}")
     return CropSet(classes, parts, hashlib.sha256(listing.encode()).hexdigest()[:16])
 
 
-def split_by_twins(images: Mapping[str, Image], seed: int) -> dict[str, list[str]]:
-    """Names ("class/file") by part, each class in the shares of SHARES, groups of twins whole."""
+def split_without_duplicates(images: Mapping[str, Image], seed: int) -> dict[str, list[str]]:
+    """Names ("class/file") by part, each class in the shares of SHARES, groups of near duplicates whole."""
     names = list(images)
     prints = [fingerprint(images[name]) for name in names]
     members: defaultdict[int, list[str]] = defaultdict(list)
@@ -148,7 +148,7 @@ def read_split(path: Path, known: Mapping[str, object]) -> dict[str, list[str]]:
 def _split(path: Path, images: Mapping[str, Image], seed: int) -> dict[str, list[str]]:
     if path.is_file():
         return read_split(path, images)
-    split = split_by_twins(images, seed)
+    split = split_without_duplicates(images, seed)
     write_text(path, json.dumps(split, indent=1) + "\n", error=RunError)
     return split
 
@@ -160,7 +160,7 @@ def _faces(path: Path, images: Mapping[str, Image], yunet: Path | None) -> dict[
     if path.is_file():
         return _known_faces(path)
     if not yunet.is_file():
-        raise DatasetError(f"{yunet}: there are no such YuNet weights")
+        raise DatasetError(f"{yunet}: no such YuNet weights")
     boxer = FaceBoxer(yunet)
     found = {name: boxer.one_face(image) for name, image in images.items()}
     faces = {name: face for name, face in found.items() if face is not None}
@@ -173,4 +173,4 @@ def _known_faces(path: Path) -> dict[str, Box]:
         entries: dict[str, Sequence[float]] = json.loads(path.read_text())
         return {name: (float(x1), float(y1), float(x2), float(y2)) for name, (x1, y1, x2, y2) in entries.items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{path}: not boxes by crop; remove it, and they are found again: {error}") from error
+        raise DatasetError(f"{path}: not a list of boxes by crop; delete it to find them again: {error}") from error

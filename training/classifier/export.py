@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from training.classifier.augmentation import PAD_VALUE
 from training.classifier.crops import SPLIT_FILE, LabelledCrop, read_crops
-from training.classifier.framing import PAD_VALUE
-from training.classifier.reference import reference
+from training.classifier.drift_reference import reference
 from training.classifier.runs import open_run
 from training.errors import ExportError, GateError
 from training.evaluation.classification_figures import Answer, classification_figures
 from training.evaluation.gates import judge
 from training.evaluation.served_model import as_frame, open_engine, probabilities
-from training.export.export import new_version, write_card
+from training.export.version_folder import new_version, write_card
 from workers.card import ModelCard, sha256_of
 from workers.engines.letterbox import Letterbox
 from workers.images.crops import crop_region
@@ -49,14 +49,16 @@ def export(settings: ExportSettings) -> ModelCard:
     """Write MODELS/NAME/VERSION. Raises GateError when a gate fails or int8 lost too much, ExportError otherwise."""
     run = open_run(settings.run)
     if not (settings.run / SPLIT_FILE).is_file():
-        raise ExportError(f"{settings.run / SPLIT_FILE}: missing; without it there is no held-out part")
+        raise ExportError(f"{settings.run / SPLIT_FILE}: missing, so no crops are held out to measure on")
     trained = run.settings
     formats = settings.formats or run.formats
     if unknown := set(formats) - set(run.formats):
-        raise ExportError(f"{trained['backbone']}: has no format {', '.join(sorted(unknown))}; its graph is OpenVINO's")
+        raise ExportError(
+            f"{trained['backbone']}: cannot be exported as {', '.join(sorted(unknown))}; its graph is OpenVINO's"
+        )
     crops = read_crops(settings.data, settings.run, settings.yunet, trained["seed"])
     if crops.version != run.data_version:
-        raise ExportError(f"{settings.data}: not what the run was trained on ({run.data_version})")
+        raise ExportError(f"{settings.data}: differs from the data that the run was trained on ({run.data_version})")
     size, margin = trained["size"], trained["margin"]
     with new_version(settings.models, settings.name, settings.version) as folder:
         agrees = run.write(folder, formats, crops.parts)
@@ -116,7 +118,7 @@ def _measured(
     from workers.card import load_card
 
     if not held_out:
-        raise ExportError(f"{settings.run / SPLIT_FILE}: no crop is held out")
+        raise ExportError(f"{settings.run / SPLIT_FILE}: no crops are held out to measure on")
     card = load_card(folder)
     whole = answered(folder, "full", held_out, None)
     full = _kept(card, whole)
@@ -125,7 +127,7 @@ def _measured(
         metrics["framed"] = _kept(card, answered(folder, "full", held_out, margin))
     failed = [verdict for verdict in judge(settings.gates, full) if not verdict.passed]
     if failed:
-        raise GateError("\n".join([*map(str, failed), f"{settings.name} {settings.version} is not exported"]))
+        raise GateError("\n".join([*map(str, failed), f"{settings.name} {settings.version} was not exported"]))
     if int8:
         metrics["int8"] = _kept(card, answered(folder, "int8", held_out, None))
         lost = round(full["accuracy"] - metrics["int8"]["accuracy"], 4)

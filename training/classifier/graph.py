@@ -38,7 +38,7 @@ def openvino_graph(network: Network) -> ov.Model:
 
 
 def converted(module: Any, size: int) -> ov.Model:
-    """A module that takes u8 pictures (n, size, size, 3), for OpenVINO, of dynamic batch."""
+    """A module that takes u8 images (n, size, size, 3), for OpenVINO, of dynamic batch."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # OpenVINO traces, which PyTorch calls deprecated
         graph: ov.Model = ov.convert_model(module, example_input=_example(size))
@@ -61,24 +61,24 @@ def write_onnx(network: Network, path: Path) -> None:
             verbose=False,
         )
     if program is None:
-        raise ExportError("PyTorch gave no ONNX graph")
+        raise ExportError("PyTorch exported no ONNX graph")
     write_whole(path, lambda file: file.write(program.model_proto.SerializeToString()), error=RunError)
 
 
-def check_slots(graph: ov.Model, pictures: Sequence[Image]) -> None:
-    """Every slot of a batch must give what its picture gives alone. Raises ExportError naming the slot."""
+def check_slots(graph: ov.Model, images: Sequence[Image]) -> None:
+    """Every slot of a batch must give what its image gives alone. Raises ExportError naming the slot."""
     compiled = compile_full(graph)
-    together = answers(compiled, np.stack(pictures))
-    for index, picture in enumerate(pictures):
-        alone = answers(compiled, picture[None])
+    together = answers(compiled, np.stack(images))
+    for index, image in enumerate(images):
+        alone = answers(compiled, image[None])
         for name, one, many in zip(NAMES, alone, together, strict=True):
             if np.abs(one[0] - many[index]).max() > SLOT_TOLERANCE * max(1.0, float(np.abs(one).max())):
-                raise ExportError(f"slot {index} of a batch does not give its own picture's {name}")
+                raise ExportError(f"slot {index} of a batch gives another {name} than its image alone")
 
 
-def agreement(network: Network, folder: Path, files: Sequence[str], pictures: Sequence[Image]) -> dict[str, float]:
+def agreement(network: Network, folder: Path, files: Sequence[str], images: Sequence[Image]) -> dict[str, float]:
     """The most that a probability of each written file differs from PyTorch's. Raises ExportError above TOLERANCE."""
-    batch = np.stack(pictures)
+    batch = np.stack(images)
     with torch.inference_mode():
         wanted = Served(network).eval()(torch.from_numpy(batch))[0].numpy()
     found = {}
@@ -90,15 +90,15 @@ def agreement(network: Network, folder: Path, files: Sequence[str], pictures: Se
     return found
 
 
-def quantized(graph: ov.Model, pictures: Sequence[Image]) -> ov.Model:
-    """With int8 weights and activations, calibrated on pictures as served."""
+def quantized(graph: ov.Model, images: Sequence[Image]) -> ov.Model:
+    """With int8 weights and activations, calibrated on images as served."""
     import nncf
 
     model: ov.Model = nncf.quantize(
         graph.clone(),
-        nncf.Dataset([picture[None] for picture in pictures]),
+        nncf.Dataset([image[None] for image in images]),
         preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(pictures),
+        subset_size=len(images),
     )
     return model
 
@@ -109,7 +109,7 @@ def compile_full(graph: ov.Model) -> Any:
 
 
 def answers(compiled: Any, batch: Image) -> tuple[F32, F32]:
-    """Probabilities and class activations of u8 NHWC RGB pictures."""
+    """Probabilities and class activations of u8 NHWC RGB images."""
     outputs = compiled([batch])
     return np.asarray(outputs[0], np.float32), np.asarray(outputs[1], np.float32)
 

@@ -33,9 +33,9 @@ class Network(_Module):  # type: ignore[misc]
         for parameter in self.frozen.parameters():
             parameter.requires_grad_(False)
 
-    def features(self, pictures: Any) -> Any:
-        """What the frozen part makes of u8 NHWC RGB pictures."""
-        x = pictures.permute(0, 3, 1, 2).float()
+    def features(self, images: Any) -> Any:
+        """What the frozen part makes of u8 NHWC RGB images."""
+        x = images.permute(0, 3, 1, 2).float()
         return self.frozen((x - self.mean) / self.std)
 
     def train(self, mode: bool = True) -> Network:
@@ -59,8 +59,8 @@ class Frozen(_Module):  # type: ignore[misc]
         super().__init__()
         self.network = network
 
-    def forward(self, pictures: Any) -> Any:
-        return self.network.features(pictures)
+    def forward(self, images: Any) -> Any:
+        return self.network.features(images)
 
 
 class Served(_Module):  # type: ignore[misc]
@@ -70,8 +70,8 @@ class Served(_Module):  # type: ignore[misc]
         super().__init__()
         self.network = network
 
-    def forward(self, pictures: Any) -> tuple[Any, Any]:
+    def forward(self, images: Any) -> tuple[Any, Any]:
         network = self.network
-        feature_map = network.tuned(network.features(pictures))
+        feature_map = network.tuned(network.features(images))
         cam = torch.nn.functional.conv2d(feature_map, network.head.weight[:, :, None, None])
         return torch.softmax(network.logits(feature_map), 1), cam

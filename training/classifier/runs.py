@@ -14,11 +14,11 @@ import numpy as np
 import openvino as ov
 
 from training.classifier import classical
+from training.classifier.augmentation import served_view
 from training.classifier.crops import LabelledCrop
-from training.classifier.framing import served_view
 from training.data.labelled import Image
 from training.errors import ExportError
-from training.export.export import FORMATS, ONNX
+from training.export.version_folder import FORMATS, ONNX
 from workers.engines.openvino_engine import GRAPH, GRAPH_INT8
 from workers.engines.visual_words import VISUAL_WORDS, WordCounter, read_visual_words
 
@@ -73,9 +73,9 @@ class NeuralRun:
 
         network = checkpoint.network_of(self._state)
         margin = self.settings["margin"]
-        pictures = _views(parts["test"], CHECKED, network.size, margin)
+        images = _views(parts["test"], CHECKED, network.size, margin)
         graph = openvino_graph(network)
-        check_slots(graph, pictures)
+        check_slots(graph, images)
         files = [GRAPH]
         ov.save_model(graph, folder / GRAPH, compress_to_fp16=True)
         if "onnx" in formats:
@@ -83,9 +83,9 @@ class NeuralRun:
             files.append(ONNX)
         if "int8" in formats:
             small = quantized(graph, _views(parts["train"], CALIBRATED, network.size, margin))
-            check_slots(small, pictures)
+            check_slots(small, images)
             ov.save_model(small, folder / GRAPH_INT8, compress_to_fp16=True)
-        return agreement(network, folder, files, pictures)
+        return agreement(network, folder, files, images)
 
 
 class ClassicalRun:
@@ -105,14 +105,14 @@ class ClassicalRun:
         """See ClassifierRun.write; agreement is with the library, on the part val, when it was trained."""
         for name in classical.FILES:
             shutil.copyfile(self._folder / name, folder / name)
-        pictures = _views(parts["test"], CHECKED, self.settings["size"], self.settings["margin"])
+        images = _views(parts["test"], CHECKED, self.settings["size"], self.settings["margin"])
         counter = WordCounter(read_visual_words(folder / VISUAL_WORDS))
-        rows = np.stack([counter.histogram(picture) for picture in pictures])
+        rows = np.stack([counter.histogram(image) for image in images])
         compiled = ov.Core().compile_model(folder / GRAPH, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         together = np.array(compiled([rows])[0])
         for index, row in enumerate(rows):
             if np.abs(np.asarray(compiled([row[None]])[0])[0] - together[index]).max() > 1e-5:
-                raise ExportError(f"slot {index} of a batch does not give its own picture's probabilities")
+                raise ExportError(f"slot {index} of a batch gives other probabilities than its image alone")
         return {GRAPH: round(self._difference, 6)}
 
 

@@ -1,4 +1,4 @@
-"""Lists, sizes and small files as command lines give them. Raises typer.BadParameter, which is exit code 2."""
+"""Parses lists, sizes and small files on the command line. Raises typer.BadParameter, which is exit code 2."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def names(text: str) -> tuple[str, ...]:
     """`a,b,c`; none twice, at least one."""
     found = tuple(name.strip() for name in text.split(",") if name.strip())
     if not found or len(set(found)) != len(found):
-        raise typer.BadParameter(f"{text!r}: names by comma, none twice")
+        raise typer.BadParameter(f"{text!r}: must be names separated by commas, each once")
     return found
 
 
@@ -27,9 +27,11 @@ def ratios(text: str) -> tuple[float, float, float]:
     try:
         train, val, test = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r}: three numbers by comma, for train, val and test") from error
+        raise typer.BadParameter(
+            f"{text!r}: must be three numbers separated by commas, for train, val and test"
+        ) from error
     if min(train, val, test) < 0 or train <= 0 or val <= 0 or abs(train + val + test - 1) > 1e-6:
-        raise typer.BadParameter(f"{text!r}: shares of train, val and test add up to 1; only test may be 0")
+        raise typer.BadParameter(f"{text!r}: the shares of train, val and test must add up to 1; only test may be 0")
     return train, val, test
 
 
@@ -40,9 +42,9 @@ def shapes(text: str) -> tuple[tuple[int, int], ...]:
         try:
             width, height = (int(side) for side in part.lower().split("x"))
         except ValueError as error:
-            raise typer.BadParameter(f"{part!r}: a shape is WIDTHxHEIGHT") from error
+            raise typer.BadParameter(f"{part!r}: must be WIDTHxHEIGHT") from error
         if width < 32 or height < 32 or width % 32 or height % 32:
-            raise typer.BadParameter(f"{part!r}: sides are multiples of 32")
+            raise typer.BadParameter(f"{part!r}: both sides must be multiples of 32")
         found.append((width, height))
     return tuple(found)
 
@@ -54,9 +56,9 @@ def views(scales: str, mirror: bool) -> TtaViews:
     try:
         found = tuple(float(part) for part in names(scales))
     except ValueError as error:
-        raise typer.BadParameter(f"{scales!r}: numbers by comma", param_hint="--scales") from error
+        raise typer.BadParameter(f"{scales!r}: must be numbers separated by commas", param_hint="--scales") from error
     if found[0] != 1 or not all(0 < scale <= 2 for scale in found) or len(set(found)) != len(found):
-        raise typer.BadParameter(f"{scales!r}: 1, then others of up to 2, none twice", param_hint="--scales")
+        raise typer.BadParameter(f"{scales!r}: must be 1, then other numbers up to 2, each once", param_hint="--scales")
     return TtaViews(found, mirror)
 
 
@@ -66,9 +68,9 @@ def shared(text: str) -> tuple[Path, float]:
     try:
         found = Path(path), float(share)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r}: FILE@SHARE, as in best.pt@0.55") from error
+        raise typer.BadParameter(f"{text!r}: must be FILE@SHARE, such as best.pt@0.55") from error
     if not path or not 0 < found[1] <= 1:
-        raise typer.BadParameter(f"{text!r}: FILE@SHARE, with a share above 0 and at most 1")
+        raise typer.BadParameter(f"{text!r}: must be FILE@SHARE with a share above 0 and at most 1")
     return found
 
 
@@ -76,7 +78,7 @@ def formats(text: str) -> tuple[str, ...]:
     """`openvino,onnx,int8`: what to export; OpenVINO's is what serves."""
     found = names(text)
     if "openvino" not in found or set(found) - {"openvino", "onnx", "int8"}:
-        raise typer.BadParameter(f"{text!r}: openvino, and perhaps onnx and int8", param_hint="--formats")
+        raise typer.BadParameter(f"{text!r}: must be openvino, optionally with onnx and int8", param_hint="--formats")
     return found
 
 
@@ -87,7 +89,7 @@ def facts(path: Path | None) -> dict[str, object]:
     try:
         found = json.loads(path.read_text())
     except OSError as error:
-        raise ExportError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ExportError(f"{path}: cannot read it: {error.strerror or error}") from error
     except ValueError as error:
         raise ExportError(f"{path}: not JSON: {error}") from error
     if not isinstance(found, dict):

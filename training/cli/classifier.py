@@ -52,11 +52,11 @@ def classifier(
     A network's best and last checkpoint are OUT/best.pt and OUT/last.pt. Tracked by MLflow into files beside OUT, or on
     the server that MLFLOW_TRACKING_URI names.
     """
-    from training.classifier.machines import MACHINES
+    from training.classifier.classical_models import CLASSICAL_MODELS
 
-    _check_given(context, backbone, backbone in MACHINES)
-    if backbone in MACHINES:
-        require(MACHINES[backbone][1], "mlflow")
+    _check_given(context, backbone, backbone in CLASSICAL_MODELS)
+    if backbone in CLASSICAL_MODELS:
+        require(CLASSICAL_MODELS[backbone][1], "mlflow")
         from training.classifier.classical import ClassicalSettings, fit_classical
 
         learned = fit_classical(
@@ -77,8 +77,8 @@ def classifier(
         typer.echo(out)
         return
     require("torch", "timm", "mlflow")
-    from training.classifier.fit import fit
     from training.classifier.settings import ClassifierSettings
+    from training.classifier.train import fit
 
     settings = ClassifierSettings(
         data=data,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from training.data.check import CheckReport
 
 MASK_CLASSES = "with_mask,without_mask,mask_weared_incorrect"
-dataset_app = typer.Typer(help="Labelled pictures: build, check and show a data set.", no_args_is_help=True)
+dataset_app = typer.Typer(help="Build, check and show a data set of labelled images.", no_args_is_help=True)
 
 SourceArgument = Annotated[Path, typer.Argument(help="Folder with images/ and annotations/ (Pascal VOC XML).")]
 ClassesOption = Annotated[str, typer.Option(help="Known classes by comma, in the order of their numbers.")]
@@ -34,11 +34,11 @@ def build_command(
     crops: Annotated[Path | None, typer.Option(help="Folder with a folder of face crops for each class.")] = None,
     yunet: Annotated[Path | None, typer.Option(help="YuNet's weights (ONNX), to find the face in a crop.")] = None,
     large_faces: Annotated[
-        int, typer.Option(min=0, help="Pictures with one large face, made from crops, half of them tilted.")
+        int, typer.Option(min=0, help="Images with one large face, made from crops, half of them tilted.")
     ] = 320,
-    crowds: Annotated[int, typer.Option(min=0, help="Pictures with small faces added, made from crops.")] = 160,
+    crowds: Annotated[int, typer.Option(min=0, help="Images with small faces added, made from crops.")] = 160,
     zooms: Annotated[int, typer.Option(min=0, help="Windows cut around labelled objects.")] = 240,
-    rare_repeats: Annotated[int, typer.Option(min=1, help="Times a picture with the rarest class is listed.")] = 2,
+    rare_repeats: Annotated[int, typer.Option(min=1, help="How often an image with the rarest class is listed.")] = 2,
     seed: int = 7,
 ) -> None:
     """Pascal VOC to YOLO: checked, split, with large and rare objects added; statistics, plots and a data card."""
@@ -92,8 +92,8 @@ def check_command(
 def _summed(checked: CheckReport) -> str:
     counts = Counter(finding.kind for finding in checked.findings)
     found = ", ".join(f"{count} × {kind}" for kind, count in sorted(counts.items())) or "nothing wrong"
-    boxes = sum(len(picture.boxes) for picture in checked.pictures.values())
-    return f"{len(checked.pictures)} usable pictures with {boxes} objects; {found}"
+    boxes = sum(len(image.boxes) for image in checked.images.values())
+    return f"{len(checked.images)} usable images with {boxes} objects; {found}"
 
 
 @dataset_app.command("show")
@@ -110,7 +110,9 @@ def show_command(
 
     record = read_record(folder)
     if (version := data_version(folder)) != record["version"]:
-        raise DatasetError(f"{folder}: was changed since it was built (version {version}, not {record['version']})")
+        raise DatasetError(
+            f"{folder}: was changed since it was built: its version is {version}, not {record['version']}"
+        )
     if as_json:
         typer.echo(json.dumps(record))
     else:
@@ -122,7 +124,7 @@ def _show(record: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(title=f"Data set {record['version']} from {record['source']}")
-    for column in ("part", "pictures", *record["classes"], "small / medium / large", "median px"):
+    for column in ("part", "images", *record["classes"], "small / medium / large", "median px"):
         table.add_column(column, justify="left" if column == "part" else "right")
     for part, figures in record["parts"].items():
         table.add_row(
@@ -141,11 +143,11 @@ def _show(record: dict[str, Any]) -> None:
 @dataset_app.command("example")
 def example_command(
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
-    pictures: Annotated[int, typer.Option(min=10, max=100_000)] = 160,
+    images: Annotated[int, typer.Option("--pictures", min=10, max=100_000, help="How many images to draw.")] = 160,
     seed: int = 1,
 ) -> None:
     """Write a small, trivially separable data set (discs and squares), with params.yaml for `dvc repro`."""
     from training.data.example import ExampleSettings, write_example
 
-    write_example(folder, ExampleSettings(pictures=pictures, seed=seed))
+    write_example(folder, ExampleSettings(images=images, seed=seed))
     typer.echo(f"{folder / 'raw'} and {folder / 'params.yaml'}")

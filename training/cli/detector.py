@@ -19,10 +19,10 @@ def detector(
         typer.Option(help="Start weights: a .pt, a name that Ultralytics downloads, or a .yaml: from nothing."),
     ] = "yolov8n.pt",
     epochs: Annotated[int, typer.Option(min=1)] = 30,
-    imgsz: Annotated[int, typer.Option(min=32, help="Side of the square pictures are trained at, pixels.")] = 448,
+    imgsz: Annotated[int, typer.Option(min=32, help="Side of the square images are trained at, pixels.")] = 448,
     batch: Annotated[int, typer.Option(min=1)] = 16,
     lr0: Annotated[float, typer.Option(min=0, help="Learning rate of AdamW at the start.")] = 0.0012,
-    mosaic: Annotated[float, typer.Option(min=0, max=1, help="Share of pictures made of four.")] = 1.0,
+    mosaic: Annotated[float, typer.Option(min=0, max=1, help="Share of images made of four.")] = 1.0,
     close_mosaic: Annotated[int, typer.Option(min=0, help="Last epochs without mosaic.")] = 5,
     augment: Annotated[bool, typer.Option(help="Flip, colours, scale, turn.")] = True,
     patience: Annotated[int, typer.Option(min=0, help="Stop after so many epochs without gain; 0: never.")] = 20,
@@ -77,6 +77,6 @@ def average(
 
     parts = [WeightedCheckpoint(path, share) for path, share in map(arguments.shared, checkpoints)]
     if len(parts) < 2:
-        raise typer.BadParameter("a mean is of two checkpoints or more", param_hint="FILE.pt@SHARE")
+        raise typer.BadParameter("give at least two checkpoints", param_hint="FILE.pt@SHARE")
     write_mean(parts, out)
     typer.echo(out)

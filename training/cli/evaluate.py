@@ -11,18 +11,20 @@ from training.cli import arguments
 from training.errors import EvaluationError, ExportError, GateError, require
 
 ShapesOption = Annotated[
-    str | None, typer.Option(help="Input shapes by comma, WIDTHxHEIGHT.", show_default="16:9, 4:3, 1:1, 3:4, 9:16")
+    str | None,
+    typer.Option(help="Input shapes WIDTHxHEIGHT, separated by commas.", show_default="16:9, 4:3, 1:1, 3:4, 9:16"),
 ]
 ScalesOption = Annotated[
     str,
-    typer.Option(help="Looks at the picture at so many scales, shares of the shape by comma; the first is 1."),
+    typer.Option(help="Scales of test-time augmentation, as shares of the shape, separated by commas; the first is 1."),
 ]
-MirrorOption = Annotated[bool, typer.Option("--mirror", help="Looks at each mirrored as well: twice the time.")]
-PrecisionOption = Annotated[str, typer.Option(help="auto, full or int8: which of the model's graphs.")]
+MirrorOption = Annotated[bool, typer.Option("--mirror", help="Also run on the mirrored image, in twice the time.")]
+PrecisionOption = Annotated[str, typer.Option(help="Which of the model's graphs to run: auto, full or int8.")]
 GatesOption = Annotated[
     str | None,
     typer.Option(
-        help="FIGURE=LIMIT by comma, on top of the defaults (detector map50=0.85; classifier accuracy=0.85,f1=0.80; "
+        help="FIGURE=LIMIT, separated by commas, in addition to the defaults (detector map50=0.85; "
+        "classifier accuracy=0.85,f1=0.80; "
         "challenger gain=0.01,p_gain=0.9); 'none' for none."
     ),
 ]
@@ -39,7 +41,7 @@ def evaluate(
     ] = None,
     gates: GatesOption = None,
     champion: Annotated[
-        Path | None, typer.Option(help="Version's folder that this model wants to replace.", show_default=False)
+        Path | None, typer.Option(help="Folder of the version that this model should replace.", show_default=False)
     ] = None,
     precision: PrecisionOption = "auto",
     shapes: ShapesOption = None,
@@ -49,7 +51,7 @@ def evaluate(
 ) -> None:
     """Measure a model as it is served; exit code 1 when it misses a gate."""
     if precision not in _PRECISIONS:
-        raise typer.BadParameter(f"{precision!r}: one of {', '.join(_PRECISIONS)}", param_hint="--precision")
+        raise typer.BadParameter(f"{precision!r}: must be one of {', '.join(_PRECISIONS)}", param_hint="--precision")
     if model.suffix == ".pt":
         require("torch", "ultralytics")
     from training.evaluation.evaluate import EvaluateSettings, evaluate, task_of
@@ -79,22 +81,24 @@ def evaluate(
         typer.echo(f"gate: {verdict}")
     typer.echo(f"{out / 'report.html'}")
     if not figures["passed"]:
-        raise GateError("a gate was missed")
+        raise GateError("the model misses a gate")
 
 
 def evaluate_webcam(
     clips: Annotated[list[Path], typer.Argument(help="Clips in which every face has the label.")],
     yunet: Annotated[Path, typer.Option(help="YuNet's weights (ONNX), the reference.")],
     model: Annotated[Path, typer.Option(help="Folder of one version of a detector.")],
-    out: Annotated[Path | None, typer.Option(help="The figures as JSON into this file.", show_default=False)] = None,
-    label: Annotated[str, typer.Option(help="What every face in the clips is.")] = "without_mask",
-    every: Annotated[int, typer.Option(min=1, help="Look at one frame of so many.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the figures to this file as JSON.", show_default=False)
+    ] = None,
+    label: Annotated[str, typer.Option(help="The label of every face in the clips.")] = "without_mask",
+    every: Annotated[int, typer.Option(min=1, help="Judge every nth frame.")] = 1,
     least_face: Annotated[float, typer.Option(min=0, max=1, help="YuNet's score from which a face counts.")] = 0.8,
     least_right: Annotated[float, typer.Option(min=0, max=1)] = 0.97,
     most_wrong: Annotated[float, typer.Option(min=0, max=1)] = 0.02,
     precision: PrecisionOption = "auto",
 ) -> None:
-    """Large faces in real clips, against YuNet: exit code 1 when too few frames are right or too many are wrong."""
+    """Compare large faces in real clips with YuNet; exit code 1 when too few frames are right or too many wrong."""
     import json
 
     from training.evaluation.webcam import WebcamSettings, verdict, webcam
@@ -126,18 +130,18 @@ def evaluate_webcam(
 
 def export(
     checkpoint: Annotated[Path, typer.Option(help="A detector's checkpoint (.pt).")],
-    data: Annotated[Path, typer.Option(help="Labelled pictures: a built data set, or a folder of Pascal VOC.")],
-    models: Annotated[Path, typer.Option(help="The models folder; NAME/VERSION is made in it.")],
+    data: Annotated[Path, typer.Option(help="Labelled images: a built data set, or a folder of Pascal VOC.")],
+    models: Annotated[Path, typer.Option(help="The models folder; the version goes to NAME/VERSION in it.")],
     name: Annotated[str, typer.Option(help="The model's name.")],
     version: Annotated[int, typer.Option(min=1)],
-    part: Annotated[str, typer.Option(help="What the figures are measured on.")] = "val",
+    part: Annotated[str, typer.Option(help="The part to measure on.")] = "val",
     shapes: ShapesOption = None,
     scales: ScalesOption = "1",
     mirror: MirrorOption = False,
-    formats: Annotated[str, typer.Option(help="Of openvino, onnx and int8; openvino always is one.")] = (
+    formats: Annotated[str, typer.Option(help="openvino, onnx, int8, separated by commas; openvino must be one.")] = (
         "openvino,onnx,int8"
     ),
-    most_lost: Annotated[float, typer.Option(min=0, max=1, help="mAP50 that int8 may lose.")] = 0.02,
+    most_lost: Annotated[float, typer.Option(min=0, max=1, help="How much mAP50 int8 may lose.")] = 0.02,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="The card's least confidence of each label.")] = 0.25,
     gates: GatesOption = None,
     facts: Annotated[
@@ -145,7 +149,7 @@ def export(
     ] = None,
     licence: str = "AGPL-3.0",
 ) -> None:
-    """Make a version that serves: OpenVINO (fp16 weights), ONNX, int8; checked, measured, with its card."""
+    """Export a version that can be served: OpenVINO (fp16 weights), ONNX, int8; checked, measured, with its card."""
     require("torch", "ultralytics", "nncf")
     from training.evaluation.gates import read_gates
     from training.export.detector_graph import SHAPES_WH
@@ -153,7 +157,7 @@ def export(
 
     chosen = arguments.formats(formats)
     if not checkpoint.is_file():
-        raise ExportError(f"{checkpoint}: there is no such checkpoint")
+        raise ExportError(f"{checkpoint}: no such checkpoint")
     card = publish(
         PublishSettings(
             checkpoint=checkpoint,

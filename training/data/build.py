@@ -1,6 +1,6 @@
 """The detector's data set: VOC annotations and crops in, a YOLO folder out. Pure apart from the disk.
 
-The folder is written aside and renamed, so that there is a whole one or none. Its lists name pictures relative to
+The folder is written aside and renamed, so that there is a whole one or none. Its lists name images relative to
 themselves: it can be moved, and a remote of DVC can hold it.
 """
 
@@ -25,11 +25,11 @@ from training.data.compose import (
     Cutout,
     FaceBoxer,
     Image,
-    crowd_picture,
+    crowd_image,
     cutout,
     poor_camera,
     wall,
-    webcam_picture,
+    webcam_image,
     without_faces,
     zoomed,
 )
@@ -41,7 +41,7 @@ from training.errors import DatasetError
 
 CLASSES = ("with_mask", "without_mask", "mask_weared_incorrect")
 RECORD = "dataset.json"
-PICTURE_WH = (640, 400)
+IMAGE_WH = (640, 400)
 LEAST_ZOOMED_PX = 24
 MOST_TILT_DEGREES = 45.0
 Crop = tuple[str, Image, Box]  # file's name, u8 HWC BGR, the face in it
@@ -53,10 +53,10 @@ class BuildSettings:
 
     source: a folder with images/, annotations/ and perhaps split.json; `split` goes before that, `ratios` (train, val,
     test) are for when there is none. crops: a folder with a folder of crops for each class, of which `large_faces`
-    pictures with one large face are made, each second one tilted, each third as a poor camera sees it, each fourth
-    before a wall, the others before training pictures without their faces; `crowds` training pictures get small ones;
+    images with one large face are made, each second one tilted, each third as a poor camera sees it, each fourth
+    before a wall, the others before training images without their faces; `crowds` training images get small ones;
     `yunet`, the face detector's weights, finds the face in a crop. zooms: windows cut around labelled objects.
-    rare_repeats: how often a training picture with the rarest class is listed.
+    rare_repeats: how often a training image with the rarest class is listed.
     """
 
     source: Path
@@ -98,8 +98,8 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     checked = check(settings.source, settings.classes, settings.split)
     if checked.errors and not settings.repair:
         raise DatasetError("\n".join([*map(str, checked.errors), "Repair them, or build with --repair."]))
-    if not checked.pictures:
-        raise DatasetError(f"{settings.source}: there is no usable picture in it")
+    if not checked.images:
+        raise DatasetError(f"{settings.source}: has no usable image")
     split = checked.split or _shared_out(checked, settings)
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.out.parent, prefix=f".{settings.out.name}-") as scratch:
@@ -125,7 +125,7 @@ def _refuse_foreign(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise DatasetError(f"{out}: is not a folder")
     if out.is_dir() and any(out.iterdir()) and not (out / RECORD).is_file():
-        raise DatasetError(f"{out}: holds something else than a built data set; it is not overwritten")
+        raise DatasetError(f"{out}: is not a built data set, so it is not overwritten")
 
 
 def _replace(folder: Path, target: Path, scratch: Path) -> None:
@@ -135,8 +135,8 @@ def _replace(folder: Path, target: Path, scratch: Path) -> None:
 
 
 def _shared_out(checked: CheckReport, settings: BuildSettings) -> Split:
-    labels = {name: [box.label for box in picture.boxes] for name, picture in checked.pictures.items()}
-    heads = {name: picture.head for name, picture in checked.pictures.items()}
+    labels = {name: [box.label for box in image.boxes] for name, image in checked.images.items()}
+    heads = {name: image.head for name, image in checked.images.items()}
     return stratified(labels, heads, settings.ratios, settings.seed)
 
 
@@ -149,12 +149,12 @@ class _Builder:
         self._parts: dict[str, list[Labelled]] = {}
 
     def write(self, split: Split) -> dict[str, Any]:
-        pictures = {part: [self._checked.pictures[name] for name in names] for part, names in split.items()}
-        for part, members in pictures.items():
-            self._parts[part] = [self._copy(part, picture) for picture in members]
-        train = pictures.get("train", [])
-        if not train or not pictures.get("val"):
-            raise DatasetError(f"{self._settings.source}: too few pictures for a part train and a part val")
+        images = {part: [self._checked.images[name] for name in names] for part, names in split.items()}
+        for part, members in images.items():
+            self._parts[part] = [self._copy(part, image) for image in members]
+        train = images.get("train", [])
+        if not train or not images.get("val"):
+            raise DatasetError(f"{self._settings.source}: too few images for the parts train and val")
         rarest = self._rarest(train)
         listed = {part: [item.path for item in items] for part, items in self._parts.items()}
         rare = [item.path for item in self._parts["train"] if any(box.label == rarest for box in item.boxes)]
@@ -168,20 +168,20 @@ class _Builder:
         return self._record({**made, "rare_repeats": self._settings.rare_repeats})
 
     def _rarest(self, train: Sequence[CheckedImage]) -> str:
-        counts = Counter(box.label for picture in train for box in picture.boxes)
+        counts = Counter(box.label for image in train for box in image.boxes)
         return min((name for name in self._settings.classes if counts[name]), key=lambda name: counts[name], default="")
 
-    def _copy(self, part: str, picture: CheckedImage) -> Labelled:
-        """The picture's own bytes: what is measured is what was labelled."""
-        path = self._place("images", part, picture.path.name)
-        shutil.copyfile(picture.path, path)
-        self._label(part, picture.name, picture.size_wh, picture.boxes)
-        return Labelled(path, picture.boxes)
+    def _copy(self, part: str, image: CheckedImage) -> Labelled:
+        """The image's own bytes: what is measured is what was labelled."""
+        path = self._place("images", part, image.path.name)
+        shutil.copyfile(image.path, path)
+        self._label(part, image.name, image.size_wh, image.boxes)
+        return Labelled(path, image.boxes)
 
     def _draw(self, name: str, image_bgr: Image, boxes: Sequence[LabelledBox]) -> Labelled:
         path = self._place("images", "train", f"{name}.jpg")
         if not cv2.imwrite(str(path), image_bgr, [cv2.IMWRITE_JPEG_QUALITY, 92]):
-            raise DatasetError(f"{path}: cannot be written")
+            raise DatasetError(f"{path}: cannot write it")
         self._label("train", name, (image_bgr.shape[1], image_bgr.shape[0]), boxes)
         return Labelled(path, tuple(boxes))
 
@@ -202,15 +202,15 @@ class _Builder:
 
     def _zooms(self, train: Sequence[CheckedImage]) -> list[Labelled]:
         pools: dict[str, list[tuple[CheckedImage, LabelledBox]]] = {name: [] for name in self._settings.classes}
-        for picture in train:
-            for box in picture.boxes:
+        for image in train:
+            for box in image.boxes:
                 if box.xyxy[3] - box.xyxy[1] >= LEAST_ZOOMED_PX:
-                    pools[box.label].append((picture, box))
+                    pools[box.label].append((image, box))
         filled = [pool for pool in pools.values() if pool]
         written = []
         for number in range(self._settings.zooms if filled else 0):
-            picture, around = self._rng.choice(filled[number % len(filled)])
-            cut, kept = zoomed(read_image(picture.path), list(picture.boxes), around, self._rng, PICTURE_WH)
+            image, around = self._rng.choice(filled[number % len(filled)])
+            cut, kept = zoomed(read_image(image.path), list(image.boxes), around, self._rng, IMAGE_WH)
             written.append(self._draw(f"zoom{number:04d}", cut, kept))
         return written
 
@@ -221,10 +221,10 @@ class _Builder:
         if crops is None or not wanted:
             return {}
         if yunet is None or not yunet.is_file():
-            raise DatasetError(f"{yunet}: pictures of large faces need YuNet's weights (--yunet)")
+            raise DatasetError(f"{yunet}: images of large faces need YuNet's weights; pass --yunet")
         labels = [name for name in self._settings.classes if (crops / name).is_dir()]
         if not labels:
-            raise DatasetError(f"{crops}: has no folder named like a class ({', '.join(self._settings.classes)})")
+            raise DatasetError(f"{crops}: has no folder named after a class ({', '.join(self._settings.classes)})")
         boxer = FaceBoxer(yunet)
         found: dict[str, list[Crop]] = {}
         for label in labels:
@@ -248,10 +248,10 @@ class _Builder:
             wanted = self._settings.large_faces * number // len(cutouts) - len(written)
             for index, (name, crop, face) in enumerate(faces[:wanted]):
                 plain = index % 4 == 3
-                picture = self._rng.choice(train)
-                background = wall(self._rng) if plain else without_faces(read_image(picture.path), picture.boxes)
+                chosen = self._rng.choice(train)
+                background = wall(self._rng) if plain else without_faces(read_image(chosen.path), chosen.boxes)
                 cut = self._tilted(crop, face) if index % 2 else cutout(crop, face)
-                drawn, placed = webcam_picture(cut, label, background, self._rng)
+                drawn, placed = webcam_image(cut, label, background, self._rng)
                 if index % 3 == 2:
                     drawn = poor_camera(drawn, self._rng)
                 written.append(self._draw(f"webcam_{label}_{name}", drawn, [placed]))
@@ -262,10 +262,10 @@ class _Builder:
         weights = [1 / len(cutouts[label]) for label, _, _ in pool]
         written = []
         for number in range(self._settings.crowds if pool else 0):
-            picture = self._rng.choice(train)
+            chosen = self._rng.choice(train)
             drawn = self._rng.choices(pool, weights, k=self._rng.randint(2, 5))
             faces = [(self._tilted(crop, face), label) for label, crop, face in drawn]
-            image, boxes = crowd_picture(read_image(picture.path), picture.boxes, faces, self._rng)
+            image, boxes = crowd_image(read_image(chosen.path), chosen.boxes, faces, self._rng)
             written.append(self._draw(f"crowd{number:04d}", image, boxes))
         return written
 

@@ -1,6 +1,6 @@
-"""Pictures with faces that the labelled ones lack: large ones as a webcam frames them, tilted and small ones. Pure.
+"""Images with faces that the labelled ones lack: large ones as a webcam frames them, tilted and small ones. Pure.
 
-The labelled pictures show faces of a median of 25 px; a webcam shows one that fills half of the picture. The face
+The labelled images show faces of a median of 25 px; a webcam shows one that fills half of the image. The face
 crops of the classification set are that large but come without boxes, so YuNet (OpenCV's face detector, Wu et al.
 2023, "YuNet: A Tiny Millisecond-level Face Detector") draws them; a crop in which it does not find exactly one face
 is left out.
@@ -34,7 +34,7 @@ class FaceBoxer:
         self._net = cv2.FaceDetectorYN.create(str(weights), "", (0, 0), min_score)
 
     def one_face(self, image_bgr: Image) -> Box | None:
-        """The box (xyxy, pixels) of the only face of a u8 HWC BGR picture; None when there is none or several."""
+        """The box (xyxy, pixels) of the only face of a u8 HWC BGR image; None when there is none or several."""
         height, width = image_bgr.shape[:2]
         padded = cv2.copyMakeBorder(image_bgr, height // 4, height // 4, width // 4, width // 4, cv2.BORDER_REPLICATE)
         scale = 256 / max(padded.shape[:2])
@@ -51,7 +51,7 @@ class FaceBoxer:
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """A face to paste. image: u8 HWC BGR; alpha: f32 HW, 1 where the face's picture counts; box: xyxy, its pixels."""
+    """A face to paste. image: u8 HWC BGR; alpha: f32 HW, 1 where the face's image counts; box: xyxy, its pixels."""
 
     image: Image
     alpha: npt.NDArray[np.float32]
@@ -85,28 +85,28 @@ def cutout(crop_bgr: Image, box: Box, degrees: float | None = None) -> Cutout:
     return Cutout(image.astype(np.uint8), alpha, clipped)
 
 
-def webcam_picture(
+def webcam_image(
     face: Cutout, label: str, background_bgr: Image, rng: random.Random, size_wh: tuple[int, int] = (640, 400)
 ) -> tuple[Image, LabelledBox]:
-    """Put a face on a blurred background so that it is 20 to 85 % of the picture's height.
+    """Put a face on a blurred background so that it is 20 to 85 % of the image's height.
 
-    Returns the picture (u8 HWC BGR of size_wh) and the face's box in it, clipped to the picture.
+    Returns the image (u8 HWC BGR of size_wh) and the face's box in it, clipped to the image.
     """
     width, height = size_wh
     canvas = cv2.GaussianBlur(cv2.resize(background_bgr, size_wh), (0, 0), rng.uniform(4, 14)).astype(np.uint8)
     scale = rng.uniform(0.2, 0.85) * height / face.face_height
     centre = (rng.uniform(0.2, 0.8) * width, rng.uniform(0.35, 0.65) * height)
-    picture, box = _pasted(canvas, face, scale, centre, rng.uniform(0.8, 4.0))
-    return picture, LabelledBox(label, box)
+    image, box = _pasted(canvas, face, scale, centre, rng.uniform(0.8, 4.0))
+    return image, LabelledBox(label, box)
 
 
-def without_faces(picture_bgr: Image, boxes: Sequence[LabelledBox], size_wh: tuple[int, int] = (640, 400)) -> Image:
-    """A labelled picture as background, u8 HWC BGR of size_wh: what is in the boxes is painted over from around them.
+def without_faces(image_bgr: Image, boxes: Sequence[LabelledBox], size_wh: tuple[int, int] = (640, 400)) -> Image:
+    """A labelled image as background, u8 HWC BGR of size_wh: what is in the boxes is painted over from around them.
 
     A face that is there, blurred and without a label, would teach that blurred faces are none.
     """
-    fx, fy = size_wh[0] / picture_bgr.shape[1], size_wh[1] / picture_bgr.shape[0]
-    small = cv2.resize(picture_bgr, size_wh, interpolation=cv2.INTER_AREA)
+    fx, fy = size_wh[0] / image_bgr.shape[1], size_wh[1] / image_bgr.shape[0]
+    small = cv2.resize(image_bgr, size_wh, interpolation=cv2.INTER_AREA)
     mask = np.zeros((size_wh[1], size_wh[0]), np.uint8)
     for box in boxes:
         x1, y1, x2, y2 = box.xyxy
@@ -128,11 +128,11 @@ def wall(rng: random.Random, size_wh: tuple[int, int] = (640, 400)) -> Image:
     return np.clip(paint * light[:, :, None], 0, 255).astype(np.uint8)
 
 
-def poor_camera(picture_bgr: Image, rng: random.Random) -> Image:
-    """The picture as a cheap camera sends it: soft, pale, noisy, hard compressed. u8 HWC BGR, its size as it was."""
-    height, width = picture_bgr.shape[:2]
+def poor_camera(image_bgr: Image, rng: random.Random) -> Image:
+    """The image as a cheap camera sends it: soft, pale, noisy, hard compressed. u8 HWC BGR, its size as it was."""
+    height, width = image_bgr.shape[:2]
     coarse = rng.uniform(1.0, 3.5)
-    small = cv2.resize(picture_bgr, (round(width / coarse), round(height / coarse)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image_bgr, (round(width / coarse), round(height / coarse)), interpolation=cv2.INTER_AREA)
     contrast, haze = rng.uniform(0.45, 1.0), rng.uniform(60, 170)
     noise = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(0, 6), small.shape)
     seen = np.clip(haze + contrast * (small - haze) + noise, 0, 255).astype(np.uint8)
@@ -142,16 +142,16 @@ def poor_camera(picture_bgr: Image, rng: random.Random) -> Image:
     return enlarged
 
 
-def crowd_picture(
-    picture_bgr: Image, boxes: Sequence[LabelledBox], faces: Sequence[tuple[Cutout, str]], rng: random.Random
+def crowd_image(
+    image_bgr: Image, boxes: Sequence[LabelledBox], faces: Sequence[tuple[Cutout, str]], rng: random.Random
 ) -> tuple[Image, list[LabelledBox]]:
-    """Put faces of 9 to 60 px of height, small ones as often as large ones, where a labelled picture has room.
+    """Put faces of 9 to 60 px of height, small ones as often as large ones, where a labelled image has room.
 
-    A face for which a place beside the others is not found in 20 draws is left out. Returns the picture (u8 HWC BGR,
+    A face for which a place beside the others is not found in 20 draws is left out. Returns the image (u8 HWC BGR,
     its size as it was) and all boxes, in pixels.
     """
-    height, width = picture_bgr.shape[:2]
-    picture, kept = picture_bgr, list(boxes)
+    height, width = image_bgr.shape[:2]
+    image, kept = image_bgr, list(boxes)
     for face, label in faces:
         scale = SMALL_PX[0] * (SMALL_PX[1] / SMALL_PX[0]) ** rng.random() / face.face_height
         half_w, half_h = scale * face.image.shape[1] / 2, scale * face.image.shape[0] / 2
@@ -164,10 +164,10 @@ def crowd_picture(
                     x + scale * ((face.box[0] + face.box[2]) - face.image.shape[1]) / 2,
                     y + scale * ((face.box[1] + face.box[3]) - face.image.shape[0]) / 2,
                 )
-                picture, box = _pasted(picture, face, scale, place, rng.uniform(0.5, 1.5))
+                image, box = _pasted(image, face, scale, place, rng.uniform(0.5, 1.5))
                 kept.append(LabelledBox(label, box))
                 break
-    return picture, kept
+    return image, kept
 
 
 def _apart(one: Box, other: Box) -> bool:
@@ -217,7 +217,7 @@ def zoomed(
     cut = image_bgr[int(top) : int(top + window_h), int(left) : int(left + window_w)]
     fx, fy = size_wh[0] / cut.shape[1], size_wh[1] / cut.shape[0]
     scale = min(fx, fy)
-    picture = cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    image = cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     kept = []
     for box in boxes:
         b = box.xyxy
@@ -232,4 +232,4 @@ def zoomed(
             kept.append(
                 LabelledBox(box.label, (inside[0] * scale, inside[1] * scale, inside[2] * scale, inside[3] * scale))
             )
-    return picture.astype(np.uint8), kept
+    return image.astype(np.uint8), kept

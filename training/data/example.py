@@ -56,9 +56,9 @@ head:
 
 @dataclass(frozen=True, slots=True)
 class ExampleSettings:
-    """How many pictures, how large, and from which seed."""
+    """How many images, how large, and from which seed."""
 
-    pictures: int = 160
+    images: int = 160
     size_wh: tuple[int, int] = (160, 128)
     most_objects: int = 3
     seed: int = 1
@@ -67,17 +67,17 @@ class ExampleSettings:
 def write_example(folder: Path, settings: ExampleSettings) -> None:
     """Write raw/, the network and params.yaml for `dvc repro`. Raises DatasetError when the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DatasetError(f"{folder}: is not an empty folder")
+        raise DatasetError(f"{folder}: must be an empty folder")
     rng = random.Random(settings.seed)
     noise = np.random.default_rng(settings.seed)
     data = folder / "raw"
     for kind in ("images", "annotations"):
         (data / kind).mkdir(parents=True, exist_ok=True)
-    for number in range(settings.pictures):
+    for number in range(settings.images):
         image, boxes = _picture(settings, rng, noise)
         name = f"shapes{number:04d}"
         if not cv2.imwrite(str(data / "images" / f"{name}.jpg"), image):
-            raise DatasetError(f"{data / 'images' / name}.jpg: cannot be written")
+            raise DatasetError(f"{data / 'images' / name}.jpg: cannot write it")
         write_voc(data / "annotations" / f"{name}.xml", f"{name}.jpg", settings.size_wh, boxes)
     (folder / TINY).write_text(_TINY_YAML)
     (folder / "params.yaml").write_text(yaml.safe_dump(example_params(data), sort_keys=False))

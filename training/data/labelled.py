@@ -1,6 +1,6 @@
-"""Labelled pictures to measure on, from a folder of Pascal VOC or from what `dataset build` wrote. Pure.
+"""Labelled images to measure on, from a folder of Pascal VOC or from what `dataset build` wrote. Pure.
 
-A size is the square root of a box's area in pixels of its picture; below SMALL it is small, from LARGE on large.
+A size is the square root of a box's area in pixels of its image; below SMALL it is small, from LARGE on large.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One picture and its boxes, in pixels."""
+    """One image and its boxes, in pixels."""
 
     path: Path
     boxes: tuple[LabelledBox, ...]
@@ -44,23 +44,23 @@ def size_name(side: float) -> str:
 
 
 def read_image(path: Path) -> Image:
-    """A picture, u8 HWC BGR, turned by its EXIF. Raises DatasetError naming it."""
+    """An image, u8 HWC BGR, turned by its EXIF. Raises DatasetError naming it."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise DatasetError(f"{path}: missing or not a readable picture")
+        raise DatasetError(f"{path}: missing, or not a readable image")
     return image.astype(np.uint8, copy=False)
 
 
 def read_labelled(folder: Path, part: str) -> list[Labelled]:
-    """The pictures of one part. Raises DatasetError naming the file that is missing or wrong."""
+    """The images of one part. Raises DatasetError naming the file that is missing or wrong."""
     if (folder / "data.yaml").is_file():
         found = _read_yolo(folder, part)
     elif (folder / "annotations").is_dir():
         found = _read_voc_folder(folder, part)
     else:
-        raise DatasetError(f"{folder}: neither data.yaml nor annotations/ is in it")
+        raise DatasetError(f"{folder}: has neither data.yaml nor annotations/")
     if not found:
-        raise DatasetError(f"{folder}: there are no pictures in part {part!r}")
+        raise DatasetError(f"{folder}: no images in part {part!r}")
     return found
 
 
@@ -84,7 +84,7 @@ def read_data_yaml(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         names = data["names"]
         classes = tuple(str(names[index]) for index in range(len(names)))
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DatasetError(f"{path}: cannot read it: {error.strerror or error}") from error
     except (yaml.YAMLError, KeyError, TypeError, IndexError) as error:
         raise DatasetError(f"{path}: not a data set's data.yaml with 'names': {error}") from error
     return data, classes
@@ -98,7 +98,7 @@ def _read_yolo(folder: Path, part: str) -> list[Labelled]:
     try:
         lines = listing.read_text().split("\n")
     except OSError as error:
-        raise DatasetError(f"{listing}: cannot be read: {error.strerror or error}") from error
+        raise DatasetError(f"{listing}: cannot read it: {error.strerror or error}") from error
     paths = [folder / line for line in dict.fromkeys(line.strip() for line in lines) if line]
     return [Labelled(path, _read_labels(path, folder, classes)) for path in paths]
 
@@ -109,7 +109,7 @@ def _read_labels(image: Path, folder: Path, classes: tuple[str, ...]) -> tuple[L
     try:
         lines = path.read_text().splitlines()
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DatasetError(f"{path}: cannot read it: {error.strerror or error}") from error
     boxes = []
     for number, line in enumerate(lines, start=1):
         try:

@@ -1,8 +1,8 @@
-"""Pictures that show the same: perceptual hashes, and groups of near-duplicates. Pure.
+"""Images that show the same: perceptual hashes, and groups of near duplicates. Pure.
 
 The hash is pHash: the signs of the 64 lowest frequencies of the cosine transform of a 32×32 grey thumbnail against
 their median (C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010). Hashes of flat
-pictures are noise, so two pictures are twins only when their thumbnails agree as well.
+images are noise, so two images are near duplicates only when their thumbnails agree as well.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Fingerprint:
 
 
 def fingerprint(image_bgr: npt.NDArray[Any]) -> Fingerprint:
-    """The fingerprint of a u8 HWC BGR picture."""
+    """The fingerprint of a u8 HWC BGR image."""
     grey = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
     thumbnail = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = np.asarray(cv2.dct(thumbnail))[:8, :8].ravel()
@@ -38,7 +38,7 @@ def fingerprint(image_bgr: npt.NDArray[Any]) -> Fingerprint:
 
 
 def near_duplicates(prints: Sequence[Fingerprint]) -> list[tuple[int, int]]:
-    """Index pairs (first < second) of pictures that show the same."""
+    """Index pairs (first < second) of images that show the same."""
     hashes = np.array([item.hash for item in prints], np.uint64)
     pairs = []
     for first in range(len(prints) - 1):
@@ -51,7 +51,7 @@ def near_duplicates(prints: Sequence[Fingerprint]) -> list[tuple[int, int]]:
 
 
 def groups(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """For each of `count` pictures the index of the first of its group of twins (itself when it has none)."""
+    """For each of `count` images the index of the first of its group (its own when it has no duplicate)."""
     heads = list(range(count))
 
     def head(index: int) -> int:

@@ -15,7 +15,7 @@ from training.data.voc import write_voc
 from training.errors import DatasetError
 
 REMOVED = "removed"
-_FILE_LEAVES = frozenset({"no picture", "unreadable picture", "bad annotation", "duplicate", "leak"})
+_FILE_LEAVES = frozenset({"no image", "unreadable image", "bad annotation", "duplicate", "leak"})
 _CONTENT_CHANGES = frozenset({"unknown class", "bad box", "empty box", "outside", "size differs"})
 
 
@@ -30,15 +30,15 @@ def repair(source: Path, checked: CheckReport, split: Path | None = None) -> int
         for name in sorted(leaving):
             for path in [*(source / "images").glob(f"{name}.*"), source / "annotations" / f"{name}.xml"]:
                 _aside(source, path, keep=False)
-        for name in sorted(changing & set(checked.pictures)):
+        for name in sorted(changing & set(checked.images)):
             path = source / "annotations" / f"{name}.xml"
             _aside(source, path, keep=True)
-            picture = checked.pictures[name]
-            write_voc(path, picture.path.name, picture.size_wh, picture.boxes)
+            image = checked.images[name]
+            write_voc(path, image.path.name, image.size_wh, image.boxes)
         if checked.split is not None:
             _write_split(source, split or source / "split.json", checked)
     except OSError as error:
-        raise DatasetError(f"{error.filename or source}: cannot be repaired: {error.strerror or error}") from error
+        raise DatasetError(f"{error.filename or source}: cannot repair it: {error.strerror or error}") from error
     return len(leaving) + len(changing)
 
 

@@ -1,4 +1,4 @@
-"""Which picture is for training, which for choosing, which for the last word. Pure apart from reading split.json."""
+"""Which images are for training, which for validation, which for testing. Pure apart from reading split.json."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Split = dict[str, list[str]]
 
 
 def read_split(path: Path) -> Split:
-    """The names of the pictures in "train", "val" and, where there is one, "test". Raises DatasetError."""
+    """The names of the images in "train", "val" and, where there is one, "test". Raises DatasetError."""
     try:
         split = json.loads(path.read_text())
         parts = {part: split[part] for part in PARTS if part in split or part != "test"}
@@ -30,18 +30,18 @@ def read_split(path: Path) -> Split:
 
 
 def stratified(
-    labels: Mapping[str, Sequence[str]], twins: Mapping[str, str], ratios: Sequence[float], seed: int
+    labels: Mapping[str, Sequence[str]], duplicate_of: Mapping[str, str], ratios: Sequence[float], seed: int
 ) -> Split:
-    """Share pictures out so that each part has its ratio of each class, the rarest class first.
+    """Share images out so that each part has its ratio of each class, the rarest class first.
 
-    labels: for each picture the classes of its objects; twins: for each picture the first of its group of
-    near-duplicates, which stay together; ratios: for each of PARTS.
+    labels: for each image the classes of its objects; duplicate_of: for each image the first of its group of
+    near duplicates, which stay together; ratios: for each of PARTS.
     """
     rng = random.Random(seed)
     totals = Counter(label for names in labels.values() for label in names)
     members: dict[str, list[str]] = defaultdict(list)
     for name in sorted(labels):
-        members[twins.get(name, name)].append(name)
+        members[duplicate_of.get(name, name)].append(name)
     strata: dict[str, list[list[str]]] = defaultdict(list)
     for group in members.values():
         found = {label for name in group for label in labels[name]}
@@ -53,7 +53,7 @@ def stratified(
 
 
 def _share_out(stratum: list[list[str]], ratios: Sequence[float], rng: random.Random, split: Split) -> None:
-    """Give each group of one stratum to the part that is furthest behind its share of pictures, large groups first."""
+    """Give each group of one stratum to the part that is furthest behind its share of images, large groups first."""
     rng.shuffle(stratum)
     stratum.sort(key=len, reverse=True)
     total = sum(len(group) for group in stratum)

@@ -16,15 +16,15 @@ PLOTS = "plots"
 
 
 def statistics(parts: Mapping[str, Sequence[Labelled]], classes: Sequence[str]) -> dict[str, Any]:
-    """For each part: pictures, objects by class, their sizes in pixels (quartiles) and by small, medium, large."""
+    """For each part: images, objects by class, their sizes in pixels (quartiles) and by small, medium, large."""
     figures: dict[str, Any] = {}
-    for part, pictures in parts.items():
-        boxes = [box for picture in pictures for box in picture.boxes]
+    for part, images in parts.items():
+        boxes = [box for image in images for box in image.boxes]
         sides = [side_of(box.xyxy) for box in boxes]
         quartiles = np.percentile(sides, [0, 25, 50, 75, 100]).round(1).tolist() if sides else []
         figures[part] = {
-            "pictures": len(pictures),
-            "without_objects": sum(not picture.boxes for picture in pictures),
+            "pictures": len(images),
+            "without_objects": sum(not image.boxes for image in images),
             "objects": {name: sum(box.label == name for box in boxes) for name in classes},
             "sizes_px": quartiles,
             "by_size": {size: sum(size_name(side) == size for side in sides) for size in SIZES},
@@ -52,8 +52,8 @@ def write_plots(parts: Mapping[str, Sequence[Labelled]], classes: Sequence[str],
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / max(1, len(parts))
-    for index, (part, pictures) in enumerate(parts.items()):
-        counts = [sum(box.label == name for item in pictures for box in item.boxes) for name in classes]
+    for index, (part, images) in enumerate(parts.items()):
+        counts = [sum(box.label == name for item in images for box in item.boxes) for name in classes]
         bars = axes.bar(np.arange(len(classes)) + index * width, counts, width, label=part)
         axes.bar_label(bars, fontsize=8)
     axes.set_xticks(np.arange(len(classes)) + width * (len(parts) - 1) / 2, labels=list(classes))
@@ -78,13 +78,13 @@ def write_plots(parts: Mapping[str, Sequence[Labelled]], classes: Sequence[str],
 
 
 def data_card(record: Mapping[str, Any]) -> str:
-    """The data card as Markdown, from the record that `dataset build` writes beside the pictures."""
+    """The data card as Markdown, from the record that `dataset build` writes beside the images."""
     lines = [
         "# Data card", "",
         f"Version `{record['version']}`, classes {', '.join(f'`{name}`' for name in record['classes'])}.", "",
         f"Built from `{record['source']}`, with these settings:", "",
         "```json", json.dumps(record["settings"], indent=1), "```", "",
-        "| part | pictures | without objects | objects | small / medium / large | median size (px) |",
+        "| part | images | without objects | objects | small / medium / large | median size (px) |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for part, figures in record["parts"].items():
@@ -96,9 +96,9 @@ def data_card(record: Mapping[str, Any]) -> str:
     made = record["made"]
     lines += [
         "",
-        f"In training there are {made['zooms']} windows cut around labelled objects, {made['large_faces']} pictures "
+        f"In training there are {made['zooms']} windows cut around labelled objects, {made['large_faces']} images "
         f"with one large face and {made['crowds']} with small faces added, made from crops. "
-        f"Pictures with the rarest class (`{made['rarest']}`) come {made['rare_repeats']} times.",
+        f"Images with the rarest class (`{made['rarest']}`) come {made['rare_repeats']} times.",
         "", "![Objects by class](plots/classes.png)", "", "![Size of objects](plots/sizes.png)", "",
         "## What the check found", "",
     ]  # fmt: skip

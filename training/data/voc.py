@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class LabelledBox:
-    """One object: its class name and its box in pixels of the picture (origin top left, x2 > x1, y2 > y1)."""
+    """One object: its class name and its box in pixels of the image (origin top left, x2 > x1, y2 > y1)."""
 
     label: str
     xyxy: Box
@@ -86,17 +86,17 @@ def is_empty(xyxy: Box) -> bool:
 
 
 def clipped(xyxy: Box, size_wh: tuple[int, int]) -> Box:
-    """The part of a box inside a picture; may be empty."""
+    """The part of a box inside an image; may be empty."""
     width, height = size_wh
     x1, x2 = (min(max(value, 0.0), float(width)) for value in (xyxy[0], xyxy[2]))
     y1, y2 = (min(max(value, 0.0), float(height)) for value in (xyxy[1], xyxy[3]))
     return x1, y1, x2, y2
 
 
-def write_voc(path: Path, picture: str, size_wh: tuple[int, int], boxes: Sequence[LabelledBox]) -> None:
+def write_voc(path: Path, image: str, size_wh: tuple[int, int], boxes: Sequence[LabelledBox]) -> None:
     """Write one VOC XML file, whole or not at all. Raises DatasetError."""
     root = ET.Element("annotation")
-    ET.SubElement(root, "filename").text = picture
+    ET.SubElement(root, "filename").text = image
     size = ET.SubElement(root, "size")
     for tag, value in (("width", size_wh[0]), ("height", size_wh[1]), ("depth", 3)):
         ET.SubElement(size, tag).text = str(value)
@@ -113,4 +113,4 @@ def write_voc(path: Path, picture: str, size_wh: tuple[int, int], boxes: Sequenc
         os.replace(aside, path)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise DatasetError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise DatasetError(f"{path}: cannot write it: {error.strerror or error}") from error

@@ -103,13 +103,13 @@ def _start_weights(settings: TrainSettings, resume: bool) -> str:
     last = settings.out / FOLDER / "weights" / "last.pt"
     if resume:
         if not last.is_file():
-            raise RunError(f"{last}: there is no checkpoint to go on from; start without --resume")
+            raise RunError(f"{last}: no checkpoint to resume from; start without --resume")
         return str(last)
     if last.is_file():
-        raise RunError(f"{settings.out}: holds a run already; go on with --resume, or take another --out")
+        raise RunError(f"{settings.out}: already has a run; continue it with --resume, or choose another --out")
     weights = settings.weights if Path(settings.weights).suffix in {".pt", ".yaml"} else f"{settings.weights}.pt"
     if "/" in weights and not Path(weights).is_file():
-        raise RunError(f"{weights}: there are no such start weights")
+        raise RunError(f"{weights}: no such start weights")
     return weights
 
 
@@ -122,14 +122,14 @@ def _open(weights: str) -> Any:
     try:
         return YOLO(weights, task="detect")
     except Exception as error:
-        raise RunError(f"{weights}: not usable start weights: {error}") from error
+        raise RunError(f"{weights}: cannot start from these weights: {error}") from error
 
 
 def _refuse_finished(model: Any, settings: TrainSettings) -> None:
     """Ultralytics takes the epoch out of the checkpoints of a run that it ended, early or not."""
     done = int(model.ckpt.get("epoch", -1)) + 1
     if not 0 < done < int(model.ckpt["train_args"]["epochs"]):
-        raise RunError(f"{settings.out}: this run is finished; there is nothing to go on with")
+        raise RunError(f"{settings.out}: this run is finished; there is nothing to resume")
 
 
 def _remove_leftovers(weights: Path) -> None:
@@ -188,7 +188,7 @@ def _use_the_machine(model: Any) -> Any:
     or a full disk leaves whole.
 
     Ultralytics 8.4 gives PyTorch one core less than there are, and takes `channels_last` and `amp="bf16"` on CUDA
-    only; oneDNN's convolutions want them too. Measured with 16 pictures of 416 px, two cores: YOLOv8n on a Xeon without
+    only; oneDNN's convolutions want them too. Measured with 16 images of 416 px, two cores: YOLOv8n on a Xeon without
     bfloat16 3.48 s a step, 1.82 s with every core, 1.50 s with NHWC too; YOLOv8s on an EPYC with it, after those two,
     3.8 s and then 2.0 s.
     """

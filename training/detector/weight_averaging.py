@@ -35,9 +35,9 @@ def average(parts: Sequence[WeightedCheckpoint], out: Path) -> None:
     be read or does not fit to the first (architecture, classes), and an OUT that is there already.
     """
     if not math.isclose(sum(part.share for part in parts), 1, abs_tol=1e-6):
-        raise RunError(f"the shares add up to {sum(part.share for part in parts):g}, not 1")
+        raise RunError(f"the shares must add up to 1, not {sum(part.share for part in parts):g}")
     if out.exists():
-        raise RunError(f"{out}: is there already; it is not overwritten")
+        raise RunError(f"{out}: already exists, and is not overwritten")
     first, kept = _opened(parts[0].checkpoint)
     mean: dict[str, Any] = {}
     for part in parts:
@@ -55,22 +55,22 @@ def _opened(checkpoint: Path) -> tuple[Any, dict[str, Any]]:
     from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
     if not checkpoint.is_file():
-        raise RunError(f"{checkpoint}: there is no such checkpoint")
+        raise RunError(f"{checkpoint}: no such checkpoint")
     try:
         network, held = load_checkpoint(checkpoint)
     except Exception as error:
         raise RunError(f"{checkpoint}: not a readable checkpoint: {error}") from error
     if not isinstance(network, DetectionModel) or network.task != "detect":
-        raise RunError(f"{checkpoint}: is of task {getattr(network, 'task', 'unknown')}, not detect")
+        raise RunError(f"{checkpoint}: has the task {getattr(network, 'task', 'unknown')}, not detect")
     return network, dict(held)
 
 
 def _refuse_other(first_path: Path, first: Any, path: Path, network: Any) -> None:
     if first.names != network.names:
-        raise RunError(f"{path}: knows other classes than {first_path}: {network.names} and {first.names}")
+        raise RunError(f"{path}: its classes differ from those of {first_path}: {network.names} and {first.names}")
     shapes = [{name: tuple(values.shape) for name, values in one.state_dict().items()} for one in (first, network)]
     if shapes[0] != shapes[1]:
-        raise RunError(f"{path}: is another network than {first_path}; only weights of one architecture have a mean")
+        raise RunError(f"{path}: its architecture differs from that of {first_path}; only equal ones can be averaged")
 
 
 def _save(network: Any, held: dict[str, Any], parts: Sequence[WeightedCheckpoint], out: Path) -> None:

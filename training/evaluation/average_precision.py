@@ -1,7 +1,7 @@
 """Average precision as COCO defines it, in a form that can be resampled a thousand times. Pure.
 
-Boxes are matched picture by picture, so the matching is done once; a bootstrap over pictures then only weighs what each
-picture contributed. Interpolation over 101 recalls, IoU 0.5 to 0.95 (Lin et al. 2014, cocoapi's COCOeval).
+Boxes are matched image by image, so the matching is done once; a bootstrap over images then only weighs what each
+image contributed. Interpolation over 101 recalls, IoU 0.5 to 0.95 (Lin et al. 2014, cocoapi's COCOeval).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RECALLS = np.linspace(0, 1, 101)
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """Boxes of one class in one picture: xyxy (n, 4), scores (n,), and which count: the others are neither right nor
+    """Boxes of one class in one image: xyxy (n, 4), scores (n,), and which count: the others are neither right nor
     wrong."""
 
     xyxy: F32
@@ -31,35 +31,35 @@ class Boxes:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchLedger:
+class ClassMatches:
     """What is known of one class, best score first.
 
-    scores (n,); picture (n,) index; right (n, IoUs): a true object found; counted (n, IoUs): it is to be judged;
-    objects (pictures,): labelled objects in each picture.
+    scores (n,); image (n,) index; right (n, IoUs): a true object found; counted (n, IoUs): it is to be judged;
+    objects (images,): labelled objects in each image.
     """
 
     scores: F64
-    picture: npt.NDArray[np.int64]
+    image: npt.NDArray[np.int64]
     right: Bools
     counted: Bools
     objects: F64
 
 
-def ledger(truth: Sequence[Boxes], found: Sequence[Boxes]) -> MatchLedger:
-    """Match one class over all pictures."""
-    scores, pictures, right, counted = [], [], [], []
+def match_class(truth: Sequence[Boxes], found: Sequence[Boxes]) -> ClassMatches:
+    """Match one class over all images."""
+    scores, images, right, counted = [], [], [], []
     for index, (real, seen) in enumerate(zip(truth, found, strict=True)):
         order = np.argsort(-seen.scores, kind="stable")
         hit, ignored = _match(real, Boxes(seen.xyxy[order], seen.scores[order], seen.counts[order]))
         scores.append(seen.scores[order].astype(np.float64))
-        pictures.append(np.full(len(order), index, np.int64))
+        images.append(np.full(len(order), index, np.int64))
         right.append(hit)
         counted.append(~ignored)
     all_scores = np.concatenate(scores) if scores else np.zeros(0)
     best_first = np.argsort(-all_scores, kind="stable")
-    return MatchLedger(
+    return ClassMatches(
         scores=all_scores[best_first],
-        picture=np.concatenate(pictures)[best_first],
+        image=np.concatenate(images)[best_first],
         right=np.concatenate(right)[best_first],
         counted=np.concatenate(counted)[best_first],
         objects=np.array([real.counts.sum() for real in truth], np.float64),
@@ -88,14 +88,14 @@ def _match(truth: Boxes, found: Boxes) -> tuple[Bools, Bools]:
     return right, ignored
 
 
-def average_precision(book: MatchLedger, weights: F64 | None = None) -> F64:
-    """AP for each of IOUS; NaN when nothing of the class is labelled. weights: how often each picture counts."""
-    objects = book.objects.sum() if weights is None else float(book.objects @ weights)
+def average_precision(matched: ClassMatches, weights: F64 | None = None) -> F64:
+    """AP for each of IOUS; NaN when nothing of the class is labelled. weights: how often each image counts."""
+    objects = matched.objects.sum() if weights is None else float(matched.objects @ weights)
     if objects <= 0:
         return np.full(len(IOUS), np.nan)
-    own = np.ones(len(book.scores)) if weights is None else weights[book.picture]
-    hits = np.cumsum(book.right * own[:, None], axis=0)
-    judged = np.cumsum(book.counted * own[:, None], axis=0)
+    own = np.ones(len(matched.scores)) if weights is None else weights[matched.image]
+    hits = np.cumsum(matched.right * own[:, None], axis=0)
+    judged = np.cumsum(matched.counted * own[:, None], axis=0)
     precision = np.maximum.accumulate((hits / np.maximum(judged, 1e-12))[::-1], axis=0)[::-1]
     out = np.zeros(len(IOUS))
     for level in range(len(IOUS)):
@@ -105,28 +105,28 @@ def average_precision(book: MatchLedger, weights: F64 | None = None) -> F64:
     return out
 
 
-def precision_recall(book: MatchLedger) -> tuple[F64, F64]:
+def precision_recall(matched: ClassMatches) -> tuple[F64, F64]:
     """The curve at IoU 0.5: recalls, and the precision at each (not interpolated)."""
-    hits = np.cumsum(book.right[:, 0])
-    return hits / max(1.0, book.objects.sum()), hits / np.maximum(np.cumsum(book.counted[:, 0]), 1)
+    hits = np.cumsum(matched.right[:, 0])
+    return hits / max(1.0, matched.objects.sum()), hits / np.maximum(np.cumsum(matched.counted[:, 0]), 1)
 
 
-def mean_ap(books: Sequence[MatchLedger], weights: F64 | None = None) -> tuple[float, float]:
+def mean_ap(matches: Sequence[ClassMatches], weights: F64 | None = None) -> tuple[float, float]:
     """mAP50 and mAP50-95 over the classes that have objects; NaN when none has."""
-    table = np.array([average_precision(book, weights) for book in books])
+    table = np.array([average_precision(matched, weights) for matched in matches])
     present = table[~np.isnan(table[:, 0])]
     return (float(present[:, 0].mean()), float(present.mean())) if len(present) else (float("nan"), float("nan"))
 
 
-def resamples(pictures: int, times: int, seed: int = 0) -> F64:
-    """For each of `times` draws with replacement, how often each picture was drawn: (times, pictures)."""
+def resamples(images: int, times: int, seed: int = 0) -> F64:
+    """For each of `times` draws with replacement, how often each image was drawn: (times, images)."""
     rng = np.random.default_rng(seed)
-    return rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=times).astype(np.float64)
+    return rng.multinomial(images, np.full(images, 1 / images), size=times).astype(np.float64)
 
 
-def bootstrap(books: Sequence[MatchLedger], draws: F64) -> F64:
+def bootstrap(matches: Sequence[ClassMatches], draws: F64) -> F64:
     """(draws, 2): mAP50 and mAP50-95 of every draw."""
-    return np.array([mean_ap(books, weights) for weights in draws])
+    return np.array([mean_ap(matches, weights) for weights in draws])
 
 
 def interval(values: F64, confidence: float = 0.95) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""A classifier's answers to crops, and the figures they give. Pure apart from reading the crops."""
+"""A classifier's predictions on crops, and their figures. Pure apart from reading the crops."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_crops(folder: Path, classes: Sequence[str], part: str, listing: Path | 
     else:
         found = [_entry(folder, classes, listing, text) for text in _listed(listing, part)]
     if not found:
-        raise EvaluationError(f"{folder}: there are no crops in part {part!r}")
+        raise EvaluationError(f"{folder}: no crops in part {part!r}")
     return found
 
 
@@ -60,15 +60,15 @@ def _listed(listing: Path, part: str) -> list[str]:
     try:
         return list(json.loads(listing.read_text())[part])
     except OSError as error:
-        raise EvaluationError(f"{listing}: cannot be read: {error.strerror or error}") from error
+        raise EvaluationError(f"{listing}: cannot read it: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(f"{listing}: is not a list of crops with a part {part!r}: {error}") from error
+        raise EvaluationError(f"{listing}: not a list of crops with a part {part!r}: {error}") from error
 
 
 def _entry(folder: Path, classes: Sequence[str], listing: Path, text: str) -> tuple[Path, int]:
     label = Path(text).parent.name
     if label not in classes:
-        raise EvaluationError(f"{listing}: {text!r}: the model knows {', '.join(classes)}")
+        raise EvaluationError(f"{listing}: {text!r} has a class that the model lacks; it has {', '.join(classes)}")
     return folder / text, classes.index(label)
 
 

@@ -1,4 +1,4 @@
-"""A detector's figures from what it saw. Pure."""
+"""A detector's figures from its predictions. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from training.data.labelled import SIZES, side_of, size_name
 from training.errors import EvaluationError
 from training.evaluation.average_precision import (
     Boxes,
-    MatchLedger,
+    ClassMatches,
     average_precision,
     bootstrap,
     interval,
-    ledger,
+    match_class,
     mean_ap,
     precision_recall,
     resamples,
@@ -35,8 +35,8 @@ LEAST_CALIBRATED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Arrays:
-    """One picture's labels and boxes as arrays."""
+class ImageArrays:
+    """One image's labels and boxes as arrays."""
 
     truth: F32
     truth_id: npt.NDArray[np.int64]
@@ -45,33 +45,33 @@ class Arrays:
     class_id: npt.NDArray[np.int64]
 
 
-def arrays(card: ModelCard, seen: Sequence[ImagePredictions]) -> list[Arrays]:
+def arrays(card: ModelCard, seen: Sequence[ImagePredictions]) -> list[ImageArrays]:
     """Raises EvaluationError when a label is none of the model's classes."""
     number = {label: index for index, label in enumerate(card.classes)}
     out = []
     for item in seen:
-        unknown = {box.label for box in item.picture.boxes} - set(number)
+        unknown = {box.label for box in item.labelled.boxes} - set(number)
         if unknown:
             raise EvaluationError(
-                f"{item.picture.path}: labelled {', '.join(sorted(unknown))}; the model knows {', '.join(number)}"
+                f"{item.labelled.path}: has the labels {', '.join(sorted(unknown))}; the model has {', '.join(number)}"
             )
-        truth = np.array([box.xyxy for box in item.picture.boxes], np.float32).reshape(-1, 4)
-        ids = np.array([number[box.label] for box in item.picture.boxes], np.int64)
-        out.append(Arrays(truth, ids, item.xyxy, item.confidence, item.class_id.astype(np.int64)))
+        truth = np.array([box.xyxy for box in item.labelled.boxes], np.float32).reshape(-1, 4)
+        ids = np.array([number[box.label] for box in item.labelled.boxes], np.int64)
+        out.append(ImageArrays(truth, ids, item.xyxy, item.confidence, item.class_id.astype(np.int64)))
     return out
 
 
-def ledgers(card: ModelCard, data: Sequence[Arrays], size: str | None = None) -> list[MatchLedger]:
+def match_classes(card: ModelCard, data: Sequence[ImageArrays], size: str | None = None) -> list[ClassMatches]:
     """One for each class; with `size`, judged on labels and boxes of that size only."""
-    books = []
+    matches = []
     for index in range(len(card.classes)):
         truth, found = [], []
         for item in data:
             real, own = item.truth[item.truth_id == index], item.class_id == index
             truth.append(Boxes(real, np.ones(len(real), np.float32), _of_size(real, size)))
             found.append(Boxes(item.xyxy[own], item.confidence[own], _of_size(item.xyxy[own], size)))
-        books.append(ledger(truth, found))
-    return books
+        matches.append(match_class(truth, found))
+    return matches
 
 
 def _of_size(xyxy: F32, size: str | None) -> npt.NDArray[np.bool_]:
@@ -80,11 +80,11 @@ def _of_size(xyxy: F32, size: str | None) -> npt.NDArray[np.bool_]:
 
 
 def detection_figures(card: ModelCard, seen: Sequence[ImagePredictions], draws: int = 1000) -> dict[str, Any]:
-    """Every figure of a detector; intervals are 95 % percentile bootstraps over pictures. Rounded to four places."""
+    """Every figure of a detector; intervals are 95 % percentile bootstraps over images. Rounded to four places."""
     data = arrays(card, seen)
-    books = ledgers(card, data)
-    map50, map50_95 = mean_ap(books)
-    per_class = {label: average_precision(book) for label, book in zip(card.classes, books, strict=True)}
+    matches = match_classes(card, data)
+    map50, map50_95 = mean_ap(matches)
+    per_class = {label: average_precision(matched) for label, matched in zip(card.classes, matches, strict=True)}
     figures: dict[str, Any] = {
         "images": len(seen),
         "objects": int(sum(len(item.truth) for item in data)),
@@ -94,14 +94,14 @@ def detection_figures(card: ModelCard, seen: Sequence[ImagePredictions], draws: 
         "ap50_95": {label: _round(values.mean()) for label, values in per_class.items() if not np.isnan(values[0])},
     }
     if draws:
-        sampled = bootstrap(books, resamples(len(seen), draws))
+        sampled = bootstrap(matches, resamples(len(seen), draws))
         figures["intervals"] = {
             "map50": [_round(value) for value in interval(sampled[:, 0])],
             "map50_95": [_round(value) for value in interval(sampled[:, 1])],
         }
     figures["by_size"] = _by_size(card, data)
     figures |= _at_thresholds(card, data)
-    confidence, right = _judged(books)
+    confidence, right = _judged(matches)
     kept = confidence >= LEAST_CALIBRATED
     figures["calibration"] = calibration(confidence[kept], right[kept])
     figures["latency_ms"] = latency([item.seconds for item in seen])
@@ -110,25 +110,27 @@ def detection_figures(card: ModelCard, seen: Sequence[ImagePredictions], draws: 
 
 def curves(card: ModelCard, seen: Sequence[ImagePredictions]) -> dict[str, tuple[Any, Any]]:
     """Recall and precision at IoU 0.5 by class, for plots."""
-    books = ledgers(card, arrays(card, seen))
-    return {label: precision_recall(book) for label, book in zip(card.classes, books, strict=True)}
+    matches = match_classes(card, arrays(card, seen))
+    return {label: precision_recall(matched) for label, matched in zip(card.classes, matches, strict=True)}
 
 
-def _judged(books: Sequence[MatchLedger]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    return np.concatenate([book.scores for book in books]), np.concatenate([book.right[:, 0] for book in books])
+def _judged(matches: Sequence[ClassMatches]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    return np.concatenate([matched.scores for matched in matches]), np.concatenate(
+        [matched.right[:, 0] for matched in matches]
+    )
 
 
-def _by_size(card: ModelCard, data: Sequence[Arrays]) -> dict[str, Any]:
+def _by_size(card: ModelCard, data: Sequence[ImageArrays]) -> dict[str, Any]:
     out = {}
     for size in SIZES:
-        books = ledgers(card, data, size)
-        objects = int(sum(book.objects.sum() for book in books))
-        map50, map50_95 = mean_ap(books)
+        matches = match_classes(card, data, size)
+        objects = int(sum(matched.objects.sum() for matched in matches))
+        map50, map50_95 = mean_ap(matches)
         out[size] = {"objects": objects, "map50": _round(map50), "map50_95": _round(map50_95)}
     return out
 
 
-def _at_thresholds(card: ModelCard, data: Sequence[Arrays]) -> dict[str, Any]:
+def _at_thresholds(card: ModelCard, data: Sequence[ImageArrays]) -> dict[str, Any]:
     """At the card's thresholds: the confusion matrix (rows: labelled, columns: found; the last is nothing), and from it
     precision, recall and F1 of each class; and all classes together, boxes only."""
     least = thresholds(card)
@@ -182,8 +184,8 @@ def match(truth_xyxy: F32, found_xyxy: F32, least: float = IOU) -> list[tuple[in
 def gain_over(
     card: ModelCard, seen: Sequence[ImagePredictions], champion: Sequence[ImagePredictions], draws: int = 1000
 ) -> dict[str, Any]:
-    """Challenger less champion on the same pictures, by a paired bootstrap: both are weighed by the same draws."""
-    ours, theirs = ledgers(card, arrays(card, seen)), ledgers(card, arrays(card, champion))
+    """Challenger less champion on the same images, by a paired bootstrap: both are weighed by the same draws."""
+    ours, theirs = match_classes(card, arrays(card, seen)), match_classes(card, arrays(card, champion))
     weights = resamples(len(seen), draws)
     gains = bootstrap(ours, weights)[:, 0] - bootstrap(theirs, weights)[:, 0]
     low, high = interval(gains)

@@ -1,4 +1,4 @@
-"""The pictures a detector was most wrong about, drawn. Pure."""
+"""The images a detector was most wrong about, drawn. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from training.data.labelled import Image, read_image
-from training.evaluation.detection_figures import Arrays, arrays, match
+from training.evaluation.detection_figures import ImageArrays, arrays, match
 from training.evaluation.served_model import ImagePredictions, thresholds
 from workers.card import ModelCard
 
@@ -16,7 +16,7 @@ _RIGHT, _WRONG, _MISSED = (90, 200, 90), (60, 60, 230), (0, 190, 255)
 _WIDTH = 480
 
 
-def worst_pictures(card: ModelCard, seen: Sequence[ImagePredictions], most: int = 12) -> list[tuple[str, bytes]]:
+def worst_images(card: ModelCard, seen: Sequence[ImagePredictions], most: int = 12) -> list[tuple[str, bytes]]:
     """Caption and JPEG of those with the largest cost: 1 for an object missed, its confidence for what is wrong."""
     data = arrays(card, seen)
     costs = [_cost(card, item) for item in data]
@@ -24,7 +24,7 @@ def worst_pictures(card: ModelCard, seen: Sequence[ImagePredictions], most: int 
     return [_drawn(card, seen[index], data[index], costs[index][1]) for index in order if costs[index][0] > 0]
 
 
-def _cost(card: ModelCard, item: Arrays) -> tuple[float, str]:
+def _cost(card: ModelCard, item: ImageArrays) -> tuple[float, str]:
     kept = item.confidence >= thresholds(card)[item.class_id]
     ids, confidence = item.class_id[kept], item.confidence[kept]
     pairs = match(item.truth, item.xyxy[kept])
@@ -35,8 +35,8 @@ def _cost(card: ModelCard, item: Arrays) -> tuple[float, str]:
     return cost, f"{missed} missed, {len(mislabelled)} mislabelled, {len(extra)} too many"
 
 
-def _drawn(card: ModelCard, item: ImagePredictions, data: Arrays, text: str) -> tuple[str, bytes]:
-    image = read_image(item.picture.path)
+def _drawn(card: ModelCard, item: ImagePredictions, data: ImageArrays, text: str) -> tuple[str, bytes]:
+    image = read_image(item.labelled.path)
     scale = _WIDTH / image.shape[1]
     canvas: Image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale), np.uint8)
     kept = data.confidence >= thresholds(card)[data.class_id]
@@ -49,11 +49,11 @@ def _drawn(card: ModelCard, item: ImagePredictions, data: Arrays, text: str) -> 
         label = f"{card.classes[ids[column]]} {confidence[column]:.2f}"
         good = column in right
         _box(canvas, found[column] * scale, _RIGHT if good else _WRONG, "" if good else label)
-    return f"{item.picture.path.name}: {text}", jpeg(canvas)
+    return f"{item.labelled.path.name}: {text}", jpeg(canvas)
 
 
 def jpeg(image_bgr: Image) -> bytes:
-    """A u8 HWC BGR picture as JPEG."""
+    """A u8 HWC BGR image as JPEG."""
     return bytes(cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
 
 

@@ -13,10 +13,10 @@ from training.errors import EvaluationError
 from training.evaluation import plots
 from training.evaluation.classification_figures import classification_figures, classify, read_crops, worst_crops
 from training.evaluation.detection_figures import curves, detection_figures, gain_over
-from training.evaluation.error_analysis import worst_pictures
+from training.evaluation.error_analysis import worst_images
 from training.evaluation.gates import Verdict, judge
 from training.evaluation.report import write_report
-from training.evaluation.served_model import ImagePredictions, look, open_engine
+from training.evaluation.served_model import ImagePredictions, open_engine, predict
 from workers.atomic_files import write_text
 from workers.card import load_card
 
@@ -25,7 +25,7 @@ METRICS, REPORT = "metrics.json", "report.html"
 
 @dataclass(frozen=True, slots=True)
 class EvaluateSettings:
-    """model: a version's folder. data: labelled pictures (detector), or a folder of crops for each class (classifier).
+    """model: a version's folder. data: labelled images (detector), or a folder of crops for each class (classifier).
 
     crops: JSON that lists a classifier's crops by part. draws: of the bootstrap.
     """
@@ -60,7 +60,9 @@ def evaluate(settings: EvaluateSettings) -> tuple[dict[str, Any], list[Verdict]]
     """
     card = load_card(settings.model)
     if card.task not in ("detect", "classify"):
-        raise EvaluationError(f"{settings.model}: is of task {card.task}; detectors and classifiers can be measured")
+        raise EvaluationError(
+            f"{settings.model}: has the task {card.task}; only detectors and classifiers can be evaluated"
+        )
     measured = _detector(settings) if card.task == "detect" else _classifier(settings)
     verdicts = judge(settings.gates, measured.figures)
     gates = {item.gate: {"limit": item.limit, "value": item.value, "passed": item.passed} for item in verdicts}
@@ -76,13 +78,15 @@ def evaluate(settings: EvaluateSettings) -> tuple[dict[str, Any], list[Verdict]]
 
 
 def _detector(settings: EvaluateSettings) -> _Measured:
-    pictures = read_labelled(settings.data, settings.part)
-    head, card, seen = _run(settings.model, settings, pictures)
+    images = read_labelled(settings.data, settings.part)
+    head, card, seen = _run(settings.model, settings, images)
     figures = {**head, **detection_figures(card, seen, settings.draws)}
     if settings.champion is not None:
-        _, champion_card, others = _run(settings.champion, settings, pictures)
+        _, champion_card, others = _run(settings.champion, settings, images)
         if champion_card.classes != card.classes:
-            raise EvaluationError(f"{settings.champion}: has other classes: {', '.join(champion_card.classes)}")
+            raise EvaluationError(
+                f"{settings.champion}: its classes differ from the model's: {', '.join(champion_card.classes)}"
+            )
         figures["challenge"] = {
             "champion": f"{champion_card.name} {champion_card.version}",
             **gain_over(card, seen, others, settings.draws or 1),
@@ -94,15 +98,15 @@ def _detector(settings: EvaluateSettings) -> _Measured:
         "By size": plots.bars("mAP50 by size", {key: row["map50"] for key, row in figures["by_size"].items()}, "mAP50"),
         "Latency": plots.bars("Median latency", {key: row["p50"] for key, row in figures["latency_ms"].items()}, "ms"),
     }
-    return _Measured(figures, drawn, worst_pictures(card, seen))
+    return _Measured(figures, drawn, worst_images(card, seen))
 
 
 def _run(
-    model: Path, settings: EvaluateSettings, pictures: list[Labelled]
+    model: Path, settings: EvaluateSettings, images: list[Labelled]
 ) -> tuple[dict[str, Any], Any, list[ImagePredictions]]:
     engine = open_engine(model, settings.precision, "detect")
     try:
-        seen = list(look(engine, pictures))
+        seen = list(predict(engine, images))
         head = {"model": engine.card.name, "version": engine.card.version, "task": "detect"}
         return {**head, "backend": engine.backend, "data": str(settings.data), "part": settings.part}, engine.card, seen
     finally:
@@ -121,7 +125,7 @@ def _classifier(settings: EvaluateSettings) -> _Measured:
     part = "all" if settings.crops is None else settings.part
     figures: dict[str, Any] = {**head, "data": str(settings.data), "part": part, **own}
     if settings.champion is not None:
-        raise EvaluationError("a champion is compared for detectors only")
+        raise EvaluationError("--champion: only detectors can be compared with a champion")
     drawn = {
         "ROC": plots.roc(roc),
         "Reliability": plots.reliability(figures["calibration"]),

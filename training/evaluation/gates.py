@@ -1,4 +1,4 @@
-"""What a model must reach. Pure."""
+"""Gates: the figures that a model must reach. Pure."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ class Verdict:
 def read_gates(text: str | None, task: str, champion: bool) -> dict[str, float]:
     """The gates of a task: its defaults, those of a challenger when there is a champion, changed by `name=limit,…`.
 
-    `none` is no gates at all. Raises EvaluationError naming a gate that nobody knows or a limit that is no number.
+    `none` is no gates at all. Raises EvaluationError naming an unknown gate, or a limit that is not a number.
     """
     if text == "none":
         return {}
     gates = dict(DETECT if task == "detect" else CLASSIFY) | (CHALLENGE if champion else {})
     for part in filter(None, (part.strip() for part in (text or "").split(","))):
-        name, equals, limit = part.partition("=")
+        name, _, limit = part.partition("=")
         if name not in KNOWN[task]:
-            raise EvaluationError(f"gate {name!r}: there are {', '.join(KNOWN[task])}")
+            raise EvaluationError(f"unknown gate {name!r}; there are: {', '.join(KNOWN[task])}")
         try:
             gates[name] = float(limit)
         except ValueError as error:
-            raise EvaluationError(f"gate {part!r}: is written {name}=NUMBER{equals and ''}") from error
+            raise EvaluationError(f"gate {part!r}: must be {name}=NUMBER") from error
     return gates
 
 

@@ -1,4 +1,4 @@
-"""report.html: one file with figures, plots and the worst mistakes as pictures. Pure apart from the file it writes."""
+"""report.html: one file with figures, plots and the worst errors as images. Pure apart from the file it writes."""
 
 from __future__ import annotations
 

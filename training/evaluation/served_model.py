@@ -1,4 +1,4 @@
-"""A model's answers as it is served: through its card, engine, letterbox and shapes. One thread."""
+"""A model's predictions as it is served: through its card, engine, letterbox and shapes. One thread."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ STAGES = ("decode", "convert", "inference")
 
 @dataclass(frozen=True, slots=True)
 class ImagePredictions:
-    """One picture's boxes as the engine gave them (xyxy in pixels of the picture), its labels, and what it took.
+    """One image's boxes as the engine gave them (xyxy in pixels of the image), its labels, and what it took.
 
     seconds: for each of STAGES.
     """
 
-    picture: Labelled
+    labelled: Labelled
     xyxy: F32
     confidence: F32
     class_id: F32
@@ -39,39 +39,39 @@ def open_engine(folder: Path, precision: str = "auto", task: str | None = None) 
     """The engine of one version's folder. Raises ModelError, EngineError; EvaluationError for another task."""
     card = load_card(folder)
     if task is not None and card.task != task:
-        raise EvaluationError(f"{folder}: is of task {card.task}, not {task}")
+        raise EvaluationError(f"{folder}: has the task {card.task}, not {task}")
     return graph_engine(card, folder, WorkerSettings.model_validate({"precision": precision, "threads": 1}))
 
 
-def look(engine: Engine, pictures: Iterable[Labelled]) -> Iterator[ImagePredictions]:
-    """Run a detector over labelled pictures. Raises DatasetError naming a picture that it cannot read."""
+def predict(engine: Engine, images: Iterable[Labelled]) -> Iterator[ImagePredictions]:
+    """Run a detector over labelled images. Raises DatasetError naming an image that it cannot read."""
     letterbox = Letterbox()
-    for picture in pictures:
+    for labelled in images:
         started = time.perf_counter()
-        image = read_image(picture.path)
+        image = read_image(labelled.path)
         decoded = time.perf_counter()
         rows, convert_s, inference_s = run(engine, letterbox, as_frame(image))
         yield ImagePredictions(
-            picture, rows[:, :4], rows[:, 4], rows[:, 5], (decoded - started, convert_s, inference_s)
+            labelled, rows[:, :4], rows[:, 4], rows[:, 5], (decoded - started, convert_s, inference_s)
         )
 
 
 def as_frame(image_bgr: Image) -> av.VideoFrame:
-    """A picture as the pipeline gets them."""
+    """An image as the pipeline gets it, BGR."""
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(image_bgr), format="bgr24")
 
 
-def detect(engine: Engine, letterbox: Letterbox, picture: av.VideoFrame) -> F32:
-    """Boxes (n, 6: xyxy in picture pixels, confidence, class) of one picture, as the pipeline computes them."""
-    return run(engine, letterbox, picture)[0]
+def detect(engine: Engine, letterbox: Letterbox, image: av.VideoFrame) -> F32:
+    """Boxes (n, 6: xyxy in image pixels, confidence, class) of one image, as the pipeline computes them."""
+    return run(engine, letterbox, image)[0]
 
 
-def run(engine: Engine, letterbox: Letterbox, picture: av.VideoFrame) -> tuple[F32, float, float]:
+def run(engine: Engine, letterbox: Letterbox, image: av.VideoFrame) -> tuple[F32, float, float]:
     """As detect, with the seconds that conversion and inference took."""
-    shape = least_padding((picture.width, picture.height), engine.card.shapes_wh)
+    shape = least_padding((image.width, image.height), engine.card.shapes_wh)
     with engine.request(shape) as request:
         started = time.perf_counter()
-        placement = letterbox.fill(picture, request.tensor[0], engine.card.pad_value, engine.card.color)
+        placement = letterbox.fill(image, request.tensor[0], engine.card.pad_value, engine.card.color)
         converted = time.perf_counter()
         rows = request.run(1)[0]
         inference_s = time.perf_counter() - converted
@@ -92,7 +92,7 @@ def probabilities(engine: Engine, letterbox: Letterbox, crop: av.VideoFrame) -> 
 
 
 def latency(seconds: list[tuple[float, float, float]]) -> dict[str, dict[str, float]]:
-    """Milliseconds of each stage and of all together, median and 95th percentile, the first picture left out."""
+    """Milliseconds of each stage and of all together, median and 95th percentile, the first image left out."""
     table = np.array(seconds[1:] or seconds) * 1000
     stages = {name: table[:, index] for index, name in enumerate(STAGES)} | {"total": table.sum(1)}
     return {

@@ -50,7 +50,7 @@ def webcam(settings: WebcamSettings) -> dict[str, Any]:
     engine = open_engine(settings.model, settings.precision, "detect")
     try:
         if settings.label not in engine.card.classes:
-            raise EvaluationError(f"label {settings.label!r}: the model knows {', '.join(engine.card.classes)}")
+            raise EvaluationError(f"unknown label {settings.label!r}; the model has {', '.join(engine.card.classes)}")
         faces = _Faces(settings.yunet, settings.least_face)
         clips = {path.name: _clip(engine, faces, path, settings) for path in settings.clips}
         head = {"model": engine.card.name, "version": engine.card.version, "backend": engine.backend}
@@ -58,7 +58,7 @@ def webcam(settings: WebcamSettings) -> dict[str, Any]:
         engine.close()
     judged = sum(row["judged"] for row in clips.values())
     if not judged:
-        raise EvaluationError("YuNet finds no face in any of the clips")
+        raise EvaluationError("YuNet finds no face in any clip, so there is nothing to compare with")
     return {
         **head,
         "label": settings.label,
@@ -76,14 +76,14 @@ class _Faces:
 
     def __init__(self, weights: Path, least: float) -> None:
         if not weights.is_file():
-            raise EvaluationError(f"{weights}: there are no such weights")
+            raise EvaluationError(f"{weights}: no such file")
         try:
             self._net = cv2.FaceDetectorYN.create(str(weights), "", (0, 0), least)
         except cv2.error as error:
             raise EvaluationError(f"{weights}: OpenCV cannot load it: {error}") from error
 
     def xyxy(self, image_bgr: np.ndarray[Any, np.dtype[np.uint8]]) -> F32:
-        """Faces (n, 4) in pixels of the picture; found at a longest side of 640."""
+        """Faces (n, 4) in pixels of the image; found at a longest side of 640."""
         scale = min(1.0, DETECTOR_SIDE / max(image_bgr.shape[:2]))
         small = cv2.resize(image_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         self._net.setInputSize((small.shape[1], small.shape[0]))
@@ -123,7 +123,7 @@ def _frames(path: Path, every: int) -> Iterator[av.VideoFrame]:
                 if number % every == 0:
                     yield frame
     except (FFmpegError, OSError, IndexError) as error:
-        raise EvaluationError(f"{path}: cannot be read as video: {error}") from error
+        raise EvaluationError(f"{path}: cannot read it as video: {error}") from error
 
 
 def verdict(figures: dict[str, Any], least_right: float, most_wrong: float) -> Sequence[str]:

@@ -32,7 +32,7 @@ def candidate_version(
     if not model.is_file():
         raise EvaluationError(f"{model}: no such checkpoint")
     from training.export.detector_graph import SHAPES_WH
-    from training.export.export import GraphSettings, write_graphs
+    from training.export.version_folder import GraphSettings, write_graphs
 
     checked = tuple(item.path for item in read_labelled(data, part)[:4])
     with tempfile.TemporaryDirectory(prefix="livesight-candidate-") as scratch:

@@ -1,7 +1,7 @@
 """From an Ultralytics checkpoint to an OpenVINO graph that ends in boxes, and its checks. Pure.
 
 The graph takes u8 NHWC, normalises, and ends in boxes after class-agnostic NMS. The NMS is ours, from OpenVINO's
-opset: the one that Ultralytics 8.4 exports (`nms=True, dynamic=True`) is traced for one picture and returns boxes for
+opset: the one that Ultralytics 8.4 exports (`nms=True, dynamic=True`) is traced for one image and returns boxes for
 the first slot of a batch only (measured; `check_slots` refuses it). Its thresholds are as low as they go; the card's
 apply afterwards (DESIGN 7). Needs the extra `train`.
 """
@@ -70,7 +70,7 @@ def exported(checkpoint: Path, scratch: Path, shapes: Shapes, onnx: bool = False
     except Exception as error:
         raise ExportError(f"{checkpoint}: not a readable checkpoint: {error}") from error
     if model.task != "detect":
-        raise ExportError(f"{checkpoint}: is of task {model.task}, not detect")
+        raise ExportError(f"{checkpoint}: has the task {model.task}, not detect")
     classes = tuple(model.names[index] for index in range(len(model.names)))
     size = (shapes[0][1], shapes[0][0])
     folder = model.export(format="openvino", imgsz=size, dynamic=True)
@@ -125,25 +125,27 @@ def with_nms(raw: ov.Model) -> ov.Model:
     return ov.Model([ops.concat([slot, ops.gather_nd(rows, where)], 1)], raw.get_parameters(), "detector")
 
 
-def check_slots(graph: ov.Model, pictures: list[U8], shapes: Shapes) -> None:
-    """Refuse a graph whose batch mixes its pictures' boxes: each slot must give what its picture gives alone.
+def check_slots(graph: ov.Model, images: list[U8], shapes: Shapes) -> None:
+    """Refuse a graph whose batch mixes its images' boxes: each slot must give what its image gives alone.
 
-    pictures: u8 HWC RGB, of any size. Raises ExportError naming the slot.
+    images: u8 HWC RGB, of any size. Raises ExportError naming the slot.
     """
     for width, height in shapes:
-        resized = np.stack([cv2.resize(picture, (width, height)) for picture in pictures]).astype(np.uint8)
-        compiled = _compiled(graph, (height, width), len(pictures))
-        alone = [_infer(compiled, resized[index : index + 1])[0] for index in range(len(pictures))]
+        resized = np.stack([cv2.resize(image, (width, height)) for image in images]).astype(np.uint8)
+        compiled = _compiled(graph, (height, width), len(images))
+        alone = [_infer(compiled, resized[index : index + 1])[0] for index in range(len(images))]
         together = _infer(compiled, resized)
         for index, (one, many) in enumerate(zip(alone, together, strict=True)):
             ours, theirs = one[one[:, 4] > 0.1], many[many[:, 4] > 0.1]
             same = len(ours) == len(theirs)
             if not same or (len(ours) and np.abs(ours[:, :4] - theirs[:, :4]).max() > SLOT_TOLERANCE_PX):
-                raise ExportError(f"slot {index} of a batch at {width}x{height} does not give its own picture's boxes")
+                raise ExportError(
+                    f"at {width}x{height}, slot {index} of a batch gives other boxes than its image alone"
+                )
 
 
 def agreement(model: Exported, paths: Sequence[Path], shapes: Shapes) -> dict[str, Any]:
-    """Boxes of the checkpoint (PyTorch) beside those of the graph on real pictures, at every shape.
+    """Boxes of the checkpoint (PyTorch) beside those of the graph on real images, at every shape.
 
     A box of confidence ≥ 0.25 on either side agrees when the other side has one of the same class, each of its sides
     within AGREE_PX input pixels and the confidence within AGREE_SCORE. Returns the share that agrees, the largest
@@ -185,7 +187,7 @@ def _differences(ours: F32, theirs: F32) -> list[tuple[float, float]]:
 
 
 def _by_torch(checkpoint: Any, tensor: U8) -> F32:
-    """The checkpoint's own boxes (n, 6) of one letterboxed picture, with Ultralytics' NMS."""
+    """The checkpoint's own boxes (n, 6) of one letterboxed image, with Ultralytics' NMS."""
     import torch
 
     pixels = torch.from_numpy(tensor.transpose(0, 3, 1, 2).copy()).float() / 255
@@ -197,10 +199,10 @@ def _by_torch(checkpoint: Any, tensor: U8) -> F32:
 
 
 def letterboxed(path: Path, shape: tuple[int, int]) -> U8:
-    """A picture in a batch of one, as it is served: u8 (1, height, width, 3) RGB. Raises DatasetError."""
+    """An image in a batch of one, as it is served: u8 (1, height, width, 3) RGB. Raises DatasetError."""
     tensor = np.zeros((1, shape[1], shape[0], 3), np.uint8)
-    picture = av.VideoFrame.from_ndarray(read_image(path), format="bgr24")
-    Letterbox().fill(picture, tensor[0], PAD_VALUE, "rgb")
+    image = av.VideoFrame.from_ndarray(read_image(path), format="bgr24")
+    Letterbox().fill(image, tensor[0], PAD_VALUE, "rgb")
     return tensor
 
 

@@ -3,8 +3,8 @@
 {feature: {"kind": "numeric", "edges", "counts", "n"} or {"kind": "categorical", "categories", "counts", "n"}}. Numeric
 features have one count for each interval between edges; what lies outside belongs to the first or the last.
 
-label, confidence, box_side (square root of the box's share of the picture): of each box at the card's thresholds.
-boxes (how many), brightness, contrast, sharpness (as in the result's `image`): of each picture.
+label, confidence, box_side (square root of the box's share of the image): of each box at the card's thresholds.
+boxes (how many), brightness, contrast, sharpness (as in the result's `image`): of each image.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _COUNTS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 11, 16, 31, 101], float)
 
 
 def reference(card: ModelCard, seen: Sequence[ImagePredictions]) -> dict[str, Any]:
-    """See the module. Reads the pictures again, for their figures."""
+    """See the module. Reads the images again, for their figures."""
     labels: list[str] = []
     values: dict[str, list[float]] = {
         key: [] for key in ("confidence", "box_side", "boxes", "brightness", "contrast", "sharpness")
     }
     least = thresholds(card)
     for item in seen:
-        image = read_image(item.picture.path)
+        image = read_image(item.labelled.path)
         whole = float(np.sqrt(image.shape[0] * image.shape[1]))
         kept = np.flatnonzero(item.confidence >= least[item.class_id.astype(int)])
         values["boxes"].append(float(len(kept)))

@@ -15,11 +15,11 @@ from training.data.statistics import data_version
 from training.errors import ExportError, GateError
 from training.evaluation.detection_figures import detection_figures
 from training.evaluation.gates import judge
-from training.evaluation.served_model import ImagePredictions, look, open_engine
+from training.evaluation.served_model import ImagePredictions, open_engine, predict
 from training.export.detector_graph import SHAPES_WH, Shapes
 from training.export.drift_reference import reference
-from training.export.export import FORMATS, GraphSettings, new_version, write_card, write_graphs
 from training.export.test_time_augmentation import ONE_VIEW, TtaViews
+from training.export.version_folder import FORMATS, GraphSettings, new_version, write_card, write_graphs
 from workers.card import ModelCard, sha256_of
 
 CHECKED = 12
@@ -28,7 +28,7 @@ CARD_FIGURES = ("map50", "map50_95", "intervals", "ap50", "by_size", "at_thresho
 
 @dataclass(frozen=True, slots=True)
 class PublishSettings:
-    """data: the labelled pictures that are measured on (`part`) and calibrated on (train). most_lost: mAP50 that int8
+    """data: the labelled images that are measured on (`part`) and calibrated on (train). most_lost: mAP50 that int8
     may lose. gates: figure → limit. facts: the card's `data` (sources, recipe)."""
 
     checkpoint: Path
@@ -49,13 +49,13 @@ class PublishSettings:
 
 def publish(settings: PublishSettings) -> ModelCard:
     """Write MODELS/NAME/VERSION. Raises GateError when a gate fails or int8 lost too much, ExportError otherwise."""
-    pictures = read_labelled(settings.data, settings.part)
+    images = read_labelled(settings.data, settings.part)
     calibrate = read_labelled(settings.data, "train") if "int8" in settings.formats else []
     with new_version(settings.models, settings.name, settings.version) as folder:
-        card, agrees = write_graphs(_graphs(settings, pictures, calibrate), folder)
+        card, agrees = write_graphs(_graphs(settings, images, calibrate), folder)
         card = card.model_copy(update={"thresholds": dict.fromkeys(card.classes, settings.threshold)})
         write_card(card, folder)
-        full, seen = measured(folder, pictures, "full")
+        full, seen = measured(folder, images, "full")
         metrics: dict[str, Any] = {
             "served": f"livesight export: part {settings.part}, OpenVINO at the served shapes",
             "full": _kept(full),
@@ -63,7 +63,7 @@ def publish(settings: PublishSettings) -> ModelCard:
         }
         _refuse(settings, full)
         if "int8" in settings.formats:
-            small, _ = measured(folder, pictures, "int8")
+            small, _ = measured(folder, images, "int8")
             metrics["int8"] = _kept(small)
             metrics["int8_lost"] = _lost(settings, full, small)
         facts = {**settings.facts, **_looks(settings.views), "version": _version(settings.data)}
@@ -73,23 +73,23 @@ def publish(settings: PublishSettings) -> ModelCard:
     return complete
 
 
-def measured(folder: Path, pictures: list[Labelled], precision: str) -> tuple[dict[str, Any], list[ImagePredictions]]:
+def measured(folder: Path, images: list[Labelled], precision: str) -> tuple[dict[str, Any], list[ImagePredictions]]:
     """The figures of one graph as served, and what it saw."""
     engine = open_engine(folder, precision, "detect")
     try:
-        seen = list(look(engine, pictures))
+        seen = list(predict(engine, images))
         return {"backend": engine.backend, **detection_figures(engine.card, seen)}, seen
     finally:
         engine.close()
 
 
-def _graphs(settings: PublishSettings, pictures: list[Labelled], calibrate: list[Labelled]) -> GraphSettings:
-    step = max(1, len(pictures) // CHECKED)
+def _graphs(settings: PublishSettings, images: list[Labelled], calibrate: list[Labelled]) -> GraphSettings:
+    step = max(1, len(images) // CHECKED)
     return GraphSettings(
         checkpoint=settings.checkpoint,
         name=settings.name,
         version=settings.version,
-        checked=tuple(item.path for item in pictures[::step])[:CHECKED],
+        checked=tuple(item.path for item in images[::step])[:CHECKED],
         calibrate=tuple(item.path for item in calibrate),
         shapes=settings.shapes,
         views=settings.views,
@@ -109,17 +109,17 @@ def _kept(figures: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse(settings: PublishSettings, figures: Mapping[str, Any]) -> None:
     failed = [verdict for verdict in judge(settings.gates, figures) if not verdict.passed]
     if failed:
-        raise GateError("\n".join([*map(str, failed), f"{settings.name} {settings.version} is not exported"]))
+        raise GateError("\n".join([*map(str, failed), f"{settings.name} {settings.version} was not exported"]))
 
 
 def _lost(settings: PublishSettings, full: Mapping[str, Any], small: Mapping[str, Any]) -> float:
     if full["map50"] is None or small["map50"] is None:
-        raise ExportError(f"{settings.data}: no object in part {settings.part}; nothing can be measured")
+        raise ExportError(f"{settings.data}: no labelled object in part {settings.part}, so nothing can be measured")
     lost: float = round(full["map50"] - small["map50"], 4)
     if lost > settings.most_lost:
         raise GateError(
             f"int8 loses {lost} of mAP50 (limit {settings.most_lost}); export without it (--formats openvino,onnx), "
-            "or calibrate on more pictures"
+            "or calibrate on more images"
         )
     return lost
 

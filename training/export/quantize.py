@@ -12,7 +12,7 @@ from training.export.detector_graph import letterboxed
 
 
 def quantized(graph: ov.Model, paths: Sequence[Path], shape: tuple[int, int], count: int = 300) -> ov.Model:
-    """Calibrated by NNCF on up to `count` letterboxed pictures.
+    """Calibrated by NNCF on up to `count` letterboxed images.
 
     For CPUs that have int8 instructions (VNNI) but no AMX: 1.6 times the speed on a Xeon without bfloat16, 1.5 times on
     an EPYC with it.

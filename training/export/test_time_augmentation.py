@@ -1,6 +1,6 @@
-"""A detector that looks at a picture several times: mirrored and at smaller scales, in one graph. Pure.
+"""Test-time augmentation: a detector that runs on an image mirrored and at other scales, in one graph. Pure.
 
-What is known as test-time augmentation. Boxes and scores of a picture and its mirror image are averaged cell by cell;
+Boxes and scores of an image and its mirror image are averaged cell by cell;
 cells of all scales go into one NMS together. Twice the views take twice the time. Needs the extra `train`.
 """
 
@@ -62,7 +62,7 @@ def with_augmentation(raw: ov.Model, views: TtaViews) -> ov.Model:
 
 
 class _Size:
-    """Batch, height and width of a picture in the graph: i64 (1,) each, known once the graph has a static shape."""
+    """Batch, height and width of an image in the graph: i64 (1,) each, known once the graph has a static shape."""
 
     def __init__(self, image: Any, height: Any = None, width: Any = None) -> None:
         shape = ops.shape_of(image)
@@ -95,14 +95,14 @@ def _named(raw: ov.Model, prefix: str) -> ov.Model:
 
 
 def _applied(network: ov.Model, image: Any) -> Any:
-    """The network on that picture instead: its output."""
+    """The network on that image instead: its output."""
     for target in list(network.get_parameters()[0].output(0).get_target_inputs()):
         target.replace_source_output(image)
     return network.get_results()[0].input_value(0)
 
 
 def _mirrored(network: ov.Model, image: Any, size: _Size) -> Any:
-    """The mean of what a picture and its mirror image give."""
+    """The mean of what an image and its mirror image give."""
     both = _applied(network, ops.concat([image, _turned(image, size.width, 3)], 0).output(0))
     plain, mirrored = ops.split(both, ops.constant(0), 2).outputs()
     channels = _item(ops.shape_of(both), 1)
@@ -144,7 +144,10 @@ def _check_levels(raw: ov.Model) -> None:
     cells = small.get_results()[0].input_value(0).get_partial_shape()[2]
     wanted = sum((side // stride) ** 2 for stride in STRIDES)
     if not cells.is_static or cells.get_length() != wanted:
-        raise ExportError(f"its head has {cells} cells for {side}x{side} pixels; views need levels of 8, 16, 32 pixels")
+        raise ExportError(
+            f"--scales and --mirror need a head with levels of 8, 16 and 32 pixels; "
+            f"this one has {cells} cells at {side}x{side}"
+        )
 
 
 def _item(shape: Any, index: int) -> Any:

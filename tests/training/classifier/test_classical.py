@@ -17,9 +17,9 @@ import pytest
 
 from tests.training.classifier.crops import drawn_face, write_crops
 from tests.training.commands import ROOT, environment, needs_train
-from tests.training.each import Outcome, livesight_each
+from tests.training.one_process import Outcome, livesight_each
 from training.classifier.classical import vocabulary
-from training.classifier.machines import MACHINES, Rows, learned
+from training.classifier.classical_models import CLASSICAL_MODELS, Rows, train_model
 from training.errors import RunError
 from training.evaluation.served_model import open_engine
 from workers.card import CARD_FILE, load_card, sha256_of
@@ -51,7 +51,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     folder = tmp_path_factory.mktemp("classical")
     crops, runs, models = write_crops(folder / "set"), folder / "runs", folder / "models"
     commands: dict[str, Command] = {}
-    for name in MACHINES:
+    for name in CLASSICAL_MODELS:
         run: Path = runs / name
         start: Command = ["export-classifier", run, "--data", crops, "--models", models, "--version", "1"]
         commands[f"train {name}"] = ["train", "classifier", "--backbone", name, "--data", crops, "--out", run, *QUICK]
@@ -73,16 +73,16 @@ def refused(crops: Path, runs: Path, models: Path) -> dict[str, Command]:
     start: Command = ["train", "classifier", "--backbone", "orb-svm", *QUICK, "--data", crops, "--out"]
     export: Command = ["export-classifier", runs / "orb-svm", "--models", models, "--data", crops, "--version"]
     return {
-        "orb-svm: has a run already": [*start, runs / "orb-svm"],
+        "orb-svm: already has a run": [*start, runs / "orb-svm"],
         "--weights: does not apply to orb-svm": [*start, cut, "--weights", "none"],
         "--resume: does not apply to orb-svm": [*start, cut, "--resume"],
         "--words: does not apply to test_resnet": [*start, cut, "--backbone", "test_resnet"],
-        "orb-svm: has no format int8": [*export, "2", "--name", "orb-svm", "--formats", "openvino,int8"],
-        "orb-svm/1: exists; a version is never overwritten": [*export, "1", "--name", "orb-svm"],
+        "orb-svm: cannot be exported as int8": [*export, "2", "--name", "orb-svm", "--formats", "openvino,int8"],
+        "orb-svm/1: already exists, and a version is never overwritten": [*export, "1", "--name", "orb-svm"],
     }
 
 
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", CLASSICAL_MODELS)
 def test_it_learns_and_serves(done: Done, name: str) -> None:
     for step in ("train", "export"):
         assert done.outcomes[f"{step} {name}"].code == 0, done.outcomes[f"{step} {name}"].stderr
@@ -151,7 +151,7 @@ for name in sys.argv[2:]:
 assert not {"sklearn", "xgboost", "joblib", "torch"} & set(sys.modules)
 """
     finished = subprocess.run(
-        [sys.executable, "-c", script, str(done.models), *MACHINES],
+        [sys.executable, "-c", script, str(done.models), *CLASSICAL_MODELS],
         capture_output=True, text=True, timeout=120, env=environment(), cwd=ROOT, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
@@ -187,18 +187,18 @@ def test_what_has_no_map_is_not_explained(done: Done) -> None:
 
 
 def test_too_few_points_are_named() -> None:
-    with pytest.raises(RunError, match="5 points in all crops for 32 words: too few crops, or flat ones"):
+    with pytest.raises(RunError, match="5 key points in all crops, but 32 visual words"):
         vocabulary(np.zeros((5, 32), np.uint8), 32, 7)
 
 
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", CLASSICAL_MODELS)
 @pytest.mark.parametrize("classes", [2, 3])
 def test_graphs_say_what_libraries_say(name: str, classes: int) -> None:
     """Rows take few values, so that many lie exactly on the thresholds that trees split them at."""
     rng = np.random.default_rng(5)
     rows = rng.integers(0, 6, (160, 8)).astype(np.float32) / 7
     labels = rows[:, :classes].argmax(1)
-    _, said, difference = learned(name, Rows(rows[:120], labels[:120]), Rows(rows[120:], labels[120:]), seed=7)
+    _, said, difference = train_model(name, Rows(rows[:120], labels[:120]), Rows(rows[120:], labels[120:]), seed=7)
     assert said.shape == (40, classes) and difference < 1e-5
     assert np.mean(said.argmax(1) == labels[120:]) > 1.5 / classes
 
@@ -210,4 +210,4 @@ def test_histograms_count_words_where_they_are() -> None:
     descriptors = np.array([[0] * 31 + [7], [1] * 32, [255] * 32], np.uint8)
     found = WordCounter(words).counted(points, descriptors)
     assert found**2 == pytest.approx(np.array([2, 1, 2, 0, 0, 1]) / 3)
-    assert not WordCounter(words).histogram(np.full((64, 64, 3), 90, np.uint8)).any(), "a flat picture has no points"
+    assert not WordCounter(words).histogram(np.full((64, 64, 3), 90, np.uint8)).any(), "a flat image has no points"

@@ -19,7 +19,7 @@ import pytest
 
 from tests.training.classifier.crops import write_crops
 from tests.training.commands import ROOT, environment, needs_train
-from tests.training.each import Outcome, livesight_each
+from tests.training.one_process import Outcome, livesight_each
 from workers.card import load_card
 from workers.engines.openvino_engine import OpenVinoEngine
 from workers.settings import WorkerSettings
@@ -132,19 +132,19 @@ def broken_inputs(trained: Trained, folder: Path) -> dict[str, Command]:
     start: Command = ["train", "classifier", *QUICK, *EPOCHS, "--out"]
     export: Command = ["export-classifier", "--models", trained.models, "--name", "tiny", "--data"]
     return {
-        "absent: there is no such folder": [*start, folder / "a", "--data", folder / "absent"],
-        "empty/with_mask: there are no pictures in it": [*start, folder / "b", "--data", folder / "empty"],
+        "absent: no such folder": [*start, folder / "a", "--data", folder / "absent"],
+        "empty/with_mask: no images in it": [*start, folder / "b", "--data", folder / "empty"],
         "with_mask/broken.jpg": [*start, folder / "c", "--data", folder / "broken"],
-        "'resnet5000': timm does not know it": [*start, folder / "d", "--data", crops, "--backbone", "resnet5000"],
+        "'resnet5000': unknown to timm": [*start, folder / "d", "--data", crops, "--backbone", "resnet5000"],
         "weights.pth: not weights": [*start, folder / "e", "--data", crops, "--weights", folder / "weights.pth"],
-        "f/last.pt: cannot be read": [*start, folder / "f", "--data", crops, "--resume"],
-        "cut/last.pt: not a checkpoint, or cut off": [*start, folder / "cut", "--data", crops, "--resume"],
-        "words: has a classical run": [*start, folder / "words", "--data", crops],
-        "--resume goes on with it": [*start, run, "--data", crops],
+        "f/last.pt: cannot read it": [*start, folder / "f", "--data", crops, "--resume"],
+        "cut/last.pt: not a checkpoint, or truncated": [*start, folder / "cut", "--data", crops, "--resume"],
+        "words: already has a classical run": [*start, folder / "words", "--data", crops],
+        "continue it with --resume": [*start, run, "--data", crops],
         "was trained with seed 7, now 8": [*start, run, "--data", crops, "--resume", "--seed", "8"],
-        "cut/best.pt: not a checkpoint, or cut off": [*export, crops, "--version", "2", folder / "cut"],
-        "other: not what the run was trained on": [*export, folder / "other", "--version", "2", run],
-        "tiny/1: exists; a version is never overwritten": [*export, crops, "--version", "1", run],
+        "cut/best.pt: not a checkpoint, or truncated": [*export, crops, "--version", "2", folder / "cut"],
+        "other: differs from the data that the run was trained on": [*export, folder / "other", "--version", "2", run],
+        "tiny/1: already exists, and a version is never overwritten": [*export, crops, "--version", "1", run],
     }
 
 
@@ -191,20 +191,20 @@ def test_export_serves_what_was_trained(trained: Trained) -> None:
     assert set(card.metrics["agreement"]) == {"model.xml", "model.onnx"}
     assert card.reference["label"]["n"] == card.metrics["full"]["images"]
     held_out = json.loads((trained.run / "split.json").read_text())["test"]
-    pictures = np.stack([cv2.resize(np.asarray(cv2.imread(str(trained.crops / name))), (64, 64)) for name in held_out])
+    images = np.stack([cv2.resize(np.asarray(cv2.imread(str(trained.crops / name))), (64, 64)) for name in held_out])
     truth = [card.classes.index(name.split("/")[0]) for name in held_out]
     for precision in ("full", "int8"):
         engine = OpenVinoEngine(card, folder, WorkerSettings.model_validate({"threads": 1, "precision": precision}))
         assert engine.backend.endswith("int8") == (precision == "int8")
         with engine.request((64, 64)) as request:
             rows = []
-            for picture in pictures:
-                request.tensor[0] = picture[:, :, ::-1]
+            for image in images:
+                request.tensor[0] = image[:, :, ::-1]
                 rows.append(request.run(1)[0].copy())
         engine.close()
         assert np.shape(rows) == (len(held_out), 2) and np.sum(rows, 1) == pytest.approx(1, abs=0.01)
         assert np.mean(np.argmax(rows, 1) == truth) > 0.9
-    onnx = ov.Core().compile_model(folder / "model.onnx", "CPU")([pictures[..., ::-1].copy()])
+    onnx = ov.Core().compile_model(folder / "model.onnx", "CPU")([images[..., ::-1].copy()])
     assert np.mean(onnx[0].argmax(1) == truth) > 0.9
 
 
@@ -225,7 +225,7 @@ def test_other_backbones_train_export_and_serve(trained: Trained, name: str) -> 
 
 def test_a_missed_gate_leaves_no_version(trained: Trained) -> None:
     assert trained.gated.code == 1 and "latency_most_ms" in trained.gated.stderr
-    assert "slow 1 is not exported" in trained.gated.stderr
+    assert "slow 1 was not exported" in trained.gated.stderr
     assert [path.name for path in trained.models.iterdir() if any(path.iterdir())] == ["tiny"]
 
 
@@ -240,7 +240,7 @@ def test_broken_input_is_named(later: Later, trained: Trained) -> None:
 
 def test_twins_do_not_leak(tmp_path: Path) -> None:
     """Copies that were only brightened, scaled and compressed end in the same part."""
-    from training.classifier.crops import split_by_twins
+    from training.classifier.crops import split_without_duplicates
 
     write_crops(tmp_path / "set", 30)
     images = {}
@@ -252,7 +252,7 @@ def test_twins_do_not_leak(tmp_path: Path) -> None:
         images[f"{path.parent.name}/{path.stem}-twin.jpg"] = np.asarray(
             cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8
         )
-    split = split_by_twins(images, 7)
+    split = split_without_duplicates(images, 7)
     part_of = {name: part for part, names in split.items() for name in names}
     kept = [name for name in part_of if name.endswith(".png")]
     assert len(kept) > 40

@@ -26,7 +26,7 @@ class Outcome:
 def livesight_each(commands: Sequence[Sequence[str | Path]], timeout_s: float = 800) -> list[Outcome]:
     """Run `livesight` with each of these arguments."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.training.each"],
+        [sys.executable, "-m", "tests.training.one_process"],
         input=json.dumps([[str(part) for part in command] for command in commands]),
         capture_output=True,
         text=True,

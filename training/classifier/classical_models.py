@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-from training.classifier.trees import booster_graph, forest_graph, from_booster, from_forest, linear_graph
+from training.classifier.tree_graphs import booster_graph, forest_graph, from_booster, from_forest, linear_graph
 from training.errors import ExportError
 from workers.engines.engine import F32
 
@@ -86,7 +86,7 @@ def boosted_trees(train: Rows, val: Rows, seed: int) -> tuple[ov.Model, Callable
     return graph, booster.predict_proba
 
 
-MACHINES: dict[str, tuple[Machine, str]] = {
+CLASSICAL_MODELS: dict[str, tuple[Machine, str]] = {
     "orb-forest": (forest, "sklearn"),
     "orb-svm": (support_vectors, "sklearn"),
     "orb-xgboost": (boosted_trees, "xgboost"),
@@ -94,10 +94,10 @@ MACHINES: dict[str, tuple[Machine, str]] = {
 """By the name that `--backbone` gives; with the module that it needs."""
 
 
-def learned(name: str, train: Rows, val: Rows, seed: int) -> tuple[ov.Model, F32, float]:
+def train_model(name: str, train: Rows, val: Rows, seed: int) -> tuple[ov.Model, F32, float]:
     """The graph, its probabilities of val, and the most they differ from the library's. Raises ExportError above
     TOLERANCE."""
-    graph, library = MACHINES[name][0](train, val, seed)
+    graph, library = CLASSICAL_MODELS[name][0](train, val, seed)
     compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = np.asarray(compiled([val.histograms])[0], np.float32)
     difference = float(np.abs(found - library(val.histograms)).max())

@@ -42,7 +42,7 @@ FORMATS = ("openvino", "onnx", "int8")
 
 @dataclass(frozen=True, slots=True)
 class GraphSettings:
-    """What to make of a checkpoint. calibrate: training pictures that int8 is calibrated on; checked: pictures that
+    """What to make of a checkpoint. calibrate: training images that int8 is calibrated on; checked: images that
     slots and agreement are checked on."""
 
     checkpoint: Path
@@ -63,14 +63,14 @@ def write_graphs(settings: GraphSettings, folder: Path) -> tuple[ModelCard, dict
     """
     with tempfile.TemporaryDirectory(prefix="livesight-export-") as scratch:
         model = exported(settings.checkpoint, Path(scratch), settings.shapes, "onnx" in settings.formats)
-        pictures = [read_image(path)[:, :, ::-1].copy() for path in settings.checked[:SLOTS]]
-        if len(pictures) < SLOTS:
-            raise ExportError(f"{len(pictures)} pictures to check on; at least {SLOTS} are needed")
-        check_slots(model.graph, pictures, settings.shapes)
+        images = [read_image(path)[:, :, ::-1].copy() for path in settings.checked[:SLOTS]]
+        if len(images) < SLOTS:
+            raise ExportError(f"only {len(images)} images to check the export on; at least {SLOTS} are needed")
+        check_slots(model.graph, images, settings.shapes)
         agrees = agreement(model, settings.checked, settings.shapes)
         if settings.views != ONE_VIEW:  # what agrees is the network that looks several times then
             model = replace(model, graph=served(model.raw, settings.views))
-            check_slots(model.graph, pictures, settings.shapes)
+            check_slots(model.graph, images, settings.shapes)
         _save(settings, model, folder)
     card = ModelCard(
         name=settings.name,
@@ -92,7 +92,7 @@ def _save(settings: GraphSettings, model: Exported, folder: Path) -> None:
         shutil.copyfile(model.onnx, folder / ONNX)
     if "int8" in settings.formats:
         if not settings.calibrate:
-            raise ExportError("int8 needs training pictures to calibrate on")
+            raise ExportError("int8 needs training images to calibrate on; the data has none")
         small = quantized(model.graph, settings.calibrate, settings.shapes[0])
         check_slots(small, [read_image(path)[:, :, ::-1].copy() for path in settings.checked[:SLOTS]], settings.shapes)
         ov.save_model(small, folder / GRAPH_INT8, compress_to_fp16=True)
@@ -111,7 +111,7 @@ def new_version(models: Path, name: str, version: int) -> Iterator[Path]:
     """
     target = models / name / str(version)
     if target.exists():
-        raise ExportError(f"{target}: exists; a version is never overwritten")
+        raise ExportError(f"{target}: already exists, and a version is never overwritten; choose another --version")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(target.parent)
@@ -123,7 +123,7 @@ def new_version(models: Path, name: str, version: int) -> Iterator[Path]:
             folder.rename(target)
             sync_folder(target.parent)
     except OSError as error:
-        raise ExportError(f"{error.filename or target}: cannot be written: {error.strerror or error}") from error
+        raise ExportError(f"{error.filename or target}: cannot write it: {error.strerror or error}") from error
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Views against a network of averages, whose every cell is known: itself, its mirror image, a smaller picture."""
+"""Views against a network of averages, whose every cell is known: itself, its mirror image, a smaller image."""
 
 from __future__ import annotations
 
@@ -53,24 +53,24 @@ def whole(values: list[int]) -> Any:
     return ops.constant(np.array(values, np.int64))
 
 
-def run(model: ov.Model, pictures: F32) -> F32:
+def run(model: ov.Model, images: F32) -> F32:
     """What a model gives for (n, 3, height, width)."""
     copy = model.clone()
-    copy.reshape({0: ov.PartialShape(list(pictures.shape))})
+    copy.reshape({0: ov.PartialShape(list(images.shape))})
     compiled = ov.Core().compile_model(copy, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return np.array(compiled([pictures])[0], np.float32)
+    return np.array(compiled([images])[0], np.float32)
 
 
 @pytest.fixture(scope="module")
-def pictures() -> F32:
+def images() -> F32:
     """Two of noise, so that no cell is like another."""
     return np.random.default_rng(5).random((2, 3, *SIZE_WH[::-1])).astype(np.float32)
 
 
-def test_mirror_images_are_averaged_cell_by_cell(pictures: F32) -> None:
+def test_mirror_images_are_averaged_cell_by_cell(images: F32) -> None:
     plain, both = (
-        run(network(), pictures),
-        run(with_augmentation(network(), TtaViews(mirror=True)), pictures),
+        run(network(), images),
+        run(with_augmentation(network(), TtaViews(mirror=True)), images),
     )
     assert both.shape == plain.shape
     np.testing.assert_allclose(both[:, :5], plain[:, :5], atol=1e-3)  # boxes and red: the same from both sides
@@ -78,10 +78,10 @@ def test_mirror_images_are_averaged_cell_by_cell(pictures: F32) -> None:
     np.testing.assert_allclose(both[:, 5], green / 2, atol=1e-3)  # right and left cancel each other out
 
 
-def test_a_smaller_look_adds_its_cells_in_pixels_of_the_input(pictures: F32) -> None:
+def test_a_smaller_look_adds_its_cells_in_pixels_of_the_input(images: F32) -> None:
     plain, both = (
-        run(network(), pictures),
-        run(with_augmentation(network(), TtaViews((1.0, 0.5))), pictures),
+        run(network(), images),
+        run(with_augmentation(network(), TtaViews((1.0, 0.5))), images),
     )
     own = plain.shape[2]
     np.testing.assert_allclose(both[:, :, :own], plain, atol=1e-5)
@@ -93,22 +93,22 @@ def test_a_smaller_look_adds_its_cells_in_pixels_of_the_input(pictures: F32) -> 
     np.testing.assert_allclose(finest[:, 1, :, 0], np.broadcast_to((np.arange(rows) + 0.5) * 16, (2, rows)))
     assert (smaller[:, 2:4, : columns * rows] == 2 * STRIDES[0]).all()
     for column, row in ((0, 0), (5, 3), (11, 7)):
-        area = pictures[:, 0, row * 16 : row * 16 + 16, column * 16 : column * 16 + 16]
+        area = images[:, 0, row * 16 : row * 16 + 16, column * 16 : column * 16 + 16]
         np.testing.assert_allclose(finest[:, 4, row, column], area.mean((1, 2)), atol=0.02)
 
 
-def test_scales_are_rounded_to_whole_cells_of_the_coarsest_level(pictures: F32) -> None:
+def test_scales_are_rounded_to_whole_cells_of_the_coarsest_level(images: F32) -> None:
     """0.7 of 192x128 are 134.4x89.6: 128x96 it is."""
-    both = run(with_augmentation(network(), TtaViews((1.0, 0.7), mirror=True)), pictures)
-    own = run(network(), pictures).shape[2]
+    both = run(with_augmentation(network(), TtaViews((1.0, 0.7), mirror=True)), images)
+    own = run(network(), images).shape[2]
     assert both.shape[2] - own == sum(128 // stride * (96 // stride) for stride in STRIDES)
 
 
-def test_the_network_stays_as_it_is(pictures: F32) -> None:
+def test_the_network_stays_as_it_is(images: F32) -> None:
     raw = network()
-    before = run(raw, pictures)
+    before = run(raw, images)
     with_augmentation(raw, TtaViews((1.0, 0.5), mirror=True))
-    assert np.array_equal(run(raw, pictures), before)
+    assert np.array_equal(run(raw, images), before)
 
 
 def test_every_node_has_a_name_of_its_own() -> None:
@@ -120,7 +120,7 @@ def test_every_node_has_a_name_of_its_own() -> None:
 
 
 def test_a_head_with_other_levels_is_refused() -> None:
-    with pytest.raises(ExportError, match="views need levels of 8, 16, 32 pixels"):
+    with pytest.raises(ExportError, match="need a head with levels of 8, 16 and 32 pixels"):
         with_augmentation(network((8, 16)), TtaViews(mirror=True))
 
 

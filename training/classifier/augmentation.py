@@ -39,7 +39,7 @@ def served_view(crop: LabelledCrop, size: int, margin: float | None) -> Image:
     return out
 
 
-def learned_view(crop: LabelledCrop, size: int, margin: float, rng: random.Random) -> Image:
+def training_view(crop: LabelledCrop, size: int, margin: float, rng: random.Random) -> Image:
     """A view to learn from, u8 (size, size, 3) RGB: framed, turned, mirrored, coloured and worsened at random."""
     image = _cut(crop.image_bgr, _region(crop, margin, rng))
     if rng.random() < 0.35:

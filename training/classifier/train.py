@@ -18,8 +18,8 @@ import torch
 
 from training.classifier import checkpoint, classical
 from training.classifier.backbones import Backbone, load_backbone
-from training.classifier.bank import Bank, choosing_bank, learning_bank, pooled
 from training.classifier.crops import CropSet, read_crops
+from training.classifier.feature_bank import FeatureBank, pooled, training_bank, validation_bank
 from training.classifier.figures import Figures, figures_of
 from training.classifier.network import Network
 from training.classifier.settings import ClassifierSettings
@@ -51,7 +51,7 @@ class Progress:
         return {name: copy.deepcopy(getattr(self, name)) for name in self.__slots__}
 
 
-class Learner:
+class ClassifierTrainer:
     """One run in memory: network, features, optimiser."""
 
     def __init__(self, settings: ClassifierSettings, crops: CropSet, backbone: Backbone) -> None:
@@ -61,13 +61,13 @@ class Learner:
         self.optimizer: Any = None
         counts = torch.bincount(torch.tensor([crop.label for crop in crops.parts["train"]]))
         self._loss = torch.nn.CrossEntropyLoss(weight=counts.sum() / (len(counts) * counts), label_smoothing=_SMOOTHING)
-        self._train: Bank
-        self._val: Bank
+        self._train: FeatureBank
+        self._val: FeatureBank
 
     def prepare(self) -> None:
         """Compute what is frozen."""
-        self._train = learning_bank(self.network, self.crops.parts["train"], self.settings)
-        self._val = choosing_bank(self.network, self.crops.parts["val"], self.settings)
+        self._train = training_bank(self.network, self.crops.parts["train"], self.settings)
+        self._val = validation_bank(self.network, self.crops.parts["val"], self.settings)
 
     def phase(self, after_epoch: Callable[[dict[str, float], bool], None]) -> None:
         """Train the present phase to its end, from where it is."""
@@ -129,7 +129,7 @@ class Learner:
     def _whole(self, features: Any) -> Any:
         return self.network.logits(self.network.tuned(features))
 
-    def _epoch(self, bank: Bank, forward: Callable[[Any], Any], lr: float) -> float:
+    def _epoch(self, bank: FeatureBank, forward: Callable[[Any], Any], lr: float) -> float:
         """One pass over the crops, another view of each than in the epoch before. Returns the mean loss."""
         number, settings = self.progress.epoch, self.settings
         generator = torch.Generator().manual_seed(settings.seed * 1000 + number)
@@ -149,7 +149,7 @@ class Learner:
         self.network.eval()
         return total / len(order)
 
-    def _measure(self, bank: Bank, forward: Callable[[Any], Any]) -> Figures:
+    def _measure(self, bank: FeatureBank, forward: Callable[[Any], Any]) -> Figures:
         with torch.inference_mode():
             flat = bank.features.flatten(0, 1)
             logits = torch.cat([forward(part.float()) for part in flat.split(64)])
@@ -167,12 +167,12 @@ def fit(settings: ClassifierSettings, resume: bool = False, report: Report | Non
     last, best = settings.out / checkpoint.LAST, settings.out / checkpoint.BEST
     before = checkpoint.load(last) if resume else None
     if before is None and last.exists():
-        raise RunError(f"{settings.out}: has a run already; --resume goes on with it, another --out starts anew")
+        raise RunError(f"{settings.out}: already has a run; continue it with --resume, or choose another --out")
     if (settings.out / classical.RUN).exists():
-        raise RunError(f"{settings.out}: has a classical run; another --out starts anew")
+        raise RunError(f"{settings.out}: already has a classical run; choose another --out")
     crops = read_crops(settings.data, settings.out, settings.yunet, settings.seed)
     torch.manual_seed(settings.seed)
-    learner = Learner(settings, crops, load_backbone(settings.backbone, settings.weights, settings.size))
+    learner = ClassifierTrainer(settings, crops, load_backbone(settings.backbone, settings.weights, settings.size))
     if before is not None:
         checkpoint.check_same(last, before, settings, crops.version)
         learner.resume(before)
@@ -193,7 +193,7 @@ def fit(settings: ClassifierSettings, resume: bool = False, report: Report | Non
     return summary
 
 
-def _phases(learner: Learner, run: MlflowRun, report: Report | None) -> None:
+def _phases(learner: ClassifierTrainer, run: MlflowRun, report: Report | None) -> None:
     folder = learner.settings.out
 
     def after_epoch(row: dict[str, float], gained: bool) -> None:
@@ -211,7 +211,7 @@ def _phases(learner: Learner, run: MlflowRun, report: Report | None) -> None:
         learner.next_phase(checkpoint.load(folder / checkpoint.BEST))
 
 
-def _summary(learner: Learner, run: MlflowRun) -> dict[str, Any]:
+def _summary(learner: ClassifierTrainer, run: MlflowRun) -> dict[str, Any]:
     progress = learner.progress
     rows = progress.rows
     return {
