@@ -69,7 +69,9 @@ def reason(error: Mapping[str, Any]) -> str:
     error: an entry of `ValidationError.errors()`.
     """
     kind = str(error["type"])
-    context = {"error": error["msg"], **error.get("ctx", {})}
+    context = {"error": error["msg"], **{name: _figure(value) for name, value in error.get("ctx", {}).items()}}
+    if kind in ("too_short", "string_too_short") and context["min_length"] == 1:
+        return "must not be empty"
     if kind in _PLAIN:
         return _PLAIN[kind].format_map(context)
     for prefix in sorted(_TYPES, key=len, reverse=True):
@@ -77,6 +79,11 @@ def reason(error: Mapping[str, Any]) -> str:
             return f"must be {_TYPES[prefix]}"
     message = str(error["msg"])
     return message[:1].lower() + message[1:]
+
+
+def _figure(value: Any) -> Any:
+    """0.0 as 0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def first_reason(error: ValidationError, root: str) -> str:

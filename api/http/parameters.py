@@ -13,7 +13,7 @@ from starlette.requests import Request
 from api.http.errors import Problem
 from stream.config import STREAM_ID_PATTERN, MaxFps, StreamConfig
 from workers.card import ModelName
-from workers.validation import first_reason
+from workers.validation import reason
 
 StreamIdInPath = Annotated[str, Path(pattern=STREAM_ID_PATTERN)]
 
@@ -72,7 +72,7 @@ def model_names(query: list[str] | None) -> tuple[str, ...] | None:
     try:
         checked = _NAMES.validate_python(tuple(dict.fromkeys(names)))
     except ValidationError as error:
-        raise Problem("invalid-request", f"models: {first_reason(error, 'names')}") from error
+        raise Problem("invalid-request", f"models: {reason(error.errors()[0])}") from error
     if len(checked) > _MAX_MODELS:
         raise Problem("invalid-request", f"models: {len(checked)} names; at most {_MAX_MODELS} are allowed")
     return checked or None

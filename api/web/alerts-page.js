@@ -59,11 +59,11 @@ export class AlertsPage {
     try {
       const answer = await listAlerts({ state: this.#tools.elements.state.value, limit: PAGE, cursor }, signal);
       if (signal.aborted) return;
-      if (answer === null) this.#say("This service raises no alerts", "No process with the role monitor answers.");
+      if (answer === null) this.#say("No alerts", "No process with the role monitor is running.");
       else this.#take(answer, cursor !== null);
     } catch (error) {
       if (signal.aborted) return;
-      this.#say("The alerts could not be read", error.message);
+      this.#say("Alerts could not be loaded", error.message);
     }
     this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
   }
@@ -80,7 +80,7 @@ export class AlertsPage {
     this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     this.#older.hidden = this.#next === null;
     if (this.#alerts.length) this.#note.hidden = true;
-    else this.#say("No alerts", "Nothing was raised that fits what you chose above.");
+    else this.#say("No alerts", "No alert matches the filter.");
     const drawn = JSON.stringify(this.#alerts);
     if (drawn === this.#shown) return;
     this.#shown = drawn;
@@ -98,7 +98,7 @@ export class AlertsPage {
       el(
         "div",
         { class: "camera-head" },
-        badge(ended ? "idle" : TONES[severity], ended ? "Over" : SEVERITIES[severity]),
+        badge(ended ? "idle" : TONES[severity], ended ? "Ended" : SEVERITIES[severity]),
         el(
           "time",
           { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() },
@@ -112,7 +112,7 @@ export class AlertsPage {
         ? el(
             "p",
             { class: "quiet" },
-            `Seen by ${alert.acknowledged_by}, ${ago(seen / 1e6)}${alert.note ? `: ${alert.note}` : ""}`,
+            `Acknowledged by ${alert.acknowledged_by}, ${ago(seen / 1e6)}${alert.note ? `: ${alert.note}` : ""}`,
           )
         : null,
       el(
@@ -135,10 +135,10 @@ export class AlertsPage {
               {
                 class: "button",
                 type: "button",
-                "aria-label": `I have seen ${text ?? rule}`,
+                "aria-label": `Acknowledge ${text ?? rule}`,
                 on: { click: () => this.#see(id) },
               },
-              "Seen",
+              "Acknowledge",
             ),
         ...givenUpTo(alert).map((target) =>
           el(
@@ -155,7 +155,7 @@ export class AlertsPage {
     try {
       await acknowledgeAlert(id);
     } catch (error) {
-      toast(`It could not be noted: ${error.message}`, "bad");
+      toast(`The alert could not be acknowledged: ${error.message}`, "bad");
     }
     this.#watch.poll();
     this.#load();
@@ -164,9 +164,9 @@ export class AlertsPage {
   async #tellAgain(id, target) {
     try {
       await tellAgain(id, target);
-      toast(`${target} is told again.`);
+      toast(`Sending the alert to ${target} again.`);
     } catch (error) {
-      toast(`${target} could not be told again: ${error.message}`, "bad");
+      toast(`The alert could not be sent to ${target} again: ${error.message}`, "bad");
     }
     this.#load();
   }
@@ -188,7 +188,7 @@ const givenUpTo = ({ deliveries = [] }) => [
   ...new Set(deliveries.filter(({ state }) => state === "given_up").map(({ target }) => target)),
 ];
 
-const STATES = { delivered: "told", waiting: "not told yet", given_up: "given up" };
+const STATES = { delivered: "delivered", waiting: "waiting", given_up: "failed" };
 
 function told(deliveries) {
   if (deliveries.length === 0) return null;

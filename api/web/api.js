@@ -25,7 +25,7 @@ export async function request(path, { timeoutMs = TIMEOUT_MS, signal, ...options
   } catch (error) {
     if (signal?.aborted) throw error;
     if (timeout.aborted) throw new ApiError("The server did not answer in time.");
-    throw new ApiError("The server cannot be reached.");
+    throw new ApiError("The server is unreachable.");
   }
   if (!response.ok) throw await problemOf(response);
   return response;
@@ -70,7 +70,7 @@ export const changeStream = (id, changes) => json(streamPath(id), asJson("PATCH"
 
 export const removeStream = (id) => request(streamPath(id), { method: "DELETE", timeoutMs: 20000 });
 
-/** The newest analysed picture as a JPEG Blob; null where there is none yet. */
+/** The newest analysed frame as a JPEG Blob; null where there is none yet. */
 export async function snapshot(id, { overlay = false } = {}) {
   try {
     return await (await request(`${streamPath(id)}/snapshot.jpg?overlay=${overlay ? 1 : 0}`)).blob();
@@ -80,7 +80,7 @@ export async function snapshot(id, { overlay = false } = {}) {
   }
 }
 
-/** Opens a camera's address and gives its first picture as a Blob, without adding it. @throws {ApiError} why not */
+/** Opens a camera's URL and returns its first frame as a Blob, without adding it. @throws {ApiError} why not */
 export async function testStream(url, signal) {
   const options = { ...asJson("POST", { url }), signal, timeoutMs: 45000 };
   return (await request("/v1/streams/test", options)).blob();
@@ -144,7 +144,7 @@ export async function readiness(signal) {
   try {
     response = await fetch("/readyz", { cache: "no-store", signal: signal ?? AbortSignal.timeout(TIMEOUT_MS) });
   } catch {
-    return { state: "down", reasons: ["The server cannot be reached."] };
+    return { state: "down", reasons: ["The server is unreachable."] };
   }
   let body = {};
   try {

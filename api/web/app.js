@@ -11,7 +11,7 @@ import { Streams } from "./streams.js";
 const streams = new Streams();
 const health = new HealthWatch();
 const alerts = new AlertWatch();
-// The live page is there at once; the others are fetched behind it, so that the first picture waits for none of them.
+// The live page is there at once; the others are fetched behind it, so that the first frame waits for none of them.
 const live = new LivePage(streams, alerts);
 const others = () => import("./pages.js");
 const router = new Router(
@@ -24,7 +24,7 @@ const router = new Router(
     health: async () => new (await others()).HealthPage(streams, health, alerts),
     models: async () => new (await others()).ModelsPage(),
   },
-  () => toast("This page could not be fetched. It comes when the server can be reached again.", "bad"),
+  () => toast("This page could not be loaded. It opens when the server is reachable again.", "bad"),
 );
 
 for (const button of document.querySelectorAll('[data-open="add"]'))
@@ -42,7 +42,7 @@ streams.addEventListener("trouble", () => {
   const { trouble } = streams;
   document.body.classList.toggle("offline", trouble !== null);
   if (trouble) showLink("waiting");
-  showBanner(trouble && `${trouble} What you see is the last known state; this page keeps trying.`);
+  showBanner(trouble && `${trouble} This page shows the last known state and keeps trying.`);
 });
 
 function wake() {

@@ -106,7 +106,7 @@ export class CameraDialog {
 }
 
 function refusal(error) {
-  if (error.status === 409) return `This stream's name is taken just now. Press Start again. (${error.message})`;
-  if (error.status === 503) return `The server takes no more cameras at the moment: ${error.message}`;
+  if (error.status === 409) return `This stream's name is in use. Press Start again. (${error.message})`;
+  if (error.status === 503) return `The server accepts no more cameras at the moment: ${error.message}`;
   return error.message;
 }

@@ -26,13 +26,13 @@ function guessId(url, taken) {
 
 /** What keeps this from being sent, in words; null if nothing. */
 function complaint({ id, url, models, max_fps: fps }, editing) {
-  if (!url && !editing) return "Give the camera's address.";
+  if (!url && !editing) return "Enter the camera's URL.";
   if (url && !/^[a-z][a-z0-9+.-]*:/i.test(url))
-    return "The address begins with rtsp://, rtsps://, http:// or https://.";
-  if (!ID.test(id)) return "The name has small letters, digits, “-” and “_”, and begins with a letter or a digit.";
+    return "The URL must start with rtsp://, rtsps://, http:// or https://.";
+  if (!ID.test(id)) return "The name may contain lower-case letters, digits, “-” and “_”, and must start with a letter or digit.";
   if (fps !== null && !(fps > 0 && fps <= MOST_FPS))
-    return `Give a number of pictures a second above 0, at most ${MOST_FPS}; or leave it empty for no limit.`;
-  if (models.length === 0) return "Choose at least one thing to look for.";
+    return `Enter a number above 0 and at most ${MOST_FPS}, or leave it empty for no limit.`;
+  if (models.length === 0) return "Select at least one model.";
   return null;
 }
 
@@ -83,7 +83,7 @@ export class CameraForm {
     url.required = view === null;
     document.getElementById("add-title").textContent = view ? `Change “${view.id}”` : "Add a camera";
     const hint = document.getElementById("add-url-hint");
-    hint.textContent = view ? `Now ${view.url ?? "unknown"}. Leave it empty to keep it.` : "";
+    hint.textContent = view ? `Currently ${view.url ?? "unknown"}. Leave empty to keep it.` : "";
     hint.hidden = view === null;
     this.#save.textContent = this.#saveWords;
     this.#dialog.showModal();
@@ -112,12 +112,12 @@ export class CameraForm {
         el("label", {}, el("input", { type: "checkbox", name: "models", value: name, checked: chosen.has(name) }), name),
       ),
     );
-    if (names.length === 0) this.#say("The server has no model that finds things in pictures.");
+    if (names.length === 0) this.#say("The server has no detector.");
   }
 
   async #tryOut() {
     const url = this.#form.elements.url.value.trim();
-    if (!SCHEMES.test(url)) return this.#say("Give an address that begins with rtsp://, rtsps://, http:// or https://.");
+    if (!SCHEMES.test(url)) return this.#say("Enter a URL that starts with rtsp://, rtsps://, http:// or https://.");
     this.#forgetTest();
     this.#say(null);
     const testing = (this.#testing = new AbortController());
@@ -131,7 +131,7 @@ export class CameraForm {
       this.#image.height = bitmap.height;
       this.#image.getContext("2d").drawImage(bitmap, 0, 0);
       this.#image.hidden = false;
-      this.#tested.textContent = `It works: its first picture, ${bitmap.width} × ${bitmap.height}.`;
+      this.#tested.textContent = `It works: received a frame of ${bitmap.width} × ${bitmap.height}.`;
       bitmap.close();
     } catch (error) {
       if (testing.signal.aborted) return;

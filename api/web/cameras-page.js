@@ -5,17 +5,17 @@ import { CameraForm } from "./camera-form.js";
 import { ask } from "./confirm.js";
 import { badge, el, icon } from "./dom.js";
 import { SceneDialog } from "./scene-dialog.js";
-import { nameOfState, number, pictureWords, rateWords, short } from "./states.js";
+import { nameOfState, number, videoWords, rateWords, short } from "./states.js";
 import { toast } from "./status.js";
 
 const WORDS = {
   failed: "The camera cannot be used.",
-  reconnecting: "The connection was lost. Trying again.",
-  stalled: "No picture for a while.",
+  reconnecting: "Connection lost; trying again.",
+  stalled: "The camera has stopped sending frames.",
 };
 
 /** A camera's own limit, where it has one. */
-const limitWords = ({ max_fps: fps }) => (fps ? `, at most ${fps}` : "");
+const limitWords = ({ max_fps: fps }) => (fps ? `, limit ${fps}` : "");
 
 export class CamerasPage {
   title = "Cameras";
@@ -77,10 +77,10 @@ export class CamerasPage {
     row.trouble.hidden = row.trouble.textContent === "";
     row.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
     row.facts.replaceChildren(
-      fact("Picture", pictureWords(view)),
-      fact("Looks for", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
+      fact("Video", videoWords(view)),
+      fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
       fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
-      fact("Delay", view.latency_ms === null ? "–" : `${number(view.latency_ms)} ms`),
+      fact("Latency", view.latency_ms === null ? "–" : `${number(view.latency_ms)} ms`),
       fact("Dropped", short(view.dropped)),
       fact("Reconnects", String(view.reconnects)),
       fact("Viewers", String(view.viewers ?? 0)),
@@ -123,7 +123,7 @@ export class CamerasPage {
   }
 
   async #remove(id) {
-    const text = "Livesight stops watching this camera and forgets its address. What it has seen so far is kept.";
+    const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
     if (await ask(`Delete “${id}”?`, text, "Delete")) await this.#work(id, "deleted", () => removeStream(id));
   }
 

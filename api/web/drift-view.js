@@ -26,14 +26,14 @@ export class DriftView {
     this.#place = place;
     const detail = el("section", { class: "drift-detail", "aria-live": "off" }, this.#title, this.#facts, this.#groups);
     place.append(this.#words, this.#list, detail);
-    this.say("Asking …");
+    this.say("Loading …");
   }
 
   /** @param {{reports: object[]}|null} answer of `GET /v1/drift` */
   show(answer) {
-    if (answer === null) return this.say("No process with the role monitor answers.");
+    if (answer === null) return this.say("No process with the role monitor is running.");
     this.#reports = answer.reports;
-    if (!this.#reports.length) return this.say("Nothing has been looked at yet: reports come with the first pictures.");
+    if (!this.#reports.length) return this.say("No reports yet; they start with the first frames.");
     this.#words.hidden = true;
     this.#list.hidden = this.#title.parentNode.hidden = false;
     if (!this.#reports.some((report) => keyOf(report) === this.#chosen))
@@ -79,7 +79,7 @@ export class DriftView {
       el(
         "p",
         { class: "quiet" },
-        report.features.length ? `Furthest apart: ${worst(report)}` : "No feature has been compared yet.",
+        report.features.length ? `Largest difference: ${worst(report)}` : "No feature has been compared yet.",
       ),
       el(
         "div",
@@ -101,10 +101,10 @@ export class DriftView {
           {
             class: "button",
             type: "button",
-            "aria-label": `Learn ${report.stream_id} anew`,
+            "aria-label": `Reset reference of ${report.stream_id}`,
             on: { click: () => learnAnew(report.stream_id) },
           },
-          "Learn anew",
+          "Reset reference",
         ),
       ),
     );
@@ -114,7 +114,7 @@ export class DriftView {
   draw() {
     const report = this.#reports.find((each) => keyOf(each) === this.#chosen);
     if (!report) return;
-    this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: now against the reference`;
+    this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: current values and reference`;
     this.#facts.textContent = factsOf(report);
     const names = report.features.map(({ feature }) => feature);
     if (names.join() !== [...this.#charts.keys()].join()) this.#arrange(report);
@@ -160,18 +160,18 @@ function worst({ features }) {
 }
 
 function factsOf({ features, captured_at_ns: at, unlike_card: unlike }) {
-  if (features.length === 0) return "Nothing can be said yet: too few pictures and tracks have been seen.";
-  const card = " What is seen is unlike what the model was trained with; that alone is no alarm.";
+  if (features.length === 0) return "Not enough frames and tracks yet to compare.";
+  const card = " The video differs from the model's training data; that alone raises no alert.";
   return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card : ""}`;
 }
 
 async function learnAnew(stream) {
-  const text = "What it shows from now on becomes its reference; until that is learnt there are no alarms of drift on it.";
-  if (!(await ask(`Learn “${stream}” anew?`, text, "Learn anew"))) return;
+  const text = "Livesight learns a new reference from now on. Until it is complete, this camera raises no drift alerts.";
+  if (!(await ask(`Reset the reference of “${stream}”?`, text, "Reset reference"))) return;
   try {
     await commission(stream);
-    toast(`${stream} is learnt anew.`);
+    toast(`Livesight learns a new reference for ${stream}.`);
   } catch (error) {
-    toast(`${stream} could not be learnt anew: ${error.message}`, "bad");
+    toast(`The reference of ${stream} could not be reset: ${error.message}`, "bad");
   }
 }

@@ -1,9 +1,9 @@
 // What drift reports say, in words. Pure.
 
 export const GROUPS = {
-  model: "How sure the model is",
-  population: "Who and what is seen",
-  picture: "The picture itself",
+  model: "Model confidence",
+  population: "Objects detected",
+  picture: "Image quality",
 };
 
 const FEATURES = {
@@ -14,13 +14,13 @@ const FEATURES = {
   blockiness: "Blockiness (compression)",
   saturation: "Colour",
   detail: "Detail",
-  scene: "Scene (share of its marks that moved)",
-  boxes: "Objects a picture",
+  scene: "Scene (share of changed hash bits)",
+  boxes: "Objects per frame",
   label: "Labels",
-  box_side: "Size of the boxes",
-  aspect: "Shape of the boxes (width to height)",
+  box_side: "Box size",
+  aspect: "Box aspect ratio (width to height)",
   confidence: "Confidence",
-  distance: "Distance of faces",
+  distance: "Distance between faces",
 };
 
 export const nameOf = (feature) => FEATURES[feature] ?? feature.replaceAll("_", " ");
@@ -29,19 +29,19 @@ export const nameOf = (feature) => FEATURES[feature] ?? feature.replaceAll("_", 
 export function stateOf({ state, drifted, cause, commissioned_share: share, faults }) {
   if (faults?.length) return ["failed", faults.map(({ kind }) => kind).join(", ")];
   if (drifted) return ["failed", `Drift: ${cause}`];
-  if (state === "watching") return ["live", "As it was"];
+  if (state === "watching") return ["live", "No drift"];
   if (state === "commissioning") return ["stalled", `Learning, ${Math.round(share * 100)} %`];
-  return ["idle", "Too little seen yet"];
+  return ["idle", "Not enough data yet"];
 }
 
 const probability = (p) => (p < 0.0001 ? "p < 0.0001" : `p ${p.toPrecision(2)}`);
 
-/** "score 0.12, p 0.31, 512 samples worth 88" */
+/** "0.12 away from the model’s card (recent window), p 0.31, 512 samples (88 independent)" */
 export function verdict({ score, p_value: p, samples, effective_samples: worth, reference, window }) {
-  const against = reference === "card" ? "against the model’s card" : "against its own first days";
+  const against = reference === "card" ? "from the model’s card" : "from its own first days";
   const which = window === "long" ? "long" : "recent";
-  const worthOf = `${samples} samples worth ${Math.round(worth)}`;
-  return `${score.toFixed(2)} apart ${against} (${which} window), ${probability(p)}, ${worthOf}`;
+  const worthOf = `${samples} samples (${Math.round(worth)} independent)`;
+  return `${score.toFixed(2)} away ${against} (${which} window), ${probability(p)}, ${worthOf}`;
 }
 
 /** Groups in their order, each with its features, what drifted most first. */

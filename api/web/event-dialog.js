@@ -1,4 +1,4 @@
-// One event: its picture with the box and the way that was taken, its clip, what is known of it.
+// One event: its image with box and path, its clip, its details.
 
 import { el } from "./dom.js";
 import { durationOf, KINDS, timeOf, whatOf, whoOf } from "./event-words.js";
@@ -17,22 +17,22 @@ export class EventDialog {
   /** @param {object} event of `GET /v1/events` */
   open(event) {
     document.getElementById("event-title").textContent = whatOf(event);
-    this.#body.replaceChildren(...[picture(event), clip(event), facts(event)].filter(Boolean));
+    this.#body.replaceChildren(...[imageOf(event), clip(event), facts(event)].filter(Boolean));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 }
 
-function picture(event) {
+function imageOf(event) {
   const source = event.picture_url ?? event.snapshot_url;
   if (!source) return null;
-  const words = `The camera's picture: ${whatOf(event)} ${whoOf(event)}`.trim();
-  const frame = el("div", { class: "event-picture" });
+  const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
+  const frame = el("div", { class: "event-image" });
   const image = el("img", { src: source, alt: words });
   image.addEventListener("error", () =>
-    frame.replaceChildren(el("p", { class: "quiet" }, "The picture is no longer kept.")),
+    frame.replaceChildren(el("p", { class: "quiet" }, "The image has been deleted.")),
   );
   frame.append(image);
-  // the whole picture alone has room for the way; it is that of the best moment, so the box is not drawn over it
+  // only the whole image has room for the path; it shows the best moment, so the box is not drawn on it
   if (event.picture_url && event.path?.length > 1) frame.append(way(event.path));
   return frame;
 }

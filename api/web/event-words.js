@@ -5,10 +5,10 @@ import { wordsOf } from "./colours.js";
 /** Kinds in words, in the order in which they are offered. */
 export const KINDS = {
   alert: "Alert",
-  alert_ended: "Alert over",
-  track_began: "Came into sight",
+  alert_ended: "Alert ended",
+  track_began: "Appeared",
   track_ended: "Left",
-  label_changed: "Changed",
+  label_changed: "Label changed",
   zone_entered: "Entered a zone",
   zone_left: "Left a zone",
   zone_stayed: "Stayed in a zone",

@@ -1,4 +1,4 @@
-// What happened: filtered by the server, newest first, as they come; how many when; pictures and clips.
+// What happened: filtered by the server, newest first, live; counts over time; images and clips.
 
 import { eventCounts, ifThere, listEvents, listModels } from "./api.js";
 import { Chart } from "./chart.js";
@@ -141,7 +141,7 @@ export class EventsPage {
       this.#take(answer, cursor !== null);
     } catch (error) {
       if (signal.aborted) return;
-      this.#say("The events could not be read", error.message);
+      this.#say("Events could not be loaded", error.message);
     }
     if (performance.now() - this.#countedAt > COUNTS_MS) this.#count();
     this.#wait();
@@ -154,8 +154,8 @@ export class EventsPage {
   #absent() {
     this.#tools.hidden = this.#older.hidden = this.#timeline.hidden = this.#csv.hidden = true;
     this.#list.replaceChildren();
-    const text = "No process with the role monitor answers. What the cameras see goes out live all the same.";
-    this.#say("This service keeps no events", text);
+    const text = "No process with the role monitor is running. Live results are still available.";
+    this.#say("Events are not stored", text);
     this.#wait();
   }
 
@@ -164,14 +164,14 @@ export class EventsPage {
     const known = new Map(this.#events.map((event) => [event.id, event]));
     const fresh = new Set(first || older ? [] : events.map(({ id }) => id).filter((id) => !known.has(id)));
     if (older || first) this.#next = next;
-    for (const event of events) known.set(event.id, event); // pictures and clips come after their events
+    for (const event of events) known.set(event.id, event); // images and clips arrive after their events
     this.#events = [...known.values()].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     if (!older && this.#events.length > MOST) this.#events.length = MOST;
     this.#tools.hidden = this.#csv.hidden = false;
     this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#wishes)}`;
     this.#older.hidden = this.#next === null;
     if (this.#events.length) this.#note.hidden = true;
-    else this.#say("Nothing happened", "Nothing that fits what you chose above. Events appear here as they come.");
+    else this.#say("No events", "No event matches the filter. New events appear here as they happen.");
     this.#show(fresh);
   }
 
@@ -203,9 +203,9 @@ export class EventsPage {
     dot?.style.setProperty("--dot", colourOf(event.label));
     const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
     const image = event.snapshot_url && el("img", { src: event.snapshot_url, alt: "", loading: "lazy" });
-    // a better picture may have taken its place since; the next answer names that one
+    // a better image may have replaced it since; the next answer names that one
     image?.addEventListener("error", () => image.replaceWith(blank));
-    const picture = image ?? blank;
+    const thumbnail = image ?? blank;
     return el(
       "li",
       {
@@ -216,7 +216,7 @@ export class EventsPage {
       el(
         "button",
         { class: "event-open", type: "button", on: { click: () => this.#dialog.open(event) } },
-        picture,
+        thumbnail,
         el(
           "span",
           { class: "event-what" },

@@ -148,7 +148,7 @@ export class HealthPage {
     const { state, reasons } = this.#watch.health ?? { state: null, reasons: [] };
     const [tone, words] = STATES[state] ?? ["connecting", "Checking"];
     document.getElementById("health-state").replaceChildren(badge(tone, words));
-    const said = reasons.length ? reasons : state === "ready" ? ["Models are loaded and results go out."] : [];
+    const said = reasons.length ? reasons : state === "ready" ? ["All models are loaded and results are published."] : [];
     document.getElementById("health-said").replaceChildren(...said.map((reason) => el("li", {}, reason)));
   }
 
@@ -170,7 +170,7 @@ export class HealthPage {
 
   #showAlerts() {
     const { open } = this.#alerts;
-    const none = open === null ? "No process with the role monitor answers." : "No alert is open.";
+    const none = open === null ? "No process with the role monitor is running." : "No alert is open.";
     const items = (open ?? []).map(({ stream_id: stream, text, rule, severity }) =>
       el("li", {}, `${SEVERITIES[severity]}: ${text ?? rule}`, el("span", { class: "quiet" }, ` (${stream})`)),
     );

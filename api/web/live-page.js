@@ -116,7 +116,7 @@ export class LivePage {
   }
 
   async #remove(id) {
-    const text = "Livesight stops watching this camera and forgets its address. What it has seen so far is kept.";
+    const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
     if (!(await ask(`Remove “${id}”?`, text, "Remove"))) return;
     this.#retired.add(id); // gone at once, back if the server says no
     this.#wall.remove(id);
@@ -136,7 +136,7 @@ async function saveSnapshot(tile) {
   try {
     // the server's has the camera's full size; the own camera's is what one sees here
     const blob = tile.own ? await tile.toBlob() : await snapshot(tile.id, { overlay: true });
-    if (!blob) return toast(`${tile.id} has no picture yet.`, "bad");
+    if (!blob) return toast(`${tile.id} has no video yet.`, "bad");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
@@ -144,6 +144,6 @@ async function saveSnapshot(tile) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   } catch (error) {
-    toast(`No snapshot of ${tile.id}: ${error.message}`, "bad");
+    toast(`The snapshot of ${tile.id} failed: ${error.message}`, "bad");
   }
 }

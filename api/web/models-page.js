@@ -3,7 +3,7 @@
 import { listModels } from "./api.js";
 import { badge, el } from "./dom.js";
 
-const TASKS = { detect: "finds things", classify: "tells kinds apart", embed: "recognises", caption: "describes" };
+const TASKS = { detect: "detector", classify: "classifier", embed: "embedding model", caption: "captioning model" };
 
 export class ModelsPage {
   title = "Models";
@@ -25,7 +25,7 @@ export class ModelsPage {
       this.#list.replaceChildren(...models.map(card));
     } catch (error) {
       this.#note.hidden = false;
-      this.#note.textContent = `The models could not be listed: ${error.message}`;
+      this.#note.textContent = `The models could not be loaded: ${error.message}`;
     }
   }
 }
@@ -40,7 +40,7 @@ function card({ name, version, in_service: serving, backend, card: facts }) {
       el("h2", {}, name, el("span", { class: "quiet" }, ` version ${version}`)),
       badge(serving ? "live" : "idle", serving ? "In service" : "Not in service"),
     ),
-    el("p", { class: "quiet" }, `${TASKS[facts.task] ?? facts.task}${backend ? `, run by ${backend}` : ""}`),
+    el("p", { class: "quiet" }, `${TASKS[facts.task] ?? facts.task}${backend ? `, runs on ${backend}` : ""}`),
     el(
       "dl",
       { class: "facts wide" },
@@ -54,7 +54,7 @@ function card({ name, version, in_service: serving, backend, card: facts }) {
         Licence: facts.licence,
       }),
     ),
-    figures("Figures", facts.metrics, true),
+    figures("Metrics", facts.metrics, true),
     figures("Data", facts.data),
   );
 }

@@ -53,8 +53,8 @@ export class MonitoringPage {
     const facts = {
       Service: { ready: "Healthy", degraded: "Degraded", down: "Not ready" }[health.state],
       "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
-      "Pictures a second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
-      "Slowest camera's delay": delay(views),
+      "Frames per second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
+      "Highest latency": delay(views),
       "Waiting for Kafka": samples.has("livesight_bus_spooled_messages")
         ? sum("livesight_bus_spooled_messages").toLocaleString()
         : "no Kafka",
@@ -77,7 +77,7 @@ export class MonitoringPage {
     } catch (error) {
       if (!signal.aborted)
         place.replaceChildren(
-          el("tr", {}, el("td", { colSpan: 5 }, `The models could not be listed: ${error.message}`)),
+          el("tr", {}, el("td", { colSpan: 5 }, `The models could not be loaded: ${error.message}`)),
         );
     }
   }
@@ -87,7 +87,7 @@ export class MonitoringPage {
       const answer = await ifThere("/v1/drift", signal);
       if (!signal.aborted) this.#drift.show(answer);
     } catch (error) {
-      if (!signal.aborted) this.#drift.say(`Drift could not be read: ${error.message}`);
+      if (!signal.aborted) this.#drift.say(`Drift reports could not be loaded: ${error.message}`);
     }
   }
 
@@ -101,7 +101,7 @@ export class MonitoringPage {
     document.getElementById("runs-table").hidden = runs.length === 0;
     note.hidden = runs.length > 0;
     note.textContent =
-      answer === null ? "No process with the role monitor answers." : (answer.why ?? "The server has no runs.");
+      answer === null ? "No process with the role monitor is running." : (answer.why ?? "The server has no runs.");
   }
 }
 
@@ -118,7 +118,7 @@ function row({ name, version, backend, card }) {
     el("td", {}, String(version)),
     el("td", {}, backend ?? "not loaded"),
     el("td", {}, headline(card.metrics ?? {})),
-    el("td", {}, el("a", { href: "#/models" }, "its card")),
+    el("td", {}, el("a", { href: "#/models" }, "model card")),
   );
 }
 

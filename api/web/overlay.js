@@ -4,14 +4,14 @@ import { colourOf, inkOn, wordsOf } from "./colours.js";
 
 const FONT = '600 {}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
-/** Boxes that are not those of this very picture are dashed: between two analysed pictures, or moved on from the last. */
+/** Boxes that are not those of this very frame are dashed: between two analysed frames, or moved on from the last. */
 const DASHED = new Set(["between", "moved"]);
 
 /**
- * Boxes and labels of one picture.
+ * Boxes and labels of one frame.
  * @param {CanvasRenderingContext2D} context
  * @param {object[]} detections of a `livesight.frame/1`
- * @param {number} scaleX canvas pixels per picture pixel @param {number} scaleY
+ * @param {number} scaleX canvas pixels per image pixel @param {number} scaleY
  * @param {number} ratio device pixels per CSS pixel, for line widths and letters
  * @param {{kind?: string, labels?: "full"|"short"|"none", colours?: Map<string, string>, only?: string[]|null}} look
  */
@@ -36,7 +36,7 @@ export function drawDetections(context, detections, scaleX, scaleY, ratio, look 
 
 function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
   context.setLineDash(dash);
-  context.strokeStyle = "rgb(0 0 0 / 55%)"; // a halo, so that the line shows on any picture
+  context.strokeStyle = "rgb(0 0 0 / 55%)"; // a halo, so that the line shows on any image
   context.lineWidth = 4 * ratio;
   context.strokeRect(x, y, w, h);
   context.strokeStyle = colour;

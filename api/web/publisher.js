@@ -10,13 +10,13 @@ const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 export function cameraTrouble(error) {
   switch (error?.name) {
     case "NotAllowedError":
-      return "The browser was not allowed to use the camera. Allow it in the address bar and try again.";
+      return "The browser may not use the camera. Allow it in the address bar and try again.";
     case "NotFoundError":
       return "No camera was found. Plug one in and try again.";
     case "NotReadableError":
-      return "The camera is in use by another program, or it does not answer.";
+      return "The camera is in use by another program or does not respond.";
     case "OverconstrainedError":
-      return "This camera cannot be used any more. Choose another one.";
+      return "This camera is no longer available. Choose another one.";
     default:
       return error?.message || "The camera cannot be used.";
   }
@@ -25,7 +25,7 @@ export function cameraTrouble(error) {
 /** Opens a camera. @throws {Error} with words for a person */
 export async function openCamera(deviceId) {
   if (!window.isSecureContext || !navigator.mediaDevices)
-    throw new Error("Browsers give out the camera over HTTPS or on localhost only. Open this page by one of these.");
+    throw new Error("Browsers allow camera access only over HTTPS or on localhost. Open this page that way.");
   try {
     return await navigator.mediaDevices.getUserMedia({
       audio: false,
@@ -56,7 +56,7 @@ export class Publisher extends EventTarget {
     this.id = id;
     this.media = media;
     for (const track of media.getTracks())
-      track.addEventListener("ended", () => this.stop("The camera was unplugged or taken away."));
+      track.addEventListener("ended", () => this.stop("The camera was disconnected."));
   }
 
   /** First connection. @throws {ApiError} the server's refusal; the media is untouched then */
@@ -102,7 +102,7 @@ export class Publisher extends EventTarget {
       this.#become("reconnecting", "The connection to the server was lost.");
       this.#timer = setTimeout(() => this.#again(), PATIENCE_MS);
     } else if (peer.connectionState === "failed") {
-      this.#become("reconnecting", "No way was found for the video; a firewall may block UDP.");
+      this.#become("reconnecting", "The video cannot reach the server; a firewall may block UDP.");
       this.#again();
     }
   }

@@ -91,7 +91,7 @@ export class RuleDialog {
     fields.enabled.checked = enabled;
     this.#choose("zone", this.#known.zones, when.zone, "Anywhere");
     this.#choose("place", this.#known.places, when.place, "Any zone or line");
-    this.#choose("direction", ["in", "out"], when.direction, "Either way");
+    this.#choose("direction", ["in", "out"], when.direction, "Either direction");
     const classifiers = this.#known.cards.filter(({ task }) => task === "classify").map((card) => card.name);
     this.#choose("attribute", [...new Set(classifiers)], when.attribute, "The detector");
     this.#check("kinds", when.kinds ?? []);
@@ -207,11 +207,11 @@ export class RuleDialog {
 /** What keeps a rule from being sent, in words; null if nothing. */
 function complaint({ name, when, cooldown_s: cooldown }) {
   if (!NAME.test(name))
-    return "Give it a name: letters, digits, spaces, “.”, “_” and “-”, beginning with a letter or a digit.";
+    return "Enter a name of letters, digits, spaces, “.”, “_” and “-” that starts with a letter or digit.";
   for (const part of ["kinds", "faults", "causes"])
-    if (when[part] && when[part].length === 0) return "Choose at least one of what it is about.";
+    if (when[part] && when[part].length === 0) return "Select at least one option.";
   const amounts = [when.for_s ?? 0, when.above ?? 0, cooldown];
-  if (amounts.some((value) => !(value >= 0))) return "Times and numbers are 0 or more.";
-  if (when.above !== undefined && !Number.isInteger(when.above)) return "“More than” takes a whole number.";
+  if (amounts.some((value) => !(value >= 0))) return "Times and numbers must be 0 or more.";
+  if (when.above !== undefined && !Number.isInteger(when.above)) return "“More than” must be a whole number.";
   return null;
 }

@@ -8,7 +8,7 @@ import { RuleDialog } from "./rule-dialog.js";
 import { sentence } from "./rule-words.js";
 import { toast } from "./status.js";
 
-const ORIGINS = { configuration: "set by the configuration", default: "comes with Livesight", api: "" };
+const ORIGINS = { configuration: "set by the configuration", default: "built in", api: "" };
 
 export class RuleList {
   #form;
@@ -16,7 +16,7 @@ export class RuleList {
   /** @param {() => string[]} streams the cameras' ids @param {() => string[]} targets their names */
   constructor(streams, targets) {
     this.#form = new RuleDialog(streams, targets, ({ name }) => {
-      toast(`The rule ${name} was saved.`);
+      toast(`Rule ${name} was saved.`);
       this.load();
     });
     document.getElementById("rule-add").addEventListener("click", () => this.#form.open());
@@ -29,7 +29,7 @@ export class RuleList {
       document.getElementById("rules").hidden = answer === null;
       place.replaceChildren(...(answer?.rules ?? []).map((entry) => this.#rule(entry)));
     } catch (error) {
-      place.replaceChildren(el("li", { class: "quiet" }, `The rules could not be read: ${error.message}`));
+      place.replaceChildren(el("li", { class: "quiet" }, `The rules could not be loaded: ${error.message}`));
     }
   }
 
@@ -83,7 +83,7 @@ export class RuleList {
   }
 
   async #delete(name) {
-    if (!(await ask(`Delete the rule “${name}”?`, "Alerts that it raised are kept.", "Delete"))) return;
+    if (!(await ask(`Delete the rule “${name}”?`, "Alerts it has raised remain.", "Delete"))) return;
     try {
       await deleteRule(name);
     } catch (error) {

@@ -22,24 +22,24 @@ const SENTENCES = {
       .filter(Boolean)
       .join(", "),
   stream_down: (when) => `Camera down or silent${seconds(when.for_s)}`,
-  camera: (when) => `Picture ${list(when.faults)}`,
+  camera: (when) => `Image ${list(when.faults)}`,
   drift: (when) => `Drift of ${list(when.causes.map((cause) => DRIFT[cause] ?? cause))}`,
 };
 
 export const DRIFT = {
-  picture: "the picture",
-  population: "who is seen",
-  model: "the model's certainty",
+  picture: "image quality",
+  population: "objects detected",
+  model: "model confidence",
   unknown: "unknown cause",
 };
 
 export const TYPES = {
-  seen: "Somebody is there",
-  count: "Too many are there",
-  event: "Something happens",
-  stream_down: "A camera is down",
-  camera: "A camera's picture is of no use",
-  drift: "What is seen has changed",
+  seen: "Object present",
+  count: "Too many objects",
+  event: "Event",
+  stream_down: "Camera down",
+  camera: "Camera image fault",
+  drift: "Drift",
 };
 
 export const sentence = ({ when }) => {

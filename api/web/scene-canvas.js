@@ -1,4 +1,4 @@
-// Zones and lines over a still picture, drawn and moved with the mouse, a finger or the keys.
+// Zones and lines over a still image, drawn and moved with the mouse, a finger or the keys.
 
 import { centre, freeName, inside, inward, MOST_POINTS, ready, shifted } from "./scene-shapes.js";
 
@@ -23,7 +23,7 @@ export class SceneCanvas extends EventTarget {
   #pointer = null; // where it is, while drawing
   #held = null; // {shape, at, from, points} while something is dragged
 
-  /** @param {SVGSVGElement} svg laid exactly over the picture */
+  /** @param {SVGSVGElement} svg laid exactly over the image */
   constructor(svg) {
     super();
     this.#svg = svg;

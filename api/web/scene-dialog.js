@@ -1,4 +1,4 @@
-// Zones and lines of a camera, drawn over a still picture of it, and saved.
+// Zones and lines of a camera, drawn over a still image of it, and saved.
 
 import { deleteScene, ifThere, listModels, putScene, snapshot } from "./api.js";
 import { wordsOf } from "./colours.js";
@@ -9,15 +9,15 @@ import { complaint, sceneOf, shapesOf } from "./scene-shapes.js";
 import { toast } from "./status.js";
 
 const HINTS = {
-  none: "Draw a zone or a line. What you choose can be moved, point by point or whole.",
-  zone: "Click its corners one after the other; click the first one again, or press Enter, to close it.",
-  line: "Click where it begins, then where it ends. Who crosses towards the arrow goes in.",
+  none: "Draw a zone or a line. Select one to move it or its points.",
+  zone: "Click the corners in turn; click the first one again or press Enter to finish.",
+  line: "Click the start, then the end. Crossing towards the arrow counts as in.",
 };
 
 export class SceneDialog {
   #dialog = document.getElementById("scene-dialog");
   #canvas = new SceneCanvas(document.getElementById("scene-canvas"));
-  #picture = document.getElementById("scene-picture");
+  #image = document.getElementById("scene-image");
   #form = document.getElementById("scene-form");
   #error = document.getElementById("scene-error");
   #hint = document.getElementById("scene-hint");
@@ -65,28 +65,28 @@ export class SceneDialog {
     this.#say(null);
     this.#canvas.open([]);
     this.#dialog.showModal();
-    await Promise.all([this.#loadPicture(id, size !== null), this.#loadScene(id), this.#loadLabels(models)]);
+    await Promise.all([this.#loadImage(id, size !== null), this.#loadScene(id), this.#loadLabels(models)]);
     this.#showTools();
     this.#showShape();
   }
 
-  async #loadPicture(id, seen) {
+  async #loadImage(id, seen) {
     const blank = document.getElementById("scene-blank");
     blank.hidden = false;
-    blank.textContent = "Fetching a picture…";
-    this.#picture.hidden = true;
+    blank.textContent = "Loading an image…";
+    this.#image.hidden = true;
     try {
       const blob = seen ? await snapshot(id) : null; // a camera that was never seen has none
       if (this.#id !== id) return;
-      blank.textContent = "The camera has no picture now. You can draw all the same: places are shares of the picture.";
+      blank.textContent = "The camera has no image now. You can still draw: positions are relative to the image.";
       if (!blob) return;
-      this.#picture.src = this.#url = URL.createObjectURL(blob);
-      await this.#picture.decode();
-      this.#picture.hidden = false;
+      this.#image.src = this.#url = URL.createObjectURL(blob);
+      await this.#image.decode();
+      this.#image.hidden = false;
       blank.hidden = true;
       this.#canvas.render();
     } catch (error) {
-      blank.textContent = `No picture: ${error.message}`;
+      blank.textContent = `The image could not be loaded: ${error.message}`;
     }
   }
 
@@ -97,14 +97,14 @@ export class SceneDialog {
       if (this.#id !== id) return;
       const fixed = scene.origin === "configuration";
       this.#dialog.classList.toggle("fixed", fixed);
-      if (fixed) this.#say("These are set by the configuration (monitoring.scenes) and cannot be changed here.");
+      if (fixed) this.#say("The configuration (monitoring.scenes) defines these; change them there.");
       for (const element of this.#dialog.querySelectorAll("[data-draw], #scene-shape")) element.disabled = fixed;
       this.#save.disabled = fixed;
       this.#canvas.open(shapesOf(scene.scene ?? scene));
       this.#was = JSON.stringify(sceneOf(this.#canvas.shapes));
       this.#showList();
     } catch (error) {
-      this.#say(`The zones could not be read: ${error.message}`);
+      this.#say(`The zones could not be loaded: ${error.message}`);
     }
   }
 
@@ -219,7 +219,7 @@ export class SceneDialog {
     if (
       changed &&
       !this.#save.disabled &&
-      !(await ask("Leave without saving?", "What you drew is lost then.", "Leave"))
+      !(await ask("Leave without saving?", "Your changes will be lost.", "Leave"))
     )
       return;
     this.#dialog.close();
@@ -227,7 +227,7 @@ export class SceneDialog {
 
   #forget() {
     this.#canvas.open([]);
-    this.#picture.removeAttribute("src");
+    this.#image.removeAttribute("src");
     if (this.#url) URL.revokeObjectURL(this.#url);
     this.#id = this.#url = null;
   }

@@ -31,10 +31,10 @@ export function freeName(kind, shapes) {
 export function complaint(shapes) {
   for (const { name, kind, points, stay_s: stay } of shapes) {
     if (!NAME.test(name))
-      return `“${name}” is no name: letters, digits, spaces, “.”, “_” and “-”, beginning with a letter or a digit.`;
-    if (shapes.filter((other) => other.name === name).length > 1) return `There are two called “${name}”.`;
-    if (kind === "zone" && points.length < 3) return `${name} needs three corners at least.`;
-    if (kind === "line" && String(points[0]) === String(points[1])) return `Both ends of ${name} are in one place.`;
+      return `“${name}” is not a valid name. Use letters, digits, spaces, “.”, “_” and “-”, starting with a letter or digit.`;
+    if (shapes.filter((other) => other.name === name).length > 1) return `The name “${name}” is used twice.`;
+    if (kind === "zone" && points.length < 3) return `${name} needs at least three corners.`;
+    if (kind === "line" && String(points[0]) === String(points[1])) return `The start and end of ${name} are the same.`;
     if (stay !== null && stay !== undefined && !(stay > 0)) return `${name}: the time must be more than 0 seconds.`;
   }
   return null;
@@ -44,7 +44,7 @@ const within = (value) => Math.min(1, Math.max(0, Math.round(value * 1e4) / 1e4)
 
 export const inside = ([x, y]) => [within(x), within(y)];
 
-/** All points moved by as much, as far as the picture's edge allows. */
+/** All points moved by as much, as far as the image's edge allows. */
 export function shifted(points, dx, dy) {
   const room = (at, by) => {
     const values = points.map((point) => point[at]);
@@ -67,7 +67,7 @@ export function inward([start, end], length) {
   return [from, [from[0] - (dy / long) * length, from[1] + (dx / long) * length]];
 }
 
-/** A first shape in the middle of the picture, for who does without a mouse. */
+/** A first shape in the middle of the image, for users without a mouse. */
 export function ready(kind) {
   if (kind === "line")
     return [

@@ -13,7 +13,7 @@ const NAMES = {
 export const nameOfState = (state) => NAMES[state] ?? state;
 
 /** "1280 × 720, H.264" */
-export function pictureWords({ size_wh: size, codec }) {
+export function videoWords({ size_wh: size, codec }) {
   return [size ? `${size[0]} × ${size[1]}` : null, codec ? nameOfCodec(codec) : null].filter(Boolean).join(", ") || "–";
 }
 

@@ -4,14 +4,14 @@ import { readiness } from "./api.js";
 
 const LINK_WORDS = {
   connecting: ["Connecting", "Connecting to the server."],
-  open: ["Connected", "The server answers."],
-  waiting: ["Reconnecting", "The server does not answer; trying again."],
-  closed: ["Paused", "Nothing is fetched while this tab is hidden."],
+  open: ["Connected", "Connected to the server."],
+  waiting: ["Reconnecting", "The server does not respond; trying again."],
+  closed: ["Paused", "Updates pause while this tab is hidden."],
 };
 const HEALTH_WORDS = {
-  ready: ["Healthy", "Models are loaded and results go out."],
-  degraded: ["Degraded", "Livesight works, but not all of it:"],
-  down: ["Not ready", "Livesight cannot analyse pictures now:"],
+  ready: ["Healthy", "All models are loaded and results are published."],
+  degraded: ["Degraded", "Livesight works with problems:"],
+  down: ["Not ready", "Livesight cannot analyse video now:"],
 };
 const HEALTH_EVERY_MS = 5000;
 
@@ -80,7 +80,7 @@ export class HealthWatch extends EventTarget {
     const pill = document.getElementById("health");
     pill.dataset.state = state;
     pill.title = [words, ...reasons].join("\n");
-    pill.setAttribute("aria-label", `State of the service: ${text}`);
+    pill.setAttribute("aria-label", `Service state: ${text}`);
     if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
     document.getElementById("health-title").textContent = text;
     document.getElementById("health-text").textContent = words;

@@ -28,14 +28,14 @@ export class TargetList {
       state.textContent = "Sending…";
       try {
         await testTarget(target.name);
-        state.textContent = "It arrived.";
+        state.textContent = "Delivered.";
       } catch (error) {
         state.textContent = error.message;
       }
       test.disabled = false;
     });
     const waiting = target.waiting ? `, ${target.waiting} waiting` : "";
-    const lost = target.given_up ? `, ${target.given_up} given up` : "";
+    const lost = target.given_up ? `, ${target.given_up} failed` : "";
     return el(
       "li",
       { class: "target" },

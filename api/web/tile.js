@@ -1,4 +1,4 @@
-// One camera on the wall: its picture (<livesight-view>), its state in words, its figures, its buttons.
+// One camera on the wall: its video (<livesight-view>), state, figures and buttons.
 
 import { colourOf, wordsOf } from "./colours.js";
 import { countLabels } from "./overlay.js";
@@ -6,10 +6,10 @@ import { nameOfCodec, nameOfState, number, rateWords, short } from "./states.js"
 
 const COUNTS_MS = 500;
 const RATE_WINDOW_MS = 3000;
-const FALLBACK_TEXTS = { disabled: "This camera is switched off.", ended: "The stream has ended." };
+const FALLBACK_TEXTS = { disabled: "This camera is paused.", ended: "The stream has ended." };
 
 export class Tile {
-  #picture;
+  #video;
   #parts;
   #countedAt = 0;
   #resultTimes = []; // of the last RATE_WINDOW_MS
@@ -38,46 +38,46 @@ export class Tile {
       button.setAttribute("aria-label", `${button.title || "Stop my camera"}: ${id}`);
       button.addEventListener("click", () => onAction(button.dataset.action, this));
     }
-    find(".tile-picture").addEventListener("dblclick", () => onAction("focus", this));
-    this.#picture = document.createElement("livesight-view");
-    this.#picture.addEventListener("result", ({ detail }) => this.#onResult(detail));
-    this.#picture.addEventListener("state", () => this.#showState());
-    find(".tile-picture").prepend(this.#picture);
+    find(".tile-video").addEventListener("dblclick", () => onAction("focus", this));
+    this.#video = document.createElement("livesight-view");
+    this.#video.addEventListener("result", ({ detail }) => this.#onResult(detail));
+    this.#video.addEventListener("state", () => this.#showState());
+    find(".tile-video").prepend(this.#video);
     this.setName(id);
     this.#showState();
   }
 
   /** Begins to show: not before it is known whether this is the own camera. */
   open() {
-    if (!this.#picture.stream) this.#picture.stream = this.id;
+    if (!this.#video.stream) this.#video.stream = this.id;
   }
 
   /** This tile shows the own camera: the preview needs no round trip, only its boxes come from the server. */
   get own() {
-    return this.#picture.preview !== null;
+    return this.#video.preview !== null;
   }
 
   setMode(mode) {
-    this.#picture.setAttribute("mode", mode);
+    this.#video.setAttribute("mode", mode);
   }
 
   setName(name) {
     this.#parts.name.textContent = name;
     this.#parts.name.title = name;
-    this.#picture.setAttribute("label", name);
+    this.#video.setAttribute("label", name);
   }
 
   /** Shown alone, the button leads back to all. */
   setAlone(alone) {
     this.element.classList.toggle("alone", alone);
     const button = this.element.querySelector('[data-action="focus"]');
-    button.title = alone ? "Show all cameras (Esc)" : "Show only this one (Enter)";
+    button.title = alone ? "Show all cameras (Esc)" : "Show only this camera (Enter)";
     button.setAttribute("aria-label", `${button.title}: ${this.id}`);
     button.querySelector("use").setAttribute("href", `/static/icons.svg#${alone ? "collapse" : "expand"}`);
   }
 
   setPreview(media) {
-    this.#picture.preview = media;
+    this.#video.preview = media;
     this.element.classList.add("own");
     this.element.querySelector('[data-action="stop"]').hidden = false;
     this.element.querySelector('[data-action="remove"]').hidden = true;
@@ -89,7 +89,7 @@ export class Tile {
     this.#showState();
   }
 
-  /** The alert that is shown over the picture, null for none. */
+  /** The alert that is shown over the video, null for none. */
   setAlert(alert) {
     const words = alert ? (alert.text ?? alert.rule) : "";
     this.element.dataset.alert = alert?.severity ?? "";
@@ -110,13 +110,13 @@ export class Tile {
     this.element.querySelector('[data-action="remove"]').hidden = this.own || view.ephemeral === true;
   }
 
-  /** The picture as it is seen, boxes included, as a PNG Blob; null where there is none. */
+  /** The frame as it is shown, boxes included, as a PNG Blob; null where there is none. */
   toBlob() {
-    return this.#picture.toBlob();
+    return this.#video.toBlob();
   }
 
   close() {
-    this.#picture.preview = null;
+    this.#video.preview = null;
     this.element.remove();
   }
 
@@ -128,7 +128,7 @@ export class Tile {
     this.#parts.badgeText.textContent = nameOfState(state);
     this.element.setAttribute("aria-label", `${this.#parts.name.textContent}, ${nameOfState(state).toLowerCase()}`);
     // the server knows more about a camera than a view whose sockets are silent
-    this.#picture.say(state === "live" ? null : { state, text: words });
+    this.#video.say(state === "live" ? null : { state, text: words });
   }
 
   /** The view is up to two seconds old: until it knows of results, the rate of those that arrive here is shown. */

@@ -97,7 +97,7 @@ async def charted(page: Page, place: str) -> None:
 async def test_zones_and_lines_are_drawn_and_their_events_appear(service: LivesightProcess) -> None:
     async with chromium() as browser, opened(browser, service) as (page, _):
         canvas = await open_zones(page, service, "clip")
-        await expect(page.locator("#scene-picture")).to_be_visible(timeout=30 * SECOND)
+        await expect(page.locator("#scene-image")).to_be_visible(timeout=30 * SECOND)
         await page.get_by_role("button", name="Draw a zone").click()
         corners = [(0.30, 0.20), (0.62, 0.20), (0.62, 0.95), (0.30, 0.95)]
         for corner in [*corners, corners[0]]:  # the first one again closes it
@@ -190,8 +190,8 @@ async def test_alerts_are_on_every_page_and_are_seen(service: LivesightProcess) 
         await bell.click()
         card = page.locator('.alert[data-severity="critical"]').first
         await expect(card).to_contain_text("gate down")
-        await card.get_by_role("button", name="I have seen").click()
-        await expect(card).to_contain_text("Seen by")
+        await card.get_by_role("button", name="Acknowledge").click()
+        await expect(card).to_contain_text("Acknowledged by")
         await expect(bell).to_be_hidden()
         assert service.get_json("/v1/alerts?state=acknowledged")["alerts"]
 
@@ -207,7 +207,7 @@ async def test_a_rule_is_made_changed_and_deleted(service: LivesightProcess) -> 
         await form.get_by_label("Name").fill("crowd")
         await form.get_by_label("When").select_option("count")
         await form.get_by_label("More than", exact=True).fill("0")
-        await form.get_by_label("For so many seconds", exact=True).fill("0.5")
+        await form.get_by_label("For at least (seconds)", exact=True).fill("0.5")
         assert await faults(page) == []
         await form.get_by_role("button", name="Save").click()
         card = page.locator('.rule[data-rule="crowd"]')
@@ -225,11 +225,11 @@ async def test_a_rule_is_made_changed_and_deleted(service: LivesightProcess) -> 
 async def test_a_camera_is_learnt_anew(service: LivesightProcess) -> None:
     async with chromium() as browser, opened(browser, service) as (page, _):
         await page.goto(f"{service.url}/#/monitoring")
-        await page.get_by_role("button", name="Learn clip anew").click(timeout=60 * SECOND)
+        await page.get_by_role("button", name="Reset reference of clip").click(timeout=60 * SECOND)
         async with page.expect_response("**/v1/drift/clip/commission") as answered:
-            await page.locator("#confirm-dialog").get_by_role("button", name="Learn anew").click()
+            await page.locator("#confirm-dialog").get_by_role("button", name="Reset reference").click()
         assert (await answered.value).status == 202
-        await expect(page.locator("#toasts")).to_contain_text("clip is learnt anew")
+        await expect(page.locator("#toasts")).to_contain_text("learns a new reference for clip")
 
 
 FULL = {

@@ -46,7 +46,7 @@ class _Settings(BaseModel):
         ({"mode": "on"}, "mode: must be 'auto' or 'off'"),
         ({"mode": "off"}, "mode: off is not supported here"),
         ({"names": 3}, "names: must be a list"),
-        ({"names": []}, "names: must have at least 1 items, but has 0"),
+        ({"names": []}, "names: must not be empty"),
         ({"nested": {"a": "x"}}, "nested.a: must be a number"),
         ({"nested": 1}, "nested: must be an object of keys and values"),
         ({"at": "soon"}, "at: must be a date and time with its zone, such as 2026-11-30T08:00:00Z"),

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. cf2eaace66b212a62d9bd63d4a0614b8421067f1e1ac185ac04729d50d66c57f
+// Made by `make web` out of api/web; do not edit. e9b4928a6846ff347751003fae7ee85b2bc4dbf9eae2cb8faed1f874a7e5acb4
 import {
   ApiError,
   HealthWatch,
@@ -53,9 +53,9 @@ var Decoder = class {
   #needsKey = true;
   #errors = 0;
   #generation = 0;
-  /** @param {(picture: object) => void} onPicture @param {(message: string, fatal: boolean) => void} onError */
-  constructor(onPicture, onError) {
-    this.onPicture = onPicture;
+  /** @param {(frame: object) => void} onFrame @param {(message: string, fatal: boolean) => void} onError */
+  constructor(onFrame, onError) {
+    this.onFrame = onFrame;
     this.onError = onError;
   }
   get configuration() {
@@ -70,7 +70,7 @@ var Decoder = class {
     this.#configuration = configuration;
     if (configuration.codec !== "jpeg") this.#start();
   }
-  /** @returns {boolean} whether the packet was of use; after an error all are not, up to the next key picture */
+  /** @returns {boolean} whether the packet was of use; after an error all are not, up to the next key frame */
   decode({ kind, ptsUs, data }) {
     if (!this.#configuration) return false;
     if (kind === "jpeg") return this.#decodeJpeg(ptsUs, data);
@@ -80,7 +80,7 @@ var Decoder = class {
     this.#decoder.decode(new EncodedVideoChunk({ type: kind, timestamp: ptsUs, data }));
     return true;
   }
-  /** Packets are missing: up to the next key picture nothing is of use. */
+  /** Packets are missing: up to the next key frame nothing is of use. */
   awaitKey() {
     this.#needsKey = true;
   }
@@ -111,7 +111,7 @@ var Decoder = class {
       output: (frame) => {
         if (generation !== this.#generation) return frame.close();
         this.#errors = 0;
-        this.onPicture(pictureOf(session, frame.timestamp, frame, frame.displayWidth, frame.displayHeight));
+        this.onFrame(frameOf(session, frame.timestamp, frame, frame.displayWidth, frame.displayHeight));
       },
       error: (error) => generation === this.#generation && this.#onError(error)
     });
@@ -143,16 +143,16 @@ var Decoder = class {
       try {
         bitmap = await decoding;
       } catch (error) {
-        if (generation === this.#generation) this.onError(`A picture could not be decoded: ${error.message}`, false);
+        if (generation === this.#generation) this.onError(`A frame could not be decoded: ${error.message}`, false);
       }
       if (generation !== this.#generation) return bitmap?.close();
       this.#jpegs -= 1;
-      if (bitmap) this.onPicture(pictureOf(session, ptsUs, bitmap, bitmap.width, bitmap.height));
+      if (bitmap) this.onFrame(frameOf(session, ptsUs, bitmap, bitmap.width, bitmap.height));
     });
     return true;
   }
 };
-var pictureOf = (session, ptsUs, source, width, height) => ({
+var frameOf = (session, ptsUs, source, width, height) => ({
   session,
   ptsUs,
   source,
@@ -190,7 +190,7 @@ var Fallback = class {
       if (this.via === "stills") this.#later(STILL_MS);
     };
     this.#image.onerror = () => {
-      this.#onTrouble("No picture arrives. Trying again.");
+      this.#onTrouble("No image arrives; trying again.");
       this.#later(AGAIN_MS);
     };
     this.#image.hidden = false;
@@ -366,9 +366,9 @@ var Painter = class {
   #size = { width: 0, height: 0 };
   // CSS pixels
   #shown = null;
-  // {picture, kind, detections, result}; the picture is ours
+  // {frame, kind, detections, result}; the frame is ours
   #boxesOnly = null;
-  // {width, height} of what lies under the canvas instead of a picture
+  // {width, height} of what lies under the canvas instead of a frame
   constructor(canvas) {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d");
@@ -383,27 +383,27 @@ var Painter = class {
   }
   /** Takes over what `Player.turn` gave. */
   show(shown) {
-    if (this.#shown?.picture !== shown.picture) this.#shown?.picture?.close();
+    if (this.#shown?.frame !== shown.frame) this.#shown?.frame?.close();
     this.#shown = shown;
     this.#boxesOnly = null;
     this.draw();
   }
   /** Boxes over something else; null takes them away. @param {{width: number, height: number}} under its size */
   showBoxes(shown, under) {
-    this.#shown?.picture?.close();
+    this.#shown?.frame?.close();
     this.#shown = shown;
     this.#boxesOnly = under;
     this.draw();
   }
-  /** Lets go of the picture, and empties the canvas. */
+  /** Lets go of the frame, and empties the canvas. */
   clear() {
-    this.#shown?.picture?.close();
+    this.#shown?.frame?.close();
     this.#shown = null;
     this.#boxesOnly = null;
     this.#canvas.width = this.#canvas.height = 0;
   }
   draw() {
-    const source = this.#boxesOnly ?? this.#shown?.picture;
+    const source = this.#boxesOnly ?? this.#shown?.frame;
     if (!source?.width || !this.#size.width || !this.#size.height) return;
     const ratio = Math.min(window.devicePixelRatio || 1, MOST_RATIO);
     const fit = Math.min(this.#size.width / source.width, this.#size.height / source.height) * ratio;
@@ -416,14 +416,14 @@ var Painter = class {
     } else if (this.#boxesOnly) {
       context.clearRect(0, 0, width, height);
     }
-    if (!this.#boxesOnly) context.drawImage(this.#shown.picture.source, 0, 0, width, height);
+    if (!this.#boxesOnly) context.drawImage(this.#shown.frame.source, 0, 0, width, height);
     if (!this.#shown?.result) return;
     const [wide, high] = this.#shown.result.size_wh;
     const scale = [width / wide, height / high];
     if (this.look.blur && !this.#boxesOnly) this.#coarsen(this.#shown.detections, ...scale);
     drawDetections(context, this.#shown.detections, ...scale, ratio, { ...this.look, kind: this.#shown.kind });
   }
-  /** A courtesy to onlookers: whoever gets the picture has the whole picture. */
+  /** A courtesy to onlookers: whoever gets the frame has the whole frame. */
   #coarsen(detections, scaleX, scaleY) {
     const context = this.#context;
     context.save();
@@ -445,7 +445,7 @@ var Painter = class {
   }
 };
 function wordsFor(detections, words2) {
-  return countLabels(detections).map(([label, count]) => `${count} ${words2(label)}`).join(", ") || "nothing found";
+  return countLabels(detections).map(([label, count]) => `${count} ${words2(label)}`).join(", ") || "nothing detected";
 }
 
 // view/pace.js
@@ -466,7 +466,7 @@ var Pace = class {
   get delay() {
     return this.#delay;
   }
-  /** The boxes of the picture of `ptsUs` were known from `now` (ms) on. */
+  /** The boxes of the frame of `ptsUs` were known from `now` (ms) on. */
   note(ptsUs, now) {
     const late = now - ptsUs / 1e3;
     this.#recent.push({ at: now, late });
@@ -494,7 +494,7 @@ var FARTHEST_US = 5e5;
 var Results = class {
   #sessions = /* @__PURE__ */ new Map();
   // session → results, by pts_us ascending
-  /** Results of a stream come in the order of their pictures; one that does not (a double) is left out. */
+  /** Results of a stream come in the order of their frames; one that does not (a double) is left out. */
   add(result) {
     let list = this.#sessions.get(result.session);
     if (!list) {
@@ -509,7 +509,7 @@ var Results = class {
     this.#sessions.clear();
   }
   /**
-   * What is known of a picture. kind "own": it was analysed, `result`. "between": it was not, `before` and `after` are
+   * What is known of a frame. kind "own": it was analysed, `result`. "between": it was not, `before` and `after` are
    * its neighbours. "early": older than all that is known here. "late": its result may still come; `before` is the
    * newest there is, null for none.
    */
@@ -568,7 +568,7 @@ var PATIENCE_MS = 2e3;
 var Player = class {
   mode = "exact";
   strict = false;
-  // no picture without knowledge of its boxes, as when they are to be blurred
+  // no frame without knowledge of its boxes, as when they are to be blurred
   stats = { decoded: 0, shown: 0, passed: 0, skipped: 0, delayMs: null };
   #results = new Results();
   #pace = new Pace();
@@ -576,7 +576,7 @@ var Player = class {
   // configurations and packets, in the order they came
   #bytes = 0;
   #ready = [];
-  // pictures, by ptsUs ascending
+  // frames, by ptsUs ascending
   #arrivals = /* @__PURE__ */ new Map();
   // ptsUs → ms, of packets that were not shown yet
   #configuration = null;
@@ -590,12 +590,12 @@ var Player = class {
   // of the running session
   /** @param {(message: string, fatal: boolean) => void} onError */
   constructor(onError) {
-    this.#decoder = new Decoder((picture) => this.#onPicture(picture), onError);
+    this.#decoder = new Decoder((frame) => this.#onFrame(frame), onError);
   }
   get results() {
     return this.#results;
   }
-  /** Whether pictures are there that nobody analyses: exact mode shows them without boxes meanwhile. */
+  /** Whether frames are there that nobody analyses: exact mode shows them without boxes meanwhile. */
   get blind() {
     return this.mode === "exact" && this.#configuration !== null && performance.now() - this.#lastResult > PATIENCE_MS;
   }
@@ -633,7 +633,7 @@ var Player = class {
     this.#bound();
     this.#feed();
   }
-  /** The connection for pictures begins anew; what was shown already is not shown again. */
+  /** The connection for frames begins anew; what was shown already is not shown again. */
   restart() {
     this.#drop();
     this.#decoder.reset();
@@ -650,37 +650,37 @@ var Player = class {
     this.#shownPts = -Infinity;
   }
   /**
-   * The picture to be seen from now on, or null while the one that is there stays. The caller closes it.
-   * @returns {{picture: object, kind: "own"|"between"|"moved"|"none", detections: object[], result: object|null}|null}
+   * The frame to be seen from now on, or null while the one that is there stays. The caller closes it.
+   * @returns {{frame: object, kind: "own"|"between"|"moved"|"none", detections: object[], result: object|null}|null}
    */
   turn(now) {
     const chosen = this.mode === "fast" ? this.#newest() : this.#exact(now);
     this.#feed();
     if (!chosen) return null;
     this.#showedAny = true;
-    this.#shownPts = chosen.picture.ptsUs;
+    this.#shownPts = chosen.frame.ptsUs;
     this.stats.shown += 1;
-    const arrived = this.#arrivals.get(chosen.picture.ptsUs);
+    const arrived = this.#arrivals.get(chosen.frame.ptsUs);
     if (arrived !== void 0) this.stats.delayMs = now - arrived;
-    for (const pts of this.#arrivals.keys()) if (pts <= chosen.picture.ptsUs) this.#arrivals.delete(pts);
+    for (const pts of this.#arrivals.keys()) if (pts <= chosen.frame.ptsUs) this.#arrivals.delete(pts);
     return chosen;
   }
   // fast mode
   #newest() {
     if (!this.#ready.length) return null;
     this.#pass(this.#ready.length - 1);
-    const picture = this.#ready[0];
-    const shown = this.#boxesNow(picture);
+    const frame = this.#ready[0];
+    const shown = this.#boxesNow(frame);
     if (this.strict && shown.kind === "none") return null;
     this.#ready.shift();
     return shown;
   }
-  #boxesNow(picture) {
-    const found = this.#results.find(picture.session, picture.ptsUs);
-    if (found.kind === "own") return own(picture, found.result);
-    const [newest, previous] = this.#results.newest(picture.session, picture.ptsUs);
-    if (!newest) return { picture, kind: "none", detections: [], result: null };
-    return { picture, kind: "moved", detections: movedOn(newest, previous, picture.ptsUs), result: newest };
+  #boxesNow(frame) {
+    const found = this.#results.find(frame.session, frame.ptsUs);
+    if (found.kind === "own") return own(frame, found.result);
+    const [newest, previous] = this.#results.newest(frame.session, frame.ptsUs);
+    if (!newest) return { frame, kind: "none", detections: [], result: null };
+    return { frame, kind: "moved", detections: movedOn(newest, previous, frame.ptsUs), result: newest };
   }
   // exact mode
   #exact(now) {
@@ -688,25 +688,25 @@ var Player = class {
     let chosen = -1;
     let found = null;
     for (let index = 0; index < this.#ready.length; index += 1) {
-      const picture2 = this.#ready[index];
-      const known = this.#results.find(picture2.session, picture2.ptsUs);
+      const frame2 = this.#ready[index];
+      const known = this.#results.find(frame2.session, frame2.ptsUs);
       if (known.kind === "late") break;
       if (known.kind === "early") {
         if (index === this.#ready.length - 1 || this.#showedAny) continue;
       }
-      if (known.kind !== "early" && !this.#pace.due(picture2.ptsUs, now)) break;
+      if (known.kind !== "early" && !this.#pace.due(frame2.ptsUs, now)) break;
       if (found?.kind === "own" && known.kind === "between") continue;
       [chosen, found] = [index, known];
     }
     if (chosen < 0) return this.#withoutResults();
     this.#pass(chosen);
-    const picture = this.#ready.shift();
-    if (found.kind === "own") return own(picture, found.result);
-    if (found.kind === "early") return this.#bare(picture);
-    const detections = between(found.before, found.after, picture.ptsUs);
-    return { picture, kind: "between", detections, result: found.before };
+    const frame = this.#ready.shift();
+    if (found.kind === "own") return own(frame, found.result);
+    if (found.kind === "early") return this.#bare(frame);
+    const detections = between(found.before, found.after, frame.ptsUs);
+    return { frame, kind: "between", detections, result: found.before };
   }
-  /** The very first picture at once, and all of them while no results come at all. */
+  /** The very first frame at once, and all of them while no results come at all. */
   #withoutResults() {
     const early = this.#ready.findLastIndex(({ session, ptsUs }) => this.#results.find(session, ptsUs).kind === "early");
     if (early >= 0 && this.#showedAny) this.#pass(early + 1);
@@ -715,19 +715,19 @@ var Player = class {
     else if (this.#showedAny) return null;
     return this.#bare(this.#ready.shift());
   }
-  #bare(picture) {
-    if (!this.strict) return { picture, kind: "none", detections: [], result: null };
-    picture.close();
+  #bare(frame) {
+    if (!this.strict) return { frame, kind: "none", detections: [], result: null };
+    frame.close();
     return null;
   }
-  // packets and pictures
-  #onPicture(picture) {
+  // packets and frames
+  #onFrame(frame) {
     this.stats.decoded += 1;
-    if (picture.ptsUs <= this.#shownPts) return picture.close();
+    if (frame.ptsUs <= this.#shownPts) return frame.close();
     let at2 = this.#ready.length;
-    while (at2 > 0 && this.#ready[at2 - 1].ptsUs > picture.ptsUs) at2 -= 1;
-    this.#ready.splice(at2, 0, picture);
-    const waits = this.mode === "exact" && this.#results.find(picture.session, this.#ready[0].ptsUs).before !== null;
+    while (at2 > 0 && this.#ready[at2 - 1].ptsUs > frame.ptsUs) at2 -= 1;
+    this.#ready.splice(at2, 0, frame);
+    const waits = this.mode === "exact" && this.#results.find(frame.session, this.#ready[0].ptsUs).before !== null;
     if (!waits && this.#ready.length > AHEAD) this.#pass(this.#ready.length - AHEAD);
     queueMicrotask(() => this.#feed());
   }
@@ -753,7 +753,7 @@ var Player = class {
     this.#decoder.configure(this.#queue.shift());
     this.#feed();
   }
-  /** Bounds what waits: beyond that, or where decoding falls behind, it goes on with the newest key picture of use. */
+  /** Bounds what waits: beyond that, or where decoding falls behind, it goes on with the newest key frame of use. */
   #bound() {
     const firstAt = this.#queue.findIndex(({ type }) => type === "packet");
     if (firstAt < 0) return;
@@ -769,7 +769,7 @@ var Player = class {
       this.#decoder.awaitKey();
     }
   }
-  /** The time of the picture that ought to be seen now. */
+  /** The time of the frame that ought to be seen now. */
   #wantedPts() {
     if (this.mode === "fast") return this.#newestPts;
     return this.#pace.delay === null ? -Infinity : (performance.now() - this.#pace.delay) * 1e3;
@@ -782,22 +782,22 @@ var Player = class {
     this.#queue.splice(from, to - from, ...kept);
     this.#passed(gone);
   }
-  /** Lets go of the first `count` ready pictures. */
+  /** Lets go of the first `count` ready frames. */
   #pass(count) {
-    for (const picture of this.#ready.splice(0, count)) picture.close();
+    for (const frame of this.#ready.splice(0, count)) frame.close();
     this.#passed(count);
   }
   #passed(count) {
     if (this.#showedAny) this.stats.passed += count;
   }
   #drop() {
-    for (const picture of this.#ready.splice(0)) picture.close();
+    for (const frame of this.#ready.splice(0)) frame.close();
     this.#queue = [];
     this.#bytes = 0;
     this.#arrivals.clear();
   }
 };
-var own = (picture, result) => ({ picture, kind: "own", detections: result.detections, result });
+var own = (frame, result) => ({ frame, kind: "own", detections: result.detections, result });
 
 // view/protocol.js
 var SCHEMA = "livesight.video/";
@@ -933,12 +933,12 @@ var TITLES = {
   paused: "Paused"
 };
 var TEXTS = {
-  connecting: "Waiting for the first picture.",
-  stalled: "The camera has sent no picture for a while.",
-  reconnecting: "The connection was lost. Trying again.",
+  connecting: "Waiting for the first frame.",
+  stalled: "The camera has stopped sending frames.",
+  reconnecting: "Connection lost; trying again.",
   ended: "The stream has ended.",
   failed: "The camera cannot be shown.",
-  disabled: "This camera is switched off."
+  disabled: "This camera is paused."
 };
 var LivesightView = class extends HTMLElement {
   static observedAttributes = ["stream", "server", "mode", "labels", "colours", "only", "blur", "paused"];
@@ -950,7 +950,7 @@ var LivesightView = class extends HTMLElement {
   #painter;
   #player;
   #fallback = null;
-  #pictures = null;
+  #videoLink = null;
   // Link
   #results = null;
   // Link
@@ -1007,7 +1007,7 @@ var LivesightView = class extends HTMLElement {
   get stats() {
     return { ...this.#player.stats, codec: this.#codec, via: this.#state.via };
   }
-  /** The picture as it is seen, boxes included, as a PNG Blob; null where there is none. */
+  /** The frame as it is shown, boxes included, as a PNG Blob; null where there is none. */
   toBlob() {
     const { width, height } = this.#canvas;
     const fallback = this.shadowRoot.querySelector("img");
@@ -1020,7 +1020,7 @@ var LivesightView = class extends HTMLElement {
     if (!this.#fallback) context.drawImage(this.#canvas, 0, 0);
     return copy.convertToBlob({ type: "image/png" });
   }
-  /** A MediaStream to show instead of the server's pictures, with the server's boxes: the own camera. */
+  /** A MediaStream to show instead of the server's video, with the server's boxes: the own camera. */
   get preview() {
     return this.#video.srcObject;
   }
@@ -1085,15 +1085,15 @@ var LivesightView = class extends HTMLElement {
     this.#results = this.#link("detections");
     this.#results.addEventListener("message", ({ detail }) => this.#onResult(detail));
     this.#results.open();
-    if (!this.preview) this.#startPictures();
+    if (!this.preview) this.#startVideo();
     else this.#become("live", "", "preview");
     this.#askTimer = setInterval(() => this.#ask(), ASK_MS);
   }
-  #startPictures() {
-    this.#pictures = this.#link("video");
-    this.#pictures.addEventListener("message", ({ detail }) => this.#onMessage(detail));
-    this.#pictures.addEventListener("state", () => this.#onLink());
-    this.#pictures.open();
+  #startVideo() {
+    this.#videoLink = this.#link("video");
+    this.#videoLink.addEventListener("message", ({ detail }) => this.#onMessage(detail));
+    this.#videoLink.addEventListener("state", () => this.#onLink());
+    this.#videoLink.open();
     const turn = (now) => {
       this.#frame = requestAnimationFrame(turn);
       this.#turn(now);
@@ -1107,9 +1107,9 @@ var LivesightView = class extends HTMLElement {
     clearInterval(this.#askTimer);
     clearTimeout(this.#staleTimer);
     this.#asking?.abort();
-    this.#pictures?.close();
+    this.#videoLink?.close();
     this.#results?.close();
-    this.#pictures = this.#results = null;
+    this.#videoLink = this.#results = null;
     this.#fallback?.stop();
     this.#fallback = null;
     this.#configured += 1;
@@ -1146,7 +1146,7 @@ var LivesightView = class extends HTMLElement {
     for (const packet of early) this.#player.push(packet);
   }
   #onLink() {
-    const { state, refused, failures } = this.#pictures;
+    const { state, refused, failures } = this.#videoLink;
     if (state === "open") this.#player.restart();
     if (state !== "waiting") return;
     this.#configured += 1;
@@ -1158,13 +1158,13 @@ var LivesightView = class extends HTMLElement {
     this.dispatchEvent(new CustomEvent("error", { detail: { message, fatal } }));
     if (!this.#running) return;
     if (fatal) return this.#fallBack(message);
-    this.#pictures?.close();
-    this.#pictures?.open();
+    this.#videoLink?.close();
+    this.#videoLink?.open();
   }
   /** Asks how the stream is when nothing comes: the server knows why, in words. */
   async #ask(refused = false) {
     const silent = performance.now() - this.#lastPacket > SILENT_MS;
-    if (!this.#running || this.#fallback || this.preview || !(silent || refused || this.#pictures.state === "waiting"))
+    if (!this.#running || this.#fallback || this.preview || !(silent || refused || this.#videoLink.state === "waiting"))
       return;
     this.#asking?.abort();
     this.#asking = new AbortController();
@@ -1174,20 +1174,20 @@ var LivesightView = class extends HTMLElement {
       const response = await fetch(this.#url(""), { signal, cache: "no-store" });
       view = response.status === 404 ? null : await response.json();
     } catch {
-      if (!signal.aborted) this.#become("reconnecting", "The server cannot be reached. Trying again.");
+      if (!signal.aborted) this.#become("reconnecting", "The server is unreachable; trying again.");
       return;
     }
     if (!this.#running) return;
-    if (view === null) return this.#become("unknown", `The server knows no camera \u201C${this.stream}\u201D.`);
+    if (view === null) return this.#become("unknown", `Camera \u201C${this.stream}\u201D does not exist.`);
     if (view.state !== "live") return this.#become(view.state, view.last_error ?? "");
-    if (refused) return this.#fallBack("This server does not offer the video itself.");
-    this.#become(this.#pictures.state === "open" ? "connecting" : "reconnecting", "");
-    this.#pictures.retry();
+    if (refused) return this.#fallBack("This server does not offer encoded video.");
+    this.#become(this.#videoLink.state === "open" ? "connecting" : "reconnecting", "");
+    this.#videoLink.retry();
   }
   #fallBack(why) {
     if (this.#fallback || !this.#running) return;
     cancelAnimationFrame(this.#frame);
-    this.#pictures?.close();
+    this.#videoLink?.close();
     this.#player.close();
     this.#painter.clear();
     this.#fallback = new Fallback(
@@ -1203,10 +1203,10 @@ var LivesightView = class extends HTMLElement {
     const shown = this.#player.turn(now);
     if (!shown) return;
     this.#painter.show(shown);
-    this.dataset.session = shown.picture.session;
-    this.dataset.ptsUs = shown.picture.ptsUs;
+    this.dataset.session = shown.frame.session;
+    this.dataset.ptsUs = shown.frame.ptsUs;
     this.dataset.boxes = shown.kind;
-    const trouble = shown.kind === "none" && this.#player.blind ? "No results arrive: the picture has no boxes." : "";
+    const trouble = shown.kind === "none" && this.#player.blind ? "No results arrive, so no boxes are drawn." : "";
     this.#become("live", trouble, "webcodecs");
     this.#tellResult(shown);
   }
@@ -1214,7 +1214,7 @@ var LivesightView = class extends HTMLElement {
     const under = { width: this.#video.videoWidth, height: this.#video.videoHeight };
     this.dataset.session = result.session;
     this.dataset.ptsUs = result.pts_us;
-    const shown = { picture: null, kind: "own", detections: result.detections, result };
+    const shown = { frame: null, kind: "own", detections: result.detections, result };
     this.#painter.showBoxes(shown, under);
     this.#tellResult(shown);
     clearTimeout(this.#staleTimer);
@@ -1240,8 +1240,8 @@ var LivesightView = class extends HTMLElement {
   }
   #showState() {
     const { state, text } = this.state;
-    const { picture } = this.#painter.shown ?? {};
-    const seen = Boolean(picture) || this.#fallback !== null || this.preview !== null;
+    const { frame } = this.#painter.shown ?? {};
+    const seen = Boolean(frame) || this.#fallback !== null || this.preview !== null;
     this.dataset.state = state;
     this.#stage.classList.toggle("dim", state !== "live" && seen);
     this.#canvas.hidden = this.#fallback !== null;
@@ -1251,7 +1251,7 @@ var LivesightView = class extends HTMLElement {
     this.#hint.hidden = state !== "live" || !text;
     this.#hint.textContent = text;
     if (performance.now() - this.#wordsAt > WORDS_MS || !this.#canvas.hasAttribute("aria-label"))
-      this.#canvas.setAttribute("aria-label", `${this.getAttribute("label") || this.stream || "Live picture"}: ${TITLES[state] ?? state}`);
+      this.#canvas.setAttribute("aria-label", `${this.getAttribute("label") || this.stream || "Live video"}: ${TITLES[state] ?? state}`);
   }
   #link(what) {
     const url = new URL(this.#url(`/${what}`));
@@ -1265,8 +1265,8 @@ var LivesightView = class extends HTMLElement {
 };
 function whyNot(codec) {
   if (typeof VideoDecoder === "undefined" && !window.isSecureContext)
-    return "Stills from the server: browsers decode video on HTTPS pages and on localhost only.";
-  return `Pictures from the server: this browser does not decode ${codec}.`;
+    return "Showing still images: browsers decode video only over HTTPS or on localhost.";
+  return `Showing images from the server: this browser does not decode ${codec}.`;
 }
 var HEX = /^#[0-9a-f]{6}$/i;
 var words = (text) => text ? text.split(",").map((word) => word.trim()).filter(Boolean) : null;
@@ -1361,20 +1361,20 @@ var BACKOFF_MS2 = [500, 1e3, 2e3, 4e3, 8e3];
 function cameraTrouble(error) {
   switch (error?.name) {
     case "NotAllowedError":
-      return "The browser was not allowed to use the camera. Allow it in the address bar and try again.";
+      return "The browser may not use the camera. Allow it in the address bar and try again.";
     case "NotFoundError":
       return "No camera was found. Plug one in and try again.";
     case "NotReadableError":
-      return "The camera is in use by another program, or it does not answer.";
+      return "The camera is in use by another program or does not respond.";
     case "OverconstrainedError":
-      return "This camera cannot be used any more. Choose another one.";
+      return "This camera is no longer available. Choose another one.";
     default:
       return error?.message || "The camera cannot be used.";
   }
 }
 async function openCamera(deviceId) {
   if (!window.isSecureContext || !navigator.mediaDevices)
-    throw new Error("Browsers give out the camera over HTTPS or on localhost only. Open this page by one of these.");
+    throw new Error("Browsers allow camera access only over HTTPS or on localhost. Open this page that way.");
   try {
     return await navigator.mediaDevices.getUserMedia({
       audio: false,
@@ -1404,7 +1404,7 @@ var Publisher = class extends EventTarget {
     this.id = id;
     this.media = media;
     for (const track of media.getTracks())
-      track.addEventListener("ended", () => this.stop("The camera was unplugged or taken away."));
+      track.addEventListener("ended", () => this.stop("The camera was disconnected."));
   }
   /** First connection. @throws {ApiError} the server's refusal; the media is untouched then */
   start() {
@@ -1446,7 +1446,7 @@ var Publisher = class extends EventTarget {
       this.#become("reconnecting", "The connection to the server was lost.");
       this.#timer = setTimeout(() => this.#again(), PATIENCE_MS2);
     } else if (peer.connectionState === "failed") {
-      this.#become("reconnecting", "No way was found for the video; a firewall may block UDP.");
+      this.#become("reconnecting", "The video cannot reach the server; a firewall may block UDP.");
       this.#again();
     }
   }
@@ -1587,17 +1587,17 @@ var CameraDialog = class {
   }
 };
 function refusal(error) {
-  if (error.status === 409) return `This stream's name is taken just now. Press Start again. (${error.message})`;
-  if (error.status === 503) return `The server takes no more cameras at the moment: ${error.message}`;
+  if (error.status === 409) return `This stream's name is in use. Press Start again. (${error.message})`;
+  if (error.status === 503) return `The server accepts no more cameras at the moment: ${error.message}`;
   return error.message;
 }
 
 // tile.js
 var COUNTS_MS = 500;
 var RATE_WINDOW_MS = 3e3;
-var FALLBACK_TEXTS = { disabled: "This camera is switched off.", ended: "The stream has ended." };
+var FALLBACK_TEXTS = { disabled: "This camera is paused.", ended: "The stream has ended." };
 var Tile = class {
-  #picture;
+  #video;
   #parts;
   #countedAt = 0;
   #resultTimes = [];
@@ -1627,40 +1627,40 @@ var Tile = class {
       button2.setAttribute("aria-label", `${button2.title || "Stop my camera"}: ${id}`);
       button2.addEventListener("click", () => onAction(button2.dataset.action, this));
     }
-    find(".tile-picture").addEventListener("dblclick", () => onAction("focus", this));
-    this.#picture = document.createElement("livesight-view");
-    this.#picture.addEventListener("result", ({ detail }) => this.#onResult(detail));
-    this.#picture.addEventListener("state", () => this.#showState());
-    find(".tile-picture").prepend(this.#picture);
+    find(".tile-video").addEventListener("dblclick", () => onAction("focus", this));
+    this.#video = document.createElement("livesight-view");
+    this.#video.addEventListener("result", ({ detail }) => this.#onResult(detail));
+    this.#video.addEventListener("state", () => this.#showState());
+    find(".tile-video").prepend(this.#video);
     this.setName(id);
     this.#showState();
   }
   /** Begins to show: not before it is known whether this is the own camera. */
   open() {
-    if (!this.#picture.stream) this.#picture.stream = this.id;
+    if (!this.#video.stream) this.#video.stream = this.id;
   }
   /** This tile shows the own camera: the preview needs no round trip, only its boxes come from the server. */
   get own() {
-    return this.#picture.preview !== null;
+    return this.#video.preview !== null;
   }
   setMode(mode) {
-    this.#picture.setAttribute("mode", mode);
+    this.#video.setAttribute("mode", mode);
   }
   setName(name) {
     this.#parts.name.textContent = name;
     this.#parts.name.title = name;
-    this.#picture.setAttribute("label", name);
+    this.#video.setAttribute("label", name);
   }
   /** Shown alone, the button leads back to all. */
   setAlone(alone) {
     this.element.classList.toggle("alone", alone);
     const button2 = this.element.querySelector('[data-action="focus"]');
-    button2.title = alone ? "Show all cameras (Esc)" : "Show only this one (Enter)";
+    button2.title = alone ? "Show all cameras (Esc)" : "Show only this camera (Enter)";
     button2.setAttribute("aria-label", `${button2.title}: ${this.id}`);
     button2.querySelector("use").setAttribute("href", `/static/icons.svg#${alone ? "collapse" : "expand"}`);
   }
   setPreview(media) {
-    this.#picture.preview = media;
+    this.#video.preview = media;
     this.element.classList.add("own");
     this.element.querySelector('[data-action="stop"]').hidden = false;
     this.element.querySelector('[data-action="remove"]').hidden = true;
@@ -1670,7 +1670,7 @@ var Tile = class {
     this.#broken = broken;
     this.#showState();
   }
-  /** The alert that is shown over the picture, null for none. */
+  /** The alert that is shown over the video, null for none. */
   setAlert(alert) {
     const words2 = alert ? alert.text ?? alert.rule : "";
     this.element.dataset.alert = alert?.severity ?? "";
@@ -1689,12 +1689,12 @@ var Tile = class {
     this.#parts.codec.textContent = view.codec ? nameOfCodec(view.codec) : "\u2013";
     this.element.querySelector('[data-action="remove"]').hidden = this.own || view.ephemeral === true;
   }
-  /** The picture as it is seen, boxes included, as a PNG Blob; null where there is none. */
+  /** The frame as it is shown, boxes included, as a PNG Blob; null where there is none. */
   toBlob() {
-    return this.#picture.toBlob();
+    return this.#video.toBlob();
   }
   close() {
-    this.#picture.preview = null;
+    this.#video.preview = null;
     this.element.remove();
   }
   #showState() {
@@ -1704,7 +1704,7 @@ var Tile = class {
     this.#parts.badge.dataset.state = state;
     this.#parts.badgeText.textContent = nameOfState(state);
     this.element.setAttribute("aria-label", `${this.#parts.name.textContent}, ${nameOfState(state).toLowerCase()}`);
-    this.#picture.say(state === "live" ? null : { state, text: words2 });
+    this.#video.say(state === "live" ? null : { state, text: words2 });
   }
   /** The view is up to two seconds old: until it knows of results, the rate of those that arrive here is shown. */
   #showRates() {
@@ -1964,7 +1964,7 @@ var LivePage = class {
     if (action === "remove") this.#remove(tile.id);
   }
   async #remove(id) {
-    const text = "Livesight stops watching this camera and forgets its address. What it has seen so far is kept.";
+    const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
     if (!await ask(`Remove \u201C${id}\u201D?`, text, "Remove")) return;
     this.#retired.add(id);
     this.#wall.remove(id);
@@ -1982,7 +1982,7 @@ var LivePage = class {
 async function saveSnapshot(tile) {
   try {
     const blob = tile.own ? await tile.toBlob() : await snapshot(tile.id, { overlay: true });
-    if (!blob) return toast(`${tile.id} has no picture yet.`, "bad");
+    if (!blob) return toast(`${tile.id} has no video yet.`, "bad");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     const time = (/* @__PURE__ */ new Date()).toISOString().slice(0, 19).replaceAll(":", "-");
@@ -1990,7 +1990,7 @@ async function saveSnapshot(tile) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
   } catch (error) {
-    toast(`No snapshot of ${tile.id}: ${error.message}`, "bad");
+    toast(`The snapshot of ${tile.id} failed: ${error.message}`, "bad");
   }
 }
 
@@ -2126,7 +2126,7 @@ var router = new Router(
     health: async () => new (await others()).HealthPage(streams2, health, alerts),
     models: async () => new (await others()).ModelsPage()
   },
-  () => toast("This page could not be fetched. It comes when the server can be reached again.", "bad")
+  () => toast("This page could not be loaded. It opens when the server is reachable again.", "bad")
 );
 for (const button2 of document.querySelectorAll('[data-open="add"]'))
   button2.addEventListener("click", async () => (await router.page("cameras"))?.add());
@@ -2142,7 +2142,7 @@ streams2.addEventListener("trouble", () => {
   const { trouble } = streams2;
   document.body.classList.toggle("offline", trouble !== null);
   if (trouble) showLink("waiting");
-  showBanner(trouble && `${trouble} What you see is the last known state; this page keeps trying.`);
+  showBanner(trouble && `${trouble} This page shows the last known state and keeps trying.`);
 });
 function wake() {
   showLink("connecting");

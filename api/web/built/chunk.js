@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. cf2eaace66b212a62d9bd63d4a0614b8421067f1e1ac185ac04729d50d66c57f
+// Made by `make web` out of api/web; do not edit. e9b4928a6846ff347751003fae7ee85b2bc4dbf9eae2cb8faed1f874a7e5acb4
 
 // api.js
 var TIMEOUT_MS = 8e3;
@@ -23,7 +23,7 @@ async function request(path, { timeoutMs = TIMEOUT_MS, signal, ...options } = {}
   } catch (error) {
     if (signal?.aborted) throw error;
     if (timeout.aborted) throw new ApiError("The server did not answer in time.");
-    throw new ApiError("The server cannot be reached.");
+    throw new ApiError("The server is unreachable.");
   }
   if (!response.ok) throw await problemOf(response);
   return response;
@@ -97,7 +97,7 @@ async function readiness(signal) {
   try {
     response = await fetch("/readyz", { cache: "no-store", signal: signal ?? AbortSignal.timeout(TIMEOUT_MS) });
   } catch {
-    return { state: "down", reasons: ["The server cannot be reached."] };
+    return { state: "down", reasons: ["The server is unreachable."] };
   }
   let body = {};
   try {
@@ -126,14 +126,14 @@ var whipEnd = (resource) => request(resource, { method: "DELETE", keepalive: tru
 // status.js
 var LINK_WORDS = {
   connecting: ["Connecting", "Connecting to the server."],
-  open: ["Connected", "The server answers."],
-  waiting: ["Reconnecting", "The server does not answer; trying again."],
-  closed: ["Paused", "Nothing is fetched while this tab is hidden."]
+  open: ["Connected", "Connected to the server."],
+  waiting: ["Reconnecting", "The server does not respond; trying again."],
+  closed: ["Paused", "Updates pause while this tab is hidden."]
 };
 var HEALTH_WORDS = {
-  ready: ["Healthy", "Models are loaded and results go out."],
-  degraded: ["Degraded", "Livesight works, but not all of it:"],
-  down: ["Not ready", "Livesight cannot analyse pictures now:"]
+  ready: ["Healthy", "All models are loaded and results are published."],
+  degraded: ["Degraded", "Livesight works with problems:"],
+  down: ["Not ready", "Livesight cannot analyse video now:"]
 };
 var HEALTH_EVERY_MS = 5e3;
 function showLink(state) {
@@ -191,7 +191,7 @@ var HealthWatch = class extends EventTarget {
     const pill = document.getElementById("health");
     pill.dataset.state = state;
     pill.title = [words, ...reasons].join("\n");
-    pill.setAttribute("aria-label", `State of the service: ${text}`);
+    pill.setAttribute("aria-label", `Service state: ${text}`);
     if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
     document.getElementById("health-title").textContent = text;
     document.getElementById("health-text").textContent = words;
@@ -256,7 +256,7 @@ var NAMES = {
   disabled: "Paused"
 };
 var nameOfState = (state) => NAMES[state] ?? state;
-function pictureWords({ size_wh: size, codec }) {
+function videoWords({ size_wh: size, codec }) {
   return [size ? `${size[0]} \xD7 ${size[1]}` : null, codec ? nameOfCodec(codec) : null].filter(Boolean).join(", ") || "\u2013";
 }
 var CODECS = { h264: "H.264", hevc: "H.265", vp8: "VP8", vp9: "VP9", av1: "AV1", mjpeg: "JPEG", png: "PNG" };
@@ -300,7 +300,7 @@ export {
   HealthWatch,
   ask,
   nameOfState,
-  pictureWords,
+  videoWords,
   nameOfCodec,
   number,
   rateWords,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. cf2eaace66b212a62d9bd63d4a0614b8421067f1e1ac185ac04729d50d66c57f
+// Made by `make web` out of api/web; do not edit. e9b4928a6846ff347751003fae7ee85b2bc4dbf9eae2cb8faed1f874a7e5acb4
 import {
   acknowledgeAlert,
   addStream,
@@ -16,7 +16,6 @@ import {
   metricsText,
   nameOfState,
   number,
-  pictureWords,
   putRule,
   putScene,
   rateWords,
@@ -28,6 +27,7 @@ import {
   testStream,
   testTarget,
   toast,
+  videoWords,
   wordsOf
 } from "./chunk.js";
 
@@ -61,10 +61,10 @@ var badge = (state, words) => el("span", { class: "badge", dataset: { state } },
 // event-words.js
 var KINDS = {
   alert: "Alert",
-  alert_ended: "Alert over",
-  track_began: "Came into sight",
+  alert_ended: "Alert ended",
+  track_began: "Appeared",
   track_ended: "Left",
-  label_changed: "Changed",
+  label_changed: "Label changed",
   zone_entered: "Entered a zone",
   zone_left: "Left a zone",
   zone_stayed: "Stayed in a zone",
@@ -126,19 +126,19 @@ var EventDialog = class {
   /** @param {object} event of `GET /v1/events` */
   open(event) {
     document.getElementById("event-title").textContent = whatOf(event);
-    this.#body.replaceChildren(...[picture(event), clip(event), facts(event)].filter(Boolean));
+    this.#body.replaceChildren(...[imageOf(event), clip(event), facts(event)].filter(Boolean));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 };
-function picture(event) {
+function imageOf(event) {
   const source = event.picture_url ?? event.snapshot_url;
   if (!source) return null;
-  const words = `The camera's picture: ${whatOf(event)} ${whoOf(event)}`.trim();
-  const frame = el("div", { class: "event-picture" });
+  const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
+  const frame = el("div", { class: "event-image" });
   const image = el("img", { src: source, alt: words });
   image.addEventListener(
     "error",
-    () => frame.replaceChildren(el("p", { class: "quiet" }, "The picture is no longer kept."))
+    () => frame.replaceChildren(el("p", { class: "quiet" }, "The image has been deleted."))
   );
   frame.append(image);
   if (event.picture_url && event.path?.length > 1) frame.append(way(event.path));
@@ -209,22 +209,22 @@ var SENTENCES = {
     labels(when, "") && `by ${labels(when, "")}`
   ].filter(Boolean).join(", "),
   stream_down: (when) => `Camera down or silent${seconds(when.for_s)}`,
-  camera: (when) => `Picture ${list(when.faults)}`,
+  camera: (when) => `Image ${list(when.faults)}`,
   drift: (when) => `Drift of ${list(when.causes.map((cause) => DRIFT[cause] ?? cause))}`
 };
 var DRIFT = {
-  picture: "the picture",
-  population: "who is seen",
-  model: "the model's certainty",
+  picture: "image quality",
+  population: "objects detected",
+  model: "model confidence",
   unknown: "unknown cause"
 };
 var TYPES = {
-  seen: "Somebody is there",
-  count: "Too many are there",
-  event: "Something happens",
-  stream_down: "A camera is down",
-  camera: "A camera's picture is of no use",
-  drift: "What is seen has changed"
+  seen: "Object present",
+  count: "Too many objects",
+  event: "Event",
+  stream_down: "Camera down",
+  camera: "Camera image fault",
+  drift: "Drift"
 };
 var sentence = ({ when }) => {
   const text = SENTENCES[when.type]?.(when) ?? when.type;
@@ -255,10 +255,10 @@ function freeName(kind, shapes) {
 function complaint(shapes) {
   for (const { name, kind, points, stay_s: stay } of shapes) {
     if (!NAME.test(name))
-      return `\u201C${name}\u201D is no name: letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, beginning with a letter or a digit.`;
-    if (shapes.filter((other) => other.name === name).length > 1) return `There are two called \u201C${name}\u201D.`;
-    if (kind === "zone" && points.length < 3) return `${name} needs three corners at least.`;
-    if (kind === "line" && String(points[0]) === String(points[1])) return `Both ends of ${name} are in one place.`;
+      return `\u201C${name}\u201D is not a valid name. Use letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, starting with a letter or digit.`;
+    if (shapes.filter((other) => other.name === name).length > 1) return `The name \u201C${name}\u201D is used twice.`;
+    if (kind === "zone" && points.length < 3) return `${name} needs at least three corners.`;
+    if (kind === "line" && String(points[0]) === String(points[1])) return `The start and end of ${name} are the same.`;
     if (stay !== null && stay !== void 0 && !(stay > 0)) return `${name}: the time must be more than 0 seconds.`;
   }
   return null;
@@ -376,7 +376,7 @@ var RuleDialog = class {
     fields.enabled.checked = enabled;
     this.#choose("zone", this.#known.zones, when.zone, "Anywhere");
     this.#choose("place", this.#known.places, when.place, "Any zone or line");
-    this.#choose("direction", ["in", "out"], when.direction, "Either way");
+    this.#choose("direction", ["in", "out"], when.direction, "Either direction");
     const classifiers = this.#known.cards.filter(({ task }) => task === "classify").map((card2) => card2.name);
     this.#choose("attribute", [...new Set(classifiers)], when.attribute, "The detector");
     this.#check("kinds", when.kinds ?? []);
@@ -478,23 +478,23 @@ var RuleDialog = class {
 };
 function complaint2({ name, when, cooldown_s: cooldown }) {
   if (!NAME.test(name))
-    return "Give it a name: letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, beginning with a letter or a digit.";
+    return "Enter a name of letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D that starts with a letter or digit.";
   for (const part of ["kinds", "faults", "causes"])
-    if (when[part] && when[part].length === 0) return "Choose at least one of what it is about.";
+    if (when[part] && when[part].length === 0) return "Select at least one option.";
   const amounts = [when.for_s ?? 0, when.above ?? 0, cooldown];
-  if (amounts.some((value) => !(value >= 0))) return "Times and numbers are 0 or more.";
-  if (when.above !== void 0 && !Number.isInteger(when.above)) return "\u201CMore than\u201D takes a whole number.";
+  if (amounts.some((value) => !(value >= 0))) return "Times and numbers must be 0 or more.";
+  if (when.above !== void 0 && !Number.isInteger(when.above)) return "\u201CMore than\u201D must be a whole number.";
   return null;
 }
 
 // rule-list.js
-var ORIGINS = { configuration: "set by the configuration", default: "comes with Livesight", api: "" };
+var ORIGINS = { configuration: "set by the configuration", default: "built in", api: "" };
 var RuleList = class {
   #form;
   /** @param {() => string[]} streams the cameras' ids @param {() => string[]} targets their names */
   constructor(streams, targets) {
     this.#form = new RuleDialog(streams, targets, ({ name }) => {
-      toast(`The rule ${name} was saved.`);
+      toast(`Rule ${name} was saved.`);
       this.load();
     });
     document.getElementById("rule-add").addEventListener("click", () => this.#form.open());
@@ -506,7 +506,7 @@ var RuleList = class {
       document.getElementById("rules").hidden = answer === null;
       place.replaceChildren(...(answer?.rules ?? []).map((entry) => this.#rule(entry)));
     } catch (error) {
-      place.replaceChildren(el("li", { class: "quiet" }, `The rules could not be read: ${error.message}`));
+      place.replaceChildren(el("li", { class: "quiet" }, `The rules could not be loaded: ${error.message}`));
     }
   }
   #rule(entry) {
@@ -556,7 +556,7 @@ var RuleList = class {
     this.load();
   }
   async #delete(name) {
-    if (!await ask(`Delete the rule \u201C${name}\u201D?`, "Alerts that it raised are kept.", "Delete")) return;
+    if (!await ask(`Delete the rule \u201C${name}\u201D?`, "Alerts it has raised remain.", "Delete")) return;
     try {
       await deleteRule(name);
     } catch (error) {
@@ -590,14 +590,14 @@ var TargetList = class {
       state.textContent = "Sending\u2026";
       try {
         await testTarget(target.name);
-        state.textContent = "It arrived.";
+        state.textContent = "Delivered.";
       } catch (error) {
         state.textContent = error.message;
       }
       test.disabled = false;
     });
     const waiting = target.waiting ? `, ${target.waiting} waiting` : "";
-    const lost = target.given_up ? `, ${target.given_up} given up` : "";
+    const lost = target.given_up ? `, ${target.given_up} failed` : "";
     return el(
       "li",
       { class: "target" },
@@ -657,11 +657,11 @@ var AlertsPage = class {
     try {
       const answer = await listAlerts({ state: this.#tools.elements.state.value, limit: PAGE, cursor }, signal);
       if (signal.aborted) return;
-      if (answer === null) this.#say("This service raises no alerts", "No process with the role monitor answers.");
+      if (answer === null) this.#say("No alerts", "No process with the role monitor is running.");
       else this.#take(answer, cursor !== null);
     } catch (error) {
       if (signal.aborted) return;
-      this.#say("The alerts could not be read", error.message);
+      this.#say("Alerts could not be loaded", error.message);
     }
     this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
   }
@@ -675,7 +675,7 @@ var AlertsPage = class {
     this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     this.#older.hidden = this.#next === null;
     if (this.#alerts.length) this.#note.hidden = true;
-    else this.#say("No alerts", "Nothing was raised that fits what you chose above.");
+    else this.#say("No alerts", "No alert matches the filter.");
     const drawn = JSON.stringify(this.#alerts);
     if (drawn === this.#shown) return;
     this.#shown = drawn;
@@ -692,7 +692,7 @@ var AlertsPage = class {
       el(
         "div",
         { class: "camera-head" },
-        badge(ended ? "idle" : TONES[severity], ended ? "Over" : SEVERITIES[severity]),
+        badge(ended ? "idle" : TONES[severity], ended ? "Ended" : SEVERITIES[severity]),
         el(
           "time",
           { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() },
@@ -705,7 +705,7 @@ var AlertsPage = class {
       seen ? el(
         "p",
         { class: "quiet" },
-        `Seen by ${alert.acknowledged_by}, ${ago(seen / 1e6)}${alert.note ? `: ${alert.note}` : ""}`
+        `Acknowledged by ${alert.acknowledged_by}, ${ago(seen / 1e6)}${alert.note ? `: ${alert.note}` : ""}`
       ) : null,
       el(
         "div",
@@ -725,10 +725,10 @@ var AlertsPage = class {
           {
             class: "button",
             type: "button",
-            "aria-label": `I have seen ${text ?? rule}`,
+            "aria-label": `Acknowledge ${text ?? rule}`,
             on: { click: () => this.#see(id) }
           },
-          "Seen"
+          "Acknowledge"
         ),
         ...givenUpTo(alert).map(
           (target) => el(
@@ -744,7 +744,7 @@ var AlertsPage = class {
     try {
       await acknowledgeAlert(id);
     } catch (error) {
-      toast(`It could not be noted: ${error.message}`, "bad");
+      toast(`The alert could not be acknowledged: ${error.message}`, "bad");
     }
     this.#watch.poll();
     this.#load();
@@ -752,9 +752,9 @@ var AlertsPage = class {
   async #tellAgain(id, target) {
     try {
       await tellAgain(id, target);
-      toast(`${target} is told again.`);
+      toast(`Sending the alert to ${target} again.`);
     } catch (error) {
-      toast(`${target} could not be told again: ${error.message}`, "bad");
+      toast(`The alert could not be sent to ${target} again: ${error.message}`, "bad");
     }
     this.#load();
   }
@@ -771,7 +771,7 @@ var eventOf = (alert) => ({ kind: "alert", ...alert.event ?? {}, ...alert });
 var givenUpTo = ({ deliveries = [] }) => [
   ...new Set(deliveries.filter(({ state }) => state === "given_up").map(({ target }) => target))
 ];
-var STATES = { delivered: "told", waiting: "not told yet", given_up: "given up" };
+var STATES = { delivered: "delivered", waiting: "waiting", given_up: "failed" };
 function told(deliveries) {
   if (deliveries.length === 0) return null;
   const words = ({ target, state, error }) => `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
@@ -802,13 +802,13 @@ function guessId(url, taken) {
   }
 }
 function complaint3({ id, url, models, max_fps: fps }, editing) {
-  if (!url && !editing) return "Give the camera's address.";
+  if (!url && !editing) return "Enter the camera's URL.";
   if (url && !/^[a-z][a-z0-9+.-]*:/i.test(url))
-    return "The address begins with rtsp://, rtsps://, http:// or https://.";
-  if (!ID.test(id)) return "The name has small letters, digits, \u201C-\u201D and \u201C_\u201D, and begins with a letter or a digit.";
+    return "The URL must start with rtsp://, rtsps://, http:// or https://.";
+  if (!ID.test(id)) return "The name may contain lower-case letters, digits, \u201C-\u201D and \u201C_\u201D, and must start with a letter or digit.";
   if (fps !== null && !(fps > 0 && fps <= MOST_FPS))
-    return `Give a number of pictures a second above 0, at most ${MOST_FPS}; or leave it empty for no limit.`;
-  if (models.length === 0) return "Choose at least one thing to look for.";
+    return `Enter a number above 0 and at most ${MOST_FPS}, or leave it empty for no limit.`;
+  if (models.length === 0) return "Select at least one model.";
   return null;
 }
 var CameraForm = class {
@@ -858,7 +858,7 @@ var CameraForm = class {
     url.required = view === null;
     document.getElementById("add-title").textContent = view ? `Change \u201C${view.id}\u201D` : "Add a camera";
     const hint = document.getElementById("add-url-hint");
-    hint.textContent = view ? `Now ${view.url ?? "unknown"}. Leave it empty to keep it.` : "";
+    hint.textContent = view ? `Currently ${view.url ?? "unknown"}. Leave empty to keep it.` : "";
     hint.hidden = view === null;
     this.#save.textContent = this.#saveWords;
     this.#dialog.showModal();
@@ -885,11 +885,11 @@ var CameraForm = class {
         (name) => el("label", {}, el("input", { type: "checkbox", name: "models", value: name, checked: chosen.has(name) }), name)
       )
     );
-    if (names.length === 0) this.#say("The server has no model that finds things in pictures.");
+    if (names.length === 0) this.#say("The server has no detector.");
   }
   async #tryOut() {
     const url = this.#form.elements.url.value.trim();
-    if (!SCHEMES.test(url)) return this.#say("Give an address that begins with rtsp://, rtsps://, http:// or https://.");
+    if (!SCHEMES.test(url)) return this.#say("Enter a URL that starts with rtsp://, rtsps://, http:// or https://.");
     this.#forgetTest();
     this.#say(null);
     const testing = this.#testing = new AbortController();
@@ -903,7 +903,7 @@ var CameraForm = class {
       this.#image.height = bitmap.height;
       this.#image.getContext("2d").drawImage(bitmap, 0, 0);
       this.#image.hidden = false;
-      this.#tested.textContent = `It works: its first picture, ${bitmap.width} \xD7 ${bitmap.height}.`;
+      this.#tested.textContent = `It works: received a frame of ${bitmap.width} \xD7 ${bitmap.height}.`;
       bitmap.close();
     } catch (error) {
       if (testing.signal.aborted) return;
@@ -984,7 +984,7 @@ var SceneCanvas = class extends EventTarget {
   // where it is, while drawing
   #held = null;
   // {shape, at, from, points} while something is dragged
-  /** @param {SVGSVGElement} svg laid exactly over the picture */
+  /** @param {SVGSVGElement} svg laid exactly over the image */
   constructor(svg) {
     super();
     this.#svg = svg;
@@ -1228,14 +1228,14 @@ function arrow(points) {
 
 // scene-dialog.js
 var HINTS = {
-  none: "Draw a zone or a line. What you choose can be moved, point by point or whole.",
-  zone: "Click its corners one after the other; click the first one again, or press Enter, to close it.",
-  line: "Click where it begins, then where it ends. Who crosses towards the arrow goes in."
+  none: "Draw a zone or a line. Select one to move it or its points.",
+  zone: "Click the corners in turn; click the first one again or press Enter to finish.",
+  line: "Click the start, then the end. Crossing towards the arrow counts as in."
 };
 var SceneDialog = class {
   #dialog = document.getElementById("scene-dialog");
   #canvas = new SceneCanvas(document.getElementById("scene-canvas"));
-  #picture = document.getElementById("scene-picture");
+  #image = document.getElementById("scene-image");
   #form = document.getElementById("scene-form");
   #error = document.getElementById("scene-error");
   #hint = document.getElementById("scene-hint");
@@ -1281,27 +1281,27 @@ var SceneDialog = class {
     this.#say(null);
     this.#canvas.open([]);
     this.#dialog.showModal();
-    await Promise.all([this.#loadPicture(id, size !== null), this.#loadScene(id), this.#loadLabels(models)]);
+    await Promise.all([this.#loadImage(id, size !== null), this.#loadScene(id), this.#loadLabels(models)]);
     this.#showTools();
     this.#showShape();
   }
-  async #loadPicture(id, seen) {
+  async #loadImage(id, seen) {
     const blank = document.getElementById("scene-blank");
     blank.hidden = false;
-    blank.textContent = "Fetching a picture\u2026";
-    this.#picture.hidden = true;
+    blank.textContent = "Loading an image\u2026";
+    this.#image.hidden = true;
     try {
       const blob = seen ? await snapshot(id) : null;
       if (this.#id !== id) return;
-      blank.textContent = "The camera has no picture now. You can draw all the same: places are shares of the picture.";
+      blank.textContent = "The camera has no image now. You can still draw: positions are relative to the image.";
       if (!blob) return;
-      this.#picture.src = this.#url = URL.createObjectURL(blob);
-      await this.#picture.decode();
-      this.#picture.hidden = false;
+      this.#image.src = this.#url = URL.createObjectURL(blob);
+      await this.#image.decode();
+      this.#image.hidden = false;
       blank.hidden = true;
       this.#canvas.render();
     } catch (error) {
-      blank.textContent = `No picture: ${error.message}`;
+      blank.textContent = `The image could not be loaded: ${error.message}`;
     }
   }
   async #loadScene(id) {
@@ -1311,14 +1311,14 @@ var SceneDialog = class {
       if (this.#id !== id) return;
       const fixed = scene.origin === "configuration";
       this.#dialog.classList.toggle("fixed", fixed);
-      if (fixed) this.#say("These are set by the configuration (monitoring.scenes) and cannot be changed here.");
+      if (fixed) this.#say("The configuration (monitoring.scenes) defines these; change them there.");
       for (const element of this.#dialog.querySelectorAll("[data-draw], #scene-shape")) element.disabled = fixed;
       this.#save.disabled = fixed;
       this.#canvas.open(shapesOf(scene.scene ?? scene));
       this.#was = JSON.stringify(sceneOf(this.#canvas.shapes));
       this.#showList();
     } catch (error) {
-      this.#say(`The zones could not be read: ${error.message}`);
+      this.#say(`The zones could not be loaded: ${error.message}`);
     }
   }
   async #loadLabels(models) {
@@ -1420,13 +1420,13 @@ var SceneDialog = class {
   }
   async #leave() {
     const changed = JSON.stringify(sceneOf(this.#canvas.shapes)) !== this.#was;
-    if (changed && !this.#save.disabled && !await ask("Leave without saving?", "What you drew is lost then.", "Leave"))
+    if (changed && !this.#save.disabled && !await ask("Leave without saving?", "Your changes will be lost.", "Leave"))
       return;
     this.#dialog.close();
   }
   #forget() {
     this.#canvas.open([]);
-    this.#picture.removeAttribute("src");
+    this.#image.removeAttribute("src");
     if (this.#url) URL.revokeObjectURL(this.#url);
     this.#id = this.#url = null;
   }
@@ -1439,10 +1439,10 @@ var SceneDialog = class {
 // cameras-page.js
 var WORDS = {
   failed: "The camera cannot be used.",
-  reconnecting: "The connection was lost. Trying again.",
-  stalled: "No picture for a while."
+  reconnecting: "Connection lost; trying again.",
+  stalled: "The camera has stopped sending frames."
 };
-var limitWords = ({ max_fps: fps }) => fps ? `, at most ${fps}` : "";
+var limitWords = ({ max_fps: fps }) => fps ? `, limit ${fps}` : "";
 var CamerasPage = class {
   title = "Cameras";
   #streams;
@@ -1498,10 +1498,10 @@ var CamerasPage = class {
     row2.trouble.hidden = row2.trouble.textContent === "";
     row2.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
     row2.facts.replaceChildren(
-      fact("Picture", pictureWords(view)),
-      fact("Looks for", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
+      fact("Video", videoWords(view)),
+      fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
       fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
-      fact("Delay", view.latency_ms === null ? "\u2013" : `${number(view.latency_ms)} ms`),
+      fact("Latency", view.latency_ms === null ? "\u2013" : `${number(view.latency_ms)} ms`),
       fact("Dropped", short(view.dropped)),
       fact("Reconnects", String(view.reconnects)),
       fact("Viewers", String(view.viewers ?? 0)),
@@ -1540,7 +1540,7 @@ var CamerasPage = class {
     await this.#work(id, enabled ? "paused" : "resumed", () => changeStream(id, { enabled: !enabled }));
   }
   async #remove(id) {
-    const text = "Livesight stops watching this camera and forgets its address. What it has seen so far is kept.";
+    const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
     if (await ask(`Delete \u201C${id}\u201D?`, text, "Delete")) await this.#work(id, "deleted", () => removeStream(id));
   }
   async #work(id, done, work) {
@@ -1898,7 +1898,7 @@ var EventsPage = class {
       this.#take(answer, cursor !== null);
     } catch (error) {
       if (signal.aborted) return;
-      this.#say("The events could not be read", error.message);
+      this.#say("Events could not be loaded", error.message);
     }
     if (performance.now() - this.#countedAt > COUNTS_MS) this.#count();
     this.#wait();
@@ -1909,8 +1909,8 @@ var EventsPage = class {
   #absent() {
     this.#tools.hidden = this.#older.hidden = this.#timeline.hidden = this.#csv.hidden = true;
     this.#list.replaceChildren();
-    const text = "No process with the role monitor answers. What the cameras see goes out live all the same.";
-    this.#say("This service keeps no events", text);
+    const text = "No process with the role monitor is running. Live results are still available.";
+    this.#say("Events are not stored", text);
     this.#wait();
   }
   #take({ events, next }, older) {
@@ -1925,7 +1925,7 @@ var EventsPage = class {
     this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#wishes)}`;
     this.#older.hidden = this.#next === null;
     if (this.#events.length) this.#note.hidden = true;
-    else this.#say("Nothing happened", "Nothing that fits what you chose above. Events appear here as they come.");
+    else this.#say("No events", "No event matches the filter. New events appear here as they happen.");
     this.#show(fresh);
   }
   /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
@@ -1953,7 +1953,7 @@ var EventsPage = class {
     const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
     const image = event.snapshot_url && el("img", { src: event.snapshot_url, alt: "", loading: "lazy" });
     image?.addEventListener("error", () => image.replaceWith(blank));
-    const picture2 = image ?? blank;
+    const thumbnail = image ?? blank;
     return el(
       "li",
       {
@@ -1964,7 +1964,7 @@ var EventsPage = class {
       el(
         "button",
         { class: "event-open", type: "button", on: { click: () => this.#dialog.open(event) } },
-        picture2,
+        thumbnail,
         el(
           "span",
           { class: "event-what" },
@@ -2206,7 +2206,7 @@ var HealthPage = class {
     const { state, reasons } = this.#watch.health ?? { state: null, reasons: [] };
     const [tone, words] = STATES2[state] ?? ["connecting", "Checking"];
     document.getElementById("health-state").replaceChildren(badge(tone, words));
-    const said = reasons.length ? reasons : state === "ready" ? ["Models are loaded and results go out."] : [];
+    const said = reasons.length ? reasons : state === "ready" ? ["All models are loaded and results are published."] : [];
     document.getElementById("health-said").replaceChildren(...said.map((reason) => el("li", {}, reason)));
   }
   #showNodes() {
@@ -2226,7 +2226,7 @@ var HealthPage = class {
   }
   #showAlerts() {
     const { open } = this.#alerts;
-    const none = open === null ? "No process with the role monitor answers." : "No alert is open.";
+    const none = open === null ? "No process with the role monitor is running." : "No alert is open.";
     const items = (open ?? []).map(
       ({ stream_id: stream, text, rule, severity }) => el("li", {}, `${SEVERITIES[severity]}: ${text ?? rule}`, el("span", { class: "quiet" }, ` (${stream})`))
     );
@@ -2235,7 +2235,7 @@ var HealthPage = class {
 };
 
 // models-page.js
-var TASKS = { detect: "finds things", classify: "tells kinds apart", embed: "recognises", caption: "describes" };
+var TASKS = { detect: "detector", classify: "classifier", embed: "embedding model", caption: "captioning model" };
 var ModelsPage = class {
   title = "Models";
   #list = document.getElementById("model-list");
@@ -2254,7 +2254,7 @@ var ModelsPage = class {
       this.#list.replaceChildren(...models.map(card));
     } catch (error) {
       this.#note.hidden = false;
-      this.#note.textContent = `The models could not be listed: ${error.message}`;
+      this.#note.textContent = `The models could not be loaded: ${error.message}`;
     }
   }
 };
@@ -2268,7 +2268,7 @@ function card({ name, version, in_service: serving, backend, card: facts2 }) {
       el("h2", {}, name, el("span", { class: "quiet" }, ` version ${version}`)),
       badge(serving ? "live" : "idle", serving ? "In service" : "Not in service")
     ),
-    el("p", { class: "quiet" }, `${TASKS[facts2.task] ?? facts2.task}${backend ? `, run by ${backend}` : ""}`),
+    el("p", { class: "quiet" }, `${TASKS[facts2.task] ?? facts2.task}${backend ? `, runs on ${backend}` : ""}`),
     el(
       "dl",
       { class: "facts wide" },
@@ -2280,7 +2280,7 @@ function card({ name, version, in_service: serving, backend, card: facts2 }) {
         Licence: facts2.licence
       })
     ),
-    figures("Figures", facts2.metrics, true),
+    figures("Metrics", facts2.metrics, true),
     figures("Data", facts2.data)
   );
 }
@@ -2311,9 +2311,9 @@ var figure = (value) => Number.isInteger(value) ? String(value) : String(Number(
 
 // drift-words.js
 var GROUPS = {
-  model: "How sure the model is",
-  population: "Who and what is seen",
-  picture: "The picture itself"
+  model: "Model confidence",
+  population: "Objects detected",
+  picture: "Image quality"
 };
 var FEATURES = {
   brightness: "Brightness",
@@ -2323,28 +2323,28 @@ var FEATURES = {
   blockiness: "Blockiness (compression)",
   saturation: "Colour",
   detail: "Detail",
-  scene: "Scene (share of its marks that moved)",
-  boxes: "Objects a picture",
+  scene: "Scene (share of changed hash bits)",
+  boxes: "Objects per frame",
   label: "Labels",
-  box_side: "Size of the boxes",
-  aspect: "Shape of the boxes (width to height)",
+  box_side: "Box size",
+  aspect: "Box aspect ratio (width to height)",
   confidence: "Confidence",
-  distance: "Distance of faces"
+  distance: "Distance between faces"
 };
 var nameOf = (feature) => FEATURES[feature] ?? feature.replaceAll("_", " ");
 function stateOf({ state, drifted, cause, commissioned_share: share, faults }) {
   if (faults?.length) return ["failed", faults.map(({ kind }) => kind).join(", ")];
   if (drifted) return ["failed", `Drift: ${cause}`];
-  if (state === "watching") return ["live", "As it was"];
+  if (state === "watching") return ["live", "No drift"];
   if (state === "commissioning") return ["stalled", `Learning, ${Math.round(share * 100)} %`];
-  return ["idle", "Too little seen yet"];
+  return ["idle", "Not enough data yet"];
 }
 var probability = (p) => p < 1e-4 ? "p < 0.0001" : `p ${p.toPrecision(2)}`;
 function verdict({ score, p_value: p, samples, effective_samples: worth, reference, window: window2 }) {
-  const against = reference === "card" ? "against the model\u2019s card" : "against its own first days";
+  const against = reference === "card" ? "from the model\u2019s card" : "from its own first days";
   const which = window2 === "long" ? "long" : "recent";
-  const worthOf = `${samples} samples worth ${Math.round(worth)}`;
-  return `${score.toFixed(2)} apart ${against} (${which} window), ${probability(p)}, ${worthOf}`;
+  const worthOf = `${samples} samples (${Math.round(worth)} independent)`;
+  return `${score.toFixed(2)} away ${against} (${which} window), ${probability(p)}, ${worthOf}`;
 }
 function grouped(features) {
   const rank = (feature) => (feature.drifted ? 10 : 0) + feature.score;
@@ -2385,13 +2385,13 @@ var DriftView = class {
     this.#place = place;
     const detail = el("section", { class: "drift-detail", "aria-live": "off" }, this.#title, this.#facts, this.#groups);
     place.append(this.#words, this.#list, detail);
-    this.say("Asking \u2026");
+    this.say("Loading \u2026");
   }
   /** @param {{reports: object[]}|null} answer of `GET /v1/drift` */
   show(answer) {
-    if (answer === null) return this.say("No process with the role monitor answers.");
+    if (answer === null) return this.say("No process with the role monitor is running.");
     this.#reports = answer.reports;
-    if (!this.#reports.length) return this.say("Nothing has been looked at yet: reports come with the first pictures.");
+    if (!this.#reports.length) return this.say("No reports yet; they start with the first frames.");
     this.#words.hidden = true;
     this.#list.hidden = this.#title.parentNode.hidden = false;
     if (!this.#reports.some((report) => keyOf(report) === this.#chosen))
@@ -2432,7 +2432,7 @@ var DriftView = class {
       el(
         "p",
         { class: "quiet" },
-        report.features.length ? `Furthest apart: ${worst(report)}` : "No feature has been compared yet."
+        report.features.length ? `Largest difference: ${worst(report)}` : "No feature has been compared yet."
       ),
       el(
         "div",
@@ -2454,10 +2454,10 @@ var DriftView = class {
           {
             class: "button",
             type: "button",
-            "aria-label": `Learn ${report.stream_id} anew`,
+            "aria-label": `Reset reference of ${report.stream_id}`,
             on: { click: () => learnAnew(report.stream_id) }
           },
-          "Learn anew"
+          "Reset reference"
         )
       )
     );
@@ -2466,7 +2466,7 @@ var DriftView = class {
   draw() {
     const report = this.#reports.find((each) => keyOf(each) === this.#chosen);
     if (!report) return;
-    this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: now against the reference`;
+    this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: current values and reference`;
     this.#facts.textContent = factsOf(report);
     const names = report.features.map(({ feature }) => feature);
     if (names.join() !== [...this.#charts.keys()].join()) this.#arrange(report);
@@ -2507,18 +2507,18 @@ function worst({ features }) {
   return `${nameOf(feature.feature).toLowerCase()}, ${feature.score.toFixed(2)} of 1`;
 }
 function factsOf({ features, captured_at_ns: at, unlike_card: unlike }) {
-  if (features.length === 0) return "Nothing can be said yet: too few pictures and tracks have been seen.";
-  const card2 = " What is seen is unlike what the model was trained with; that alone is no alarm.";
+  if (features.length === 0) return "Not enough frames and tracks yet to compare.";
+  const card2 = " The video differs from the model's training data; that alone raises no alert.";
   return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card2 : ""}`;
 }
 async function learnAnew(stream) {
-  const text = "What it shows from now on becomes its reference; until that is learnt there are no alarms of drift on it.";
-  if (!await ask(`Learn \u201C${stream}\u201D anew?`, text, "Learn anew")) return;
+  const text = "Livesight learns a new reference from now on. Until it is complete, this camera raises no drift alerts.";
+  if (!await ask(`Reset the reference of \u201C${stream}\u201D?`, text, "Reset reference")) return;
   try {
     await commission(stream);
-    toast(`${stream} is learnt anew.`);
+    toast(`Livesight learns a new reference for ${stream}.`);
   } catch (error) {
-    toast(`${stream} could not be learnt anew: ${error.message}`, "bad");
+    toast(`The reference of ${stream} could not be reset: ${error.message}`, "bad");
   }
 }
 
@@ -2565,8 +2565,8 @@ var MonitoringPage = class {
     const facts2 = {
       Service: { ready: "Healthy", degraded: "Degraded", down: "Not ready" }[health.state],
       "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
-      "Pictures a second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
-      "Slowest camera's delay": delay(views),
+      "Frames per second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
+      "Highest latency": delay(views),
       "Waiting for Kafka": samples.has("livesight_bus_spooled_messages") ? sum("livesight_bus_spooled_messages").toLocaleString() : "no Kafka",
       "Open alerts": open === null ? "\u2013" : String(open.length)
     };
@@ -2586,7 +2586,7 @@ var MonitoringPage = class {
     } catch (error) {
       if (!signal.aborted)
         place.replaceChildren(
-          el("tr", {}, el("td", { colSpan: 5 }, `The models could not be listed: ${error.message}`))
+          el("tr", {}, el("td", { colSpan: 5 }, `The models could not be loaded: ${error.message}`))
         );
     }
   }
@@ -2595,7 +2595,7 @@ var MonitoringPage = class {
       const answer = await ifThere("/v1/drift", signal);
       if (!signal.aborted) this.#drift.show(answer);
     } catch (error) {
-      if (!signal.aborted) this.#drift.say(`Drift could not be read: ${error.message}`);
+      if (!signal.aborted) this.#drift.say(`Drift reports could not be loaded: ${error.message}`);
     }
   }
   async #showRuns() {
@@ -2607,7 +2607,7 @@ var MonitoringPage = class {
     place.replaceChildren(...runs.map(runRow));
     document.getElementById("runs-table").hidden = runs.length === 0;
     note.hidden = runs.length > 0;
-    note.textContent = answer === null ? "No process with the role monitor answers." : answer.why ?? "The server has no runs.";
+    note.textContent = answer === null ? "No process with the role monitor is running." : answer.why ?? "The server has no runs.";
   }
 };
 var delay = (views) => {
@@ -2622,7 +2622,7 @@ function row({ name, version, backend, card: card2 }) {
     el("td", {}, String(version)),
     el("td", {}, backend ?? "not loaded"),
     el("td", {}, headline(card2.metrics ?? {})),
-    el("td", {}, el("a", { href: "#/models" }, "its card"))
+    el("td", {}, el("a", { href: "#/models" }, "model card"))
   );
 }
 function headline(metrics, prefix = "") {

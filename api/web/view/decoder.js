@@ -1,8 +1,8 @@
-// From packets to pictures in their order of presentation: WebCodecs' VideoDecoder, and JPEG by createImageBitmap.
+// From packets to frames in their order of presentation: WebCodecs' VideoDecoder, and JPEG by createImageBitmap.
 //
-// A picture is `{session, ptsUs, source, width, height, close()}`; who gets it has to close it.
+// A frame is `{session, ptsUs, source, width, height, close()}`; who gets it has to close it.
 
-const MOST_ERRORS = 3; // in a row, without a picture between them
+const MOST_ERRORS = 3; // in a row, without a frame between them
 
 /** Whether this browser, on this page, decodes that configuration. WebCodecs needs a secure context (HTTPS, localhost). */
 export async function canDecode(configuration) {
@@ -34,9 +34,9 @@ export class Decoder {
   #errors = 0;
   #generation = 0;
 
-  /** @param {(picture: object) => void} onPicture @param {(message: string, fatal: boolean) => void} onError */
-  constructor(onPicture, onError) {
-    this.onPicture = onPicture;
+  /** @param {(frame: object) => void} onFrame @param {(message: string, fatal: boolean) => void} onError */
+  constructor(onFrame, onError) {
+    this.onFrame = onFrame;
     this.onError = onError;
   }
 
@@ -55,7 +55,7 @@ export class Decoder {
     if (configuration.codec !== "jpeg") this.#start();
   }
 
-  /** @returns {boolean} whether the packet was of use; after an error all are not, up to the next key picture */
+  /** @returns {boolean} whether the packet was of use; after an error all are not, up to the next key frame */
   decode({ kind, ptsUs, data }) {
     if (!this.#configuration) return false;
     if (kind === "jpeg") return this.#decodeJpeg(ptsUs, data);
@@ -66,7 +66,7 @@ export class Decoder {
     return true;
   }
 
-  /** Packets are missing: up to the next key picture nothing is of use. */
+  /** Packets are missing: up to the next key frame nothing is of use. */
   awaitKey() {
     this.#needsKey = true;
   }
@@ -100,7 +100,7 @@ export class Decoder {
       output: (frame) => {
         if (generation !== this.#generation) return frame.close();
         this.#errors = 0;
-        this.onPicture(pictureOf(session, frame.timestamp, frame, frame.displayWidth, frame.displayHeight));
+        this.onFrame(frameOf(session, frame.timestamp, frame, frame.displayWidth, frame.displayHeight));
       },
       error: (error) => generation === this.#generation && this.#onError(error),
     });
@@ -134,17 +134,17 @@ export class Decoder {
       try {
         bitmap = await decoding;
       } catch (error) {
-        if (generation === this.#generation) this.onError(`A picture could not be decoded: ${error.message}`, false);
+        if (generation === this.#generation) this.onError(`A frame could not be decoded: ${error.message}`, false);
       }
       if (generation !== this.#generation) return bitmap?.close();
       this.#jpegs -= 1;
-      if (bitmap) this.onPicture(pictureOf(session, ptsUs, bitmap, bitmap.width, bitmap.height));
+      if (bitmap) this.onFrame(frameOf(session, ptsUs, bitmap, bitmap.width, bitmap.height));
     });
     return true;
   }
 }
 
-const pictureOf = (session, ptsUs, source, width, height) => ({
+const frameOf = (session, ptsUs, source, width, height) => ({
   session,
   ptsUs,
   source,

@@ -1,4 +1,4 @@
-// <livesight-view>: a camera's picture with the boxes that belong to it. What it does is told in docs/component.md.
+// <livesight-view>: a camera's video with the boxes of each frame. docs/component.md describes it.
 
 import { wordsOf } from "../colours.js";
 import { canDecode } from "./decoder.js";
@@ -12,7 +12,7 @@ import { watchSight } from "./sight.js";
 
 const SILENT_MS = 3000; // without packets for so long, the server is asked what the matter is
 const ASK_MS = 2500;
-const WORDS_MS = 500; // how often the words for a picture change
+const WORDS_MS = 500; // how often the description of a frame changes
 const REFUSALS = 2; // handshakes refused in a row before the fallback
 const OWN_STALE_MS = 1500;
 
@@ -28,12 +28,12 @@ const TITLES = {
   paused: "Paused",
 };
 const TEXTS = {
-  connecting: "Waiting for the first picture.",
-  stalled: "The camera has sent no picture for a while.",
-  reconnecting: "The connection was lost. Trying again.",
+  connecting: "Waiting for the first frame.",
+  stalled: "The camera has stopped sending frames.",
+  reconnecting: "Connection lost; trying again.",
   ended: "The stream has ended.",
   failed: "The camera cannot be shown.",
-  disabled: "This camera is switched off.",
+  disabled: "This camera is paused.",
 };
 
 export class LivesightView extends HTMLElement {
@@ -47,7 +47,7 @@ export class LivesightView extends HTMLElement {
   #painter;
   #player;
   #fallback = null;
-  #pictures = null; // Link
+  #videoLink = null; // Link
   #results = null; // Link
   #running = false;
   #inSight = false;
@@ -106,7 +106,7 @@ export class LivesightView extends HTMLElement {
     return { ...this.#player.stats, codec: this.#codec, via: this.#state.via };
   }
 
-  /** The picture as it is seen, boxes included, as a PNG Blob; null where there is none. */
+  /** The frame as it is shown, boxes included, as a PNG Blob; null where there is none. */
   toBlob() {
     const { width, height } = this.#canvas;
     const fallback = this.shadowRoot.querySelector("img");
@@ -120,7 +120,7 @@ export class LivesightView extends HTMLElement {
     return copy.convertToBlob({ type: "image/png" });
   }
 
-  /** A MediaStream to show instead of the server's pictures, with the server's boxes: the own camera. */
+  /** A MediaStream to show instead of the server's video, with the server's boxes: the own camera. */
   get preview() {
     return this.#video.srcObject;
   }
@@ -194,16 +194,16 @@ export class LivesightView extends HTMLElement {
     this.#results = this.#link("detections");
     this.#results.addEventListener("message", ({ detail }) => this.#onResult(detail));
     this.#results.open();
-    if (!this.preview) this.#startPictures();
+    if (!this.preview) this.#startVideo();
     else this.#become("live", "", "preview");
     this.#askTimer = setInterval(() => this.#ask(), ASK_MS);
   }
 
-  #startPictures() {
-    this.#pictures = this.#link("video");
-    this.#pictures.addEventListener("message", ({ detail }) => this.#onMessage(detail));
-    this.#pictures.addEventListener("state", () => this.#onLink());
-    this.#pictures.open();
+  #startVideo() {
+    this.#videoLink = this.#link("video");
+    this.#videoLink.addEventListener("message", ({ detail }) => this.#onMessage(detail));
+    this.#videoLink.addEventListener("state", () => this.#onLink());
+    this.#videoLink.open();
     const turn = (now) => {
       this.#frame = requestAnimationFrame(turn);
       this.#turn(now);
@@ -218,9 +218,9 @@ export class LivesightView extends HTMLElement {
     clearInterval(this.#askTimer);
     clearTimeout(this.#staleTimer);
     this.#asking?.abort();
-    this.#pictures?.close();
+    this.#videoLink?.close();
     this.#results?.close();
-    this.#pictures = this.#results = null;
+    this.#videoLink = this.#results = null;
     this.#fallback?.stop();
     this.#fallback = null;
     this.#configured += 1;
@@ -262,7 +262,7 @@ export class LivesightView extends HTMLElement {
   }
 
   #onLink() {
-    const { state, refused, failures } = this.#pictures;
+    const { state, refused, failures } = this.#videoLink;
     if (state === "open") this.#player.restart();
     if (state !== "waiting") return;
     this.#configured += 1;
@@ -275,14 +275,14 @@ export class LivesightView extends HTMLElement {
     this.dispatchEvent(new CustomEvent("error", { detail: { message, fatal } }));
     if (!this.#running) return;
     if (fatal) return this.#fallBack(message);
-    this.#pictures?.close(); // the server begins with a key picture again
-    this.#pictures?.open();
+    this.#videoLink?.close(); // the server begins with a key frame again
+    this.#videoLink?.open();
   }
 
   /** Asks how the stream is when nothing comes: the server knows why, in words. */
   async #ask(refused = false) {
     const silent = performance.now() - this.#lastPacket > SILENT_MS;
-    if (!this.#running || this.#fallback || this.preview || !(silent || refused || this.#pictures.state === "waiting"))
+    if (!this.#running || this.#fallback || this.preview || !(silent || refused || this.#videoLink.state === "waiting"))
       return;
     this.#asking?.abort();
     this.#asking = new AbortController();
@@ -292,21 +292,21 @@ export class LivesightView extends HTMLElement {
       const response = await fetch(this.#url(""), { signal, cache: "no-store" });
       view = response.status === 404 ? null : await response.json();
     } catch {
-      if (!signal.aborted) this.#become("reconnecting", "The server cannot be reached. Trying again.");
+      if (!signal.aborted) this.#become("reconnecting", "The server is unreachable; trying again.");
       return;
     }
     if (!this.#running) return;
-    if (view === null) return this.#become("unknown", `The server knows no camera “${this.stream}”.`);
+    if (view === null) return this.#become("unknown", `Camera “${this.stream}” does not exist.`);
     if (view.state !== "live") return this.#become(view.state, view.last_error ?? "");
-    if (refused) return this.#fallBack("This server does not offer the video itself.");
-    this.#become(this.#pictures.state === "open" ? "connecting" : "reconnecting", "");
-    this.#pictures.retry();
+    if (refused) return this.#fallBack("This server does not offer encoded video.");
+    this.#become(this.#videoLink.state === "open" ? "connecting" : "reconnecting", "");
+    this.#videoLink.retry();
   }
 
   #fallBack(why) {
     if (this.#fallback || !this.#running) return;
     cancelAnimationFrame(this.#frame);
-    this.#pictures?.close();
+    this.#videoLink?.close();
     this.#player.close();
     this.#painter.clear();
     this.#fallback = new Fallback(this.shadowRoot.querySelector("img"), (path) => this.#url(`/${path}`), (trouble) =>
@@ -322,10 +322,10 @@ export class LivesightView extends HTMLElement {
     const shown = this.#player.turn(now);
     if (!shown) return;
     this.#painter.show(shown);
-    this.dataset.session = shown.picture.session;
-    this.dataset.ptsUs = shown.picture.ptsUs;
+    this.dataset.session = shown.frame.session;
+    this.dataset.ptsUs = shown.frame.ptsUs;
     this.dataset.boxes = shown.kind;
-    const trouble = shown.kind === "none" && this.#player.blind ? "No results arrive: the picture has no boxes." : "";
+    const trouble = shown.kind === "none" && this.#player.blind ? "No results arrive, so no boxes are drawn." : "";
     this.#become("live", trouble, "webcodecs");
     this.#tellResult(shown);
   }
@@ -334,7 +334,7 @@ export class LivesightView extends HTMLElement {
     const under = { width: this.#video.videoWidth, height: this.#video.videoHeight };
     this.dataset.session = result.session;
     this.dataset.ptsUs = result.pts_us;
-    const shown = { picture: null, kind: "own", detections: result.detections, result };
+    const shown = { frame: null, kind: "own", detections: result.detections, result };
     this.#painter.showBoxes(shown, under);
     this.#tellResult(shown);
     clearTimeout(this.#staleTimer);
@@ -363,8 +363,8 @@ export class LivesightView extends HTMLElement {
 
   #showState() {
     const { state, text } = this.state;
-    const { picture } = this.#painter.shown ?? {};
-    const seen = Boolean(picture) || this.#fallback !== null || this.preview !== null;
+    const { frame } = this.#painter.shown ?? {};
+    const seen = Boolean(frame) || this.#fallback !== null || this.preview !== null;
     this.dataset.state = state;
     this.#stage.classList.toggle("dim", state !== "live" && seen);
     this.#canvas.hidden = this.#fallback !== null;
@@ -374,7 +374,7 @@ export class LivesightView extends HTMLElement {
     this.#hint.hidden = state !== "live" || !text;
     this.#hint.textContent = text;
     if (performance.now() - this.#wordsAt > WORDS_MS || !this.#canvas.hasAttribute("aria-label"))
-      this.#canvas.setAttribute("aria-label", `${this.getAttribute("label") || this.stream || "Live picture"}: ${TITLES[state] ?? state}`);
+      this.#canvas.setAttribute("aria-label", `${this.getAttribute("label") || this.stream || "Live video"}: ${TITLES[state] ?? state}`);
   }
 
   #link(what) {
@@ -391,8 +391,8 @@ export class LivesightView extends HTMLElement {
 
 function whyNot(codec) {
   if (typeof VideoDecoder === "undefined" && !window.isSecureContext)
-    return "Stills from the server: browsers decode video on HTTPS pages and on localhost only.";
-  return `Pictures from the server: this browser does not decode ${codec}.`;
+    return "Showing still images: browsers decode video only over HTTPS or on localhost.";
+  return `Showing images from the server: this browser does not decode ${codec}.`;
 }
 
 const HEX = /^#[0-9a-f]{6}$/i;

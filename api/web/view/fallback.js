@@ -1,4 +1,4 @@
-// For browsers or pages without a decoder for the stream (no WebCodecs, H.265): pictures with burned-in boxes.
+// For browsers or pages without a decoder for the stream (no WebCodecs, H.265): images with boxes drawn by the server.
 //
 // A browser opens six connections to a host over HTTP/1.1. So at most three endless MJPEG streams run at a time on a
 // page; the other views get a still each second.
@@ -34,7 +34,7 @@ export class Fallback {
       if (this.via === "stills") this.#later(STILL_MS);
     };
     this.#image.onerror = () => {
-      this.#onTrouble("No picture arrives. Trying again.");
+      this.#onTrouble("No image arrives; trying again.");
       this.#later(AGAIN_MS);
     };
     this.#image.hidden = false;
@@ -52,7 +52,7 @@ export class Fallback {
   }
 
   #ask() {
-    const fresh = `t=${Date.now()}`; // neither a cache nor the page's list of pictures shall answer
+    const fresh = `t=${Date.now()}`; // bypasses caches and the page's list of images
     this.#image.src = this.#url(this.via === "mjpeg" ? `mjpeg?${fresh}` : `snapshot.jpg?overlay=1&${fresh}`);
   }
 

@@ -1,10 +1,10 @@
-// When to show which picture: as early as its results allow, and evenly. Pure.
+// When to show which frame: as early as its results allow, and evenly. Pure.
 
 const MEMORY_MS = 2000;
-const ON_TIME = 0.95; // of the pictures; the others wait for their results, and hold up those behind them
+const ON_TIME = 0.95; // of the frames; the others wait for their results, and hold up those behind them
 const CATCH_UP = 0.05; // at most this much faster than life when the delay may shrink
 
-/** The delay between a picture's own time and the moment it is shown, held so that one in twenty comes too late. */
+/** The delay between a frame's own time and the moment it is shown, held so that one in twenty comes too late. */
 export class Pace {
   #recent = []; // {at, late}, the latenesses of the last seconds
   #wanted = null; // the delay that would have had all but few of them on time
@@ -20,7 +20,7 @@ export class Pace {
     return this.#delay;
   }
 
-  /** The boxes of the picture of `ptsUs` were known from `now` (ms) on. */
+  /** The boxes of the frame of `ptsUs` were known from `now` (ms) on. */
   note(ptsUs, now) {
     const late = now - ptsUs / 1000;
     this.#recent.push({ at: now, late });

@@ -1,16 +1,16 @@
-// Draws a picture and its boxes on a canvas, as large as it is seen. Knows nothing of streams or sockets.
+// Draws a frame and its boxes on a canvas, as large as it is seen. Knows nothing of streams or sockets.
 
 import { countLabels, drawDetections } from "../overlay.js";
 
-const MOST_RATIO = 2; // device pixels per CSS pixel: more cannot be told apart in moving pictures
+const MOST_RATIO = 2; // device pixels per CSS pixel: more cannot be told apart in moving frames
 
 export class Painter {
   look = {}; // of drawDetections, and `blur`
   #canvas;
   #context;
   #size = { width: 0, height: 0 }; // CSS pixels
-  #shown = null; // {picture, kind, detections, result}; the picture is ours
-  #boxesOnly = null; // {width, height} of what lies under the canvas instead of a picture
+  #shown = null; // {frame, kind, detections, result}; the frame is ours
+  #boxesOnly = null; // {width, height} of what lies under the canvas instead of a frame
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -29,7 +29,7 @@ export class Painter {
 
   /** Takes over what `Player.turn` gave. */
   show(shown) {
-    if (this.#shown?.picture !== shown.picture) this.#shown?.picture?.close();
+    if (this.#shown?.frame !== shown.frame) this.#shown?.frame?.close();
     this.#shown = shown;
     this.#boxesOnly = null;
     this.draw();
@@ -37,22 +37,22 @@ export class Painter {
 
   /** Boxes over something else; null takes them away. @param {{width: number, height: number}} under its size */
   showBoxes(shown, under) {
-    this.#shown?.picture?.close();
+    this.#shown?.frame?.close();
     this.#shown = shown;
     this.#boxesOnly = under;
     this.draw();
   }
 
-  /** Lets go of the picture, and empties the canvas. */
+  /** Lets go of the frame, and empties the canvas. */
   clear() {
-    this.#shown?.picture?.close();
+    this.#shown?.frame?.close();
     this.#shown = null;
     this.#boxesOnly = null;
     this.#canvas.width = this.#canvas.height = 0;
   }
 
   draw() {
-    const source = this.#boxesOnly ?? this.#shown?.picture;
+    const source = this.#boxesOnly ?? this.#shown?.frame;
     if (!source?.width || !this.#size.width || !this.#size.height) return;
     const ratio = Math.min(window.devicePixelRatio || 1, MOST_RATIO);
     const fit = Math.min(this.#size.width / source.width, this.#size.height / source.height) * ratio;
@@ -65,16 +65,16 @@ export class Painter {
     } else if (this.#boxesOnly) {
       context.clearRect(0, 0, width, height);
     }
-    if (!this.#boxesOnly) context.drawImage(this.#shown.picture.source, 0, 0, width, height);
+    if (!this.#boxesOnly) context.drawImage(this.#shown.frame.source, 0, 0, width, height);
     if (!this.#shown?.result) return;
-    // by the result's own size: the picture may come scaled, and a browser's camera changes its size in flight
+    // by the result's own size: the frame may come scaled, and a browser's camera changes its size in flight
     const [wide, high] = this.#shown.result.size_wh;
     const scale = [width / wide, height / high];
     if (this.look.blur && !this.#boxesOnly) this.#coarsen(this.#shown.detections, ...scale);
     drawDetections(context, this.#shown.detections, ...scale, ratio, { ...this.look, kind: this.#shown.kind });
   }
 
-  /** A courtesy to onlookers: whoever gets the picture has the whole picture. */
+  /** A courtesy to onlookers: whoever gets the frame has the whole frame. */
   #coarsen(detections, scaleX, scaleY) {
     const context = this.#context;
     context.save();
@@ -98,5 +98,5 @@ export class Painter {
 
 /** "2 with mask, 1 without mask", for those who do not see the canvas. */
 export function wordsFor(detections, words) {
-  return countLabels(detections).map(([label, count]) => `${count} ${words(label)}`).join(", ") || "nothing found";
+  return countLabels(detections).map(([label, count]) => `${count} ${words(label)}`).join(", ") || "nothing detected";
 }

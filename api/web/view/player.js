@@ -1,27 +1,27 @@
-// Holds pictures and results together, and says which picture is to be seen now with which boxes.
+// Holds frames and results together, and says which frame is to be seen now with which boxes.
 //
-// What waits for its results waits encoded: only a few pictures are decoded ahead, so that a wall costs little memory
+// What waits for its results waits encoded: only a few frames are decoded ahead, so that a wall costs little memory
 // and a hardware decoder never runs out of surfaces.
 
 import { Decoder } from "./decoder.js";
 import { Pace } from "./pace.js";
 import { between, movedOn, Results } from "./results.js";
 
-const AHEAD = 6; // pictures decoded and not shown yet
+const AHEAD = 6; // frames decoded and not shown yet
 const MOST_BYTES = 24 * 2 ** 20; // encoded, waiting
 const MOST_US = 15_000_000;
-const LAG_US = 700_000; // farther behind than this, go on with the next key picture if there is one
-const PATIENCE_MS = 2000; // exact mode: without any result for so long, pictures are shown without boxes
+const LAG_US = 700_000; // farther behind than this, go on with the next key frame if there is one
+const PATIENCE_MS = 2000; // exact mode: without any result for so long, frames are shown without boxes
 
 export class Player {
   mode = "exact";
-  strict = false; // no picture without knowledge of its boxes, as when they are to be blurred
+  strict = false; // no frame without knowledge of its boxes, as when they are to be blurred
   stats = { decoded: 0, shown: 0, passed: 0, skipped: 0, delayMs: null };
   #results = new Results();
   #pace = new Pace();
   #queue = []; // configurations and packets, in the order they came
   #bytes = 0;
-  #ready = []; // pictures, by ptsUs ascending
+  #ready = []; // frames, by ptsUs ascending
   #arrivals = new Map(); // ptsUs → ms, of packets that were not shown yet
   #configuration = null; // the newest one received
   #switching = false;
@@ -33,14 +33,14 @@ export class Player {
 
   /** @param {(message: string, fatal: boolean) => void} onError */
   constructor(onError) {
-    this.#decoder = new Decoder((picture) => this.#onPicture(picture), onError);
+    this.#decoder = new Decoder((frame) => this.#onFrame(frame), onError);
   }
 
   get results() {
     return this.#results;
   }
 
-  /** Whether pictures are there that nobody analyses: exact mode shows them without boxes meanwhile. */
+  /** Whether frames are there that nobody analyses: exact mode shows them without boxes meanwhile. */
   get blind() {
     return this.mode === "exact" && this.#configuration !== null && performance.now() - this.#lastResult > PATIENCE_MS;
   }
@@ -51,7 +51,7 @@ export class Player {
     const [before] = this.#results.newest(result.session, result.pts_us);
     this.#results.add(result);
     if (result.session !== this.#configuration?.session) return;
-    // pictures left out since the last result become known by this one: the first of them has waited longest
+    // frames left out since the last result become known by this one: the first of them has waited longest
     const step = before ? (result.pts_us - before.pts_us) / (result.skipped + 1) : 0;
     this.#pace.note(result.skipped && before ? before.pts_us + step : result.pts_us, now);
   }
@@ -83,7 +83,7 @@ export class Player {
     this.#feed();
   }
 
-  /** The connection for pictures begins anew; what was shown already is not shown again. */
+  /** The connection for frames begins anew; what was shown already is not shown again. */
   restart() {
     this.#drop();
     this.#decoder.reset();
@@ -102,19 +102,19 @@ export class Player {
   }
 
   /**
-   * The picture to be seen from now on, or null while the one that is there stays. The caller closes it.
-   * @returns {{picture: object, kind: "own"|"between"|"moved"|"none", detections: object[], result: object|null}|null}
+   * The frame to be seen from now on, or null while the one that is there stays. The caller closes it.
+   * @returns {{frame: object, kind: "own"|"between"|"moved"|"none", detections: object[], result: object|null}|null}
    */
   turn(now) {
     const chosen = this.mode === "fast" ? this.#newest() : this.#exact(now);
     this.#feed();
     if (!chosen) return null;
     this.#showedAny = true;
-    this.#shownPts = chosen.picture.ptsUs;
+    this.#shownPts = chosen.frame.ptsUs;
     this.stats.shown += 1;
-    const arrived = this.#arrivals.get(chosen.picture.ptsUs);
+    const arrived = this.#arrivals.get(chosen.frame.ptsUs);
     if (arrived !== undefined) this.stats.delayMs = now - arrived;
-    for (const pts of this.#arrivals.keys()) if (pts <= chosen.picture.ptsUs) this.#arrivals.delete(pts);
+    for (const pts of this.#arrivals.keys()) if (pts <= chosen.frame.ptsUs) this.#arrivals.delete(pts);
     return chosen;
   }
 
@@ -123,19 +123,19 @@ export class Player {
   #newest() {
     if (!this.#ready.length) return null;
     this.#pass(this.#ready.length - 1);
-    const picture = this.#ready[0];
-    const shown = this.#boxesNow(picture);
+    const frame = this.#ready[0];
+    const shown = this.#boxesNow(frame);
     if (this.strict && shown.kind === "none") return null;
     this.#ready.shift();
     return shown;
   }
 
-  #boxesNow(picture) {
-    const found = this.#results.find(picture.session, picture.ptsUs);
-    if (found.kind === "own") return own(picture, found.result);
-    const [newest, previous] = this.#results.newest(picture.session, picture.ptsUs);
-    if (!newest) return { picture, kind: "none", detections: [], result: null };
-    return { picture, kind: "moved", detections: movedOn(newest, previous, picture.ptsUs), result: newest };
+  #boxesNow(frame) {
+    const found = this.#results.find(frame.session, frame.ptsUs);
+    if (found.kind === "own") return own(frame, found.result);
+    const [newest, previous] = this.#results.newest(frame.session, frame.ptsUs);
+    if (!newest) return { frame, kind: "none", detections: [], result: null };
+    return { frame, kind: "moved", detections: movedOn(newest, previous, frame.ptsUs), result: newest };
   }
 
   // exact mode
@@ -145,27 +145,27 @@ export class Player {
     let chosen = -1;
     let found = null;
     for (let index = 0; index < this.#ready.length; index += 1) {
-      const picture = this.#ready[index];
-      const known = this.#results.find(picture.session, picture.ptsUs);
+      const frame = this.#ready[index];
+      const known = this.#results.find(frame.session, frame.ptsUs);
       if (known.kind === "late") break;
       if (known.kind === "early") {
         // from before this page asked for results: they never come for it
         if (index === this.#ready.length - 1 || this.#showedAny) continue;
       }
-      if (known.kind !== "early" && !this.#pace.due(picture.ptsUs, now)) break;
+      if (known.kind !== "early" && !this.#pace.due(frame.ptsUs, now)) break;
       if (found?.kind === "own" && known.kind === "between") continue; // of several that are due, an analysed one
       [chosen, found] = [index, known];
     }
     if (chosen < 0) return this.#withoutResults();
     this.#pass(chosen);
-    const picture = this.#ready.shift();
-    if (found.kind === "own") return own(picture, found.result);
-    if (found.kind === "early") return this.#bare(picture);
-    const detections = between(found.before, found.after, picture.ptsUs);
-    return { picture, kind: "between", detections, result: found.before };
+    const frame = this.#ready.shift();
+    if (found.kind === "own") return own(frame, found.result);
+    if (found.kind === "early") return this.#bare(frame);
+    const detections = between(found.before, found.after, frame.ptsUs);
+    return { frame, kind: "between", detections, result: found.before };
   }
 
-  /** The very first picture at once, and all of them while no results come at all. */
+  /** The very first frame at once, and all of them while no results come at all. */
   #withoutResults() {
     const early = this.#ready.findLastIndex(({ session, ptsUs }) => this.#results.find(session, ptsUs).kind === "early");
     if (early >= 0 && this.#showedAny) this.#pass(early + 1);
@@ -175,22 +175,22 @@ export class Player {
     return this.#bare(this.#ready.shift());
   }
 
-  #bare(picture) {
-    if (!this.strict) return { picture, kind: "none", detections: [], result: null };
-    picture.close();
+  #bare(frame) {
+    if (!this.strict) return { frame, kind: "none", detections: [], result: null };
+    frame.close();
     return null;
   }
 
-  // packets and pictures
+  // packets and frames
 
-  #onPicture(picture) {
+  #onFrame(frame) {
     this.stats.decoded += 1;
-    if (picture.ptsUs <= this.#shownPts) return picture.close(); // the ring again, after a reconnection
+    if (frame.ptsUs <= this.#shownPts) return frame.close(); // the ring again, after a reconnection
     let at = this.#ready.length;
-    while (at > 0 && this.#ready[at - 1].ptsUs > picture.ptsUs) at -= 1;
-    this.#ready.splice(at, 0, picture);
-    // nothing to wait for: before the first result the newest pictures are the ones whose results will come
-    const waits = this.mode === "exact" && this.#results.find(picture.session, this.#ready[0].ptsUs).before !== null;
+    while (at > 0 && this.#ready[at - 1].ptsUs > frame.ptsUs) at -= 1;
+    this.#ready.splice(at, 0, frame);
+    // nothing to wait for: before the first result the newest frames are the ones whose results will come
+    const waits = this.mode === "exact" && this.#results.find(frame.session, this.#ready[0].ptsUs).before !== null;
     if (!waits && this.#ready.length > AHEAD) this.#pass(this.#ready.length - AHEAD);
     queueMicrotask(() => this.#feed());
   }
@@ -219,7 +219,7 @@ export class Player {
     this.#feed();
   }
 
-  /** Bounds what waits: beyond that, or where decoding falls behind, it goes on with the newest key picture of use. */
+  /** Bounds what waits: beyond that, or where decoding falls behind, it goes on with the newest key frame of use. */
   #bound() {
     const firstAt = this.#queue.findIndex(({ type }) => type === "packet");
     if (firstAt < 0) return;
@@ -236,7 +236,7 @@ export class Player {
     }
   }
 
-  /** The time of the picture that ought to be seen now. */
+  /** The time of the frame that ought to be seen now. */
   #wantedPts() {
     if (this.mode === "fast") return this.#newestPts;
     return this.#pace.delay === null ? -Infinity : (performance.now() - this.#pace.delay) * 1000;
@@ -251,9 +251,9 @@ export class Player {
     this.#passed(gone);
   }
 
-  /** Lets go of the first `count` ready pictures. */
+  /** Lets go of the first `count` ready frames. */
   #pass(count) {
-    for (const picture of this.#ready.splice(0, count)) picture.close();
+    for (const frame of this.#ready.splice(0, count)) frame.close();
     this.#passed(count);
   }
 
@@ -262,11 +262,11 @@ export class Player {
   }
 
   #drop() {
-    for (const picture of this.#ready.splice(0)) picture.close();
+    for (const frame of this.#ready.splice(0)) frame.close();
     this.#queue = [];
     this.#bytes = 0;
     this.#arrivals.clear();
   }
 }
 
-const own = (picture, result) => ({ picture, kind: "own", detections: result.detections, result });
+const own = (frame, result) => ({ frame, kind: "own", detections: result.detections, result });

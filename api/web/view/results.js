@@ -1,14 +1,14 @@
-// The last results of a stream, and what they say about a picture: its own boxes, or those between its neighbours, or
+// The last results of a stream, and what they say about a frame: its own boxes, or those between its neighbours, or
 // those of its past moved on. Pure.
 
 const KEPT = 400; // results a session: more than any delay of the analysis
-const SESSIONS = 2; // the running one, and the one before while its pictures are still shown
+const SESSIONS = 2; // the running one, and the one before while its frames are still shown
 const FARTHEST_US = 500_000; // boxes are not moved on for longer: they would be guesses
 
 export class Results {
   #sessions = new Map(); // session → results, by pts_us ascending
 
-  /** Results of a stream come in the order of their pictures; one that does not (a double) is left out. */
+  /** Results of a stream come in the order of their frames; one that does not (a double) is left out. */
   add(result) {
     let list = this.#sessions.get(result.session);
     if (!list) {
@@ -25,7 +25,7 @@ export class Results {
   }
 
   /**
-   * What is known of a picture. kind "own": it was analysed, `result`. "between": it was not, `before` and `after` are
+   * What is known of a frame. kind "own": it was analysed, `result`. "between": it was not, `before` and `after` are
    * its neighbours. "early": older than all that is known here. "late": its result may still come; `before` is the
    * newest there is, null for none.
    */
@@ -61,7 +61,7 @@ const keyOf = ({ detector, track_id: track }) => (track === null || track === un
 
 const byTrack = (result) => new Map(result.detections.filter(keyOf).map((found) => [keyOf(found), found]));
 
-/** Detections of a picture between two analysed ones: tracks in both move evenly; others belong to the nearer one. */
+/** Detections of a frame between two analysed ones: tracks in both move evenly; others belong to the nearer one. */
 export function between(before, after, ptsUs) {
   const share = (ptsUs - before.pts_us) / (after.pts_us - before.pts_us);
   const later = byTrack(after);
