@@ -32,12 +32,17 @@ class LocalStreams:
         with self._lock:
             return list(self._stored().values())
 
-    def put(self, config: StreamConfig) -> None:
-        """Store a configuration in place of the one with its id. Raises StateUnwritable; then nothing has changed."""
+    def put(self, config: StreamConfig) -> StreamConfig | None:
+        """Store a configuration in place of the one with its id, which is returned.
+
+        Raises StateUnwritable; then nothing has changed.
+        """
         with self._lock:
             stored = self._stored()
-            if stored.get(config.id) != config:
+            before = stored.get(config.id)
+            if before != config:
                 self._write({**stored, config.id: config})
+            return before
 
     def discard(self, stream_id: str) -> bool:
         """Forget a stream; returns whether it was stored. Raises StateUnwritable; then it still is."""

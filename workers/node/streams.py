@@ -111,13 +111,15 @@ class StreamRunner:
             source = self._open(config, allow_local)
             self._slots.ensure(config.models)
             running = _Running(config, keep, ephemeral=False)
-            self._store(running, config)
+            before = self._store(running, config)
             try:
                 self._begin(running, config, source)
             except Exception:
                 with self._lock:
                     self._streams.pop(config.id, None)
-                if keep and self._stored is not None:
+                if before is not None:
+                    self._store(running, before)
+                elif keep and self._stored is not None:
                     self._stored.discard(config.id)
                 raise
             return self.view(config.id)
@@ -219,8 +221,13 @@ class StreamRunner:
 
     def _refuse_taken(self, stream_id: str) -> None:
         with self._lock:
+            self._refuse_closed(stream_id)
             if stream_id in self._streams:
                 raise StreamExists(f"stream {stream_id} exists already")
+
+    def _refuse_closed(self, stream_id: str) -> None:
+        if self._closed:
+            raise NodeClosed(f"stream {stream_id}: this node is stopping")
 
     def _find(self, stream_id: str) -> _Running:
         with self._lock:
@@ -240,8 +247,7 @@ class StreamRunner:
     def _begin(self, running: _Running, config: StreamConfig, source: Source | None) -> None:
         """Register the stream, and run it if it is enabled. Raises NodeClosed; ModelError for a model of no slot."""
         with self._lock:
-            if self._closed:
-                raise NodeClosed(f"stream {config.id}: this node is stopping")
+            self._refuse_closed(config.id)
             running.config = config
             if config.enabled and source is not None:
                 running.inference = self._pipeline.add(
@@ -267,10 +273,12 @@ class StreamRunner:
             running.recent.clear_frame()
             running.source = running.inference = None
 
-    def _store(self, running: _Running, config: StreamConfig) -> None:
-        """Have the stream started again after a restart, if it is to be. Raises StateUnwritable."""
-        if running.stored and self._stored is not None:
-            self._stored.put(config)
+    def _store(self, running: _Running, config: StreamConfig) -> StreamConfig | None:
+        """Have the stream started again after a restart, if it is to be; returns what was stored of it before.
+
+        Raises StateUnwritable.
+        """
+        return self._stored.put(config) if running.stored and self._stored is not None else None
 
     def _view(self, running: _Running) -> StreamView:
         return running_view(running.config, self._node, running.ephemeral, running.source, running.recent)

@@ -1,0 +1,66 @@
+"""What a node stores of its streams, and what it does when one cannot be started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stream.config import StreamConfig
+from tests.peers.number_engine import NumberEngine
+from tests.peers.ports import free_port
+from tests.stream.consume import QUICK
+from workers.bus.bus import LocalBus
+from workers.card import ModelStore
+from workers.engines.hot_swap import EngineSlot
+from workers.errors import ModelError, NodeClosed, StreamUnknown
+from workers.node.local_streams import LocalStreams
+from workers.node.node import Node
+from workers.settings import NodeSettings, WorkerSettings
+
+pytestmark = pytest.mark.usefixtures("no_thread_left")
+
+
+def config(model: str = "number", stream_id: str = "cam") -> StreamConfig:
+    return StreamConfig(id=stream_id, url=f"rtsp://127.0.0.1:{free_port()}/x", models=(model,))
+
+
+@contextmanager
+def running(state_dir: Path) -> Iterator[Node]:
+    node = Node(NodeSettings("test", WorkerSettings(threads=1), QUICK, state_dir), ModelStore([]), LocalBus())
+    node.models.slots["number"] = EngineSlot(NumberEngine())
+    node.start(())
+    try:
+        yield node
+    finally:
+        node.close()
+
+
+def test_a_stream_that_cannot_be_started_stays_stored_until_it_is_removed(tmp_path: Path) -> None:
+    lost = config("gone", "lost")
+    LocalStreams(tmp_path).put(lost)
+    with running(tmp_path) as node:
+        assert node.streams.views() == []
+        node.streams.add(config(), keep=True)
+        assert [one.id for one in LocalStreams(tmp_path).read()] == ["lost", "cam"]
+        with pytest.raises(ModelError):
+            node.streams.add(lost, keep=True)
+        assert LocalStreams(tmp_path).read()[0] == lost
+        node.streams.remove("lost")
+        with pytest.raises(StreamUnknown):
+            node.streams.remove("lost")
+    assert [one.id for one in LocalStreams(tmp_path).read()] == ["cam"]
+
+
+def test_nothing_starts_on_a_node_that_is_closed_and_nothing_stored_is_lost(tmp_path: Path) -> None:
+    with running(tmp_path) as node:
+        stored = config()
+        node.streams.add(stored, keep=True)
+        node.close()
+        for one in (stored, config(stream_id="new")):
+            with pytest.raises(NodeClosed):
+                node.streams.add(one, keep=True)
+        assert not node.ready and node.streams.views() == []
+    assert LocalStreams(tmp_path).read() == [stored]
