@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +33,15 @@ from training.errors import GateError, TrainingError
 from workers.bench.cli import mount as mount_bench
 from workers.cli.analyze import mount as mount_analyze
 from workers.cli.command import CONFIG_VARIABLE, CommandContext, ConfigOption, JsonOption
-from workers.cli.configuration import SettingsSources, explain, merged, read_environment, read_yaml
+from workers.cli.configuration import (
+    SettingsSources,
+    default_state_dir,
+    explain,
+    make_state_dir,
+    merged,
+    read_environment,
+    read_yaml,
+)
 from workers.cli.models import mount as mount_models
 from workers.cli.stream_names import named_sources
 from workers.cli.topics import TopicsContext
@@ -47,6 +54,7 @@ from workers.memory import freeze_loaded, limit_arenas
 from workers.settings import NodeSettings, WorkerSettings
 
 if TYPE_CHECKING:
+    from api.http.lifecycle import DeadlineStack
     from monitoring.core.ports import CutClip
     from monitoring.service import Monitoring
     from workers.bus.bus import Bus, LocalBus
@@ -60,26 +68,6 @@ DRAIN_S = 4.0
 MONITOR_S = 3.0
 BUS_S = 1.5
 ALL_S = 8.5
-
-
-def default_state_dir() -> Path:
-    """Where the XDG convention puts state."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "livesight"
-
-
-class DeadlineStack(ExitStack):
-    """What is closed at the end, the last opened first, all of it within `ALL_S` from the first on."""
-
-    _ends_s: float | None = None
-
-    def closes(self, close: Callable[[float], object], most_s: float) -> None:
-        """Have `close` called with the seconds it may take: `most_s`, or what is left."""
-        self.callback(self._close, close, most_s)
-
-    def _close(self, close: Callable[[float], object], most_s: float) -> None:
-        if self._ends_s is None:
-            self._ends_s = time.monotonic() + ALL_S
-        close(max(0.3, min(most_s, self._ends_s - time.monotonic())))
 
 
 class Settings(BaseModel):
@@ -200,13 +188,17 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     configure_logs(settings.log_level, settings.log_format)
     limit_arenas()
     from api.app import create_app, extend, forward
-    from api.http.lifecycle import EarlySignals, Service, listen, threads_left
+    from api.http.lifecycle import DeadlineStack, EarlySignals, Service, listen, threads_left
     from api.video.clip_cutter import ClipCutter
     from workers.bus.bus import LocalBus
 
-    state_dir(settings)
+    make_state_dir(settings.state_dir)
     early = EarlySignals()
-    with early.listening(), closing(listen(settings.api.host, settings.api.port)) as sock, DeadlineStack() as stack:
+    with (
+        early.listening(),
+        closing(listen(settings.api.host, settings.api.port)) as sock,
+        DeadlineStack(ALL_S) as stack,
+    ):
         local = LocalBus()
         bus = open_bus(settings, local)
         stack.closes(bus.close, BUS_S)
@@ -339,24 +331,12 @@ def model_store(settings: Settings) -> ModelStore:
     return ModelStore([*own, promoted, shipped_models_dir()], promoted=promoted)
 
 
-def state_dir(settings: Settings) -> Path:
-    """The state directory, made if need be. Raises SettingsError when it cannot be written."""
-    path = settings.state_dir
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"state_dir: {path}: {error.strerror or error}") from error
-    if not os.access(path, os.W_OK):
-        raise SettingsError(f"state_dir: {path}: not writable")
-    return path
-
-
 def command_context(config: Path | None, *, writes: bool = False) -> CommandContext:
     """What the commands of other packages work with."""
     settings = load_settings(config)
     configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     if writes:
-        state_dir(settings)
+        make_state_dir(settings.state_dir)
     return CommandContext(model_store(settings), settings.workers, settings.stream, settings.node_name)
 
 

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -64,6 +64,24 @@ def advertised_address(sock: socket.socket) -> str:
     if host in ("0.0.0.0", "::"):
         host = socket.gethostname()
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+class DeadlineStack(ExitStack):
+    """Closes what was opened, the last first, all of it within `within_s` from the first on."""
+
+    def __init__(self, within_s: float) -> None:
+        super().__init__()
+        self._within_s = within_s
+        self._ends_s: float | None = None
+
+    def closes(self, close: Callable[[float], object], most_s: float) -> None:
+        """Have `close` called with the seconds it may take: `most_s`, or what is left."""
+        self.callback(self._close, close, most_s)
+
+    def _close(self, close: Callable[[float], object], most_s: float) -> None:
+        if self._ends_s is None:
+            self._ends_s = time.monotonic() + self._within_s
+        close(max(0.3, min(most_s, self._ends_s - time.monotonic())))
 
 
 class Service(Server):

@@ -1,9 +1,10 @@
-"""Settings from environment variables and YAML, and their errors in words. Pure but for reading the file."""
+"""Settings from environment variables and YAML, and their errors in words; the state directory. Looks at the disk."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import types
 import typing
@@ -28,6 +29,21 @@ _INJECTED = re.compile(
 _INJECTED_PORT = re.compile(r"LIVESIGHT_(?:[A-Z0-9]+_)*PORT")
 _MAX_LISTED = 20
 _SECRET = re.compile(r"password|secret|token|key$", re.I)
+
+
+def default_state_dir() -> Path:
+    """Where the XDG convention puts state."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "livesight"
+
+
+def make_state_dir(path: Path) -> None:
+    """Make the state directory if need be. Raises SettingsError when it cannot be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"state_dir: {path}: {error.strerror or error}") from error
+    if not os.access(path, os.W_OK):
+        raise SettingsError(f"state_dir: {path}: not writable")
 
 
 def read_environment(
