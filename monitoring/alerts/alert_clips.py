@@ -20,7 +20,7 @@ from monitoring.alerts.alert_store import AlertStore
 from monitoring.alerts.blocking_calls import DATABASE, run_blocking
 from monitoring.alerts.settings import AlertSettings
 from monitoring.core.ports import CutClip
-from monitoring.store.media import MediaImage, MediaStore
+from monitoring.store.media import MediaFile, MediaStore
 from workers.bus.event import Event
 from workers.bus.media import Clip
 from workers.database.database import Database
@@ -144,7 +144,7 @@ class AlertClips:
 
     def _save(self, event: Event, clip: Clip) -> None:
         media = self._resources.media
-        row = MediaImage(
+        row = MediaFile(
             kind="clip",
             stream_id=event.stream_id,
             session=event.session,

@@ -1,6 +1,6 @@
 """What monitoring/ raises. Pure.
 
-Each carries what HTTP tells of it (`problem`: stable kind, status, title); its text is the detail.
+Each carries what HTTP answers (`problem`: stable kind, status, title); its text is the detail.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ class MonitoringError(WorkerError):
 
 
 class EventUnknown(MonitoringError):
-    """There is no event of that id, or no more."""
+    """There is no event of that id, or it was deleted."""
 
     problem = ("event-unknown", 404, "There is no such event")
 
 
 class MediaUnknown(MonitoringError):
-    """There is no snapshot or clip of that number, or no more."""
+    """There is no snapshot or clip of that number, or it was deleted."""
 
-    problem = ("media-unknown", 404, "There is no such picture or clip")
+    problem = ("media-unknown", 404, "There is no such image or clip")
 
 
 class DriftUnknown(MonitoringError):

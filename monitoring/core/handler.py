@@ -1,4 +1,4 @@
-"""What turns results into events: the contract between the monitor and those who do the thinking. Pure."""
+"""What turns results into events: the contract between the monitor and its handlers. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Handler(Protocol):
     """One consumer of results within the monitor. All calls come from the monitor's thread, one at a time.
 
     Handlers touch no database, no file and no network. What they know of a stream is a JSON-able state, which the
-    monitor keeps: with `durability` "each" in the same transaction as the events and the offset (so a restart goes on
+    monitor stores: with `durability` "each" in the same transaction as the events and the offset (so a restart goes on
     exactly there), with "sometimes" every half a minute and at the end (where losing seconds does no harm). The monitor
-    gives no result twice: doubles and those of sessions that are over never arrive. Handlers run in a fixed order and
+    gives no result twice: duplicates and those of past sessions never arrive. Handlers run in a fixed order and
     see the events that those before them made of the same result.
     """
 
@@ -28,14 +28,14 @@ class Handler(Protocol):
         ...
 
     def forget(self, stream_id: str | None) -> None:
-        """Drop what is known of a stream (of all: None); `restore` comes before it is heard of again."""
+        """Drop what is known of a stream (of all: None); `restore` comes before its next result."""
         ...
 
-    def take(self, result: FrameResult, events: list[Event]) -> None:
+    def take_result(self, result: FrameResult, events: list[Event]) -> None:
         """One result; what it makes happen is appended to `events`."""
         ...
 
-    def hear(self, event: Event, events: list[Event]) -> None:
+    def take_event(self, event: Event, events: list[Event]) -> None:
         """An event that a node made (stream_up, stream_down); what it makes happen is appended."""
         ...
 

@@ -91,7 +91,7 @@ class Drift:
             self._last_result_s.pop(one, None)
         self._update_metrics()
 
-    def take(self, result: FrameResult, events: list[Event]) -> None:
+    def take_result(self, result: FrameResult, events: list[Event]) -> None:
         """See Handler. Makes no events: rules make alerts of the signals."""
         if not self._settings.enabled:
             return
@@ -111,7 +111,7 @@ class Drift:
         elif changed:
             self._report(result.stream_id, stream, now_s, True)
 
-    def hear(self, event: Event, events: list[Event]) -> None:
+    def take_event(self, event: Event, events: list[Event]) -> None:
         """See Handler."""
 
     def tick(self, now_ns: int, events: list[Event]) -> None:

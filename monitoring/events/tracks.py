@@ -116,7 +116,7 @@ class TrackEvents:
         """See Handler."""
         return _STATE.dump_python(self._streams[stream_id], mode="json")
 
-    def take(self, result: FrameResult, events: list[Event]) -> None:
+    def take_result(self, result: FrameResult, events: list[Event]) -> None:
         """See Handler."""
         stream_id = result.stream_id
         state = self._streams.setdefault(stream_id, StreamTracks())
@@ -147,7 +147,7 @@ class TrackEvents:
         if result.pts_us >= state.ends.get(result.session, _UNKNOWN_PTS_US):
             self._lose(stream_id, events)
 
-    def hear(self, event: Event, events: list[Event]) -> None:
+    def take_event(self, event: Event, events: list[Event]) -> None:
         """See Handler: a stream that goes down, or comes up as another session, loses its tracks."""
         state = self._streams.setdefault(event.stream_id, StreamTracks())
         if state.late_events.is_late(event):

@@ -15,7 +15,7 @@ from monitoring.ingest.event_sink import EventSink
 from monitoring.ingest.handler_chain import NODE_KINDS, HandlerOutput
 from monitoring.ingest.inbox import Inbox
 from monitoring.store.checkpoints import Key, move_offsets, write_states
-from monitoring.store.media import MediaImage, MediaStore
+from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.writes import add_events, outgoing_event
 from workers.bus.event import Event
 from workers.database.database import Database
@@ -77,7 +77,7 @@ class Committer:
         self._targets.sink.put(connection, messages)
         return fresh, messages
 
-    def _write(self, image: MediaImage, data: bytes) -> str | None:
+    def _write(self, image: MediaFile, data: bytes) -> str | None:
         try:
             path = self._targets.media.write(image, data)
         except OSError as error:

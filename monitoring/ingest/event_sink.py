@@ -22,12 +22,12 @@ class EventSink:
         self._publisher = publisher
 
     def put(self, connection: Connection, messages: Sequence[Outgoing]) -> None:
-        """With Kafka: keep them until the broker has them."""
+        """With Kafka: store them until the broker has them."""
         if self._publisher is not None:
             add_outgoing(connection, messages)
 
     def release(self, messages: Sequence[Outgoing]) -> None:
-        """They are kept: tell who listens in process, and have the rest sent. Never blocks on a broker."""
+        """They are committed: publish them in process, and have the publisher send them. Never blocks on a broker."""
         for one in messages:
             headers = (("schema", one.schema.encode()), ("content-type", b"application/json"), SOURCE_HEADER)
             self._local.publish(Message(one.topic, one.key, one.body.encode(), headers, time.monotonic()))

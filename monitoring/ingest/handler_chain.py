@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from monitoring.core.handler import Handler
 from monitoring.events.deduplication import Deduplicator
-from monitoring.ingest.inbox import SOURCE_HEADER, Item
+from monitoring.ingest.inbox import SOURCE_HEADER, InboxMessage
 from monitoring.ingest.snapshots import read_snapshot
 from monitoring.store.checkpoints import Key, Partition
-from monitoring.store.media import MediaImage
+from monitoring.store.media import MediaFile
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
@@ -27,13 +27,17 @@ log = structlog.get_logger(__name__)
 
 NODE_KINDS = ("stream_up", "stream_down")
 _SESSIONS = "sessions"
-_LARGEST = 2**62  # what every database holds as a whole number
-_SHOWN_S = 60.0
+_MAX_NUMBER = 2**62  # what every database holds as an integer
+_LOG_EVERY_S = 60.0
 
-_RESULTS = Counter("livesight_monitor_results", "Results of frames the monitor has looked at.")
-_DUPLICATES = Counter("livesight_monitor_duplicates", "Results and events that had been read before.")
-_UNREADABLE = Counter("livesight_monitor_unreadable_messages", "Messages that are not what they should be.", ["topic"])
-_FAILURES = Counter("livesight_monitor_handler_failures", "Messages a part of the monitor failed on.", ["handler"])
+_RESULTS = Counter("livesight_monitor_results", "Results of frames that the monitor handled.")
+_DUPLICATES = Counter("livesight_monitor_duplicates", "Results and events that were read before.")
+_UNREADABLE = Counter("livesight_monitor_unreadable_messages", "Messages that could not be parsed.", ["topic"])
+_FAILURES = Counter("livesight_monitor_handler_failures", "Messages on which a handler failed.", ["handler"])
+
+
+StoredIds = Callable[[Sequence[Event]], set[str]]
+"""The ids of those events that are stored already."""
 
 
 @dataclass(slots=True)
@@ -42,7 +46,7 @@ class HandlerOutput:
 
     events: list[Event] = field(default_factory=list)
     arrived: set[str] = field(default_factory=set)
-    images: list[tuple[MediaImage, bytes]] = field(default_factory=list)
+    images: list[tuple[MediaFile, bytes]] = field(default_factory=list)
     moves: dict[Partition, tuple[int, int]] = field(default_factory=dict)
     messages: int = 0
 
@@ -53,55 +57,55 @@ class HandlerOutput:
 
 
 class HandlerChain:
-    """The handlers, and which streams they know. One that fails is set back to what was kept of that stream."""
+    """The handlers, and which streams they know. One that fails is set back to its stored state of that stream."""
 
     def __init__(self, handlers: Sequence[Handler], stored: Callable[[Key], object | None]) -> None:
         """stored: a handler's state of a stream, from the database."""
         self._handlers = list(handlers)
         self._stored = stored
-        self._sessions = Deduplicator()
+        self._deduplicator = Deduplicator()
         self._streams: set[str] = set()
-        self._dumped: dict[Key, bytes] = {}  # digests: the states themselves are large, and many streams are gone
+        self._dumped: dict[Key, bytes] = {}  # digests: the states are large, and many streams are gone
         self._touched: set[str] = set()
-        self._stirred: set[str] = set()  # touched since all states were asked for
-        self._shown_s: dict[str, float] = {}
+        self._touched_since_all: set[str] = set()  # since all states were stored
+        self._logged_s: dict[str, float] = {}
 
     @property
     def streams(self) -> int:
-        """How many streams there is a state of."""
+        """How many streams have a state."""
         return len(self._streams)
 
     def restore(self, states: dict[Key, str]) -> None:
-        """Forget everything; know what the database has."""
-        self._sessions.forget(None)
+        """Forget everything and take over the stored states."""
+        self._deduplicator.forget(None)
         for handler in self._handlers:
             handler.forget(None)
         self._streams.clear()
         self._touched.clear()
-        self._stirred.clear()
+        self._touched_since_all.clear()
         self._dumped = {key: _digest(state) for key, state in states.items()}
         for stream_id in sorted({stream_id for _, stream_id in states}):
-            self._meet(stream_id, states)
+            self._restore_stream(stream_id, states)
 
     def forget(self, stream_id: str) -> None:
-        """A stream that is long gone."""
-        self._sessions.forget(stream_id)
+        """Drop a stream that is long gone."""
+        self._deduplicator.forget(stream_id)
         for handler in self._handlers:
             handler.forget(stream_id)
         self._streams.discard(stream_id)
         self._touched.discard(stream_id)
-        self._stirred.discard(stream_id)
+        self._touched_since_all.discard(stream_id)
         self._dumped = {key: state for key, state in self._dumped.items() if key[1] != stream_id}
 
-    def take(self, items: Sequence[Item], output: HandlerOutput, known: Callable[[Sequence[Event]], set[str]]) -> None:
-        """Handle messages; `known`: those of some events, by id, that are stored already."""
-        heard = {id(item): event for item in items if (event := _read_event(item)) is not None}
-        stored = known(list(heard.values())) if heard else set()
+    def take(self, items: Sequence[InboxMessage], output: HandlerOutput, stored_ids: StoredIds) -> None:
+        """Handle messages."""
+        node_events = {id(item): event for item in items if (event := _read_event(item)) is not None}
+        stored = stored_ids(list(node_events.values())) if node_events else set()
         for item in items:
             if item.topic == DETECTIONS:
                 self._take_result(item, output)
-            elif item.topic == EVENTS and (event := heard.get(id(item))) is not None:
-                self._hear(event, stored, output)
+            elif item.topic == EVENTS and (event := node_events.get(id(item))) is not None:
+                self._take_event(event, stored, output)
             elif item.topic == SNAPSHOTS:
                 image = read_snapshot(item)
                 if image is None:
@@ -111,27 +115,27 @@ class HandlerChain:
         output.messages += len(items)
 
     def tick(self, now_ns: int, output: HandlerOutput) -> None:
-        """The clock."""
+        """Let the handlers look at the clock; `now_ns`: wall clock."""
         made: list[Event] = []
         for handler in self._handlers:
             before = len(made)
             try:
                 handler.tick(now_ns, made)
-            except Exception as error:  # noqa: BLE001 - a part that fails must not end the others
+            except Exception as error:  # noqa: BLE001 - a handler that fails must not end the others
                 del made[before:]
                 self._failed(handler.name, error)
         self._touched.update(event.stream_id for event in made)
         output.events += made
 
     def states(self, *, every: bool) -> dict[Key, str]:
-        """States that are not as they were kept, as JSON. every: those that may be lost too.
+        """States that changed since they were stored, as JSON. every: those too that may be lost.
 
-        They count as kept from now on: when they are not, `restore` must follow.
+        They count as stored from now on: when the transaction fails, `restore` must follow.
         """
         found: dict[Key, str] = {}
-        self._stirred |= self._touched
-        for stream_id in self._stirred if every else self._touched:
-            dumped = self._sessions.dump(stream_id)
+        self._touched_since_all |= self._touched
+        for stream_id in self._touched_since_all if every else self._touched:
+            dumped = self._deduplicator.dump(stream_id)
             states = [] if dumped is None else [(_SESSIONS, dumped)]
             for handler in self._handlers:
                 if every or handler.durability == "each":
@@ -143,10 +147,10 @@ class HandlerChain:
                     found[name, stream_id] = text
         self._touched.clear()
         if every:
-            self._stirred.clear()
+            self._touched_since_all.clear()
         return found
 
-    def _take_result(self, item: Item, output: HandlerOutput) -> None:
+    def _take_result(self, item: InboxMessage, output: HandlerOutput) -> None:
         try:
             result = FrameResult.model_validate_json(item.value)
         except ValidationError:
@@ -154,32 +158,32 @@ class HandlerChain:
         if not _in_range(result):
             return self._unreadable(item)
         if result.stream_id not in self._streams:
-            self._meet(result.stream_id)
-        if not self._sessions.is_new(result):
+            self._restore_stream(result.stream_id)
+        if not self._deduplicator.is_new(result):
             _DUPLICATES.inc()
             return
         _RESULTS.inc()
         self._touched.add(result.stream_id)
         made: list[Event] = []
         for handler in self._handlers:
-            self._ask(handler, result.stream_id, made, lambda one=handler: one.take(result, made))  # type: ignore[misc]
+            self._call(handler, result.stream_id, made, lambda one=handler: one.take_result(result, made))  # type: ignore[misc]
         output.events += made
 
-    def _hear(self, event: Event, stored: set[str], output: HandlerOutput) -> None:
+    def _take_event(self, event: Event, stored: set[str], output: HandlerOutput) -> None:
         if str(event.id) in stored:
             _DUPLICATES.inc()
             return
         stored.add(str(event.id))
         if event.stream_id not in self._streams:
-            self._meet(event.stream_id)
+            self._restore_stream(event.stream_id)
         self._touched.add(event.stream_id)
         output.arrived.add(str(event.id))
         made = [event]
         for handler in self._handlers:
-            self._ask(handler, event.stream_id, made, lambda one=handler: one.hear(event, made))  # type: ignore[misc]
+            self._call(handler, event.stream_id, made, lambda one=handler: one.take_event(event, made))  # type: ignore[misc]
         output.events += made
 
-    def _ask(self, handler: Handler, stream_id: str, made: list[Event], call: Callable[[], None]) -> None:
+    def _call(self, handler: Handler, stream_id: str, made: list[Event], call: Callable[[], None]) -> None:
         before = len(made)
         try:
             call()
@@ -189,15 +193,15 @@ class HandlerChain:
             handler.forget(stream_id)
             handler.restore(stream_id, self._stored((handler.name, stream_id)))
 
-    def _meet(self, stream_id: str, states: Mapping[Key, str] = MappingProxyType({})) -> None:
-        """`states`: what the database has of it; nothing of a stream that is new."""
+    def _restore_stream(self, stream_id: str, states: Mapping[Key, str] = MappingProxyType({})) -> None:
+        """`states`: what the database has of the stream; empty for a new one."""
 
         def known(name: str) -> object | None:
             text = states.get((name, stream_id))
             return None if text is None else json.loads(text)
 
         self._streams.add(stream_id)
-        self._sessions.restore(stream_id, known(_SESSIONS))
+        self._deduplicator.restore(stream_id, known(_SESSIONS))
         for handler in self._handlers:
             try:
                 handler.restore(stream_id, known(handler.name))
@@ -208,11 +212,11 @@ class HandlerChain:
 
     def _failed(self, name: str, error: Exception) -> None:
         _FAILURES.labels(name).inc()
-        if time.monotonic() - self._shown_s.get(name, -_SHOWN_S) >= _SHOWN_S:
-            self._shown_s[name] = time.monotonic()
+        if time.monotonic() - self._logged_s.get(name, -_LOG_EVERY_S) >= _LOG_EVERY_S:
+            self._logged_s[name] = time.monotonic()
             log.error("monitor_handler_failed", handler=name, error=repr(error), exc_info=error)
 
-    def _unreadable(self, item: Item) -> None:
+    def _unreadable(self, item: InboxMessage) -> None:
         _UNREADABLE.labels(item.topic).inc()
 
 
@@ -220,7 +224,7 @@ def _digest(state: str) -> bytes:
     return hashlib.blake2b(state.encode(), digest_size=16).digest()
 
 
-def _read_event(item: Item) -> Event | None:
+def _read_event(item: InboxMessage) -> Event | None:
     """An event that a node made; None for those of monitors, and for what is none."""
     if item.topic != EVENTS or SOURCE_HEADER in item.headers:
         return None
@@ -229,14 +233,14 @@ def _read_event(item: Item) -> Event | None:
     except ValidationError:
         _UNREADABLE.labels(item.topic).inc()
         return None
-    return event if event.kind in NODE_KINDS and 0 <= event.captured_at_ns < _LARGEST else None
+    return event if event.kind in NODE_KINDS and 0 <= event.captured_at_ns < _MAX_NUMBER else None
 
 
 def _in_range(result: FrameResult) -> bool:
     """Whether a database can hold its numbers."""
     tracks = (found.track_id or 0 for found in result.detections)
     return (
-        0 <= result.captured_at_ns < _LARGEST
-        and abs(result.pts_us) < _LARGEST
-        and all(abs(track) < _LARGEST for track in tracks)
+        0 <= result.captured_at_ns < _MAX_NUMBER
+        and abs(result.pts_us) < _MAX_NUMBER
+        and all(abs(track) < _MAX_NUMBER for track in tracks)
     )

@@ -16,14 +16,14 @@ from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 
 TOPICS = (DETECTIONS, EVENTS, SNAPSHOTS)
 SOURCE_HEADER = ("source", b"monitor")
-"""On events that a monitor made, which it does not want to hear again."""
+"""On events that a monitor made, which monitors skip."""
 
 _MOST_BYTES = 64 * 2**20
 _DROPPED = Metric("livesight_monitor_dropped_messages", "Messages the monitor was too slow for, in process.", ["topic"])
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class InboxMessage:
     """One message. `topic` is our constant."""
 
     topic: str
@@ -36,14 +36,14 @@ class Item:
 class Batch:
     """Messages in order, and how far reading them moves each partition: from offset, to offset."""
 
-    items: Sequence[Item] = ()
+    items: Sequence[InboxMessage] = ()
     moves: Mapping[Partition, tuple[int, int]] = field(default_factory=dict)
 
 
 class Inbox(Protocol):
-    """Read by one thread. What was taken and is not yet `done` when `open` is called again is taken once more.
+    """Read by one thread. Messages that were taken and are not `done` when `open` is called again are taken again.
 
-    `lasts`: whether what is not taken at the end is there at the next start.
+    `lasts`: whether messages not taken at the end are still there at the next start.
     """
 
     lasts: bool
@@ -53,11 +53,11 @@ class Inbox(Protocol):
         ...
 
     def take(self, timeout_s: float, most: int) -> Batch:
-        """What came within `timeout_s`, `most` messages of it. Raises BusError when the broker is away."""
+        """What came within `timeout_s`, at most `most` messages. Raises BusError when the broker is unreachable."""
         ...
 
     def done(self) -> None:
-        """All that was taken is kept."""
+        """Everything taken is committed."""
         ...
 
     def problems(self) -> list[str]:
@@ -89,15 +89,15 @@ class LocalInbox:
 
     def __init__(self, local: LocalBus, most_messages: int) -> None:
         self._most = most_messages
-        self._waiting: deque[Item] = deque()
+        self._waiting: deque[InboxMessage] = deque()
         self._bytes = 0
-        self._taken: list[Item] = []
+        self._taken: list[InboxMessage] = []
         self._changed = threading.Condition()
         self._awake = False
-        self._unsubscribe: Callable[[], None] = local.subscribe(self._hear, TOPICS)
+        self._unsubscribe: Callable[[], None] = local.subscribe(self._receive, TOPICS)
 
     def open(self, stored: Mapping[Partition, int]) -> Mapping[Partition, int]:
-        """See Inbox: what was not done is first again."""
+        """See Inbox: messages that were not done come first again."""
         with self._changed:
             self._waiting.extendleft(reversed(self._taken))
             self._bytes += sum(len(item.value) for item in self._taken)
@@ -134,7 +134,7 @@ class LocalInbox:
         return len(self._waiting)
 
     def wake(self) -> None:
-        """See Inbox. For good: it is the end that one is woken for."""
+        """See Inbox. For good: it is only called at the end."""
         with self._changed:
             self._awake = True
             self._changed.notify_all()
@@ -143,13 +143,13 @@ class LocalInbox:
         """See Inbox."""
         self._unsubscribe()
 
-    def _hear(self, message: Message) -> None:
+    def _receive(self, message: Message) -> None:
         """Runs on the publisher's thread."""
         if SOURCE_HEADER in message.headers:
             return
         gone: Counter[str] = Counter()
         with self._changed:
-            self._waiting.append(Item(message.topic, message.key, message.value, message.headers))
+            self._waiting.append(InboxMessage(message.topic, message.key, message.value, message.headers))
             self._bytes += len(message.value)
             while len(self._waiting) > self._most or self._bytes > _MOST_BYTES:
                 lost = self._waiting.popleft()

@@ -18,7 +18,7 @@ import structlog
 from kafka import TopicPartition
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from monitoring.ingest.inbox import TOPICS, Batch, Item
+from monitoring.ingest.inbox import TOPICS, Batch, InboxMessage
 from monitoring.store.checkpoints import Partition
 from workers.errors import BusError
 from workers.kafka.broker_probe import check_reachable
@@ -77,7 +77,7 @@ class KafkaInbox:
         if self._consumer is None:
             raise BusError("not connected")
         deadline_s = time.monotonic() + timeout_s
-        items: list[Item] = []
+        items: list[InboxMessage] = []
         moves: dict[Partition, tuple[int, int]] = {}
         with self._as_bus_errors():
             while True:
@@ -172,13 +172,16 @@ class KafkaInbox:
         return found
 
     def _add(
-        self, found: Mapping[TopicPartition, list[Any]], items: list[Item], moves: dict[Partition, tuple[int, int]]
+        self,
+        found: Mapping[TopicPartition, list[Any]],
+        items: list[InboxMessage],
+        moves: dict[Partition, tuple[int, int]],
     ) -> None:
         """In the order of their times, which is about that of what happened, and by offset within a partition."""
         for record in heapq.merge(*found.values(), key=lambda one: int(one.timestamp)):
             if record.key is not None and record.value is not None:
                 key = record.key.decode(errors="replace")
-                items.append(Item(self._names[record.topic], key, record.value, tuple(record.headers or ())))
+                items.append(InboxMessage(self._names[record.topic], key, record.value, tuple(record.headers or ())))
         for partition, records in found.items():
             place = (partition.topic, partition.partition)
             before = moves[place][0] if place in moves else self._next[place]

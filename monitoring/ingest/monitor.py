@@ -48,7 +48,7 @@ class Participants:
 
 
 class Monitor:
-    """Start it, close it. One at a time works on a database; others stand by until that one is gone."""
+    """One at a time works on a database; others stand by until that one is gone."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Monitor:
         return self._prepare is None
 
     def start(self) -> None:
-        """Begin. Neither database nor broker need be there."""
+        """Begin. Database and broker may be unreachable."""
         self._thread.start()
 
     def problems(self) -> list[str]:
@@ -125,14 +125,14 @@ class Monitor:
 
     def _lead(self) -> None:
         """Returns when closing. Raises what ended it otherwise."""
-        with lead(self._targets.database, self._closing) as held:
-            if held is None:
+        with lead(self._targets.database, self._closing) as check_lead:
+            if check_lead is None:
                 return
             self._begin()
             while True:
                 closing = self._closing.is_set()
                 took = self._advance()
-                held()
+                check_lead()
                 self._check_the_clock(took)
                 if closing and (not took or self._targets.inbox.lasts):
                     break
@@ -160,7 +160,7 @@ class Monitor:
         batch = self._targets.inbox.take(self._settings.gather_s, 1 if one_by_one else self._settings.batch)
         self._output.move(batch.moves)
         try:
-            self._chain.take(batch.items, self._output, self._known)
+            self._chain.take(batch.items, self._output, self._stored_ids)
             if one_by_one or self._due():
                 self._commit()
         except WorkerError:
@@ -225,7 +225,7 @@ class Monitor:
         self._committer.commit(HandlerOutput(moves=dict(batch.moves)), {})
         self._targets.inbox.done()
 
-    def _known(self, events: Sequence[Event]) -> set[str]:
+    def _stored_ids(self, events: Sequence[Event]) -> set[str]:
         with self._targets.database.read() as connection:
             return {str(found) for found in known_ids(connection, [event.id for event in events])}
 

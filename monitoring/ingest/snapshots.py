@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from monitoring.ingest.inbox import Item
-from monitoring.store.media import MediaImage
+from monitoring.ingest.inbox import InboxMessage
+from monitoring.store.media import MediaFile
 from workers.bus.media import Snapshot
 
 _JPEG = b"\xff\xd8"
@@ -13,7 +13,7 @@ _LONGEST = 64
 _LARGEST = 2**62
 
 
-def read_snapshot(item: Item) -> MediaImage | None:
+def read_snapshot(item: InboxMessage) -> MediaFile | None:
     """What a snapshot shows, or None for one that cannot be understood. The session becomes part of a file's name."""
     try:
         told = Snapshot.model_validate({name: value.decode() for name, value in item.headers})
@@ -23,7 +23,7 @@ def read_snapshot(item: Item) -> MediaImage | None:
     in_range = 0 <= told.captured_at_ns < _LARGEST and abs(told.pts_us) < _LARGEST and abs(told.track) < _LARGEST
     if not (named and in_range and item.value.startswith(_JPEG)):
         return None
-    return MediaImage(
+    return MediaFile(
         kind=told.view,
         stream_id=item.key,
         session=told.session,

@@ -111,7 +111,7 @@ class Rules:
         """See Handler."""
         return _STATE.dump_python(self._streams[stream_id], mode="json")
 
-    def take(self, result: FrameResult, events: list[Event]) -> None:
+    def take_result(self, result: FrameResult, events: list[Event]) -> None:
         """See Handler."""
         state = self._streams.setdefault(result.stream_id, StreamRules())
         if result.session != state.down_after[0] or result.pts_us > state.down_after[1]:
@@ -121,7 +121,7 @@ class Rules:
         state.pts_us, state.captured_at_ns = result.pts_us, result.captured_at_ns
         self._evaluate(result.stream_id, result.captured_at_ns, tuple(events), events)
 
-    def hear(self, event: Event, events: list[Event]) -> None:
+    def take_event(self, event: Event, events: list[Event]) -> None:
         """See Handler: streams that go down and come up."""
         state = self._streams.setdefault(event.stream_id, StreamRules())
         new = (event, *(other for other in events if other.id != event.id))

@@ -31,7 +31,7 @@ class CountQuery(EventFilters):
     """What to count, and by what."""
 
     bucket: Bucket = "hour"
-    by: By | None = Field(default=None, description="Count apart by this as well.")
+    by: By | None = Field(default=None, description="Count each value of this by itself.")
     tz: str = Field(default="UTC", max_length=64, description="Whose hours, days, weeks and months, as Europe/Berlin.")
 
     @field_validator("tz")
@@ -62,7 +62,7 @@ def counts_of(connection: Connection, query: CountQuery) -> list[EventTotal]:
             starts[at_ns] = _start(at_ns, query.bucket, zone)
         found[starts[at_ns], value or None] += int(count)
     if len(found) > _MOST_BUCKETS:
-        raise BadQuery(f"bucket: that would be more than {_MOST_BUCKETS} counts; take a larger one, or less time")
+        raise BadQuery(f"bucket: more than {_MOST_BUCKETS} counts; choose a larger bucket, or less time")
     ordered = sorted(found.items(), key=lambda one: (one[0][0].timestamp(), one[0][1] or ""))
     return [EventTotal(start, count, value) for (start, value), count in ordered]
 

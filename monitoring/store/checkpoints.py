@@ -12,7 +12,7 @@ from monitoring.core.errors import MonitoringError
 from monitoring.store.tables import handler_states, offsets
 from workers.database.dialects import upsert
 
-_MOST = 500
+_MOST_STREAMS = 500
 
 Key = tuple[str, str]
 """Handler, stream."""
@@ -22,7 +22,7 @@ Partition = tuple[str, int]
 
 
 class StaleReader(MonitoringError):
-    """Somebody else has read on: another monitor took over, and what this one thought is void."""
+    """Another monitor took over and has read on; what this one made of its batch is void."""
 
     problem = ("store-unavailable", 503, "Another monitor has taken over")
 
@@ -42,7 +42,7 @@ def read_state(connection: Connection, key: Key) -> Any | None:
 
 
 def write_states(connection: Connection, states: Mapping[Key, str], now_ns: int) -> None:
-    """Keep them."""
+    """Store them."""
     rows = [
         {"handler": handler, "stream_id": stream_id, "state": state, "updated_ns": now_ns}
         for (handler, stream_id), state in states.items()
@@ -51,30 +51,31 @@ def write_states(connection: Connection, states: Mapping[Key, str], now_ns: int)
 
 
 def forget_states(connection: Connection, before_ns: int) -> list[str]:
-    """Of streams of which nothing was kept since then; returns them."""
+    """Delete the states of streams that changed none since then; returns those streams."""
     newest = func.max(handler_states.c.updated_ns)
     stream_id = handler_states.c.stream_id
-    gone = list(connection.scalars(select(stream_id).group_by(stream_id).having(newest < before_ns).limit(_MOST)))
+    unchanged = select(stream_id).group_by(stream_id).having(newest < before_ns).limit(_MOST_STREAMS)
+    gone = list(connection.scalars(unchanged))
     if gone:
         connection.execute(delete(handler_states).where(stream_id.in_(gone)))
     return gone
 
 
 def read_offsets(connection: Connection) -> dict[Partition, int]:
-    """Where each partition is to be read on."""
+    """The next offset to read of each partition."""
     rows = connection.execute(select(offsets.c.topic, offsets.c.partition, offsets.c.next_offset))
     return {(topic, partition): next_offset for topic, partition, next_offset in rows}
 
 
 def set_offsets(connection: Connection, begins: Mapping[Partition, int]) -> None:
-    """Where partitions that were never read are begun."""
+    """Where reading begins in partitions that were never read."""
     rows = [{"topic": topic, "partition": number, "next_offset": at} for (topic, number), at in begins.items()]
     if rows:
         connection.execute(insert(offsets), rows)
 
 
 def move_offsets(connection: Connection, moves: Mapping[Partition, tuple[int, int]]) -> None:
-    """From an offset to an offset. Raises StaleReader when it was not there that reading had got to."""
+    """Move each partition from an offset to an offset. Raises StaleReader when another reader moved it meanwhile."""
     for (topic, number), (before, after) in sorted(moves.items()):
         moved = connection.execute(
             update(offsets)
@@ -82,4 +83,4 @@ def move_offsets(connection: Connection, moves: Mapping[Partition, tuple[int, in
             .values(next_offset=after)
         )
         if moved.rowcount != 1:
-            raise StaleReader(f"{topic}, partition {number}: somebody else has read on from offset {before}")
+            raise StaleReader(f"topic {topic}, partition {number}: another monitor has read on from offset {before}")

@@ -1,6 +1,6 @@
 """Events over HTTP: pages, counts, CSV, live; and the files that belong to them. Runs on the event loop.
 
-The database is asked in the loop's executor.
+Queries run in the loop's executor.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from workers.database.database import Database
 Number = Annotated[int, Path(ge=1, le=2**62)]
 
 _CSV_PAGE = 500
-_FOR_EVER = "private, max-age=31536000, immutable"  # another picture has another number
+_IMMUTABLE = "private, max-age=31536000, immutable"  # another image has another number
 
 
 class StoredEvent(Event):
@@ -68,52 +68,52 @@ class EventCounts(BaseModel):
     counts: list[EventCount]
 
 
-Ask = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
-"""Puts a question to the database, in the loop's executor."""
+RunQuery = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
+"""Runs a query on a connection of the database, in the loop's executor."""
 
 
 def event_routes(database: Database, media: MediaStore, live: LiveEvents) -> APIRouter:
     """The routes of events and of their files."""
     router = APIRouter(tags=["events"])
 
-    async def ask(question: Callable[[Connection], Any]) -> Any:
-        def asked() -> Any:
+    async def run_query(query: Callable[[Connection], Any]) -> Any:
+        def run() -> Any:
             with database.read() as connection:
-                return question(connection)
+                return query(connection)
 
-        return await asyncio.to_thread(asked)
+        return await asyncio.to_thread(run)
 
-    _counts(router, ask)
-    _streams(router, ask, live)
-    _events(router, ask)
-    _files(router, ask, media)
+    _counts(router, run_query)
+    _streams(router, run_query, live)
+    _events(router, run_query)
+    _files(router, run_query, media)
     return router
 
 
-def _events(router: APIRouter, ask: Ask) -> None:
+def _events(router: APIRouter, run_query: RunQuery) -> None:
     @router.get("/v1/events", response_model=EventPage)
     async def list_events(query: Annotated[PageQuery, Query()]) -> JSONResponse:
         """Events, the newest first, a page at a time."""
-        return JSONResponse(await ask(partial(_page, query=query)))
+        return JSONResponse(await run_query(partial(_page, query=query)))
 
     @router.get("/v1/events/{event_id}", response_model=StoredEvent)
     async def get_event(event_id: uuid.UUID) -> JSONResponse:
         """One event."""
-        shown = await ask(lambda connection: _shown(connection, [event_of(connection, event_id)]))
+        shown = await run_query(lambda connection: _shown(connection, [event_of(connection, event_id)]))
         return JSONResponse(shown[0])
 
 
-def _counts(router: APIRouter, ask: Ask) -> None:
+def _counts(router: APIRouter, run_query: RunQuery) -> None:
     @router.get("/v1/events/counts")
     async def count_events(query: Annotated[CountQuery, Query()]) -> EventCounts:
         """How many events there were in each minute, hour, day, week or month."""
-        found: list[EventTotal] = await ask(partial(counts_of, query=query))
+        found: list[EventTotal] = await run_query(partial(counts_of, query=query))
         counts = [EventCount(start=one.start.isoformat(), count=one.count, value=one.value) for one in found]
         total = sum(one.count for one in found)
         return EventCounts(bucket=query.bucket, by=query.by, tz=query.tz, total=total, counts=counts)
 
 
-def _streams(router: APIRouter, ask: Ask, live: LiveEvents) -> None:
+def _streams(router: APIRouter, run_query: RunQuery, live: LiveEvents) -> None:
     def has_room() -> None:
         if live.full:
             raise TooManyFollowers("too many clients follow the events already; try again later")
@@ -128,29 +128,29 @@ def _streams(router: APIRouter, ask: Ask, live: LiveEvents) -> None:
     @router.get("/v1/events.csv", response_class=StreamingResponse)
     async def export_events(query: Annotated[EventFilters, Query()]) -> StreamingResponse:
         """All events that pass the filters, the oldest first, as CSV."""
-        pages = _csv(ask, query)
-        first = await anext(pages)  # what is wrong with the query is said before the answer begins
+        pages = _csv(run_query, query)
+        first = await anext(pages)  # refuse a wrong query before the answer begins
         headers = {"content-disposition": 'attachment; filename="events.csv"'}
         return StreamingResponse(_chained(first, pages), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _files(router: APIRouter, ask: Ask, media: MediaStore) -> None:
+def _files(router: APIRouter, run_query: RunQuery, media: MediaStore) -> None:
     async def find(number: int, kinds: tuple[str, ...]) -> RowMapping:
         found = select(media_table).where(media_table.c.id == number)
-        row: RowMapping | None = await ask(lambda connection: connection.execute(found).mappings().first())
+        row: RowMapping | None = await run_query(lambda connection: connection.execute(found).mappings().first())
         if row is None or row["kind"] not in kinds:
-            raise MediaUnknown(f"there is no {' or '.join(kinds)} {number}, or no more")
+            raise MediaUnknown(f"there is no {' or '.join(kinds)} {number}, or it was deleted")
         return row
 
     @router.get("/v1/snapshots/{number}", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
     async def get_snapshot(number: Number) -> Response:
-        """A track's best crop, or the whole picture it was cut from: JPEG."""
+        """A track's best crop, or the whole image it was cut from: JPEG."""
         row = await find(number, ("crop", "picture"))
         try:  # in one go: a better one may take its place meanwhile
             data = await asyncio.to_thread(media.path(row).read_bytes)
         except FileNotFoundError:
             raise _missing(row) from None
-        return Response(data, media_type=row["media_type"], headers={"cache-control": _FOR_EVER})
+        return Response(data, media_type=row["media_type"], headers={"cache-control": _IMMUTABLE})
 
     @router.get("/v1/clips/{number}", response_class=FileResponse)
     async def get_clip(number: Number) -> FileResponse:
@@ -161,7 +161,7 @@ def _files(router: APIRouter, ask: Ask, media: MediaStore) -> None:
             size = await asyncio.to_thread(path.stat)
         except FileNotFoundError:
             raise _missing(row) from None
-        headers = {"cache-control": _FOR_EVER}
+        headers = {"cache-control": _IMMUTABLE}
         return FileResponse(path, media_type=row["media_type"], headers=headers, stat_result=size)
 
 
@@ -175,7 +175,7 @@ def _page(connection: Connection, query: PageQuery) -> dict[str, Any]:
 
 
 def _shown(connection: Connection, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Events with the addresses of their files. An alert has those of the track that brought it about."""
+    """Events with the URLs of their files. An alert has those of the track that caused it."""
     tracks = {(row["session"], row["track_id"]) for row in rows if row["track_id"] is not None}
     files = {(one["session"], one["track_id"], one["kind"]): one["id"] for one in of_tracks(connection, tracks)}
     clips = {one["event_id"]: one["id"] for one in of_events(connection, [row["id"] for row in rows])}
@@ -194,14 +194,14 @@ def _shown(connection: Connection, rows: Sequence[Any]) -> list[dict[str, Any]]:
     return shown
 
 
-async def _csv(ask: Ask, query: EventFilters) -> AsyncIterator[str]:
+async def _csv(run_query: RunQuery, query: EventFilters) -> AsyncIterator[str]:
     """A page at a time, so that any number of events takes the same memory."""
     filters = query.model_dump()
     cursor: str | None = None
     text = heading()
     while True:
         page = PageQuery(**filters, cursor=cursor, limit=_CSV_PAGE, order="oldest")
-        found = await ask(partial(page_of, query=page))
+        found = await run_query(partial(page_of, query=page))
         yield text + lines(row["body"] for row in found.rows)
         text, cursor = "", found.next
         if cursor is None:

@@ -13,17 +13,17 @@ from sqlalchemy import Connection
 from workers.database.database import Database
 
 _LOCK = 5067002
-_ASK_S = 1.0
+_CHECK_S = 1.0
 
 
 @contextmanager
 def lead(database: Database, stop: threading.Event) -> Iterator[Callable[[], None] | None]:
-    """Wait for the lock and hold it; None when `stop` was set first.
+    """Wait for the lock and hold it; yields None when `stop` was set first.
 
-    What is given is to be called now and then: it raises DatabaseUnavailable when the lock is lost.
+    The function it yields is to be called now and then: it raises DatabaseUnavailable when the lock is lost.
     """
-    with _file_lock(database, stop) if database.is_sqlite else _advisory_lock(database, stop) as held:
-        yield held
+    with _file_lock(database, stop) if database.is_sqlite else _advisory_lock(database, stop) as check:
+        yield check
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def _file_lock(database: Database, stop: threading.Event) -> Iterator[Callable[[
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                stop.wait(_ASK_S)
+                stop.wait(_CHECK_S)
                 continue
             yield lambda: None
             return
@@ -48,17 +48,17 @@ def _advisory_lock(database: Database, stop: threading.Event) -> Iterator[Callab
     if connection is None:
         yield None
         return
-    asked_s = time.monotonic()
+    checked_s = time.monotonic()
 
-    def held() -> None:
-        nonlocal asked_s
-        if time.monotonic() - asked_s >= _ASK_S:
+    def check() -> None:
+        nonlocal checked_s
+        if time.monotonic() - checked_s >= _CHECK_S:
             with database.errors():
                 connection.exec_driver_sql("SELECT 1")
-            asked_s = time.monotonic()
+            checked_s = time.monotonic()
 
     try:
-        yield held
+        yield check
     finally:
         connection.invalidate()  # the lock goes with the session, which must not return to the pool
         connection.close()
@@ -71,7 +71,7 @@ def _locked(database: Database, stop: threading.Event) -> Connection | None:
             while not stop.is_set():
                 if connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK})").scalar():
                     return connection
-                stop.wait(_ASK_S)
+                stop.wait(_CHECK_S)
         except BaseException:
             connection.invalidate()
             connection.close()

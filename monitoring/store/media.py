@@ -25,8 +25,8 @@ EXTENSIONS = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm"}
 
 
 @dataclass(frozen=True, slots=True)
-class MediaImage:
-    """What a file shows. `kind`: crop or picture, of a track (`track_id`); clip, of an event (`event_id`)."""
+class MediaFile:
+    """What a file is of. `kind`: crop or picture (the whole image), of a track; clip, of an event."""
 
     kind: str
     stream_id: str
@@ -40,36 +40,36 @@ class MediaImage:
 
 
 class MediaStore:
-    """Of a track there is one file a kind, the latest; of an event likewise."""
+    """One file of each kind, the latest, for a track; likewise for an event."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, connection: Connection, picture: MediaImage, data: bytes) -> list[str]:
+    def put(self, connection: Connection, file: MediaFile, data: bytes) -> list[str]:
         """Write the file and, in the caller's transaction, its row. Raises OSError.
 
         Returns the paths of files that this one replaces: to be given to `unlink` after the commit.
         """
-        return self.add(connection, picture, self.write(picture, data), len(data))
+        return self.add(connection, file, self.write(file, data), len(data))
 
-    def write(self, picture: MediaImage, data: bytes) -> str:
+    def write(self, file: MediaFile, data: bytes) -> str:
         """The file alone; returns its path, for `add`. Raises OSError."""
-        day = datetime.fromtimestamp(picture.captured_at_ns / 1e9, UTC).strftime("%Y-%m-%d")
+        day = datetime.fromtimestamp(file.captured_at_ns / 1e9, UTC).strftime("%Y-%m-%d")
         (self.folder / day).mkdir(parents=True, exist_ok=True)
-        whose = picture.event_id if picture.track_id is None else f"{picture.session}-{picture.track_id}"
-        name = f"{picture.stream_id}-{whose}-{picture.pts_us}-{picture.kind}.{EXTENSIONS[picture.media_type]}"
-        place = self.folder / day / name
-        partial = place.with_name(name + ".part")
+        whose = file.event_id if file.track_id is None else f"{file.session}-{file.track_id}"
+        name = f"{file.stream_id}-{whose}-{file.pts_us}-{file.kind}.{EXTENSIONS[file.media_type]}"
+        target = self.folder / day / name
+        partial = target.with_name(name + ".part")
         partial.write_bytes(data)
-        os.replace(partial, place)
+        os.replace(partial, target)
         return f"{day}/{name}"
 
-    def add(self, connection: Connection, picture: MediaImage, path: str, size: int) -> list[str]:
+    def add(self, connection: Connection, file: MediaFile, path: str, size: int) -> list[str]:
         """The row of a file that is written; see `put`."""
-        same = _same(picture)
+        same = _same(file)
         replaced = list(connection.scalars(select(media.c.path).where(*same)))
         connection.execute(delete(media).where(*same))
-        row: dict[str, Any] = {name: getattr(picture, name) for name in MediaImage.__dataclass_fields__}
+        row: dict[str, Any] = {name: getattr(file, name) for name in MediaFile.__dataclass_fields__}
         connection.execute(insert(media).values(**row, path=path, bytes=size))
         return [old for old in replaced if old != path]
 
@@ -80,9 +80,8 @@ class MediaStore:
     def unlink(self, paths: Collection[str]) -> None:
         """Delete files whose rows are gone; folders that become empty too."""
         for path in paths:
-            place = self.folder / path
             try:
-                place.unlink(missing_ok=True)
+                (self.folder / path).unlink(missing_ok=True)
             except OSError as error:
                 log.warning("media_not_deleted", path=path, reason=str(error))
         for folder in {(self.folder / path).parent for path in paths}:
@@ -92,8 +91,8 @@ class MediaStore:
                 continue
 
     def sweep(self, known: Collection[str], before_s: float) -> int:
-        """Delete files older than `before_s` (time.time()) that no row knows; returns how many."""
-        found = [str(place.relative_to(self.folder)) for place in self.folder.glob("*/*") if _older(place, before_s)]
+        """Delete files older than `before_s` (time.time()) that have no row; returns how many."""
+        found = [str(path.relative_to(self.folder)) for path in self.folder.glob("*/*") if _older(path, before_s)]
         lost = [path for path in found if path not in known]
         self.unlink(lost)
         return len(lost)
@@ -114,19 +113,19 @@ def of_events(connection: Connection, ids: Collection[uuid.UUID]) -> Sequence[Ro
     return connection.execute(select(media).where(media.c.event_id.in_(ids))).mappings().all()
 
 
-def _same(picture: MediaImage) -> list[Any]:
-    if picture.event_id is not None:
-        return [media.c.event_id == picture.event_id, media.c.kind == picture.kind]
+def _same(file: MediaFile) -> list[Any]:
+    if file.event_id is not None:
+        return [media.c.event_id == file.event_id, media.c.kind == file.kind]
     return [
-        media.c.stream_id == picture.stream_id,
-        media.c.session == picture.session,
-        media.c.track_id == picture.track_id,
-        media.c.kind == picture.kind,
+        media.c.stream_id == file.stream_id,
+        media.c.session == file.session,
+        media.c.track_id == file.track_id,
+        media.c.kind == file.kind,
     ]
 
 
-def _older(place: Path, before_s: float) -> bool:
+def _older(path: Path, before_s: float) -> bool:
     try:
-        return place.is_file() and place.stat().st_mtime < before_s
+        return path.is_file() and path.stat().st_mtime < before_s
     except OSError:
         return False

@@ -95,7 +95,7 @@ def time_ns(moment: datetime) -> int:
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     seconds = (aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
     if not 0 <= seconds < 2**32:
-        raise BadQuery(f"{moment.isoformat()} is no time of an event")
+        raise BadQuery(f"{moment.isoformat()}: no event has such a time (1970 to 2106)")
     return int(seconds) * 1_000_000_000 + aware.microsecond * 1000
 
 
@@ -113,7 +113,7 @@ def event_of(connection: Connection, event_id: uuid.UUID) -> Any:
     """One event's row. Raises EventUnknown."""
     found = connection.execute(select(events).where(events.c.id == event_id)).mappings().first()
     if found is None:
-        raise EventUnknown(f"there is no event {event_id}, or no more")
+        raise EventUnknown(f"there is no event {event_id}, or it was deleted")
     return found
 
 

@@ -23,13 +23,13 @@ from workers.errors import DatabaseError
 log = structlog.get_logger(__name__)
 
 _STEP = 1000  # rows a transaction: some ten milliseconds
-_PAUSE_S = 0.002  # between two, for who waits
+_PAUSE_S = 0.002  # between two steps, for writers that wait
 _FIRST_S = 60.0
 _ORPHAN_S = 3600.0
 
 _DELETED = Counter("livesight_retention_deleted_rows", "Rows that were deleted for their age or number.", ["table"])
 _RUNS = Counter("livesight_retention_runs", "How often retention looked for what is due.")
-_MEDIA = Gauge("livesight_media_bytes", "Size of the snapshots and clips that are kept.")
+_MEDIA = Gauge("livesight_media_bytes", "Size of the stored snapshots and clips.")
 _STORED = Gauge("livesight_events_stored", "Events in the database.")
 
 
@@ -122,7 +122,7 @@ class Retention:
         return not self._waits
 
     def _surplus_ns(self) -> int:
-        """Before which hour there are more events than are to be kept; 0 when there are not."""
+        """Before which time to delete so that no more events are left than allowed; 0 when there are not too many."""
         with self._database.read() as connection:
             total = connection.scalar(select(func.sum(event_hours.c.count))) or 0
             over = int(total) - self._settings.events

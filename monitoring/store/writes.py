@@ -49,7 +49,7 @@ def add_events(connection: Connection, happened: Iterable[Event]) -> list[Event]
 
 
 def add_outgoing(connection: Connection, messages: Sequence[Outgoing]) -> None:
-    """Have messages published: they stay until the broker has confirmed them."""
+    """Add messages to the outbox: they stay there until the broker has confirmed them."""
     if messages:
         rows = [{"topic": one.topic, "key": one.key, "schema": one.schema, "body": one.body} for one in messages]
         connection.execute(outbox.insert(), rows)

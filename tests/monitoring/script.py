@@ -143,7 +143,7 @@ def run(handlers: Sequence[Handler], taken: Iterable[FrameResult]) -> list[Event
     for result in taken:
         made: list[Event] = []
         for handler in handlers:
-            handler.take(result, made)
+            handler.take_result(result, made)
         events += made
     return events
 

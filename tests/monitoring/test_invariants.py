@@ -120,7 +120,7 @@ class World:
         for event in told:
             made = [event]
             for handler in self.handlers:
-                handler.hear(event, made)
+                handler.take_event(event, made)
             self.events += made[1:]
 
     def _node_event(self, kind: str, session: str, pts_us: int) -> Event:

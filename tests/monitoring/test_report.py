@@ -31,7 +31,7 @@ from monitoring.report.period import Period, period_of
 from monitoring.report.read_report import read_report
 from monitoring.report.report_data import ReportData, TrainingRuns
 from monitoring.rules.rule import Rule, SeenCondition
-from monitoring.store.media import MediaImage, MediaStore
+from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from tests.peers.livesight_process import ROOT
@@ -127,7 +127,7 @@ def test_it_shows_what_is_stored(database: Database, tmp_path: Path) -> None:
     rule = Rule(name="mask", when=SeenCondition())
     store(database, a_day(), rule)
     media = MediaStore(tmp_path)
-    crop = MediaImage("crop", "door", SESSION, 3_000_000, BEGAN_NS, "image/jpeg", track_id=3, quality=1.0)
+    crop = MediaFile("crop", "door", SESSION, 3_000_000, BEGAN_NS, "image/jpeg", track_id=3, quality=1.0)
     path = media.write(crop, JPEG)
     with database.write() as connection:
         media.add(connection, crop, path, len(JPEG))

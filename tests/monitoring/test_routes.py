@@ -18,7 +18,7 @@ from api.app import create_app, extend
 from monitoring import URL_PREFIXES
 from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
-from monitoring.store.media import MediaImage, MediaStore
+from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from workers.bus.bus import LocalBus
@@ -69,7 +69,7 @@ class Site:
 
     def put(self, **fields: Any) -> None:
         """A file with its row."""
-        shown = MediaImage(
+        shown = MediaFile(
             **{"stream_id": "door", "session": SESSION, "pts_us": 1, "captured_at_ns": BEGAN_NS, **fields}
         )
         with self.database.write() as connection:

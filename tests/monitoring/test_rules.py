@@ -99,7 +99,7 @@ class Watch:
         )
         events = [event]
         for handler in self.handlers:
-            handler.hear(event, events)
+            handler.take_event(event, events)
         return [event for event in events if event.rule]
 
 

@@ -110,7 +110,7 @@ def told_at_once(seen: Sequence[FrameResult]) -> list[Event]:
     down = connection_lost(seen[-1])
     heard = [down]
     for handler in (events, rules):
-        handler.hear(down, heard)
+        handler.take_event(down, heard)
     return [*told, *heard]
 
 

@@ -28,7 +28,7 @@ from monitoring.migrations import MONITORING
 from monitoring.store.aggregates import CountQuery, counts_of
 from monitoring.store.expiry import Expiry
 from monitoring.store.export import COLUMNS, heading, lines
-from monitoring.store.media import MediaImage, MediaStore
+from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.query import EventFilters, PageQuery, page_of, wanted_by
 from monitoring.store.retention import Retention
 from monitoring.store.settings import RetentionSettings
@@ -272,7 +272,7 @@ def test_csv_holds_what_the_events_hold() -> None:
 
 def snapshot(store: MediaStore, database: Database, at_ns: int, track: int, size: int = 1000) -> Path:
     """A file with its row."""
-    picture = MediaImage("crop", "door", SESSION, 1, at_ns, "image/jpeg", track_id=track)
+    picture = MediaFile("crop", "door", SESSION, 1, at_ns, "image/jpeg", track_id=track)
     with database.write() as connection:
         store.put(connection, picture, b"\xff\xd8" + bytes(size - 2))
         row = connection.execute(select(media).where(media.c.track_id == track)).mappings().one()

@@ -227,7 +227,7 @@ def test_a_node_says_that_the_session_is_over(kind: str, session: str, lost: boo
     started([handler])
     run([handler], results([Person(1, 0, 9)], 3))
     events: list[Event] = []
-    handler.hear(_node_event(kind, session), events)
+    handler.take_event(_node_event(kind, session), events)
     handler.tick(START_NS, events)
     assert [event.reason for event in events if event.kind == "track_ended"] == ["stream_lost"] * lost
 
@@ -243,7 +243,7 @@ def test_an_end_that_is_heard_of_too_soon_waits_for_the_last_picture() -> None:
         started([handler])
         events = run([handler], pictures[:heard_after])
         for event in (down, up):
-            handler.hear(event, events)
+            handler.take_event(event, events)
         events += run([handler], pictures[heard_after:])
         told_at.append(events)
     assert [event.kind for event in told_at[0]] == ["track_began", "count_changed", "track_ended", "count_changed"]
@@ -257,9 +257,9 @@ def test_events_that_are_read_long_after_the_results_end_nothing() -> None:
     run([handler], results([Person(1, 0, 9)], 3, session=NEXT_SESSION, start_s=5))
     events: list[Event] = []
     for kind, session in (("stream_down", SESSION), ("stream_up", SESSION), ("stream_up", NEXT_SESSION)):
-        handler.hear(_node_event(kind, session), events)
+        handler.take_event(_node_event(kind, session), events)
     never_came = "01KAH0000000000000000000CC"
-    handler.hear(_node_event("stream_down", never_came, 4), events)
+    handler.take_event(_node_event("stream_down", never_came, 4), events)
     handler.tick(START_NS, events)
     assert not events
 

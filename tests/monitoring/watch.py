@@ -60,7 +60,7 @@ class NewTracks:
         else:
             self.highest.pop(stream_id, None)
 
-    def take(self, result: FrameResult, events: list[Event]) -> None:
+    def take_result(self, result: FrameResult, events: list[Event]) -> None:
         """See Handler."""
         for found in result.detections:
             track = found.track_id or 0
@@ -82,7 +82,7 @@ class NewTracks:
         if result.frame == self.fails_at:
             raise RuntimeError("a handler that fails")
 
-    def hear(self, event: Event, events: list[Event]) -> None:
+    def take_event(self, event: Event, events: list[Event]) -> None:
         """See Handler."""
         self.heard.append(event.kind)
 

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from api.http import problems
 from monitoring.alerts.routes import alert_routes
-from monitoring.store.media import MediaImage
+from monitoring.store.media import MediaFile
 from tests.monitoring.alerts.desk import SESSION, Desk, desk, eventually
 from tests.peers.webhook import WebhookServer
 from workers.bus.media import Clip
@@ -81,7 +81,7 @@ async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path, database_url
             async with client(office) as http:
                 waiting = await http.get(f"/v1/alerts/{alert.id}/clip")
                 assert waiting.status_code == 404 and "not cut yet" in waiting.json()["detail"]
-                shown = MediaImage("crop", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
+                shown = MediaFile("crop", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
                 with office.database.write() as connection:
                     office.media.put(connection, shown, b"JPEG")
                 eventually(lambda: office.alerts.store.one(alert.id)["clip"] == "kept")

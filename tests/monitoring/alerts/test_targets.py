@@ -18,7 +18,7 @@ from sqlalchemy import delete
 
 from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import AlertSettings
-from monitoring.store.media import MediaImage
+from monitoring.store.media import MediaFile
 from monitoring.store.tables import events
 from tests.monitoring.alerts.desk import SESSION, desk, eventually, rule
 from tests.peers.certificate import make_certificate
@@ -210,7 +210,7 @@ def test_apprise_sends_a_mail_with_the_picture_and_tries_again(tmp_path: Path) -
         target = {"type": "apprise", "name": "mail", "url": url, **FAST}
         with desk(tmp_path, targets=[target], public_url="https://cams.example") as office:
             jpeg = cv2.imencode(".jpg", np.full((90, 160, 3), 90, np.uint8))[1].tobytes()
-            shown = MediaImage("picture", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
+            shown = MediaFile("picture", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
             with office.database.write() as connection:
                 office.media.put(connection, shown, jpeg)
             mail.refuses = True

@@ -61,7 +61,7 @@ class World:
         return changed_s
 
     def _result(self, at_s: float) -> None:
-        self.drift.take(result(at_s, stream_id=self.stream_id, session="none"), [])
+        self.drift.take_result(result(at_s, stream_id=self.stream_id, session="none"), [])
 
     def _samples(self, seconds: float, other: dict[str, Any]) -> Iterator[DriftSample]:
         rng = self.rng
@@ -216,7 +216,7 @@ def test_a_stream_without_results_is_compressed_and_goes_on_as_it_was(
 def test_a_state_that_cannot_be_read_is_none(tmp_path: Any) -> None:
     drift = Drift(SETTINGS, card_lookup(tmp_path))
     drift.restore("door", {"series": [["picture"]], "of": "another release"})
-    drift.take(result(START_S, [], figures(START_S)), [])
+    drift.take_result(result(START_S, [], figures(START_S)), [])
     assert drift.drifts("door") == ()
 
 
@@ -280,14 +280,14 @@ def test_results_alone_make_samples_faults_and_reports(tmp_path: Any) -> None:
         at_s = START_S + number / 4
         person, step = divmod(number, 20)
         seen = [box(person)] if step < 12 else []
-        drift.take(result(at_s, seen, figures(float(int(at_s)))), [])
+        drift.take_result(result(at_s, seen, figures(float(int(at_s)))), [])
     assert drift.faults("door") == {}
     mask, classifier = drift.reports("door")
     assert (mask.model, classifier.model) == ("mask", "mask-classifier")
     assert {feature.feature for feature in classifier.features} == {"label", "confidence"}
     for number in range(10):
         at_s = START_S + 600 + number
-        drift.take(result(at_s, [], figures(at_s, brightness=0.06, contrast=0.0, detail=0.0, changed=0.0)), [])
+        drift.take_result(result(at_s, [], figures(at_s, brightness=0.06, contrast=0.0, detail=0.0, changed=0.0)), [])
     assert list(drift.faults("door")) == ["black"]
     assert [fault.kind for fault in drift.reports("door")[0].faults] == ["black"]
 

@@ -21,7 +21,7 @@ async def test_reports_of_streams_and_commissioning(tmp_path: Path) -> None:
         drift.restore(stream_id, None)
         for number in range(130):
             at_s = START_S + number
-            drift.take(result(at_s, [box(number // 10)], figures(at_s), stream_id=stream_id), [])
+            drift.take_result(result(at_s, [box(number // 10)], figures(at_s), stream_id=stream_id), [])
     app = FastAPI()
     app.include_router(drift_routes(drift, DriftSettings().commission_s))
 
