@@ -151,7 +151,7 @@ def test_the_report_needs_nothing_from_elsewhere(chain: Path) -> None:
     text = (chain / "artifacts" / "evaluation" / "report.html").read_text()
     assert "http://" not in text and "https://" not in text
     assert text.count("data:image/png;base64,") == 5
-    assert "map50" in text and "Worst mistakes" in text
+    assert "map50" in text and "Worst errors" in text
 
 
 def export_arguments(chain: Path, version: str, *more: str) -> tuple[str, ...]:

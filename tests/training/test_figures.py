@@ -13,9 +13,8 @@ from training.data.labelled import Labelled
 from training.data.voc import LabelledBox
 from training.errors import EvaluationError
 from training.evaluation.average_precision import bootstrap, interval, mean_ap, resamples
-from training.evaluation.calibration import calibration
 from training.evaluation.classification_figures import Answer, classification_figures
-from training.evaluation.detection_figures import ImageArrays, detection_figures, gain_over, match_classes
+from training.evaluation.detection_figures import ImageArrays, calibration, detection_figures, gain_over, match_classes
 from training.evaluation.gates import judge, read_gates
 from training.evaluation.served_model import ImagePredictions
 from workers.card import ModelCard

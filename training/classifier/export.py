@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from training.classifier.augmentation import PAD_VALUE
-from training.classifier.crops import SPLIT_FILE, LabelledCrop, read_crops
+from training.classifier.crops import SPLIT_FILE, CropSet, LabelledCrop, read_crops
 from training.classifier.drift_reference import reference
-from training.classifier.runs import open_run
+from training.classifier.runs import ClassifierRun, open_run
 from training.errors import ExportError, GateError
 from training.evaluation.classification_figures import Answer, classification_figures
 from training.evaluation.gates import judge
@@ -48,17 +48,9 @@ class ExportSettings:
 def export(settings: ExportSettings) -> ModelCard:
     """Write MODELS/NAME/VERSION. Raises GateError when a gate fails or int8 lost too much, ExportError otherwise."""
     run = open_run(settings.run)
-    if not (settings.run / SPLIT_FILE).is_file():
-        raise ExportError(f"{settings.run / SPLIT_FILE}: missing, so no crops are held out to measure on")
-    trained = run.settings
     formats = settings.formats or run.formats
-    if unknown := set(formats) - set(run.formats):
-        raise ExportError(
-            f"{trained['backbone']}: cannot be exported as {', '.join(sorted(unknown))}; its graph is OpenVINO's"
-        )
-    crops = read_crops(settings.data, settings.run, settings.yunet, trained["seed"])
-    if crops.version != run.data_version:
-        raise ExportError(f"{settings.data}: differs from the data that the run was trained on ({run.data_version})")
+    crops = _checked_crops(settings, run, formats)
+    trained = run.settings
     size, margin = trained["size"], trained["margin"]
     with new_version(settings.models, settings.name, settings.version) as folder:
         agrees = run.write(folder, formats, crops.parts)
@@ -92,6 +84,19 @@ def export(settings: ExportSettings) -> ModelCard:
         card = card.model_copy(update=updates)
         write_card(ModelCard.model_validate(card.model_dump(by_alias=True)), folder)
     return card
+
+
+def _checked_crops(settings: ExportSettings, run: ClassifierRun, formats: Sequence[str]) -> CropSet:
+    """The crops that the run was trained on. Raises ExportError when they, or the formats, do not fit the run."""
+    if not (settings.run / SPLIT_FILE).is_file():
+        raise ExportError(f"{settings.run / SPLIT_FILE}: missing, so no crops are held out to measure on")
+    if unknown := set(formats) - set(run.formats):
+        backbone = run.settings["backbone"]
+        raise ExportError(f"{backbone}: cannot be exported as {', '.join(sorted(unknown))}; its graph is OpenVINO's")
+    crops = read_crops(settings.data, settings.run, settings.yunet, run.settings["seed"])
+    if crops.version != run.data_version:
+        raise ExportError(f"{settings.data}: differs from the data that the run was trained on ({run.data_version})")
+    return crops
 
 
 def answered(folder: Path, precision: str, crops: Sequence[LabelledCrop], margin: float | None) -> list[Answer]:

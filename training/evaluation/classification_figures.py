@@ -16,8 +16,7 @@ from training.data.check import IMAGE_SUFFIXES
 from training.data.labelled import Image, read_image
 from training.errors import EvaluationError
 from training.evaluation.average_precision import F64, interval, resamples
-from training.evaluation.calibration import calibration
-from training.evaluation.detection_figures import class_figures
+from training.evaluation.detection_figures import calibration, class_figures
 from training.evaluation.error_analysis import jpeg
 from training.evaluation.served_model import as_frame, latency, probabilities
 from workers.card import ModelCard

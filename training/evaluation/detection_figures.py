@@ -23,7 +23,6 @@ from training.evaluation.average_precision import (
     precision_recall,
     resamples,
 )  # fmt: skip
-from training.evaluation.calibration import calibration
 from training.evaluation.served_model import ImagePredictions, latency, thresholds
 from workers.card import ModelCard
 from workers.engines.engine import F32
@@ -32,6 +31,7 @@ IOU = 0.5
 NOTHING = "nothing"
 LEAST_CALIBRATED = 0.1
 """Boxes below this confidence are never shown and would only dilute the calibration error."""
+_BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +199,31 @@ def gain_over(
 
 def _round(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 4)
+
+
+def calibration(confidence: npt.NDArray[Any], right: npt.NDArray[Any]) -> dict[str, Any]:
+    """How far confidences can be trusted: confidence (n,) 0 to 1, right (n,) bool → {"ece", "count", "bins"}.
+
+    A bin is {"from", "to", "count", "confidence", "right"}. Empty bins are left out; ece is None without
+    values. Expected calibration error: Naeini, Cooper, Hauskrecht 2015, "Obtaining Well Calibrated Probabilities Using
+    Bayesian Binning"; equal bins.
+    """
+    edges = np.linspace(0, 1, _BINS + 1)
+    where = np.clip(np.digitize(confidence, edges[1:-1]), 0, _BINS - 1)
+    bins, error = [], 0.0
+    for index in range(_BINS):
+        own = where == index
+        if not own.any():
+            continue
+        said, was = float(confidence[own].mean()), float(right[own].mean())
+        error += abs(said - was) * own.sum() / len(confidence)
+        bins.append(
+            {
+                "from": round(float(edges[index]), 2),
+                "to": round(float(edges[index + 1]), 2),
+                "count": int(own.sum()),
+                "confidence": round(said, 4),
+                "right": round(was, 4),
+            }
+        )
+    return {"ece": round(error, 4) if bins else None, "count": len(confidence), "bins": bins}

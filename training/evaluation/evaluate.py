@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from training.evaluation.classification_figures import classification_figures, c
 from training.evaluation.detection_figures import curves, detection_figures, gain_over
 from training.evaluation.error_analysis import worst_images
 from training.evaluation.gates import Verdict, judge
-from training.evaluation.report import write_report
+from training.evaluation.report import ReportContent, write_report
 from training.evaluation.served_model import ImagePredictions, open_engine, predict
 from workers.atomic_files import write_text
 from workers.card import load_card
@@ -41,13 +41,6 @@ class EvaluateSettings:
     draws: int = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    figures: dict[str, Any]
-    plots: dict[str, bytes]
-    worst: list[tuple[str, bytes]]
-
-
 def task_of(model: Path) -> str:
     """The task of a version's folder. Raises ModelError."""
     return load_card(model, verify=False).task
@@ -70,14 +63,14 @@ def evaluate(settings: EvaluateSettings) -> tuple[dict[str, Any], list[Verdict]]
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
         title = f"{card.name} {card.version} on {settings.part}"
-        write_report(settings.out / REPORT, title, figures, verdicts, measured.plots, measured.worst)
+        write_report(settings.out / REPORT, title, replace(measured, figures=figures), verdicts)
         write_text(settings.out / METRICS, json.dumps(figures, indent=1) + "\n")
     except OSError as error:
         raise EvaluationError(f"{error.filename or settings.out}: {error.strerror or error}") from error
     return figures, verdicts
 
 
-def _detector(settings: EvaluateSettings) -> _Measured:
+def _detector(settings: EvaluateSettings) -> ReportContent:
     images = read_labelled(settings.data, settings.part)
     head, card, seen = _run(settings.model, settings, images)
     figures = {**head, **detection_figures(card, seen, settings.draws)}
@@ -98,7 +91,7 @@ def _detector(settings: EvaluateSettings) -> _Measured:
         "By size": plots.bars("mAP50 by size", {key: row["map50"] for key, row in figures["by_size"].items()}, "mAP50"),
         "Latency": plots.bars("Median latency", {key: row["p50"] for key, row in figures["latency_ms"].items()}, "ms"),
     }
-    return _Measured(figures, drawn, worst_images(card, seen))
+    return ReportContent(figures, drawn, worst_images(card, seen))
 
 
 def _run(
@@ -113,7 +106,7 @@ def _run(
         engine.close()
 
 
-def _classifier(settings: EvaluateSettings) -> _Measured:
+def _classifier(settings: EvaluateSettings) -> ReportContent:
     engine = open_engine(settings.model, settings.precision, "classify")
     try:
         answers = classify(engine, read_crops(settings.data, engine.card.classes, settings.part, settings.crops))
@@ -132,4 +125,4 @@ def _classifier(settings: EvaluateSettings) -> _Measured:
         "Confusion": plots.confusion(figures["confusion"]["labels"], figures["confusion"]["matrix"]),
         "Latency": plots.bars("Median latency", {key: row["p50"] for key, row in figures["latency_ms"].items()}, "ms"),
     }
-    return _Measured(figures, drawn, worst_crops(card, answers))
+    return ReportContent(figures, drawn, worst_crops(card, answers))

@@ -7,6 +7,7 @@ import html
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,18 @@ figure{margin:0} figure img{width:100%;border-radius:6px} figcaption{font-size:.
 """
 
 
-def write_report(
-    path: Path,
-    title: str,
-    figures: Mapping[str, Any],
-    verdicts: Sequence[Verdict],
-    plots: Mapping[str, bytes],
-    worst: Sequence[tuple[str, bytes]],
-) -> None:
-    """plots: title → PNG; worst: caption and JPEG. Nothing is loaded from elsewhere."""
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """What a report shows. plots: title → PNG; worst: caption and JPEG of each of the worst errors."""
+
+    figures: dict[str, Any]
+    plots: dict[str, bytes]
+    worst: list[tuple[str, bytes]]
+
+
+def write_report(path: Path, title: str, content: ReportContent, verdicts: Sequence[Verdict]) -> None:
+    """Write the page; it loads nothing from elsewhere. Raises OSError."""
+    figures, worst = content.figures, content.worst
     parts = [f"<h1>{html.escape(title)}</h1>", _origin(figures)]
     if verdicts:
         parts += ["<h2>Gates</h2>", "<ul>"]
@@ -42,8 +46,8 @@ def write_report(
         parts.append("</ul>")
     parts += ["<h2>Figures</h2>", *_tables(figures)]
     parts += ["<h2>Plots</h2>", '<div class="plots">']
-    parts += [f'<img alt="{html.escape(name)}" src="{_data("png", png)}">' for name, png in plots.items()]
-    parts += ["</div>", "<h2>Worst mistakes</h2>", '<div class="worst">']
+    parts += [f'<img alt="{html.escape(name)}" src="{_data("png", png)}">' for name, png in content.plots.items()]
+    parts += ["</div>", "<h2>Worst errors</h2>", '<div class="worst">']
     parts += [
         f'<figure><img alt="" src="{_data("jpeg", jpeg)}"><figcaption>{html.escape(text)}</figcaption></figure>'
         for text, jpeg in worst

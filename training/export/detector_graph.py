@@ -8,6 +8,7 @@ apply afterwards (DESIGN 7). Needs the extra `train`.
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -215,3 +216,23 @@ def _compiled(graph: ov.Model, size_hw: tuple[int, int], most: int) -> Any:
 
 def _infer(compiled: Any, batch: U8) -> F32:
     return by_slot(np.asarray(compiled([batch])[0], np.float32), len(batch))
+
+
+def quantized(graph: ov.Model, paths: Sequence[Path], shape: tuple[int, int], count: int = 300) -> ov.Model:
+    """The graph with int8 weights and activations, calibrated by NNCF on up to `count` letterboxed images.
+
+    For CPUs that have int8 instructions (VNNI) but no AMX: 1.6 times the speed on a Xeon without bfloat16, 1.5 times on
+    an EPYC with it.
+    """
+    import nncf
+
+    chosen = sorted(paths)
+    if len(chosen) > count:
+        chosen = sorted(random.Random(0).sample(chosen, count))
+    model: ov.Model = nncf.quantize(
+        graph.clone(),
+        nncf.Dataset(chosen, lambda path: letterboxed(path, shape)),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(chosen),
+    )
+    return model

@@ -27,9 +27,9 @@ from training.export.detector_graph import (
     agreement,
     check_slots,
     exported,
+    quantized,
     served,
 )
-from training.export.quantize import quantized
 from training.export.test_time_augmentation import ONE_VIEW, TtaViews
 from workers.atomic_files import sync_folder
 from workers.card import CARD_FILE, ModelCard, sha256_of

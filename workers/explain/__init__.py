@@ -1,1 +1,1 @@
-"""Why a model says what it says: heatmaps."""
+"""Why a model gives a label: heatmaps."""
