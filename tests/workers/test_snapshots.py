@@ -21,7 +21,7 @@ from workers.bus.media import Snapshot
 from workers.bus.result import FrameResult
 from workers.engines.hot_swap import EngineSlot
 from workers.images.best_shots import BestShots
-from workers.images.jpeg import JpegEncoder
+from workers.images.jpeg import BoundedJpegEncoder
 from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.settings import SnapshotSettings, WorkerSettings
 
@@ -217,7 +217,7 @@ def noisy(size_wh: tuple[int, int]) -> Iterator[av.VideoFrame]:
 
 @pytest.mark.parametrize("size_wh", [(1920, 1080), (640, 360), (60, 2000), (3, 2), (1, 1)])
 def test_no_jpeg_is_too_large(size_wh: tuple[int, int]) -> None:
-    maker = JpegEncoder(longest=960, most_bytes=20_000)
+    maker = BoundedJpegEncoder(longest=960, most_bytes=20_000)
     with noisy(size_wh) as picture:
         for _ in range(3):
             data = maker.jpeg(picture)

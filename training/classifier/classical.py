@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ import openvino as ov
 from training.classifier.augmentation import served_view, training_view
 from training.classifier.classical_models import Rows, train_model
 from training.classifier.crops import CropSet, LabelledCrop, read_crops
-from training.classifier.figures import figures_of
+from training.classifier.settings import ClassicalSettings
 from training.detector.mlflow_run import TrackSettings, git_commit, tracked
 from training.errors import RunError
+from training.evaluation.classification_figures import probability_figures
 from workers.atomic_files import write_text
 from workers.card import sha256_of
 from workers.engines.engine import F32, U8
@@ -35,25 +36,6 @@ _NETWORK = "last.pt"
 """A network's run, by training.classifier.checkpoint, which needs torch."""
 _LEARNED = 40_000
 """Descriptors that the words are found from."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClassicalSettings:
-    """backbone: of training.classifier.classical_models. views: of each crop, beside those that serve. words: how many.
-
-    The others are as in ClassifierSettings.
-    """
-
-    data: Path
-    out: Path
-    backbone: str
-    size: int = 128
-    yunet: Path | None = None
-    margin: float = 0.1
-    views: int = 4
-    words: int = 128
-    seed: int = 7
-    experiment: str = "classifier"
 
 
 def fit_classical(settings: ClassicalSettings) -> dict[str, Any]:
@@ -76,7 +58,7 @@ def fit_classical(settings: ClassicalSettings) -> dict[str, Any]:
         run.params({**_plain(settings), "classes": ",".join(crops.classes), "data_version": crops.version})
         words, train, val = _bags(settings, crops)
         graph, said, difference = train_model(settings.backbone, train, val, settings.seed)
-        figures = figures_of(said, val.labels).row("val")
+        figures = probability_figures(said, val.labels).row("val")
         run.metrics(figures, 1)
         state = {
             "format": FORMAT,

@@ -1,4 +1,4 @@
-"""What one training run of a classifier is. Pure."""
+"""The settings of one training run of a classifier: a neural one, or a classical one. Pure."""
 
 from __future__ import annotations
 
@@ -33,4 +33,23 @@ class ClassifierSettings:
     patience: int = 6
     seed: int = 7
     threads: int = 0
+    experiment: str = "classifier"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicalSettings:
+    """backbone: of training.classifier.classical_models. views: of each crop, beside those that serve. words: how many.
+
+    The others are as in ClassifierSettings.
+    """
+
+    data: Path
+    out: Path
+    backbone: str
+    size: int = 128
+    yunet: Path | None = None
+    margin: float = 0.1
+    views: int = 4
+    words: int = 128
+    seed: int = 7
     experiment: str = "classifier"

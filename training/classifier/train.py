@@ -20,11 +20,11 @@ from training.classifier import checkpoint, classical
 from training.classifier.backbones import Backbone, load_backbone
 from training.classifier.crops import CropSet, read_crops
 from training.classifier.feature_bank import FeatureBank, pooled, training_bank, validation_bank
-from training.classifier.figures import Figures, figures_of
 from training.classifier.network import Network
 from training.classifier.settings import ClassifierSettings
 from training.detector.mlflow_run import MlflowRun, TrackSettings, git_commit, tracked
 from training.errors import RunError
+from training.evaluation.classification_figures import ProbabilityFigures, probability_figures
 from workers.atomic_files import write_text
 
 SUMMARY = "train.json"
@@ -149,12 +149,12 @@ class ClassifierTrainer:
         self.network.eval()
         return total / len(order)
 
-    def _measure(self, bank: FeatureBank, forward: Callable[[Any], Any]) -> Figures:
+    def _measure(self, bank: FeatureBank, forward: Callable[[Any], Any]) -> ProbabilityFigures:
         with torch.inference_mode():
             flat = bank.features.flatten(0, 1)
             logits = torch.cat([forward(part.float()) for part in flat.split(64)])
         labels = bank.labels.repeat(bank.views)
-        return figures_of(torch.softmax(logits, 1).numpy(), np.asarray(labels))
+        return probability_figures(torch.softmax(logits, 1).numpy(), np.asarray(labels))
 
 
 def fit(settings: ClassifierSettings, resume: bool = False, report: Report | None = None) -> dict[str, Any]:

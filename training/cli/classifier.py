@@ -57,7 +57,8 @@ def classifier(
     _check_given(context, backbone, backbone in CLASSICAL_MODELS)
     if backbone in CLASSICAL_MODELS:
         require(CLASSICAL_MODELS[backbone][1], "mlflow")
-        from training.classifier.classical import ClassicalSettings, fit_classical
+        from training.classifier.classical import fit_classical
+        from training.classifier.settings import ClassicalSettings
 
         learned = fit_classical(
             ClassicalSettings(

@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from training.data.check import IMAGE_SUFFIXES
 from training.data.labelled import Image, read_image
@@ -135,3 +136,28 @@ def worst_crops(card: ModelCard, answers: Sequence[Answer], most: int = 24) -> l
         text = f"{answer.path.name}: {answered}, is {card.classes[answer.truth]}"
         out.append((text, jpeg(small)))
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class ProbabilityFigures:
+    """f1: the mean of the classes' F1. loss: mean of -log of the right class's probability."""
+
+    accuracy: float
+    f1: float
+    loss: float
+
+    def row(self, part: str) -> dict[str, float]:
+        """As metrics for MLflow, by name."""
+        return {f"{part}/accuracy": self.accuracy, f"{part}/f1": self.f1, f"{part}/loss": self.loss}
+
+
+def probability_figures(probabilities: npt.NDArray[Any], truth: npt.NDArray[Any]) -> ProbabilityFigures:
+    """Accuracy, macro F1 and loss of probabilities (n, classes), with the true class numbers (n,)."""
+    predicted = probabilities.argmax(1)
+    scores = []
+    for index in range(probabilities.shape[1]):
+        right = int(((predicted == index) & (truth == index)).sum())
+        named, there = int((predicted == index).sum()), int((truth == index).sum())
+        scores.append(2 * right / (named + there) if named + there else 0.0)
+    loss = -np.log(np.clip(probabilities[np.arange(len(truth)), truth], 1e-7, 1)).mean()
+    return ProbabilityFigures(float((predicted == truth).mean()), float(np.mean(scores)), float(loss))

@@ -20,7 +20,7 @@ from workers.bus.media import Snapshot, joined
 from workers.bus.result import Detection, FrameResult
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.crops import crop_image, crop_quality, crop_region
-from workers.images.jpeg import JpegEncoder
+from workers.images.jpeg import BoundedJpegEncoder
 from workers.settings import SnapshotSettings
 
 PUBLISHED = Counter("livesight_snapshots_published", "Crops of tracks published, each with its whole frame.")
@@ -73,8 +73,8 @@ class BestShots:
         self._background = background
         self._publish = publish
         self._streams: dict[str, _Stream] = {}
-        self._crops = JpegEncoder(settings.crop_px, settings.most_bytes)
-        self._frames = JpegEncoder(settings.picture_px, settings.most_bytes)
+        self._crops = BoundedJpegEncoder(settings.crop_px, settings.most_bytes)
+        self._frames = BoundedJpegEncoder(settings.picture_px, settings.most_bytes)
         background.every(self._tick)
 
     def offer(self, frame: Frame, result: FrameResult) -> None:

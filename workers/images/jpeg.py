@@ -16,7 +16,7 @@ _ROOMY = 0.5
 _LEAST_SIDE = 8
 
 
-class JpegEncoder:
+class BoundedJpegEncoder:
     """Encodes JPEGs of at most `most_bytes`, the longest side at most `longest` pixels; never larger than the image.
 
     Starts with the quality that fitted last time, as a camera's frames are much alike.
