@@ -13,8 +13,7 @@ from fastapi import APIRouter
 from monitoring import URL_PREFIXES
 from monitoring.assembly import MonitoringContext, Storage, assemble
 from monitoring.core.ports import BackgroundService
-from monitoring.ingest.commit import CommitTargets
-from monitoring.ingest.event_sink import EventSink
+from monitoring.ingest.commit import CommitTargets, EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor, Participants

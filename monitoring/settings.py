@@ -11,10 +11,9 @@ from monitoring.alerts.settings import AlertSettings
 from monitoring.drift.settings import DriftSettings
 from monitoring.events.settings import EventSettings
 from monitoring.events.zone import Scene
-from monitoring.ingest.settings import IngestSettings
 from monitoring.rules.rule import Rule
-from monitoring.store.settings import RetentionSettings
-from workers.database.dialects import driver_url
+from monitoring.store.settings import IngestSettings, RetentionSettings
+from workers.database.url import driver_url
 
 
 class MonitorSettings(IngestSettings):
@@ -30,7 +29,7 @@ class MonitorSettings(IngestSettings):
         default=(), description="In place of stream-down, camera-fault and drift; further ones may come over HTTP."
     )
     reread_s: float = Field(
-        default=2.0, gt=0, le=60, description="How soon zones and rules that another process was told of are known."
+        default=2.0, gt=0, le=60, description="How soon zones and rules that another process changed are known here."
     )
     alerts: AlertSettings = AlertSettings()
     drift: DriftSettings = DriftSettings()
@@ -45,7 +44,7 @@ class MonitorSettings(IngestSettings):
     def _one_scene_each(cls, scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
         twice = [stream for stream, count in Counter(scene.stream_id for scene in scenes).items() if count > 1]
         if twice:
-            raise ValueError(f"stream {twice[0]} is there twice")
+            raise ValueError(f"there are two scenes of stream {twice[0]}; join them")
         return scenes
 
     @field_validator("rules")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,3 +169,12 @@ def test_serving_never_imports_torch() -> None:
     with LivesightProcess(command="demo", python=(sys.executable, "-c", NO_TORCH)) as service:
         service.wait_for(lambda: service.metric("livesight_frames_analysed_total") >= 1, 60, "analysed frame")
         assert service.stop()[0] == 0
+
+
+def test_the_command_line_starts_light() -> None:
+    """`livesight --help` and every command read the settings; that loads no database, engine or web server."""
+    script = (
+        "import livesight, sys; print(*{'sqlalchemy', 'alembic', 'openvino', 'fastapi', 'kafka'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -35,8 +35,8 @@ from monitoring.store.writes import HOUR_NS, add_events
 from tests.peers.postgres import Postgres
 from workers.bus.event import EVENT_SCHEMA, Event, PathPoint, event_id
 from workers.database.database import Database
-from workers.database.dialects import driver_url
 from workers.database.migrations import migrate
+from workers.database.url import driver_url
 from workers.wall_clock import WallClock
 
 STREAMS = tuple(f"cam{number:02}" for number in range(16))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, UniqueConstraint
 
 from monitoring.store.tables import AGED, Aged, metadata
-from workers.database.columns import CompactUuid, Serial
+from workers.database.dialects import CompactUuid, Serial
 
 alerts = Table(
     "alerts",

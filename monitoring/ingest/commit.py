@@ -11,12 +11,14 @@ from prometheus_client import Counter, Histogram
 from sqlalchemy import Connection
 
 from monitoring.core.ports import CommitHook, Outgoing
-from monitoring.ingest.event_sink import EventSink
-from monitoring.ingest.handler_chain import NODE_KINDS, HandlerOutput
-from monitoring.ingest.inbox import Inbox
+from monitoring.ingest.handler_chain import HandlerOutput
+from monitoring.ingest.inbox import SOURCE_HEADER, Inbox
+from monitoring.ingest.parsing import NODE_KINDS
+from monitoring.ingest.publisher import Publisher
 from monitoring.store.checkpoints import Key, move_offsets, write_states
 from monitoring.store.media import MediaFile, MediaStore
-from monitoring.store.writes import add_events, outgoing_event
+from monitoring.store.writes import add_events, add_outgoing, outgoing_event
+from workers.bus.bus import LocalBus, Message
 from workers.bus.event import Event
 from workers.database.database import Database
 
@@ -29,6 +31,30 @@ _COMMIT = Histogram(
     "Committing what a batch brought about.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+
+
+class EventSink:
+    """Publishes stored events: in process at once, to Kafka through the outbox. Any thread.
+
+    `put` in the transaction, `release` after it.
+    """
+
+    def __init__(self, local: LocalBus, publisher: Publisher | None) -> None:
+        self._local = local
+        self._publisher = publisher
+
+    def put(self, connection: Connection, messages: Sequence[Outgoing]) -> None:
+        """With Kafka: store them until the broker has them."""
+        if self._publisher is not None:
+            add_outgoing(connection, messages)
+
+    def release(self, messages: Sequence[Outgoing]) -> None:
+        """They are committed: publish them in process, and have the publisher send them. Never blocks on a broker."""
+        for one in messages:
+            headers = (("schema", one.schema.encode()), ("content-type", b"application/json"), SOURCE_HEADER)
+            self._local.publish(Message(one.topic, one.key, one.body.encode(), headers, time.monotonic()))
+        if self._publisher is not None and messages:
+            self._publisher.wake()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,28 +11,23 @@ from types import MappingProxyType
 
 import structlog
 from prometheus_client import Counter
-from pydantic import ValidationError
 
 from monitoring.core.handler import Handler
 from monitoring.events.deduplication import Deduplicator
-from monitoring.ingest.inbox import SOURCE_HEADER, InboxMessage
-from monitoring.ingest.snapshots import read_snapshot
+from monitoring.ingest.inbox import InboxMessage
+from monitoring.ingest.parsing import UNREADABLE, read_event, read_result, read_snapshot
 from monitoring.store.checkpoints import Key, Partition
 from monitoring.store.media import MediaFile
 from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS
 from workers.bus.event import Event
-from workers.bus.result import FrameResult
 
 log = structlog.get_logger(__name__)
 
-NODE_KINDS = ("stream_up", "stream_down")
 _SESSIONS = "sessions"
-_MAX_NUMBER = 2**62  # what every database holds as an integer
 _LOG_EVERY_S = 60.0
 
 _RESULTS = Counter("livesight_monitor_results", "Results of frames that the monitor handled.")
 _DUPLICATES = Counter("livesight_monitor_duplicates", "Results and events that were read before.")
-_UNREADABLE = Counter("livesight_monitor_unreadable_messages", "Messages that could not be parsed.", ["topic"])
 _FAILURES = Counter("livesight_monitor_handler_failures", "Messages on which a handler failed.", ["handler"])
 
 
@@ -99,7 +94,7 @@ class HandlerChain:
 
     def take(self, items: Sequence[InboxMessage], output: HandlerOutput, stored_ids: StoredIds) -> None:
         """Handle messages."""
-        node_events = {id(item): event for item in items if (event := _read_event(item)) is not None}
+        node_events = {id(item): event for item in items if (event := read_event(item)) is not None}
         stored = stored_ids(list(node_events.values())) if node_events else set()
         for item in items:
             if item.topic == DETECTIONS:
@@ -109,7 +104,7 @@ class HandlerChain:
             elif item.topic == SNAPSHOTS:
                 image = read_snapshot(item)
                 if image is None:
-                    self._unreadable(item)
+                    UNREADABLE.labels(item.topic).inc()
                 else:
                     output.images.append((image, item.value))
         output.messages += len(items)
@@ -151,12 +146,10 @@ class HandlerChain:
         return found
 
     def _take_result(self, item: InboxMessage, output: HandlerOutput) -> None:
-        try:
-            result = FrameResult.model_validate_json(item.value)
-        except ValidationError:
-            return self._unreadable(item)
-        if not _in_range(result):
-            return self._unreadable(item)
+        result = read_result(item)
+        if result is None:
+            UNREADABLE.labels(item.topic).inc()
+            return
         if result.stream_id not in self._streams:
             self._restore_stream(result.stream_id)
         if not self._deduplicator.is_new(result):
@@ -216,31 +209,6 @@ class HandlerChain:
             self._logged_s[name] = time.monotonic()
             log.error("monitor_handler_failed", handler=name, error=repr(error), exc_info=error)
 
-    def _unreadable(self, item: InboxMessage) -> None:
-        _UNREADABLE.labels(item.topic).inc()
-
 
 def _digest(state: str) -> bytes:
     return hashlib.blake2b(state.encode(), digest_size=16).digest()
-
-
-def _read_event(item: InboxMessage) -> Event | None:
-    """An event that a node made; None for those of monitors, and for what is none."""
-    if item.topic != EVENTS or SOURCE_HEADER in item.headers:
-        return None
-    try:
-        event = Event.model_validate_json(item.value)
-    except ValidationError:
-        _UNREADABLE.labels(item.topic).inc()
-        return None
-    return event if event.kind in NODE_KINDS and 0 <= event.captured_at_ns < _MAX_NUMBER else None
-
-
-def _in_range(result: FrameResult) -> bool:
-    """Whether a database can hold its numbers."""
-    tracks = (found.track_id or 0 for found in result.detections)
-    return (
-        0 <= result.captured_at_ns < _MAX_NUMBER
-        and abs(result.pts_us) < _MAX_NUMBER
-        and all(abs(track) < _MAX_NUMBER for track in tracks)
-    )

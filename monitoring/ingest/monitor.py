@@ -20,10 +20,10 @@ from monitoring.core.ports import CommitHook
 from monitoring.ingest.commit import CommitTargets, Committer
 from monitoring.ingest.handler_chain import HandlerChain, HandlerOutput
 from monitoring.ingest.inbox import Batch
-from monitoring.ingest.settings import IngestSettings
 from monitoring.store.checkpoints import Key, forget_states, read_offsets, read_state, read_states, set_offsets
 from monitoring.store.expiry import Expiry
 from monitoring.store.leader_lock import lead
+from monitoring.store.settings import IngestSettings
 from monitoring.store.writes import known_ids
 from workers.bus.event import Event
 from workers.errors import WorkerError

@@ -10,7 +10,7 @@ from monitoring.core.ports import Outgoing
 from monitoring.drift.report import DriftReport
 from monitoring.store.tables import AGED, Aged, metadata
 from workers.bus.event import Event
-from workers.database.columns import Serial
+from workers.database.dialects import Serial
 
 EVERY_NS = 3_600_000_000_000
 Reports = Callable[[], Sequence[DriftReport]]

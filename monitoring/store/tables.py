@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from workers.database.columns import NAMING_CONVENTION, CompactUuid, Serial
+from workers.database.dialects import NAMING_CONVENTION, CompactUuid, Serial
 
 metadata = MetaData(naming_convention=NAMING_CONVENTION)
 

@@ -160,7 +160,7 @@ async def test_bad_input_is_named_and_changes_nothing(
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"scenes": [CONFIGURED, CONFIGURED]}, "stream fixed is there twice"),
+        ({"scenes": [CONFIGURED, CONFIGURED]}, "there are two scenes of stream fixed"),
         ({"rules": [Rule(name="a", when=SeenCondition())] * 2}, "there are two rules a"),
         ({"rules": [Rule(name="a", when=SeenCondition(), targets=("ops",))]}, "rule a names the target ops"),
         ({"rules": [{"name": "a", "when": {"type": "count"}}]}, "rules.0.when.count.above"),

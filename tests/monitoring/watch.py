@@ -13,8 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from monitoring.core.handler import Durability
 from monitoring.core.ports import Outgoing
-from monitoring.ingest.commit import CommitTargets
-from monitoring.ingest.event_sink import EventSink
+from monitoring.ingest.commit import CommitTargets, EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor, Participants
@@ -29,8 +28,8 @@ from workers.bus.bus import LocalBus
 from workers.bus.event import Event, event_id
 from workers.bus.result import FrameResult
 from workers.database.database import Database
-from workers.database.dialects import driver_url
 from workers.database.migrations import migrate
+from workers.database.url import driver_url
 from workers.kafka.settings import KafkaSettings
 
 FAST = MonitorSettings(gather_s=0.05, keep_s=0.2, tick_s=0.1, begin="oldest")

@@ -1,23 +1,38 @@
-"""Where SQLite and PostgreSQL differ: URLs, engines, inserts that meet what is there. Any thread.
+"""Where SQLite and PostgreSQL differ: engines, column types, inserts that meet existing rows. Any thread.
 
 SQLite runs in WAL mode: readers and the writer do not wait for each other.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Table, create_engine, event
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    FromClause,
+    Integer,
+    LargeBinary,
+    Table,
+    TypeDecorator,
+    Uuid,
+    create_engine,
+    event,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.types import TypeEngine
 
 WRITES = "livesight_writes"
 """The execution option of connections that write."""
 
 BUSY_S = 10.0
-_POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 _CONNECT_S = 5
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -31,20 +46,34 @@ _PRAGMAS = (
 _POOL = {"pool_size": 5, "max_overflow": 15, "pool_timeout": 10.0, "pool_pre_ping": True}
 
 
-def driver_url(text: str) -> str:
-    """A database URL with our driver. Raises ValueError; the URL, which may hold a password, is not in its text."""
-    scheme, found, rest = text.partition("://")
-    if not found:
-        raise ValueError("is no database URL, such as postgresql://user:password@host/livesight")
-    if scheme in _POSTGRESQL:
-        if not urlsplit(text).path.strip("/"):
-            raise ValueError("names no database; it ends in the database's name: postgresql://host/livesight")
-        return f"postgresql+psycopg://{rest}"
-    if scheme != "sqlite":
-        raise ValueError(f"a database of the kind {scheme} is not supported; postgresql:// and sqlite:// are")
-    if not rest.startswith("/") or rest.strip("/") in ("", ":memory:"):
-        raise ValueError("sqlite:// needs a path, such as sqlite:////var/lib/livesight/livesight.db")
-    return text
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""For each package's MetaData: both databases call an index and a constraint the same, so migrations can name them."""
+
+Serial = BigInteger().with_variant(Integer, "sqlite")
+"""For primary keys that count by themselves: SQLite does so with INTEGER alone."""
+
+
+class CompactUuid(TypeDecorator[uuid.UUID]):
+    """A UUID: 16 bytes in SQLite (its own type would take 32 characters in table and index), uuid in PostgreSQL."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """See TypeDecorator."""
+        return dialect.type_descriptor(LargeBinary(16) if dialect.name == "sqlite" else Uuid())
+
+    def process_bind_param(self, value: uuid.UUID | None, dialect: Dialect) -> Any:
+        """See TypeDecorator."""
+        return value.bytes if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:
+        """See TypeDecorator."""
+        return uuid.UUID(bytes=value) if isinstance(value, bytes) else value
 
 
 def open_engine(url: URL) -> Engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from workers.database.columns import CompactUuid, Serial
+from workers.database.dialects import CompactUuid, Serial
 
 revision = "0001"
 down_revision = None

@@ -20,8 +20,8 @@ from tests.monitoring.happened import Leaping
 from workers.bus.event import Event, Severity, event_id
 from workers.bus.media import Clip
 from workers.database.database import Database
-from workers.database.dialects import driver_url
 from workers.database.migrations import migrate
+from workers.database.url import driver_url
 from workers.errors import ClipUnavailable
 
 SESSION = "01JD0000000000000000000000"
