@@ -1,4 +1,4 @@
-"""Lists and changes streams, wherever they run. Any thread; changes block: never on the event loop."""
+"""Lists and changes streams, wherever they run. Any thread; only changes block: never on the event loop."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Pushes:
         push = self._pushes.get(stream_id)
         if push is None or push.linger is None:
             try:
-                await asyncio.to_thread(self._node.streams.view, stream_id)
+                self._node.streams.view(stream_id)
             except StreamUnknown:
                 return
             raise _busy(stream_id)

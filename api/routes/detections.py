@@ -8,7 +8,6 @@ close 1001. `/v1/detections` never ends: a stream it names may be added later.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -25,7 +24,7 @@ router = APIRouter()
 @router.websocket("/v1/streams/{stream_id}/detections")
 async def stream_detections(websocket: WebSocket, stream_id: StreamIdInPath, context: Context) -> None:
     """The results of one stream."""
-    await asyncio.to_thread(context.directory.stream, stream_id)  # unknown: 404, before the handshake
+    context.directory.stream(stream_id)  # unknown: 404, before the handshake
     await _serve(websocket, context, frozenset({stream_id}))
 
 

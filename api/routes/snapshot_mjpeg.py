@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 from typing import Annotated
@@ -53,7 +52,7 @@ async def mjpeg(
     fps: Annotated[float, Query(gt=0, le=60, description="Maximum images a second.")] = 15.0,
 ) -> StreamingResponse:
     """The stream as multipart JPEGs, for players without other codecs; ends when the stream is removed."""
-    await asyncio.to_thread(context.node.streams.view, stream_id)
+    context.node.streams.view(stream_id)
     viewing = ExitStack()
     viewing.enter_context(context.hub.counted(frozenset({stream_id})))
     stream = viewing.enter_context(context.jpeg_encoder.stream(JpegOptions(stream_id, overlay)))

@@ -67,7 +67,7 @@ class StreamChanges(BaseModel):
 @router.get("/v1/streams")
 async def list_streams(context: Context) -> StreamList:
     """List all streams with their current state."""
-    return StreamList(streams=[_shown(context, view) for view in await asyncio.to_thread(context.directory.streams)])
+    return StreamList(streams=[_shown(context, view) for view in context.directory.streams()])
 
 
 @router.post("/v1/streams", status_code=201)
@@ -84,7 +84,7 @@ async def add_stream(context: Context, response: Response, stream: Annotated[New
 @router.get("/v1/streams/{stream_id}")
 async def get_stream(context: Context, stream_id: StreamIdInPath) -> Stream:
     """One stream with its current state."""
-    return _shown(context, await asyncio.to_thread(context.directory.stream, stream_id))
+    return _shown(context, context.directory.stream(stream_id))
 
 
 @router.patch("/v1/streams/{stream_id}")
@@ -92,7 +92,7 @@ async def change_stream(context: Context, stream_id: StreamIdInPath, changes: St
     """Change a stream's URL, its models, how it is analysed, or whether it runs."""
     if changes.url is not None:
         check_url(changes.url)
-    view = await asyncio.to_thread(context.directory.stream, stream_id)
+    view = context.directory.stream(stream_id)
     if view.ephemeral:
         raise Problem(
             "conflict", f"stream {stream_id} is pushed by a client and cannot be changed; push it with other parameters"

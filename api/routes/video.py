@@ -8,8 +8,6 @@ follows. A viewer that reads nothing for `viewer_timeout_s` is closed with 1013 
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
@@ -24,7 +22,7 @@ router = APIRouter()
 @router.websocket("/v1/streams/{stream_id}/video")
 async def video(websocket: WebSocket, stream_id: StreamIdInPath, context: Context) -> None:
     """The encoded frames of one stream, from the last key frame on."""
-    await asyncio.to_thread(context.node.streams.view, stream_id)  # unknown: 404, before the handshake
+    context.node.streams.view(stream_id)  # unknown: 404, before the handshake
     with context.channels.watched(stream_id, frame_writer(websocket)) as queue:
         await serve(websocket, _send(websocket, queue))
 

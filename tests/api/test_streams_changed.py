@@ -94,6 +94,24 @@ async def test_others_answer_while_a_model_is_loaded(service: Service, load: Slo
     assert statistics.median(times) < 0.1, sorted(times)[-5:]
 
 
+async def test_others_answer_while_many_changes_wait(service: Service, load: SlowLoad) -> None:
+    await analysed(service)
+    async with service.http() as http:
+        assert (await http.post("/v1/streams", json=new())).status_code == 201
+        change = asyncio.create_task(http.patch("/v1/streams/cam", json={"models": ["slow"]}))
+        await eventually(load.asked.is_set, 10)
+        async with httpx.AsyncClient(base_url=service.url, timeout=60, limits=httpx.Limits()) as others:
+            waiting = [
+                asyncio.create_task(others.patch("/v1/streams/cam", json={"max_fps": 1 + fps})) for fps in range(40)
+            ]
+            done, _ = await asyncio.wait([change, *waiting], timeout=1)
+            assert not done
+            for path in ("/v1/streams/other", "/v1/streams/other/snapshot.jpg", "/v1/streams"):
+                await took_s(lambda path=path: http.get(path))  # type: ignore[misc]
+            load.go.set()
+            assert {answer.status_code for answer in await asyncio.gather(change, *waiting)} == {200}
+
+
 async def test_changes_of_one_stream_come_one_after_another(service: Service, load: SlowLoad, tmp_path: Path) -> None:
     async with service.http() as http:
         assert (await http.post("/v1/streams", json=new())).status_code == 201

@@ -258,7 +258,8 @@ class StreamRunner:
             if running.source is not None and running.inference is not None:
                 all_published = partial(self._pipeline.is_idle, running.inference)
                 self._publisher.events.begin(config.id, WatchedStream(running.source.status, all_published))
-                running.source.start()  # starts its thread and returns
+        if running.source is not None:
+            running.source.start()  # does nothing where the node was closed meanwhile, and its sources with it
 
     def _stop(self, running: _Running, reason: str) -> None:
         """End the stream's source and its results. Blocks for seconds: never under the lock."""
