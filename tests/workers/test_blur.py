@@ -11,7 +11,7 @@ from workers.images.blur import Blurrer, blur_box
 
 
 def frame(pts_us: int, session: str = "s", seed: int = 1) -> Frame:
-    """A picture of noise, so that what is blurred can be told from what is not."""
+    """An image of noise, so that what is blurred can be told from what is not."""
     noise = np.random.default_rng(seed).integers(0, 256, (120, 200, 3), np.uint8)
     return Frame("cam", session, 0, 0, pts_us, 0, 0.0, 0.0, av.VideoFrame.from_ndarray(noise, format="bgr24"))
 
@@ -45,7 +45,7 @@ def test_a_place_stays_blurred_for_half_a_second() -> None:
     assert shown == [True] * 5 + [False]
 
 
-def test_a_place_stays_blurred_for_two_pictures_however_far_apart() -> None:
+def test_a_place_stays_blurred_for_two_images_however_far_apart() -> None:
     blurrer = Blurrer()
     blurrer.blurred(frame(0), rows(BOX))
     shown = [smooth(blurrer.blurred(frame(pts_us), rows()), 100, 60) for pts_us in (2_000_000, 4_000_000, 6_000_000)]
@@ -68,7 +68,7 @@ def test_boxes_at_and_beyond_the_edges() -> None:
     blur_box(shown.to_bgr(), (5, 5, 5, 9))
 
 
-def test_what_is_left_does_not_tell_pictures_apart() -> None:
+def test_what_is_left_does_not_tell_images_apart() -> None:
     """Two faces with the same means give the same spots."""
     half = np.zeros((96, 96, 3), np.uint8)
     half[::2] = 200

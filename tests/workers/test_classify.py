@@ -47,13 +47,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_colour_model(tmp_path_factory.mktemp("models"), "scene", applies_to="image")
 
 
-def frame(session: str, number: int, picture: av.VideoFrame, step_us: int = 100_000, stream: str = "a") -> Frame:
+def frame(session: str, number: int, image: av.VideoFrame, step_us: int = 100_000, stream: str = "a") -> Frame:
     pts_us = number * step_us
-    return Frame(stream, session, number, number, pts_us, time.time_ns(), time.monotonic(), 0.001, picture)
+    return Frame(stream, session, number, number, pts_us, time.time_ns(), time.monotonic(), 0.001, image)
 
 
 class Running:
-    """A pipeline and a stream of it. `show` gives a picture and waits for its result."""
+    """A pipeline and a stream of it. `show` gives an image and waits for its result."""
 
     def __init__(self, engines: dict[str, Engine], policy: str, **settings: Any) -> None:
         self.slots = {name: EngineSlot(engine) for name, engine in engines.items()}
@@ -74,13 +74,13 @@ class Running:
             self._changed.notify_all()
 
     def show(
-        self, picture: av.VideoFrame, stream: str = "a", models: tuple[str, ...] = MODELS, stills: bool = False
+        self, image: av.VideoFrame, stream: str = "a", models: tuple[str, ...] = MODELS, stills: bool = False
     ) -> FrameResult:
         if stream not in self._mailboxes:
             self._mailboxes[stream] = Mailbox(self._policy)
             self.pipeline.add(stream, self._mailboxes[stream], models, StreamOptions(stills=stills))
         had = len(self.results[stream])
-        self._mailboxes[stream].put(frame(self._session, self._numbers[stream], picture, stream=stream))
+        self._mailboxes[stream].put(frame(self._session, self._numbers[stream], image, stream=stream))
         self._numbers[stream] += 1
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.results[stream]) > had, 30)
@@ -88,13 +88,13 @@ class Running:
 
     @property
     def number(self) -> int:
-        """How many pictures stream a was shown."""
+        """How many images stream a was shown."""
         return self._numbers["a"]
 
-    def show_until(self, picture: av.VideoFrame, found: Callable[[FrameResult], Any], **how: Any) -> FrameResult:
+    def show_until(self, image: av.VideoFrame, found: Callable[[FrameResult], Any], **how: Any) -> FrameResult:
         """Show it again and again, as a camera does."""
         deadline_s = time.monotonic() + 30
-        while not found(result := self.show(picture, **how)):
+        while not found(result := self.show(image, **how)):
             assert time.monotonic() < deadline_s, result
             time.sleep(0.005)
         return result
@@ -197,15 +197,15 @@ def test_a_failing_classifier_costs_its_attributes_only(start: Start, folder: Pa
     running.show_until(coloured("red", SMALL), lambda result: said(result) == "red")
 
 
-def test_of_a_file_each_picture_has_its_answer_and_of_stills_each_box(start: Start, folder: Path) -> None:
+def test_of_a_file_each_image_has_its_answer_and_of_stills_each_box(start: Start, folder: Path) -> None:
     running = start({"things": ThingsEngine(), "colour": engine(folder)}, "block")
     assert [said(running.show(coloured("red", SMALL))) for _ in range(3)] == ["red"] * 3
     colours = ["red", "blue", "green", "blue"]
     seen = [said(running.show(coloured(colour, SMALL), stream="folder", stills=True)) for colour in colours]
-    assert seen == colours, "a picture of a folder says nothing of the next"
+    assert seen == colours, "an image of a folder says nothing of the next"
 
 
-def test_a_picture_alone_has_each_box_classified(folder: Path) -> None:
+def test_an_image_alone_has_each_box_classified(folder: Path) -> None:
     slots = {"things": EngineSlot(ThingsEngine()), "colour": EngineSlot(engine(folder))}
     shown = frame(new_session(), 0, coloured("blue", LARGE), stream="predict")
     result = image_result(slots, shown, MODELS, "test")
@@ -213,20 +213,20 @@ def test_a_picture_alone_has_each_box_classified(folder: Path) -> None:
     assert result.models == {"things": 1, "colour": 1}
 
 
-def test_classifiers_of_whole_pictures_look_once_a_second(start: Start, whole: Path) -> None:
+def test_classifiers_of_whole_images_look_once_a_second(start: Start, whole: Path) -> None:
     running, before = start({"scene": engine(whole)}, image_s=1.0), count("crops_classified", "scene")
-    picture = coloured("red", (0, 0, 640, 360))
+    image = coloured("red", (0, 0, 640, 360))
 
     def scene(result: FrameResult) -> str | None:
         found = result.image.attributes.get("scene") if result.image else None
         return found.label if found else None
 
-    first = running.show(picture, models=("scene",))
+    first = running.show(image, models=("scene",))
     assert first.detections == () and first.models == {"scene": 1}
-    running.show_until(picture, lambda result: scene(result) == "red")
+    running.show_until(image, lambda result: scene(result) == "red")
     began = running.number
     while running.number < began + 40:  # four seconds of the stream
-        assert scene(running.show(picture)) == "red"
+        assert scene(running.show(image)) == "red"
         time.sleep(0.002)
     assert 3 <= count("crops_classified", "scene") - before <= 7
     running.show_until(coloured("blue", (0, 0, 640, 360)), lambda result: scene(result) == "blue")

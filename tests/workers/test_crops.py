@@ -24,7 +24,7 @@ def smooth() -> np.ndarray:
     "name", ["yuv420p", "yuvj420p", "yuv422p", "yuv444p", "nv12", "rgb24", "bgr24", "gray", "yuv420p10le"]
 )
 @pytest.mark.parametrize("box", [(101.2, 51.7, 300.9, 250.1), (-5.0, -5.0, 640.9, 358.9), (639.5, 357.5, 641.0, 359.0)])
-def test_a_crop_is_the_same_part_of_the_picture(name: str, box: tuple[float, float, float, float]) -> None:
+def test_a_crop_is_the_same_part_of_the_image(name: str, box: tuple[float, float, float, float]) -> None:
     picture = av.VideoFrame.from_ndarray(smooth(), format="bgr24").reformat(format=name)
     left, top, right, bottom = region = crop_region(box, 0.1, SIZE_WH)
     crop = crop_image(picture, region).to_ndarray(format="bgr24").astype(int)

@@ -85,7 +85,7 @@ def test_a_classifier_is_explained_on_its_crop(explainer: Explainer, image_bgr: 
     assert (said.detection, said.label) == (0, "blue") and said.confidence > 0.9
 
 
-def test_without_a_box_and_of_pictures_the_whole_picture_is_explained(explainer: Explainer) -> None:
+def test_without_a_box_and_of_images_the_whole_picture_is_explained(explainer: Explainer) -> None:
     image = np.full((300, 500, 3), 90, np.uint8)
     image[:, 250:] = (40, 40, 120)  # too pale for the detector
     for asked in (ExplainRequest("colour", "squares"), ExplainRequest("scene")):
@@ -95,7 +95,7 @@ def test_without_a_box_and_of_pictures_the_whole_picture_is_explained(explainer:
         assert found.xyxy == pytest.approx((0, -100, 500, 400), abs=11), "padding to a square is part of the grid"
 
 
-def test_the_overlay_shows_the_picture_and_the_heat(explainer: Explainer, image_bgr: U8) -> None:
+def test_the_overlay_shows_the_image_and_the_heat(explainer: Explainer, image_bgr: U8) -> None:
     before = image_bgr.copy()
     shown = overlay(image_bgr, explainer.explain(image_bgr, ExplainRequest("squares", detection=1)))
     assert (image_bgr == before).all() and shown.shape == image_bgr.shape and shown.dtype == np.uint8

@@ -105,7 +105,7 @@ def frozen(pictures: Iterator[av.VideoFrame], every: int = 25) -> list[float]:
     ("codec", "options"),
     [("libx264", {"crf": "26", "g": "50", "preset": "veryfast"}), ("mpeg4", {"g": "25"})],
 )
-def test_a_frozen_picture_is_told_even_when_it_is_encoded_again(codec: str, options: dict[str, str]) -> None:
+def test_a_frozen_image_is_told_even_when_it_is_encoded_again(codec: str, options: dict[str, str]) -> None:
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as output:
         stream = output.add_stream(codec, rate=25)
@@ -149,7 +149,7 @@ def test_results_of_a_live_stream_carry_figures_of_each_second(no_thread_left: N
         running.pipeline.close()
 
 
-def test_every_picture_of_a_file_has_the_figures_of_its_second(tmp_path: Path) -> None:
+def test_every_image_of_a_file_has_the_figures_of_its_second(tmp_path: Path) -> None:
     clip = make_numbered(tmp_path / "clip.mp4", ClipSpec(frames=60))
     results: list[FrameResult] = []
     slots = {"number": EngineSlot(NumberEngine())}

@@ -46,7 +46,7 @@ def node(results: Results) -> Iterator[Node]:
 
 
 def count(reason: str) -> float:
-    """Pictures of `cam` not analysed for a reason."""
+    """Images of `cam` not analysed for a reason."""
     labels = {"stream": "cam", "reason": reason}
     return REGISTRY.get_sample_value("livesight_frames_dropped_total", labels) or 0.0
 
@@ -56,7 +56,7 @@ def count(reason: str) -> float:
 def test_a_live_source_is_analysed_at_its_cap(
     kind: str, max_fps: float, node: Node, results: Results, numbered_h264: Path
 ) -> None:
-    """A camera, and a file played at its own rate; of both every picture is received, and the view tells it all."""
+    """A camera, and a file played at its own rate; of both every image is received, and the view tells it all."""
     with RtspServer({"cam": Mount(numbered_h264)}) as camera:
         url = camera.url("cam") if kind == "rtsp" else f"file:{numbered_h264}"
         node.streams.add(StreamConfig(id="cam", url=url, models=("number",), max_fps=max_fps), allow_local=True)

@@ -78,9 +78,7 @@ def shown(result: FrameResult) -> int:
     return number_in(result.detections[0].xyxy, result.size_wh)
 
 
-def test_every_picture_of_a_blocking_mailbox_comes_back_once_in_order(
-    results: Results, running: list[Pipeline]
-) -> None:
+def test_every_image_of_a_blocking_mailbox_comes_back_once_in_order(results: Results, running: list[Pipeline]) -> None:
     jitter = np.random.default_rng(1).uniform(0, 0.01, 200)
     pipeline = build(NumberEngine(lambda numbers: time.sleep(jitter[numbers[0]])), results)
     running.append(pipeline)
@@ -140,7 +138,7 @@ def test_streams_of_different_rates_get_equal_shares_and_skipped_adds_up(
         assert sum(result.skipped for result in seen) > 0
 
 
-def test_a_raising_model_and_a_bad_picture_cost_that_picture_only(results: Results, running: list[Pipeline]) -> None:
+def test_a_raising_model_and_a_bad_image_cost_that_picture_only(results: Results, running: list[Pipeline]) -> None:
     def raise_on_seven(numbers: list[int]) -> None:
         if numbers[0] == 7:
             raise ValueError("seven")
@@ -202,7 +200,7 @@ def test_engines_swap_between_batches_and_the_old_one_is_closed_after_its_last(
     assert first.closed and not second.closed
 
 
-def test_a_batch_holds_the_newest_picture_of_several_streams(results: Results, running: list[Pipeline]) -> None:
+def test_a_batch_holds_the_newest_image_of_several_streams(results: Results, running: list[Pipeline]) -> None:
     gate, sizes = threading.Event(), []
 
     def hold(numbers: list[int]) -> None:

@@ -237,11 +237,11 @@ def test_a_service_follows_a_promotion_from_outside_and_says_when_it_cannot(home
 
 
 def frame(session: str, number: int) -> Frame:
-    picture = av.VideoFrame.from_ndarray(face_picture(0, (640, 360)), format="bgr24")
-    return Frame("a", session, number, number, number * 40_000, time.time_ns(), time.monotonic(), 0.001, picture)
+    image = av.VideoFrame.from_ndarray(face_picture(0, (640, 360)), format="bgr24")
+    return Frame("a", session, number, number, number * 40_000, time.time_ns(), time.monotonic(), 0.001, image)
 
 
-def test_a_detector_is_swapped_without_losing_a_picture_or_a_track(tmp_path: Path) -> None:
+def test_a_detector_is_swapped_without_losing_an_image_or_a_track(tmp_path: Path) -> None:
     promoted = tmp_path / "models"
     renamed = ("covered", "bare", "wrong")
     store = ModelStore([promoted, shipped_models_dir()], promoted=promoted)

@@ -31,8 +31,8 @@ def slots() -> Iterator[EngineSlots]:
 
 
 def test_a_bare_face_is_said_to_be_one(slots: EngineSlots) -> None:
-    picture = av.VideoFrame.from_ndarray(face_picture(2, (640, 360)), format="bgr24")
-    frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), time.monotonic(), 0.0, picture)
+    image = av.VideoFrame.from_ndarray(face_picture(2, (640, 360)), format="bgr24")
+    frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), time.monotonic(), 0.0, image)
     result = image_result(slots, frame, ("mask", NAME), "test")
     assert result.models[NAME] == slots[NAME].card.version
     assert [found.attributes[NAME].label for found in result.detections] == ["without_mask"]

@@ -115,7 +115,7 @@ def numbers(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
 
-def test_a_track_is_seen_at_once_as_a_crop_and_as_the_whole_picture(start: Start) -> None:
+def test_a_track_is_seen_at_once_as_a_crop_and_as_the_whole_image(start: Start) -> None:
     camera = start()
     camera.play(coloured("red", SMALL), lambda: len(camera.messages) >= 2)
     (crop, small), (picture, whole) = camera.sent("crop")[0], camera.sent("picture")[0]
@@ -175,7 +175,7 @@ def test_what_was_kept_back_is_not_lost_at_the_end(start: Start) -> None:
     assert len(camera.sent()) == 2 and numbers(camera.sent()[1][0].box)[0] < SMALL[0] - 2
 
 
-def test_a_label_that_flickers_is_none_and_one_that_stays_is_another_picture(start: Start) -> None:
+def test_a_label_that_flickers_is_none_and_one_that_stays_is_another_image(start: Start) -> None:
     classes: Iterator[int] = iter([])
     camera = start(ThingsEngine(lambda: next(classes, label)))
     label = 0

@@ -47,14 +47,14 @@ def make_model(root: Path, files: dict[str, Path], classes: tuple[str, ...]) -> 
 
 @pytest.fixture(scope="module")
 def clip_pictures(data_dir: Path) -> list[U8]:
-    """Three pictures of people, u8 BGR 768×432."""
+    """Three images of people, u8 BGR 768×432."""
     reader = cv2.VideoCapture(str(data_dir / "videos" / "one-by-one-person-detection.mp4"))
-    pictures = []
+    images = []
     for number in range(301):
-        _, picture = reader.read()
+        _, image = reader.read()
         if number in (100, 200, 300):
-            pictures.append(picture)
-    return pictures
+            images.append(image)
+    return images
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,9 @@ def test_boxes_are_those_of_ultralytics(things: tuple[ModelStore, Any], clip_pic
     engine = load_engine(store, "things", SETTINGS)
     slot = EngineSlot(engine)
     compared = 0
-    for picture in clip_pictures:
-        expected = model.predict(picture, imgsz=(256, 416), conf=0.5, agnostic_nms=True, device="cpu", verbose=False)
-        frame = Frame("still", "s", 0, 0, 0, 0, 0.0, 0.0, av.VideoFrame.from_ndarray(picture, format="bgr24"))
+    for image in clip_pictures:
+        expected = model.predict(image, imgsz=(256, 416), conf=0.5, agnostic_nms=True, device="cpu", verbose=False)
+        frame = Frame("still", "s", 0, 0, 0, 0, 0.0, 0.0, av.VideoFrame.from_ndarray(image, format="bgr24"))
         rows = detect_image({"things": slot}, frame, ("things",)).rows["things"]
         for xyxy, confidence, label in zip(
             expected[0].boxes.xyxy.numpy(), expected[0].boxes.conf.numpy(), expected[0].boxes.cls.numpy(), strict=True
@@ -100,14 +100,14 @@ def test_boxes_are_those_of_ultralytics(things: tuple[ModelStore, Any], clip_pic
 def test_each_slot_of_a_batch_gets_its_own_boxes(things: tuple[ModelStore, Any], clip_pictures: list[U8]) -> None:
     """A batch of three gives what three batches of one give."""
     engine = load_engine(things[0], "things", SETTINGS)
-    pictures = [cv2.cvtColor(cv2.resize(picture, (416, 256)), cv2.COLOR_BGR2RGB) for picture in clip_pictures]
+    images = [cv2.cvtColor(cv2.resize(image, (416, 256)), cv2.COLOR_BGR2RGB) for image in clip_pictures]
     with engine.request((416, 256)) as request:
         alone = []
-        for picture in pictures:
-            request.tensor[0] = picture
+        for image in images:
+            request.tensor[0] = image
             alone.append(request.run(1)[0])
-        for slot, picture in enumerate(pictures):
-            request.tensor[slot] = picture
+        for slot, image in enumerate(images):
+            request.tensor[slot] = image
         together = request.run(3)
     for slot in range(3):
         assert np.allclose(together[slot][:5], alone[slot][:5], atol=0.5)

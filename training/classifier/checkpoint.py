@@ -44,7 +44,7 @@ def plain(settings: ClassifierSettings) -> dict[str, Any]:
 
 
 def check_same(path: Path, state: Mapping[str, Any], settings: ClassifierSettings, version: str) -> None:
-    """A run goes on only as it began. Raises RunError naming what differs."""
+    """A run is resumed only with its own settings and data. Raises RunError naming what differs."""
     if state["data_version"] != version:
         raise RunError(f"{path}: was trained on other data ({state['data_version']}, now {version})")
     for key, value in plain(settings).items():

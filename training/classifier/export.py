@@ -28,7 +28,7 @@ KEPT = ("images", "accuracy", "f1", "auc", "per_class", "confusion", "calibratio
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """run: the folder of a run of `train classifier`. data, yunet: as it had them. formats: none named, all the run
+    """run: the folder of a run of `train classifier`. data, yunet: as for it. formats: empty for all that the run
     has. most_lost: accuracy that int8 may lose."""
 
     run: Path

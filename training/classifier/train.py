@@ -97,7 +97,7 @@ class ClassifierTrainer:
             after_epoch(row, gained)
 
     def next_phase(self, best: Mapping[str, Any]) -> None:
-        """Go on from the best there was."""
+        """Continue from the best weights so far."""
         self.network.load_state_dict(best["network"])
         self.optimizer = None
         self.progress.phase, self.progress.own, self.progress.stale = self.progress.phase + 1, 0, 0
@@ -113,7 +113,7 @@ class ClassifierTrainer:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def state(self) -> dict[str, Any]:
-        """Everything a run goes on from."""
+        """Everything that a run is resumed from."""
         return {
             "settings": checkpoint.plain(self.settings),
             "classes": list(self.crops.classes),

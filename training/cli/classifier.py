@@ -33,7 +33,7 @@ def classifier(
     size: Annotated[int, typer.Option(min=32, max=512, help="Side of the square input, pixels.")] = 128,
     yunet: Annotated[Path | None, typer.Option(help="YuNet's weights, to frame faces as a detector does.")] = None,
     margin: Annotated[float, typer.Option(min=0, max=2, help="Of the crops when serving: the card's.")] = 0.1,
-    views: Annotated[int, typer.Option(min=1, help="Different views of each crop that are learned from.")] = 4,
+    views: Annotated[int, typer.Option(min=1, help="Augmented views of each crop to train on.")] = 4,
     words: Annotated[int, typer.Option(min=2, max=4096, help="Classical: how many visual words.")] = 128,
     unfreeze: Annotated[int, typer.Option(min=0, help="The backbone's last stages that phase two trains.")] = 2,
     head_epochs: Annotated[int, typer.Option(min=1, help="Phase one: the head alone.")] = 12,
@@ -45,7 +45,7 @@ def classifier(
     seed: int = 7,
     threads: Annotated[int, typer.Option(min=0, help="0: as PyTorch likes.")] = 0,
     experiment: Annotated[str, typer.Option(help="MLflow's experiment.")] = "classifier",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in OUT.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in OUT.")] = False,
 ) -> None:
     """Train a classifier of crops: by transfer learning, or over visual words (orb-forest, orb-svm, orb-xgboost).
 

@@ -71,7 +71,7 @@ def check_command(
     classes: ClassesOption = MASK_CLASSES,
     split: SplitOption = None,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Correct SOURCE; what is removed or changed is kept in SOURCE/removed.")
+        bool, typer.Option("--repair", help="Correct SOURCE; files removed or changed are moved to SOURCE/removed.")
     ] = False,
 ) -> None:
     """Report what is wrong with a folder of Pascal VOC: exit code 2 when something has to be repaired."""

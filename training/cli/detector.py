@@ -32,7 +32,7 @@ def detector(
     seed: int = 7,
     device: Annotated[str, typer.Option(help="auto, cpu, or the number of a GPU.")] = "auto",
     experiment: Annotated[str, typer.Option(help="MLflow's experiment.")] = "detector",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in OUT.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in OUT.")] = False,
 ) -> None:
     """Train a detector (Ultralytics YOLO). Best and last checkpoint: OUT/train/weights/best.pt and last.pt.
 

@@ -29,7 +29,7 @@ WARNINGS: frozenset[Kind] = frozenset({"no annotation", "size differs", "duplica
 
 @dataclass(frozen=True, slots=True)
 class DatasetFinding:
-    """One mistake. object: counted from 1, None when it is the whole file's; remedy: what a repair does."""
+    """One fault. object: counted from 1; None for the whole file. remedy: what a repair does."""
 
     kind: Kind
     file: Path

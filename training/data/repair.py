@@ -1,4 +1,4 @@
-"""Writes a checked data set back: what was wrong is corrected in place, what was removed is kept aside.
+"""Repairs a checked data set: faults are corrected in place, removed files are moved aside.
 
 Pure apart from the disk. Removed files go to SOURCE/removed/, corrected annotations leave their original there.
 """

@@ -57,7 +57,7 @@ def read_voc(path: Path) -> list[LabelledBox]:
 
 
 def read_as_found(path: Path) -> VocFile:
-    """Read one VOC XML file with its mistakes. Raises DatasetError (file and line) when the XML cannot be parsed."""
+    """Read one VOC XML file with its faults. Raises DatasetError (file and line) when the XML cannot be parsed."""
     try:
         root = ET.parse(path).getroot()
     except (OSError, ET.ParseError, ValueError) as error:

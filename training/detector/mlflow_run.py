@@ -21,7 +21,7 @@ RUN_FILE = "mlflow_run_id"
 
 @dataclass(frozen=True, slots=True)
 class TrackSettings:
-    """folder: of the run, where its MLflow id is kept; store: where local tracking files lie."""
+    """folder: of the run, where its MLflow id is stored; store: the folder of local tracking files."""
 
     folder: Path
     store: Path

@@ -29,7 +29,7 @@ def precision_recall(curves: Mapping[str, tuple[Any, Any]]) -> bytes:
 
 
 def reliability(calibration: Mapping[str, Any]) -> bytes:
-    """What was right over what was said."""
+    """Share of correct predictions over their confidence, as PNG."""
     figure, axes = _figure(f"Reliability, ECE {calibration['ece']}")
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
     bins = calibration["bins"]
