@@ -23,7 +23,7 @@ def happened(number: int, kind: Kind = "track_began", stream_id: str = "door", *
 
 
 def result(frame: int, stream_id: str = "door", session: str = SESSION, labels: tuple[str, ...] = ()) -> FrameResult:
-    """The result of a picture; one detection for each label, tracks numbered from 1."""
+    """The result of a frame; one detection for each label, tracks numbered from 1."""
     return FrameResult(
         schema="livesight.frame/1",
         stream_id=stream_id,

@@ -1,4 +1,4 @@
-"""A stream written down: who is where in which picture, and what a handler makes of it. Pure."""
+"""A stream written down: who is where in which frame, and what a handler makes of it. Pure."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def results(
     stream_id: str = "entrance",
     start_s: float = 0.0,
 ) -> Iterator[FrameResult]:
-    """What a node would say of them, a result a picture."""
+    """What a node would say of them, one result per frame."""
     for number in range(round(until_s * fps)):
         at_s = number / fps
         seen = (_detection(person, at_s) for person in people if person.came_s <= at_s < person.left_s)
@@ -160,7 +160,7 @@ def carried_over(before: Sequence[Handler], after: Sequence[Handler], stream_id:
         new.restore(stream_id, json.loads(json.dumps(old.dump(stream_id))))
 
 
-def told(events: Iterable[Event], *kinds: str) -> list[tuple[object, ...]]:
+def summary(events: Iterable[Event], *kinds: str) -> list[tuple[object, ...]]:
     """Events in short: kind, track, seconds, and what else it says. `kinds`: only these, all if none is named."""
     short: list[tuple[object, ...]] = []
     for event in events:

@@ -1,4 +1,4 @@
-"""Zones, lines and rules over HTTP and by configuration; kept in the database, seen by other processes."""
+"""Zones, lines and rules over HTTP and by configuration; stored in the database, seen by other processes."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ async def test_rules_that_come_with_livesight_can_be_changed_and_come_back(clien
         "camera-fault": ("default", "camera"),
         "drift": ("default", "drift"),
     }
-    kept = await client.delete("/v1/rules/drift")
-    assert (kept.status_code, kept.json()["detail"]) == (
+    refused = await client.delete("/v1/rules/drift")
+    assert (refused.status_code, refused.json()["detail"]) == (
         409,
         "rule drift is built in and cannot be deleted; PUT it with enabled: false instead",
     )

@@ -65,19 +65,19 @@ class World:
         session, lasts_s = f"01KAH{number:021d}", self.chance.uniform(0.5, 12)
         people = [self._person(track_id, lasts_s) for track_id in range(1, self.chance.randrange(1, 8))]
         up = self._node_event("stream_up", session, 0)
-        pictures = list(results(people, lasts_s, session=session, start_s=self.now_s))
+        frames = list(results(people, lasts_s, session=session, start_s=self.now_s))
         self.now_s += lasts_s
-        down = self._node_event("stream_down", session, pictures[-1].pts_us)
-        told = [up, down] if self.chance.random() < 0.8 else []  # a node that dies says nothing more
-        early = self.chance.randrange(len(pictures) + 1) if self.chance.random() < 0.4 else len(pictures)
-        for at, picture in enumerate(pictures):
+        down = self._node_event("stream_down", session, frames[-1].pts_us)
+        announced = [up, down] if self.chance.random() < 0.8 else []  # a node that dies says nothing more
+        early = self.chance.randrange(len(frames) + 1) if self.chance.random() < 0.4 else len(frames)
+        for at, frame in enumerate(frames):
             if at == early:
-                self._hear(told)
-            self.events += run(self.handlers, [picture])
+                self._hear(announced)
+            self.events += run(self.handlers, [frame])
             if self.chance.random() < 0.05:
                 self._happens()
-        if early == len(pictures):
-            self._hear(told)
+        if early == len(frames):
+            self._hear(announced)
         self.now_s += self.chance.choice((0.2, 3.0, 40.0))
         if self.chance.random() < 0.7:
             self._tick()
@@ -116,8 +116,8 @@ class World:
             handler.tick(START_NS + round(self.now_s * 1e9), made)
         self.events += made
 
-    def _hear(self, told: list[Event]) -> None:
-        for event in told:
+    def _hear(self, announced: list[Event]) -> None:
+        for event in announced:
             made = [event]
             for handler in self.handlers:
                 handler.take_event(event, made)

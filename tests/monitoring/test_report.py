@@ -1,4 +1,4 @@
-"""The written report: what it says of what is kept, on SQLite and PostgreSQL; the command; runs of a real MLflow."""
+"""The written report: its content, on SQLite and PostgreSQL; the command; runs of a real MLflow."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from workers.database.migrations import migrate
 
 BEGAN = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
 DAY = Period(BEGAN - timedelta(hours=1), BEGAN + timedelta(hours=23))
-JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
+JPEG = b"\xff\xd8\xff\xe0 an image \xff\xd9"
 NASTY = '<script>alert("1")</script>'
 
 
@@ -230,8 +230,8 @@ def test_what_is_no_period_is_refused(text: str) -> None:
 
 
 def livesight(state_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("LIVESIGHT_")}
-    environment = {**kept, "LIVESIGHT_STATE_DIR": str(state_dir), **settings}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("LIVESIGHT_")}
+    environment = {**inherited, "LIVESIGHT_STATE_DIR": str(state_dir), **settings}
     command = [sys.executable, "-m", "livesight", "report", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 

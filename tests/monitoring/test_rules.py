@@ -37,7 +37,7 @@ from tests.monitoring.script import (
     run,
     standing,
     started,
-    told,
+    summary,
     walking,
 )
 from workers.bus.event import Event, event_id
@@ -109,12 +109,12 @@ def test_without_mask_in_a_zone_for_two_seconds() -> None:
     elsewhere = Person(2, 0, 20, standing(0.8, 0.5))
     comes = Person(3, 0, 11, walking((0.9, 0.5), (0.1, 0.5), 0, 8))  # crosses 0.5 at 4 s
     raised, ended = Watch.over(rule).take([masked, elsewhere, comes], 20)
-    assert told([raised]) == [("alert", 3, 6.0, "mask", "left")]
+    assert summary([raised]) == [("alert", 3, 6.0, "mask", "left")]
     assert raised.text == "entrance: Somebody (without_mask) has been in zone left for 2 s"
     assert (raised.severity, raised.label, raised.detector) == ("critical", "without_mask", "mask")
     assert raised.xyxy is not None and raised.captured_at_ns == START_NS + 6 * SECOND
     assert raised.id == event_id("alert", "entrance", SESSION, raised.pts_us, 3, "mask")
-    assert told([ended]) == [("alert_ended", None, 12.96, "mask", "left")]
+    assert summary([ended]) == [("alert_ended", None, 12.96, "mask", "left")]
     assert ended.cause == raised.id
     assert ended.duration_s == pytest.approx(6.96)
 
@@ -128,14 +128,14 @@ def test_two_seconds_are_those_of_one_person() -> None:
 def test_taking_the_mask_off_counts_from_when_it_was_off() -> None:
     rule = Rule(name="mask", when=SeenCondition(labels=("without_mask",), for_s=3))
     person = Person(1, 0, 20, label=lambda at_s: "without_mask" if at_s >= 4 else "with_mask")
-    assert told(Watch.over(rule).take([person], 10)) == [("alert", 1, 7.04, "mask")]
+    assert summary(Watch.over(rule).take([person], 10)) == [("alert", 1, 7.04, "mask")]
 
 
 def test_what_a_classifier_says() -> None:
     rule = Rule(name="mask", when=SeenCondition(labels=("wrong",), attribute="mask-classifier", for_s=1))
     person = Person(1, 0, 9, label=lambda _: "with_mask", attribute=lambda at_s: "wrong" if 2 <= at_s < 6 else "right")
     raised, ended = Watch.over(rule).take([person], 9)
-    assert told([raised, ended]) == [("alert", 1, 3.04, "mask"), ("alert_ended", None, 6.0, "mask")]
+    assert summary([raised, ended]) == [("alert", 1, 3.04, "mask"), ("alert_ended", None, 6.0, "mask")]
     assert raised.text == "entrance: Somebody (wrong) has been in view for 1 s"
 
 
@@ -145,7 +145,7 @@ def test_more_than_so_many_for_a_while() -> None:
     short = Person(3, 4, 5, standing(0.3, 0.5))  # and counted until 5.92 s, from 4.56 s on
     longer = Person(4, 10, 14, standing(0.4, 0.5))
     raised, ended = Watch.over(rule).take([*there, longer], 20)
-    assert told([raised, ended]) == [
+    assert summary([raised, ended]) == [
         ("alert", None, 12.56, "crowd", "left", 3),
         ("alert_ended", None, 14.96, "crowd", "left"),
     ]
@@ -180,7 +180,7 @@ def test_cooldown_counts_from_the_last_alert_of_the_stream() -> None:
     alerts = [event for event in Watch.over(rule).take(people, 30) if event.kind == "alert"]
     assert [event.track_id for event in alerts] == [1, 3, 4]
     waiting = [event for event in Watch.over(rule).take([Person(1, 0, 2), Person(2, 6, 18)], 30)]
-    assert told(waiting, "alert")[1] == ("alert", 2, 10.56, "visit")  # still there when it has cooled down
+    assert summary(waiting, "alert")[1] == ("alert", 2, 10.56, "visit")  # still there when it has cooled down
 
 
 def test_restarts_lose_no_alert_and_repeat_none() -> None:
@@ -295,7 +295,7 @@ def test_camera_faults_each_by_itself() -> None:
     faults["moved"] = Fault("moved", START_NS, START_NS, "The camera was turned")
     faults["black"] = Fault("black", START_NS, START_NS, "No light")
     (moved,) = watch.tick(2)
-    faults["frozen"] = Fault("frozen", START_NS, START_NS, "The picture stands still")
+    faults["frozen"] = Fault("frozen", START_NS, START_NS, "The image stands still")
     (frozen,) = watch.tick(3)
     assert (moved.reason, moved.text) == ("moved", "entrance: The camera was turned")
     assert frozen.reason == "frozen" and frozen.id != moved.id

@@ -1,4 +1,4 @@
-"""A scripted scene through the real detector and tracker: what is told is what happens in it, and nothing else.
+"""A scripted scene through the real detector and tracker: what is reported is what happens in it, and nothing else.
 
 Also when the monitor is killed and started again in the midst of it and everything is delivered twice.
 """
@@ -63,11 +63,11 @@ def check(events: Sequence[Event]) -> None:
     began = sorted((event for event in events if event.kind == "track_began"), key=lambda event: event.pts_us)
     who = dict(zip((event.track_id for event in began), ("bob", "ada", "cleo"), strict=True))
     of_tracks = [event for event in events if event.kind != "count_changed" and event.rule is None]
-    told = Counter(
+    reported = Counter(
         (who[event.track_id], event.kind, event.label, event.zone or event.line or "", event.direction, event.reason)
         for event in of_tracks
     )
-    assert told == Counter((one.who, one.kind, one.label, one.place, one.direction, one.reason) for one in TRUTH)
+    assert reported == Counter((one.who, one.kind, one.label, one.place, one.direction, one.reason) for one in TRUTH)
     truths = {(one.who, one.kind, one.place): one for one in TRUTH}
     for event in of_tracks:
         truth = truths[who[event.track_id], event.kind, event.zone or event.line or ""]
@@ -88,7 +88,7 @@ def test_the_scene_is_told_as_it_is(seen: list[FrameResult]) -> None:
 
 
 def connection_lost(last: FrameResult) -> Event:
-    """What the node says after the last picture."""
+    """What the node says after the last frame."""
     said: Mapping[str, Any] = {
         "id": event_id("stream_down", STREAM, last.session, last.pts_us),
         "kind": "stream_down",
@@ -106,12 +106,12 @@ def told_at_once(seen: Sequence[FrameResult]) -> list[Event]:
     events = TrackEvents(EventSettings(), FixedScenes({STREAM: SCENE}))
     rules = Rules(FixedRules([Rule.model_validate(rule) for rule in RULES]), events, FixedConditions())
     started([events, rules], STREAM)
-    told = run([events, rules], seen)
+    reported = run([events, rules], seen)
     down = connection_lost(seen[-1])
     heard = [down]
     for handler in (events, rules):
         handler.take_event(down, heard)
-    return [*told, *heard]
+    return [*reported, *heard]
 
 
 class TwiceDelivered:

@@ -1,4 +1,4 @@
-"""Events of tracks: what people do in a written stream is what is told, with the times at which they do it."""
+"""Events of tracks: what people do in a written stream is what is summary, with the times at which they do it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.monitoring.script import (
     run,
     standing,
     started,
-    told,
+    summary,
     walking,
 )
 from workers.bus.event import Event, event_id
 
 DOOR = Zone(name="door", polygon=((0.6, 0.0), (1.0, 0.0), (1.0, 1.0), (0.6, 1.0)), stay_s=3.0)
 LINE = Line(name="gate", start=(0.4, 0.0), end=(0.4, 0.9))
-"""Its right, as seen along it, is the picture's left."""
+"""Its right, as seen along it, is the frame's left."""
 
 
 def events_of(
@@ -42,7 +42,7 @@ def events_of(
 
 def test_somebody_comes_and_goes() -> None:
     events = events_of([Person(7, 1.0, 4.04, walking((0.1, 0.5), (0.9, 0.6), 1, 4))], 4)
-    assert told(events) == [
+    assert summary(events) == [
         ("track_began", 7, 1.04, "without_mask"),
         ("count_changed", None, 1.6, 1),
         ("track_ended", 7, 4.0, "without_mask", "gone"),
@@ -63,7 +63,7 @@ def test_somebody_comes_and_goes() -> None:
 def test_a_flicker_is_no_track_and_no_gap_ends_one() -> None:
     flicker = Person(1, 1.0, 1.2)
     there = [Person(2, 0.0, 3.0), Person(2, 4.5, 6.0)]
-    assert told(events_of([flicker, *there], 6), "track_began", "track_ended") == [
+    assert summary(events_of([flicker, *there], 6), "track_began", "track_ended") == [
         ("track_began", 2, 0.0, "without_mask"),
         ("track_ended", 2, 5.92, "without_mask", "gone"),
     ]
@@ -78,7 +78,7 @@ def test_a_track_that_comes_back_after_its_end_begins_again() -> None:
 def test_putting_a_mask_on_changes_the_label_once_at_the_time_it_happened() -> None:
     events = events_of([Person(1, 0, 9, label=partial(_masked_from, 3.99))], 9)
     changes = [event for event in events if event.kind == "label_changed"]
-    assert told(changes) == [("label_changed", 1, 4.0, "without_mask")]
+    assert summary(changes) == [("label_changed", 1, 4.0, "without_mask")]
     assert changes[0].label == "with_mask"
     assert [event.label for event in events if event.kind == "track_ended"] == ["with_mask"]
 
@@ -86,7 +86,7 @@ def test_putting_a_mask_on_changes_the_label_once_at_the_time_it_happened() -> N
 def test_who_comes_is_cut_at_first_and_has_the_label_of_the_better_pictures() -> None:
     person = Person(1, 0, 5, label=partial(_masked_from, 0.33), size=lambda at_s: min(1.0, 0.4 + 2 * at_s))
     events = events_of([person], 5)
-    assert told(events, "track_began", "label_changed") == [("track_began", 1, 0.0, "with_mask")]
+    assert summary(events, "track_began", "label_changed") == [("track_began", 1, 0.0, "with_mask")]
 
 
 def _nth(labels: list[str], at_s: float) -> str:
@@ -95,13 +95,13 @@ def _nth(labels: list[str], at_s: float) -> str:
 
 @pytest.mark.parametrize(("share", "most"), [(0.1, 0), (0.3, 0), (0.45, 4)])
 def test_a_flickering_label_is_no_change(share: float, most: int) -> None:
-    """Twenty tracks of a minute, by a detector that is wrong in so many pictures after the first second."""
+    """Twenty tracks of a minute, by a detector that is wrong in so many frames after the first second."""
     changes = 0
     for seed in range(20):
         wrong = random.Random(seed)
         labels = ["with_mask" if at > 12 and wrong.random() < share else "without_mask" for at in range(760)]
         person = Person(1, 0, 60, label=partial(_nth, labels))
-        changes += len(told(events_of([person], 60), "label_changed"))
+        changes += len(summary(events_of([person], 60), "label_changed"))
     assert changes <= most
 
 
@@ -125,7 +125,7 @@ def test_zones_are_entered_left_and_stayed_in() -> None:
     ]
     scene = Scene(stream_id="entrance", zones=(DOOR,))
     zoned = [event for event in events_of(people, 9, scene) if event.zone]
-    assert told(zoned, "zone_entered", "zone_left", "zone_stayed") == [
+    assert summary(zoned, "zone_entered", "zone_left", "zone_stayed") == [
         ("zone_entered", 2, 0.0, "door"),
         ("zone_left", 2, 1.52, "door"),
         ("zone_entered", 1, 2.08, "door"),
@@ -139,14 +139,16 @@ def test_zones_are_entered_left_and_stayed_in() -> None:
 
 def test_who_stands_on_the_edge_of_a_zone_makes_no_events() -> None:
     person = Person(1, 0, 20, lambda at_s: (0.6 + 0.01 * (-1) ** round(at_s * 12.5), 0.5))
-    assert not told(events_of([person], 20, Scene(stream_id="entrance", zones=(DOOR,))), "zone_entered", "zone_left")
+    assert not summary(events_of([person], 20, Scene(stream_id="entrance", zones=(DOOR,))), "zone_entered", "zone_left")
 
 
 def test_a_zone_for_some_labels_is_entered_by_putting_the_mask_off() -> None:
     zone = Zone(name="door", polygon=DOOR.polygon, labels=("without_mask",))
     person = Person(1, 0, 9, standing(0.8, 0.5), lambda at_s: "without_mask" if 3 <= at_s < 6 else "with_mask")
-    told_of_it = told(events_of([person], 9, Scene(stream_id="entrance", zones=(zone,))), "zone_entered", "zone_left")
-    assert [short[0] for short in told_of_it] == ["zone_entered", "zone_left"]
+    crossed_zone = summary(
+        events_of([person], 9, Scene(stream_id="entrance", zones=(zone,))), "zone_entered", "zone_left"
+    )
+    assert [short[0] for short in crossed_zone] == ["zone_entered", "zone_left"]
 
 
 def test_lines_are_crossed_in_a_direction_and_only_within_their_ends() -> None:
@@ -156,7 +158,7 @@ def test_lines_are_crossed_in_a_direction_and_only_within_their_ends() -> None:
         Person(3, 0, 5, walking((0.2, 0.95), (0.8, 0.95), 0, 4)),  # below the line's end
     ]
     scene = Scene(stream_id="entrance", lines=(LINE,))
-    assert told(events_of(people, 5, scene), "line_crossed") == [
+    assert summary(events_of(people, 5, scene), "line_crossed") == [
         ("line_crossed", 1, 1.36, "gate", "out"),
         ("line_crossed", 2, 2.72, "gate", "in"),
     ]
@@ -167,13 +169,13 @@ def test_standing_on_a_line_or_turning_back_on_it_is_no_crossing() -> None:
         Person(1, 0, 20, lambda at_s: (0.4 + 0.003 * (-1) ** round(at_s * 12.5), 0.5)),
         Person(2, 0, 8, lambda at_s: (0.4 + 0.004 - 0.2 * abs(at_s - 4) / 4, 0.3)),
     ]
-    assert not told(events_of(people, 20, Scene(stream_id="entrance", lines=(LINE,))), "line_crossed")
+    assert not summary(events_of(people, 20, Scene(stream_id="entrance", lines=(LINE,))), "line_crossed")
 
 
 def test_a_track_that_ends_close_behind_a_line_has_crossed_it() -> None:
     line = Line(name="exit", start=(0.99, 0.0), end=(0.99, 1.0))
     person = Person(1, 0, 5, walking((0.5, 0.5), (0.994, 0.5), 0, 4.9))
-    crossed = told(events_of([person], 5, Scene(stream_id="entrance", lines=(line,))), "line_crossed")
+    crossed = summary(events_of([person], 5, Scene(stream_id="entrance", lines=(line,))), "line_crossed")
     assert [short[3:] for short in crossed] == [("exit", "out")]
 
 
@@ -190,7 +192,7 @@ def test_a_new_session_ends_the_tracks_of_the_old() -> None:
     events = run([handler], results([Person(1, 0, 9, standing(0.8, 0.5))], 3))
     events += run([handler], results([Person(1, 0, 9, standing(0.8, 0.5))], 2, session=NEXT_SESSION, start_s=5))
     lost = [event for event in events if event.reason]
-    assert told(lost) == [
+    assert summary(lost) == [
         ("zone_left", 1, 2.96, "door", "stream_lost"),
         ("track_ended", 1, 2.96, "without_mask", "stream_lost"),
         ("count_changed", None, 2.96, 0, "stream_lost"),
@@ -234,17 +236,17 @@ def test_a_node_says_that_the_session_is_over(kind: str, session: str, lost: boo
 
 def test_an_end_that_is_heard_of_too_soon_waits_for_the_last_picture() -> None:
     """Events and results are different topics: either may be read first."""
-    pictures = list(results([Person(1, 0, 9)], 3))
-    down = _node_event("stream_down", SESSION).model_copy(update={"pts_us": pictures[-1].pts_us})
+    frames = list(results([Person(1, 0, 9)], 3))
+    down = _node_event("stream_down", SESSION).model_copy(update={"pts_us": frames[-1].pts_us})
     up = _node_event("stream_up", NEXT_SESSION)
     told_at: list[list[Event]] = []
-    for heard_after in (0, 10, len(pictures)):
+    for heard_after in (0, 10, len(frames)):
         handler = TrackEvents(EventSettings(), FixedScenes())
         started([handler])
-        events = run([handler], pictures[:heard_after])
+        events = run([handler], frames[:heard_after])
         for event in (down, up):
             handler.take_event(event, events)
-        events += run([handler], pictures[heard_after:])
+        events += run([handler], frames[heard_after:])
         told_at.append(events)
     assert [event.kind for event in told_at[0]] == ["track_began", "count_changed", "track_ended", "count_changed"]
     assert told_at[0] == told_at[1] == told_at[2]
@@ -291,7 +293,7 @@ def test_zones_may_change_while_somebody_is_in_one() -> None:
     wide = Zone(name="all", polygon=((0, 0), (1, 0), (1, 1), (0, 1)))
     scenes.change(Scene(stream_id="entrance", zones=(wide,)))
     events += run([handler], stream[30:])
-    assert told(events, "zone_entered", "zone_left") == [
+    assert summary(events, "zone_entered", "zone_left") == [
         ("zone_entered", 1, 0.0, "door"),
         ("zone_left", 1, 2.32, "door", "zone_removed"),
         ("zone_entered", 1, 2.4, "all"),
@@ -349,7 +351,7 @@ def test_a_restart_at_any_picture_and_doubles_change_nothing() -> None:
 def test_a_state_of_another_version_is_dropped() -> None:
     handler = TrackEvents(EventSettings(), FixedScenes())
     handler.restore("entrance", {"session": 5, "tracks": "many"})
-    assert told(run([handler], results([Person(1, 0, 9)], 1))) == [("track_began", 1, 0.0, "without_mask")]
+    assert summary(run([handler], results([Person(1, 0, 9)], 1))) == [("track_began", 1, 0.0, "without_mask")]
 
 
 def test_a_path_keeps_its_ends_and_its_size() -> None:

@@ -18,7 +18,7 @@ from monitoring.store.tables import media
 from stream.config import StreamConfig, StreamSettings
 from tests.api.conftest import Service, running
 from tests.api.test_clips import numbers
-from tests.monitoring.alerts.desk import Desk, desk, eventually
+from tests.monitoring.alerts.running_alerts import AlertMonitor, eventually, running_alerts
 from tests.peers.clips import ClipSpec, make_numbered
 from workers.bus.bus import DETECTIONS, Message
 from workers.bus.event import Event
@@ -31,7 +31,7 @@ STEP_US = 40_000
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A camera with numbered pictures, 25 a second, a key frame each second; its packets are kept for 20 s."""
+    """A camera with numbered frames, 25 a second, a key frame each second; its packets stay for 20 s."""
     folder = tmp_path_factory.mktemp("camera")
     clip = make_numbered(folder / "clip.mp4", ClipSpec(frames=400, gop=25))
     with running(folder / "state", StreamSettings(ring_s=20)) as service:
@@ -63,29 +63,29 @@ def elsewhere(service: Service) -> ClipCutter:
     return ClipCutter(node, SimpleNamespace(board=board))  # type: ignore[arg-type]
 
 
-def of_result(office: Desk, result: dict[str, Any]) -> Event:
-    """An alert that this picture raised."""
-    return office.raise_alert(
+def of_result(monitor: AlertMonitor, result: dict[str, Any]) -> Event:
+    """An alert that this frame raised."""
+    return monitor.raise_alert(
         stream="cam", session=result["session"], pts_us=result["pts_us"], captured_at_ns=result["captured_at_ns"]
     )
 
 
-def kept(office: Desk, alert: Event) -> bytes | None:
+def stored_clip(monitor: AlertMonitor, alert: Event) -> bytes | None:
     """The clip's file, once no better one is awaited."""
-    if office.alerts.store.one(alert.id)["clip"] != "kept":
+    if monitor.alerts.store.one(alert.id)["clip"] != "kept":
         return None
-    with office.database.read() as connection:
+    with monitor.database.read() as connection:
         rows = of_events(connection, [alert.id])
-    return office.media.path(rows[0]).read_bytes()
+    return monitor.media.path(rows[0]).read_bytes()
 
 
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
 def test_a_clip_shows_what_came_before_and_after(tmp_path: Path, camera: Service, where: str) -> None:
     cut = ClipCutter(camera.node, None) if where == "here" else elsewhere(camera)
-    with desk(tmp_path, cut, clip_before_s=2, clip_after_s=1) as office:
+    with running_alerts(tmp_path, cut, clip_before_s=2, clip_after_s=1) as monitor:
         result = newest(camera, 3_000_000)
-        alert = of_result(office, result)
-        data = eventually(lambda: kept(office, alert))
+        alert = of_result(monitor, result)
+        data = eventually(lambda: stored_clip(monitor, alert))
     painted = numbers(data)
     shown = result["pts_us"] // STEP_US
     first = min(painted.values())
@@ -95,10 +95,10 @@ def test_a_clip_shows_what_came_before_and_after(tmp_path: Path, camera: Service
 
 
 def test_a_session_that_is_over_has_no_clip(tmp_path: Path, camera: Service) -> None:
-    with desk(tmp_path, ClipCutter(camera.node, None), clip_after_s=0) as office:
-        alert = of_result(office, newest(camera, 0) | {"session": "01JD0000000000000000000000"})
-        eventually(lambda: office.alerts.store.one(alert.id)["clip"] == "failed")
-        assert "is over" in office.alerts.store.one(alert.id)["clip_why"]
+    with running_alerts(tmp_path, ClipCutter(camera.node, None), clip_after_s=0) as monitor:
+        alert = of_result(monitor, newest(camera, 0) | {"session": "01JD0000000000000000000000"})
+        eventually(lambda: monitor.alerts.store.one(alert.id)["clip"] == "failed")
+        assert "is over" in monitor.alerts.store.one(alert.id)["clip_why"]
 
 
 def test_what_there_is_is_kept_and_replaced_by_more(tmp_path: Path) -> None:
@@ -116,27 +116,27 @@ def test_what_there_is_is_kept_and_replaced_by_more(tmp_path: Path) -> None:
             return answer
         raise answer
 
-    with desk(tmp_path, cut, clip_after_s=5) as office:
-        alert = office.raise_alert(captured_at_ns=time.time_ns() - 6_000_000_000)
-        assert eventually(lambda: kept(office, alert)) == b"\0\0\0\x18ftyptwo"
-        with office.database.read() as connection:
+    with running_alerts(tmp_path, cut, clip_after_s=5) as monitor:
+        alert = monitor.raise_alert(captured_at_ns=time.time_ns() - 6_000_000_000)
+        assert eventually(lambda: stored_clip(monitor, alert)) == b"\0\0\0\x18ftyptwo"
+        with monitor.database.read() as connection:
             paths = list(connection.scalars(select(media.c.path)))
-        assert [str(path.relative_to(office.media.folder)) for path in office.media.folder.glob("*/*")] == paths
+        assert [str(path.relative_to(monitor.media.folder)) for path in monitor.media.folder.glob("*/*")] == paths
 
 
 def test_a_clip_that_was_awaited_is_cut_after_a_restart(tmp_path: Path) -> None:
     clip = Clip(b"\0\0\0\x18ftypall", "video/mp4", 0, 10**12)
-    with desk(tmp_path, lambda *wish: clip, clip_after_s=1) as office:
-        office.is_active = False  # so that it is not cut before the end
-        alert = office.raise_alert()
-    with desk(tmp_path, lambda *wish: clip, clip_after_s=1) as office:
-        assert eventually(lambda: kept(office, alert)) == clip.data
+    with running_alerts(tmp_path, lambda *_: clip, clip_after_s=1) as monitor:
+        monitor.is_active = False  # so that it is not cut before the end
+        alert = monitor.raise_alert()
+    with running_alerts(tmp_path, lambda *_: clip, clip_after_s=1) as monitor:
+        assert eventually(lambda: stored_clip(monitor, alert)) == clip.data
 
 
 def test_a_rule_may_want_no_clip(tmp_path: Path) -> None:
-    from tests.monitoring.alerts.desk import rule
+    from tests.monitoring.alerts.running_alerts import rule
 
-    with desk(tmp_path, clip_after_s=0) as office:
-        office.rules["mask"] = rule(clip=False)
-        alert = office.raise_alert()
-        assert office.alerts.store.one(alert.id)["clip"] == "none"
+    with running_alerts(tmp_path, clip_after_s=0) as monitor:
+        monitor.rules["mask"] = rule(clip=False)
+        alert = monitor.raise_alert()
+        assert monitor.alerts.store.one(alert.id)["clip"] == "none"

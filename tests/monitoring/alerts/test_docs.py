@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from livesight import load_settings
-from tests.monitoring.alerts.desk import desk, eventually
+from tests.monitoring.alerts.running_alerts import eventually, running_alerts
 from tests.peers.ports import free_port
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/alerts.md").read_text()
@@ -41,11 +41,11 @@ def test_the_receiver_takes_what_is_signed_once(tmp_path: Path) -> None:
             target = {"type": "webhook", "name": "ops", "url": f"http://127.0.0.1:{port}/", "retry_min_s": 0.1}
             signed = {**target, "secret": "a long secret of yours"}
             forged = {**target, "name": "forger", "secret": "a long secret of others"}
-            with desk(tmp_path, targets=[signed, forged]) as office:
-                alert = office.raise_alert()
-                eventually(lambda: office.state(alert)["ops"] == ["delivered"])
-                eventually(lambda: office.alerts.queues()[1].error)
-                assert "401" in str(office.alerts.queues()[1].error)
+            with running_alerts(tmp_path, targets=[signed, forged]) as monitor:
+                alert = monitor.raise_alert()
+                eventually(lambda: monitor.state(alert)["ops"] == ["delivered"])
+                eventually(lambda: monitor.alerts.queues()[1].error)
+                assert "401" in str(monitor.alerts.queues()[1].error)
         finally:
             hook.kill()
             said, _ = hook.communicate()

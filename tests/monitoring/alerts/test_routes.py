@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from api.http import problems
 from monitoring.alerts.routes import alert_routes
 from monitoring.store.media import MediaFile
-from tests.monitoring.alerts.desk import SESSION, Desk, desk, eventually
+from tests.monitoring.alerts.running_alerts import SESSION, AlertMonitor, eventually, running_alerts
 from tests.peers.webhook import WebhookServer
 from workers.bus.media import Clip
 
@@ -25,11 +25,11 @@ FAST = {"timeout_s": 1.0, "retry_min_s": 0.05, "retry_max_s": 0.2}
 
 
 @asynccontextmanager
-async def client(office: Desk) -> AsyncIterator[httpx.AsyncClient]:
+async def client(monitor: AlertMonitor) -> AsyncIterator[httpx.AsyncClient]:
     """Asks the routes."""
     app = FastAPI()
     problems.install(app)
-    app.include_router(alert_routes(office.alerts, office.database))
+    app.include_router(alert_routes(monitor.alerts, monitor.database))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
         yield http
 
@@ -42,13 +42,13 @@ async def ids(http: httpx.AsyncClient, **query: Any) -> list[str]:
 
 
 async def test_filters_and_pages(tmp_path: Path, database_url: str) -> None:
-    with desk(tmp_path, url=database_url) as office:
-        first = office.raise_alert("mask", "door", "info", captured_at_ns=10**18)
-        second = office.raise_alert("crowd", "hall", "critical", captured_at_ns=10**18 + 10**9)
-        third = office.raise_alert("mask", "hall", captured_at_ns=10**18 + 2 * 10**9)
-        office.end_alert(second)
+    with running_alerts(tmp_path, url=database_url) as monitor:
+        first = monitor.raise_alert("mask", "door", "info", captured_at_ns=10**18)
+        second = monitor.raise_alert("crowd", "hall", "critical", captured_at_ns=10**18 + 10**9)
+        third = monitor.raise_alert("mask", "hall", captured_at_ns=10**18 + 2 * 10**9)
+        monitor.end_alert(second)
         names = {str(alert.id): alert for alert in (third, second, first)}
-        async with client(office) as http:
+        async with client(monitor) as http:
             assert await ids(http) == list(names)
             assert await ids(http, stream="hall") == [str(third.id), str(second.id)]
             assert await ids(http, rule=["mask"], stream=["door", "gate"]) == [str(first.id)]
@@ -75,25 +75,25 @@ async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path, database_url
     clip = Clip(b"\0\0\0\x18ftypall", "video/mp4", 0, 10**12)
     with WebhookServer() as server:
         target = {"type": "webhook", "name": "ops", "url": server.url, **FAST}
-        with desk(tmp_path, lambda *wish: clip, url=database_url, clip_after_s=2, targets=[target]) as office:
-            alert = office.raise_alert(track_id=7)
-            bare = office.raise_alert()
-            async with client(office) as http:
+        with running_alerts(tmp_path, lambda *_: clip, url=database_url, clip_after_s=2, targets=[target]) as monitor:
+            alert = monitor.raise_alert(track_id=7)
+            bare = monitor.raise_alert()
+            async with client(monitor) as http:
                 waiting = await http.get(f"/v1/alerts/{alert.id}/clip")
                 assert waiting.status_code == 404 and "not cut yet" in waiting.json()["detail"]
                 shown = MediaFile("crop", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
-                with office.database.write() as connection:
-                    office.media.put(connection, shown, b"JPEG")
-                eventually(lambda: office.alerts.store.one(alert.id)["clip"] == "kept")
-                eventually(lambda: office.state(bare) == {"ops": ["delivered"]})
+                with monitor.database.write() as connection:
+                    monitor.media.put(connection, shown, b"JPEG")
+                eventually(lambda: monitor.alerts.store.one(alert.id)["clip"] == "kept")
+                eventually(lambda: monitor.state(bare) == {"ops": ["delivered"]})
                 found = (await http.get(f"/v1/alerts/{alert.id}")).json()
                 assert found["rule"] == "mask" and found["text"] == "Alert number 1" and found["ended_at_ns"] is None
                 assert found["snapshot_url"].startswith("/v1/snapshots/") and found["picture_url"] is None
                 assert found["clip_url"].startswith("/v1/clips/") and found["clip"] == "kept"
                 clip_at = await http.get(f"/v1/alerts/{alert.id}/clip")
                 assert clip_at.status_code == 307 and clip_at.headers["location"] == found["clip_url"]
-                picture_at = await http.get(f"/v1/alerts/{alert.id}/picture")
-                assert picture_at.headers["location"] == found["snapshot_url"]
+                image_at = await http.get(f"/v1/alerts/{alert.id}/picture")
+                assert image_at.headers["location"] == found["snapshot_url"]
                 deliveries = (await http.get(f"/v1/alerts/{alert.id}/deliveries")).json()["deliveries"]
                 assert deliveries == found["deliveries"]
                 assert [(one["target"], one["kind"], one["state"], one["attempts"]) for one in deliveries] == [
@@ -103,10 +103,10 @@ async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path, database_url
 
 
 async def test_acknowledging(tmp_path: Path, database_url: str) -> None:
-    with desk(tmp_path, url=database_url) as office:
-        alert = office.raise_alert()
+    with running_alerts(tmp_path, url=database_url) as monitor:
+        alert = monitor.raise_alert()
         at = f"/v1/alerts/{alert.id}/acknowledge"
-        async with client(office) as http:
+        async with client(monitor) as http:
             seen = (await http.post(at, json={"by": "ada", "note": "on my way"})).json()
             assert seen["acknowledged_by"] == "ada" and seen["note"] == "on my way"
             again = (await http.post(at, json={"by": "bob"})).json()
@@ -123,32 +123,32 @@ async def test_acknowledging(tmp_path: Path, database_url: str) -> None:
 async def test_targets_their_test_and_another_try(tmp_path: Path) -> None:
     with WebhookServer() as server:
         target = {"type": "webhook", "name": "ops", "url": server.url, "give_up_s": 0.3, **FAST}
-        with desk(tmp_path, targets=[target]) as office:
-            async with client(office) as http:
+        with running_alerts(tmp_path, targets=[target]) as monitor:
+            async with client(monitor) as http:
                 assert (await http.post("/v1/alerts/test/ops")).json()["target"] == "ops"
                 jsonschema.validate(server.accepted[0], (await http.get("/v1/alerts/schema")).json())
                 assert (await http.post("/v1/alerts/test/pager")).status_code == 404
                 server.answer = 500
                 broken = await http.post("/v1/alerts/test/ops")
                 assert broken.status_code == 502 and "answered 500" in broken.json()["detail"]
-                lost = office.raise_alert()
-                eventually(lambda: office.state(lost) == {"ops": ["given_up"]})
-                eventually(lambda: office.alerts.queues()[0].backlog.given_up)
+                lost = monitor.raise_alert()
+                eventually(lambda: monitor.state(lost) == {"ops": ["given_up"]})
+                eventually(lambda: monitor.alerts.queues()[0].backlog.given_up)
                 shown = (await http.get("/v1/alerts/targets")).json()["targets"][0]
                 assert (shown["name"], shown["type"], shown["given_up"], shown["waiting"]) == ("ops", "webhook", 1, 0)
                 assert "500" in shown["error"] and str(server.port) not in str(shown)
                 server.answer = 200
                 at = f"/v1/alerts/{lost.id}/deliveries"
                 assert (await http.post(f"{at}/ops/retry")).status_code == 200
-                eventually(lambda: office.state(lost) == {"ops": ["delivered"]})
+                eventually(lambda: monitor.state(lost) == {"ops": ["delivered"]})
                 assert (await http.post(f"{at}/ops/retry")).status_code == 409
                 assert (await http.post(f"{at}/pager/retry")).status_code == 404
 
 
 @pytest.mark.parametrize("body", [{"by": ""}, {"note": "x" * 4001}, {"who": "ada"}])
 async def test_a_bad_acknowledgement_is_refused(tmp_path: Path, body: dict[str, str]) -> None:
-    with desk(tmp_path) as office:
-        alert = office.raise_alert()
-        async with client(office) as http:
+    with running_alerts(tmp_path) as monitor:
+        alert = monitor.raise_alert()
+        async with client(monitor) as http:
             refused = await http.post(f"/v1/alerts/{alert.id}/acknowledge", json=body)
             assert refused.status_code == 422 and next(iter(body)) in refused.json()["detail"]

@@ -75,8 +75,8 @@ def test_alerts_of_a_camera_survive_a_kill_and_arrive_once(tmp_path: Path) -> No
             shown = service.wait_for(with_clip, 60, "an alert with a clip")
             data = service.get(f"/v1/alerts/{shown['id']}/clip")
             with av.open(io.BytesIO(data), "r") as clip:
-                pictures = sum(1 for _ in clip.decode(video=0))
-            assert pictures >= 20, "a second before, a second after"
+                frames = sum(1 for _ in clip.decode(video=0))
+            assert frames >= 20, "a second before, a second after"
             code, seconds = service.stop()
             assert code == 0 and seconds < 10
         ids = [one["id"] for one in hook.accepted]

@@ -20,7 +20,7 @@ from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import AlertSettings
 from monitoring.store.media import MediaFile
 from monitoring.store.tables import events
-from tests.monitoring.alerts.desk import SESSION, desk, eventually, rule
+from tests.monitoring.alerts.running_alerts import SESSION, eventually, rule, running_alerts
 from tests.peers.certificate import make_certificate
 from tests.peers.mailbox_server import MailServer
 from tests.peers.mosquitto import Listener, Mosquitto
@@ -46,9 +46,9 @@ def test_a_webhook_carries_the_event_signed_and_named(tmp_path: Path) -> None:
             "type": "webhook", "name": "ops", "url": server.url, "secret": "whsec_" + base64.b64encode(KEY).decode(),
             "previous_secret": "the one until last week", "headers": {"Authorization": "Bearer abc"}, **FAST,
         }  # fmt: skip
-        with desk(tmp_path, targets=[target], public_url="https://cams.example/") as office:
-            alert = office.raise_alert(zone="entrance", label="without_mask", count=2)
-            over = office.end_alert(alert)
+        with running_alerts(tmp_path, targets=[target], public_url="https://cams.example/") as monitor:
+            alert = monitor.raise_alert(zone="entrance", label="without_mask", count=2)
+            over = monitor.end_alert(alert)
             server.wait_for(lambda: len(server.accepted) == 2)
     first, second = server.received
     assert first.headers["content-type"] == "application/json"
@@ -74,20 +74,20 @@ def test_who_gets_what(tmp_path: Path, database_url: str) -> None:
             {"type": "webhook", "name": "worst", "url": worst.url, "severity": "critical", **FAST},
             {"type": "webhook", "name": "begins", "url": begins.url, "ended": False, **FAST},
         ]
-        with desk(tmp_path, url=database_url, targets=targets) as office:
-            office.rules["quiet"] = rule("quiet", targets=())
-            office.rules["narrow"] = rule("narrow", targets=("begins", "nobody"))
-            office.raise_alert("quiet", severity="critical")
-            narrow = office.raise_alert("narrow")
-            open_ended = office.raise_alert("open", severity="critical")
-            office.end_alert(narrow)
-            office.end_alert(open_ended)
-            office.end_alert(open_ended)  # the same again: stored already
-            last = office.raise_alert("last", severity="info")
+        with running_alerts(tmp_path, url=database_url, targets=targets) as monitor:
+            monitor.rules["quiet"] = rule("quiet", targets=())
+            monitor.rules["narrow"] = rule("narrow", targets=("begins", "nobody"))
+            monitor.raise_alert("quiet", severity="critical")
+            narrow = monitor.raise_alert("narrow")
+            open_ended = monitor.raise_alert("open", severity="critical")
+            monitor.end_alert(narrow)
+            monitor.end_alert(open_ended)
+            monitor.end_alert(open_ended)  # the same again: stored already
+            last = monitor.raise_alert("last", severity="info")
             eventually(
-                lambda: set(office.state(last)) == {"all", "begins"} and "waiting" not in str(office.state(last))
+                lambda: set(monitor.state(last)) == {"all", "begins"} and "waiting" not in str(monitor.state(last))
             )
-            eventually(lambda: office.state(open_ended)["worst"] == ["delivered", "delivered"])
+            eventually(lambda: monitor.state(open_ended)["worst"] == ["delivered", "delivered"])
 
     def heard(server: WebhookServer) -> list[tuple[str, str]]:
         return [(one["type"], one["data"]["rule"]) for one in server.accepted]
@@ -100,17 +100,17 @@ def test_who_gets_what(tmp_path: Path, database_url: str) -> None:
 def test_an_alert_and_its_end_of_one_batch(tmp_path: Path, database_url: str) -> None:
     """A monitor that catches up stores both at once; read again after retention took the events, nothing is sent."""
     with WebhookServer() as server:
-        with desk(
+        with running_alerts(
             tmp_path, url=database_url, targets=[{"type": "webhook", "name": "ops", "url": server.url, **FAST}]
-        ) as office:
-            alert = office.alert()
-            both = [alert, office.end_of(alert)]
-            office.store(both)
+        ) as monitor:
+            alert = monitor.alert()
+            both = [alert, monitor.end_of(alert)]
+            monitor.store(both)
             server.wait_for(lambda: len(server.accepted) == 2)
-            with office.database.write() as connection:
+            with monitor.database.write() as connection:
                 connection.execute(delete(events))
-            office.store(both)
-            office.raise_alert()
+            monitor.store(both)
+            monitor.raise_alert()
             server.wait_for(lambda: len(server.accepted) == 3)
     assert [one["type"] for one in server.accepted] == ["alert", "alert_ended", "alert"]
     assert [one["data"]["pts_us"] for one in server.accepted] == [1_000_000, 4_000_000, 2_000_000]
@@ -124,25 +124,25 @@ def test_mqtt_gets_them_in_order_also_after_the_broker_was_away(tmp_path: Path, 
             "type": "mqtt", "name": "home", "host": "127.0.0.1", "port": broker.port, "username": "livesight",
             "password": "a secret", "topic": "cams/{stream}/{kind}", "qos": qos, **FAST,
         }  # fmt: skip
-        with desk(tmp_path, targets=[target]) as office:
+        with running_alerts(tmp_path, targets=[target]) as monitor:
             with Listener(broker.port, ("livesight", "a secret")) as listener:
-                alert = office.raise_alert()
-                office.end_alert(alert)
+                alert = monitor.raise_alert()
+                monitor.end_alert(alert)
                 messages = listener.wait_for(2)
             assert [topic for topic, _ in messages] == ["cams/door/alert", "cams/door/alert_ended"]
             assert json.loads(messages[0][1])["data"] == json.loads(alert.to_json())
             if qos == 0:
                 return
             broker.kill()
-            office.raise_alert()
-            eventually(lambda: office.alerts.queues()[0].error)
-            office.raise_alert()
-            _start_with(broker, office)
+            monitor.raise_alert()
+            eventually(lambda: monitor.alerts.queues()[0].error)
+            monitor.raise_alert()
+            _start_with(broker, monitor)
 
 
-def _start_with(broker: Mosquitto, office: Any) -> None:
+def _start_with(broker: Mosquitto, monitor: Any) -> None:
     """A listener that is there before the first alert comes: the broker keeps nothing for those who come later."""
-    queue = office.alerts.queues()[0]
+    queue = monitor.alerts.queues()[0]
     really = queue.target.send
 
     async def not_yet(notice: Any) -> None:
@@ -172,12 +172,12 @@ def test_tls_is_checked(tmp_path: Path) -> None:
             {**hook, "name": "wary-hook"},
             {**mqtt, "name": "wary-home"},
         ]
-        with Listener(broker.port, tls=pem) as listener, desk(tmp_path, targets=targets) as office:
-            alert = office.raise_alert()
+        with Listener(broker.port, tls=pem) as listener, running_alerts(tmp_path, targets=targets) as monitor:
+            alert = monitor.raise_alert()
             server.wait_for(lambda: server.accepted)
             listener.wait_for(1)
-            eventually(lambda: [office.state(alert)[name] for name in ("hook", "home")] == [["delivered"]] * 2)
-            wary_hook, wary_home = office.alerts.queues()[2:]
+            eventually(lambda: [monitor.state(alert)[name] for name in ("hook", "home")] == [["delivered"]] * 2)
+            wary_hook, wary_home = monitor.alerts.queues()[2:]
             eventually(lambda: wary_hook.error and wary_home.error)
             assert "CERTIFICATE_VERIFY_FAILED" in str(wary_hook.error)
             assert "its certificate is not trusted" in str(wary_home.error)
@@ -190,16 +190,16 @@ def test_mqtt_a_frozen_broker_and_a_refusal(tmp_path: Path) -> None:
             "password": "a secret", **FAST, "timeout_s": 0.5,
         }  # fmt: skip
         wrong = {**target, "name": "wrong", "password": "a guess"}
-        with desk(tmp_path, targets=[target, wrong]) as office:
+        with running_alerts(tmp_path, targets=[target, wrong]) as monitor:
             with Listener(broker.port, ("livesight", "a secret")) as listener:
-                office.raise_alert()
+                monitor.raise_alert()
                 listener.wait_for(1)
-                eventually(lambda: "refused the connection: Not authorized" in str(office.alerts.queues()[1].error))
+                eventually(lambda: "refused the connection: Not authorized" in str(monitor.alerts.queues()[1].error))
                 broker.freeze()
-                late = office.raise_alert()
-                eventually(lambda: "did not answer within 0.5 s" in str(office.alerts.queues()[0].error))
+                late = monitor.raise_alert()
+                eventually(lambda: "did not answer within 0.5 s" in str(monitor.alerts.queues()[0].error))
                 broker.thaw()
-                eventually(lambda: office.state(late)["home"] == ["delivered"])
+                eventually(lambda: monitor.state(late)["home"] == ["delivered"])
                 ids = [json.loads(payload)["id"] for _, payload in listener.wait_for(2)]
                 assert ids[-1] == str(late.id)  # twice at most, by the same id: the frozen broker had it
 
@@ -208,17 +208,17 @@ def test_apprise_sends_a_mail_with_the_picture_and_tries_again(tmp_path: Path) -
     with MailServer() as mail:
         url = f"mailto://127.0.0.1:{mail.port}?from=livesight@example.org&to=ops@example.org&mode=insecure"
         target = {"type": "apprise", "name": "mail", "url": url, **FAST}
-        with desk(tmp_path, targets=[target], public_url="https://cams.example") as office:
+        with running_alerts(tmp_path, targets=[target], public_url="https://cams.example") as monitor:
             jpeg = cv2.imencode(".jpg", np.full((90, 160, 3), 90, np.uint8))[1].tobytes()
             shown = MediaFile("picture", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
-            with office.database.write() as connection:
-                office.media.put(connection, shown, jpeg)
+            with monitor.database.write() as connection:
+                monitor.media.put(connection, shown, jpeg)
             mail.refuses = True
-            alert = office.raise_alert(track_id=7, severity="critical")
+            alert = monitor.raise_alert(track_id=7, severity="critical")
             mail.wait_for(lambda: mail.refused >= 2)
-            assert "451" in str(office.alerts.queues()[0].error)
+            assert "451" in str(monitor.alerts.queues()[0].error)
             mail.refuses = False
-            office.raise_alert()
+            monitor.raise_alert()
             mail.wait_for(lambda: len(mail.mails) >= 2)
     first, second = mail.mails
     assert "Critical: mask on door" in first["subject"]
@@ -237,17 +237,17 @@ async def test_a_target_is_tested_on_the_spot(tmp_path: Path) -> None:
             {"type": "webhook", "name": "ops", "url": server.url, **FAST},
             {"type": "apprise", "name": "mail", "url": nobody, **FAST},
         ]
-        with desk(tmp_path, targets=targets) as office:
-            assert await office.alerts.test("ops") < 2
+        with running_alerts(tmp_path, targets=targets) as monitor:
+            assert await monitor.alerts.test("ops") < 2
             assert server.accepted[0]["type"] == "test"
             server.answer = 500
             with pytest.raises(TargetFailed, match="target ops: answered 500"):
-                await office.alerts.test("ops")
+                await monitor.alerts.test("ops")
             with pytest.raises(TargetFailed) as failed:
-                await office.alerts.test("mail")
+                await monitor.alerts.test("mail")
             assert "refused" in str(failed.value) and "hunter22" not in str(failed.value)
             with pytest.raises(TargetUnknown):
-                await office.alerts.test("pager")
+                await monitor.alerts.test("pager")
 
 
 @pytest.mark.parametrize(

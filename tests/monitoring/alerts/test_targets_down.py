@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.http.lifecycle import threads_left
-from tests.monitoring.alerts.desk import Desk, desk, eventually
+from tests.monitoring.alerts.running_alerts import AlertMonitor, eventually, running_alerts
 from tests.peers.webhook import WebhookServer
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -36,37 +36,37 @@ def test_one_fails_one_hangs_one_drips_and_one_is_well(tmp_path: Path, database_
         names = ("failing", "hanging", "dripping", "well")
         servers = {name: stack.enter_context(WebhookServer()) for name in names}
         servers["failing"].answer, servers["hanging"].answer, servers["dripping"].answer = 500, "hang", "drip"
-        office = stack.enter_context(
-            desk(tmp_path, url=database_url, targets=[hook(name, server) for name, server in servers.items()])
+        monitor = stack.enter_context(
+            running_alerts(tmp_path, url=database_url, targets=[hook(name, server) for name, server in servers.items()])
         )
-        before = [office.raise_alert() for _ in range(10)]
+        before = [monitor.raise_alert() for _ in range(10)]
         well = servers["well"]
         well.wait_for(lambda: len(well.accepted) == 10, 5)
         for name in ("failing", "hanging", "dripping"):
             servers[name].wait_for(lambda name=name: len(servers[name].received) >= 3)  # type: ignore[misc]
             assert servers[name].accepted == []
-        assert office.state(before[0]) == {
+        assert monitor.state(before[0]) == {
             "failing": ["waiting"], "hanging": ["waiting"], "dripping": ["waiting"], "well": ["delivered"],
         }  # fmt: skip
-        eventually(lambda: "".join(office.alerts.problems()).count(": 10 alerts waiting since ") == 3)
-        failing, hanging, _ = office.alerts.problems()
+        eventually(lambda: "".join(monitor.alerts.problems()).count(": 10 alerts waiting since ") == 3)
+        failing, hanging, _ = monitor.alerts.problems()
         assert failing.startswith("target failing: ") and " UTC: answered 500" in failing
         assert hanging.startswith("target hanging: ") and "did not answer within 0.5 s" in hanging
         for server in servers.values():
             server.answer = 200
         for _ in range(10):
-            office.raise_alert()
+            monitor.raise_alert()
         expected = [f"Alert number {number}" for number in range(1, 21)]
         for name, server in servers.items():
             server.wait_for(lambda server=server: len(server.accepted) >= 20)  # type: ignore[misc]
             assert texts(server) == expected, name
-        eventually(lambda: not office.alerts.problems())
+        eventually(lambda: not monitor.alerts.problems())
 
 
 def test_tries_grow_apart_and_carry_the_same_id(tmp_path: Path) -> None:
-    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server, retry_max_s=2.0)]) as office:
+    with WebhookServer() as server, running_alerts(tmp_path, targets=[hook("ops", server, retry_max_s=2.0)]) as monitor:
         server.answer = 503
-        office.raise_alert()
+        monitor.raise_alert()
         server.wait_for(lambda: len(server.received) == 5)
         server.answer = 200
         server.wait_for(lambda: server.accepted)
@@ -77,9 +77,9 @@ def test_tries_grow_apart_and_carry_the_same_id(tmp_path: Path) -> None:
 
 
 def test_a_target_that_asks_for_patience_gets_it(tmp_path: Path) -> None:
-    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server)]) as office:
+    with WebhookServer() as server, running_alerts(tmp_path, targets=[hook("ops", server)]) as monitor:
         server.answer, server.headers = 429, {"retry-after": "1"}
-        office.raise_alert()
+        monitor.raise_alert()
         server.wait_for(lambda: server.received)
         server.answer, server.headers = 200, {}
         server.wait_for(lambda: server.accepted)
@@ -92,14 +92,14 @@ def test_what_waits_survives_a_restart(tmp_path: Path, database_url: str) -> Non
     with WebhookServer() as server:
         server.answer = 500
         targets = [hook("ops", server)]
-        with desk(tmp_path, url=database_url, targets=targets) as office:
+        with running_alerts(tmp_path, url=database_url, targets=targets) as monitor:
             for _ in range(3):
-                office.raise_alert()
+                monitor.raise_alert()
             server.wait_for(lambda: server.received)
-        with desk(tmp_path, url=database_url, targets=targets) as office:
-            office.count = 3
+        with running_alerts(tmp_path, url=database_url, targets=targets) as monitor:
+            monitor.count = 3
             server.answer = 200
-            office.raise_alert()
+            monitor.raise_alert()
             server.wait_for(lambda: len(server.accepted) >= 4)
         assert texts(server) == [f"Alert number {number}" for number in range(1, 5)]
 
@@ -109,12 +109,12 @@ def test_closing_waits_for_a_message_that_is_being_sent(tmp_path: Path) -> None:
     with WebhookServer() as server:
         server.delay_s = 0.5
         targets = [hook("ops", server, timeout_s=5)]
-        with desk(tmp_path, targets=targets) as office:
-            office.raise_alert()
+        with running_alerts(tmp_path, targets=targets) as monitor:
+            monitor.raise_alert()
             server.wait_for(lambda: server.received)
-        with desk(tmp_path, targets=targets) as office:
-            office.count = 1
-            office.raise_alert()
+        with running_alerts(tmp_path, targets=targets) as monitor:
+            monitor.count = 1
+            monitor.raise_alert()
             server.wait_for(lambda: len(server.accepted) >= 2)
         assert texts(server) == ["Alert number 1", "Alert number 2"]
 
@@ -131,12 +131,12 @@ def test_the_end_waits_for_nobody_who_hangs(tmp_path: Path) -> None:
             {"type": "mqtt", "name": "home", "host": "127.0.0.1", "port": port, **slow},
             {"type": "apprise", "name": "mail", "url": mail, **slow},
         ]
-        with desk(tmp_path, targets=targets) as office:
-            office.raise_alert()
+        with running_alerts(tmp_path, targets=targets) as monitor:
+            monitor.raise_alert()
             server.wait_for(lambda: server.received)
             eventually(lambda: "call-alert-mail" in [thread.name for thread in threading.enumerate()])
             began_s = time.monotonic()
-            office.alerts.close(0.5)
+            monitor.alerts.close(0.5)
             assert time.monotonic() - began_s < 1.5
             assert "alerts" not in [thread.name for thread in threading.enumerate()]
             assert "call-alert-mail" not in threads_left(0), "is nobody's fault but the target's"
@@ -145,46 +145,46 @@ def test_the_end_waits_for_nobody_who_hangs(tmp_path: Path) -> None:
 def test_what_is_never_taken_is_given_up_visibly_and_can_be_taken_up(tmp_path: Path, database_url: str) -> None:
     with (
         WebhookServer() as server,
-        desk(tmp_path, url=database_url, targets=[hook("ops", server, give_up_s=0.6)]) as office,
+        running_alerts(tmp_path, url=database_url, targets=[hook("ops", server, give_up_s=0.6)]) as monitor,
     ):
         server.answer = 500
-        lost = office.raise_alert()
-        eventually(lambda: office.state(lost) == {"ops": ["given_up"]})
-        problem = eventually(lambda: [one for one in office.alerts.problems() if "given up" in one])
+        lost = monitor.raise_alert()
+        eventually(lambda: monitor.state(lost) == {"ops": ["given_up"]})
+        problem = eventually(lambda: [one for one in monitor.alerts.problems() if "given up" in one])
         assert "target ops: 1 alert given up" in problem[0]
-        delivery = office.alerts.deliveries.of_alerts([lost.id])[lost.id][0]
+        delivery = monitor.alerts.deliveries.of_alerts([lost.id])[lost.id][0]
         assert delivery.error == "answered 500 Internal Server Error: out of order"
         server.answer = 200
-        assert office.alerts.deliveries.retry(lost.id, "ops") == 1
-        office.alerts.wake()
+        assert monitor.alerts.deliveries.retry(lost.id, "ops") == 1
+        monitor.alerts.wake()
         server.wait_for(lambda: server.accepted)
-        eventually(lambda: office.state(lost) == {"ops": ["delivered"]})
+        eventually(lambda: monitor.state(lost) == {"ops": ["delivered"]})
 
 
 def test_a_clock_that_leaps_gives_nothing_up(tmp_path: Path) -> None:
-    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server, give_up_s=3600)]) as office:
+    with WebhookServer() as server, running_alerts(tmp_path, targets=[hook("ops", server, give_up_s=3600)]) as monitor:
         server.answer = 500
-        alert = office.raise_alert()
+        alert = monitor.raise_alert()
         server.wait_for(lambda: server.received)
-        office.clock.leap_s = 40 * 86_400
+        monitor.clock.leap_s = 40 * 86_400
         tries = len(server.received)
         server.wait_for(lambda: len(server.received) >= tries + 3)
-        assert office.state(alert) == {"ops": ["waiting"]}
-        office.clock.leap_s = 0
+        assert monitor.state(alert) == {"ops": ["waiting"]}
+        monitor.clock.leap_s = 0
         server.answer = 200
         server.wait_for(lambda: server.accepted)
-        eventually(lambda: office.state(alert) == {"ops": ["delivered"]})
+        eventually(lambda: monitor.state(alert) == {"ops": ["delivered"]})
 
 
 def test_a_message_that_is_refused_lets_others_through(tmp_path: Path) -> None:
     """400 is about the message: three tries, then the next one."""
-    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server)]) as office:
+    with WebhookServer() as server, running_alerts(tmp_path, targets=[hook("ops", server)]) as monitor:
         server.answer = 400
-        refused = office.raise_alert()
+        refused = monitor.raise_alert()
         server.wait_for(lambda: len(server.received) == 3)
-        eventually(lambda: office.state(refused) == {"ops": ["given_up"]})
+        eventually(lambda: monitor.state(refused) == {"ops": ["given_up"]})
         server.answer = 200
-        office.raise_alert()
+        monitor.raise_alert()
         server.wait_for(lambda: server.accepted)
         assert texts(server) == ["Alert number 2"]
         assert len(server.received) == 4
@@ -194,9 +194,9 @@ def test_a_target_nobody_listens_at_is_tried_until_somebody_does(tmp_path: Path)
     with WebhookServer() as gone:
         port = gone.port
     target = {**hook("ops", gone), "url": f"http://127.0.0.1:{port}/hook"}
-    with desk(tmp_path, targets=[target]) as office:
-        office.raise_alert()
-        eventually(lambda: "unreachable" in str(office.alerts.queues()[0].error))
+    with running_alerts(tmp_path, targets=[target]) as monitor:
+        monitor.raise_alert()
+        eventually(lambda: "unreachable" in str(monitor.alerts.queues()[0].error))
         with WebhookServer(port) as server:
             server.wait_for(lambda: server.accepted)
 
@@ -204,26 +204,26 @@ def test_a_target_nobody_listens_at_is_tried_until_somebody_does(tmp_path: Path)
 def test_a_target_that_left_the_configuration_is_given_up(tmp_path: Path, database_url: str) -> None:
     with WebhookServer() as server:
         server.answer = 500
-        with desk(tmp_path, url=database_url, targets=[hook("old", server)]) as office:
-            alert = office.raise_alert()
+        with running_alerts(tmp_path, url=database_url, targets=[hook("old", server)]) as monitor:
+            alert = monitor.raise_alert()
             server.wait_for(lambda: server.received)
-        with desk(tmp_path, url=database_url, targets=[hook("new", server)]) as office:
-            eventually(lambda: office.state(alert) == {"old": ["given_up"]})
+        with running_alerts(tmp_path, url=database_url, targets=[hook("new", server)]) as monitor:
+            eventually(lambda: monitor.state(alert) == {"old": ["given_up"]})
 
 
 def test_while_the_database_is_unreachable_nothing_is_sent_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The alert arrives, noting that fails for a while: it is noted later, not sent again."""
-    with WebhookServer() as server, desk(tmp_path, targets=[hook("ops", server)]) as office:
-        _refuse_twice(office, monkeypatch)
-        alert = office.raise_alert()
-        eventually(lambda: office.state(alert) == {"ops": ["delivered"]})
+    with WebhookServer() as server, running_alerts(tmp_path, targets=[hook("ops", server)]) as monitor:
+        _refuse_twice(monitor, monkeypatch)
+        alert = monitor.raise_alert()
+        eventually(lambda: monitor.state(alert) == {"ops": ["delivered"]})
         assert len(server.received) == 1
-        assert office.alerts.problems() == []
+        assert monitor.alerts.problems() == []
 
 
-def _refuse_twice(office: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def _refuse_twice(monitor: AlertMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
     from monitoring.alerts.deliveries import Deliveries
     from workers.errors import DatabaseUnavailable
 

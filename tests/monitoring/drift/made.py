@@ -25,7 +25,7 @@ START_S = 1_700_006_400.0  # a midnight, UTC
 
 
 def figures(at_s: float, **other: Any) -> ImageFigures:
-    """Figures of a picture that is well, but for `other`."""
+    """Figures of an image that is fine, except for `other`."""
     return ImageFigures(**(WELL | other), pts_us=round((at_s - START_S) * 1e6))
 
 

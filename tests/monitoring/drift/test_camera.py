@@ -1,4 +1,4 @@
-"""Camera faults are told in their times, and what is usual is none."""
+"""Camera faults are reported in their times, and what is usual is none."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Camera:
         self.noise = np.random.default_rng(3)
 
     def show(self, seconds: int, **other: Any) -> dict[str, float]:
-        """For so many seconds; when each fault was told, in seconds from the first of these pictures."""
-        began_s, told = self.at_s, {}
+        """For so many seconds; when each fault was reported, in seconds from the first of these frames."""
+        began_s, reported = self.at_s, {}
         for _ in range(seconds):
             image = figures(self.at_s, **({"hash": self._busy(SCENE)} | other))
             self.watch.take("s1", self.at_s, image)
             for kind in self.watch.faults():
-                told.setdefault(kind, self.at_s - began_s)
+                reported.setdefault(kind, self.at_s - began_s)
             self.at_s += 1
-        return told
+        return reported
 
     def _busy(self, scene: str) -> str:
         """The scene with a few of its marks hidden by somebody who walks by."""
@@ -61,8 +61,8 @@ def camera() -> Camera:
     ],
 )
 def test_told_in_time_and_over_again(camera: Camera, kind: str, within_s: float, shown: dict[str, Any]) -> None:
-    told = camera.show(within_s, **shown)
-    assert list(told) == [kind]
+    reported = camera.show(within_s, **shown)
+    assert list(reported) == [kind]
     fault = camera.watch.faults()[kind]  # type: ignore[index]
     assert fault.since_ns < fault.known_ns
     assert fault.text
@@ -84,10 +84,10 @@ def test_a_shop_that_is_dark_by_night_is_told_at_first_only() -> None:
     camera = Camera()
     nights = []
     for _ in range(4):
-        told = camera.show(300)
+        reported = camera.show(300)
         camera.at_s = START_S + (camera.at_s - START_S) // DAY_S * DAY_S + 20 * 3600
-        told |= camera.show(300, **BLACK)
-        nights.append("black" in told)
+        reported |= camera.show(300, **BLACK)
+        nights.append("black" in reported)
         camera.at_s = START_S + ((camera.at_s - START_S) // DAY_S + 1) * DAY_S
         camera.show(30)
     assert nights[0]
@@ -95,16 +95,16 @@ def test_a_shop_that_is_dark_by_night_is_told_at_first_only() -> None:
 
 
 def test_the_night_scene_is_another_but_known() -> None:
-    """By day and by night another light: told when it comes for the first time at most, for an hour at most."""
+    """By day and by night another light: reported when it comes for the first time at most, for an hour at most."""
     camera = Camera()
-    told = []
+    reported = []
     for _ in range(3):
-        told.append(bool(camera.show(300)))
+        reported.append(bool(camera.show(300)))
         camera.at_s += 9 * 3600
-        told.append(bool(camera.show(3900, hash=OTHER_SCENE)))
+        reported.append(bool(camera.show(3900, hash=OTHER_SCENE)))
         camera.at_s = START_S + ((camera.at_s - START_S) // DAY_S + 1) * DAY_S
-    assert told[1]
-    assert not any(told[3:])
+    assert reported[1]
+    assert not any(reported[3:])
 
 
 def test_a_camera_turned_on_purpose_is_told_for_an_hour(camera: Camera) -> None:

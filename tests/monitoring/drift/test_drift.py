@@ -1,6 +1,6 @@
 """Drift from results to reports, alarms and conditions: a small world with a day that lasts as long as it takes.
 
-Commissioning lasts one day here, whose pictures and people come from one seeded generator; every hour is alike.
+Commissioning lasts one day here, whose images and people come from one seeded generator; every hour is alike.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def test_a_cause_that_comes_and_goes_is_one_alarm(world: World) -> None:
 
 
 def test_what_comes_while_an_alarm_keeps_firing_is_told(world: World) -> None:
-    """Both ways: people after the picture that is well again, and the picture after people."""
+    """Both ways: people after the image is fine again, and the image after people."""
     world.show(600, picture={"brightness": 0.3})
     assert [alarm.cause for alarm in world.drift.drifts("door")] == ["picture"]
     world.show(420)
@@ -184,9 +184,9 @@ def test_an_alarm_outlives_a_restart(world: World, tmp_path: Any) -> None:
     world.show(600, picture={"brightness": 0.3})
     before = world.drift.drifts("door")
     assert before
-    kept = json.loads(json.dumps(world.drift.dump("door")))
+    dumped = json.loads(json.dumps(world.drift.dump("door")))
     again = Drift(SETTINGS, card_lookup(tmp_path))
-    again.restore("door", kept)
+    again.restore("door", dumped)
     assert again.drifts("door") == before
 
 
@@ -239,7 +239,7 @@ def test_before_it_is_commissioned_the_card_is_looked_at(tmp_path: Any) -> None:
     assert report.state == "commissioning"
     assert {feature.reference for feature in report.features} == {"card"}
     assert {feature.feature for feature in report.features} >= {"label", "confidence", "boxes", "brightness"}
-    assert report.unlike_card  # faces of one size, in a picture of one brightness: no web pictures
+    assert report.unlike_card  # faces of one size, in an image of one brightness: no photos of the web
     assert not report.drifted
     assert drift.drifts("door") == ()
 
@@ -273,7 +273,7 @@ def test_reports_are_published_now_and_then_and_at_every_change(world: World) ->
 
 
 def test_results_alone_make_samples_faults_and_reports(tmp_path: Any) -> None:
-    """The whole way, a result at a time: people who come and go, then a black picture."""
+    """The whole way, a result at a time: people who come and go, then a black image."""
     drift = Drift(SETTINGS, card_lookup(tmp_path))
     drift.restore("door", None)
     for number in range(4 * 600):

@@ -1,6 +1,6 @@
 """Real clips of fixed cameras: an hour of each raises no fault; frozen, black, covered and turned do, in their times.
 
-Figures are made of the clips' own pictures, one a second, the clip over and over. Two pictures that follow each other
+Figures are made of the clips' own frames, one a second, the clip over and over. Two frames that follow each other
 give the same figures each time, so each pair is made once.
 """
 
@@ -25,12 +25,12 @@ FIXED = (
     "asl_book.mkv", "asl_school.mkv", "classroom.mp4", "head-pose-face-detection-female-and-male.mp4",
     "head-pose-face-detection-male.mp4", "one-by-one-person-detection.mp4", "vtest.avi",
 )  # fmt: skip
-MOST_PICTURES = 60
+MAX_FRAMES = 60
 
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[ModuleType]:
-    """deployment/bench/drift_clips.py, which degrades pictures; scripts there import each other by name."""
+    """deployment/bench/drift_clips.py, which degrades images; scripts there import each other by name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(Path(__file__).resolve().parents[3] / "deployment" / "bench")
         yield importlib.import_module("drift_clips")
@@ -40,10 +40,10 @@ class Clip:
     """A clip that plays for ever, looked at once a second."""
 
     def __init__(self, path: Path, bench: ModuleType) -> None:
-        pictures = list(islice(bench.pictures(path), MOST_PICTURES))
-        last_us = pictures[-1][0]
-        self._bgr = [bgr for _, bgr in pictures]
-        self._step = round(len(pictures) / max(1.0, last_us / 1e6))  # pictures a second, and those come round again
+        frames = list(islice(bench.pictures(path), MAX_FRAMES))
+        last_us = frames[-1][0]
+        self._bgr = [bgr for _, bgr in frames]
+        self._step = round(len(frames) / max(1.0, last_us / 1e6))  # frames a second, and those come round again
         self._bench = bench
         self._made: dict[tuple[int, int, str], ImageFigures] = {}
         self.watch = CameraFaultDetector(CameraSettings())
@@ -51,8 +51,8 @@ class Clip:
         self._before = 0
 
     def play(self, seconds: int, how: str = "none") -> dict[str, float]:
-        """When each fault was told, in seconds from the beginning of this."""
-        began_s, told = self.at_s, {}
+        """When each fault was reported, in seconds from the beginning of this."""
+        began_s, reported = self.at_s, {}
         for _ in range(seconds):
             index = self._before if how == "frozen" else round(self.at_s - START_S) * self._step % len(self._bgr)
             image = self._figures(self._before, index, how)
@@ -60,9 +60,9 @@ class Clip:
             self.watch.take("s1", self.at_s, image.model_copy(update={"pts_us": pts_us}))
             self._before = index
             for kind in self.watch.faults():
-                told.setdefault(kind, self.at_s - began_s)
+                reported.setdefault(kind, self.at_s - began_s)
             self.at_s += 1
-        return told
+        return reported
 
     def _figures(self, before: int, index: int, how: str) -> ImageFigures:
         key = before, index, how
@@ -82,11 +82,11 @@ def test_an_hour_of_a_quiet_clip_and_then_each_fault(data_dir: Path, bench: Modu
     clip = Clip(data_dir / "videos" / name, bench)
     assert clip.play(3600) == {}
     for how, kind, within_s in (("frozen", "frozen", 10), ("black", "black", 10), ("covered", "covered", 30)):
-        told = clip.play(within_s + 1, how)
-        assert kind in told, f"{how}: {told}"
-        assert told[kind] <= within_s
+        reported = clip.play(within_s + 1, how)
+        assert kind in reported, f"{how}: {reported}"
+        assert reported[kind] <= within_s
         clip.play(90)
         assert clip.watch.faults() == {}
-    told = clip.play(61, "turned")
-    assert list(told) == ["moved"]
-    assert told["moved"] <= 60
+    reported = clip.play(61, "turned")
+    assert list(reported) == ["moved"]
+    assert reported["moved"] <= 60

@@ -26,7 +26,7 @@ async def test_reports_of_streams_and_commissioning(tmp_path: Path) -> None:
     app.include_router(drift_routes(drift, DriftSettings().commission_s))
 
     @app.exception_handler(MonitoringError)
-    async def told(request: Request, error: MonitoringError) -> JSONResponse:
+    async def problem(request: Request, error: MonitoringError) -> JSONResponse:
         assert error.problem is not None
         return JSONResponse({"detail": str(error)}, error.problem[1])
 

@@ -1,4 +1,4 @@
-"""Results into samples: a track counts once, pictures are taken apart."""
+"""Results into samples: a track counts once, frames are sampled at intervals."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ def test_pictures_are_taken_apart_and_only_with_new_figures() -> None:
         if number % FPS == 0:
             image = figures(at_s)
         samples += taken.take(result(at_s, [box(None), box(None)], image))
-    pictures = [sample for sample in samples if not sample.model]
-    assert len(pictures) == 6
-    assert pictures[0].numbers["focus"] == 0.6
-    assert "hash" in pictures[0].labels
+    frames = [sample for sample in samples if not sample.model]
+    assert len(frames) == 6
+    assert frames[0].numbers["focus"] == 0.6
+    assert "hash" in frames[0].labels
     assert [sample.numbers for sample in samples if sample.model == "mask"] == [{"boxes": 2.0}] * 6
     assert not [sample for sample in samples if sample.model == "mask-classifier"]
 

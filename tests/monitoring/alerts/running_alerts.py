@@ -1,4 +1,4 @@
-"""Alerts on a real database, raised as the monitor raises them: stored with the events, in one transaction."""
+"""Alerts on a real database, raised as the monitor does: stored with the events, in one transaction."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ SESSION = "01JD0000000000000000000000"
 
 
 def no_clips(stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
-    """A node that keeps nothing."""
-    raise ClipUnavailable(f"{stream_id} keeps no packets")
+    """A node without packets."""
+    raise ClipUnavailable(f"{stream_id} has no packets")
 
 
-class Desk:
+class AlertMonitor:
     """`raise_alert` and `end_alert` do what the monitor does."""
 
     def __init__(self, folder: Path, settings: AlertSettings, cut: CutClip = no_clips, url: str | None = None) -> None:
@@ -110,9 +110,11 @@ def rule(name: str = "mask", **fields: Any) -> Rule:
 
 
 @contextmanager
-def desk(folder: Path, cut: CutClip = no_clips, url: str | None = None, **settings: Any) -> Iterator[Desk]:
-    """A desk that runs. `settings` are AlertSettings."""
-    found = Desk(folder, AlertSettings.model_validate(settings), cut, url)
+def running_alerts(
+    folder: Path, cut: CutClip = no_clips, url: str | None = None, **settings: Any
+) -> Iterator[AlertMonitor]:
+    """Runs the alerts of these settings (AlertSettings) until the end of the block."""
+    found = AlertMonitor(folder, AlertSettings.model_validate(settings), cut, url)
     migrate(found.database, MONITORING)
     found.alerts.start()
     try:
