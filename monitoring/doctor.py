@@ -20,15 +20,15 @@ _SUBJECT = "database"
 def examine_database(settings: MonitorSettings, state_dir: Path) -> CheckResult:
     """What is there; never raises for a database that is unreachable or refuses."""
     database = Database(settings.url(state_dir))
-    place = Path(database.url.database or "")
+    path = Path(database.url.database or "")
     try:
-        if database.is_sqlite and not place.exists():
-            return CheckResult(subject=_SUBJECT, verdict="ok", detail=f"{place} is made at the first start")
+        if database.is_sqlite and not path.exists():
+            return CheckResult(subject=_SUBJECT, verdict="ok", detail=f"{path} will be made at the first start")
         with database.read() as connection:
             version = applied_revision(connection, MONITORING)
             if version is None:
                 return CheckResult(
-                    subject=_SUBJECT, verdict="ok", detail=f"{database.name} is empty; its tables are made"
+                    subject=_SUBJECT, verdict="ok", detail=f"{database.name} is empty; its tables will be made"
                 )
             if not knows(MONITORING, version):
                 reason = f"{database.name} was made by a later version of Livesight ({version})"

@@ -41,7 +41,7 @@ class MonitorSettings(IngestSettings):
 
     @field_validator("scenes")
     @classmethod
-    def _one_scene_each(cls, scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
+    def _one_scene_per_stream(cls, scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
         twice = [stream for stream, count in Counter(scene.stream_id for scene in scenes).items() if count > 1]
         if twice:
             raise ValueError(f"there are two scenes of stream {twice[0]}; join them")
@@ -49,24 +49,24 @@ class MonitorSettings(IngestSettings):
 
     @field_validator("rules")
     @classmethod
-    def _unlike(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    def _unique_names(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
         twice = [name for name, count in Counter(rule.name for rule in rules).items() if count > 1]
         if twice:
-            raise ValueError(f"there are two rules {twice[0]}")
+            raise ValueError(f"there are two rules {twice[0]}; give one another name")
         return rules
 
     @model_validator(mode="after")
-    def _tell_somebody(self) -> MonitorSettings:
+    def _known_targets(self) -> MonitorSettings:
         targets = {target.name for target in self.alerts.targets}
         for rule in self.rules:
             unknown = set(rule.targets or ()) - targets
             if unknown:
-                raise ValueError(f"rule {rule.name} names the target {min(unknown)}, which alerts.targets lacks")
+                raise ValueError(f"rule {rule.name}: there is no target {min(unknown)} in alerts.targets")
         return self
 
     @field_validator("database_url")
     @classmethod
-    def _known(cls, value: SecretStr | None) -> SecretStr | None:
+    def _supported(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             driver_url(value.get_secret_value())
         return value

@@ -139,7 +139,8 @@ def _files(router: APIRouter, run_query: RunQuery, media: MediaStore) -> None:
         found = select(media_table).where(media_table.c.id == number)
         row: RowMapping | None = await run_query(lambda connection: connection.execute(found).mappings().first())
         if row is None or row["kind"] not in kinds:
-            raise MediaUnknown(f"there is no {' or '.join(kinds)} {number}, or it was deleted")
+            what = "clip" if "clip" in kinds else "snapshot"
+            raise MediaUnknown(f"there is no {what} {number}, or it was deleted")
         return row
 
     @router.get("/v1/snapshots/{number}", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
@@ -166,7 +167,8 @@ def _files(router: APIRouter, run_query: RunQuery, media: MediaStore) -> None:
 
 
 def _missing(row: RowMapping) -> MediaUnknown:
-    return MediaUnknown(f"the file of {row['kind']} {row['id']} is not on this machine")
+    what = "clip" if row["kind"] == "clip" else "snapshot"
+    return MediaUnknown(f"{what} {row['id']}: its file is not on this machine")
 
 
 def _page(connection: Connection, query: PageQuery) -> dict[str, Any]:

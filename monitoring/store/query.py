@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, union_all
 
 from monitoring.core.errors import BadQuery, EventUnknown
@@ -18,6 +18,7 @@ from stream.config import StreamId
 from workers.bus.event import Event, Kind, Severity
 
 ALERTS: tuple[Kind, ...] = ("alert", "alert_ended")
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class EventFilters(BaseModel):
@@ -40,6 +41,14 @@ class EventFilters(BaseModel):
     track: int | None = Field(default=None, ge=-(2**62), le=2**62)
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     alert: bool | None = Field(default=None, description="true: alerts, and that they ended, only; false: neither.")
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _known_kinds(cls, kinds: list[Any]) -> list[Any]:
+        for kind in kinds:
+            if kind not in _KINDS:
+                raise ValueError(f"unknown event kind {kind!r}; there are: {', '.join(_KINDS)}")
+        return kinds
 
     @model_validator(mode="after")
     def _alerts(self) -> Self:
