@@ -33,7 +33,7 @@ def broker() -> Iterator[Broker]:
 
 @pytest.fixture(scope="module")
 def service(broker: Broker) -> Iterator[LivesightProcess]:
-    with LivesightProcess(command="demo", settings={"KAFKA__BOOTSTRAP_SERVERS": broker.address}) as running:
+    with LivesightProcess(command="demo", settings=broker.settings) as running:
         running.wait_for(lambda: running.metric("livesight_detections_total", stream="demo") > 5, 60, "detections")
         yield running
 

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -57,10 +57,10 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def broker() -> Iterator[Broker]:
-    with Broker() as running:
-        running.create_topic(TOPIC, 8)
-        yield running
+def broker(broker: Broker) -> Broker:
+    """With the topic that is read."""
+    broker.create_topic(TOPIC, 8)
+    return broker
 
 
 class Clients:
@@ -138,7 +138,7 @@ async def test_every_ingress_at_once_then_sigterm_under_load(camera: Path, broke
         RtspServer({"one": Mount(camera, FPS), "two": Mount(camera, FPS)}) as cameras,
         LivesightProcess(
             ["--source", f"one={cameras.url('one')}", "--source", f"two={cameras.url('two')}"],
-            {"KAFKA__BOOTSTRAP_SERVERS": broker.address},
+            broker.settings,
             python=(sys.executable, "-c", ON_LOOPBACK),
         ) as service,
     ):

@@ -112,7 +112,7 @@ def service_for(plan: Plan, broker: Broker, folder: Path) -> LivesightProcess:
             make_numbered(clip, spec)
         arguments += ["--source", f"cam{index}=file:{clip}"]
     settings = {
-        "KAFKA__BOOTSTRAP_SERVERS": broker.address,
+        **broker.settings,
         "KAFKA__SPOOL__FSYNC_S": str(plan.fsync_s),
         "KAFKA__RETRY_S": "0.5",
         "NODE_NAME": "outage",

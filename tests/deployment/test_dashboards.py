@@ -110,7 +110,7 @@ def livesight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivesightPro
     clip = make_numbered(tmp_path_factory.mktemp("clip") / "clip.mp4", ClipSpec(frames=100, fps=25))
     sources = ["--source", f"clip=file:{clip}", "--source", f"gate=rtsp://127.0.0.1:{free_port()}/gate"]
     with Broker() as broker:
-        settings = {"KAFKA__BOOTSTRAP_SERVERS": broker.address, "CLUSTER__LEASE": "false"}
+        settings = {**broker.settings, "CLUSTER__LEASE": "false"}
         with LivesightProcess(sources, settings, python=NUMBER_LIVESIGHT) as process:
             yield process
 

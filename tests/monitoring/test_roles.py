@@ -29,8 +29,7 @@ class Shop:
         self._broker = broker
         self._stack = stack
         self._settings = {
-            "KAFKA__BOOTSTRAP_SERVERS": broker.address,
-            "KAFKA__TOPICS__PARTITIONS": "4",
+            **broker.settings,
             "CLUSTER__STATUS_S": "0.5",
             "CLUSTER__AWAY_S": "3",
             "MONITORING__DATABASE_URL": url,
@@ -53,9 +52,9 @@ class Shop:
 
 
 @pytest.fixture
-def shop(postgres: Postgres) -> Iterator[Shop]:
+def shop(postgres: Postgres, broker: Broker) -> Iterator[Shop]:
     """Not started yet."""
-    with Broker() as broker, ExitStack() as stack:
+    with ExitStack() as stack:
         yield Shop(broker, postgres.emptied(), stack)
 
 

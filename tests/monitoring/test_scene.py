@@ -148,7 +148,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path, broker: Broker) -> I
     if request.param == "postgresql":
         monitoring["database_url"] = request.getfixturevalue("postgres").emptied()
         arguments += ["--roles", "monitor"]
-    kafka = {"bootstrap_servers": [broker.address]}
+    kafka = {"bootstrap_servers": [broker.address], "topics": {"partitions": 4}}
     config.write_text(json.dumps({"monitoring": monitoring, "kafka": kafka}))  # JSON is YAML
     with LivesightProcess(arguments, state_dir=tmp_path / "state") as running:
         yield running

@@ -121,6 +121,11 @@ class Broker:
             raise
 
     @property
+    def settings(self) -> dict[str, str]:
+        """For a LivesightProcess. Few partitions: most of what topics cost a broker, they cost by partition."""
+        return {"KAFKA__BOOTSTRAP_SERVERS": self.address, "KAFKA__TOPICS__PARTITIONS": "4"}
+
+    @property
     def running(self) -> bool:
         """Whether there is a process; it may be frozen."""
         return self._process is not None and self._process.poll() is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import kafka
@@ -22,9 +21,9 @@ pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 
 @pytest.fixture(scope="module")
-def settings() -> Iterator[KafkaSettings]:
-    with Broker() as broker:
-        yield KafkaSettings(bootstrap_servers=(broker.address,))
+def settings(file_broker: Broker) -> KafkaSettings:
+    file_broker.start()
+    return KafkaSettings(bootstrap_servers=(file_broker.address,))
 
 
 def test_all_that_is_used_is_there(settings: KafkaSettings) -> None:

@@ -60,7 +60,7 @@ def secure_port(certificate: Path) -> Iterator[int]:
 
 
 def settings(port: int, **changes: Any) -> KafkaSettings:
-    quick = {"retry_s": 0.2, "request_timeout_s": 5.0, "connect_timeout_s": 5.0}
+    quick = {"retry_s": 0.2, "request_timeout_s": 5.0, "connect_timeout_s": 5.0, "topics": {"partitions": 4}}
     return KafkaSettings.model_validate({"bootstrap_servers": f"127.0.0.1:{port}", **quick, **changes})
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres) -> None:
     """The monitor tells the webhook; whoever asks the node's process is answered by the monitor."""
     with WebhookServer() as hook, Broker() as broker:
-        kafka = {"KAFKA__BOOTSTRAP_SERVERS": broker.address}
+        kafka = broker.settings
         watching = {
             **kafka,
             "NODE_NAME": "watch",
