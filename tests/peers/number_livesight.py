@@ -7,20 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.peers.number_engine import NumberEngine
-from workers.card import shipped_models_dir
+from tests.peers.number_engine import NumberEngine, shipped_version
 from workers.engines.hot_swap import EngineSlot, EngineSlots
 
 
 def _ensure(slots: EngineSlots, names: Iterable[str]) -> None:
     for name in names:
         if name not in slots:
-            slots[name] = EngineSlot(NumberEngine(version=_shipped_version(name)))
-
-
-def _shipped_version(name: str) -> int:
-    """The version that ships, so that its card is found as the reference for drift; 1 for other names."""
-    return max((int(folder.name) for folder in (shipped_models_dir() / name).glob("*")), default=1)
+            slots[name] = EngineSlot(NumberEngine(version=shipped_version(name)))
 
 
 if __name__ == "__main__":

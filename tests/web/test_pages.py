@@ -17,6 +17,7 @@ from tests.api.conftest import Service, running
 from tests.api.test_page import opened
 from tests.peers.chromium import chromium
 from tests.peers.clips import ClipSpec, make_numbered
+from tests.peers.number_engine import NumberEngine, shipped_version
 from tests.peers.ports import free_port
 from workers.card import ModelStore, shipped_models_dir
 
@@ -33,8 +34,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A small clip with the test engine, a camera that nobody answers for, and the models that ship to be looked at."""
     folder = tmp_path_factory.mktemp("pages")
     clip = make_numbered(folder / "clip.mp4", CLIP)
-    with running(folder / "state") as service:
-        service.node._store = ModelStore([shipped_models_dir()])
+    with running(folder / "state", engine=NumberEngine(version=shipped_version("mask"))) as service:
+        service.node.models._store = ModelStore([shipped_models_dir()])
         service.node.streams.add(StreamConfig(id="clip", url=f"file:{clip}", models=("number",)), allow_local=True)
         url = f"rtsp://user:secret@127.0.0.1:{free_port()}/gate"
         service.node.streams.add(StreamConfig(id="gate", url=url, models=("number",)))
@@ -53,7 +54,7 @@ async def shown(page: Page, name: str) -> None:
         "events": "#events-note h2, #events-list li",
         "alerts": "#alerts-note h2, #alert-list li",
         "monitoring": "#performance-rows tr",
-        "health": "#chart-latency .scatterlayer path.js-line[d*='L']",
+        "health": "#chart-latency canvas",
         "models": "#model-list .model",
     }[name]
     await expect(page.locator(full).first).to_be_attached(timeout=60 * SECOND)
