@@ -162,7 +162,7 @@ async def test_bad_input_is_named_and_changes_nothing(
     [
         ({"scenes": [CONFIGURED, CONFIGURED]}, "there are two scenes of stream fixed"),
         ({"rules": [Rule(name="a", when=SeenCondition())] * 2}, "there are two rules a"),
-        ({"rules": [Rule(name="a", when=SeenCondition(), targets=("ops",))]}, "rule a names the target ops"),
+        ({"rules": [Rule(name="a", when=SeenCondition(), targets=("ops",))]}, "rule a: there is no target ops"),
         ({"rules": [{"name": "a", "when": {"type": "count"}}]}, "rules.0.when.count.above"),
     ],
 )
