@@ -64,3 +64,18 @@ def test_nothing_starts_on_a_node_that_is_closed_and_nothing_stored_is_lost(tmp_
                 node.streams.add(one, keep=True)
         assert not node.ready and node.streams.views() == []
     assert LocalStreams(tmp_path).read() == [stored]
+
+
+@pytest.mark.parametrize("content", ["{", "5", '["cam"]', '{"id": "cam"}'])
+def test_a_file_that_cannot_be_read_is_put_aside(tmp_path: Path, content: str) -> None:
+    (tmp_path / "streams.json").write_text(content)
+    stored = LocalStreams(tmp_path)
+    assert stored.read() == []
+    assert (tmp_path / "streams.broken").read_text() == content
+    stored.put(config())
+    assert len(LocalStreams(tmp_path).read()) == 1
+
+
+def test_an_entry_that_cannot_be_read_costs_itself_only(tmp_path: Path) -> None:
+    (tmp_path / "streams.json").write_text('[{"id": "No!"}, {"id": "cam", "url": "rtsp://camera/1"}, {}]')
+    assert [one.id for one in LocalStreams(tmp_path).read()] == ["cam"]

@@ -103,7 +103,7 @@ def test_rolling_back_goes_back_step_by_step_and_then_says_so(home: Home) -> Non
     with pytest.raises(PromotionError, match="no promotion to roll back"):
         home.promotions.rollback("colour")
     (home.promoted / "colour" / "history.json").write_text("[{")
-    with pytest.raises(ModelDamaged, match=r"history\.json: cannot be read"):
+    with pytest.raises(ModelDamaged, match=r"history\.json: history: not valid JSON"):
         home.promotions.rollback("colour")
     assert home.promotions.promote("colour", 2).before == 1, "a lost history does not stop promotions"
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from stream.config import StreamConfig
 from workers.atomic_files import OWNER_ONLY, write_text
 from workers.errors import StateUnwritable
+from workers.validation import first_reason
 
 log = structlog.get_logger(__name__)
 
@@ -71,9 +72,10 @@ class LocalStreams:
             entries = _ENTRIES.validate_json(self._path.read_bytes())
         except FileNotFoundError:
             return []
-        except (OSError, ValueError) as error:
+        except (OSError, ValidationError) as error:
             moved = self._path.with_suffix(".broken")
-            log.error("streams_file_unreadable", path=str(self._path), error=str(error), moved_to=str(moved))
+            reason = str(error) if isinstance(error, OSError) else first_reason(error, "file")
+            log.error("streams_file_unreadable", path=str(self._path), error=reason, moved_to=str(moved))
             if self._path.exists():
                 self._path.replace(moved)
             return []
@@ -82,5 +84,5 @@ class LocalStreams:
             try:
                 configs.append(StreamConfig.model_validate(entry))
             except ValidationError as error:
-                log.error("kept_stream_unreadable", entry=entry.get("id"), error=str(error))
+                log.error("kept_stream_unreadable", entry=entry.get("id"), error=first_reason(error, "stream"))
         return configs

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workers.errors import ModelUnknown, WorkerError
 from workers.registry.promotion import Promotions
+from workers.validation import first_reason
 
 MODEL_SCHEMA: Final = "livesight.model/1"
 
@@ -60,7 +61,7 @@ class ActiveVersionFollower:
         try:
             wanted = ActiveVersion.model_validate_json(value)
         except ValidationError as error:
-            log.error("promotion_unreadable", model=name, reason=str(error))
+            log.error("promotion_unreadable", model=name, reason=first_reason(error, "record"))
             return
         with self._changed:
             waiting = self._waiting.get(wanted.name)

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from workers.atomic_files import sync_folder, write_text
 from workers.card import CARD_FILE, CURRENT, load_card
 from workers.errors import ModelDamaged, PromotionError
+from workers.validation import first_reason
 
 log = structlog.get_logger(__name__)
 
@@ -118,8 +119,10 @@ class PromotedModels:
             return _HISTORY.validate_json(path.read_bytes())
         except FileNotFoundError:
             return ()
-        except (OSError, ValidationError) as error:
-            raise ModelDamaged(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+        except OSError as error:
+            raise ModelDamaged(f"{path}: cannot read it: {error.strerror or error}") from error
+        except ValidationError as error:
+            raise ModelDamaged(f"{path}: {first_reason(error, 'history')}") from error
 
     def record(self, name: str, before: int, after: int) -> None:
         """Record a change before it is made; one that is not made after all is skipped by `previous`."""
