@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitoring.ingest.inbox import Item
+from monitoring.ingest.inbox import InboxMessage
 from monitoring.ingest.kafka_inbox import KafkaInbox
 from tests.monitoring.happened import message, result
 from tests.peers.apache_kafka import Login
@@ -73,10 +73,10 @@ def test_a_topic_that_may_not_be_read_holds_up_no_other(broker: Broker, login: L
         inbox.close()
 
 
-def read(inbox: KafkaInbox, count: int) -> list[Item]:
+def read(inbox: KafkaInbox, count: int) -> list[InboxMessage]:
     """So many messages and then all topics' ends, begun anew when something goes wrong, as the monitor does."""
     until_s = time.monotonic() + TIMEOUT_S
-    taken: list[Item] = []
+    taken: list[InboxMessage] = []
     while time.monotonic() < until_s:
         try:
             inbox.open({})
