@@ -10,7 +10,7 @@ const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 export function cameraTrouble(error) {
   switch (error?.name) {
     case "NotAllowedError":
-      return "The browser may not use the camera. Allow it in the address bar and try again.";
+      return "The browser is not allowed to use the camera. Allow it in the address bar and try again.";
     case "NotFoundError":
       return "No camera was found. Plug one in and try again.";
     case "NotReadableError":

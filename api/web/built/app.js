@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. e9b4928a6846ff347751003fae7ee85b2bc4dbf9eae2cb8faed1f874a7e5acb4
+// Made by `make web` out of api/web; do not edit. 9e4649dc7b28a1cdc2f24a27d3f083a3afa33daffac4fceeab7c37ef6bfdd9f1
 import {
   ApiError,
   HealthWatch,
@@ -1361,7 +1361,7 @@ var BACKOFF_MS2 = [500, 1e3, 2e3, 4e3, 8e3];
 function cameraTrouble(error) {
   switch (error?.name) {
     case "NotAllowedError":
-      return "The browser may not use the camera. Allow it in the address bar and try again.";
+      return "The browser is not allowed to use the camera. Allow it in the address bar and try again.";
     case "NotFoundError":
       return "No camera was found. Plug one in and try again.";
     case "NotReadableError":

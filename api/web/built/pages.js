@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. e9b4928a6846ff347751003fae7ee85b2bc4dbf9eae2cb8faed1f874a7e5acb4
+// Made by `make web` out of api/web; do not edit. 9e4649dc7b28a1cdc2f24a27d3f083a3afa33daffac4fceeab7c37ef6bfdd9f1
 import {
   acknowledgeAlert,
   addStream,
