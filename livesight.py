@@ -27,8 +27,8 @@ from monitoring.report.cli import mount as mount_report
 from monitoring.settings import MonitorSettings
 from stream.config import DEFAULT_MODELS, StreamConfig, StreamSettings
 from stream.errors import StreamError
-from stream.redaction import redact
-from training.cli.mount import mount as mount_training
+from stream.url_redaction import redact
+from training.cli.commands import mount as mount_training
 from training.errors import GateError, TrainingError
 from workers.bench.cli import mount as mount_bench
 from workers.cli.analyze import mount as mount_analyze
@@ -55,11 +55,11 @@ from workers.settings import NodeSettings, WorkerSettings
 
 if TYPE_CHECKING:
     from api.http.lifecycle import DeadlineStack
-    from monitoring.core.ports import CutClip
+    from monitoring.core.contracts import CutClip
     from monitoring.service import Monitoring
-    from workers.bus.bus import Bus, LocalBus
-    from workers.card import ModelStore
+    from workers.bus.message_bus import Bus, LocalBus
     from workers.cluster.cluster import Cluster
+    from workers.model_card import ModelStore
     from workers.node.node import Node
 
 ROLES = ("node", "api", "monitor")
@@ -190,7 +190,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     from api.app import create_app, extend, forward
     from api.http.lifecycle import DeadlineStack, EarlySignals, Service, listen, threads_left
     from api.video.clip_cutter import ClipCutter
-    from workers.bus.bus import LocalBus
+    from workers.bus.message_bus import LocalBus
 
     make_state_dir(settings.state_dir)
     early = EarlySignals()
@@ -248,7 +248,7 @@ def open_bus(settings: Settings, local: LocalBus) -> Bus:
     """Kafka when it is configured and this process has results for it, else in process."""
     if settings.kafka is None or "node" not in settings.roles:
         return local
-    from workers.kafka.bus import KafkaBus
+    from workers.kafka.kafka_bus import KafkaBus
 
     return KafkaBus(settings.kafka, local, settings.state_dir)
 
@@ -324,7 +324,7 @@ def start_feed(settings: Settings, local: LocalBus, stack: DeadlineStack) -> Non
 
 def model_store(settings: Settings) -> ModelStore:
     """`workers.models_dir` before what was promoted before what ships."""
-    from workers.card import ModelStore, shipped_models_dir
+    from workers.model_card import ModelStore, shipped_models_dir
 
     own = [settings.workers.models_dir] if settings.workers.models_dir else []
     promoted = settings.state_dir / "models"

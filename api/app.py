@@ -28,6 +28,7 @@ from api.http.server import ServerOptions
 from api.predict.predictor import Predictor
 from api.push.pushes import Pushes
 from api.push.whip_pushes import WhipPushes
+from api.routes import camera_probe as probe
 from api.routes import (
     clips,
     detections,
@@ -37,7 +38,6 @@ from api.routes import (
     models,
     pages,
     predict,
-    probe,
     schemas,
     snapshot_mjpeg,
     streams,
@@ -48,7 +48,7 @@ from api.routes.context import ApiContext
 from api.settings import ApiSettings
 from api.video.channels import VideoChannels
 from api.video.mjpeg import JpegEncoder
-from workers.bus.bus import Bus
+from workers.bus.message_bus import Bus
 from workers.cluster.cluster import Cluster
 from workers.node.node import Node
 

@@ -15,8 +15,8 @@ from monitoring.arrangements.reloader import Reloader
 from monitoring.arrangements.routes import rule_routes, scene_routes
 from monitoring.arrangements.rule_store import RuleStore
 from monitoring.arrangements.scene_store import SceneStore
+from monitoring.core.contracts import BackgroundService, CommitHook, CutClip
 from monitoring.core.handler import Handler
-from monitoring.core.ports import BackgroundService, CommitHook, CutClip
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.events.tracks import TrackEvents
@@ -25,7 +25,7 @@ from monitoring.report.routes import report_routes
 from monitoring.rules.rules import Rules
 from monitoring.settings import MonitorSettings
 from monitoring.store.media import MediaStore
-from workers.bus.bus import LocalBus
+from workers.bus.message_bus import LocalBus
 from workers.database.database import Database
 from workers.kafka.settings import KafkaSettings
 from workers.wall_clock import WallClock

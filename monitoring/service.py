@@ -12,19 +12,19 @@ from fastapi import APIRouter
 
 from monitoring import URL_PREFIXES
 from monitoring.assembly import MonitoringContext, Storage, assemble
-from monitoring.core.ports import BackgroundService
+from monitoring.core.contracts import BackgroundService
 from monitoring.ingest.commit import CommitTargets, EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor, Participants
-from monitoring.ingest.publisher import Publisher
+from monitoring.ingest.outbox_publisher import OutboxPublisher
 from monitoring.migrations import MONITORING
 from monitoring.settings import MonitorSettings
 from monitoring.store.event_routes import event_routes
-from monitoring.store.expiry import Expiry
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore
 from monitoring.store.retention import Retention
+from monitoring.store.retention_clock import Expiry
 from workers.database.database import Database
 from workers.database.migrations import migrate
 from workers.errors import DatabaseUnavailable
@@ -46,7 +46,7 @@ class Monitoring:
         media = MediaStore(context.state_dir / "media")
         clock = WallClock()
         parts = assemble(settings, context, Storage(self.database, media, clock, self._is_active))
-        publisher = None if context.kafka is None else Publisher(self.database, context.kafka, self._is_active)
+        publisher = None if context.kafka is None else OutboxPublisher(self.database, context.kafka, self._is_active)
         targets = CommitTargets(self.database, media, _inbox(settings, context), EventSink(context.local, publisher))
         expiry = Expiry(settings.retention, clock)
         participants = Participants(parts.handlers, [*parts.hooks, self.live])

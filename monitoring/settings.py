@@ -13,7 +13,7 @@ from monitoring.events.settings import EventSettings
 from monitoring.events.zone import Scene
 from monitoring.rules.rule import Rule
 from monitoring.store.settings import IngestSettings, RetentionSettings
-from workers.database.url import driver_url
+from workers.database.database_url import driver_url
 
 
 class MonitorSettings(IngestSettings):

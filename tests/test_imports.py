@@ -23,10 +23,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 OURS = {*MAY_IMPORT, "livesight", "tests"}
 FLOORS: dict[str, list[str]] = {
-    "stream": "errors metrics redaction config frame mailbox ring decoding sources webrtc".split(),
+    "stream": "errors metrics url_redaction config frame mailbox ring decoding sources webrtc".split(),
     "workers": (
-        "errors validation metrics cpu memory logs wall_clock atomic_files card settings database bus spool kafka "
-        "engines images inference registry explain node cluster cli bench"
+        "errors validation metrics cpu memory logs wall_clock atomic_files model_card settings database bus spool "
+        "kafka engines images inference registry explain node cluster cli bench"
     ).split(),
     "api": "settings http video push predict cluster routes app cli".split(),
     "monitoring": (

@@ -329,8 +329,8 @@ from contextlib import suppress
 from api.app import create_app
 from api.http.lifecycle import EarlySignals, Service, listen
 from api.settings import ApiSettings
-from workers.bus.bus import LocalBus
-from workers.card import ModelStore
+from workers.bus.message_bus import LocalBus
+from workers.model_card import ModelStore
 from workers.node.node import Node
 from workers.settings import NodeSettings
 

@@ -15,7 +15,7 @@ from tests.peers.kafka import Broker, apache_kafka
 from tests.peers.kafka_jars import run
 from tests.peers.livesight_process import LivesightProcess
 from tests.test_cli import livesight
-from workers.bus.bus import DETECTIONS, EVENTS
+from workers.bus.message_bus import DETECTIONS, EVENTS
 
 BROKER = "broker.example:9092"
 PASSWORD = "s3cret"

@@ -59,7 +59,7 @@ def test_an_installed_wheel_finds_its_models(wheel: Path, tmp_path: Path) -> Non
     code = f"""
 import sys
 sys.path.append({libraries!r})
-from workers.card import ModelStore, load_card, shipped_models_dir
+from workers.model_card import ModelStore, load_card, shipped_models_dir
 assert shipped_models_dir().is_relative_to({str(tmp_path)!r}), shipped_models_dir()
 assert load_card(ModelStore([shipped_models_dir()]).folder("mask")).name == "mask"
 from stream.sources.demo_people import PORTRAIT, load_portrait

@@ -8,10 +8,10 @@ from api.predict.explanation import ExplanationView, Format, encode_explanation,
 from api.predict.predictor import decode_image
 from stream.config import StreamSettings
 from stream.errors import BadImageError
-from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlots
 from workers.errors import ExplainError
 from workers.explain.explain import Explainer, ExplainRequest
+from workers.model_card import ModelStore
 from workers.settings import WorkerSettings
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from stream.redaction import redact
+from stream.url_redaction import redact
 
 TYPE_PREFIX = "urn:livesight:problem:"
 MEDIA_TYPE = "application/problem+json"

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from api.http.errors import Problem
 from stream.config import STREAM_ID_PATTERN, MaxFps, StreamConfig
-from workers.card import ModelName
+from workers.model_card import ModelName
 from workers.validation import reason
 
 StreamIdInPath = Annotated[str, Path(pattern=STREAM_ID_PATTERN)]

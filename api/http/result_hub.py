@@ -20,7 +20,7 @@ from prometheus_client import Gauge
 from api.http.errors import Problem
 from api.http.viewer_queue import QueuedResult, ViewerQueue
 from api.settings import ApiSettings
-from workers.bus.bus import DETECTIONS, Bus, Message
+from workers.bus.message_bus import DETECTIONS, Bus, Message
 
 VIEWERS = Gauge("livesight_viewers", "Viewers of results and video now connected.")
 SKIPPED = MetricCounter("livesight_results_skipped", "Results that a viewer did not get, by where.", ["where"])

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from api.routes.message_schemas import MESSAGES, MessageKind
 from stream.config import MaxFps
-from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
 
 _REF = "#/components/schemas/{model}"
 _ID = {"description": "A stream's id.", "examples": ["entrance"]}

@@ -18,7 +18,7 @@ from api.settings import ApiSettings
 from api.video.channels import VideoChannels
 from api.video.mjpeg import JpegEncoder
 from stream.config import StreamSettings
-from workers.bus.bus import Bus
+from workers.bus.message_bus import Bus
 from workers.cluster.cluster import Cluster
 from workers.node.node import Node
 

@@ -23,8 +23,8 @@ from api.predict.predictor import decode_image
 from api.predict.uploads import FILE, upload_body, uploaded_image
 from api.routes.context import Context
 from stream.config import StreamSettings
-from workers.card import ModelName
 from workers.explain.explain import DEFAULT_DETECTOR, Explainer, ExplainRequest
+from workers.model_card import ModelName
 
 router = APIRouter(tags=["predict"], dependencies=[Depends(only_known)])
 

@@ -18,7 +18,7 @@ from api.http.parameters import PushQuery, StreamIdInPath
 from api.http.problems import problem_of
 from api.http.sockets import POLICY_VIOLATION, TOO_BIG, TRY_AGAIN_LATER, UNSUPPORTED_DATA, close, race
 from api.http.viewer_queue import ViewerEnded
-from api.push.answers import PushAnswers
+from api.push.push_answers import PushAnswers
 from api.routes.context import ApiContext, Context
 from stream.errors import BadImageError, MailboxClosed
 from stream.sources.frames_source import FramesSource

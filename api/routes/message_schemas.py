@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from workers.bus.bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 from workers.bus.event import Event
 from workers.bus.media import Snapshot
+from workers.bus.message_bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 from workers.bus.result import FrameResult
-from workers.cluster.spec import StreamSpec, TopicEpoch
 from workers.cluster.status import MonitorStatus, NodeStatus, StreamStatus
+from workers.cluster.stream_spec import StreamSpec, TopicEpoch
 from workers.registry.active_versions import ActiveVersion
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.errors import Problem
 from api.routes.context import Context
-from workers.card import ModelCard, ModelName
 from workers.errors import ModelUnknown
+from workers.model_card import ModelCard, ModelName
 from workers.registry.promotion import Promotion
 
 router = APIRouter(tags=["models"])

@@ -13,8 +13,8 @@ from api.http.errors import Problem
 from api.http.parameters import StreamIdInPath
 from api.routes.context import ApiContext, Context
 from stream.config import DEFAULT_MODELS, MaxFps, StreamConfig
-from stream.redaction import redact
-from workers.card import ModelName
+from stream.url_redaction import redact
+from workers.model_card import ModelName
 from workers.node.stream_view import StreamView
 
 router = APIRouter(tags=["streams"])

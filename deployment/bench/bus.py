@@ -26,10 +26,10 @@ import structlog
 from prometheus_client import REGISTRY
 
 from tests.peers.kafka import Broker, chosen
-from workers.bus.bus import DETECTIONS, LocalBus, Message
+from workers.bus.message_bus import DETECTIONS, LocalBus, Message
 from workers.bus.result import FRAME_SCHEMA, Detection, FrameResult, Latency
-from workers.kafka.bus import KafkaBus
 from workers.kafka.client import choose_compression
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 
 HEADERS = (("schema", FRAME_SCHEMA.encode()), ("content-type", b"application/json"))

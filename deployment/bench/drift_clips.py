@@ -24,7 +24,6 @@ from shared_data import data_dir, needed
 from stream.frame import Frame
 from stream.mailbox import Mailbox
 from workers.bus.result import FrameResult
-from workers.card import ModelStore, shipped_models_dir
 from workers.engines.hot_swap import EngineSlots
 from workers.engines.letterbox import Letterbox
 from workers.images.image_figures import FigureCalculator
@@ -33,6 +32,7 @@ from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier
 from workers.inference.detect import detect_all
 from workers.inference.result_builder import ResultBuilder
+from workers.model_card import ModelStore, shipped_models_dir
 from workers.settings import WorkerSettings
 
 MODELS = ("mask", "mask-classifier")

@@ -19,7 +19,7 @@ import numpy as np
 from shared_data import data_dir, needed
 
 from training.evaluation.evaluate import EvaluateSettings, evaluate
-from workers.card import shipped_models_dir
+from workers.model_card import shipped_models_dir
 
 _WEIGHTS = re.compile(r'element_type="f16" shape="([0-9, ]+)" offset="(\d+)" size="(\d+)"')
 

@@ -26,17 +26,17 @@ from machine import describe
 
 from monitoring.migrations import MONITORING
 from monitoring.store.aggregates import CountQuery, counts_of
-from monitoring.store.expiry import Expiry
 from monitoring.store.media import MediaStore
 from monitoring.store.query import PageQuery, page_of
 from monitoring.store.retention import Retention
+from monitoring.store.retention_clock import Expiry
 from monitoring.store.settings import RetentionSettings
 from monitoring.store.writes import HOUR_NS, add_events
 from tests.peers.postgres import Postgres
 from workers.bus.event import EVENT_SCHEMA, Event, PathPoint, event_id
 from workers.database.database import Database
+from workers.database.database_url import driver_url
 from workers.database.migrations import migrate
-from workers.database.url import driver_url
 from workers.wall_clock import WallClock
 
 STREAMS = tuple(f"cam{number:02}" for number in range(16))

@@ -21,9 +21,9 @@ from recorder import Recorder, Spec
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from stream.config import StreamConfig
-from workers.bus.bus import DETECTIONS, LocalBus, Message
-from workers.card import ModelStore, shipped_models_dir
+from workers.bus.message_bus import DETECTIONS, LocalBus, Message
 from workers.errors import StreamUnknown
+from workers.model_card import ModelStore, shipped_models_dir
 from workers.node.node import Node
 from workers.settings import NodeSettings, WorkerSettings
 

@@ -19,7 +19,7 @@ from monitoring.alerts import metrics
 from monitoring.alerts.alert_store import AlertStore
 from monitoring.alerts.blocking_calls import DATABASE, run_blocking
 from monitoring.alerts.settings import AlertSettings
-from monitoring.core.ports import CutClip
+from monitoring.core.contracts import CutClip
 from monitoring.store.media import MediaFile, MediaStore
 from workers.bus.event import Event
 from workers.bus.media import Clip

@@ -27,7 +27,7 @@ from monitoring.alerts.errors import TargetFailed, TargetUnknown
 from monitoring.alerts.settings import AlertSettings
 from monitoring.alerts.target_queue import TargetQueue
 from monitoring.alerts.targets.settings import SEVERITIES
-from monitoring.core.ports import Outgoing
+from monitoring.core.contracts import Outgoing
 from monitoring.store.media import of_tracks
 from workers.bus.event import Event, event_id
 from workers.errors import DatabaseUnavailable
@@ -44,7 +44,7 @@ _DRAIN_SHARE = 0.6
 
 
 class Alerts:
-    """A CommitHook and a BackgroundService (monitoring/core/ports.py), and what the routes need."""
+    """A CommitHook and a BackgroundService (monitoring/core/contracts.py), and what the routes need."""
 
     def __init__(self, settings: AlertSettings, resources: AlertResources, rule_of: RuleOf, node: str) -> None:
         """node: this process's name, which test messages carry."""

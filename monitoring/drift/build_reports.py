@@ -14,7 +14,7 @@ from monitoring.drift.report import DriftReport, FeatureReport, fault_report, fe
 from monitoring.drift.series import Series
 from monitoring.drift.settings import DriftSettings
 from monitoring.drift.stream_drift import StreamDrift
-from workers.card import ModelCard
+from workers.model_card import ModelCard
 
 State = Literal["waiting", "commissioning", "watching"]
 CardLookup = Callable[[str, int], ModelCard | None]

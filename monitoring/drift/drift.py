@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from monitoring.core.contracts import Outgoing
 from monitoring.core.handler import Durability
-from monitoring.core.ports import Outgoing
 from monitoring.drift.build_reports import CardLookup, build_reports, card_findings
 from monitoring.drift.comparison import rejected
 from monitoring.drift.metrics import DriftMetrics
@@ -23,11 +23,11 @@ from monitoring.drift.report import DRIFT_SCHEMA, DriftReport
 from monitoring.drift.settings import DriftSettings
 from monitoring.drift.stream_drift import StreamDrift
 from monitoring.rules.drift_signals import DriftAlarm, Fault
-from workers.bus.bus import DRIFT
 from workers.bus.event import Event
+from workers.bus.message_bus import DRIFT
 from workers.bus.result import FrameResult
-from workers.card import ModelCard, ModelStore, load_card, shipped_models_dir
 from workers.errors import ModelError
+from workers.model_card import ModelCard, ModelStore, load_card, shipped_models_dir
 
 COMPRESS_AFTER_S = 30.0
 _PUBLISH_S = 600.0

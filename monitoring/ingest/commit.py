@@ -10,16 +10,16 @@ import structlog
 from prometheus_client import Counter, Histogram
 from sqlalchemy import Connection
 
-from monitoring.core.ports import CommitHook, Outgoing
+from monitoring.core.contracts import CommitHook, Outgoing
 from monitoring.ingest.handler_chain import HandlerOutput
 from monitoring.ingest.inbox import SOURCE_HEADER, Inbox
+from monitoring.ingest.outbox_publisher import OutboxPublisher
 from monitoring.ingest.parsing import NODE_KINDS
-from monitoring.ingest.publisher import Publisher
 from monitoring.store.checkpoints import Key, move_offsets, write_states
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.writes import add_events, add_outgoing, outgoing_event
-from workers.bus.bus import LocalBus, Message
 from workers.bus.event import Event
+from workers.bus.message_bus import LocalBus, Message
 from workers.database.database import Database
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class EventSink:
     `put` in the transaction, `release` after it.
     """
 
-    def __init__(self, local: LocalBus, publisher: Publisher | None) -> None:
+    def __init__(self, local: LocalBus, publisher: OutboxPublisher | None) -> None:
         self._local = local
         self._publisher = publisher
 

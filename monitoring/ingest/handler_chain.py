@@ -18,8 +18,8 @@ from monitoring.ingest.inbox import InboxMessage
 from monitoring.ingest.parsing import UNREADABLE, read_event, read_result, read_snapshot
 from monitoring.store.checkpoints import Key, Partition
 from monitoring.store.media import MediaFile
-from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS
 from workers.bus.event import Event
+from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS
 
 log = structlog.get_logger(__name__)
 

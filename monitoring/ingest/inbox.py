@@ -12,7 +12,7 @@ from typing import Protocol
 from prometheus_client import Counter as Metric
 
 from monitoring.store.checkpoints import Partition
-from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
+from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 
 TOPICS = (DETECTIONS, EVENTS, SNAPSHOTS)
 SOURCE_HEADER = ("source", b"monitor")

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import Counter, Gauge
 
+from monitoring.core.contracts import CommitHook
 from monitoring.core.handler import Handler
-from monitoring.core.ports import CommitHook
 from monitoring.ingest.commit import CommitTargets, Committer
 from monitoring.ingest.handler_chain import HandlerChain, HandlerOutput
 from monitoring.ingest.inbox import Batch
 from monitoring.store.checkpoints import Key, forget_states, read_offsets, read_state, read_states, set_offsets
-from monitoring.store.expiry import Expiry
 from monitoring.store.leader_lock import lead
+from monitoring.store.retention_clock import Expiry
 from monitoring.store.settings import IngestSettings
 from monitoring.store.writes import known_ids
 from workers.bus.event import Event

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from monitoring.ingest.inbox import SOURCE_HEADER, InboxMessage
 from monitoring.store.media import MediaFile
-from workers.bus.bus import EVENTS
 from workers.bus.event import Event
 from workers.bus.media import Snapshot
+from workers.bus.message_bus import EVENTS
 from workers.bus.result import FrameResult
 
 NODE_KINDS = ("stream_up", "stream_down")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Index, String, Table, Text, func, select
 
-from monitoring.core.ports import Outgoing
+from monitoring.core.contracts import Outgoing
 from monitoring.drift.report import DriftReport
 from monitoring.store.tables import AGED, Aged, metadata
 from workers.bus.event import Event

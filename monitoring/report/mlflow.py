@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from monitoring.report.report_data import TrainingRun, TrainingRuns
-from stream.redaction import redact
+from stream.url_redaction import redact
 
 TIMEOUT_S = 5.0
 _MAX_EXPERIMENTS = 100

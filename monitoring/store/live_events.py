@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from fastapi.sse import ServerSentEvent
 from sqlalchemy import Connection
 
-from monitoring.core.ports import Outgoing
+from monitoring.core.contracts import Outgoing
 from workers.bus.event import Event
 
 _MOST_WAITING = 1000

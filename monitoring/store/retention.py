@@ -13,8 +13,8 @@ import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import Column, ColumnElement, Table, delete, func, select
 
-from monitoring.store.expiry import Expiry
 from monitoring.store.media import MediaStore
+from monitoring.store.retention_clock import Expiry
 from monitoring.store.tables import AGED, event_counts, event_hours, events, media
 from monitoring.store.writes import DAY_NS, HOUR_NS
 from workers.database.database import Database

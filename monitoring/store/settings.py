@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class RetentionSettings(BaseModel):
     """What is deleted when: rows and files together. Events go by whole hours, the oldest first.
 
-    By age nothing is deleted while the clock cannot be trusted (monitoring/store/expiry.py).
+    By age nothing is deleted while the clock cannot be trusted (monitoring/store/retention_clock.py).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from monitoring.core.ports import Outgoing
+from monitoring.core.contracts import Outgoing
 from monitoring.store.tables import event_counts, event_hours, events, outbox
-from workers.bus.bus import EVENTS
 from workers.bus.event import EVENT_SCHEMA, Event
+from workers.bus.message_bus import EVENTS
 from workers.database.dialects import upsert
 
 HOUR_NS = 3_600_000_000_000

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from stream.config import StreamSettings
 from stream.errors import SourceError
-from stream.redaction import redact
+from stream.url_redaction import redact
 
 _NETWORK_PROTOCOLS = {
     # A playlist or a redirect must not reach local files.

@@ -11,7 +11,7 @@ from enum import StrEnum
 import structlog
 
 from stream.metrics import STREAM_RECONNECTS, STREAM_UP
-from stream.redaction import redact
+from stream.url_redaction import redact
 
 log = structlog.get_logger(__name__)
 

@@ -10,11 +10,11 @@ from urllib.parse import unquote, urlsplit
 from stream.config import StreamConfig, StreamSettings
 from stream.decoding.cpu_gate import CpuGate
 from stream.errors import SourceError
-from stream.redaction import redact
 from stream.sources.connect import ConnectTarget, connect
 from stream.sources.images_source import IMAGE_SUFFIXES, ImagesSource, find_images
 from stream.sources.pull_source import PullSource
 from stream.sources.source import Source
+from stream.url_redaction import redact
 
 _SCHEME = re.compile(r"^(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]+):")  # two letters at least: C: is a drive
 _NETWORK_KINDS = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}

@@ -24,9 +24,9 @@ from api.settings import ApiSettings
 from stream.config import StreamSettings
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.number_engine import NumberEngine
-from workers.bus.bus import LocalBus
-from workers.card import ModelStore
+from workers.bus.message_bus import LocalBus
 from workers.engines.hot_swap import EngineSlot
+from workers.model_card import ModelStore
 from workers.node.node import Node
 from workers.settings import NodeSettings, WorkerSettings
 

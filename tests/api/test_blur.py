@@ -21,7 +21,7 @@ from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.numbers import numbered_image
 from tests.peers.video_client import PICTURE, viewing
 from tests.peers.yunet import YuNet
-from workers.card import ModelStore, shipped_models_dir
+from workers.model_card import ModelStore, shipped_models_dir
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded, pushing
 from tests.api.waiting import eventually
-from workers.bus.bus import DETECTIONS, LocalBus, Message
+from workers.bus.message_bus import DETECTIONS, LocalBus, Message
 from workers.bus.result import Detection, FrameResult, Latency
 
 

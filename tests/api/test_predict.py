@@ -153,7 +153,7 @@ async def test_raising_model_is_a_problem(start: Start) -> None:
 
 
 def test_models_are_listed_with_their_cards(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workers.card import ModelStore
+    from workers.model_card import ModelStore
 
     shipped = Path(__file__).resolve().parents[2] / "models"
     (version,) = (int(folder.name) for folder in (shipped / "mask").iterdir())

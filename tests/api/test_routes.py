@@ -21,8 +21,8 @@ from api.http.principal import current_principal
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded
-from workers.bus.bus import LocalBus
-from workers.card import ModelStore
+from workers.bus.message_bus import LocalBus
+from workers.model_card import ModelStore
 from workers.node.node import Node
 from workers.settings import NodeSettings
 

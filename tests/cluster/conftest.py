@@ -12,7 +12,7 @@ from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.cluster import NUMBER_LIVESIGHT, LocalCluster
 from tests.peers.results import Results
 from tests.peers.rtsp import Mount, RtspServer
-from workers.cluster.spec import partition_of
+from workers.cluster.stream_spec import partition_of
 
 PARTITIONS = 16
 CAMERAS = 12

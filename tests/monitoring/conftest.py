@@ -10,8 +10,8 @@ import pytest
 from monitoring.migrations import MONITORING
 from tests.peers.postgres import Postgres
 from workers.database.database import Database
+from workers.database.database_url import driver_url
 from workers.database.migrations import migrate
-from workers.database.url import driver_url
 
 
 @pytest.fixture(scope="session")

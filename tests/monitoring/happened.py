@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from workers.bus.bus import DETECTIONS, EVENTS, Message
 from workers.bus.event import Event, Kind, event_id
+from workers.bus.message_bus import DETECTIONS, EVENTS, Message
 from workers.bus.result import Detection, FrameResult, Latency
 from workers.wall_clock import WallClock
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from monitoring.migrations import MONITORING
-from monitoring.store.expiry import Expiry
+from monitoring.store.retention_clock import Expiry
 from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import events, handler_states
 from monitoring.store.writes import DAY_NS, add_events

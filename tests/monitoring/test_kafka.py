@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from monitoring.ingest.publisher import Publisher
+from monitoring.ingest.outbox_publisher import OutboxPublisher
 from monitoring.store.checkpoints import StaleReader, move_offsets, read_offsets, set_offsets
 from monitoring.store.tables import outbox
 from monitoring.store.writes import add_outgoing, outgoing_event
 from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, Watch
 from tests.peers.kafka import Broker
-from workers.bus.bus import LocalBus
+from workers.bus.message_bus import LocalBus
 from workers.database.database import Database
-from workers.kafka.bus import KafkaBus
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings, TopicsSettings
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -90,7 +90,7 @@ def test_what_is_stored_is_published_when_the_broker_is_back(database: Database,
     with database.write() as connection:
         add_outgoing(connection, waiting)
     broker.kill()
-    publisher = Publisher(database, settings(broker), lambda: True)
+    publisher = OutboxPublisher(database, settings(broker), lambda: True)
     publisher.start()
     try:
         deadline_s = time.monotonic() + 30
@@ -112,7 +112,7 @@ def test_a_clean_stop_publishes_the_newest_events(database: Database, broker: Br
     """The monitor stores its last events as it ends, and works no more when the publisher is closed."""
     active = threading.Event()
     active.set()
-    publisher = Publisher(database, settings(broker), active.is_set)
+    publisher = OutboxPublisher(database, settings(broker), active.is_set)
     publisher.start()
     with database.write() as connection:
         add_outgoing(connection, [outgoing_event(happened(1, "alert"))])

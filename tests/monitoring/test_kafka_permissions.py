@@ -11,7 +11,7 @@ import pytest
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 from sqlalchemy import select
 
-from monitoring.ingest.publisher import Publisher
+from monitoring.ingest.outbox_publisher import OutboxPublisher
 from monitoring.store.tables import outbox
 from monitoring.store.writes import Outgoing, add_outgoing, outgoing_event
 from tests.monitoring.happened import happened
@@ -19,11 +19,11 @@ from tests.peers.apache_kafka import Login
 from tests.peers.certificate import make_certificate
 from tests.peers.kafka import Broker
 from tests.workers.test_kafka_bus import message, wait_until
-from workers.bus.bus import DRIFT, LocalBus
+from workers.bus.message_bus import DRIFT, LocalBus
 from workers.cluster.lease import Lease
 from workers.cluster.settings import ClusterSettings
 from workers.database.database import Database
-from workers.kafka.bus import KafkaBus
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import ALL_TOPICS, check_topics
 
@@ -127,7 +127,7 @@ def test_events_arrive_though_drift_and_models_are_forbidden(
     drift = [Outgoing(DRIFT, "mask", "livesight.drift/1", "{}") for _ in range(3)]
     with database.write() as connection:
         add_outgoing(connection, [drift[0], *events[:10], drift[1], *events[10:], drift[2]])
-    publisher = Publisher(database, settings, lambda: True)
+    publisher = OutboxPublisher(database, settings, lambda: True)
     publisher.start()
     try:
         wait_until(publisher.problems)

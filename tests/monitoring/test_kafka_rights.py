@@ -14,9 +14,9 @@ from tests.peers.apache_kafka import Login
 from tests.peers.certificate import make_certificate
 from tests.peers.kafka import Broker, apache_kafka
 from tests.peers.kafka_rights import grant
-from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus
+from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus
 from workers.errors import BusError
-from workers.kafka.bus import KafkaBus
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")

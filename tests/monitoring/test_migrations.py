@@ -26,8 +26,8 @@ from tests.monitoring.happened import SESSION, happened
 from tests.peers.ports import free_port
 from workers.bus.event import Event
 from workers.database.database import Database
+from workers.database.database_url import driver_url
 from workers.database.migrations import MigrationBranch, applied_revision, migrate
-from workers.database.url import driver_url
 from workers.errors import DatabaseError, DatabaseRefused, DatabaseUnavailable
 
 DATABASES = Path(__file__).with_name("databases")

@@ -18,8 +18,8 @@ from monitoring.store.tables import handler_states
 from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, NewTracks, Watch
 from tests.peers.postgres import Postgres
-from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 from workers.bus.media import Snapshot
+from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 from workers.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")

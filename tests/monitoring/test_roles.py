@@ -17,8 +17,8 @@ from tests.monitoring.happened import SESSION, message, result
 from tests.peers.kafka import Broker
 from tests.peers.livesight_process import LivesightProcess
 from tests.peers.postgres import Postgres
-from workers.bus.bus import LocalBus
-from workers.kafka.bus import KafkaBus
+from workers.bus.message_bus import LocalBus
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings, TopicsSettings
 
 

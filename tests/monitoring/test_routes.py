@@ -21,9 +21,9 @@ from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
-from workers.bus.bus import LocalBus
-from workers.card import ModelStore
+from workers.bus.message_bus import LocalBus
 from workers.database.database import Database
+from workers.model_card import ModelStore
 from workers.node.node import Node
 from workers.settings import NodeSettings
 

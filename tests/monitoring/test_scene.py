@@ -27,11 +27,11 @@ from tests.monitoring.script import START_NS, FixedConditions, FixedRules, Fixed
 from tests.peers.kafka import Broker
 from tests.peers.livesight_process import LivesightProcess
 from tests.peers.scripted_scene import COUNTS, DESK_COUNTS, SCENE, TRUTH, make_scene
-from workers.bus.bus import DETECTIONS, EVENTS
 from workers.bus.event import Event, event_id
+from workers.bus.message_bus import DETECTIONS, EVENTS
 from workers.bus.result import FrameResult
-from workers.card import ModelStore, shipped_models_dir
 from workers.inference.analyze import analyze
+from workers.model_card import ModelStore, shipped_models_dir
 from workers.settings import WorkerSettings
 
 STREAM = SCENE.stream_id

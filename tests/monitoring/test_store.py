@@ -26,11 +26,11 @@ from livesight import load_settings
 from monitoring.core.errors import BadQuery
 from monitoring.migrations import MONITORING
 from monitoring.store.aggregates import CountQuery, counts_of
-from monitoring.store.expiry import Expiry
 from monitoring.store.export import COLUMNS, heading, lines
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.query import EventFilters, PageQuery, page_of, wanted_by
 from monitoring.store.retention import Retention
+from monitoring.store.retention_clock import Expiry
 from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import event_counts, events, media
 from monitoring.store.writes import HOUR_NS, add_events

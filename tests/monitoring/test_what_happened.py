@@ -20,9 +20,9 @@ from monitoring.store.tables import events
 from tests.monitoring.drift.made import START_S, figures
 from tests.monitoring.drift.made import result as pictured
 from tests.monitoring.happened import message, result
-from workers.bus.bus import LocalBus
 from workers.bus.event import Event
 from workers.bus.media import Clip
+from workers.bus.message_bus import LocalBus
 
 
 @contextmanager

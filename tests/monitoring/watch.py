@@ -11,25 +11,25 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from monitoring.core.contracts import Outgoing
 from monitoring.core.handler import Durability
-from monitoring.core.ports import Outgoing
 from monitoring.ingest.commit import CommitTargets, EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor, Participants
-from monitoring.ingest.publisher import Publisher
+from monitoring.ingest.outbox_publisher import OutboxPublisher
 from monitoring.migrations import MONITORING
 from monitoring.settings import MonitorSettings
-from monitoring.store.expiry import Expiry
 from monitoring.store.media import MediaStore
+from monitoring.store.retention_clock import Expiry
 from monitoring.store.tables import events
 from tests.monitoring.happened import Leaping
-from workers.bus.bus import LocalBus
 from workers.bus.event import Event, event_id
+from workers.bus.message_bus import LocalBus
 from workers.bus.result import FrameResult
 from workers.database.database import Database
+from workers.database.database_url import driver_url
 from workers.database.migrations import migrate
-from workers.database.url import driver_url
 from workers.kafka.settings import KafkaSettings
 
 FAST = MonitorSettings(gather_s=0.05, keep_s=0.2, tick_s=0.1, begin="oldest")
@@ -133,7 +133,7 @@ class Watch:
         self.inbox: Inbox = (
             LocalInbox(self.local, settings.queue_messages) if kafka is None else KafkaInbox(kafka, settings.begin)
         )
-        self.publisher = None if kafka is None else Publisher(self.database, kafka, lambda: self.monitor.active)
+        self.publisher = None if kafka is None else OutboxPublisher(self.database, kafka, lambda: self.monitor.active)
         sink = EventSink(self.local, self.publisher)
         targets = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, sink)
         self.clock = Leaping()

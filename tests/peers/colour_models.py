@@ -15,8 +15,8 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from workers.card import CARD_FILE, ModelCard, sha256_of
 from workers.engines.engine import F32, U8
+from workers.model_card import CARD_FILE, ModelCard, sha256_of
 
 COLOURS = ("red", "green", "blue")
 SIDE = 32

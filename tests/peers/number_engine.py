@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from tests.peers.numbers import NumberError, read_number
-from workers.card import ModelCard, shipped_models_dir
 from workers.engines.engine import F32, U8
+from workers.model_card import ModelCard, shipped_models_dir
 
 SHAPE_WH = (320, 192)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream.redaction import redact
+from stream.url_redaction import redact
 
 
 @pytest.mark.parametrize(

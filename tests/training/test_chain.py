@@ -24,8 +24,8 @@ from tests.training.commands import ROOT, environment, livesight, needs_train
 from tests.training.one_process import Outcome, livesight_each
 from training.data.labelled import read_labelled
 from training.evaluation.served_model import open_engine
-from workers.card import load_card
 from workers.errors import ModelError
+from workers.model_card import load_card
 
 pytestmark = [needs_train, pytest.mark.timeout(1200)]
 BEST = "artifacts/run/train/weights/best.pt"

@@ -17,7 +17,7 @@ from training.evaluation.classification_figures import Answer, classification_fi
 from training.evaluation.detection_figures import ImageArrays, calibration, detection_figures, gain_over, match_classes
 from training.evaluation.gates import judge, read_gates
 from training.evaluation.served_model import ImagePredictions
-from workers.card import ModelCard
+from workers.model_card import ModelCard
 
 CARD = ModelCard(
     name="shapes",

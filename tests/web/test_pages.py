@@ -19,7 +19,7 @@ from tests.peers.chromium import chromium
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.number_engine import NumberEngine, shipped_version
 from tests.peers.ports import free_port
-from workers.card import ModelStore, shipped_models_dir
+from workers.model_card import ModelStore, shipped_models_dir
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -18,7 +18,6 @@ from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from tests.peers.colour_models import COLOURS, GatedEngine, ThingsEngine, coloured, write_colour_model
 from workers.bus.result import FrameResult
-from workers.card import load_card
 from workers.engines.engine import Engine
 from workers.engines.hot_swap import EngineSlot
 from workers.engines.letterbox import Letterbox
@@ -27,6 +26,7 @@ from workers.engines.openvino_engine import OpenVinoEngine
 from workers.errors import EngineError, ModelError
 from workers.inference.detect import image_result
 from workers.inference.pipeline import Pipeline, StreamOptions
+from workers.model_card import load_card
 from workers.settings import ClassifySettings, WorkerSettings
 
 SMALL, LARGE = (100, 80, 180, 160), (60, 40, 260, 240)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from workers.engines.letterbox import Letterbox
-from workers.images.crops import crop_image, crop_quality, crop_region
+from workers.images.crop_quality import crop_quality, sharpness
+from workers.images.crops import crop_image, crop_region
 from workers.images.planes import luma
-from workers.images.sharpness import sharpness
 
 SIZE_WH = (641, 359)
 

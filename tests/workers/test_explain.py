@@ -11,12 +11,12 @@ import pytest
 
 from tests.peers.colour_models import write_colour_model, write_square_model
 from tests.peers.faces import face_picture
-from workers.card import CARD_FILE, ModelStore, sha256_of, shipped_models_dir
 from workers.engines.engine import U8
 from workers.engines.hot_swap import EngineSlots
 from workers.errors import ExplainError, ModelError, ModelUnknown
 from workers.explain.explain import Explainer, ExplainRequest
 from workers.explain.heatmap import Explanation, overlay
+from workers.model_card import CARD_FILE, ModelStore, sha256_of, shipped_models_dir
 from workers.settings import WorkerSettings
 
 RED, BLUE = (64, 64, 192, 192), (400, 200, 528, 328)

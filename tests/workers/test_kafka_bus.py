@@ -12,9 +12,9 @@ from prometheus_client import REGISTRY
 
 from tests.peers.kafka import Broker
 from workers.bus.backlog import Backlog
-from workers.bus.bus import DETECTIONS, EVENTS, STATUS, LocalBus, Message
+from workers.bus.message_bus import DETECTIONS, EVENTS, STATUS, LocalBus, Message
 from workers.errors import BusError
-from workers.kafka.bus import KafkaBus
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 
 # kafka-python leaves a socket open for each connection refused

@@ -13,9 +13,9 @@ import pytest
 from tests.monitoring.happened import message, result
 from tests.peers.kafka_cluster import KafkaCluster
 from tests.workers.test_kafka_bus import wait_until
-from workers.bus.bus import LocalBus
+from workers.bus.message_bus import LocalBus
 from workers.bus.result import FrameResult
-from workers.kafka.bus import KafkaBus
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 
 pytestmark = [

@@ -15,9 +15,9 @@ from tests.peers.certificate import make_certificate
 from tests.peers.kafka import Broker, apache_kafka
 from tests.peers.kafka_rights import grant, limit_producing
 from tests.workers.test_kafka_bus import message, wait_until
-from workers.bus.bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS, LocalBus
-from workers.kafka.bus import KafkaBus
+from workers.bus.message_bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS, LocalBus
 from workers.kafka.client import open_admin
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.tail import Record, Tail, TailPlan
 from workers.kafka.topics import ensure_topics

@@ -18,9 +18,9 @@ from tests.peers.kafka import Broker, chosen
 from tests.peers.ports import free_port
 from tests.peers.sasl_gate import SaslGate
 from tests.workers.test_kafka_bus import message, wait_until
-from workers.bus.bus import DETECTIONS, EVENTS, LocalBus
-from workers.kafka.bus import KafkaBus
+from workers.bus.message_bus import DETECTIONS, EVENTS, LocalBus
 from workers.kafka.client import open_admin
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import ALL_TOPICS, ensure_topics
 

@@ -15,7 +15,7 @@ from tests.peers.ports import free_port
 from workers.cluster.lease import Lease
 from workers.cluster.renewal import REBALANCE_SESSIONS
 from workers.cluster.settings import ClusterSettings
-from workers.cluster.spec import partition_of
+from workers.cluster.stream_spec import partition_of
 from workers.errors import BusError
 from workers.kafka.broker_probe import probe
 from workers.kafka.settings import KafkaSettings

@@ -17,7 +17,7 @@ from tests.peers.kafka import Broker
 from workers.cluster.lease import Lease
 from workers.cluster.rebalance_listener import RebalanceListener
 from workers.cluster.settings import ClusterSettings
-from workers.cluster.spec import partition_of
+from workers.cluster.stream_spec import partition_of
 from workers.kafka.kafka_python import keep_joins
 from workers.kafka.settings import KafkaSettings, TopicsSettings
 

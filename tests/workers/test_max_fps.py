@@ -13,10 +13,10 @@ from tests.peers.number_engine import NumberEngine
 from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import QUICK
 from tests.workers.test_pipeline import Results, frame
-from workers.bus.bus import DETECTIONS, LocalBus, Message
+from workers.bus.message_bus import DETECTIONS, LocalBus, Message
 from workers.bus.result import FrameResult
-from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlot
+from workers.model_card import ModelStore
 from workers.node.node import Node
 from workers.settings import NodeSettings, WorkerSettings
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.peers.colour_models import write_square_model
-from workers.card import load_card
 from workers.cpu import run_niced
 from workers.engines.openvino_engine import OpenVinoEngine
+from workers.model_card import load_card
 from workers.settings import WorkerSettings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="niceness is the process's there")

@@ -12,10 +12,10 @@ from stream.config import StreamConfig
 from tests.peers.number_engine import NumberEngine
 from tests.peers.ports import free_port
 from tests.stream.consume import QUICK
-from workers.bus.bus import LocalBus
-from workers.card import ModelStore
+from workers.bus.message_bus import LocalBus
 from workers.engines.hot_swap import EngineSlot
 from workers.errors import ModelError, NodeClosed, StreamUnknown
+from workers.model_card import ModelStore
 from workers.node.local_streams import LocalStreams
 from workers.node.node import Node
 from workers.settings import NodeSettings, WorkerSettings

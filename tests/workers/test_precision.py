@@ -9,7 +9,7 @@ import openvino as ov
 import pytest
 
 from workers.engines.load import open_engine
-from workers.engines.openvino_engine import int8_pays
+from workers.engines.precision import int8_pays
 from workers.settings import WorkerSettings
 
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "mask" / "2"

@@ -18,11 +18,11 @@ from stream.mailbox import Mailbox
 from tests.peers.colour_models import write_colour_model
 from tests.peers.faces import face_picture
 from workers.bus.result import FrameResult
-from workers.card import CARD_FILE, ModelStore, load_card, sha256_of, shipped_models_dir
 from workers.engines.hot_swap import EngineSlots
 from workers.errors import EngineError, ModelDamaged, ModelError, ModelUnknown, PromotionError
 from workers.inference.pipeline import Pipeline
 from workers.metrics import MODEL_INFO
+from workers.model_card import CARD_FILE, ModelStore, load_card, sha256_of, shipped_models_dir
 from workers.registry.promotion import Promotions
 from workers.settings import WorkerSettings
 

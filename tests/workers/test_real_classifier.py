@@ -10,10 +10,10 @@ import pytest
 
 from stream.frame import Frame, new_session
 from tests.peers.faces import face_picture
-from workers.card import ModelStore, shipped_models_dir
 from workers.engines.hot_swap import EngineSlots
 from workers.explain.explain import Explainer, ExplainRequest
 from workers.inference.detect import image_result
+from workers.model_card import ModelStore, shipped_models_dir
 from workers.settings import WorkerSettings
 
 NAME = "mask-classifier"

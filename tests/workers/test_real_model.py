@@ -13,8 +13,8 @@ import supervision as sv
 from stream.config import StreamConfig, StreamSettings
 from stream.sources.source_urls import open_source
 from workers.bus.result import FrameResult, frame_json_schema
-from workers.card import ModelStore, load_card, shipped_models_dir
 from workers.inference.analyze import analyze
+from workers.model_card import ModelStore, load_card, shipped_models_dir
 from workers.settings import WorkerSettings
 
 

@@ -16,8 +16,8 @@ import pytest
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from tests.peers.colour_models import RGB, ThingsEngine, coloured
-from workers.bus.bus import Message
 from workers.bus.media import Snapshot
+from workers.bus.message_bus import Message
 from workers.bus.result import FrameResult
 from workers.engines.hot_swap import EngineSlot
 from workers.images.best_shots import BestShots

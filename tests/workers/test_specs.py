@@ -10,9 +10,9 @@ import pytest
 from kafka.partitioner.default import DefaultPartitioner
 
 from stream.config import StreamConfig
-from workers.cluster.spec import SpecError, StreamSpec, TopicContent, new_spec, partition_of, read_spec
 from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.status import NODE_PREFIX, NodeStatus, StatusBoard, StreamStatus
+from workers.cluster.stream_spec import SpecError, StreamSpec, TopicContent, new_spec, partition_of, read_spec
 from workers.node.local_streams import LocalStreams
 from workers.node.stream_view import StreamView
 

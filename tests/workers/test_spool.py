@@ -17,8 +17,8 @@ import pytest
 
 from tests.peers.kafka import Broker
 from tests.workers.test_kafka_bus import given_up, message, metric, numbers, settings, wait_until
-from workers.bus.bus import DETECTIONS, EVENTS, LocalBus
-from workers.kafka.bus import KafkaBus
+from workers.bus.message_bus import DETECTIONS, EVENTS, LocalBus
+from workers.kafka.kafka_bus import KafkaBus
 
 pytestmark = [
     pytest.mark.usefixtures("no_thread_left"),
@@ -30,8 +30,8 @@ import sys, time
 from pathlib import Path
 import structlog
 from tests.workers.test_kafka_bus import message
-from workers.bus.bus import LocalBus
-from workers.kafka.bus import KafkaBus
+from workers.bus.message_bus import LocalBus
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 bus = KafkaBus(KafkaSettings(bootstrap_servers=(sys.argv[1],)), LocalBus(), Path(sys.argv[2]))

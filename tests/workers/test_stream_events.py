@@ -20,14 +20,14 @@ from tests.peers.kafka import Broker
 from tests.peers.ports import free_port
 from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import QUICK, wait_for
-from workers.bus.bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 from workers.bus.event import Event, event_id
 from workers.bus.media import Snapshot
+from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 from workers.bus.result import FrameResult
-from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlot
-from workers.kafka.bus import KafkaBus
+from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings
+from workers.model_card import ModelStore
 from workers.node.node import Node
 from workers.node.publisher import Gate, always
 from workers.settings import NodeSettings, WorkerSettings

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from stream.frame import Frame
-from workers.card import CARD_FILE, ModelCard, ModelStore, sha256_of
 from workers.engines.engine import U8
 from workers.engines.hot_swap import EngineSlot
 from workers.engines.load import load_engine
 from workers.errors import EngineError
 from workers.inference.detect import detect_image
+from workers.model_card import CARD_FILE, ModelCard, ModelStore, sha256_of
 from workers.settings import WorkerSettings
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("torch", "ultralytics"))
@@ -141,7 +141,7 @@ def test_missing_packages_are_named(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['torch'] = None\n"
         "from pathlib import Path\n"
-        "from workers.card import ModelStore\n"
+        "from workers.model_card import ModelStore\n"
         "from workers.errors import EngineError\n"
         "from workers.engines.load import load_engine\n"
         "from workers.settings import WorkerSettings\n"

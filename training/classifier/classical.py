@@ -24,10 +24,10 @@ from training.detector.mlflow_run import TrackSettings, git_commit, tracked
 from training.errors import RunError
 from training.evaluation.classification_figures import probability_figures
 from workers.atomic_files import write_text
-from workers.card import sha256_of
 from workers.engines.engine import F32, U8
-from workers.engines.openvino_engine import GRAPH
+from workers.engines.precision import GRAPH
 from workers.engines.visual_words import VISUAL_WORDS, PointFinder, VisualWords, WordCounter
+from workers.model_card import sha256_of
 
 RUN, SUMMARY = "classical.json", "train.json"
 FORMAT = "livesight.classical/1"

@@ -16,8 +16,8 @@ from training.classifier.crops import LabelledCrop
 from training.evaluation.classification_figures import Answer
 from training.evaluation.served_model import as_frame
 from training.export.drift_reference import numeric
-from workers.card import ModelCard
 from workers.images.image_figures import FigureCalculator
+from workers.model_card import ModelCard
 
 _UNIT = np.linspace(0, 1, 21)
 _SIDE = 256.0

@@ -19,9 +19,9 @@ from training.evaluation.classification_figures import Answer, classification_fi
 from training.evaluation.gates import judge
 from training.evaluation.served_model import as_frame, open_engine, probabilities
 from training.export.version_folder import new_version, write_card
-from workers.card import ModelCard, sha256_of
 from workers.engines.letterbox import Letterbox
 from workers.images.crops import crop_region
+from workers.model_card import ModelCard, sha256_of
 
 KEPT = ("images", "accuracy", "f1", "auc", "per_class", "confusion", "calibration", "latency_ms", "intervals")
 
@@ -120,7 +120,7 @@ def _measured(
     settings: ExportSettings, int8: bool, folder: Path, held_out: Sequence[LabelledCrop], margin: float
 ) -> tuple[dict[str, Any], list[tuple[LabelledCrop, Answer]]]:
     """Figures on the held-out part, as served, and what was answered. Raises GateError."""
-    from workers.card import load_card
+    from workers.model_card import load_card
 
     if not held_out:
         raise ExportError(f"{settings.run / SPLIT_FILE}: no crops are held out to measure on")

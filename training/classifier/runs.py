@@ -19,7 +19,7 @@ from training.classifier.crops import LabelledCrop
 from training.data.labelled import Image
 from training.errors import ExportError
 from training.export.version_folder import FORMATS, ONNX
-from workers.engines.openvino_engine import GRAPH, GRAPH_INT8
+from workers.engines.precision import GRAPH, GRAPH_INT8
 from workers.engines.visual_words import VISUAL_WORDS, WordCounter, read_visual_words
 
 CHECKED = 16

@@ -16,7 +16,7 @@ from typing import Any
 
 from training.errors import RunError
 from workers.atomic_files import write_whole
-from workers.card import sha256_of
+from workers.model_card import sha256_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from training.evaluation.average_precision import F64, interval, resamples
 from training.evaluation.detection_figures import calibration, class_figures
 from training.evaluation.error_analysis import jpeg
 from training.evaluation.served_model import as_frame, latency, probabilities
-from workers.card import ModelCard
 from workers.engines.engine import F32, Engine
 from workers.engines.letterbox import Letterbox
+from workers.model_card import ModelCard
 
 
 @dataclass(frozen=True, slots=True)

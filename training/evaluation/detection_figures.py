@@ -24,8 +24,8 @@ from training.evaluation.average_precision import (
     resamples,
 )  # fmt: skip
 from training.evaluation.served_model import ImagePredictions, latency, thresholds
-from workers.card import ModelCard
 from workers.engines.engine import F32
+from workers.model_card import ModelCard
 
 IOU = 0.5
 NOTHING = "nothing"

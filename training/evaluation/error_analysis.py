@@ -10,7 +10,7 @@ import numpy as np
 from training.data.labelled import Image, read_image
 from training.evaluation.detection_figures import ImageArrays, arrays, match
 from training.evaluation.served_model import ImagePredictions, thresholds
-from workers.card import ModelCard
+from workers.model_card import ModelCard
 
 _RIGHT, _WRONG, _MISSED = (90, 200, 90), (60, 60, 230), (0, 190, 255)
 _WIDTH = 480

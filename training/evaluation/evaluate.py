@@ -18,7 +18,7 @@ from training.evaluation.gates import Verdict, judge
 from training.evaluation.report import ReportContent, write_report
 from training.evaluation.served_model import ImagePredictions, open_engine, predict
 from workers.atomic_files import write_text
-from workers.card import load_card
+from workers.model_card import load_card
 
 METRICS, REPORT = "metrics.json", "report.html"
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from training.data.labelled import Image, Labelled, read_image
 from training.errors import EvaluationError
-from workers.card import ModelCard, load_card
 from workers.engines.engine import F32, Engine
 from workers.engines.letterbox import Letterbox, least_padding
 from workers.engines.load import graph_engine
+from workers.model_card import ModelCard, load_card
 from workers.settings import WorkerSettings
 
 STAGES = ("decode", "convert", "inference")

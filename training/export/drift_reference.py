@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from training.data.labelled import read_image, side_of
 from training.evaluation.served_model import ImagePredictions, as_frame, thresholds
-from workers.card import ModelCard
 from workers.images.image_figures import FigureCalculator
+from workers.model_card import ModelCard
 
 _UNIT = np.linspace(0, 1, 21)
 _COUNTS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 11, 16, 31, 101], float)

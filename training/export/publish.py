@@ -20,7 +20,7 @@ from training.export.detector_graph import SHAPES_WH, Shapes
 from training.export.drift_reference import reference
 from training.export.test_time_augmentation import ONE_VIEW, TtaViews
 from training.export.version_folder import FORMATS, GraphSettings, new_version, write_card, write_graphs
-from workers.card import ModelCard, sha256_of
+from workers.model_card import ModelCard, sha256_of
 
 CHECKED = 12
 CARD_FIGURES = ("map50", "map50_95", "intervals", "ap50", "by_size", "at_thresholds", "latency_ms")

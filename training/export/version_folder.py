@@ -32,8 +32,8 @@ from training.export.detector_graph import (
 )
 from training.export.test_time_augmentation import ONE_VIEW, TtaViews
 from workers.atomic_files import sync_folder
-from workers.card import CARD_FILE, ModelCard, sha256_of
-from workers.engines.openvino_engine import GRAPH, GRAPH_INT8
+from workers.engines.precision import GRAPH, GRAPH_INT8
+from workers.model_card import CARD_FILE, ModelCard, sha256_of
 
 ONNX = "model.onnx"
 SLOTS = 4

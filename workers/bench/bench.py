@@ -13,14 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from stream.config import DEFAULT_MODELS, StreamConfig, StreamSettings
 from stream.errors import SourceError
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED
-from stream.redaction import redact
+from stream.url_redaction import redact
 from workers.bench.engine_benchmark import engines_fps, sample_inputs
 from workers.bench.report import AgePercentiles, BenchReport, EngineBenchmark, MinuteFigures, StreamBenchFigures
 from workers.bench.usage import UsageMeter, machine_name
-from workers.bus.bus import DETECTIONS, LocalBus, Message
-from workers.card import ModelStore, load_card
+from workers.bus.message_bus import DETECTIONS, LocalBus, Message
 from workers.engines.engine import worker_count
 from workers.metrics import FRAMES_ANALYSED
+from workers.model_card import ModelStore, load_card
 from workers.node.node import Node
 from workers.settings import NodeSettings, WorkerSettings
 

@@ -16,10 +16,10 @@ from stream.errors import MailboxClosed, SourceError
 from stream.frame import Frame
 from stream.sources.source import Source
 from stream.sources.source_urls import open_source
-from workers.card import ModelCard, ModelStore
 from workers.engines.engine import U8, Engine, worker_count
 from workers.engines.letterbox import Letterbox, least_padding
 from workers.engines.load import load_engine
+from workers.model_card import ModelCard, ModelStore
 from workers.settings import WorkerSettings
 
 _MOST_SOURCES = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from workers.bus.bus import DETECTIONS, DRIFT, SNAPSHOTS, Message
+from workers.bus.message_bus import DETECTIONS, DRIFT, SNAPSHOTS, Message
 
 OVERHEAD_BYTES = 400  # what Python needs for a message beside its text
 _LESS = (DETECTIONS, SNAPSHOTS, DRIFT)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from stream.redaction import redact
+from stream.url_redaction import redact
 from workers.cli.command import CommandContext, ConfigOption, ModelsOption, OpenContext
 from workers.cli.stream_names import model_names, named_source
 

@@ -12,7 +12,7 @@ from stream.config import DEFAULT_MODELS, StreamSettings
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from workers.card import ModelStore
+    from workers.model_card import ModelStore
 
 CONFIG_VARIABLE = "LIVESIGHT_CONFIG"
 

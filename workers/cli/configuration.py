@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from stream.redaction import redact
+from stream.url_redaction import redact
 from workers.errors import SettingsError
 from workers.validation import reason
 

@@ -19,9 +19,9 @@ import av.codec
 from pydantic import BaseModel, ConfigDict
 
 from stream.config import DEFAULT_MODELS
-from workers.card import CARD_FILE, ModelStore, load_card
 from workers.errors import WorkerError
 from workers.kafka.settings import KafkaSettings
+from workers.model_card import CARD_FILE, ModelStore, load_card
 from workers.settings import WorkerSettings
 
 PACKAGES = ("livesight", "openvino", "av", "opencv-python", "aiortc", "fastapi", "uvicorn", "kafka-python", "crc32c")

@@ -43,7 +43,7 @@ def _mount_reading(models: typer.Typer, open_: OpenContext) -> None:
         config: ConfigOption = None,
     ) -> None:
         """Show the card of a model and check its files."""
-        from workers.card import load_card
+        from workers.model_card import load_card
 
         folder = open_(config).store.folder(name, version)
         Console(stderr=True, soft_wrap=True).print(str(folder), style="dim")

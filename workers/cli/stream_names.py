@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from stream.config import DEFAULT_MODELS, StreamConfig
 from stream.errors import SourceError
-from stream.redaction import redact
+from stream.url_redaction import redact
 from workers.validation import first_reason
 
 _NAMED = re.compile(r"([A-Za-z0-9_-]+)=(.+)", re.S)

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from workers.card import ModelCard
     from workers.cli.doctor import CheckResult
+    from workers.model_card import ModelCard
 
 _MARKS = {"ok": "[green]ok[/]", "absent": "[dim]–[/]", "wrong": "[red]wrong[/]"}
 

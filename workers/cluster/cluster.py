@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.config import StreamConfig
-from workers.bus.bus import MODELS, STATUS, STREAMS
+from workers.bus.message_bus import MODELS, STATUS, STREAMS
 from workers.cluster.control_reader import ControlCallbacks, ControlReader
 from workers.cluster.node_member import NodeMember, SharedState
 from workers.cluster.settings import ClusterSettings
-from workers.cluster.spec import SPEC_SCHEMA, StreamSpec, new_spec
 from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.status import StatusBoard
 from workers.cluster.status_publisher import MonitorStatusPublisher
+from workers.cluster.stream_spec import SPEC_SCHEMA, StreamSpec, new_spec
 from workers.errors import StreamExists, StreamUnknown
 from workers.kafka.control_writer import ControlWriter
 from workers.kafka.settings import KafkaSettings

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import structlog
 from ulid import ULID
 
-from workers.bus.bus import MODELS, STATUS, STREAMS
-from workers.cluster.spec import (
+from workers.bus.message_bus import MODELS, STATUS, STREAMS
+from workers.cluster.spec_registry import SpecRegistry
+from workers.cluster.stream_spec import (
     EPOCH_KEY,
     EPOCH_SCHEMA,
     SPEC_SCHEMA,
@@ -23,7 +24,6 @@ from workers.cluster.spec import (
     read_epoch,
     read_spec,
 )
-from workers.cluster.spec_registry import SpecRegistry
 from workers.errors import BusDenied
 from workers.kafka.control_writer import ControlWriter
 from workers.kafka.tail import Record

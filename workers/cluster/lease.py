@@ -30,12 +30,12 @@ from typing import Any
 import structlog
 from kafka import TopicPartition
 
-from workers.bus.bus import STREAMS
+from workers.bus.message_bus import STREAMS
 from workers.cluster.assignor import LeaseAssignor, OwnedPartitions
 from workers.cluster.rebalance_listener import RebalanceListener
 from workers.cluster.renewal import REBALANCE_SESSIONS, Renewal
 from workers.cluster.settings import ClusterSettings
-from workers.cluster.spec import partition_of
+from workers.cluster.stream_spec import partition_of
 from workers.errors import BusError
 from workers.kafka.broker_probe import probe
 from workers.kafka.client import open_consumer, reporting

@@ -11,7 +11,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from workers.atomic_files import OWNER_ONLY, write_text
-from workers.cluster.spec import StreamSpec, TopicContent, newer
+from workers.cluster.stream_spec import StreamSpec, TopicContent, newer
 from workers.node.local_streams import LocalStreams
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from workers.bus.bus import STATUS
+from workers.bus.message_bus import STATUS
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.status import (

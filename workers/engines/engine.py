@@ -10,9 +10,9 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from workers.card import ModelCard
 from workers.cpu import usable_cpus
 from workers.errors import EngineError
+from workers.model_card import ModelCard
 from workers.settings import WorkerSettings
 
 U8 = npt.NDArray[np.uint8]

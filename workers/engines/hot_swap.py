@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import structlog
 
-from workers.card import ModelCard, ModelStore
 from workers.engines.engine import Engine
 from workers.engines.load import check_stages, load_engine
 from workers.errors import EngineError
 from workers.metrics import MODEL_INFO
+from workers.model_card import ModelCard, ModelStore
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger(__name__)

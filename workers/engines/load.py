@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from workers.card import CARD_FILE, ModelCard, ModelStore, load_card
 from workers.engines.engine import Engine
 from workers.engines.openvino_engine import OpenVinoEngine
 from workers.engines.visual_words import VISUAL_WORDS
 from workers.engines.visual_words_engine import VisualWordsEngine
 from workers.errors import ModelError
+from workers.model_card import CARD_FILE, ModelCard, ModelStore, load_card
 from workers.settings import WorkerSettings
 
 

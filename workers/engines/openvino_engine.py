@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from workers.card import ModelCard
-from workers.cpu import processor, run_niced, usable_cpus
-from workers.engines.engine import F32, U8, RequestPool, require_file, worker_count
+from workers.cpu import run_niced, usable_cpus
+from workers.engines.engine import F32, U8, RequestPool, worker_count
+from workers.engines.precision import GRAPH_INT8, choose_graph
 from workers.errors import EngineError
+from workers.model_card import ModelCard
 from workers.settings import WorkerSettings
 
-GRAPH = "model.xml"
-GRAPH_INT8 = "model-int8.xml"
 CAM = "cam"
 """The name of a classifier's second output; only explanations compute it (workers.explain)."""
 _PRECISION = "INFERENCE_PRECISION_HINT"  # of a compiled model: what it is computed in
@@ -63,7 +61,7 @@ class OpenVinoEngine:
         core = ov.Core()
         device = settings.device or "CPU"
         capabilities = _capabilities(core, device)
-        graph = _choose_graph(card, capabilities, settings.precision)
+        graph = choose_graph(card, capabilities, settings.precision)
         self.card = card
         self._max_batch = settings.classify.batch if card.task == "classify" else settings.max_batch
         workers = worker_count(settings)
@@ -132,29 +130,6 @@ def _capabilities(core: ov.Core, device: str) -> list[str]:
     if device.split(".")[0] not in {name.split(".")[0] for name in available}:
         raise EngineError(f"workers.device: OpenVINO has no device {device}; it has: {', '.join(available) or 'none'}")
     return list(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
-
-
-def int8_pays(capabilities: Collection[str], cpu_flags: Collection[str]) -> bool:
-    """Whether to run the quantised graph. Not where AMX makes bfloat16 fast (by its makers' word, not measured here).
-
-    capabilities: OpenVINO's of the device. cpu_flags: the processor's own, as Linux names them. With AVX-512's bfloat16
-    and no AMX (an AMD EPYC) int8 is 1.5 times as fast: medians of 8.7 and 5.8 ms (`mask`, one image, two cores).
-    """
-    return "INT8" in capabilities and (
-        "BF16" not in capabilities or ("avx512_bf16" in cpu_flags and "amx_bf16" not in cpu_flags)
-    )
-
-
-def _choose_graph(card: ModelCard, capabilities: list[str], precision: str) -> str:
-    pays = int8_pays(capabilities, processor("flags").split())
-    if precision == "int8" and GRAPH_INT8 not in card.files:
-        raise EngineError(
-            f"model {card.name} {card.version} has no {GRAPH_INT8}; set workers.precision to auto or full to run it"
-        )
-    if precision == "int8" or (precision == "auto" and pays and GRAPH_INT8 in card.files):
-        return GRAPH_INT8
-    require_file(card, GRAPH, "OpenVINO")
-    return GRAPH
 
 
 def cpu_properties(workers: int) -> dict[str, Any]:

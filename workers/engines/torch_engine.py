@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from workers.card import ModelCard
 from workers.engines.engine import F32, U8, RequestPool, require_file, worker_count
 from workers.errors import EngineError
+from workers.model_card import ModelCard
 from workers.settings import WorkerSettings
 
 CHECKPOINT = "model.pt"

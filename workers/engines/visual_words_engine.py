@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from workers.card import ModelCard
 from workers.engines.engine import F32, U8, RequestPool, require_file, worker_count
-from workers.engines.openvino_engine import GRAPH, cpu_properties
+from workers.engines.openvino_engine import cpu_properties
+from workers.engines.precision import GRAPH
 from workers.engines.visual_words import VISUAL_WORDS, WordCounter, read_visual_words
 from workers.errors import EngineError, ModelError
+from workers.model_card import ModelCard
 from workers.settings import WorkerSettings
 
 

@@ -19,15 +19,15 @@ import supervision as sv
 from stream.config import DEFAULT_MODELS
 from stream.frame import Frame, new_session
 from workers.bus.result import Detection, FrameResult
-from workers.card import ModelCard, ModelStore, load_card
 from workers.engines.engine import F32, U8
 from workers.engines.hot_swap import EngineSlots
 from workers.engines.letterbox import Letterbox, Placement, least_padding
 from workers.errors import ExplainError
-from workers.explain.graphs import ExplainGraph
+from workers.explain.explain_graphs import ExplainGraph
 from workers.explain.heatmap import Explanation
 from workers.images.crops import crop_image, crop_region
 from workers.inference.detect import image_result
+from workers.model_card import ModelCard, ModelStore, load_card
 
 DEFAULT_DETECTOR = DEFAULT_MODELS[0]
 _MOST_GRAPHS = 8

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from workers.bus.result import FrameResult
-from workers.card import ModelCard
 from workers.engines.engine import F32, U8
+from workers.model_card import ModelCard
 
 _MOST = 0.65
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)

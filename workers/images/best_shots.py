@@ -15,11 +15,12 @@ from functools import partial
 from prometheus_client import Counter
 
 from stream.frame import Frame
-from workers.bus.bus import SNAPSHOTS, Message
 from workers.bus.media import Snapshot, joined
+from workers.bus.message_bus import SNAPSHOTS, Message
 from workers.bus.result import Detection, FrameResult
 from workers.images.background_jobs import BackgroundJobs
-from workers.images.crops import crop_image, crop_quality, crop_region
+from workers.images.crop_quality import crop_quality
+from workers.images.crops import crop_image, crop_region
 from workers.images.jpeg import BoundedJpegEncoder
 from workers.settings import SnapshotSettings
 

@@ -1,4 +1,4 @@
-"""Crops of images: which region, its pixels, and how good it is to classify by. Pure.
+"""Crops of images: which region, and its pixels. Pure.
 
 A crop is copied out of the image's own planes, still in its colour format; `Letterbox.fill` then converts and resizes
 it in one pass into the model's tensor, as it does with whole frames. Training cuts and fills its crops with the same
@@ -13,7 +13,6 @@ import av
 import numpy as np
 
 from workers.images.planes import FALLBACK_FORMAT, PLANES, plane_rows
-from workers.images.sharpness import sharpness
 
 
 def crop_region(xyxy: Sequence[float], margin: float, size_wh: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -48,9 +47,3 @@ def crop_image(image: av.VideoFrame, region: tuple[int, int, int, int]) -> av.Vi
         from_x, from_y = left // every_x * size, top // every_y
         plane_rows(ours)[:high, :wide] = plane_rows(theirs)[from_y : from_y + high, from_x : from_x + wide]
     return crop
-
-
-def crop_quality(image: av.VideoFrame, region: tuple[int, int, int, int], confidence: float) -> float:
-    """How good a crop is to classify by: sharpness × area in pixels × the detector's confidence."""
-    left, top, right, bottom = region
-    return sharpness(image, region) * (right - left) * (bottom - top) * confidence

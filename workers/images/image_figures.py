@@ -18,8 +18,8 @@ from stream.frame import Frame
 from workers.bus.result import ImageFigures
 from workers.engines.engine import F32, U8
 from workers.images.background_jobs import BackgroundJobs
+from workers.images.crop_quality import focus, halved, laplacian, sharpness_of
 from workers.images.planes import colourfulness, full_range, luma
-from workers.images.sharpness import focus, halved, laplacian, sharpness_of
 
 Mode = Literal["live", "every_frame", "stills"]
 """live: attributes and figures come with a later result. every_frame: with the same. stills: frames are unrelated."""

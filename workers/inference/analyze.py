@@ -11,9 +11,9 @@ from stream.frame import Frame
 from stream.mailbox import Mailbox
 from stream.sources.source import Source
 from workers.bus.result import FrameResult
-from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlots
 from workers.inference.pipeline import Pipeline, StreamOptions
+from workers.model_card import ModelStore
 from workers.settings import WorkerSettings
 
 _CLOSE_S = 60.0

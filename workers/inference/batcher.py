@@ -17,8 +17,8 @@ from functools import partial
 
 from stream.frame import Frame
 from stream.mailbox import Mailbox
-from workers.card import ModelCard
 from workers.engines.engine import F32
+from workers.model_card import ModelCard
 
 
 @dataclass(slots=True)

@@ -19,12 +19,12 @@ import structlog
 
 from stream.metrics import STAGE_SECONDS
 from workers.bus.result import Attribute
-from workers.card import ModelCard
 from workers.engines.engine import F32, Engine
 from workers.engines.hot_swap import EngineSlot
 from workers.engines.letterbox import Letterbox, least_padding
 from workers.errors import EngineError
 from workers.metrics import CLASSIFY_FAILURES, CROPS_CLASSIFIED
+from workers.model_card import ModelCard
 
 log = structlog.get_logger(__name__)
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from stream.frame import Frame
 from workers.bus.result import Attribute, Detection
-from workers.card import ModelCard
 from workers.engines.hot_swap import EngineSlot
 from workers.engines.letterbox import Letterbox
-from workers.images.crops import crop_image, crop_quality, crop_region
+from workers.images.crop_quality import crop_quality
+from workers.images.crops import crop_image, crop_region
 from workers.images.image_figures import Mode
 from workers.inference.classify import Classifiers, Crop, CropBatch
+from workers.model_card import ModelCard
 from workers.settings import ClassifySettings
 
 _FORGET_US = 10_000_000

@@ -7,13 +7,13 @@ import time
 from stream.frame import Frame
 from stream.metrics import STAGE_SECONDS
 from workers.bus.result import Detection, FrameResult, Latency
-from workers.card import ModelCard
 from workers.engines.engine import F32
 from workers.images.image_figures import StreamImageFigures
 from workers.inference.batcher import FrameJob
 from workers.inference.classify_tracks import StreamClassifier
 from workers.inference.tracking import TrackedBoxes, Tracker, TrackIds
 from workers.metrics import DETECTIONS, FRAMES_ANALYSED, LATENCY_SECONDS
+from workers.model_card import ModelCard
 
 
 class ResultBuilder:

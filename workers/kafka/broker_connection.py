@@ -12,7 +12,7 @@ from collections.abc import Callable
 import structlog
 from kafka.errors import KafkaError
 
-from workers.bus.bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS
+from workers.bus.message_bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS
 from workers.bus.metrics import PUBLISH_FAILURES
 from workers.errors import BusError
 from workers.kafka.background_call import BackgroundCall

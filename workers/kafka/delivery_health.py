@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from workers.bus.bus import Message
+from workers.bus.message_bus import Message
 from workers.bus.metrics import PUBLISH_FAILURES
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import kafka_name

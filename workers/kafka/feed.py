@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from workers.bus.bus import DETECTIONS, LocalBus, Message
+from workers.bus.message_bus import DETECTIONS, LocalBus, Message
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.tail import Record, Tail, TailPlan
 

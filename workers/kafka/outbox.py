@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from workers.bus.backlog import Backlog, importance
-from workers.bus.bus import Message
+from workers.bus.message_bus import Message
 from workers.bus.metrics import BUFFERED, Reason, give_up
 from workers.kafka.settings import KafkaSettings
 from workers.spool.log import Position

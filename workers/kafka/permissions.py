@@ -15,7 +15,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from workers.bus.bus import DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 
 Role = Literal["node", "api", "monitor"]
 Operation = Literal["READ", "WRITE"]

@@ -19,7 +19,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from workers.bus.bus import Message
+from workers.bus.message_bus import Message
 from workers.kafka.client import describe
 from workers.kafka.delivery_health import SILENCE_S, DeliveryHealth
 from workers.kafka.kafka_python import Producer

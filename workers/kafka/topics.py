@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError, for_code
 
-from workers.bus.bus import DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 from workers.kafka.client import describe, open_admin
 from workers.kafka.permissions import SEE, Operation, topic_hidden
 from workers.kafka.settings import KafkaSettings, TopicsSettings

@@ -10,11 +10,11 @@ import av
 from stream.config import DEFAULT_MODELS
 from stream.frame import Frame, new_session
 from workers.bus.result import FrameResult
-from workers.card import ModelCard, ModelStore
 from workers.engines.engine import U8
 from workers.engines.hot_swap import EngineSlots
 from workers.explain.explain import Explainer
 from workers.inference.detect import image_result
+from workers.model_card import ModelCard, ModelStore
 from workers.registry.promotion import Promotion, Promotions
 from workers.settings import NodeSettings
 

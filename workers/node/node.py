@@ -9,13 +9,13 @@ from stream.config import DEFAULT_MODELS, StreamSettings
 from stream.decoding.cpu_gate import CpuGate
 from stream.frame import Frame
 from stream.metrics import DECODING_LIMITED
-from workers.bus.bus import Bus
+from workers.bus.message_bus import Bus
 from workers.bus.result import FrameResult
-from workers.card import ModelStore
 from workers.engines.hot_swap import EngineSlots
 from workers.inference.pipeline import Pipeline
+from workers.model_card import ModelStore
 from workers.node.models import NodeModels
-from workers.node.publisher import Gate, Publisher, always
+from workers.node.publisher import Gate, ResultPublisher, always
 from workers.node.streams import StreamRunner
 from workers.settings import NodeSettings
 
@@ -34,7 +34,7 @@ class Node:
         cpu_gate = CpuGate()
         DECODING_LIMITED.set_function(lambda: float(cpu_gate.limited))
         self._pipeline = Pipeline(slots, settings.workers, settings.name, self._take, cpu_gate=cpu_gate)
-        self._publisher = Publisher(settings, bus, self._pipeline.background, gate)
+        self._publisher = ResultPublisher(settings, bus, self._pipeline.background, gate)
         self.models = NodeModels(settings, store, slots, self._publisher.promotion)
         self.streams = StreamRunner(settings, slots, self._pipeline, self._publisher, cpu_gate)
         self._lock = threading.Lock()

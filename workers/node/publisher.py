@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from stream.frame import Frame
-from workers.bus.bus import DETECTIONS, EVENTS, MODELS, Bus, Message
 from workers.bus.event import EVENT_SCHEMA, Event
+from workers.bus.message_bus import DETECTIONS, EVENTS, MODELS, Bus, Message
 from workers.bus.result import FRAME_SCHEMA, FrameResult
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.best_shots import BestShots
@@ -25,7 +25,7 @@ def always(stream_id: str) -> bool:
     return True
 
 
-class Publisher:
+class ResultPublisher:
     """Owned by the node. Where the gate is shut, nothing of the stream leaves: another node has it."""
 
     def __init__(self, settings: NodeSettings, bus: Bus, jobs: BackgroundJobs, gate: Gate) -> None:

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from stream.config import StreamConfig
 from stream.frame import Frame
-from stream.redaction import redact
 from stream.sources.health import RateMeter
 from stream.sources.source import Source
+from stream.url_redaction import redact
 from workers.bus.result import FrameResult
 
 _WINDOW_S = 3.0

@@ -26,7 +26,7 @@ from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.metrics import forget_stream
 from workers.node.local_streams import LocalStreams
 from workers.node.passthrough import Passthrough, passthrough_of
-from workers.node.publisher import Publisher
+from workers.node.publisher import ResultPublisher
 from workers.node.stream_events import WatchedStream
 from workers.node.stream_view import RecentResults, StreamView, running_view
 from workers.settings import NodeSettings
@@ -77,7 +77,7 @@ class StreamRunner:
         settings: NodeSettings,
         slots: EngineSlots,
         pipeline: Pipeline,
-        publisher: Publisher,
+        publisher: ResultPublisher,
         cpu_gate: CpuGate,
     ) -> None:
         self._node = settings.name

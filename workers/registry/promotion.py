@@ -17,11 +17,11 @@ import numpy as np
 import structlog
 from pydantic import BaseModel, ConfigDict
 
-from workers.card import ModelCard, ModelStore, load_card
 from workers.engines.engine import Engine
 from workers.engines.hot_swap import EngineSlots
 from workers.engines.load import open_engine
 from workers.errors import EngineError, PromotionError, WorkerError
+from workers.model_card import ModelCard, ModelStore, load_card
 from workers.registry.store import PromotedModels
 from workers.settings import WorkerSettings
 

@@ -20,8 +20,8 @@ import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from workers.atomic_files import sync_folder, write_text
-from workers.card import CARD_FILE, CURRENT, load_card
 from workers.errors import ModelDamaged, PromotionError
+from workers.model_card import CARD_FILE, CURRENT, load_card
 from workers.validation import first_reason
 
 log = structlog.get_logger(__name__)

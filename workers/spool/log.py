@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from workers.atomic_files import sync_folder
-from workers.bus.bus import Message
+from workers.bus.message_bus import Message
 from workers.spool.record import FoundRecord, decode, encode, records
 
 FIRST_NUMBER = 10**9  # files are numbered upwards from here; one that must come before all others gets a lower number

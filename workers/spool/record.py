@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from workers.bus.bus import Message
+from workers.bus.message_bus import Message
 
 MAGIC = b"\xabLS1"
 _HEAD = struct.Struct("<4sII")  # magic, length of the body, CRC-32 of the body

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from workers.bus.backlog import importance
-from workers.bus.bus import Message
+from workers.bus.message_bus import Message
 from workers.bus.metrics import REPLAYED, SPOOL_FAILURES, SPOOL_WRITTEN, SPOOLED, SPOOLED_BYTES, Reason, give_up
 from workers.spool.ledger import Entry, SpoolLedger
 from workers.spool.log import Position, TopicLog

@@ -15,7 +15,7 @@ from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 from monitoring.alerts.blocking_calls import run_blocking
 from monitoring.alerts.errors import DeliveryFailed
 from monitoring.alerts.targets.notice import Notice
-from stream.redaction import redact
+from stream.url_redaction import redact
 
 # Apprise logs URLs, which are secrets. What there is to say about a try comes with its result.
 _logger = logging.getLogger("apprise")

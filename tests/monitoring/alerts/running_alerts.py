@@ -11,7 +11,7 @@ from typing import Any
 from monitoring.alerts.alert_clips import AlertResources
 from monitoring.alerts.service import Alerts
 from monitoring.alerts.settings import AlertSettings
-from monitoring.core.ports import CutClip
+from monitoring.core.contracts import CutClip
 from monitoring.migrations import MONITORING
 from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.store.media import MediaStore
@@ -20,8 +20,8 @@ from tests.monitoring.happened import Leaping
 from workers.bus.event import Event, Severity, event_id
 from workers.bus.media import Clip
 from workers.database.database import Database
+from workers.database.database_url import driver_url
 from workers.database.migrations import migrate
-from workers.database.url import driver_url
 from workers.errors import ClipUnavailable
 
 SESSION = "01JD0000000000000000000000"

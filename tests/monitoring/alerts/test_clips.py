@@ -20,9 +20,9 @@ from tests.api.conftest import Service, running
 from tests.api.test_clips import numbers
 from tests.monitoring.alerts.running_alerts import AlertMonitor, eventually, running_alerts
 from tests.peers.clips import ClipSpec, make_numbered
-from workers.bus.bus import DETECTIONS, Message
 from workers.bus.event import Event
 from workers.bus.media import Clip
+from workers.bus.message_bus import DETECTIONS, Message
 from workers.cluster.status import StatusBoard, StreamStatus
 from workers.errors import ClipNotYet, ClipUnavailable
 

@@ -22,10 +22,10 @@ from training.classifier.classical import vocabulary
 from training.classifier.classical_models import CLASSICAL_MODELS, Rows, train_model
 from training.errors import RunError
 from training.evaluation.served_model import open_engine
-from workers.card import CARD_FILE, load_card, sha256_of
 from workers.engines.visual_words import VISUAL_WORDS, VisualWords, WordCounter
 from workers.errors import ModelDamaged, ModelError
-from workers.explain.graphs import ExplainGraph
+from workers.explain.explain_graphs import ExplainGraph
+from workers.model_card import CARD_FILE, load_card, sha256_of
 
 needs_libraries = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("sklearn", "xgboost")), reason="scikit-learn and XGBoost, of 'train'"

@@ -20,8 +20,8 @@ import pytest
 from tests.training.classifier.crops import write_crops
 from tests.training.commands import ROOT, environment, needs_train
 from tests.training.one_process import Outcome, livesight_each
-from workers.card import load_card
 from workers.engines.openvino_engine import OpenVinoEngine
+from workers.model_card import load_card
 from workers.settings import WorkerSettings
 
 needs_timm = pytest.mark.skipif(find_spec("timm") is None, reason="timm, of the extra 'train', is not installed")

@@ -1,4 +1,4 @@
-"""How sharp an image is: the variance of its Laplacian, and how much a further blur takes from it. Pure."""
+"""How good a crop is, and how sharp an image: by its Laplacian, and by what a further blur takes from it. Pure."""
 
 from __future__ import annotations
 
@@ -78,3 +78,9 @@ def _lost_by_blur(lines: U8, axis: int) -> float:
 def _differences(signal: cv2.typing.MatLike, axis: int) -> cv2.typing.MatLike:
     ahead, behind = (signal[:, 1:], signal[:, :-1]) if axis else (signal[1:], signal[:-1])
     return cv2.absdiff(ahead, behind)
+
+
+def crop_quality(image: av.VideoFrame, region: tuple[int, int, int, int], confidence: float) -> float:
+    """How good a crop is to classify by: sharpness × area in pixels × the detector's confidence."""
+    left, top, right, bottom = region
+    return sharpness(image, region) * (right - left) * (bottom - top) * confidence

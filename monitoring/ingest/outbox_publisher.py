@@ -19,7 +19,7 @@ from sqlalchemy.engine import RowMapping
 
 from monitoring.ingest.inbox import SOURCE_HEADER
 from monitoring.store.tables import outbox
-from workers.bus.bus import DRIFT, EVENTS
+from workers.bus.message_bus import DRIFT, EVENTS
 from workers.database.database import Database
 from workers.errors import BusError, DatabaseError
 from workers.kafka.client import describe, open_producer
@@ -44,7 +44,7 @@ _WAITING = Gauge(
 )
 
 
-class Publisher:
+class OutboxPublisher:
     """A BackgroundService. Does nothing while this process's monitor stands by."""
 
     def __init__(self, database: Database, kafka: KafkaSettings, active: Callable[[], bool]) -> None:

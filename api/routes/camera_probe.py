@@ -20,8 +20,8 @@ from api.routes.context import Context
 from api.routes.streams import check_url
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import MailboxClosed, SourceError
-from stream.redaction import redact
 from stream.sources.source_urls import open_source
+from stream.url_redaction import redact
 
 router = APIRouter(tags=["streams"])
 

@@ -19,11 +19,12 @@ import numpy as np
 import openvino as ov
 from openvino.passes import ConstantFolding, Manager
 
-from workers.card import ModelCard
 from workers.engines.engine import F32, U8
-from workers.engines.openvino_engine import CAM, GRAPH
+from workers.engines.openvino_engine import CAM
+from workers.engines.precision import GRAPH
 from workers.engines.visual_words import VISUAL_WORDS
 from workers.errors import EngineError, ModelError
+from workers.model_card import ModelCard
 
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16), (8,), (16,), (32,))
 _VIEW_STRIDES = (8, 16, 32)

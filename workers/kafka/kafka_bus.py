@@ -10,7 +10,7 @@ from types import TracebackType
 
 import structlog
 
-from workers.bus.bus import LocalBus, Message, Subscriber
+from workers.bus.message_bus import LocalBus, Message, Subscriber
 from workers.bus.metrics import PUBLISH_FAILURES, Reason, give_up
 from workers.errors import BusError
 from workers.kafka.broker_connection import BrokerConnection
