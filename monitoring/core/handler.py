@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
+from pydantic import AliasChoices, Field
+
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
 
 Durability = Literal["each", "sometimes"]
+
+
+def formerly(name: str, *before: str) -> Any:
+    """For a field of a stored state that was renamed: states that an earlier version stored are read all the same."""
+    return Field(validation_alias=AliasChoices(name, *before))
 
 
 class Handler(Protocol):

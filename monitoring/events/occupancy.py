@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
+from monitoring.core.handler import formerly
 from monitoring.events.event_factory import EventFactory
 from monitoring.events.track_state import Track
 from workers.bus.event import Event
@@ -18,11 +20,11 @@ _UNSETTLED = 5
 class OccupancyCount:
     """A count as last reported, and the next one, which has not lasted yet. Stored as JSON."""
 
-    reported: int = 0
+    reported: Annotated[int, formerly("reported", "told")] = 0
     next: int = 0
     next_us: int = 0
     next_ns: int = 0
-    unsettled_us: int | None = None
+    unsettled_us: Annotated[int | None, formerly("unsettled_us", "restless_us")] = None
 
     def update(self, now: int, pts_us: int, captured_at_ns: int, count_s: float) -> int | None:
         """Take the current count. Returns the count reported before, when the new one has lasted long enough."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from monitoring.core.handler import formerly
 from monitoring.events.geometry import Anchor, Point, anchor_of
 from workers.bus.event import PathPoint
 from workers.bus.result import Detection, FrameResult
@@ -70,9 +72,9 @@ class SmoothedLabel:
     and an undecided one stays with what it says in two of three frames.
     """
 
-    current: str
+    current: Annotated[str, formerly("current", "own")]
     since_us: int
-    candidates: dict[str, CandidateLabel] = field(default_factory=dict)
+    candidates: Annotated[dict[str, CandidateLabel], formerly("candidates", "rivals")] = field(default_factory=dict)
 
     def add(self, sighting: Sighting, seconds: float, label_s: float) -> CandidateLabel | None:
         """Count a frame with the weight `seconds`: the time since the frame before, less when confidence is low.
@@ -162,7 +164,7 @@ class Track:
     detector: str
     first: Sighting
     last: Sighting
-    smoothed: SmoothedLabel
+    smoothed: Annotated[SmoothedLabel, formerly("smoothed", "labels")]
     best_confidence: float
     begun: bool = False
     pending: list[Sighting] = field(default_factory=list)

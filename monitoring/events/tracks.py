@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from monitoring.core.handler import Durability
+from monitoring.core.handler import Durability, formerly
 from monitoring.events.deduplication import LateEventFilter
 from monitoring.events.event_factory import EventFactory
 from monitoring.events.occupancy import Counts, count_tracks, end_counts, report_counts
@@ -48,7 +48,7 @@ class StreamTracks:
     tracks: dict[int, Track] = field(default_factory=dict)
     counts: Counts = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
-    late_events: LateEventFilter = field(default_factory=LateEventFilter)
+    late_events: Annotated[LateEventFilter, formerly("late_events", "seen")] = field(default_factory=LateEventFilter)
 
     def factory(self, stream_id: str) -> EventFactory:
         """For events that no result causes."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 from uuid import UUID
 
+from monitoring.core.handler import formerly
 from monitoring.events.deduplication import LateEventFilter
 from monitoring.events.event_factory import EventFactory
 from workers.bus.event import Severity
@@ -57,7 +59,7 @@ class StreamRules:
     down_reason: str | None = None
     down_after: tuple[str, int] = ("", 0)
     wanted: bool = True
-    late_events: LateEventFilter = field(default_factory=LateEventFilter)
+    late_events: Annotated[LateEventFilter, formerly("late_events", "seen")] = field(default_factory=LateEventFilter)
     rules: dict[str, RuleState] = field(default_factory=dict)
 
     def factory(self, stream_id: str) -> EventFactory:
