@@ -25,7 +25,7 @@ from stream.sources.source_urls import open_source
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.number_engine import NumberEngine
 from tests.peers.numbers import draw_number
-from tests.workers.test_classify import Running
+from tests.workers.inference.test_classify import Running
 from workers.bus.result import FrameResult, ImageFigures
 from workers.engines.hot_swap import EngineSlot
 from workers.images.image_figures import FigureCalculator

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.kafka import Broker
-from tests.workers.test_kafka_bus import given_up, message, metric, numbers, settings, wait_until
+from tests.workers.kafka.test_kafka_bus import given_up, message, metric, numbers, settings, wait_until
 from workers.bus.message_bus import DETECTIONS, EVENTS, LocalBus
 from workers.kafka.kafka_bus import KafkaBus
 
@@ -29,7 +29,7 @@ CRASHER = """
 import sys, time
 from pathlib import Path
 import structlog
-from tests.workers.test_kafka_bus import message
+from tests.workers.kafka.test_kafka_bus import message
 from workers.bus.message_bus import LocalBus
 from workers.kafka.kafka_bus import KafkaBus
 from workers.kafka.settings import KafkaSettings

@@ -18,7 +18,7 @@ from tests.monitoring.happened import happened
 from tests.peers.apache_kafka import Login
 from tests.peers.certificate import make_certificate
 from tests.peers.kafka import Broker
-from tests.workers.test_kafka_bus import message, wait_until
+from tests.workers.kafka.test_kafka_bus import message, wait_until
 from workers.bus.message_bus import DRIFT, LocalBus
 from workers.cluster.lease import Lease
 from workers.cluster.settings import ClusterSettings

@@ -14,7 +14,7 @@ from workers.kafka import kafka_python
 from workers.kafka.client import open_admin, open_consumer, open_producer
 from workers.kafka.settings import KafkaSettings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PRIVATE = re.compile(r"\b(?:consumer|producer|client|admin)\._(?:coordinator|manager|net|sender)\b")
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")

@@ -14,7 +14,7 @@ from tests.peers.apache_kafka import Login
 from tests.peers.certificate import make_certificate
 from tests.peers.kafka import Broker, apache_kafka
 from tests.peers.kafka_rights import grant, limit_producing
-from tests.workers.test_kafka_bus import message, wait_until
+from tests.workers.kafka.test_kafka_bus import message, wait_until
 from workers.bus.message_bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS, LocalBus
 from workers.kafka.client import open_admin
 from workers.kafka.kafka_bus import KafkaBus

@@ -12,7 +12,7 @@ from workers.engines.load import open_engine
 from workers.engines.precision import int8_pays
 from workers.settings import WorkerSettings
 
-FOLDER = Path(__file__).resolve().parents[2] / "models" / "mask" / "2"
+FOLDER = Path(__file__).resolve().parents[3] / "models" / "mask" / "2"
 
 
 @pytest.mark.parametrize(

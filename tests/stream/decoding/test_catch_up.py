@@ -15,7 +15,7 @@ from stream.sources.source import Source
 from tests.peers.numbers import read_number
 from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import QUICK, FixedGauge, Seen, opened, wait_for
-from tests.stream.test_rtsp import counts_on
+from tests.stream.sources.test_rtsp import counts_on
 
 FRAMES = 500
 FPS = 25

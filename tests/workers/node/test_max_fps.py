@@ -12,7 +12,7 @@ from stream.config import StreamConfig
 from tests.peers.number_engine import NumberEngine
 from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import QUICK
-from tests.workers.test_pipeline import Results, frame
+from tests.workers.inference.test_pipeline import Results, frame
 from workers.bus.message_bus import DETECTIONS, LocalBus, Message
 from workers.bus.result import FrameResult
 from workers.engines.hot_swap import EngineSlot

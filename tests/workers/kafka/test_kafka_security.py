@@ -17,7 +17,7 @@ from tests.peers.certificate import make_certificate
 from tests.peers.kafka import Broker, chosen
 from tests.peers.ports import free_port
 from tests.peers.sasl_gate import SaslGate
-from tests.workers.test_kafka_bus import message, wait_until
+from tests.workers.kafka.test_kafka_bus import message, wait_until
 from workers.bus.message_bus import DETECTIONS, EVENTS, LocalBus
 from workers.kafka.client import open_admin
 from workers.kafka.kafka_bus import KafkaBus

@@ -12,7 +12,7 @@ import pytest
 
 from tests.monitoring.happened import message, result
 from tests.peers.kafka_cluster import KafkaCluster
-from tests.workers.test_kafka_bus import wait_until
+from tests.workers.kafka.test_kafka_bus import wait_until
 from workers.bus.message_bus import LocalBus
 from workers.bus.result import FrameResult
 from workers.kafka.kafka_bus import KafkaBus
