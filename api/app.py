@@ -17,7 +17,7 @@ from fastapi import Depends, FastAPI
 from api.cluster.proxy import ClusterProxy, node_client
 from api.cluster.routing import ClusterRoutes
 from api.cluster.stream_directory import ClusterDirectory, LocalDirectory
-from api.http import problems
+from api.http import error_responses
 from api.http.body_limit import BodyLimit
 from api.http.extension import Extension
 from api.http.headers import SecurityHeaders
@@ -90,7 +90,7 @@ def create_app(
     app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
     app.add_middleware(OriginGuard, settings=context.settings)
     app.add_middleware(SecurityHeaders)
-    problems.install(app)
+    error_responses.install(app)
     _include(app, roles)
     return app
 

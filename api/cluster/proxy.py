@@ -20,8 +20,8 @@ from starlette.websockets import WebSocket
 
 from api.cluster.routing import ClusterRoutes, RemoteNode
 from api.cluster.websocket_proxy import forward_socket
+from api.http.error_responses import problem_of, response_of
 from api.http.errors import Problem
-from api.http.problems import problem_of, response_of
 from workers.errors import WorkerError
 
 log = structlog.get_logger(__name__)

@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from api.cluster.routing import RemoteNode
+from api.http.error_responses import response_of
 from api.http.errors import Problem
-from api.http.problems import response_of
 from api.http.sockets import TRY_AGAIN_LATER, close
 
 log = structlog.get_logger(__name__)

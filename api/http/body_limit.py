@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.error_responses import response_of
 from api.http.errors import Problem
-from api.http.problems import response_of
 
 
 class BodyLimit:

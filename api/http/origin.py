@@ -14,8 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.error_responses import response_of
 from api.http.errors import Problem
-from api.http.problems import response_of
 from api.settings import LOOPBACK_HOSTS, ApiSettings
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

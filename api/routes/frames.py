@@ -13,9 +13,9 @@ import asyncio
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from api.http.error_responses import problem_of
 from api.http.errors import Problem
 from api.http.parameters import PushQuery, StreamIdInPath
-from api.http.problems import problem_of
 from api.http.sockets import POLICY_VIOLATION, TOO_BIG, TRY_AGAIN_LATER, UNSUPPORTED_DATA, close, race
 from api.http.viewer_queue import ViewerEnded
 from api.push.push_answers import PushAnswers

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from api.http.error_responses import problem_of
 from api.http.parameters import ModelsQuery, model_names, only_known
-from api.http.problems import problem_of
 from api.predict.uploads import FILE, upload_body, uploaded_image, uploaded_images
 from api.routes.context import ApiContext, Context
 from stream.errors import BadImageError

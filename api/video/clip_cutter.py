@@ -10,8 +10,8 @@ import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from api.http.error_responses import problem_of
 from api.http.errors import Problem
-from api.http.problems import problem_of
 from api.video.mp4 import ClipFile, clip_file
 from stream.decoding.parameter_sets import HeaderError
 from stream.ring import CodecConfig, PacketRing, RingPacket

@@ -10,7 +10,8 @@ from stream.config import StreamConfig, StreamSettings
 from stream.decoding.cpu_gate import CpuGate
 from stream.errors import MailboxClosed, SourceError
 from stream.ring import PacketRing
-from stream.sources.connect import Backoff, Connection, ConnectTarget, connect
+from stream.sources.backoff import Backoff
+from stream.sources.connect import Connection, ConnectTarget, connect
 from stream.sources.health import SourceState
 from stream.sources.pull_session import ConnectionLost, PullSession, SessionOutput
 from stream.sources.source import Source

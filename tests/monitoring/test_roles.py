@@ -19,7 +19,8 @@ from tests.peers.livesight_process import LivesightProcess
 from tests.peers.postgres import Postgres
 from workers.bus.message_bus import LocalBus
 from workers.kafka.kafka_bus import KafkaBus
-from workers.kafka.settings import KafkaSettings, TopicsSettings
+from workers.kafka.settings import KafkaSettings
+from workers.kafka.topic_settings import TopicsSettings
 
 
 class Shop:

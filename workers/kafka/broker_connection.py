@@ -13,7 +13,6 @@ import structlog
 from kafka.errors import KafkaError
 
 from workers.bus.message_bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS
-from workers.bus.metrics import PUBLISH_FAILURES
 from workers.errors import BusError
 from workers.kafka.background_call import BackgroundCall
 from workers.kafka.broker_probe import check_reachable
@@ -23,6 +22,7 @@ from workers.kafka.kafka_python import Producer
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import check_topics
 from workers.logs import StateLog
+from workers.metrics import PUBLISH_FAILURES
 
 PUBLISHED = (DETECTIONS, SNAPSHOTS, EVENTS, MODELS)
 """The topics that the bus writes to, and creates when they are missing."""

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 import structlog
 
 from workers.bus.message_bus import Message
-from workers.bus.metrics import PUBLISH_FAILURES
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topics import kafka_name
 from workers.logs import StateLog
+from workers.metrics import PUBLISH_FAILURES
 
 SILENCE_S = 3.0  # unconfirmed, or throttled, for longer: readiness reports it
 CALM_S = 5.0  # not throttled for so long: the broker takes all again

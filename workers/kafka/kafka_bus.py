@@ -11,7 +11,6 @@ from types import TracebackType
 import structlog
 
 from workers.bus.message_bus import LocalBus, Message, Subscriber
-from workers.bus.metrics import PUBLISH_FAILURES, Reason, give_up
 from workers.errors import BusError
 from workers.kafka.broker_connection import BrokerConnection
 from workers.kafka.broker_probe import tls_context
@@ -20,6 +19,7 @@ from workers.kafka.delivery_health import SILENCE_S, DeliveryHealth
 from workers.kafka.outbox import Outbox
 from workers.kafka.sender import Sender
 from workers.kafka.settings import KafkaSettings
+from workers.metrics import PUBLISH_FAILURES, Reason, give_up
 from workers.spool.spool import NAME, Spool
 
 QUIET_S = 10.0  # nothing confirmed for longer: asked whether the broker is still there

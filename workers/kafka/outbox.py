@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from workers.bus.backlog import Backlog, importance
 from workers.bus.message_bus import Message
-from workers.bus.metrics import BUFFERED, Reason, give_up
 from workers.kafka.settings import KafkaSettings
+from workers.metrics import BUFFERED, Reason, give_up
 from workers.spool.log import Position
 from workers.spool.spool import Spool
 

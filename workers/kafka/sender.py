@@ -25,7 +25,7 @@ from workers.kafka.delivery_health import SILENCE_S, DeliveryHealth
 from workers.kafka.kafka_python import Producer
 from workers.kafka.outbox import Outbox
 from workers.kafka.permissions import topic_denied
-from workers.kafka.settings import TopicsSettings
+from workers.kafka.topic_settings import TopicsSettings
 from workers.kafka.topics import kafka_name
 
 REFUSED_MESSAGE = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, TypeError, ValueError)

@@ -15,7 +15,8 @@ from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError
 from workers.bus.message_bus import DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 from workers.kafka.client import describe, open_admin
 from workers.kafka.permissions import SEE, Operation, topic_hidden
-from workers.kafka.settings import KafkaSettings, TopicsSettings
+from workers.kafka.settings import KafkaSettings
+from workers.kafka.topic_settings import TopicsSettings
 
 PREFIX = "livesight"
 ALL_TOPICS = (DETECTIONS, SNAPSHOTS, EVENTS, STREAMS, STATUS, DRIFT, MODELS)

@@ -18,7 +18,7 @@ import structlog
 
 from workers.bus.backlog import importance
 from workers.bus.message_bus import Message
-from workers.bus.metrics import REPLAYED, SPOOL_FAILURES, SPOOL_WRITTEN, SPOOLED, SPOOLED_BYTES, Reason, give_up
+from workers.metrics import REPLAYED, SPOOL_FAILURES, SPOOL_WRITTEN, SPOOLED, SPOOLED_BYTES, Reason, give_up
 from workers.spool.ledger import Entry, SpoolLedger
 from workers.spool.log import Position, TopicLog
 from workers.spool.settings import SpoolSettings

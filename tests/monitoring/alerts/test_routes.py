@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 from fastapi import FastAPI
 
-from api.http import problems
+from api.http import error_responses as problems
 from monitoring.alerts.routes import alert_routes
 from monitoring.store.media import MediaFile
 from tests.monitoring.alerts.running_alerts import SESSION, AlertMonitor, eventually, running_alerts

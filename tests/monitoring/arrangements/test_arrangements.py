@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from api.http import problems
+from api.http import error_responses as problems
 from monitoring.arrangements.reloader import Reloader
 from monitoring.arrangements.routes import rule_routes, scene_routes
 from monitoring.arrangements.rule_store import RuleStore

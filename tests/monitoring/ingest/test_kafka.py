@@ -21,7 +21,8 @@ from tests.peers.kafka import Broker
 from workers.bus.message_bus import LocalBus
 from workers.database.database import Database
 from workers.kafka.kafka_bus import KafkaBus
-from workers.kafka.settings import KafkaSettings, TopicsSettings
+from workers.kafka.settings import KafkaSettings
+from workers.kafka.topic_settings import TopicsSettings
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 

@@ -19,7 +19,8 @@ from workers.cluster.rebalance_listener import RebalanceListener
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.stream_spec import partition_of
 from workers.kafka.kafka_python import keep_joins
-from workers.kafka.settings import KafkaSettings, TopicsSettings
+from workers.kafka.settings import KafkaSettings
+from workers.kafka.topic_settings import TopicsSettings
 
 PATIENCE_S = 60.0
 PARTITIONS = 16

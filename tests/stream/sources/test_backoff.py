@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.sources.connect import Backoff
+from stream.sources.backoff import Backoff
 
 
 def test_doubles_up_to_the_most_with_jitter() -> None:
