@@ -16,13 +16,50 @@ from tests.peers.kafka_jars import Unavailable
 
 ROOT = Path(__file__).resolve().parents[1]
 BROKER = "TEST_BROKER"
-SLOWEST = ("test_leases.py", "test_chain.py", "test_classifier.py")
+SLOWEST = ("test_chain.py", "test_cli.py", "test_page.py", "test_monitoring_pages.py", "test_leases.py")
+SLOW = (
+    "cluster/",
+    "deployment/",
+    "training/",
+    "web/",
+    "api/test_page.py",
+    "api/test_video.py",
+    "monitoring/alerts/test_apart.py",
+    "monitoring/alerts/test_clips.py",
+    "monitoring/alerts/test_service.py",
+    "monitoring/events/test_scene.py",
+    "monitoring/ingest/test_kafka",
+    "monitoring/report/",
+    "monitoring/store/test_clock_leap.py",
+    "monitoring/test_roles.py",
+    "stream/sources/test_rtsp.py",
+    "stream/webrtc/test_whip_chromium.py",
+    "test_cli.py",
+    "test_explain.py",
+    "test_outage.py",
+    "test_promotion.py",
+    "test_readme.py",
+    "test_service.py",
+    "test_topics.py",
+    "test_wheel.py",
+    "workers/cluster/test_lease_group.py",
+    "workers/explain/",
+    "workers/inference/test_real",
+    "workers/kafka/",
+    "workers/node/test_max_fps.py",
+    "workers/spool/",
+)
+"""What `make test-fast` leaves out, by beginnings of paths: clusters, training, browsers, brokers, outages."""
 NO_DATA = "TEST_DATA_DIR"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first: with several processes none is left alone with one at the end."""
-    items.sort(key=lambda item: item.path.name not in SLOWEST)
+    """Marks what is slow, and puts the slowest files first: none is left for one process alone at the end."""
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+    order = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 def unexpected_skips(config: pytest.Config) -> list[str]:

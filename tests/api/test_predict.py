@@ -158,7 +158,7 @@ def test_models_are_listed_with_their_cards(start: Start, monkeypatch: pytest.Mo
     shipped = Path(__file__).resolve().parents[2] / "models"
     (version,) = (int(folder.name) for folder in (shipped / "mask").iterdir())
     service = start(engine=NumberEngine(version=version))
-    monkeypatch.setattr(service.node, "_store", ModelStore([shipped]))
+    monkeypatch.setattr(service.node.models, "_store", ModelStore([shipped]))
     models = httpx.get(f"{service.url}/v1/models").json()["models"]
     models = [model for model in models if model["name"] == "mask"]
     assert len(models) == 1

@@ -278,7 +278,7 @@ async def test_the_report_is_a_page_of_its_own(service: LivesightProcess, tmp_pa
     file.write_bytes(service.get("/v1/report?since=24h"))
     async with chromium() as browser, opened(browser, service, "/v1/report?since=24h") as (page, witness):
         await expect(page.locator("h1")).to_have_text("Livesight report")
-        await expect(page.get_by_role("heading", name="Alerts")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Alerts", exact=True)).to_be_visible()
         assert await page.evaluate("getComputedStyle(document.body).maxWidth") == "900px"  # its style is allowed
         assert await faults(page) == []
         await page.goto(f"{service.url}/#/monitoring")

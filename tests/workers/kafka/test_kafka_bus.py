@@ -197,7 +197,7 @@ def test_close_is_bounded_with_the_broker_away(broker: Broker, fault: str) -> No
 
 
 def test_a_quiet_bus_notices_that_the_broker_is_gone(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.kafka.bus.QUIET_S", 0.3)
+    monkeypatch.setattr("workers.kafka.kafka_bus.QUIET_S", 0.3)
     bus = KafkaBus(settings(broker), LocalBus())
     wait_until(lambda: bus.problems() == [])
     broker.kill()
