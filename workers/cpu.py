@@ -22,7 +22,10 @@ def processor(field: str) -> str:
 
 
 def usable_cpus() -> int:
-    """How many CPUs this process may run on."""
+    """How many CPUs this process may run on.
+
+    By its affinity; a container's quota of CPU time does not show in it.
+    """
     return len(os.sched_getaffinity(0))
 
 

@@ -28,7 +28,10 @@ class FpsLimit:
         self._due_us = 0.0
 
     def admits(self, frame: Frame) -> bool:
-        """Whether the stream's next frame is due; then the next one is due an interval later."""
+        """Whether the stream's next frame is due; then the next one is due an interval later.
+
+        Call it once a frame, in the order of arrival: the mailbox does, on the putting thread and under its lock.
+        """
         if frame.session != self._session:
             self._session, self._due_us = frame.session, float(frame.pts_us)
         late_us = frame.pts_us - self._due_us
