@@ -53,13 +53,13 @@ class DatabaseError(WorkerError):
 class DatabaseUnavailable(DatabaseError):
     """The database is unreachable, or busy for too long."""
 
-    problem = ("store-unavailable", 503, "The database is unreachable")
+    problem = ("store-unavailable", 503, "The database is unavailable")
 
 
 class DatabaseRefused(DatabaseError):
     """The database cannot be used as configured, or a later version of Livesight made it."""
 
-    problem = ("store-unavailable", 503, "The database cannot be used")
+    problem = ("store-unavailable", 503, "The database is unavailable")
 
 
 class StreamExists(WorkerError):

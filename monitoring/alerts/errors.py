@@ -8,19 +8,19 @@ from monitoring.core.errors import MonitoringError
 class AlertUnknown(MonitoringError):
     """There is no alert with that id, or no longer."""
 
-    problem = ("alert-unknown", 404, "There is no such alert")
+    problem = ("alert-unknown", 404, "The alert does not exist")
 
 
 class TargetUnknown(MonitoringError):
     """No target with that name is configured."""
 
-    problem = ("target-unknown", 404, "There is no such target")
+    problem = ("target-unknown", 404, "The target does not exist")
 
 
 class DeliveryUnknown(MonitoringError):
     """That alert was never meant for that target."""
 
-    problem = ("delivery-unknown", 404, "There is no such delivery")
+    problem = ("delivery-unknown", 404, "The delivery does not exist")
 
 
 class NotGivenUp(MonitoringError):
@@ -53,10 +53,10 @@ class DeliveryFailed(MonitoringError):
 class AlertClipUnavailable(MonitoringError):
     """An alert has no clip; the text says why."""
 
-    problem = ("clip-unavailable", 404, "There is no clip")
+    problem = ("clip-unavailable", 404, "No clip is available")
 
 
 class AlertImageUnavailable(MonitoringError):
     """An alert has no image."""
 
-    problem = ("media-unknown", 404, "There is no such image or clip")
+    problem = ("media-unknown", 404, "The image or clip does not exist")

@@ -19,46 +19,46 @@ class MonitoringError(WorkerError):
 class EventUnknown(MonitoringError):
     """There is no event of that id, or it was deleted."""
 
-    problem = ("event-unknown", 404, "There is no such event")
+    problem = ("event-unknown", 404, "The event does not exist")
 
 
 class MediaUnknown(MonitoringError):
     """There is no snapshot or clip of that number, or it was deleted."""
 
-    problem = ("media-unknown", 404, "There is no such image or clip")
+    problem = ("media-unknown", 404, "The image or clip does not exist")
 
 
 class DriftUnknown(MonitoringError):
     """Nothing is known of what a stream shows."""
 
-    problem = ("stream-unknown", 404, "There is no such stream")
+    problem = ("stream-unknown", 404, "The stream does not exist")
 
 
 class BadQuery(MonitoringError):
     """A filter or cursor that cannot be understood."""
 
-    problem = ("invalid-request", 422, "The request is not valid")
+    problem = ("invalid-request", 422, "The request is invalid")
 
 
 class ArrangementUnknown(MonitoringError):
     """There is no scene or rule of that name."""
 
-    problem = ("arrangement-unknown", 404, "There is no such scene or rule")
+    problem = ("arrangement-unknown", 404, "The scene or rule does not exist")
 
 
 class ArrangementFixed(MonitoringError):
     """A scene or rule that cannot be changed over HTTP: the configuration says it."""
 
-    problem = ("conflict", 409, "That does not fit what is there now")
+    problem = ("conflict", 409, "The request conflicts with the current state")
 
 
 class ArrangementRefused(MonitoringError):
     """A rule that names what there is not."""
 
-    problem = ("invalid-request", 422, "The request is not valid")
+    problem = ("invalid-request", 422, "The request is invalid")
 
 
 class TooManyFollowers(MonitoringError):
     """As many clients follow the live events as may."""
 
-    problem = ("overloaded", 503, "Too much at a time")
+    problem = ("overloaded", 503, "The service is overloaded")

@@ -24,7 +24,7 @@ Partition = tuple[str, int]
 class StaleReader(MonitoringError):
     """Another monitor took over and has read on; what this one made of its batch is void."""
 
-    problem = ("store-unavailable", 503, "Another monitor has taken over")
+    problem = ("store-unavailable", 503, "The database is unavailable")
 
 
 def read_states(connection: Connection) -> dict[Key, str]:
