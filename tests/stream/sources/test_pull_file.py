@@ -99,8 +99,9 @@ def test_a_slow_consumer_gets_the_newest_and_the_rest_is_counted(tmp_path: Path)
         time.sleep(0.3)
     source.close()
     assert all(time.monotonic() - frame.arrived_s < 3 for frame in frames)
-    assert all(8 >= after.number - first.number >= 5 for first, after in pairwise(frames[1:]))
-    assert dropped("slow", "newer") - before == source.mailbox.dropped >= 20
+    assert all(after.number - first.number >= 2 for first, after in pairwise(frames))
+    left_out = frames[-1].number - frames[0].number + 1 - len(frames)
+    assert dropped("slow", "newer") - before == source.mailbox.dropped >= left_out
     assert all(frame.number % 50 == read_number(frame.to_bgr()) for frame in frames)
 
 

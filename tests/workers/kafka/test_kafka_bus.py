@@ -76,7 +76,7 @@ def test_a_consumer_reads_every_message_in_order_with_key_and_headers(broker: Br
     for one in sent:
         bus.publish(one)
     assert local == sent  # in process at once, the very same objects
-    assert bus.flush(10)
+    assert bus.flush(30)
     assert bus.problems() == []
     assert metric("buffered_messages") == 0
     records = broker.read(DETECTIONS, 1000)
@@ -108,12 +108,12 @@ def test_publishing_never_waits_while_the_broker_is_killed_frozen_and_back(broke
             time.sleep(0.01)
 
     publish_for(0.5)
-    assert bus.flush(5)
+    assert bus.flush(30)
     broker.freeze()
     publish_for(3.5)
     assert "unreachable since" in bus.problems()[0]
     broker.thaw()
-    assert bus.flush(10)
+    assert bus.flush(30)
     frozen = number
     assert sorted(set(numbers(broker, frozen)["cam"])) == list(range(frozen))
     broker.kill()
@@ -122,12 +122,12 @@ def test_publishing_never_waits_while_the_broker_is_killed_frozen_and_back(broke
     assert metric("publish_failures_total") > failures
     broker.start()
     publish_for(1.0)
-    assert bus.flush(10)
+    assert bus.flush(30)
     assert bus.problems() == []
     after = numbers(broker, number - frozen)["cam"]
     assert sorted(set(after)) == list(range(frozen, number))  # its memory was gone; nothing since is missing
-    assert list(dict.fromkeys(after)) == list(range(frozen, number))  # and in order, but for doubles
-    assert slowest_s < 0.1
+    assert list(dict.fromkeys(after)) == list(range(frozen, number))  # and in order, but for duplicates
+    assert slowest_s < 1  # waiting for the broker would take its time-outs of seconds
     bus.close(5)
 
 
@@ -140,7 +140,7 @@ def test_starts_without_a_broker_and_delivers_when_it_comes(broker: Broker) -> N
     assert "unreachable" in bus.problems()[0]
     assert metric("buffered_messages") == 50
     broker.start()
-    assert bus.flush(10)
+    assert bus.flush(30)
     assert numbers(broker, 50) == {"cam": list(range(50))}
     bus.close(5)
 
@@ -153,7 +153,7 @@ def test_the_buffer_is_bounded_the_oldest_go_and_are_counted(broker: Broker) -> 
         bus.publish(message(index))
     assert given_up("full") - dropped == 15
     broker.start()
-    assert bus.flush(10)
+    assert bus.flush(30)
     assert numbers(broker, 10) == {"cam": list(range(15, 25))}
     bus.close(5)
 
@@ -163,7 +163,7 @@ def test_a_message_that_is_too_large_costs_itself_only(broker: Broker) -> None:
     bus = KafkaBus(settings(broker, message_bytes=5000), LocalBus())
     for index in range(3):
         bus.publish(message(index, padding=8000 if index == 1 else 0))
-    assert bus.flush(10)
+    assert bus.flush(30)
     assert given_up("refused") - refused == 1
     assert "a message of cam for livesight.detections was given up" in " ".join(bus.problems())
     assert numbers(broker, 2) == {"cam": [0, 2]}
@@ -183,7 +183,7 @@ def test_a_topic_that_cannot_be_had_holds_up_no_other(broker: Broker) -> None:
 def test_close_is_bounded_with_the_broker_away(broker: Broker, fault: str) -> None:
     bus = KafkaBus(settings(broker), LocalBus())
     bus.publish(message(0))
-    assert bus.flush(10)
+    assert bus.flush(30)
     lost = given_up("closed")
     getattr(broker, fault)()
     bus.publish(message(1))
