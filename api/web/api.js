@@ -98,19 +98,19 @@ export async function ifThere(path, signal) {
 
 // what the role monitor has; null where no process has it
 
-const queried = (path, wishes) => {
-  const given = Object.entries(wishes).filter(([, value]) => value !== null && value !== undefined && value !== "");
+const queried = (path, filters) => {
+  const given = Object.entries(filters).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 };
 
 /** @returns {Promise<{events: object[], next: string|null}|null>} newest first */
-export const listEvents = (wishes, signal) => ifThere(queried("/v1/events", wishes), signal);
+export const listEvents = (filters, signal) => ifThere(queried("/v1/events", filters), signal);
 
 /** @returns {Promise<{counts: object[]}|null>} */
-export const eventCounts = (wishes, signal) => ifThere(queried("/v1/events/counts", wishes), signal);
+export const eventCounts = (filters, signal) => ifThere(queried("/v1/events/counts", filters), signal);
 
 /** @returns {Promise<{alerts: object[], next: string|null}|null>} newest first */
-export const listAlerts = (wishes, signal) => ifThere(queried("/v1/alerts", wishes), signal);
+export const listAlerts = (filters, signal) => ifThere(queried("/v1/alerts", filters), signal);
 
 export const acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
 

@@ -1,13 +1,13 @@
 // Elements by one call. Text is always text, never markup.
 
 /**
- * @param {string} tag @param {object} [wishes] `class`, `dataset`, `on` (listeners by event), other keys: properties
+ * @param {string} tag @param {object} [attributes] `class`, `dataset`, `on` (listeners by event), other keys: properties
  *  where the element has them, attributes otherwise; null and undefined are left out
  * @param {...(Node|string|number|null)} children
  */
-export function el(tag, wishes = {}, ...children) {
+export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(wishes)) {
+  for (const [key, value] of Object.entries(attributes)) {
     if (value === null || value === undefined) continue;
     if (key === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
     else if (key === "dataset") Object.assign(element.dataset, value);

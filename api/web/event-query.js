@@ -16,13 +16,13 @@ export function rangeOf(chosen, now = Date.now()) {
 export function queryOf(chosen, now = Date.now()) {
   const [since, until] = rangeOf(chosen, now);
   const custom = chosen.get("range") === "custom";
-  const wishes = {
+  const filters = {
     since: new Date(since).toISOString(),
     until: custom ? new Date(until).toISOString() : null,
     min_confidence: chosen.get("confidence"),
     ...Object.fromEntries(["stream", "kind", "label", "zone"].map((name) => [name, chosen.get(name)])),
   };
-  return Object.fromEntries(Object.entries(wishes).filter(([, value]) => value));
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
 }
 
 /** The query of `GET /v1/events/counts`: whole hours, which the server has counted already, and bars not too many. */

@@ -117,16 +117,16 @@ export class EventsPage {
   /** What fits comes at once; without that (a proxy that keeps it back) every few seconds. */
   #listen() {
     this.#live?.close();
-    const { since: _, until, ...wishes } = this.#wishes;
+    const { since: _, until, ...filters } = this.#filters;
     if (until) return; // what is over does not change
-    this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(wishes)}`);
+    this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(filters)}`);
     this.#live.addEventListener("message", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#load(), SOON_MS);
     });
   }
 
-  get #wishes() {
+  get #filters() {
     return queryOf(new FormData(this.#tools));
   }
 
@@ -135,7 +135,7 @@ export class EventsPage {
     this.#abort?.abort();
     const { signal } = (this.#abort = new AbortController());
     try {
-      const answer = await listEvents({ ...this.#wishes, limit: PAGE, cursor }, signal);
+      const answer = await listEvents({ ...this.#filters, limit: PAGE, cursor }, signal);
       if (signal.aborted) return;
       if (answer === null) return this.#absent();
       this.#take(answer, cursor !== null);
@@ -168,7 +168,7 @@ export class EventsPage {
     this.#events = [...known.values()].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     if (!older && this.#events.length > MOST) this.#events.length = MOST;
     this.#tools.hidden = this.#csv.hidden = false;
-    this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#wishes)}`;
+    this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#filters)}`;
     this.#older.hidden = this.#next === null;
     if (this.#events.length) this.#note.hidden = true;
     else this.#say("No events", "No event matches the filter. New events appear here as they happen.");

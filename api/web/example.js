@@ -9,10 +9,10 @@ function apply() {
   for (const [name, value] of Object.entries({ stream: stream.value, mode: mode.value, labels: labels.value }))
     if (view.getAttribute(name) !== value) view.setAttribute(name, value);
   view.toggleAttribute("blur", blur.checked);
-  const wishes = `stream="${stream.value}" mode="${mode.value}" labels="${labels.value}"${blur.checked ? " blur" : ""}`;
+  const attributes = `stream="${stream.value}" mode="${mode.value}" labels="${labels.value}"${blur.checked ? " blur" : ""}`;
   document.getElementById("code").textContent =
     `<script type="module" src="${location.origin}/static/livesight-view.js"></script>\n` +
-    `<livesight-view ${wishes}></livesight-view>`;
+    `<livesight-view ${attributes}></livesight-view>`;
 }
 
 view.addEventListener("result", ({ detail: result }) => {

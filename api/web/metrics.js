@@ -33,10 +33,10 @@ export function rates(before, after, seconds) {
 }
 
 /** A histogram's cumulative buckets, by upper bound ascending: `[[bound, count], …]`. */
-export function buckets(samples, name, wish = {}) {
+export function buckets(samples, name, match = {}) {
   const sums = new Map();
   for (const { labels, value } of samples.get(`${name}_bucket`) ?? []) {
-    if (Object.entries(wish).some(([key, wanted]) => labels[key] !== wanted)) continue;
+    if (Object.entries(match).some(([key, wanted]) => labels[key] !== wanted)) continue;
     const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
     sums.set(bound, (sums.get(bound) ?? 0) + value);
   }

@@ -36,7 +36,7 @@ def service() -> Dashboard:
                 height=4,
                 worse=1,
             ),
-            Panel("Pictures analysed", [("sum(livesight:frames_analysed:rate)", "")], "ops", "stat", 4, 4),
+            Panel("Frames analysed", [("sum(livesight:frames_analysed:rate)", "")], "ops", "stat", 4, 4),
             Panel("Age of a result, 95 of 100", [("livesight:latency_seconds:p95", "")], "s", "stat", 4, 4, worse=1),
             Panel("Viewers", [("sum(livesight_viewers)", "")], kind="stat", width=4, height=4),
         ],
@@ -45,7 +45,7 @@ def service() -> Dashboard:
         "Throughput",
         [
             Panel(
-                "Pictures",
+                "Frames",
                 [
                     ("sum(livesight:frames_decoded:rate)", "decoded"),
                     ("sum(livesight:frames_analysed:rate)", "analysed"),
@@ -64,7 +64,7 @@ def service() -> Dashboard:
         "Latency",
         [
             Panel(
-                "From a picture's arrival to its result",
+                "From a frame's arrival to its result",
                 [
                     ("livesight:latency_seconds:p50", "median"),
                     ("livesight:latency_seconds:p95", "95 of 100"),
@@ -87,7 +87,7 @@ def service() -> Dashboard:
         "Inference and viewers",
         [
             Panel(
-                "Pictures an inference",
+                "Frames per inference",
                 [
                     (
                         "sum by (instance) (rate(livesight_batch_size_sum[2m]))"
@@ -107,7 +107,7 @@ def service() -> Dashboard:
                 "What slow viewers missed",
                 [
                     ("sum by (where) (rate(livesight_results_skipped_total[2m]))", "results, {{where}}"),
-                    ("sum(rate(livesight_video_skipped_total[2m]))", "pictures"),
+                    ("sum(rate(livesight_video_skipped_total[2m]))", "frames"),
                     ("sum(rate(livesight_viewers_cut_off_total[2m]))", "cut off"),
                 ],
                 "ops",
@@ -119,7 +119,7 @@ def service() -> Dashboard:
 
 
 def cameras() -> Dashboard:
-    """Each camera: up, pictures, drops by reason, what is found."""
+    """Each camera: up, frames, drops by reason, what is found."""
     states = Row(
         "State",
         [
@@ -134,7 +134,7 @@ def cameras() -> Dashboard:
                 height=6,
             ),
             Panel(
-                "Pictures of no use",
+                "Unusable frames",
                 [(f"max by (stream, kind) (livesight_camera_fault{{{THIS}}})", "{{stream}}: {{kind}}")],
                 height=6,
                 most=1,
@@ -150,8 +150,8 @@ def cameras() -> Dashboard:
             ),
         ],
     )
-    pictures = Row(
-        "Pictures",
+    frames = Row(
+        "Frames",
         [
             Panel("Received", [(f"livesight:frames_decoded:rate{{{THIS}}}", "{{stream}}")], "ops"),
             Panel("Analysed", [(f"livesight:frames_analysed:rate{{{THIS}}}", "{{stream}}")], "ops"),
@@ -161,7 +161,7 @@ def cameras() -> Dashboard:
                 "ops",
                 "stacked",
                 about="newer: replaced before it was its turn; max_fps: beyond the camera's own limit, so not wanted; "
-                "undecoded: left out or unreadable; late: the picture "
+                "undecoded: left out or unreadable; late: the frame "
                 "came too late to be of use; error: its analysis failed.",
             ),
             Panel(
@@ -182,7 +182,7 @@ def cameras() -> Dashboard:
                 "stacked",
             ),
             Panel(
-                "Objects a picture",
+                "Objects per frame",
                 [
                     (
                         f"sum by (stream) (livesight:detections:rate{{{THIS}}})"
@@ -193,7 +193,7 @@ def cameras() -> Dashboard:
             ),
         ],
     )
-    return board("livesight-cameras", "Livesight: cameras", "Camera by camera.", [states, pictures, found], True)
+    return board("livesight-cameras", "Livesight: cameras", "Camera by camera.", [states, frames, found], True)
 
 
 def models() -> Dashboard:
@@ -245,7 +245,7 @@ def monitoring() -> Dashboard:
             Panel("At work", [("sum(livesight_monitor_active)", "")], kind="stat", width=4, height=4),
             Panel("Waiting", [("sum(livesight_monitor_lag_messages)", "")], kind="stat", width=4, height=4, worse=5000),
             Panel("Events kept", [("max(livesight_events_stored)", "")], kind="stat", width=4, height=4),
-            Panel("Pictures and clips", [("max(livesight_media_bytes)", "")], "bytes", "stat", 4, 4),
+            Panel("Images and clips", [("max(livesight_media_bytes)", "")], "bytes", "stat", 4, 4),
             Panel("Open alerts", [("sum(livesight_alerts_open)", "")], kind="stat", width=4, height=4, worse=1),
             Panel(
                 "Oldest alert not told",
@@ -274,7 +274,7 @@ def monitoring() -> Dashboard:
                 "ops",
             ),
             Panel(
-                "Keeping a batch, 95 of 100",
+                "Committing a batch, 95th percentile",
                 [
                     (
                         "histogram_quantile(0.95, sum by (le) (rate(livesight_monitor_commit_seconds_bucket[5m])))",

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 9e4649dc7b28a1cdc2f24a27d3f083a3afa33daffac4fceeab7c37ef6bfdd9f1
+// Made by `make web` out of api/web; do not edit. 0613ffd40dff7ba11ef8b80ea1c71f8099e1a208c8f8763b9e63ffa3751a4c8c
 import {
   ApiError,
   HealthWatch,

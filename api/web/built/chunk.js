@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 9e4649dc7b28a1cdc2f24a27d3f083a3afa33daffac4fceeab7c37ef6bfdd9f1
+// Made by `make web` out of api/web; do not edit. 0613ffd40dff7ba11ef8b80ea1c71f8099e1a208c8f8763b9e63ffa3751a4c8c
 
 // api.js
 var TIMEOUT_MS = 8e3;
@@ -74,13 +74,13 @@ async function ifThere(path, signal) {
     throw error;
   }
 }
-var queried = (path, wishes) => {
-  const given = Object.entries(wishes).filter(([, value]) => value !== null && value !== void 0 && value !== "");
+var queried = (path, filters) => {
+  const given = Object.entries(filters).filter(([, value]) => value !== null && value !== void 0 && value !== "");
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 };
-var listEvents = (wishes, signal) => ifThere(queried("/v1/events", wishes), signal);
-var eventCounts = (wishes, signal) => ifThere(queried("/v1/events/counts", wishes), signal);
-var listAlerts = (wishes, signal) => ifThere(queried("/v1/alerts", wishes), signal);
+var listEvents = (filters, signal) => ifThere(queried("/v1/events", filters), signal);
+var eventCounts = (filters, signal) => ifThere(queried("/v1/events/counts", filters), signal);
+var listAlerts = (filters, signal) => ifThere(queried("/v1/alerts", filters), signal);
 var acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
 var tellAgain = (id, target) => json(`/v1/alerts/${id}/deliveries/${encodeURIComponent(target)}/retry`, asJson("POST", {}));
 var testTarget = (name) => request(`/v1/alerts/test/${encodeURIComponent(name)}`, asJson("POST", {}));

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 9e4649dc7b28a1cdc2f24a27d3f083a3afa33daffac4fceeab7c37ef6bfdd9f1
+// Made by `make web` out of api/web; do not edit. 0613ffd40dff7ba11ef8b80ea1c71f8099e1a208c8f8763b9e63ffa3751a4c8c
 import {
   acknowledgeAlert,
   addStream,
@@ -32,9 +32,9 @@ import {
 } from "./chunk.js";
 
 // dom.js
-function el(tag, wishes = {}, ...children) {
+function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(wishes)) {
+  for (const [key, value] of Object.entries(attributes)) {
     if (value === null || value === void 0) continue;
     if (key === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
     else if (key === "dataset") Object.assign(element.dataset, value);
@@ -1761,13 +1761,13 @@ function rangeOf(chosen, now = Date.now()) {
 function queryOf(chosen, now = Date.now()) {
   const [since, until] = rangeOf(chosen, now);
   const custom = chosen.get("range") === "custom";
-  const wishes = {
+  const filters = {
     since: new Date(since).toISOString(),
     until: custom ? new Date(until).toISOString() : null,
     min_confidence: chosen.get("confidence"),
     ...Object.fromEntries(["stream", "kind", "label", "zone"].map((name) => [name, chosen.get(name)]))
   };
-  return Object.fromEntries(Object.entries(wishes).filter(([, value]) => value));
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
 }
 function countQueryOf(chosen, now = Date.now()) {
   const [since, until] = rangeOf(chosen, now);
@@ -1876,15 +1876,15 @@ var EventsPage = class {
   /** What fits comes at once; without that (a proxy that keeps it back) every few seconds. */
   #listen() {
     this.#live?.close();
-    const { since: _, until, ...wishes } = this.#wishes;
+    const { since: _, until, ...filters } = this.#filters;
     if (until) return;
-    this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(wishes)}`);
+    this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(filters)}`);
     this.#live.addEventListener("message", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#load(), SOON_MS);
     });
   }
-  get #wishes() {
+  get #filters() {
     return queryOf(new FormData(this.#tools));
   }
   async #load(cursor = null) {
@@ -1892,7 +1892,7 @@ var EventsPage = class {
     this.#abort?.abort();
     const { signal } = this.#abort = new AbortController();
     try {
-      const answer = await listEvents({ ...this.#wishes, limit: PAGE2, cursor }, signal);
+      const answer = await listEvents({ ...this.#filters, limit: PAGE2, cursor }, signal);
       if (signal.aborted) return;
       if (answer === null) return this.#absent();
       this.#take(answer, cursor !== null);
@@ -1922,7 +1922,7 @@ var EventsPage = class {
     this.#events = [...known.values()].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     if (!older && this.#events.length > MOST) this.#events.length = MOST;
     this.#tools.hidden = this.#csv.hidden = false;
-    this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#wishes)}`;
+    this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#filters)}`;
     this.#older.hidden = this.#next === null;
     if (this.#events.length) this.#note.hidden = true;
     else this.#say("No events", "No event matches the filter. New events appear here as they happen.");
@@ -2050,10 +2050,10 @@ function rates(before, after, seconds2) {
   const grown = [...after].filter(([key, value]) => before.has(key) && value >= before.get(key));
   return new Map(grown.map(([key, value]) => [key, (value - before.get(key)) / seconds2]));
 }
-function buckets(samples, name, wish = {}) {
+function buckets(samples, name, match = {}) {
   const sums = /* @__PURE__ */ new Map();
   for (const { labels: labels2, value } of samples.get(`${name}_bucket`) ?? []) {
-    if (Object.entries(wish).some(([key, wanted]) => labels2[key] !== wanted)) continue;
+    if (Object.entries(match).some(([key, wanted]) => labels2[key] !== wanted)) continue;
     const bound = labels2.le === "+Inf" ? Infinity : Number(labels2.le);
     sums.set(bound, (sums.get(bound) ?? 0) + value);
   }
