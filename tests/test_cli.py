@@ -270,6 +270,8 @@ def test_a_signal_while_it_starts_ends_it(number: signal.Signals, moment: str, t
         json.loads(ended[0])["threads_left"]
     ):
         allowed = {1}  # on a busy machine: the demo was still being opened
+    elif "shutdown_timed_out" in log.read_text():
+        allowed = {1}  # on a busy machine: native code, such as the demo's encoder, outlasted the limit
     assert code in allowed, log.read_text()
     assert "Traceback" not in log.read_text() and "terminate called" not in log.read_text()
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -101,6 +101,12 @@ class Service(Server):
         self._early_signals = early_signals
         self._over = threading.Event()
         self._guard: threading.Thread | None = None
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal. One that comes while the event loop is made is only stored: it would break the loop."""
+        if self._early_signals is not None:
+            self._early_signals.defer()
+        super().run(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then call `started`."""
@@ -189,6 +195,7 @@ class EarlySignals:
 
     def __init__(self) -> None:
         self.signalled: int | None = None
+        self._deferred = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -206,9 +213,14 @@ class EarlySignals:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _stop(self, number: int, frame: FrameType | None) -> NoReturn:
+    def defer(self) -> None:
+        """Only store signals from now on: the service, which begins, looks at them."""
+        self._deferred = True
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         self.signalled = number
-        sys.exit(0 if number == signal.SIGTERM else 130)
+        if not self._deferred:
+            sys.exit(0 if number == signal.SIGTERM else 130)
 
 
 def _end_if_left(left: Sequence[str], code: int) -> None:

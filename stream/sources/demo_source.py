@@ -39,5 +39,11 @@ class DemoSource(PullSource):
         self._folder.cleanup()
 
     def _deliver_all(self) -> None:
-        self._clip.write_bytes(demo_clip())
+        clip = demo_clip()
+        try:
+            self._clip.write_bytes(clip)
+        except FileNotFoundError:
+            if self._stopping.is_set():  # closed while the clip was rendered: its folder is gone
+                return
+            raise
         super()._deliver_all()
