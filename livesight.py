@@ -18,6 +18,7 @@ import typer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from rich.console import Console
 
+from api.auth.settings import AuthSettings
 from api.cli.explain import mount as mount_explain
 from api.http.errors import ApiError
 from api.settings import ApiSettings
@@ -54,6 +55,7 @@ from workers.memory import freeze_loaded, limit_arenas
 from workers.settings import NodeSettings, WorkerSettings
 
 if TYPE_CHECKING:
+    from api.auth.access_control import AccessControl
     from api.http.lifecycle import DeadlineStack
     from monitoring.core.contracts import CutClip
     from monitoring.service import Monitoring
@@ -67,6 +69,7 @@ CLUSTER_S = 3.0
 DRAIN_S = 4.0
 MONITOR_S = 3.0
 BUS_S = 1.5
+ACCESS_S = 1.0
 ALL_S = 8.5
 
 
@@ -76,6 +79,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     api: ApiSettings = ApiSettings()
+    auth: AuthSettings = AuthSettings()
     stream: StreamSettings = StreamSettings()
     workers: WorkerSettings = WorkerSettings()
     kafka: KafkaSettings | None = None
@@ -208,7 +212,8 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         start_node(settings, node, streams, stack)
         start_cluster(settings, cluster, node, stack)
         start_feed(settings, local, stack)
-        application = create_app(node, bus, settings.api, settings.roles, cluster)  # type: ignore[arg-type]
+        access = start_access(settings, stack)
+        application = create_app(node, bus, settings.api, settings.roles, cluster, access=access)  # type: ignore[arg-type]
         if monitoring is None:
             forward(application, MONITORING_PREFIXES)
         else:
@@ -286,6 +291,18 @@ def start_monitoring(settings: Settings, local: LocalBus, cut_clip: CutClip, sta
     stack.closes(monitoring.close, MONITOR_S)
     monitoring.start()
     return monitoring
+
+
+def start_access(settings: Settings, stack: DeadlineStack) -> AccessControl | None:
+    """Who may do what; None where everybody who reaches the service is admin."""
+    if settings.auth.mode == "none":
+        return None
+    from api.auth.access_control import AccessControl
+
+    access = AccessControl(settings.auth, settings.state_dir)
+    stack.closes(access.close, ACCESS_S)
+    access.start()
+    return access
 
 
 def start_node(settings: Settings, node: Node, streams: Sequence[StreamConfig], stack: DeadlineStack) -> None:

@@ -14,6 +14,8 @@ from typing import Literal
 
 from fastapi import Depends, FastAPI
 
+from api.auth.access_control import AccessControl
+from api.auth.authentication import Authentication
 from api.cluster.proxy import ClusterProxy, node_client
 from api.cluster.routing import ClusterRoutes
 from api.cluster.stream_directory import ClusterDirectory, LocalDirectory
@@ -22,7 +24,6 @@ from api.http.body_limit import BodyLimit
 from api.http.extension import Extension
 from api.http.headers import SecurityHeaders
 from api.http.origin import OriginGuard
-from api.http.principal import current_principal
 from api.http.result_hub import ResultHub
 from api.http.server import ServerOptions
 from api.predict.predictor import Predictor
@@ -48,6 +49,7 @@ from api.routes.context import ApiContext
 from api.settings import ApiSettings
 from api.video.channels import VideoChannels
 from api.video.mjpeg import JpegEncoder
+from workers.access.declaration import current_principal
 from workers.bus.message_bus import Bus
 from workers.cluster.cluster import Cluster
 from workers.node.node import Node
@@ -64,11 +66,13 @@ def create_app(
     settings: ApiSettings | None = None,
     roles: Collection[Role] = ROLES,
     cluster: Cluster | None = None,
+    *,
+    access: AccessControl | None = None,
 ) -> FastAPI:
     """The application with the routes of `roles`. Serve it with `api.http.server.Server`.
 
     cluster: the other processes; requests for their streams are forwarded to them. Without the role node, `node` was
-    not started.
+    not started. access: who may do what; None: everybody is a local admin.
     """
     context = _context(node, bus, settings or ApiSettings(), roles, cluster)
     app = FastAPI(
@@ -87,11 +91,14 @@ def create_app(
         routes = app.state.cluster_routes = ClusterRoutes(cluster, node, context.roles, context.extensions)
         app.state.node_client = node_client()
         app.add_middleware(ClusterProxy, routes=routes, client=app.state.node_client)
+    app.add_middleware(Authentication, readers=None if access is None else access.readers)
     app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
     app.add_middleware(OriginGuard, settings=context.settings)
     app.add_middleware(SecurityHeaders)
     error_responses.install(app)
     _include(app, roles)
+    for router in () if access is None else access.routers:
+        app.include_router(router)
     return app
 
 

@@ -14,6 +14,22 @@ class WorkerError(Exception):
     problem: ClassVar[tuple[str, int, str] | None] = None
 
 
+class AccessError(WorkerError):
+    """Base of refusals: who asks may not have it."""
+
+
+class Unauthenticated(AccessError):
+    """No credential came with the request, or one that is wrong, expired or revoked."""
+
+    problem = ("unauthenticated", 401, "Sign in first")
+
+
+class Forbidden(AccessError):
+    """The principal may not do that; the message names the role that may."""
+
+    problem = ("forbidden", 403, "Not allowed")
+
+
 class ModelError(WorkerError):
     """A model is unknown, incomplete, or its files do not match its card."""
 

@@ -17,10 +17,10 @@ from websockets.exceptions import InvalidStatus
 
 from api.app import create_app
 from api.http.errors import KINDS, Problem
-from api.http.principal import current_principal
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded
+from workers.access.declaration import current_principal
 from workers.bus.message_bus import LocalBus
 from workers.model_card import ModelStore
 from workers.node.node import Node

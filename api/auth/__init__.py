@@ -1,0 +1,1 @@
+"""Who makes a request: sessions, keys, signed links, assertions of other processes."""
