@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import structlog
 import typer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from rich.console import Console
 
 from api.auth.settings import AuthSettings
 from api.cli.explain import mount as mount_explain
@@ -26,14 +25,14 @@ from monitoring import URL_PREFIXES as MONITORING_PREFIXES
 from monitoring.report.cli import ReportContext
 from monitoring.report.cli import mount as mount_report
 from monitoring.settings import MonitorSettings
-from stream.config import DEFAULT_MODELS, StreamConfig, StreamSettings
+from stream.config import DEFAULT_MODELS, ConfiguredStreams, StreamConfig, StreamSettings
 from stream.errors import StreamError
 from stream.url_redaction import redact
 from training.cli.commands import mount as mount_training
 from training.errors import GateError, TrainingError
 from workers.bench.cli import mount as mount_bench
 from workers.cli.analyze import mount as mount_analyze
-from workers.cli.command import CONFIG_VARIABLE, CommandContext, ConfigOption, JsonOption
+from workers.cli.command import CONFIG_VARIABLE, CommandContext, ConfigOption
 from workers.cli.configuration import (
     SettingsSources,
     default_state_dir,
@@ -43,6 +42,7 @@ from workers.cli.configuration import (
     read_environment,
     read_yaml,
 )
+from workers.cli.doctor_command import mount as mount_doctor
 from workers.cli.models import mount as mount_models
 from workers.cli.stream_names import named_sources
 from workers.cli.topics import TopicsContext
@@ -55,11 +55,14 @@ from workers.memory import freeze_loaded, limit_arenas
 from workers.settings import NodeSettings, WorkerSettings
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from api.auth.access_control import AccessControl
     from api.http.lifecycle import DeadlineStack
     from monitoring.core.contracts import CutClip
     from monitoring.service import Monitoring
     from workers.bus.message_bus import Bus, LocalBus
+    from workers.cli.doctor import CheckResult
     from workers.cluster.cluster import Cluster
     from workers.model_card import ModelStore
     from workers.node.node import Node
@@ -85,7 +88,7 @@ class Settings(BaseModel):
     kafka: KafkaSettings | None = None
     cluster: ClusterSettings = ClusterSettings()
     monitoring: MonitorSettings = MonitorSettings()
-    streams: tuple[StreamConfig, ...] = ()
+    streams: ConfiguredStreams = ()
     roles: tuple[str, ...] = ROLES
     state_dir: Path = Field(default_factory=default_state_dir)
     node_name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=200)
@@ -101,17 +104,6 @@ class Settings(BaseModel):
         if not roles:
             raise ValueError(f"name at least one of {', '.join(ROLES)}")
         return roles
-
-    @field_validator("streams")
-    @classmethod
-    def _unlike(cls, streams: tuple[StreamConfig, ...]) -> tuple[StreamConfig, ...]:
-        ids = [config.id for config in streams]
-        for config in streams:
-            if config.url is None:
-                raise ValueError(f"stream {config.id} has no url")
-            if ids.count(config.id) > 1:
-                raise ValueError(f"there are two streams {config.id}")
-        return streams
 
     @field_validator("state_dir")
     @classmethod
@@ -191,7 +183,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
     configure_logs(settings.log_level, settings.log_format)
     limit_arenas()
-    from api.app import create_app, extend, forward
+    from api.app import create_app
     from api.http.lifecycle import DeadlineStack, EarlySignals, Service, listen, threads_left
     from api.video.clip_cutter import ClipCutter
     from workers.bus.message_bus import LocalBus
@@ -214,12 +206,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         start_feed(settings, local, stack)
         access = start_access(settings, stack)
         application = create_app(node, bus, settings.api, settings.roles, cluster, access=access)  # type: ignore[arg-type]
-        if monitoring is None:
-            forward(application, MONITORING_PREFIXES)
-        else:
-            extend(application, monitoring)
-            if cluster is not None:
-                cluster.announce_monitor(lambda: monitoring.active)
+        serve_monitoring(application, monitoring, cluster)
         service = Service(application, stack.close, lambda: _started(settings, sock, node), early)
         service.run([sock])
     left = threads_left()
@@ -227,26 +214,25 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     service.over(left)
 
 
-def _started(settings: Settings, sock: socket.socket, node: Node) -> None:
-    announce(settings, sock, node)
-    freeze_loaded()
+def serve_monitoring(application: FastAPI, monitoring: Monitoring | None, cluster: Cluster | None) -> None:
+    """Serve monitoring's routes here, or forward them to the process whose monitor works."""
+    from api.app import extend, forward
 
-
-def announce(settings: Settings, sock: socket.socket, node: Node) -> None:
-    """Say where it is: as a log record where logs are JSON, else as a banner."""
-    host, port = sock.getsockname()[:2]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    url, streams = f"http://{shown}:{port}/", [stream.id for stream in node.streams.views()]
-    if writes_json(settings.log_format):
-        facts = {"url": url, "host": host, "roles": settings.roles, "streams": streams}
-        structlog.get_logger(__name__).info("started", **facts, state_dir=str(settings.state_dir))
+    if monitoring is None:
+        forward(application, MONITORING_PREFIXES)
         return
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(f"[bold]Livesight[/] is at [bold green]{url}[/]")
-    console.print(f"  streams  {', '.join(streams) or 'none yet; add one on the page, or by --source'}")
-    console.print(f"  state    {settings.state_dir}")
-    if not settings.api.on_loopback:
-        console.print(f"  [yellow]open to the network[/] on {host}; anybody who reaches it may use it")
+    extend(application, monitoring)
+    if cluster is not None:
+        cluster.announce_monitor(lambda: monitoring.active)
+
+
+def _started(settings: Settings, sock: socket.socket, node: Node) -> None:
+    from api.cli.announcement import Announcement, announce
+
+    streams = [stream.id for stream in node.streams.views()]
+    what = Announcement(settings.api, settings.roles, streams, settings.state_dir)
+    announce(what, sock, as_json=writes_json(settings.log_format))
+    freeze_loaded()
 
 
 def open_bus(settings: Settings, local: LocalBus) -> Bus:
@@ -340,18 +326,22 @@ def start_feed(settings: Settings, local: LocalBus, stack: DeadlineStack) -> Non
 
 
 def model_store(settings: Settings) -> ModelStore:
-    """`workers.models_dir` before what was promoted before what ships."""
-    from workers.model_card import ModelStore, shipped_models_dir
+    """The models that there are for these settings."""
+    from workers.model_card import ModelStore
 
-    own = [settings.workers.models_dir] if settings.workers.models_dir else []
-    promoted = settings.state_dir / "models"
-    return ModelStore([*own, promoted, shipped_models_dir()], promoted=promoted)
+    return ModelStore.of(settings.workers.models_dir, settings.state_dir)
+
+
+def command_settings(config: Path | None) -> Settings:
+    """The settings of a command that is no service: its log tells what is amiss only."""
+    settings = load_settings(config)
+    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    return settings
 
 
 def command_context(config: Path | None, *, writes: bool = False) -> CommandContext:
     """What the commands of other packages work with."""
-    settings = load_settings(config)
-    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    settings = command_settings(config)
     if writes:
         make_state_dir(settings.state_dir)
     return CommandContext(model_store(settings), settings.workers, settings.stream, settings.node_name)
@@ -359,8 +349,7 @@ def command_context(config: Path | None, *, writes: bool = False) -> CommandCont
 
 def report_context(config: Path | None) -> ReportContext:
     """Where the events, snapshots and clips are."""
-    settings = load_settings(config)
-    configure_logs("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    settings = command_settings(config)
     database_url = settings.monitoring.url(settings.state_dir)
     return ReportContext(database_url, settings.state_dir / "media", settings.monitoring.mlflow_url)
 
@@ -371,32 +360,25 @@ def kafka_context(config: Path | None) -> TopicsContext:
     return TopicsContext(settings.kafka, settings.cluster.group, settings.roles)
 
 
+def examined(config: Path | None) -> list[CheckResult]:
+    """What `livesight doctor` finds."""
+    from monitoring.doctor import examine_database
+    from workers.cli.doctor import examine
+
+    settings = load_settings(config)
+    configure_logs("error", settings.log_format)
+    findings = examine(settings.workers, settings.kafka, model_store(settings), settings.state_dir)
+    return [*findings, examine_database(settings.monitoring, settings.state_dir)]
+
+
 mount_analyze(app, command_context)
 mount_bench(app, command_context)
+mount_doctor(app, examined)
 mount_explain(app, command_context)
 mount_models(app, command_context)
 mount_report(app, report_context)
 mount_topics(app, kafka_context)
 mount_training(app)
-
-
-@app.command()
-def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """What is installed, which backends and devices work, and why not."""
-    from monitoring.doctor import examine_database
-    from workers.cli.doctor import examine
-    from workers.cli.tables import findings_table
-
-    settings = load_settings(config)
-    configure_logs("error", settings.log_format)
-    findings = examine(settings.workers, settings.kafka, model_store(settings), settings.state_dir)
-    findings.append(examine_database(settings.monitoring, settings.state_dir))
-    if as_json:
-        Console(soft_wrap=True).print_json(data=[finding.model_dump() for finding in findings])
-    else:
-        Console(soft_wrap=True).print(findings_table(findings))
-    if any(finding.verdict == "wrong" for finding in findings):
-        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 STREAM_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 StreamId = Annotated[str, Field(pattern=STREAM_ID_PATTERN)]
@@ -25,6 +25,20 @@ class StreamConfig(BaseModel):
     enabled: bool = True
     blur: bool = Field(default=False, description="Blur what the models find, before any frame leaves the server.")
     max_fps: MaxFps | None = None
+
+
+def _unlike(streams: tuple[StreamConfig, ...]) -> tuple[StreamConfig, ...]:
+    ids = [config.id for config in streams]
+    for config in streams:
+        if config.url is None:
+            raise ValueError(f"stream {config.id} has no url")
+        if ids.count(config.id) > 1:
+            raise ValueError(f"there are two streams {config.id}")
+    return streams
+
+
+ConfiguredStreams = Annotated[tuple[StreamConfig, ...], AfterValidator(_unlike)]
+"""The streams of the configuration: each with a URL and an id of its own."""
 
 
 class StreamSettings(BaseModel):

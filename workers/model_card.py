@@ -121,6 +121,13 @@ class ModelStore:
         self.roots = tuple(roots)
         self.promoted = promoted
 
+    @classmethod
+    def of(cls, models_dir: Path | None, state_dir: Path) -> ModelStore:
+        """`models_dir` (`workers.models_dir`) before what was promoted before what ships."""
+        own = [models_dir] if models_dir else []
+        promoted = state_dir / "models"
+        return cls([*own, promoted, shipped_models_dir()], promoted=promoted)
+
     def folder(self, name: str, version: int | None = None) -> Path:
         """The folder of a model: of `version`, else of the version in service, else of the newest there is.
 
