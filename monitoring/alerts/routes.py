@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import RowMapping
 
@@ -25,6 +25,8 @@ from monitoring.alerts.views import (
     delivery_view,
     target_view,
 )
+from workers.access.declaration import MaySeeEvents, MaySeePictures, Needs
+from workers.access.principal import Principal
 from workers.database.database import Database
 
 _ANONYMOUS = "local"
@@ -35,6 +37,8 @@ _WITHOUT_CLIP = {
 }
 """Why an alert has no clip, by the state of its clip."""
 
+MayAcknowledge = Annotated[Principal, Depends(Needs("acknowledge"))]
+MaySeeTargets = Annotated[Principal, Depends(Needs("targets"))]
 TargetInPath = Annotated[str, Path(max_length=63)]
 
 
@@ -77,27 +81,27 @@ class _Views:
 
 def _add_reading(router: APIRouter, alerts: Alerts, views: _Views) -> None:
     @router.get("/v1/alerts", response_model=AlertPage)
-    async def list_alerts(query: Annotated[AlertQuery, Query()]) -> JSONResponse:
+    async def list_alerts(principal: MaySeeEvents, query: Annotated[AlertQuery, Query()]) -> JSONResponse:
         """Alerts, newest first, a page at a time, with their deliveries."""
         return JSONResponse(await asyncio.to_thread(views.page, query))
 
     @router.get("/v1/alerts/targets")
-    async def list_targets() -> TargetList:
+    async def list_targets(principal: MaySeeTargets) -> TargetList:
         """The configured targets and their state. URLs and other secrets are not shown."""
         return TargetList(targets=[target_view(queue) for queue in alerts.queues()])
 
     @router.get("/v1/alerts/schema")
-    async def get_schema() -> dict[str, Any]:
+    async def get_schema(principal: MaySeeEvents) -> dict[str, Any]:
         """The JSON Schema of the messages that webhooks and MQTT subscribers get."""
         return notice_json_schema()
 
     @router.get("/v1/alerts/{alert_id}", response_model=AlertView)
-    async def get_alert(alert_id: uuid.UUID) -> JSONResponse:
+    async def get_alert(principal: MaySeeEvents, alert_id: uuid.UUID) -> JSONResponse:
         """One alert."""
         return JSONResponse(await asyncio.to_thread(views.one, alert_id))
 
     @router.get("/v1/alerts/{alert_id}/deliveries", response_model=DeliveryList)
-    async def list_deliveries(alert_id: uuid.UUID) -> JSONResponse:
+    async def list_deliveries(principal: MaySeeEvents, alert_id: uuid.UUID) -> JSONResponse:
         """The messages about an alert, one a target, and their outcome."""
         view = await asyncio.to_thread(views.one, alert_id)
         return JSONResponse({"deliveries": view["deliveries"]})
@@ -105,7 +109,7 @@ def _add_reading(router: APIRouter, alerts: Alerts, views: _Views) -> None:
 
 def _add_files(router: APIRouter, views: _Views) -> None:
     @router.get("/v1/alerts/{alert_id}/clip", response_class=RedirectResponse, status_code=307)
-    async def get_clip(alert_id: uuid.UUID) -> RedirectResponse:
+    async def get_clip(principal: MaySeePictures, alert_id: uuid.UUID) -> RedirectResponse:
         """Redirect to the alert's clip. Messages link here before there is one."""
         view = await asyncio.to_thread(views.one, alert_id)
         if view["clip_url"] is None:
@@ -114,7 +118,7 @@ def _add_files(router: APIRouter, views: _Views) -> None:
         return RedirectResponse(view["clip_url"], 307, {"cache-control": "no-store"})
 
     @router.get("/v1/alerts/{alert_id}/picture", response_class=RedirectResponse, status_code=307)
-    async def get_image(alert_id: uuid.UUID) -> RedirectResponse:
+    async def get_image(principal: MaySeePictures, alert_id: uuid.UUID) -> RedirectResponse:
         """Redirect to the best image of the track that the alert is about."""
         view = await asyncio.to_thread(views.one, alert_id)
         url = view["picture_url"] or view["snapshot_url"]
@@ -125,25 +129,27 @@ def _add_files(router: APIRouter, views: _Views) -> None:
 
 def _add_actions(router: APIRouter, alerts: Alerts, views: _Views) -> None:
     @router.post("/v1/alerts/test/{target}", responses={502: {"description": "The target did not accept the message"}})
-    async def test_target(target: TargetInPath) -> TestedTarget:
+    async def test_target(principal: MaySeeTargets, target: TargetInPath) -> TestedTarget:
         """Send a test message to a target, now and once."""
         return TestedTarget(target=target, took_ms=round(await alerts.test(target) * 1000, 1))
 
     @router.post("/v1/alerts/{alert_id}/acknowledge", response_model=AlertView)
-    async def acknowledge(alert_id: uuid.UUID, body: Acknowledgement | None = None) -> JSONResponse:
+    async def acknowledge(
+        principal: MayAcknowledge, alert_id: uuid.UUID, body: Acknowledgement | None = None
+    ) -> JSONResponse:
         """Acknowledge an alert. The first name stays; a note replaces the one before."""
         body = body or Acknowledgement()
         row = await asyncio.to_thread(alerts.store.acknowledge, alert_id, body.by or _ANONYMOUS, body.note)
         return JSONResponse((await asyncio.to_thread(views.of, [row]))[0])
 
     @router.delete("/v1/alerts/{alert_id}/acknowledge", response_model=AlertView)
-    async def unacknowledge(alert_id: uuid.UUID) -> JSONResponse:
+    async def unacknowledge(principal: MayAcknowledge, alert_id: uuid.UUID) -> JSONResponse:
         """Withdraw the acknowledgement and its note."""
         row = await asyncio.to_thread(alerts.store.unacknowledge, alert_id)
         return JSONResponse((await asyncio.to_thread(views.of, [row]))[0])
 
     @router.post("/v1/alerts/{alert_id}/deliveries/{target}/retry", response_model=DeliveryList)
-    async def retry(alert_id: uuid.UUID, target: TargetInPath) -> JSONResponse:
+    async def retry(principal: MaySeeTargets, alert_id: uuid.UUID, target: TargetInPath) -> JSONResponse:
         """Send given-up messages after all, before those that wait."""
         await asyncio.to_thread(alerts.deliveries.retry, alert_id, target)
         alerts.wake()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
 
 from monitoring.arrangements.config_store import Origin
@@ -15,8 +15,12 @@ from monitoring.core.errors import ArrangementUnknown, BadQuery
 from monitoring.events.zone import Name, Scene
 from monitoring.rules.rule import Rule
 from stream.config import StreamId
+from workers.access.declaration import MaySeeEvents, Needs
+from workers.access.principal import Principal
 
 StreamIdInPath = Annotated[StreamId, Path()]
+MayChangeZones = Annotated[Principal, Depends(Needs("zones"))]
+MayChangeRules = Annotated[Principal, Depends(Needs("rules"))]
 NameInPath = Annotated[Name, Path()]
 
 
@@ -63,13 +67,13 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
     router = APIRouter(tags=["zones"])
 
     @router.get("/v1/zones")
-    async def list_scenes() -> SceneList:
+    async def list_scenes(principal: MaySeeEvents) -> SceneList:
         """The zones and lines of all streams that have any."""
         items = scenes.items().values()
         return SceneList(scenes=[SceneView(**scene.model_dump(), origin=origin) for scene, origin in items])
 
     @router.get("/v1/zones/{stream_id}")
-    async def get_scene(stream_id: StreamIdInPath) -> SceneView:
+    async def get_scene(principal: MaySeeEvents, stream_id: StreamIdInPath) -> SceneView:
         """The zones and lines of a stream; empty when it has none."""
         found = scenes.items().get(stream_id)
         if found is None:
@@ -77,7 +81,9 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
         return SceneView(**found[0].model_dump(), origin=found[1])
 
     @router.put("/v1/zones/{stream_id}", responses={201: {"description": "The stream had none"}})
-    async def put_scene(stream_id: StreamIdInPath, body: SceneBody, response: Response) -> SceneView:
+    async def put_scene(
+        principal: MayChangeZones, stream_id: StreamIdInPath, body: SceneBody, response: Response
+    ) -> SceneView:
         """Replace the zones and lines of a stream, from the next frame on."""
         _check_same("stream_id", body.stream_id, stream_id)
         scene = Scene(**body.model_dump(exclude={"origin"}) | {"stream_id": stream_id})
@@ -85,7 +91,7 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
         return SceneView(**scene.model_dump(), origin="api")
 
     @router.delete("/v1/zones/{stream_id}", status_code=204)
-    async def delete_scene(stream_id: StreamIdInPath) -> None:
+    async def delete_scene(principal: MayChangeZones, stream_id: StreamIdInPath) -> None:
         """Remove the zones and lines of a stream; tracks leave the zones."""
         await asyncio.to_thread(scenes.delete, stream_id)
 
@@ -97,12 +103,12 @@ def rule_routes(rules: RuleStore) -> APIRouter:
     router = APIRouter(tags=["rules"])
 
     @router.get("/v1/rules")
-    async def list_rules() -> RuleList:
+    async def list_rules(principal: MaySeeEvents) -> RuleList:
         """All rules."""
         return RuleList(rules=[RuleView(**rule.model_dump(), origin=origin) for rule, origin in rules.items().values()])
 
     @router.get("/v1/rules/{name}")
-    async def get_rule(name: NameInPath) -> RuleView:
+    async def get_rule(principal: MaySeeEvents, name: NameInPath) -> RuleView:
         """A rule."""
         found = rules.items().get(name)
         if found is None:
@@ -110,7 +116,7 @@ def rule_routes(rules: RuleStore) -> APIRouter:
         return RuleView(**found[0].model_dump(), origin=found[1])
 
     @router.put("/v1/rules/{name}", responses={201: {"description": "The rule is new"}})
-    async def put_rule(name: NameInPath, body: RuleBody, response: Response) -> RuleView:
+    async def put_rule(principal: MayChangeRules, name: NameInPath, body: RuleBody, response: Response) -> RuleView:
         """Create or replace a rule, from the next frame on."""
         _check_same("name", body.name, name)
         rule = Rule(**body.model_dump(exclude={"origin"}) | {"name": name})
@@ -118,7 +124,7 @@ def rule_routes(rules: RuleStore) -> APIRouter:
         return RuleView(**rule.model_dump(), origin="api")
 
     @router.delete("/v1/rules/{name}", status_code=204)
-    async def delete_rule(name: NameInPath) -> None:
+    async def delete_rule(principal: MayChangeRules, name: NameInPath) -> None:
         """Delete a rule; its open alerts end. A changed built-in rule becomes as it was."""
         await asyncio.to_thread(rules.delete, name)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
 
 from monitoring.core.errors import DriftUnknown
 from monitoring.drift.drift import Drift
 from monitoring.drift.report import DriftReport
 from stream.config import StreamId
+from workers.access.declaration import MaySeeEvents, Needs
 
 StreamIdInPath = Annotated[StreamId, Path()]
 
@@ -36,21 +37,23 @@ def drift_routes(drift: Drift, commission_s: float) -> APIRouter:
     @router.get("/drift", deprecated=True)
     @router.get("/v1/drift")
     async def list_drift(
-        stream: Annotated[StreamId | None, Query()] = None, model: Annotated[str | None, Query(max_length=63)] = None
+        principal: MaySeeEvents,
+        stream: Annotated[StreamId | None, Query()] = None,
+        model: Annotated[str | None, Query(max_length=63)] = None,
     ) -> DriftList:
         """Whether cameras and models still see what they were made for, feature by feature."""
         reports = drift.reports(stream, model)
         return DriftList(drifted=any(report.drifted for report in reports), reports=reports)
 
     @router.get("/v1/drift/{stream_id}")
-    async def get_drift(stream_id: StreamIdInPath) -> DriftList:
+    async def get_drift(principal: MaySeeEvents, stream_id: StreamIdInPath) -> DriftList:
         """The reports of one stream."""
         reports = drift.reports(stream_id)
         if not reports and not drift.knows(stream_id):
             raise DriftUnknown(f"there is no result of stream {stream_id} since monitoring started")
         return DriftList(drifted=any(report.drifted for report in reports), reports=reports)
 
-    @router.post("/v1/drift/{stream_id}/commission", status_code=202)
+    @router.post("/v1/drift/{stream_id}/commission", status_code=202, dependencies=[Depends(Needs("drift"))])
     async def commission(stream_id: StreamIdInPath) -> Commissioning:
         """Learn the camera's reference anew, after it was moved on purpose or its surroundings changed."""
         if not drift.commission(stream_id):

@@ -16,6 +16,7 @@ from monitoring.report.page import CONTENT_SECURITY_POLICY, render_report
 from monitoring.report.period import period_of
 from monitoring.report.read_report import read_report
 from monitoring.store.media import MediaStore
+from workers.access.declaration import MaySeeEvents
 from workers.database.database import Database
 
 
@@ -62,13 +63,13 @@ def report_routes(database: Database, media: MediaStore, mlflow_url: str | None)
         return render_report(read_report(database, media, period, query.tz, newest_runs(mlflow_url)))
 
     @router.get("/v1/report", response_class=HTMLResponse)
-    async def get_report(query: Annotated[ReportQuery, Query()]) -> HTMLResponse:
+    async def get_report(principal: MaySeeEvents, query: Annotated[ReportQuery, Query()]) -> HTMLResponse:
         """A report about a period: one HTML page without scripts that fetches nothing."""
         headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
         return HTMLResponse(await asyncio.to_thread(render, query), headers=headers)
 
     @router.get("/v1/report/runs")
-    async def list_runs() -> RunList:
+    async def list_runs(principal: MaySeeEvents) -> RunList:
         """The newest training runs of the MLflow server at `monitoring.mlflow_url`."""
         found = await asyncio.to_thread(newest_runs, mlflow_url)
         runs = [

@@ -26,6 +26,7 @@ from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore, of_events, of_tracks
 from monitoring.store.query import EventFilters, PageQuery, event_of, page_of, wanted_by
 from monitoring.store.tables import media as media_table
+from workers.access.declaration import MaySeeEvents, MaySeePictures
 from workers.bus.event import Event
 from workers.database.database import Database
 
@@ -92,12 +93,12 @@ def event_routes(database: Database, media: MediaStore, live: LiveEvents) -> API
 
 def _events(router: APIRouter, run_query: RunQuery) -> None:
     @router.get("/v1/events", response_model=EventPage)
-    async def list_events(query: Annotated[PageQuery, Query()]) -> JSONResponse:
+    async def list_events(principal: MaySeeEvents, query: Annotated[PageQuery, Query()]) -> JSONResponse:
         """Events, the newest first, a page at a time."""
         return JSONResponse(await run_query(partial(_page, query=query)))
 
     @router.get("/v1/events/{event_id}", response_model=StoredEvent)
-    async def get_event(event_id: uuid.UUID) -> JSONResponse:
+    async def get_event(principal: MaySeeEvents, event_id: uuid.UUID) -> JSONResponse:
         """One event."""
         shown = await run_query(lambda connection: _shown(connection, [event_of(connection, event_id)]))
         return JSONResponse(shown[0])
@@ -105,7 +106,7 @@ def _events(router: APIRouter, run_query: RunQuery) -> None:
 
 def _counts(router: APIRouter, run_query: RunQuery) -> None:
     @router.get("/v1/events/counts")
-    async def count_events(query: Annotated[CountQuery, Query()]) -> EventCounts:
+    async def count_events(principal: MaySeeEvents, query: Annotated[CountQuery, Query()]) -> EventCounts:
         """How many events there were in each minute, hour, day, week or month."""
         found: list[EventTotal] = await run_query(partial(counts_of, query=query))
         counts = [EventCount(start=one.start.isoformat(), count=one.count, value=one.value) for one in found]
@@ -118,15 +119,17 @@ def _streams(router: APIRouter, run_query: RunQuery, live: LiveEvents) -> None:
         if live.full:
             raise TooManyFollowers("too many clients follow the events already; try again later")
 
-    @router.get("/v1/events/live", response_class=EventSourceResponse, dependencies=[Depends(has_room)])
-    async def follow_events(query: Annotated[EventFilters, Query()]) -> AsyncIterator[ServerSentEvent]:
+    @router.get("/v1/events/live", response_class=EventSourceResponse)
+    async def follow_events(
+        principal: MaySeeEvents, query: Annotated[EventFilters, Query()], room: None = Depends(has_room)
+    ) -> AsyncIterator[ServerSentEvent]:
         """Events as they happen, as server-sent events; `data` is an event. Times do not filter here."""
         async with aclosing(live.follow(lambda event: wanted_by(query, event))) as following:
             async for one in following:
                 yield one
 
     @router.get("/v1/events.csv", response_class=StreamingResponse)
-    async def export_events(query: Annotated[EventFilters, Query()]) -> StreamingResponse:
+    async def export_events(principal: MaySeeEvents, query: Annotated[EventFilters, Query()]) -> StreamingResponse:
         """All events that pass the filters, the oldest first, as CSV."""
         pages = _csv(run_query, query)
         first = await anext(pages)  # refuse a wrong query before the answer begins
@@ -144,7 +147,7 @@ def _files(router: APIRouter, run_query: RunQuery, media: MediaStore) -> None:
         return row
 
     @router.get("/v1/snapshots/{number}", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
-    async def get_snapshot(number: Number) -> Response:
+    async def get_snapshot(principal: MaySeePictures, number: Number) -> Response:
         """A track's best crop, or the whole image it was cut from: JPEG."""
         row = await find(number, ("crop", "picture"))
         try:  # in one go: a better one may take its place meanwhile
@@ -154,7 +157,7 @@ def _files(router: APIRouter, run_query: RunQuery, media: MediaStore) -> None:
         return Response(data, media_type=row["media_type"], headers={"cache-control": _IMMUTABLE})
 
     @router.get("/v1/clips/{number}", response_class=FileResponse)
-    async def get_clip(number: Number) -> FileResponse:
+    async def get_clip(principal: MaySeePictures, number: Number) -> FileResponse:
         """The clip of an alert: MP4 or WebM."""
         row = await find(number, ("clip",))
         path = media.path(row)

@@ -18,6 +18,7 @@ from api.http import error_responses as problems
 from monitoring.alerts.routes import alert_routes
 from monitoring.store.media import MediaFile
 from tests.monitoring.alerts.running_alerts import SESSION, AlertMonitor, eventually, running_alerts
+from tests.monitoring.who import admit
 from tests.peers.webhook import WebhookServer
 from workers.bus.media import Clip
 
@@ -27,7 +28,7 @@ FAST = {"timeout_s": 1.0, "retry_min_s": 0.05, "retry_max_s": 0.2}
 @asynccontextmanager
 async def client(monitor: AlertMonitor) -> AsyncIterator[httpx.AsyncClient]:
     """Asks the routes."""
-    app = FastAPI()
+    app = admit(FastAPI())
     problems.install(app)
     app.include_router(alert_routes(monitor.alerts, monitor.database))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:

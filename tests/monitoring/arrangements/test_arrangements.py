@@ -23,6 +23,7 @@ from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.settings import MonitorSettings
 from tests.monitoring.happened import message, result
 from tests.monitoring.test_what_happened import monitoring, stored, wait_for
+from tests.monitoring.who import admit
 from workers.database.database import Database
 from workers.database.migrations import migrate
 
@@ -43,7 +44,7 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     """The routes on an empty database; one scene is configured."""
-    app = FastAPI()
+    app = admit(FastAPI())
     app.include_router(scene_routes(SceneStore(database, [CONFIGURED])))
     app.include_router(rule_routes(RuleStore(database, targets=TARGETS)))
     async with client_of(app) as opened:
@@ -144,7 +145,7 @@ async def test_bad_input_is_named_and_changes_nothing(
 ) -> None:
     database = Database(f"sqlite:///{tmp_path / 'livesight.db'}")
     migrate(database, MONITORING)
-    app = FastAPI()
+    app = admit(FastAPI())
     app.include_router(scene_routes(SceneStore(database)))
     app.include_router(rule_routes(RuleStore(database, targets=TARGETS)))
     async with client_of(app) as client:
@@ -201,7 +202,7 @@ def test_what_another_process_is_told_is_seen_here(database: Database) -> None:
 async def test_zones_hold_from_the_next_picture_on(tmp_path: Path) -> None:
     """Put over HTTP while somebody stands there; taken away again."""
     with monitoring(MonitorSettings(gather_s=0.05), tmp_path) as (bus, running):
-        app = FastAPI()
+        app = admit(FastAPI())
         for router in running.routers:
             app.include_router(router)
         async with client_of(app) as client:

@@ -13,6 +13,7 @@ from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import START_S, box, figures, result
+from tests.monitoring.who import admit
 
 
 async def test_reports_of_streams_and_commissioning(tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ async def test_reports_of_streams_and_commissioning(tmp_path: Path) -> None:
         for number in range(130):
             at_s = START_S + number
             drift.take_result(result(at_s, [box(number // 10)], figures(at_s), stream_id=stream_id), [])
-    app = FastAPI()
+    app = admit(FastAPI())
     app.include_router(drift_routes(drift, DriftSettings().commission_s))
 
     @app.exception_handler(MonitoringError)
