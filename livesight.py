@@ -285,7 +285,7 @@ def start_access(settings: Settings, stack: DeadlineStack) -> AccessControl | No
         return None
     from api.auth.access_control import AccessControl
 
-    access = AccessControl(settings.auth, settings.state_dir)
+    access = AccessControl(settings.auth, settings.state_dir, settings.roles)
     stack.closes(access.close, ACCESS_S)
     access.start()
     return access

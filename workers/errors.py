@@ -30,6 +30,12 @@ class Forbidden(AccessError):
     problem = ("forbidden", 403, "Not allowed")
 
 
+class AccessBusy(AccessError):
+    """Too many wait to be looked up; whoever asks may try again soon."""
+
+    problem = ("overloaded", 503, "The service is overloaded")
+
+
 class ModelError(WorkerError):
     """A model is unknown, incomplete, or its files do not match its card."""
 

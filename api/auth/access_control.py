@@ -1,14 +1,17 @@
 """Accounts as a whole: the database, the ways to prove who one is, the routes. Owned by the process.
 
 Made and closed by any one thread; `readers` run on the event loop. In `auth.mode` none there is no AccessControl.
+A process without the role api has no database of accounts: it learns from the other processes who asks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from fastapi import APIRouter
 
+from api.auth.accounts_database import AccountsDatabase
 from api.auth.authentication import CredentialReader
 from api.auth.settings import AuthSettings
 
@@ -16,9 +19,11 @@ from api.auth.settings import AuthSettings
 class AccessControl:
     """`start` it before the first request, `close` it last: what ends still asks who may see it."""
 
-    def __init__(self, settings: AuthSettings, state_dir: Path) -> None:
+    def __init__(self, settings: AuthSettings, state_dir: Path, roles: Collection[str] = ("api",)) -> None:
+        """Connects to nothing yet. Raises DatabaseRefused."""
         self.settings = settings
         self.state_dir = state_dir
+        self.accounts = AccountsDatabase(settings, state_dir) if "api" in roles else None
         self._readers: list[CredentialReader] = []
         self._routers: list[APIRouter] = []
 
@@ -34,10 +39,15 @@ class AccessControl:
 
     def start(self) -> None:
         """Open the database and bring its tables up to date. Raises DatabaseRefused."""
+        if self.accounts is not None:
+            self.accounts.start()
 
     def problems(self) -> list[str]:
         """What is wrong now, in sentences for readiness. Never blocks."""
-        return []
+        problem = None if self.accounts is None else self.accounts.problem()
+        return [] if problem is None else [problem]
 
     def close(self, timeout_s: float) -> None:
         """End its threads and close the database. Idempotent."""
+        if self.accounts is not None:
+            self.accounts.close(timeout_s)

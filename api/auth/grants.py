@@ -1,0 +1,55 @@
+"""Grants as they are stored and as they stand in requests and answers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from workers.access.principal import EVERY_STREAM, PATTERN, Grant
+from workers.access.roles import Action, Role, allowed
+
+Pattern = Annotated[str, StringConstraints(pattern=PATTERN)]
+
+
+class GrantBody(BaseModel):
+    """A role on the streams that match one of the patterns; `*` stands for any characters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Role
+    streams: Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=100)] = EVERY_STREAM
+    actions: Annotated[
+        frozenset[Action] | None, Field(description="Only these actions of the role's; null: all of them.")
+    ] = None
+
+    @classmethod
+    def of(cls, grant: Grant) -> GrantBody:
+        """As it is shown."""
+        return cls(role=grant.role, streams=grant.streams, actions=grant.actions)
+
+    def grant(self) -> Grant:
+        """As the rest of the service has it. Actions that the role does not allow are left out."""
+        actions = None if self.actions is None else self.actions & allowed(self.role)
+        return Grant(self.role, self.streams, actions)
+
+
+Grants = Annotated[tuple[GrantBody, ...], Field(max_length=100)]
+
+_STORED: TypeAdapter[tuple[GrantBody, ...]] = TypeAdapter(tuple[GrantBody, ...])
+
+
+def stored(grants: Iterable[Grant]) -> str:
+    """As JSON, for a column."""
+    return _STORED.dump_json(tuple(map(GrantBody.of, grants))).decode()
+
+
+def restored(text: str) -> tuple[Grant, ...]:
+    """From a column. Raises ValidationError for what `stored` did not write."""
+    return tuple(body.grant() for body in _STORED.validate_json(text))
+
+
+def shown(grants: Iterable[Grant]) -> list[GrantBody]:
+    """For answers."""
+    return list(map(GrantBody.of, grants))
