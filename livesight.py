@@ -250,9 +250,13 @@ def new_cluster(settings: Settings, sock: socket.socket) -> Cluster | None:
         return None
     from api.http.lifecycle import advertised_address
     from workers.cluster.cluster import Cluster, Member
+    from workers.cluster.trust import Exposure, trust_of
 
     address = settings.cluster.address or advertised_address(sock)
-    return Cluster(settings.kafka, settings.cluster, Member(settings.node_name, address, settings.state_dir))
+    member = Member(settings.node_name, address, settings.state_dir)
+    apart = not set(ROLES) <= set(settings.roles)
+    exposure = Exposure(settings.auth.mode == "accounts", apart, settings.api.on_loopback)
+    return Cluster(settings.kafka, settings.cluster, member, trust_of(settings.cluster, exposure))
 
 
 def new_node(settings: Settings, bus: Bus, cluster: Cluster | None) -> Node:

@@ -15,8 +15,9 @@ from typing import Literal
 from fastapi import Depends, FastAPI
 
 from api.auth.access_control import AccessControl
-from api.auth.authentication import Authentication
-from api.cluster.proxy import ClusterProxy, node_client
+from api.auth.authentication import Authentication, CredentialReader
+from api.auth.process_assertion import AssertionReader
+from api.cluster.proxy import ClusterProxy, Peers, node_client
 from api.cluster.routing import ClusterRoutes
 from api.cluster.stream_directory import ClusterDirectory, LocalDirectory
 from api.http import error_responses
@@ -50,6 +51,7 @@ from api.settings import ApiSettings
 from api.video.channels import VideoChannels
 from api.video.mjpeg import JpegEncoder
 from workers.access.declaration import current_principal
+from workers.access.principal import ANONYMOUS, LOCAL_ADMIN, Principal
 from workers.bus.message_bus import Bus
 from workers.cluster.cluster import Cluster
 from workers.node.node import Node
@@ -88,10 +90,8 @@ def create_app(
     app.state.context = context
     app.state.server_options = ServerOptions(context.settings, context.stream_settings.image_bytes, context.hub.close)
     if cluster is not None:
-        routes = app.state.cluster_routes = ClusterRoutes(cluster, node, context.roles, context.extensions)
-        app.state.node_client = node_client()
-        app.add_middleware(ClusterProxy, routes=routes, client=app.state.node_client)
-    app.add_middleware(Authentication, readers=None if access is None else access.readers)
+        _forward_to_others(app, cluster, context)
+    app.add_middleware(Authentication, readers=_readers(access, cluster), otherwise=_otherwise(access))
     app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
     app.add_middleware(OriginGuard, settings=context.settings)
     app.add_middleware(SecurityHeaders)
@@ -100,6 +100,25 @@ def create_app(
     for router in () if access is None else access.routers:
         app.include_router(router)
     return app
+
+
+def _forward_to_others(app: FastAPI, cluster: Cluster, context: ApiContext) -> None:
+    routes = app.state.cluster_routes = ClusterRoutes(cluster, context.node, context.roles, context.extensions)
+    app.state.node_client = node_client()
+    peers = Peers(app.state.node_client, cluster.trust, cluster.assertions)
+    app.add_middleware(ClusterProxy, routes=routes, peers=peers)
+
+
+def _readers(access: AccessControl | None, cluster: Cluster | None) -> list[CredentialReader]:
+    """The ways to prove who one is: as another process of the cluster before all others."""
+    assertions = None if cluster is None else cluster.assertions
+    if access is None:
+        return [] if assertions is None else [AssertionReader(assertions)]
+    return [AssertionReader(assertions), *access.readers]
+
+
+def _otherwise(access: AccessControl | None) -> Principal:
+    return LOCAL_ADMIN if access is None else ANONYMOUS
 
 
 def extend(app: FastAPI, extension: Extension) -> None:

@@ -34,6 +34,7 @@ SPOOLED_BYTES = Gauge("livesight_bus_spooled_bytes", "Size of the files they are
 SPOOL_WRITTEN = Counter("livesight_bus_spool_written_messages", "Messages put on disk: the broker was unreachable.")
 REPLAYED = Counter("livesight_bus_replayed_messages", "Messages from disk that the broker confirmed.")
 SPOOL_FAILURES = Counter("livesight_bus_spool_failures", "Times the disk refused; meanwhile messages stay in memory.")
+STATUS_REFUSED = Counter("livesight_status_refused", "Records of other processes that do not count, as if forged.")
 
 
 def forget_stream(stream_id: str) -> None:

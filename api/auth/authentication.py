@@ -2,7 +2,7 @@
 
 Each way to prove who one is, a cookie, a key, a signed link, another process's assertion, is a `CredentialReader`. The
 first that finds something of its kind in the request decides: one that is wrong is refused with 401, whatever else came
-with it. Without any the principal is ANONYMOUS, which may use the open routes only.
+with it. Without any the principal is ANONYMOUS, which may use the open routes only, or LOCAL_ADMIN in `auth.mode` none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 
 from api.http.error_responses import problem_of, response_of
 from workers.access.declaration import PRINCIPAL
-from workers.access.principal import ANONYMOUS, LOCAL_ADMIN, Principal
+from workers.access.principal import ANONYMOUS, Principal
 from workers.errors import WorkerError
 
 
@@ -32,11 +32,12 @@ class CredentialReader(Protocol):
 
 
 class Authentication:
-    """Puts the principal into the scope. `readers` None: everybody is a local admin (`auth.mode` none)."""
+    """Puts the principal into the scope. `otherwise`: who makes a request that proves nothing."""
 
-    def __init__(self, app: ASGIApp, readers: Sequence[CredentialReader] | None) -> None:
+    def __init__(self, app: ASGIApp, readers: Sequence[CredentialReader], otherwise: Principal = ANONYMOUS) -> None:
         self._app = app
         self._readers = readers
+        self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the module."""
@@ -52,10 +53,8 @@ class Authentication:
         await self._app(scope, receive, send)
 
     async def _principal(self, scope: Scope) -> Principal:
-        if self._readers is None:
-            return LOCAL_ADMIN
         connection = HTTPConnection(scope)
         for reader in self._readers:
             if (found := await reader.read(connection)) is not None:
                 return found
-        return ANONYMOUS
+        return self._otherwise

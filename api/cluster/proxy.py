@@ -1,7 +1,10 @@
 """Forwards requests that another node answers. ASGI middleware; runs on the event loop.
 
-A proxy, not a redirect: pages and their sockets stay on one origin, and browsers need not reach the nodes. A request is
-forwarded once only (`X-Livesight-Via`), so that two processes that disagree do not forward it for ever.
+A proxy, not a redirect: pages and their sockets stay on one origin, and browsers need not reach the nodes. What goes on
+is the request with an assertion of who makes it (workers/access/assertion.py), and none of the viewer's credentials. A
+request that has one was forwarded and is answered here, so that two processes that disagree do not forward it for ever.
+Where processes share no secret, which is in `auth.mode` none only, X-Livesight-Via of a peer in the cluster's networks
+takes its place. Nothing is said about a stream to those who may not know of it, wherever it runs.
 """
 
 from __future__ import annotations
@@ -9,31 +12,32 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ipaddress import ip_address
 
 import httpx
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from api.cluster.routing import ClusterRoutes, RemoteNode
+from api.auth.process_assertion import FORWARDED_BY
+from api.cluster.forwarded_headers import VIA, answered, asked, query_of
+from api.cluster.routing import ClusterRoutes, RemoteNode, distrusted, unreachable
 from api.cluster.websocket_proxy import forward_socket
 from api.http.error_responses import problem_of, response_of
 from api.http.errors import Problem
+from workers.access.assertion import Assertions, narrowed
+from workers.access.declaration import check, principal_of
+from workers.access.principal import Principal
+from workers.cluster.trust import ClusterTrust
 from workers.errors import WorkerError
 
 log = structlog.get_logger(__name__)
 
-VIA = "x-livesight-via"
-# RFC 9110, 7.6.1; lengths stay, since bodies are forwarded unchanged
-_HOP = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
-    "upgrade".split()
-)
-_DROPPED_REQUEST = _HOP | {"host", "origin", VIA}
-_DROPPED_RESPONSE = _HOP | {"server", "date"}
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0, read=None, pool=None)  # MJPEG may be silent
 _KEEPALIVE = [  # to notice a machine that vanished
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -48,66 +52,116 @@ def node_client() -> httpx.AsyncClient:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # otherwise it logs a line for each request
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
     transport = httpx.AsyncHTTPTransport(limits=limits, socket_options=_KEEPALIVE, trust_env=False)
-    return httpx.AsyncClient(timeout=_TIMEOUT, transport=transport, trust_env=False)
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # else one answer's would be in the next request
+    return httpx.AsyncClient(timeout=_TIMEOUT, transport=transport, trust_env=False, cookies=no_cookies)
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """How to reach the other processes, whom to believe, and what they believe."""
+
+    client: httpx.AsyncClient
+    trust: ClusterTrust
+    assertions: Assertions | None
 
 
 class ClusterProxy:
     """Runs before the routes; forwards what `routes` assigns to another process."""
 
-    def __init__(self, app: ASGIApp, routes: ClusterRoutes, client: httpx.AsyncClient) -> None:
+    def __init__(self, app: ASGIApp, routes: ClusterRoutes, peers: Peers) -> None:
         self._app = app
         self._routes = routes
-        self._client = client
+        self._client = peers.client
+        self._trust = peers.trust
+        self._assertions = peers.assertions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the module."""
-        if scope["type"] not in ("http", "websocket") or VIA in Headers(scope=scope):
+        if scope["type"] not in ("http", "websocket") or self._was_forwarded(scope):
             return await self._app(scope, receive, send)
         try:
-            target = self._routes.target(scope.get("method", "GET"), scope["path"])
+            target = self._target(principal_of(HTTPConnection(scope)), scope.get("method", "GET"), scope["path"])
         except (Problem, WorkerError) as error:
             return await refuse(problem_of(error), scope, receive, send)
         if target is None:
             return await self._app(scope, receive, send)
+        url = httpx.URL(target.address).copy_with(raw_path=_raw_path(scope))
+        identity = self._identity(scope, target, url)
         if scope["type"] == "websocket":
-            return await forward_socket(WebSocket(scope, receive, send), target, VIA)
-        await self._forward(Request(scope, receive), target, scope, receive, send)
+            return await forward_socket(WebSocket(scope, receive, send), target, url, identity)
+        request = Request(scope, receive)
+        has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+        forwarded = self._client.build_request(
+            request.method,
+            url,
+            headers=[*asked(request.headers.items()), *identity.items()],
+            content=request.stream() if has_body else None,
+        )
+        await self._forward(forwarded, target, scope, receive, send)
 
-    async def _forward(self, request: Request, target: RemoteNode, scope: Scope, receive: Receive, send: Send) -> None:
+    def _was_forwarded(self, scope: Scope) -> bool:
+        if FORWARDED_BY in scope:
+            return True
+        return self._trust.unsigned and VIA in Headers(scope=scope) and self._is_peer(scope)
+
+    def _is_peer(self, scope: Scope) -> bool:
         try:
-            answer = await self._request(request, target)
+            address = ip_address((scope.get("client") or ("",))[0])
+        except ValueError:
+            return False
+        return any(address in network for network in self._trust.networks)
+
+    def _target(self, principal: Principal, method: str, path: str) -> RemoteNode | None:
+        """The process to ask. Raises as `check`, before anything about the stream can be told."""
+        stream_id = self._routes.stream_of(method, path)
+        if stream_id is not None and not principal.knows(stream_id):
+            check(principal, "push" if self._routes.is_push(path) else "results", stream_id)
+        try:
+            target = self._routes.target(method, path)
+        except (Problem, WorkerError):
+            _refuse_anonymous(principal)
+            raise
+        if target is not None:
+            _refuse_anonymous(principal)
+        return target
+
+    def _identity(self, scope: Scope, target: RemoteNode, url: httpx.URL) -> dict[str, str]:
+        """What the request to the other process carries to say who makes it."""
+        if self._assertions is None:
+            return {VIA: "1"}
+        method, principal = scope.get("method", "GET"), principal_of(HTTPConnection(scope))
+        if (stream_id := self._routes.stream_of(method, scope["path"])) is not None:
+            principal = narrowed(principal, stream_id)
+        return self._assertions.headers(principal, target.node, method, url.raw_path.decode("ascii"))
+
+    async def _forward(
+        self, request: httpx.Request, target: RemoteNode, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            answer = await self._client.send(request, stream=True)
         except ClientDisconnect:
             return
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:  # the client parses where a redirect leads
             log.info("node_unreachable", node=target.node, path=scope["path"], reason=str(error) or repr(error))
             return await refuse(unreachable(target, error), scope, receive, send)
-        response = Response() if request.method == "HEAD" else StreamingResponse(_body(answer))
-        response.status_code = answer.status_code
-        headers = MutableHeaders()
-        for name, value in answer.headers.multi_items():
-            if name.lower() not in _DROPPED_RESPONSE:
-                headers.append(name, value)
-        response.raw_headers = headers.raw
         try:
+            if answer.status_code == 401:
+                return await refuse(distrusted(target, await answer.aread()), scope, receive, send)
+            response = Response() if request.method == "HEAD" else StreamingResponse(_body(answer))
+            response.status_code = answer.status_code
+            headers = MutableHeaders()
+            for name, value in answered(answer.headers.multi_items(), target):
+                headers.append(name, value)
+            response.raw_headers = headers.raw
             await response(scope, receive, send)
         finally:
             await answer.aclose()
 
-    async def _request(self, request: Request, target: RemoteNode) -> httpx.Response:
-        url = httpx.URL(target.address).copy_with(raw_path=_raw_path(request.scope))
-        headers = [(name, value) for name, value in request.headers.items() if name not in _DROPPED_REQUEST]
-        headers.append((VIA, "1"))
-        has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
-        forwarded = self._client.build_request(
-            request.method, url, headers=headers, content=request.stream() if has_body else None
-        )
-        return await self._client.send(forwarded, stream=True)
 
-
-def unreachable(target: RemoteNode, error: Exception) -> Problem:
-    """The problem when the node that runs the stream does not answer."""
-    detail = f"node {target.node} does not answer: {str(error) or type(error).__name__}"
-    return Problem("node-away", detail, headers={"retry-after": "2"})
+def _refuse_anonymous(principal: Principal) -> None:
+    """Raises Unauthenticated: nothing that others answer is for everybody."""
+    if principal.kind == "anonymous":
+        check(principal, "results")
 
 
 async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,5 +184,5 @@ async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 def _raw_path(scope: Scope) -> bytes:
     path: bytes = scope.get("raw_path") or scope["path"].encode()
-    query: bytes = scope.get("query_string", b"")
+    query = query_of(scope.get("query_string", b""))
     return path.split(b"?", 1)[0] + (b"?" + query if query else b"")

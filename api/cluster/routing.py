@@ -11,15 +11,20 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from api.http.errors import Problem
 from api.http.extension import Extension
 from workers.cluster.cluster import Cluster
 from workers.errors import StreamUnknown
 from workers.node.node import Node
 
+log = structlog.get_logger(__name__)
+
 _STREAM = re.compile(r"/v1/streams/([a-z0-9][a-z0-9_-]{0,62})(?:/(.+))?")
 _LOCAL = frozenset({"detections"})  # any api process answers these, from Kafka
 _PUSHES = ("whip", "frames")
+_READS = ("GET", "HEAD", "POST")
 _ANY_NODE = re.compile(r"/(?:v1/predict|predict|batch-predict|v1/models)(?:/.*)?")
 _AFFINITY_S = 60.0
 _MAX_AFFINITIES = 10_000
@@ -27,10 +32,11 @@ _MAX_AFFINITIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class RemoteNode:
-    """The process that answers: the node of that name, at `http://host:port`."""
+    """The process that answers: the node, or monitor, of that name, at `http://host:port`."""
 
     node: str
     address: str
+    is_monitor: bool = False
 
 
 class ClusterRoutes:
@@ -52,6 +58,21 @@ class ClusterRoutes:
         """Send these paths to the monitor that works, wherever it is; `prefixes` as of an Extension."""
         self._monitor_prefixes = tuple(prefixes)
 
+    def stream_of(self, method: str, path: str) -> str | None:
+        """The stream that a path is about, where the answer depends on what this process knows of it."""
+        found = _STREAM.fullmatch(path)
+        if found is None or method == "OPTIONS":
+            return None
+        if found[2] is None:
+            return None if method in _READS else found[1]
+        return None if found[2].split("/", 1)[0] in _LOCAL else found[1]
+
+    @staticmethod
+    def is_push(path: str) -> bool:
+        """Whether it begins, or ends, feeding a stream, which need not exist yet."""
+        found = _STREAM.fullmatch(path)
+        return found is not None and (found[2] or "").split("/", 1)[0] in _PUSHES
+
     def target(self, method: str, path: str) -> RemoteNode | None:
         """The process to ask; None: this one answers. Raises Problem when the right one is unreachable or unknown."""
         if any(path == prefix or path.startswith((f"{prefix}/", f"{prefix}.")) for prefix in self._monitor_prefixes):
@@ -71,7 +92,7 @@ class ClusterRoutes:
     def _of_the_stream(self, method: str, stream_id: str) -> RemoteNode | None:
         """This process reads; a stream that belongs to one node (pushed, or configured there) is changed there."""
         status = self._cluster.board.stream(stream_id)
-        if method in ("GET", "HEAD", "POST") or self._cluster.specs.get(stream_id) is not None or status is None:
+        if method in _READS or self._cluster.specs.get(stream_id) is not None or status is None:
             return None
         return self._other(status.node, status.address)
 
@@ -103,7 +124,7 @@ class ClusterRoutes:
             return None
         for found in self._cluster.board.monitors():
             if found.address != self._cluster.member.address:
-                return RemoteNode(found.monitor, found.address)
+                return RemoteNode(found.monitor, found.address, is_monitor=True)
         if self._extensions:
             return None
         raise Problem(
@@ -141,3 +162,16 @@ class ClusterRoutes:
         self._pushed[stream_id] = (target, time.monotonic())
         if len(self._pushed) > _MAX_AFFINITIES:
             del self._pushed[next(iter(self._pushed))]
+
+
+def unreachable(target: RemoteNode, error: Exception) -> Problem:
+    """The problem when the node that runs the stream does not answer."""
+    detail = f"node {target.node} does not answer: {str(error) or type(error).__name__}"
+    return Problem("node-away", detail, headers={"retry-after": "2"})
+
+
+def distrusted(target: RemoteNode, body: bytes) -> Problem:
+    """The problem when a node refuses this process's word. The viewer is signed in, so 401 is not for them."""
+    log.error("assertion_refused", node=target.node, answer=body[:500].decode(errors="replace"))
+    detail = f"node {target.node} does not believe this process who asks; compare their cluster.secret and clocks"
+    return Problem("node-away", detail, headers={"retry-after": "10"})

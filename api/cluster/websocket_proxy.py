@@ -7,7 +7,9 @@ Close codes and refused handshakes are forwarded as well.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
+import httpx
 import structlog
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -15,7 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from api.cluster.routing import RemoteNode
+from api.cluster.forwarded_headers import content_type
+from api.cluster.routing import RemoteNode, distrusted, unreachable
 from api.http.error_responses import response_of
 from api.http.errors import Problem
 from api.http.sockets import TRY_AGAIN_LATER, close
@@ -27,12 +30,20 @@ _CLOSE_S = 2.0
 _ABNORMAL = frozenset({1005, 1006, 1015})  # must not be sent
 
 
-async def forward_socket(websocket: WebSocket, target: RemoteNode, via: str) -> None:
-    """Connect to the node, accept, and forward messages until either side ends."""
+class _Connect(connect):
+    """Follows no redirect: a node does not choose where a viewer's socket goes."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """See connect."""
+        return exc
+
+
+async def forward_socket(websocket: WebSocket, target: RemoteNode, url: httpx.URL, identity: Mapping[str, str]) -> None:
+    """Connect to the node, accept, and forward messages until either side ends. `identity`: headers: who asks."""
     try:
-        node = await connect(
-            _url(websocket, target),
-            additional_headers={via: "1"},
+        node = await _Connect(
+            "ws" + str(url).removeprefix("http"),
+            additional_headers=identity,
             subprotocols=[Subprotocol(name) for name in websocket.scope.get("subprotocols", [])] or None,
             open_timeout=_OPEN_S,
             close_timeout=_CLOSE_S,
@@ -42,13 +53,10 @@ async def forward_socket(websocket: WebSocket, target: RemoteNode, via: str) -> 
             proxy=None,
         )
     except InvalidStatus as refused:
-        answer = refused.response
-        kind = answer.headers.get("content-type")
-        return await websocket.send_denial_response(Response(answer.body, answer.status_code, media_type=kind))
+        return await websocket.send_denial_response(_denial(refused, target))
     except (OSError, TimeoutError, InvalidHandshake) as error:
         log.info("node_unreachable", node=target.node, path=websocket.url.path, reason=repr(error))
-        problem = Problem("node-away", f"node {target.node} does not answer", headers={"retry-after": "2"})
-        return await websocket.send_denial_response(response_of(problem))
+        return await websocket.send_denial_response(response_of(unreachable(target, error)))
     try:
         await websocket.accept(node.subprotocol)
         await _forward(websocket, node)
@@ -100,9 +108,12 @@ async def _to_viewer(websocket: WebSocket, node: ClientConnection) -> None:
         await websocket.send({"type": "websocket.send", kind: data})
 
 
-def _url(websocket: WebSocket, target: RemoteNode) -> str:
-    scope = websocket.scope
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    path = raw.split(b"?", 1)[0].decode("ascii", errors="ignore")
-    query: str = scope.get("query_string", b"").decode("ascii", errors="ignore")
-    return "ws" + target.address.removeprefix("http") + path + (f"?{query}" if query else "")
+def _denial(refused: InvalidStatus, target: RemoteNode) -> Response:
+    """What a viewer is told of a handshake that the node refused."""
+    answer = refused.response
+    if answer.status_code == 401:
+        return response_of(distrusted(target, bytes(answer.body or b"")))
+    if answer.status_code < 400:
+        return response_of(Problem("node-away", f"node {target.node} answers with {answer.status_code}"))
+    kind = content_type(answer.headers.get("content-type", ""), target)
+    return Response(answer.body, answer.status_code, media_type=kind)

@@ -15,6 +15,8 @@ from api.http.errors import Problem
 from api.video.mp4 import ClipFile, clip_file
 from stream.decoding.parameter_sets import HeaderError
 from stream.ring import CodecConfig, PacketRing, RingPacket
+from workers.access.assertion import Assertions, process_principal
+from workers.access.principal import Grant
 from workers.bus.media import Clip
 from workers.cluster.cluster import Cluster
 from workers.errors import ClipNotYet, ClipUnavailable, WorkerError
@@ -73,7 +75,9 @@ class ClipCutter:
         status = self._cluster.board.stream(stream_id)
         if status is None:
             raise ClipNotYet(f"no node runs stream {stream_id} now")
-        return _fetch(status.address, stream_id, request)
+        path = f"/v1/streams/{stream_id}/clips"
+        identity = _identity(self._cluster.assertions, status.node, path, stream_id)
+        return _fetch(status.address + path, stream_id, request, identity)
 
     def _cut(self, stream_id: str, request: ClipRequest) -> Clip:
         try:
@@ -131,11 +135,19 @@ def _muxed(stream_id: str, codec: CodecConfig, packets: list[RingPacket]) -> Cli
         raise Problem("clip-unavailable", f"{codec.name} packets of stream {stream_id} do not fit a file") from error
 
 
-def _fetch(address: str, stream_id: str, request: ClipRequest) -> Clip:
-    """A clip from another node, at `http://host:port`."""
+def _identity(assertions: Assertions | None, node: str, path: str, stream_id: str) -> dict[str, str]:
+    """What tells the node that this process asks, for itself: it may have pictures of that stream, and no more."""
+    if assertions is None:
+        return {}
+    asking = process_principal(assertions.own, Grant("viewer", (stream_id,), frozenset({"pictures"})))
+    return assertions.headers(asking, node, "POST", path)
+
+
+def _fetch(url: str, stream_id: str, request: ClipRequest, identity: dict[str, str]) -> Clip:
+    """A clip from another node."""
     try:
         with httpx.Client(timeout=_TIMEOUT, trust_env=False) as client:
-            answer = client.post(f"{address}/v1/streams/{stream_id}/clips", json=request.model_dump())
+            answer = client.post(url, json=request.model_dump(), headers=identity)
         if not answer.is_success:
             raise _unavailable(answer.json(), request)
         return Clip(
@@ -144,7 +156,7 @@ def _fetch(address: str, stream_id: str, request: ClipRequest) -> Clip:
             int(answer.headers[FROM_HEADER]),
             int(answer.headers[TO_HEADER]),
         )
-    except (httpx.HTTPError, KeyError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError) as error:
         raise ClipNotYet(f"the node of stream {stream_id} gave no clip: {type(error).__name__}") from error
 
 
@@ -152,4 +164,4 @@ def _unavailable(document: dict[str, Any], request: ClipRequest) -> ClipUnavaila
     """A node's problem as our error: ClipNotYet where the video is still to come."""
     reason = str(document.get("detail") or document.get("title") or "the node gave no clip")
     is_future = document.get("status") == 416 and int(document.get("to_us", request.to_us)) < request.from_us
-    return ClipNotYet(reason) if is_future or document.get("status") == 503 else ClipUnavailable(reason)
+    return ClipNotYet(reason) if is_future or document.get("status") in (401, 503) else ClipUnavailable(reason)

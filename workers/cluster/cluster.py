@@ -12,18 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stream.config import StreamConfig
+from workers.access.assertion import Assertions
 from workers.bus.message_bus import MODELS, STATUS, STREAMS
+from workers.cluster.address_policy import AddressPolicy
 from workers.cluster.control_reader import ControlCallbacks, ControlReader
 from workers.cluster.node_member import NodeMember, SharedState
+from workers.cluster.record_signature import RecordSigner
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.status import StatusBoard
+from workers.cluster.status_guard import StatusGuard
 from workers.cluster.status_publisher import MonitorStatusPublisher
 from workers.cluster.stream_spec import SPEC_SCHEMA, StreamSpec, new_spec
+from workers.cluster.trust import ClusterTrust
 from workers.errors import StreamExists, StreamUnknown
 from workers.kafka.control_writer import ControlWriter
 from workers.kafka.settings import KafkaSettings
-from workers.kafka.tail import Tail, TailPlan
+from workers.kafka.tail import Record, Tail, TailPlan
 from workers.node.node import Node
 
 
@@ -37,15 +42,22 @@ class Member:
 
 
 class Cluster:
-    """`specs`: what shall run; `board`: what does."""
+    """`specs`: what shall run; `board`: what does; `assertions`: for requests between processes, with a secret."""
 
-    def __init__(self, kafka: KafkaSettings, settings: ClusterSettings, member: Member) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, settings: ClusterSettings, member: Member, trust: ClusterTrust | None = None
+    ) -> None:
+        trust = trust or ClusterTrust()
         self.settings = settings
         self.member = member
+        self.trust = trust
+        self.assertions = None if trust.keys is None else Assertions(trust.keys, member.name)
+        self._guard = StatusGuard(trust, AddressPolicy(trust.networks, member.address), settings.away_s)
         self._kafka = kafka
         self.specs = SpecRegistry(member.state_dir, self._wake)
         self.board = StatusBoard(settings.away_s)
-        self._writer = ControlWriter(kafka)
+        signer = None if trust.keys is None else RecordSigner(trust.keys, member.name).header
+        self._writer = ControlWriter(kafka, signer)
         self._listeners: tuple[Callable[[str], object], ...] = ()
         self._monitor: MonitorStatusPublisher | None = None
         self._node: NodeMember | None = None
@@ -92,6 +104,7 @@ class Cluster:
     def problems(self) -> list[str]:
         """What is wrong now, in words."""
         found = [] if self._tail is None else _tail_problems(self._tail)
+        found += self._guard.problems()
         if self._node is not None:
             found += self._node.problems()
         if self._monitor is not None and self._monitor.active:
@@ -156,10 +169,13 @@ class Cluster:
         if self._node is not None:
             self._node.apply_model(name, value)
 
-    def _apply_status(self, key: str, value: bytes | None) -> None:
-        self.board.apply(key, value)
+    def _apply_status(self, record: Record) -> None:
+        admitted = self._guard.admit(record)
+        if admitted is None:
+            return
+        self.board.apply(*admitted)
         if self._node is not None:
-            self._node.apply_status(key)
+            self._node.apply_status(admitted[0])
 
 
 def _tail_problems(tail: Tail) -> list[str]:

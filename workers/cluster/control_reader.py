@@ -33,11 +33,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ControlCallbacks:
-    """What is called with (key, value) of each record of the status and of the models; with the id of each stream
-    that was ended; and to have everything read from the start again.
+    """What is called with each record of the status; with (key, value) of each of the models; with the id of each
+    stream that was ended; and to have everything read from the start again.
     """
 
-    status: Callable[[str, bytes | None], None]
+    status: Callable[[Record], None]
     model: Callable[[str, bytes | None], None]
     removed: Callable[[str], None]
     restart: Callable[[], None]
@@ -60,7 +60,7 @@ class ControlReader:
     def take(self, record: Record) -> None:
         """See RecordHandler."""
         if record.topic == STATUS:
-            self._callbacks.status(record.key, record.value)
+            self._callbacks.status(record)
         elif record.topic == MODELS:
             self._callbacks.model(record.key, record.value)
         else:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from workers.access.cluster_keys import check_secret
 
 
 class ClusterSettings(BaseModel):
@@ -36,6 +40,21 @@ class ClusterSettings(BaseModel):
     status_s: float = Field(default=2.0, gt=0, le=60, description="How often a node publishes what it runs.")
     away_s: float = Field(default=8.0, gt=0, le=600, description="A node silent for so long is unreachable.")
     reread_s: float = Field(default=60.0, ge=1, description="How often all specs are read again, should one be lost.")
+    secret: SecretStr | None = Field(
+        default=None,
+        description="The same in all processes, at least 32 bytes: what they prove with that they are of this cluster.",
+    )
+    accepted_secret: SecretStr | None = Field(
+        default=None, description="Accepted beside `secret`: the next one, or the last one, while it is exchanged."
+    )
+    secret_file: Path | None = Field(
+        default=None, description="A file of secrets instead, one a line: the first signs, all are accepted."
+    )
+    networks: tuple[IPv4Network | IPv6Network, ...] | None = Field(
+        default=None,
+        description="Where other processes may be. None: private addresses and this machine's own; loopback too when "
+        "listening there.",
+    )
 
     @field_validator("address")
     @classmethod
@@ -47,8 +66,19 @@ class ClusterSettings(BaseModel):
             raise ValueError("is not http://host:port")
         return value.rstrip("/")
 
+    @field_validator("secret", "accepted_secret")
+    @classmethod
+    def _is_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_secret(value.get_secret_value())
+        return value
+
     @model_validator(mode="after")
     def _fit(self) -> ClusterSettings:
+        if self.accepted_secret is not None and self.secret is None:
+            raise ValueError("accepted_secret needs a secret to sign with")
+        if self.secret_file is not None and self.secret is not None:
+            raise ValueError("secret and secret_file: set one of the two")
         if self.heartbeat_interval_s > self.session_timeout_s / 3:
             raise ValueError("heartbeat_s must be at most a third of session_timeout_s")
         if self.away_s < 2 * self.status_s:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -25,12 +26,17 @@ log = structlog.get_logger(__name__)
 
 _MOST_WAITING = 500
 
+Sign = Callable[[str, str, bytes | None], tuple[str, bytes]]
+"""Makes a header, name and value, of a record's topic, key and value."""
+
 
 class ControlWriter:
     """One producer, opened when needed, given up when it fails."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, sign: Sign | None = None) -> None:
+        """sign: signs what is sent; what is written stays for long, and a signature holds for seconds."""
         self._settings = settings
+        self._sign = sign
         self._lock = threading.Lock()
         self._producer: Producer | None = None
         self._retry_at_s = 0.0
@@ -63,7 +69,10 @@ class ControlWriter:
                 return
             try:
                 producer = self._open()
-                future = producer.send(kafka_name(topic, self._settings.topics), **_record(key, value, schema))
+                record = _record(key, value, schema)
+                if self._sign is not None:
+                    record["headers"].append(self._sign(topic, key, value))
+                future = producer.send(kafka_name(topic, self._settings.topics), **record)
             except (BusError, KafkaError, OSError, RuntimeError) as error:
                 self._send_log.note(self._reason(topic, error), topic, topic=topic)
                 self._give_up()

@@ -60,7 +60,7 @@ def elsewhere(service: Service) -> ClipCutter:
     view = service.node.streams.view("cam")
     board.apply("cam", StreamStatus.of(view, service.url).to_json())
     node: Any = SimpleNamespace(streams=SimpleNamespace(runs=lambda stream_id: False))
-    return ClipCutter(node, SimpleNamespace(board=board))  # type: ignore[arg-type]
+    return ClipCutter(node, SimpleNamespace(board=board, assertions=None))  # type: ignore[arg-type]
 
 
 def of_result(monitor: AlertMonitor, result: dict[str, Any]) -> Event:
