@@ -18,6 +18,7 @@ PARTITIONS = 16
 CAMERAS = 12
 SESSION_S = 12  # on a busy machine a process may get no CPU for seconds
 HEARTBEAT_S = 1
+PATIENCE_S = 120.0
 FPS = 5  # FFmpeg looks at eight pictures before it has opened a camera, whatever it is told: 2.7 s at 3, 1.6 s at 5
 
 
@@ -87,3 +88,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         Results(cluster.broker.address) as results,
     ):
         yield Site(cluster, rtsp.url("cam"), results, spread(CAMERAS))
+
+
+@pytest.fixture
+def stream(site: Site) -> str:
+    """A camera that runs on some node."""
+    name = site.cameras[0]
+    if name not in site.cluster.streams():
+        site.cluster.add(name, site.url)
+    site.cluster.wait(
+        lambda: site.cluster.streams()[name]["state"] == "live" and site.cluster.streams()[name]["analysed"],
+        PATIENCE_S,
+        "live camera",
+    )
+    return name

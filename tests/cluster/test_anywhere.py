@@ -22,20 +22,6 @@ pytestmark = pytest.mark.timeout(600)
 PATIENCE_S = 120.0
 
 
-@pytest.fixture
-def stream(site: Site) -> str:
-    """A camera that runs on some node."""
-    name = site.cameras[0]
-    if name not in site.cluster.streams():
-        site.cluster.add(name, site.url)
-    site.cluster.wait(
-        lambda: site.cluster.streams()[name]["state"] == "live" and site.cluster.streams()[name]["analysed"],
-        PATIENCE_S,
-        "live camera",
-    )
-    return name
-
-
 def test_an_api_process_gives_the_picture_of_another_node(site: Site, stream: str) -> None:
     with urllib.request.urlopen(
         f"{site.cluster.api.url}/v1/streams/{stream}/snapshot.jpg?overlay=1", timeout=30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 import tempfile
 import threading
@@ -26,8 +27,8 @@ NUMBER_LIVESIGHT = (sys.executable, "-m", "tests.peers.number_livesight")
 class LocalCluster:
     """A context manager: `nodes` node processes and `apis` api processes over one broker, by name.
 
-    settings: for all of them, as LivesightProcess takes them. State is kept by name, so that a process that is started
-    again has what it had.
+    settings: for all of them, as LivesightProcess takes them; they share `secret` besides. State is
+    kept by name, so that a process that is started again has what it had.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class LocalCluster:
         python: Sequence[str] = LIVESIGHT,
     ) -> None:
         self.broker = Broker()
+        self.secret = secrets.token_urlsafe(48)
         self.processes: dict[str, LivesightProcess] = {}
         self._names = [f"node-{number + 1}" for number in range(nodes)] + [f"api-{n + 1}" for n in range(apis)]
         self._settings = dict(settings or {})
@@ -63,6 +65,7 @@ class LocalCluster:
             {
                 "KAFKA__BOOTSTRAP_SERVERS": self.broker.address,
                 "KAFKA__TOPICS__PARTITIONS": "16",
+                "CLUSTER__SECRET": self.secret,
                 "NODE_NAME": name,
                 **self._settings,
             },

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +16,7 @@ from api.app import create_app, forward
 from api.settings import ApiSettings
 from stream.config import StreamConfig, StreamSettings
 from tests.peers.ports import free_port
+from tests.peers.recording_node import RecordingNode
 from workers.access.cluster_keys import ClusterKeys
 from workers.access.principal import Grant, Principal
 from workers.bus.message_bus import LocalBus
@@ -52,50 +51,11 @@ class Badges:
         return PEOPLE[name]
 
 
-@dataclass
-class Recorder:
-    """Another process: keeps what it was asked, and answers what the test wants."""
-
-    url: str
-    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
-    status: int = 200
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes = b"answer"
-
-    def only(self) -> tuple[str, str, dict[str, str]]:
-        """Method, path and headers, in lower case, of the one request that came."""
-        assert len(self.asked) == 1, self.asked
-        return self.asked[0]
-
-
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
+def recorder() -> Iterator[RecordingNode]:
     """On loopback."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            found.asked.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}))
-            self.rfile.read(int(self.headers.get("content-length") or 0))
-            self.send_response_only(found.status)
-            for name, value in found.headers:
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(found.body)))
-            self.end_headers()
-            self.wfile.write(found.body)
-
-        do_GET = do_POST = do_DELETE = _answer
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found = Recorder(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with RecordingNode() as found:
+        yield found
 
 
 @dataclass
@@ -133,7 +93,7 @@ def front(trust: ClusterTrust, access: Any, state_dir: Path) -> Front:
 
 
 @pytest.fixture
-async def api(tmp_path: Path, recorder: Recorder) -> AsyncIterator[Front]:
+async def api(tmp_path: Path, recorder: RecordingNode) -> AsyncIterator[Front]:
     """With accounts and a secret; the recorder is node-1 and runs `door` and `yard`."""
     trust = ClusterTrust(ClusterKeys([SECRET]), LOOPBACK, unsigned=False)
     made = front(trust, SimpleNamespace(readers=[Badges()], routers=[]), tmp_path)
@@ -146,7 +106,7 @@ async def api(tmp_path: Path, recorder: Recorder) -> AsyncIterator[Front]:
 
 
 @pytest.fixture
-async def plain_api(tmp_path: Path, recorder: Recorder) -> AsyncIterator[Front]:
+async def plain_api(tmp_path: Path, recorder: RecordingNode) -> AsyncIterator[Front]:
     """In mode none on loopback, without a secret."""
     made = front(ClusterTrust(networks=LOOPBACK), None, tmp_path)
     made.tell("door", recorder.url)

@@ -10,7 +10,8 @@ import uvicorn
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.api.cluster.conftest import PEOPLE, SECRET, Front, Recorder
+from tests.api.cluster.conftest import PEOPLE, SECRET, Front
+from tests.peers.recording_node import RecordingNode
 from workers.access.assertion import HEADER, Assertions, narrowed
 from workers.access.cluster_keys import ClusterKeys
 
@@ -34,7 +35,7 @@ def node(name: str = "node-1") -> Assertions:
     return Assertions(ClusterKeys([SECRET]), name)
 
 
-async def test_a_node_sees_who_asks_and_no_credential(api: Front, recorder: Recorder) -> None:
+async def test_a_node_sees_who_asks_and_no_credential(api: Front, recorder: RecordingNode) -> None:
     headers = {**CREDENTIALS, "accept": "image/jpeg", "range": "bytes=0-9"}
     answer = await api.client.get("/v1/streams/door/snapshot.jpg?overlay=1&exp=1&by=x&sig=4f1c&t=7", headers=headers)
     assert (answer.status_code, answer.content) == (200, b"answer")
@@ -48,7 +49,7 @@ async def test_a_node_sees_who_asks_and_no_credential(api: Front, recorder: Reco
     assert (said.principal, said.process) == (PEOPLE["anna"], "api-1")
 
 
-async def test_bodies_and_odd_paths_reach_the_node_as_they_were_asserted(api: Front, recorder: Recorder) -> None:
+async def test_bodies_and_odd_paths_reach_the_node_as_they_were_asserted(api: Front, recorder: RecordingNode) -> None:
     for query in ("a=%7Cb|c", "a=b%20c&d=[1]&sig", "", "a=%C3%BC"):
         recorder.asked.clear()
         url = "/v1/streams/door/clips" + (f"?{query}" if query else "")
@@ -59,13 +60,13 @@ async def test_bodies_and_odd_paths_reach_the_node_as_they_were_asserted(api: Fr
         assert node().read(seen[HEADER], method, path).principal == PEOPLE["anna"]
 
 
-async def test_a_node_is_told_only_what_its_stream_needs(api: Front, recorder: Recorder) -> None:
+async def test_a_node_is_told_only_what_its_stream_needs(api: Front, recorder: RecordingNode) -> None:
     await api.client.get("/v1/streams/yard/mjpeg", headers={"x-api-key": "otto"})
     method, path, seen = recorder.only()
     assert node().read(seen[HEADER], method, path).principal == narrowed(PEOPLE["otto"], "yard")
 
 
-async def test_a_node_sets_nothing_in_a_browser_but_its_answer(api: Front, recorder: Recorder) -> None:
+async def test_a_node_sets_nothing_in_a_browser_but_its_answer(api: Front, recorder: RecordingNode) -> None:
     recorder.headers = [
         ("Set-Cookie", "__Host-livesight=evil; Path=/; Secure"),
         ("Clear-Site-Data", '"*"'),
@@ -96,7 +97,7 @@ async def test_a_node_sets_nothing_in_a_browser_but_its_answer(api: Front, recor
     assert "cookie" not in recorder.asked[-1][2], "the cookie of one answer is not in the next request"
 
 
-async def test_a_monitor_s_report_stays_a_page(api: Front, recorder: Recorder) -> None:
+async def test_a_monitor_s_report_stays_a_page(api: Front, recorder: RecordingNode) -> None:
     api.tell_monitor(recorder.url)
     recorder.headers = [("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", "default-src 'none'")]
     answer = await api.client.get("/v1/report", headers={"x-api-key": "anna"})
@@ -119,7 +120,7 @@ async def test_a_monitor_s_report_stays_a_page(api: Front, recorder: Recorder) -
     ],
 )
 async def test_a_node_sends_nobody_to_another_origin(
-    api: Front, recorder: Recorder, location: str, shown: str | None
+    api: Front, recorder: RecordingNode, location: str, shown: str | None
 ) -> None:
     recorder.status, recorder.headers = 307, [("Location", location.format(node=recorder.url))]
     answer = await api.client.get("/v1/streams/door/snapshot.jpg", headers={"x-api-key": "anna"})
@@ -127,7 +128,7 @@ async def test_a_node_sends_nobody_to_another_origin(
     assert len(recorder.asked) == 1, "no redirect is followed here"
 
 
-async def test_who_may_not_know_a_stream_is_told_the_same_of_all(api: Front, recorder: Recorder) -> None:
+async def test_who_may_not_know_a_stream_is_told_the_same_of_all(api: Front, recorder: RecordingNode) -> None:
     api.tell("gone", "http://127.0.0.1:9", node="node-2")
     told = {}
     for name in ("yard", "gone", "none"):
@@ -146,14 +147,14 @@ async def test_who_may_not_know_a_stream_is_told_the_same_of_all(api: Front, rec
     assert recorder.asked == []
 
 
-async def test_a_push_needs_the_role_before_a_node_is_asked(api: Front, recorder: Recorder) -> None:
+async def test_a_push_needs_the_role_before_a_node_is_asked(api: Front, recorder: RecordingNode) -> None:
     for name in ("none", "yard"):
         refused = await api.client.post(f"/v1/streams/{name}/whip", content=b"v=0", headers={"x-api-key": "anna"})
         assert refused.status_code == 403
     assert recorder.asked == []
 
 
-async def test_a_client_cannot_claim_that_its_request_was_forwarded(api: Front, recorder: Recorder) -> None:
+async def test_a_client_cannot_claim_that_its_request_was_forwarded(api: Front, recorder: RecordingNode) -> None:
     forged = Assertions(ClusterKeys(["another-0123456789-0123456789-abcde"]), "api-2")
     for headers in (
         {HEADER: "x", "x-api-key": "anna"},
@@ -166,7 +167,7 @@ async def test_a_client_cannot_claim_that_its_request_was_forwarded(api: Front, 
     assert recorder.asked == []
 
 
-async def test_a_forwarded_request_is_answered_here_and_once(api: Front, recorder: Recorder) -> None:
+async def test_a_forwarded_request_is_answered_here_and_once(api: Front, recorder: RecordingNode) -> None:
     headers = node("api-2").headers(PEOPLE["anna"], "api-1", "GET", "/v1/streams/door/snapshot.jpg")
     first = await api.client.get("/v1/streams/door/snapshot.jpg", headers=headers)
     assert first.status_code == 404, "this process has no pictures, and does not send it on"
@@ -175,7 +176,7 @@ async def test_a_forwarded_request_is_answered_here_and_once(api: Front, recorde
     assert recorder.asked == []
 
 
-async def test_a_node_that_does_not_believe_us_is_no_reason_to_sign_in(api: Front, recorder: Recorder) -> None:
+async def test_a_node_that_does_not_believe_us_is_no_reason_to_sign_in(api: Front, recorder: RecordingNode) -> None:
     recorder.status, recorder.body = 401, b'{"detail": "compare the clocks"}'
     answer = await api.client.get("/v1/streams/door/snapshot.jpg", headers={"x-api-key": "anna"})
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:livesight:problem:node-away")
@@ -183,7 +184,7 @@ async def test_a_node_that_does_not_believe_us_is_no_reason_to_sign_in(api: Fron
 
 
 async def test_without_a_secret_only_peers_say_that_a_request_was_forwarded(
-    plain_api: Front, recorder: Recorder
+    plain_api: Front, recorder: RecordingNode
 ) -> None:
     await plain_api.client.get("/v1/streams/door/snapshot.jpg", headers={"cookie": "a=b"})
     _, _, seen = recorder.only()
@@ -195,7 +196,7 @@ async def test_without_a_secret_only_peers_say_that_a_request_was_forwarded(
         assert (await stranger.get("/v1/streams/door/snapshot.jpg", headers=via)).status_code == 200
 
 
-async def test_sockets_carry_the_same_and_follow_no_redirect(api: Front, recorder: Recorder) -> None:
+async def test_sockets_carry_the_same_and_follow_no_redirect(api: Front, recorder: RecordingNode) -> None:
     recorder.status, recorder.headers = 307, [("Location", f"{recorder.url}/elsewhere")]
     server = uvicorn.Server(uvicorn.Config(api.app, port=0, lifespan="off", log_config=None))
     task = asyncio.create_task(server.serve())
