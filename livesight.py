@@ -253,10 +253,9 @@ def new_cluster(settings: Settings, sock: socket.socket) -> Cluster | None:
     from workers.cluster.trust import Exposure, trust_of
 
     address = settings.cluster.address or advertised_address(sock)
-    member = Member(settings.node_name, address, settings.state_dir)
-    apart = not set(ROLES) <= set(settings.roles)
-    exposure = Exposure(settings.auth.mode == "accounts", apart, settings.api.on_loopback)
-    return Cluster(settings.kafka, settings.cluster, member, trust_of(settings.cluster, exposure))
+    member, apart = Member(settings.node_name, address, settings.state_dir), not set(ROLES) <= set(settings.roles)
+    trust = trust_of(settings.cluster, Exposure(settings.auth.mode == "accounts", apart, settings.api.on_loopback))
+    return Cluster(settings.kafka, settings.cluster, member, trust)
 
 
 def new_node(settings: Settings, bus: Bus, cluster: Cluster | None) -> Node:
