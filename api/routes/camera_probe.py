@@ -11,7 +11,7 @@ import threading
 from typing import Annotated
 
 import cv2
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -22,8 +22,10 @@ from stream.config import StreamConfig, StreamSettings
 from stream.errors import MailboxClosed, SourceError
 from stream.sources.source_urls import open_source
 from stream.url_redaction import redact
+from workers.access.declaration import Needs
+from workers.access.guarded_route import GuardedRoute
 
-router = APIRouter(tags=["streams"])
+router = APIRouter(tags=["streams"], route_class=GuardedRoute, dependencies=[Depends(Needs("cameras"))])
 
 _CONCURRENCY = threading.BoundedSemaphore(4)
 _FIRST_FRAME_S = 10.0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from api.http.parameters import StreamIdInPath
 from api.routes.context import Context
 from api.video.clip_cutter import FROM_HEADER, SESSION_HEADER, TO_HEADER, ClipRequest, cut_from_ring
+from workers.access.declaration import Needs
+from workers.access.guarded_route import GuardedRoute
 
-router = APIRouter(tags=["images"])
+router = APIRouter(tags=["images"], route_class=GuardedRoute, dependencies=[Depends(Needs("pictures"))])
 
 _CONCURRENCY = asyncio.Semaphore(4)
 

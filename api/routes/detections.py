@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.websockets import WebSocket
 
 from api.http.parameters import StreamIdInPath
 from api.http.sockets import serve
 from api.http.viewer_queue import ViewerQueue
 from api.routes.context import ApiContext, Context
+from workers.access.declaration import Needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(Needs("results"))])
 
 
 @router.websocket("/v1/streams/{stream_id}/detections")

@@ -23,10 +23,14 @@ from api.predict.predictor import decode_image
 from api.predict.uploads import FILE, upload_body, uploaded_image
 from api.routes.context import Context
 from stream.config import StreamSettings
+from workers.access.declaration import Needs
+from workers.access.guarded_route import GuardedRoute
 from workers.explain.explain import DEFAULT_DETECTOR, Explainer, ExplainRequest
 from workers.model_card import ModelName
 
-router = APIRouter(tags=["predict"], dependencies=[Depends(only_known)])
+router = APIRouter(
+    tags=["predict"], route_class=GuardedRoute, dependencies=[Depends(Needs("predict")), Depends(only_known)]
+)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.http.error_responses import problem_of
@@ -22,9 +22,10 @@ from api.push.push_answers import PushAnswers
 from api.routes.context import ApiContext, Context
 from stream.errors import BadImageError, MailboxClosed
 from stream.sources.frames_source import FramesSource
+from workers.access.declaration import Needs
 from workers.errors import WorkerError
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(Needs("push"))])
 
 
 @router.websocket("/v1/streams/{stream_id}/frames")

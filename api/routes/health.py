@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from api.routes.context import ApiContext, Context
+from workers.access.declaration import CurrentPrincipal, Needs, Open
+from workers.access.guarded_route import GuardedRoute
+from workers.access.principal import Principal
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
+
+_STATUS_ONLY = Depends(Open("load balancers ask it; what is wrong is told only to who may see all results"))
 
 
 class Liveness(BaseModel):
@@ -21,45 +26,56 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`degraded` still serves; `reasons` say what is wrong."""
+    """`degraded` still serves; `reasons` say what is wrong, to principals that may see the results of all streams."""
 
     status: Literal["ready", "degraded", "not ready"]
     reasons: list[str]
 
 
 class Health(BaseModel):
-    """Liveness and readiness in one."""
+    """Liveness and readiness in one. `node` is told to whom reasons are told."""
 
     live: Liveness
     ready: Readiness
-    node: str
+    node: str | None
 
 
-@router.get("/healthz")
+@router.get("/healthz", dependencies=[Depends(Open("whether the process answers; no data"))])
 async def healthz() -> Liveness:
     """Whether the process answers at all."""
     return Liveness()
 
 
-@router.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(context: Context, response: Response) -> Readiness:
+@router.get("/readyz", dependencies=[_STATUS_ONLY], responses={503: {"model": Readiness}})
+async def readyz(context: Context, response: Response, principal: CurrentPrincipal) -> Readiness:
     """Whether models are loaded and results are published: 200 when ready or degraded, else 503."""
     readiness = _readiness(context)
     if readiness.status == "not ready":
         response.status_code = 503
-    return readiness
+    return readiness if _told(principal) else Readiness(status=readiness.status, reasons=[])
 
 
-@router.get("/health", responses={503: {"model": Health}})
-async def health(context: Context, response: Response) -> Health:
+@router.get("/health", dependencies=[_STATUS_ONLY], responses={503: {"model": Health}})
+async def health(context: Context, response: Response, principal: CurrentPrincipal) -> Health:
     """Liveness and readiness in one; the status is that of /readyz."""
-    return Health(live=Liveness(), ready=await readyz(context, response), node=context.node.name)
+    ready = await readyz(context, response, principal)
+    return Health(live=Liveness(), ready=ready, node=context.node.name if _told(principal) else None)
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}})
+@router.get(
+    "/metrics",
+    dependencies=[Depends(Needs("metrics"))],
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}},
+)
 async def metrics() -> Response:
     """The metrics as Prometheus text."""
     return Response(await asyncio.to_thread(generate_latest), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+def _told(principal: Principal) -> bool:
+    """Whether the principal may know what is wrong: reasons name cameras and addresses."""
+    return principal.scope("results").everything
 
 
 def _readiness(context: ApiContext) -> Readiness:

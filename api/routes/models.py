@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.errors import Problem
 from api.routes.context import Context
+from workers.access.declaration import Needs
+from workers.access.guarded_route import GuardedRoute
 from workers.errors import ModelUnknown
 from workers.model_card import ModelCard, ModelName
 from workers.registry.promotion import Promotion
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], route_class=GuardedRoute)
+
+_PROMOTES = Depends(Needs("models"))
 
 NamePath = Annotated[ModelName, Path(description="A model's name.", examples=["mask"])]
 
@@ -43,7 +47,7 @@ class PromotionRequest(BaseModel):
     version: int = Field(ge=1)
 
 
-@router.get("/v1/models")
+@router.get("/v1/models", dependencies=[Depends(Needs("results"))])
 async def list_models(context: Context) -> ModelList:
     """List every version of every model, with its card and whether it is in service."""
     cards = await asyncio.to_thread(context.node.models.cards)
@@ -51,7 +55,7 @@ async def list_models(context: Context) -> ModelList:
     return ModelList(models=[_shown(card, loaded.get(card.name)) for card in cards])
 
 
-@router.post("/v1/models/{name}/promote")
+@router.post("/v1/models/{name}/promote", dependencies=[_PROMOTES])
 async def promote(name: NamePath, request: PromotionRequest, context: Context) -> Promotion:
     """Put a version in service, at once and at every later start.
 
@@ -65,7 +69,7 @@ async def promote(name: NamePath, request: PromotionRequest, context: Context) -
         raise Problem("model-unknown", str(error)) from error
 
 
-@router.post("/v1/models/{name}/rollback")
+@router.post("/v1/models/{name}/rollback", dependencies=[_PROMOTES])
 async def rollback(name: NamePath, context: Context) -> Promotion:
     """Undo the last promotion; repeat to go back further. Fails as promote does."""
     try:

@@ -6,13 +6,17 @@ import mimetypes
 from pathlib import Path
 from stat import S_ISREG
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
-router = APIRouter(include_in_schema=False)
+from workers.access.declaration import Open
+from workers.access.guarded_route import GuardedRoute
+
+_OPEN = Depends(Open("the pages are the same for everybody and hold no data; they show the page to sign in at"))
+router = APIRouter(include_in_schema=False, route_class=GuardedRoute, dependencies=[_OPEN])
 
 WEB = Path(__file__).resolve().parents[1] / "web"
 _FILES = StaticFiles(directory=WEB, check_dir=False)

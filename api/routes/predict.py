@@ -13,9 +13,13 @@ from api.http.parameters import ModelsQuery, model_names, only_known
 from api.predict.uploads import FILE, upload_body, uploaded_image, uploaded_images
 from api.routes.context import ApiContext, Context
 from stream.errors import BadImageError
+from workers.access.declaration import Needs
+from workers.access.guarded_route import GuardedRoute
 from workers.bus.result import FrameResult
 
-router = APIRouter(tags=["predict"], dependencies=[Depends(only_known)])
+router = APIRouter(
+    tags=["predict"], route_class=GuardedRoute, dependencies=[Depends(Needs("predict")), Depends(only_known)]
+)
 SINGLE_PATHS = ("/v1/predict", "/predict", "/v1/predict/explain")
 BATCH_PATHS = ("/v1/predict/batch", "/batch-predict")
 

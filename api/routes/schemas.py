@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from api.http.errors import Problem
 from api.routes.asyncapi import asyncapi_document
 from api.routes.message_schemas import MESSAGES, json_schema
+from workers.access.declaration import Open
+from workers.access.guarded_route import GuardedRoute
 
-router = APIRouter(include_in_schema=False)
+_OPEN = Depends(Open("it describes the interface and holds no data; tools read it before they have a key"))
+router = APIRouter(include_in_schema=False, route_class=GuardedRoute, dependencies=[_OPEN])
 
 
 @router.get("/openapi.json")

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -14,8 +14,10 @@ from api.http.errors import Problem
 from api.http.parameters import StreamIdInPath
 from api.routes.context import Context
 from api.video.mjpeg import EncodedImage, JpegOptions, JpegStream
+from workers.access.declaration import Needs
+from workers.access.guarded_route import GuardedRoute
 
-router = APIRouter(tags=["images"])
+router = APIRouter(tags=["images"], route_class=GuardedRoute, dependencies=[Depends(Needs("pictures"))])
 
 _BOUNDARY = "livesight-frame"
 _NO_STORE = {"cache-control": "no-store"}

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.http.errors import Problem
@@ -14,10 +14,15 @@ from api.http.parameters import StreamIdInPath
 from api.routes.context import ApiContext, Context
 from stream.config import DEFAULT_MODELS, MaxFps, StreamConfig
 from stream.url_redaction import redact
+from workers.access.declaration import Needs
+from workers.access.guarded_route import GuardedRoute
 from workers.model_card import ModelName
 from workers.node.stream_view import StreamView
 
-router = APIRouter(tags=["streams"])
+router = APIRouter(tags=["streams"], route_class=GuardedRoute)
+
+_SEES = Depends(Needs("results"))
+_CHANGES = Depends(Needs("cameras"))
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
 
@@ -64,13 +69,13 @@ class StreamChanges(BaseModel):
         return {**unlimited, **self.model_dump(exclude_none=True)}
 
 
-@router.get("/v1/streams")
+@router.get("/v1/streams", dependencies=[_SEES])
 async def list_streams(context: Context) -> StreamList:
     """List all streams with their current state."""
     return StreamList(streams=[_shown(context, view) for view in context.directory.streams()])
 
 
-@router.post("/v1/streams", status_code=201)
+@router.post("/v1/streams", status_code=201, dependencies=[_CHANGES])
 async def add_stream(context: Context, response: Response, stream: Annotated[NewStream, Body()]) -> Stream:
     """Add a stream; it survives restarts. 409 when a stream with this id exists."""
     check_url(stream.url)
@@ -81,13 +86,13 @@ async def add_stream(context: Context, response: Response, stream: Annotated[New
     return _shown(context, view)
 
 
-@router.get("/v1/streams/{stream_id}")
+@router.get("/v1/streams/{stream_id}", dependencies=[_SEES])
 async def get_stream(context: Context, stream_id: StreamIdInPath) -> Stream:
     """One stream with its current state."""
     return _shown(context, context.directory.stream(stream_id))
 
 
-@router.patch("/v1/streams/{stream_id}")
+@router.patch("/v1/streams/{stream_id}", dependencies=[_CHANGES])
 async def change_stream(context: Context, stream_id: StreamIdInPath, changes: StreamChanges) -> Stream:
     """Change a stream's URL, its models, how it is analysed, or whether it runs."""
     if changes.url is not None:
@@ -100,7 +105,7 @@ async def change_stream(context: Context, stream_id: StreamIdInPath, changes: St
     return _shown(context, await asyncio.to_thread(context.directory.update, stream_id, changes.changes()))
 
 
-@router.delete("/v1/streams/{stream_id}", status_code=204)
+@router.delete("/v1/streams/{stream_id}", status_code=204, dependencies=[_CHANGES])
 async def remove_stream(context: Context, stream_id: StreamIdInPath) -> None:
     """Stop and remove a stream; ends a push that feeds it."""
     if context.directory.shared(stream_id):

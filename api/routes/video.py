@@ -8,15 +8,16 @@ follows. A viewer that reads nothing for `viewer_timeout_s` is closed with 1013 
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.websockets import WebSocket
 
 from api.http.parameters import StreamIdInPath
 from api.http.sockets import frame_writer, serve
 from api.routes.context import Context
 from api.video.video_queue import VideoQueue
+from workers.access.declaration import Needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(Needs("pictures"))])
 
 
 @router.websocket("/v1/streams/{stream_id}/video")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Response
 from starlette.requests import Request
 
 from api.http.errors import Problem
@@ -12,14 +12,19 @@ from api.http.parameters import PushQuery, StreamIdInPath
 from api.routes.context import Context
 from stream.config import StreamSettings
 from stream.webrtc.ice import ice_server
+from workers.access.declaration import Needs, Open
+from workers.access.guarded_route import GuardedRoute
 
-router = APIRouter(tags=["whip"])
+router = APIRouter(tags=["whip"], route_class=GuardedRoute)
+
+_PUSHES = Depends(Needs("push"))
+_TYPES = Depends(Open("it tells the media type; browsers ask without credentials"))
 
 _SDP = "application/sdp"
 _FRAGMENT = "application/trickle-ice-sdpfrag"
 
 
-@router.options("/v1/streams/{stream_id}/whip", response_class=Response)
+@router.options("/v1/streams/{stream_id}/whip", dependencies=[_TYPES], response_class=Response)
 async def whip_options(stream_id: StreamIdInPath) -> Response:
     """The media type to post. OriginGuard answers the preflights of other origins."""
     return Response(headers={"accept-post": _SDP, "allow": "POST, OPTIONS"})
@@ -27,6 +32,7 @@ async def whip_options(stream_id: StreamIdInPath) -> Response:
 
 @router.post(
     "/v1/streams/{stream_id}/whip",
+    dependencies=[_PUSHES],
     status_code=201,
     response_class=Response,
     responses={201: {"content": {_SDP: {}}, "description": "The SDP answer."}},
@@ -46,7 +52,7 @@ async def whip_offer(request: Request, context: Context, stream_id: StreamIdInPa
     return response
 
 
-@router.options("/v1/streams/{stream_id}/whip/{session_id}", response_class=Response)
+@router.options("/v1/streams/{stream_id}/whip/{session_id}", dependencies=[_TYPES], response_class=Response)
 async def session_options(stream_id: StreamIdInPath, session_id: str) -> Response:
     """The methods and media type of a session."""
     return Response(headers={"accept-patch": _FRAGMENT, "allow": "PATCH, DELETE, OPTIONS"})
@@ -54,6 +60,7 @@ async def session_options(stream_id: StreamIdInPath, session_id: str) -> Respons
 
 @router.patch(
     "/v1/streams/{stream_id}/whip/{session_id}",
+    dependencies=[_PUSHES],
     status_code=204,
     response_class=Response,
     openapi_extra={"requestBody": {"required": True, "content": {_FRAGMENT: {"schema": {"type": "string"}}}}},
@@ -72,7 +79,7 @@ async def whip_trickle(
     return Response(status_code=204)
 
 
-@router.delete("/v1/streams/{stream_id}/whip/{session_id}", response_class=Response)
+@router.delete("/v1/streams/{stream_id}/whip/{session_id}", dependencies=[_PUSHES], response_class=Response)
 async def whip_end(context: Context, stream_id: StreamIdInPath, session_id: str) -> Response:
     """End the session; answers once everything of it is closed."""
     context.whip.check(stream_id, session_id)

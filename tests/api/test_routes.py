@@ -10,59 +10,37 @@ import httpx
 import jsonschema
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIWebSocketRoute
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from api.app import create_app
 from api.http.errors import KINDS, Problem
+from api.routes.route_table import SOCKET, declared_routes
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded
-from workers.access.declaration import current_principal
 from workers.bus.message_bus import LocalBus
 from workers.model_card import ModelStore
 from workers.node.node import Node
 from workers.settings import NodeSettings
 
 
-def all_routes(app: FastAPI) -> Iterator[Any]:
-    """Every route there is, with what inclusion added to it; anything that is no route of FastAPI's too."""
-
-    def walk(route: Any) -> Iterator[Any]:
-        if hasattr(route, "effective_candidates"):
-            for inner in (*route.effective_candidates(), *route.effective_low_priority_routes()):
-                yield from walk(inner)
-        else:
-            yield route
-
-    for route in app.routes:
-        yield from walk(route)
+def application(**options: Any) -> FastAPI:
+    """One that serves nothing."""
+    return create_app(Node(NodeSettings("test"), ModelStore([]), LocalBus()), LocalBus(), **options)
 
 
-def dependencies(route: Any) -> list[Any]:
-    own = getattr(route, "starlette_route", None) or route
-    return [dependency.call for dependency in own.dependant.dependencies]
-
-
-def test_every_route_and_socket_depends_on_the_principal() -> None:
-    app = create_app(Node(NodeSettings("test"), ModelStore([]), LocalBus()), LocalBus())
-    routes = list(all_routes(app))
-    paths = {getattr(route, "path", None) or route.starlette_route.path for route in routes}
-    assert {"/", "/metrics", "/v1/streams/{stream_id}/frames", "/v1/detections", "/openapi.json"} <= paths
-    for route in routes:
-        assert current_principal in dependencies(route), route
-    originals = [getattr(route, "original_route", route) for route in routes]
-    sockets = {route.path for route in originals if isinstance(route, APIWebSocketRoute)}
+def test_every_socket_is_one_of_the_table() -> None:
+    """tests/api/test_authorization.py has what each route declares."""
+    sockets = {route.path for route in declared_routes(application()) if route.method == SOCKET}
     of_a_stream = {f"/v1/streams/{{stream_id}}/{what}" for what in ("frames", "detections", "video")}
     assert sockets == {"/v1/detections", *of_a_stream}
 
 
 def test_roles_choose_the_routes() -> None:
     def paths(*roles: Any) -> set[str]:
-        app = create_app(Node(NodeSettings("test"), ModelStore([]), LocalBus()), LocalBus(), roles=roles)
-        return {getattr(route, "path", None) or route.starlette_route.path for route in all_routes(app)}
+        return {route.path for route in declared_routes(application(roles=roles))}
 
     assert "/v1/predict" in paths("node") and "/v1/streams" not in paths("node")
     assert "/v1/predict" not in paths("api") and "/v1/detections" in paths("api")
@@ -292,12 +270,8 @@ def test_asyncapi_refers_to_what_is_there(service: Service) -> None:
     assert len(found) > 20
     for reference in found:
         assert resolve(reference) is not None
-    app = create_app(service.node, service.bus)
-    sockets = {
-        route.starlette_route.path.replace("{stream_id}", "{streamId}")
-        for route in all_routes(app)
-        if isinstance(getattr(route, "original_route", None), APIWebSocketRoute)
-    }
+    routes = declared_routes(create_app(service.node, service.bus))
+    sockets = {route.path.replace("{stream_id}", "{streamId}") for route in routes if route.method == SOCKET}
     assert sockets == {channel["address"] for channel in document["channels"].values() if "/" in channel["address"]}
     assert document["channels"]["detectionsTopic"]["address"] == "livesight.detections"
 
