@@ -3,27 +3,30 @@
 A text message is one frame result (livesight.frame/1). A viewer that keeps up gets every result, one that lags skips
 to the newest, one that reads nothing for `viewer_timeout_s` is closed with 1013 (api/http/slow_clients.py, which has
 the transport). An unknown stream is refused with 404 before the handshake; when a stream is removed, its viewers get
-close 1001. `/v1/detections` never ends: a stream it names may be added later.
+close 1001. `/v1/detections` never ends: a stream it names may be added later. It shows what the principal may see.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.websockets import WebSocket
 
 from api.http.parameters import StreamIdInPath
+from api.http.result_hub import Streams
 from api.http.sockets import serve
 from api.http.viewer_queue import ViewerQueue
 from api.routes.context import ApiContext, Context
-from workers.access.declaration import Needs
+from workers.access.declaration import MaySeeResults, check
 
-router = APIRouter(dependencies=[Depends(Needs("results"))])
+router = APIRouter()
 
 
 @router.websocket("/v1/streams/{stream_id}/detections")
-async def stream_detections(websocket: WebSocket, stream_id: StreamIdInPath, context: Context) -> None:
+async def stream_detections(
+    websocket: WebSocket, stream_id: StreamIdInPath, context: Context, _: MaySeeResults
+) -> None:
     """The results of one stream."""
     context.directory.stream(stream_id)  # unknown: 404, before the handshake
     await _serve(websocket, context, frozenset({stream_id}))
@@ -31,13 +34,18 @@ async def stream_detections(websocket: WebSocket, stream_id: StreamIdInPath, con
 
 @router.websocket("/v1/detections")
 async def detections(
-    websocket: WebSocket, context: Context, stream: Annotated[list[str] | None, Query(max_length=1000)] = None
+    websocket: WebSocket,
+    context: Context,
+    principal: MaySeeResults,
+    stream: Annotated[list[str] | None, Query(max_length=1000)] = None,
 ) -> None:
     """The results of all streams, or of those named by `?stream=a&stream=b`."""
-    await _serve(websocket, context, frozenset(stream) if stream else None)
+    for stream_id in stream or ():
+        check(principal, "results", stream_id)
+    await _serve(websocket, context, frozenset(stream) if stream else principal.scope("results"))
 
 
-async def _serve(websocket: WebSocket, context: ApiContext, streams: frozenset[str] | None) -> None:
+async def _serve(websocket: WebSocket, context: ApiContext, streams: Streams) -> None:
     with context.hub.watched(streams) as queue:
         await serve(websocket, _send(websocket, queue))
 

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
 from api.routes.context import ApiContext, Context
 from workers.access.declaration import CurrentPrincipal, Needs, Open
 from workers.access.guarded_route import GuardedRoute
-from workers.access.principal import Principal
+from workers.access.principal import Principal, StreamScope
 
 router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 _STATUS_ONLY = Depends(Open("load balancers ask it; what is wrong is told only to who may see all results"))
+
+
+class MetricsOf(Collector):
+    """The registry, without the series of streams that are not in a scope."""
+
+    def __init__(self, scope: StreamScope) -> None:
+        self._scope = scope
+
+    def collect(self) -> Iterator[Metric]:
+        """In any thread."""
+        for metric in REGISTRY.collect():
+            if not self._scope.everything:
+                metric.samples = [sample for sample in metric.samples if self._sees(sample.labels)]
+            yield metric
+
+    def _sees(self, labels: Mapping[str, str]) -> bool:
+        return "stream" not in labels or labels["stream"] in self._scope
 
 
 class Liveness(BaseModel):
@@ -64,13 +84,13 @@ async def health(context: Context, response: Response, principal: CurrentPrincip
 
 @router.get(
     "/metrics",
-    dependencies=[Depends(Needs("metrics"))],
     response_class=Response,
     responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}},
 )
-async def metrics() -> Response:
-    """The metrics as Prometheus text."""
-    return Response(await asyncio.to_thread(generate_latest), headers={"content-type": CONTENT_TYPE_LATEST})
+async def metrics(principal: Annotated[Principal, Depends(Needs("metrics"))]) -> Response:
+    """The metrics as Prometheus text; of the series that belong to a stream those that the principal may see."""
+    shown = MetricsOf(principal.scope("metrics"))
+    return Response(await asyncio.to_thread(generate_latest, shown), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 def _told(principal: Principal) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -14,27 +15,31 @@ from api.http.parameters import StreamIdInPath
 from api.routes.context import ApiContext, Context
 from stream.config import DEFAULT_MODELS, MaxFps, StreamConfig
 from stream.url_redaction import redact
-from workers.access.declaration import Needs
+from workers.access.declaration import MaySeeResults, Needs
 from workers.access.guarded_route import GuardedRoute
+from workers.access.principal import Principal
+from workers.access.roles import ROLE_OF
+from workers.errors import Forbidden
 from workers.model_card import ModelName
 from workers.node.stream_view import StreamView
 
 router = APIRouter(tags=["streams"], route_class=GuardedRoute)
 
-_SEES = Depends(Needs("results"))
-_CHANGES = Depends(Needs("cameras"))
+MayChangeCameras = Annotated[Principal, Depends(Needs("cameras"))]
+
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"]*[^\s'\":;,.)]")
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 
 class Stream(StreamView):
-    """A stream and how many viewers it has."""
+    """A stream and how many viewers it has. Its address is there for whoever may change it."""
 
     viewers: int = 0
 
 
 class StreamList(BaseModel):
-    """All streams, ordered by id."""
+    """All streams that the principal may see, ordered by id."""
 
     streams: list[Stream]
 
@@ -69,31 +74,39 @@ class StreamChanges(BaseModel):
         return {**unlimited, **self.model_dump(exclude_none=True)}
 
 
-@router.get("/v1/streams", dependencies=[_SEES])
-async def list_streams(context: Context) -> StreamList:
+@router.get("/v1/streams")
+async def list_streams(context: Context, principal: MaySeeResults) -> StreamList:
     """List all streams with their current state."""
-    return StreamList(streams=[_shown(context, view) for view in context.directory.streams()])
+    seen = principal.scope("results")
+    views = [view for view in context.directory.streams() if view.id in seen]
+    return StreamList(streams=[_shown(context, view, principal) for view in views])
 
 
-@router.post("/v1/streams", status_code=201, dependencies=[_CHANGES])
-async def add_stream(context: Context, response: Response, stream: Annotated[NewStream, Body()]) -> Stream:
+@router.post("/v1/streams", status_code=201)
+async def add_stream(
+    context: Context, principal: MayChangeCameras, response: Response, stream: Annotated[NewStream, Body()]
+) -> Stream:
     """Add a stream; it survives restarts. 409 when a stream with this id exists."""
+    if not principal.may("cameras", stream.id):  # whether it exists or not
+        raise Forbidden(f"this needs the role {ROLE_OF['cameras']} on stream {stream.id} (action cameras)")
     check_url(stream.url)
     await context.pushes.evict(stream.id)
     config = StreamConfig.model_validate(stream.model_dump())
     view = await asyncio.to_thread(context.directory.add, config)
     response.headers["location"] = f"/v1/streams/{view.id}"
-    return _shown(context, view)
+    return _shown(context, view, principal)
 
 
-@router.get("/v1/streams/{stream_id}", dependencies=[_SEES])
-async def get_stream(context: Context, stream_id: StreamIdInPath) -> Stream:
+@router.get("/v1/streams/{stream_id}")
+async def get_stream(context: Context, principal: MaySeeResults, stream_id: StreamIdInPath) -> Stream:
     """One stream with its current state."""
-    return _shown(context, context.directory.stream(stream_id))
+    return _shown(context, context.directory.stream(stream_id), principal)
 
 
-@router.patch("/v1/streams/{stream_id}", dependencies=[_CHANGES])
-async def change_stream(context: Context, stream_id: StreamIdInPath, changes: StreamChanges) -> Stream:
+@router.patch("/v1/streams/{stream_id}")
+async def change_stream(
+    context: Context, principal: MayChangeCameras, stream_id: StreamIdInPath, changes: StreamChanges
+) -> Stream:
     """Change a stream's URL, its models, how it is analysed, or whether it runs."""
     if changes.url is not None:
         check_url(changes.url)
@@ -102,11 +115,12 @@ async def change_stream(context: Context, stream_id: StreamIdInPath, changes: St
         raise Problem(
             "conflict", f"stream {stream_id} is pushed by a client and cannot be changed; push it with other parameters"
         )
-    return _shown(context, await asyncio.to_thread(context.directory.update, stream_id, changes.changes()))
+    view = await asyncio.to_thread(context.directory.update, stream_id, changes.changes())
+    return _shown(context, view, principal)
 
 
-@router.delete("/v1/streams/{stream_id}", status_code=204, dependencies=[_CHANGES])
-async def remove_stream(context: Context, stream_id: StreamIdInPath) -> None:
+@router.delete("/v1/streams/{stream_id}", status_code=204)
+async def remove_stream(context: Context, _: MayChangeCameras, stream_id: StreamIdInPath) -> None:
     """Stop and remove a stream; ends a push that feeds it."""
     if context.directory.shared(stream_id):
         await asyncio.to_thread(context.directory.remove, stream_id)  # its node stops it, and viewers are closed
@@ -114,8 +128,13 @@ async def remove_stream(context: Context, stream_id: StreamIdInPath) -> None:
         await context.pushes.remove(stream_id)
 
 
-def _shown(context: ApiContext, view: StreamView) -> Stream:
-    return Stream(**view.model_dump(), viewers=context.hub.viewers(view.id))
+def _shown(context: ApiContext, view: StreamView, principal: Principal) -> Stream:
+    """Where a camera is concerns whoever may change it; others see that it is there, and how it does."""
+    shown = view.model_dump()
+    if not principal.may("cameras", view.id):
+        reason = view.last_error and _ADDRESS.sub("the camera", view.last_error)
+        shown |= {"url": None, "last_error": reason}
+    return Stream(**shown, viewers=context.hub.viewers(view.id))
 
 
 def check_url(url: str) -> None:

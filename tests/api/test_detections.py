@@ -21,6 +21,7 @@ from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded, pushing
 from tests.api.waiting import eventually
+from workers.access.principal import ALL_STREAMS
 from workers.bus.message_bus import DETECTIONS, LocalBus, Message
 from workers.bus.result import Detection, FrameResult, Latency
 
@@ -113,7 +114,7 @@ async def test_hundred_viewers_share_one_text() -> None:
     hub = ResultHub(bus, ApiSettings())
     hub.start()
     viewers: list[ViewerQueue] = []
-    contexts = [hub.watched(frozenset({"a"}) if index % 2 else None) for index in range(100)]
+    contexts = [hub.watched(frozenset({"a"}) if index % 2 else ALL_STREAMS) for index in range(100)]
     for context in contexts:
         viewers.append(context.__enter__())
     threads = [threading.Thread(target=bus.publish, args=(message("a", index),)) for index in range(3)]
@@ -160,7 +161,7 @@ async def test_handover_is_bounded_while_the_loop_hangs() -> None:
     bus = LocalBus()
     hub = ResultHub(bus, ApiSettings())
     hub.start()
-    with hub.watched(None) as viewer:
+    with hub.watched(ALL_STREAMS) as viewer:
         for frame in range(6000):  # the loop does not run meanwhile
             bus.publish(Message(DETECTIONS, "a", str(frame).encode(), (), 0.0))
         assert len(hub._handover) == 4096
