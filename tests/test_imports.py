@@ -38,6 +38,7 @@ FLOORS: dict[str, list[str]] = {
 
 MOST_MODULES = 20
 STARTERS = {
+    "deployment/authorization.py",
     "deployment/bench/bus.py",
     "deployment/bench/drift.py",
     "deployment/bench/drift_clips.py",

@@ -7,7 +7,7 @@ import functools
 import http.server
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,11 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from fastapi import FastAPI
 
-from api.app import create_app
+from api.app import create_app, extend
+from api.auth.access_control import AccessControl
+from api.http.extension import Extension
 from api.http.server import Server
 from api.routes.context import ApiContext
 from api.settings import ApiSettings
@@ -35,6 +38,7 @@ from workers.settings import NodeSettings, WorkerSettings
 class Service:
     """A running service. `url` without a slash at the end."""
 
+    app: FastAPI
     port: int
     node: Node
     bus: LocalBus
@@ -72,11 +76,13 @@ def running(
     engine: NumberEngine | None = None,
     ready: bool = True,
     store: ModelStore | None = None,
+    access: AccessControl | None = None,
+    extensions: Callable[[LocalBus, Path], Iterable[Extension]] = lambda bus, state_dir: (),
     **api_settings: Any,
 ) -> Iterator[Service]:
     """A node with the test engine as the models `number` and `mask`, and the application on a free port.
 
-    store: real models in place of the test engine.
+    store: real models in place of the test engine. access: None: everybody is a local admin. extensions: makes them.
     """
     bus = LocalBus()
     settings = NodeSettings("test", WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir)
@@ -86,7 +92,9 @@ def running(
         node.models.slots["number"] = node.models.slots["mask"] = EngineSlot(engine)
     if ready:
         node.start(())
-    app = create_app(node, bus, ApiSettings(port=0, **api_settings))
+    app = create_app(node, bus, ApiSettings(port=0, **api_settings), access=access)
+    for extension in extensions(bus, state_dir):
+        extend(app, extension)
     server = Server(app)
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -101,7 +109,7 @@ def running(
         time.sleep(0.01)
     assert server.started
     try:
-        yield Service(server.port, node, bus, app.state.context, engine, server, loops[0])
+        yield Service(app, server.port, node, bus, app.state.context, engine, server, loops[0])
     finally:
         node.close()
         server.should_exit = True
