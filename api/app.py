@@ -47,6 +47,7 @@ from api.routes import (
     whip,
 )
 from api.routes.context import ApiContext
+from api.routes.openapi import DescribedApp
 from api.settings import ApiSettings
 from api.video.channels import VideoChannels
 from api.video.mjpeg import JpegEncoder
@@ -77,16 +78,17 @@ def create_app(
     not started. access: who may do what; None: everybody is a local admin.
     """
     context = _context(node, bus, settings or ApiSettings(), roles, cluster)
-    app = FastAPI(
+    app = DescribedApp(
         title="Livesight",
         version=_version(),
         summary="Live video in; boxes, labels and tracks out, frame by frame.",
-        openapi_url=None,  # ours depends on the principal, as every route does
+        openapi_url=None,  # api/routes/schemas.py serves it
         docs_url=None,  # would load scripts from other hosts
         redoc_url=None,
         dependencies=[Depends(current_principal)],
         lifespan=_lifespan,
     )
+    app.accounts = access is not None
     app.state.context = context
     app.state.server_options = ServerOptions(context.settings, context.stream_settings.image_bytes, context.hub.close)
     if cluster is not None:

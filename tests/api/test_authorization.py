@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import httpx
+import jsonschema
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.staticfiles import StaticFiles
 
+from api.app import create_app
 from api.routes.route_table import SOCKET, DeclaredRoute, declared_routes, markdown
 from deployment.authorization import PAGE, whole_application
 from tests.api.conftest import Service
@@ -24,6 +26,10 @@ from workers.access.declaration import Needs, Open
 from workers.access.guarded_route import GuardedRoute, UndeclaredRoute
 from workers.access.principal import Principal
 from workers.access.roles import ROLE_OF, Role
+from workers.bus.message_bus import LocalBus
+from workers.model_card import ModelStore
+from workers.node.node import Node
+from workers.settings import NodeSettings
 
 PLACES = {
     "stream_id": MINE,
@@ -146,3 +152,48 @@ def test_no_body_is_awaited_from_who_may_not_send_one(service: Service, path: st
         head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n"
         client.sendall(f"{head}\r\n".encode())
         assert client.recv(4096).startswith(b"HTTP/1.1 401 ")
+
+
+def test_openapi_tells_who_may_do_what(service: Service) -> None:
+    document = httpx.get(f"{service.url}/openapi.json").json()
+    described = {
+        (path, method.upper()): operation
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    declared = {(route.path, route.method): route for route in declared_routes(service.app)}
+    assert len(described) > 30 and described.keys() <= declared.keys()
+    for name, operation in described.items():
+        declaration = declared[name].declaration
+        if isinstance(declaration, Open):
+            assert operation["security"] == [] and operation["x-livesight-open"] == declaration.why
+            continue
+        assert operation["x-livesight-action"] == declaration.action, name
+        assert operation["x-livesight-role"] == ROLE_OF[declaration.action]
+        assert {key for one in operation["security"] for key in one} == document["components"]["securitySchemes"].keys()
+        assert {"401", "403"} <= operation["responses"].keys()
+
+
+def test_openapi_describes_problems_as_they_are(service: Service) -> None:
+    document = httpx.get(f"{service.url}/openapi.json").json()
+    schema = document["components"]["schemas"]["Problem"]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400 and path not in ("/readyz", "/health"):
+                    content = response["content"]["application/problem+json"]
+                    assert content["schema"] == {"$ref": "#/components/schemas/Problem"}, path
+    assert "HTTPValidationError" not in str(document)
+    for method, path in (("get", "/v1/streams"), ("post", "/v1/streams"), ("get", "/v1/streams/{stream_id}")):
+        told = document["paths"][path][method]["responses"]
+        for key in ("", "viewer foreign", "admin *"):
+            asked = httpx.request(method, service.url + path, headers={"x-api-key": key} if key else {})
+            if asked.is_error:
+                jsonschema.validate(asked.json(), schema)
+                assert str(asked.status_code) in told
+
+
+def test_without_accounts_openapi_says_that_no_credential_is_needed() -> None:
+    bus = LocalBus()
+    document = create_app(Node(NodeSettings("test"), ModelStore([]), bus), bus).openapi()
+    assert {} in document["paths"]["/v1/streams"]["get"]["security"]
