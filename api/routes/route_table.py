@@ -22,12 +22,14 @@ compares it with the code, and fails on a route that declares nothing.
 A grant gives a role on the streams that its patterns match. In the table:
 
 - **yes**: with a grant for any streams. Lists, counts, sockets and metrics show what lies in the granted streams only.
-- **its streams**: when a grant matches the stream that the path names. Otherwise the stream does not exist for the
-  principal (404 `stream-unknown`), or the role does not suffice (403 `forbidden`).
-- **all streams**: with a grant for all streams (`*`); the action concerns the whole installation.
-- **–**: never: 403 `forbidden`, and 401 `unauthenticated` without any credential.
+- **its streams**: when a grant matches the stream that the path names.
+- **all streams**: with a grant for all streams (`*`), for the action concerns the whole installation.
+- **–**: never.
 
-With `auth.mode: none`, whoever reaches the service has the roles admin and node.
+Who may not is answered 401 `unauthenticated` without a credential, 404 `stream-unknown` where the principal may see
+nothing of the stream that the path names, as if it did not exist, and else 403 `forbidden`. What operators do to a stream
+(push, zones, rules, drift) is 403 in both cases: such a stream need not exist. All this is decided before anything of a
+request's body is read. With `auth.mode: none`, whoever reaches the service has the roles admin and node.
 """
 
 
