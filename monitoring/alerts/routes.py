@@ -26,6 +26,7 @@ from monitoring.alerts.views import (
     target_view,
 )
 from workers.access.declaration import MaySeeEvents, MaySeePictures, Needs
+from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
 from workers.database.database import Database
 
@@ -44,7 +45,7 @@ TargetInPath = Annotated[str, Path(max_length=63)]
 
 def alert_routes(alerts: Alerts, database: Database) -> APIRouter:
     """All routes of alerts."""
-    router = APIRouter(tags=["alerts"])
+    router = APIRouter(tags=["alerts"], route_class=GuardedRoute)
     views = _Views(alerts, database)
     _add_reading(router, alerts, views)
     _add_files(router, views)

@@ -16,6 +16,7 @@ from monitoring.events.zone import Name, Scene
 from monitoring.rules.rule import Rule
 from stream.config import StreamId
 from workers.access.declaration import MaySeeEvents, Needs
+from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
 
 StreamIdInPath = Annotated[StreamId, Path()]
@@ -64,7 +65,7 @@ class RuleBody(Rule):
 
 def scene_routes(scenes: SceneStore) -> APIRouter:
     """The routes of zones and lines."""
-    router = APIRouter(tags=["zones"])
+    router = APIRouter(tags=["zones"], route_class=GuardedRoute)
 
     @router.get("/v1/zones")
     async def list_scenes(principal: MaySeeEvents) -> SceneList:
@@ -100,7 +101,7 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
 
 def rule_routes(rules: RuleStore) -> APIRouter:
     """The routes of rules."""
-    router = APIRouter(tags=["rules"])
+    router = APIRouter(tags=["rules"], route_class=GuardedRoute)
 
     @router.get("/v1/rules")
     async def list_rules(principal: MaySeeEvents) -> RuleList:

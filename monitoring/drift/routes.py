@@ -12,6 +12,7 @@ from monitoring.drift.drift import Drift
 from monitoring.drift.report import DriftReport
 from stream.config import StreamId
 from workers.access.declaration import MaySeeEvents, Needs
+from workers.access.guarded_route import GuardedRoute
 
 StreamIdInPath = Annotated[StreamId, Path()]
 
@@ -32,7 +33,7 @@ class Commissioning(BaseModel):
 
 def drift_routes(drift: Drift, commission_s: float) -> APIRouter:
     """The routes of drift."""
-    router = APIRouter(tags=["drift"])
+    router = APIRouter(tags=["drift"], route_class=GuardedRoute)
 
     @router.get("/drift", deprecated=True)
     @router.get("/v1/drift")

@@ -17,6 +17,7 @@ from monitoring.report.period import period_of
 from monitoring.report.read_report import read_report
 from monitoring.store.media import MediaStore
 from workers.access.declaration import MaySeeEvents
+from workers.access.guarded_route import GuardedRoute
 from workers.database.database import Database
 
 
@@ -56,7 +57,7 @@ class RunList(BaseModel):
 
 def report_routes(database: Database, media: MediaStore, mlflow_url: str | None) -> APIRouter:
     """The routes of the report."""
-    router = APIRouter(tags=["report"])
+    router = APIRouter(tags=["report"], route_class=GuardedRoute)
 
     def render(query: ReportQuery) -> str:
         period = period_of(query.since, datetime.now(UTC))

@@ -27,6 +27,7 @@ from monitoring.store.media import MediaStore, of_events, of_tracks
 from monitoring.store.query import EventFilters, PageQuery, event_of, page_of, wanted_by
 from monitoring.store.tables import media as media_table
 from workers.access.declaration import MaySeeEvents, MaySeePictures
+from workers.access.guarded_route import GuardedRoute
 from workers.bus.event import Event
 from workers.database.database import Database
 
@@ -75,7 +76,7 @@ RunQuery = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
 def event_routes(database: Database, media: MediaStore, live: LiveEvents) -> APIRouter:
     """The routes of events and of their files."""
-    router = APIRouter(tags=["events"])
+    router = APIRouter(tags=["events"], route_class=GuardedRoute)
 
     async def run_query(query: Callable[[Connection], Any]) -> Any:
         def run() -> Any:
