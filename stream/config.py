@@ -62,8 +62,19 @@ class StreamSettings(BaseModel):
         description="Encoded packets older than this, and than the newest key frame, are dropped. Clips of "
         "alerts, from 5 s before to 5 s after, need 10 s and the time until they are requested.",
     )
-    image_bytes: int = Field(default=16 * 2**20, description="Largest pushed image, in bytes.")
-    image_pixels: int = Field(default=40_000_000, description="Largest pushed image, in pixels.")
+    image_bytes: int = Field(default=16 * 2**20, description="Largest image that is uploaded or pushed, in bytes.")
+    image_pixels: int = Field(
+        default=12 * 2**20,
+        gt=0,
+        le=2**28,
+        description="Largest image that is uploaded for a prediction or an explanation, in pixels; 4096 × 3072.",
+    )
+    frame_pixels: int = Field(
+        default=36_000_000,
+        gt=0,
+        le=2**28,
+        description="Largest frame of a stream, in pixels, however it comes: pulled, pushed or by WebRTC; 8192 × 4320.",
+    )
     image_fps: float = Field(default=5.0, gt=0, description="Images a second of a folder that plays as a live stream.")
     ephemeral_s: float = Field(default=30.0, ge=0, description="How long a pushed stream outlives its push.")
     whip_sessions: int = Field(default=64, ge=1)

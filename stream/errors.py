@@ -10,11 +10,11 @@ class SourceError(StreamError):
 
 
 class BadImageError(StreamError):
-    """A pushed image was refused before it was decoded, or could not be decoded."""
+    """An image or a frame was refused before it was decoded, or could not be decoded."""
 
 
 class TooLargeError(BadImageError):
-    """A pushed image has more bytes or more pixels than the limits allow."""
+    """An image or a frame has more bytes, more pixels or more scans than the limits allow."""
 
 
 class MailboxClosed(StreamError):

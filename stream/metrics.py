@@ -12,6 +12,9 @@ FRAMES_DROPPED = Counter(
     "to catch up with the camera), error.",
     ["stream", "reason"],
 )
+PICTURES_REFUSED = Counter(
+    "livesight_pictures_refused", "Frames and images refused for their size or cost, by the setting.", ["setting"]
+)
 STREAM_UP = Gauge("livesight_stream_up", "1 while the stream is live.", ["stream"])
 STREAM_RECONNECTS = Counter("livesight_stream_reconnects", "Connections lost and tried again.", ["stream"])
 STREAM_LAG = Gauge(

@@ -19,10 +19,9 @@ from api.predict.explanation import (
     encode_explanation,
     preferred_format,
 )
-from api.predict.predictor import decode_image
+from api.predict.predictor import Image, while_connected
 from api.predict.uploads import FILE, upload_body, uploaded_image
 from api.routes.context import Context
-from stream.config import StreamSettings
 from workers.access.declaration import Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.explain.explain import DEFAULT_DETECTOR, Explainer, ExplainRequest
@@ -70,14 +69,11 @@ async def explain(
     wanted = ExplainRequest(model, detector, detection, label)
     chosen = format_ or preferred_format(request.headers.get("accept", ""))
     data = await uploaded_image(request)
-    explainer, settings = context.node.models.explainer, context.stream_settings
-    encoded = await context.predictor.run(_explain, explainer, settings, data, (wanted, chosen))
+    explaining = context.predictor.on_image(data, _explain, context.node.models.explainer, wanted, chosen)
+    encoded = await while_connected(request, explaining)
     return Response(encoded.content, media_type=encoded.media_type, headers={"vary": "accept"})
 
 
-def _explain(
-    explainer: Explainer, settings: StreamSettings, data: bytes, asked: tuple[ExplainRequest, Format]
-) -> EncodedExplanation:
-    image_bgr = decode_image(data, settings)
-    wanted, format_ = asked
+def _explain(image_bgr: Image, explainer: Explainer, wanted: ExplainRequest, format_: Format) -> EncodedExplanation:
+    """In a thread."""
     return encode_explanation(image_bgr, explainer.explain(image_bgr, wanted), format_)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from api.http.error_responses import problem_of
 from api.http.parameters import ModelsQuery, model_names, only_known
+from api.predict.predictor import while_connected
 from api.predict.uploads import FILE, upload_body, uploaded_image, uploaded_images
 from api.routes.context import ApiContext, Context
 from stream.errors import BadImageError
@@ -46,7 +47,8 @@ async def predict(request: Request, context: Context, models: ModelsQuery = None
     The answer is a frame result whose stream_id is `predict`; track ids are null, `frame` and `pts_us` are 0.
     """
     names = model_names(models)
-    return await context.predictor.predict(await uploaded_image(request), names)
+    data = await uploaded_image(request)
+    return await while_connected(request, context.predictor.predict(data, names))
 
 
 @router.post("/v1/predict/batch", openapi_extra=upload_body("files", _FILES, raw=False))
@@ -54,7 +56,7 @@ async def predict_batch(request: Request, context: Context, models: ModelsQuery 
     """Analyse several images, sent as multipart `files`. An image that cannot be used fails only its own entry."""
     names = model_names(models)
     images = await uploaded_images(request, context.settings.predict_images)
-    return BatchResult(results=[await _entry(context, data, names, index) for index, data in enumerate(images)])
+    return await while_connected(request, _all(context, images, names))
 
 
 @router.post("/predict", deprecated=True, openapi_extra=upload_body("file", FILE, raw=True))
@@ -73,6 +75,10 @@ async def predict_batch_alias(
     """Alias of /v1/predict/batch."""
     response.headers["link"] = '</v1/predict/batch>; rel="successor-version"'
     return await predict_batch(request, context, models)
+
+
+async def _all(context: ApiContext, images: list[bytes], names: tuple[str, ...] | None) -> BatchResult:
+    return BatchResult(results=[await _entry(context, data, names, index) for index, data in enumerate(images)])
 
 
 async def _entry(

@@ -10,7 +10,9 @@ from operator import attrgetter
 import av
 from av.video.stream import VideoStream
 
+from stream.decoding.costly_lane import COSTLY_LANE
 from stream.decoding.cpu_gate import CpuGate
+from stream.decoding.frame_guard import FrameGuard
 from stream.decoding.pts_clock import MICROSECONDS, PacketTimes
 from stream.frame import Frame
 from stream.metrics import FRAMES_DECODED, FRAMES_DROPPED, STAGE_SECONDS
@@ -52,6 +54,7 @@ class Decoder:
         self._cpu_gate = cpu_gate
         self._stream_id = stream_id
         self._context: av.VideoCodecContext | None = None
+        self._guard: FrameGuard | None = None
         self._pending: list[_Pending] = []
         self._in_order = False
         self._last_us = -1
@@ -71,9 +74,9 @@ class Decoder:
         """How many frames there were so far, decoded or not."""
         return self._ordinal
 
-    def begin(self, context: av.VideoCodecContext) -> None:
-        """Decode with this context from now on: the file was opened (again)."""
-        self._context = context
+    def begin(self, context: av.VideoCodecContext, guard: FrameGuard | None = None) -> None:
+        """Decode with this context from now on: the file was opened (again). guard: tells which frames are costly."""
+        self._context, self._guard = context, guard
 
     def decode(self, packet: av.Packet[VideoStream], times: PacketTimes, arrival: ArrivalTime) -> list[Frame]:
         """Decode one packet; returns the frames that come out, in presentation order.
@@ -114,13 +117,15 @@ class Decoder:
         return threads + (context.reorder_depth + 1 if context.reorder_depth else 0)
 
     def _run(self, packet: av.Packet[VideoStream] | None) -> list[Frame]:
-        if self._context is None:
+        context = self._context
+        if context is None:
             return []
-        with self._cpu_gate.decoding():
-            begun_s = time.perf_counter()
-            images = self._context.decode(packet)
-            decode_s = (time.perf_counter() - begun_s) / max(1, len(images))
-        return [self._frame(image, decode_s) for image in images]
+        if self._guard is not None and self._guard.costly:
+            images, decode_s = COSTLY_LANE.run(lambda: _timed(context, packet))
+        else:
+            with self._cpu_gate.decoding():
+                images, decode_s = _timed(context, packet)
+        return [self._frame(image, decode_s / max(1, len(images))) for image in images]
 
     def _frame(self, image: av.VideoFrame, decode_s: float) -> Frame:
         origin = self._origin(image.pts)
@@ -163,3 +168,9 @@ class Decoder:
             del self._pending[:count]
             self._ordinal += count
             FRAMES_DROPPED.labels(self._stream_id, reason).inc(count)
+
+
+def _timed(context: av.VideoCodecContext, packet: av.Packet[VideoStream] | None) -> tuple[list[av.VideoFrame], float]:
+    """The frames that come out, and the seconds it took."""
+    begun_s = time.perf_counter()
+    return context.decode(packet), time.perf_counter() - begun_s

@@ -11,7 +11,9 @@ from av.stream import Discard
 from av.video.stream import VideoStream
 
 from stream.config import StreamSettings
-from stream.errors import SourceError
+from stream.decoding.frame_guard import FrameGuard, decoder_options
+from stream.decoding.image_header import PixelLimit, frame_limit
+from stream.errors import SourceError, TooLargeError
 from stream.url_redaction import redact
 
 _NETWORK_PROTOCOLS = {
@@ -114,7 +116,7 @@ def connect(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> C
     except (ValueError, OSError) as error:
         raise SourceError(redact(f"{target.label}: {error}")) from None
     try:
-        return _pick_video(target, container, live=live)
+        return _pick_video(target, container, frame_limit(settings), live=live)
     except BaseException:
         container.close()
         raise
@@ -129,7 +131,7 @@ def explain(target: ConnectTarget, error: av.FFmpegError) -> str:
     return f"{target.label}: {redact(error.strerror or str(error))}"
 
 
-def _pick_video(target: ConnectTarget, container: InputContainer, *, live: bool) -> Connection:
+def _pick_video(target: ConnectTarget, container: InputContainer, limit: PixelLimit, *, live: bool) -> Connection:
     if container.format.name in _TEXT_FORMATS:
         raise SourceError(f"{target.label}: not a readable video")
     if not container.streams.video:
@@ -144,11 +146,18 @@ def _pick_video(target: ConnectTarget, container: InputContainer, *, live: bool)
         video.codec_context.thread_count = 1
     else:
         video.codec_context.thread_type = "AUTO"
-    return Connection(container, video)
+    connection = Connection(container, video)
+    try:
+        FrameGuard(connection.codec, limit, size_wh=connection.size_wh)
+    except TooLargeError as error:
+        raise SourceError(f"{target.label}: {error}") from None
+    video.codec_context.options = decoder_options(limit)
+    return connection
 
 
 def _options(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> dict[str, str]:
-    options = dict(target.options)
+    # FFmpeg decodes frames while it probes; formats whose streams it does not know yet by then ignore the limit
+    options = target.options | decoder_options(frame_limit(settings))
     if target.is_network:
         options["protocol_whitelist"] = _NETWORK_PROTOCOLS[target.kind]
     if target.kind == "rtsp":

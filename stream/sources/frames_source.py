@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import av
-import cv2
-import numpy as np
-import numpy.typing as npt
 import structlog
 
 from stream.config import StreamConfig, StreamSettings
-from stream.decoding.image_header import ImageHeader, read_header
+from stream.decoding.costly_lane import GivenUpError
+from stream.decoding.image_decoding import decode_bgr
+from stream.decoding.image_header import ImageHeader, frame_limit, read_header
 from stream.errors import BadImageError, MailboxClosed
 from stream.frame import Frame, new_session
 from stream.mailbox import DropReason, Mailbox
@@ -61,6 +59,7 @@ class FramesSource(Source):
         super().__init__(config, settings, pushed=True)
         self.session = new_session()
         self.ring: PacketRing = PacketRing(settings.ring_bytes, settings.ring_s)
+        self._limit = frame_limit(settings)
         self._on_dropped = on_dropped
         self._on_failed = on_failed
         self._encoded: Mailbox[_Pushed] = Mailbox(
@@ -77,7 +76,7 @@ class FramesSource(Source):
         """
         arrived_s, captured_at_ns = time.monotonic(), time.time_ns()
         try:
-            header = read_header(data, self._settings.image_bytes, self._settings.image_pixels)
+            header = read_header(data, self._settings.image_bytes, self._limit)
         except BadImageError as error:
             self._health.frame_failed(str(error))
             FRAMES_DROPPED.labels(self.id, "error").inc()
@@ -135,6 +134,9 @@ class FramesSource(Source):
             pushed = self._encoded.get()
             try:
                 frame = self._decode(pushed)
+            except GivenUpError:
+                self._drop(pushed.ordinal)
+                continue
             except Exception as error:  # noqa: BLE001 - one bad image must not end the stream
                 self._fail(pushed.ordinal, error)
                 continue
@@ -146,11 +148,8 @@ class FramesSource(Source):
 
     def _decode(self, pushed: _Pushed) -> Frame:
         begun_s = time.perf_counter()
-        # IMREAD_COLOR turns by EXIF, makes 8 bits of 16 and BGR of grey or alpha
-        bgr = cv2.imdecode(np.frombuffer(pushed.data, np.uint8), cv2.IMREAD_COLOR)
-        if bgr is None:
-            raise BadImageError(f"the {pushed.header.kind} image is damaged")
-        image = av.VideoFrame.from_ndarray(cast("npt.NDArray[np.uint8]", bgr), format="bgr24")
+        bgr = decode_bgr(pushed.data, pushed.header, self._stopping.is_set)
+        image = av.VideoFrame.from_ndarray(bgr, format="bgr24")
         return Frame(
             stream_id=self.id,
             session=self.session,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from collections.abc import Sequence
@@ -13,18 +14,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import structlog
+from PIL import Image
 
 from stream.config import StreamConfig, StreamSettings
-from stream.decoding.image_header import read_header
+from stream.decoding.image_decoding import decode_bgr
+from stream.decoding.image_formats import ImageLayout
+from stream.decoding.image_header import frame_limit, read_header
 from stream.decoding.pts_clock import MICROSECONDS, Pacer
-from stream.errors import BadImageError, SourceError
+from stream.errors import BadImageError, SourceError, TooLargeError
 from stream.frame import Frame, new_session
 from stream.metrics import FRAMES_DROPPED
 from stream.sources.source import Source
 
 log = structlog.get_logger(__name__)
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_OTHER_SUFFIXES = frozenset({".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"}) | _OTHER_SUFFIXES
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -114,9 +119,25 @@ class ImagesSource(Source):
 def read_image(path: Path, settings: StreamSettings) -> av.VideoFrame:
     """Decode one file, turned by its EXIF, as BGR. Raises OSError, BadImageError."""
     data = path.read_bytes()
-    if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"):
-        read_header(data, max(settings.image_bytes, len(data)), settings.image_pixels)
-    image_bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if path.suffix.lower() in _OTHER_SUFFIXES:
+        image_bgr = _decode_other(data, settings)
+    else:
+        header = read_header(data, max(settings.image_bytes, len(data)), frame_limit(settings))
+        image_bgr = decode_bgr(data, header)
+    return av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
+
+
+def _decode_other(data: bytes, settings: StreamSettings) -> npt.NDArray[np.uint8]:
+    """A BMP or TIFF; they come from this machine's disks only."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("BMP", "TIFF")) as image:
+            size_wh = image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooLargeError(f"too many pixels; the limit is {settings.frame_pixels} (stream.frame_pixels)") from error
+    except (OSError, SyntaxError, ValueError, LookupError, OverflowError, EOFError) as error:
+        raise BadImageError("not an image, or damaged") from error
+    frame_limit(settings).check(ImageLayout(size_wh, 1), "the image")
+    image_bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image_bgr is None:
         raise BadImageError("not an image, or damaged")
-    return av.VideoFrame.from_ndarray(cast("npt.NDArray[np.uint8]", image_bgr), format="bgr24")
+    return cast("npt.NDArray[np.uint8]", image_bgr)

@@ -15,11 +15,14 @@ from stream.config import StreamSettings
 from stream.decoding.catch_up import CatchUpPolicy
 from stream.decoding.cpu_gate import CpuGate
 from stream.decoding.decoder import ArrivalTime, Decoder
+from stream.decoding.frame_guard import FrameGuard
+from stream.decoding.image_header import frame_limit
 from stream.decoding.pts_clock import Pacer, PacketTimes, PtsClock, RawTimes, guess_first
 from stream.decoding.shedding import Shedder
+from stream.errors import BadImageError, TooLargeError
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
-from stream.metrics import STREAM_LAG
+from stream.metrics import FRAMES_DROPPED, STREAM_LAG
 from stream.ring import CodecConfig, PacketRing, RingPacket
 from stream.sources.connect import Connection, ConnectTarget, explain
 from stream.sources.health import SourceHealth
@@ -70,6 +73,7 @@ class PullSession:
         self._catch_up = CatchUpPolicy(output.settings.late_s) if network else None
         self._skipping = False
         self._late_logged_s = -_LATE_LOG_INTERVAL_S
+        self._guard = FrameGuard(connection.codec, frame_limit(output.settings))
         self._undecoded_packets = 0
         self._last_frame_s = self._begun_s = self._received_s = time.monotonic()
         self._codec: CodecConfig | None = None
@@ -79,8 +83,11 @@ class PullSession:
     def read(self, connection: Connection) -> None:
         """Read to the end. Raises ConnectionLost, or MailboxClosed once the source is closed."""
         self._clock.begin_again()
-        self._decoder.begin(connection.context)
-        self._configure(CodecConfig(connection.codec, connection.context.extradata or b"", connection.size_wh), None)
+        extradata = connection.context.extradata or b""
+        limit = frame_limit(self._output.settings)
+        self._guard = FrameGuard(connection.codec, limit, extradata, connection.size_wh)
+        self._decoder.begin(connection.context, self._guard)
+        self._configure(CodecConfig(connection.codec, extradata, connection.size_wh), None)
         try:
             for packet in connection.container.demux(connection.video):
                 if self._output.stopping.is_set():
@@ -149,6 +156,8 @@ class PullSession:
             if not self._pacer.wait(times.dts_us):
                 return
             arrival = ArrivalTime.now()
+        if not self._is_sound(packet):
+            return self._check_undecoded([], arrival.arrived_s)
         if connection.codec != "rawvideo":
             entry = RingPacket(
                 session=self.session,
@@ -169,6 +178,18 @@ class PullSession:
             frames = []
         self._deliver(frames, connection)
         self._check_undecoded(frames, arrival.arrived_s)
+
+    def _is_sound(self, packet: av.Packet[VideoStream]) -> bool:
+        """Whether a packet may be stored and decoded. Raises ConnectionLost for a frame that is too large."""
+        try:
+            self._guard.check(bytes(packet), packet.is_keyframe)
+        except TooLargeError as error:
+            FRAMES_DROPPED.labels(self._output.stream_id, "error").inc()
+            raise ConnectionLost(f"{self._label}: {error}") from None
+        except BadImageError:
+            FRAMES_DROPPED.labels(self._output.stream_id, "undecoded").inc()
+            return False
+        return True
 
     def _is_skipped(
         self, catch_up: CatchUpPolicy, packet: av.Packet[VideoStream], times: PacketTimes, arrival: ArrivalTime
@@ -204,6 +225,7 @@ class PullSession:
             if self._codec is not None and frame.size_wh != self._codec.size_wh:
                 codec = CodecConfig(self._codec.name, connection.context.extradata or b"", frame.size_wh)
                 self._configure(codec, frame.pts_us)
+                self._guard.note_size((frame.image.width, frame.image.height))
             self._output.health.frame_decoded(frame.size_wh)
             self._output.mailbox.put(frame)
         if frames and self._output.live:

@@ -9,7 +9,10 @@ import av
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
+from stream.decoding.costly_lane import COSTLY_LANE
 from stream.decoding.encoded_frame import EncodedFrame, parameter_sets, vp8_size_wh
+from stream.decoding.frame_guard import FrameGuard
+from stream.decoding.image_header import PixelLimit
 from stream.decoding.pts_clock import MICROSECONDS
 
 _REBASE_S = 5.0
@@ -49,19 +52,26 @@ class DecodedFrame:
 class FrameDecoder:
     """One codec at a time, one thread, no delay: a frame in, its frame out. Frame size may change in flight."""
 
-    def __init__(self, max_pixels: int) -> None:
-        self._max_pixels = max_pixels
+    def __init__(self, limit: PixelLimit) -> None:
+        self._limit = limit
         self._codec: VideoCodecContext | None = None
+        self._guard = FrameGuard("", limit)
         self._name = ""
 
     def decode(self, frame: EncodedFrame, pts_us: int) -> DecodedFrame | None:
-        """Decode a frame, whose `pts` is in microseconds; None for one that is not shown. Raises av.FFmpegError."""
+        """Decode a frame, whose `pts` is in microseconds; None for one that is not shown.
+
+        Raises av.FFmpegError, and TooLargeError before anything is decoded.
+        """
         begun_s = time.perf_counter()
         codec = self._context(frame.codec)
+        self._guard.check(frame.data, frame.is_key)
         packet = av.Packet(frame.data)
         packet.pts = pts_us
         packet.time_base = MICROSECONDS
-        images = codec.decode(packet)
+        images = COSTLY_LANE.run(lambda: codec.decode(packet)) if self._guard.costly else codec.decode(packet)
+        if images:
+            self._guard.note_size((images[-1].width, images[-1].height))
         return DecodedFrame(images[-1], time.perf_counter() - begun_s) if images else None
 
     def _context(self, name: str) -> VideoCodecContext:
@@ -70,7 +80,8 @@ class FrameDecoder:
             assert isinstance(codec, VideoCodecContext)
             codec.flags |= Flags.low_delay  # WebRTC knows no B-frames: each frame comes out at once
             codec.thread_count = 1  # frame threads would delay frames; streams are parallel already
-            codec.options = {"max_pixels": str(self._max_pixels)}
+            self._guard = FrameGuard(name, self._limit)
+            codec.options = self._guard.options
             self._codec, self._name = codec, name
         return self._codec
 

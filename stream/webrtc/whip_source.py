@@ -11,6 +11,8 @@ import structlog
 
 from stream.config import StreamConfig, StreamSettings
 from stream.decoding.encoded_frame import EncodedFrame
+from stream.decoding.image_header import frame_limit
+from stream.errors import TooLargeError
 from stream.frame import Frame, new_session
 from stream.metrics import FRAMES_DROPPED
 from stream.ring import CodecConfig, PacketRing, RingPacket
@@ -52,7 +54,7 @@ class WhipSource(Source):
         self._on_finished = on_finished
         self._waiting: deque[EncodedFrame] = deque()
         self._changed = threading.Condition()
-        self._decoder = FrameDecoder(settings.image_pixels)
+        self._decoder = FrameDecoder(frame_limit(settings))
         self._clock = SessionClock()
         self._configuration: bytes | None = None
         self._number = self._undecoded = self._flooded = 0
@@ -156,8 +158,9 @@ class WhipSource(Source):
         self._until_key = False
         try:
             return self._decoder.decode(frame, pts_us)
-        except av.FFmpegError as error:
-            self._health.frame_failed(f"a {frame.codec} frame cannot be decoded: {error}")
+        except (av.FFmpegError, TooLargeError) as error:
+            reason = error if isinstance(error, TooLargeError) else f"a {frame.codec} frame cannot be decoded: {error}"
+            self._health.frame_failed(str(reason))
             log.warning("frame_undecodable", stream=self.id, codec=frame.codec, error=str(error))
             self._skip(1)
             self._wait_for_key()

@@ -18,7 +18,7 @@ from PIL import Image
 from prometheus_client import REGISTRY
 
 from stream.config import StreamConfig, StreamSettings
-from stream.decoding.image_header import read_header
+from stream.decoding.image_header import image_limit, read_header
 from stream.errors import BadImageError, MailboxClosed, TooLargeError
 from stream.sources.frames_source import FramesSource
 from stream.sources.health import SourceState
@@ -26,7 +26,6 @@ from tests.peers.numbers import numbered_image, read_number
 from tests.stream.consume import wait_for
 
 WAIT_S = 20.0
-MAX_BYTES, MAX_PIXELS = 16 * 2**20, 40_000_000
 
 
 def encoded(number: int, suffix: str = ".jpg", size_wh: tuple[int, int] = (320, 240)) -> bytes:
@@ -188,7 +187,7 @@ def test_limits_in_bytes_and_pixels_are_the_settings() -> None:
         return cv2.imencode(".png", pixels)[1].tobytes()
 
     noise = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)
-    with source(image_bytes=2000, image_pixels=320 * 240) as (pushed, _, _failed):
+    with source(image_bytes=2000, frame_pixels=320 * 240) as (pushed, _, _failed):
         with pytest.raises(TooLargeError, match="bytes"):
             pushed.push(0, png(noise))
         with pytest.raises(TooLargeError, match="pixels"):
@@ -250,7 +249,7 @@ def test_no_thread_is_left_after_many_connections() -> None:
 
 def test_the_header_alone_tells_the_size() -> None:
     for suffix, kind in ((".jpg", "jpeg"), (".png", "png"), (".webp", "webp")):
-        header = read_header(encoded(1, suffix), MAX_BYTES, MAX_PIXELS)
+        header = read_header(encoded(1, suffix), 2**20, image_limit(StreamSettings()))
         assert (header.kind, header.size_wh) == (kind, (320, 240))
 
 

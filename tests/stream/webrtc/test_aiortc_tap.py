@@ -14,7 +14,9 @@ from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.rtp import RtpPacket
 
+from stream.config import StreamSettings
 from stream.decoding.encoded_frame import EncodedFrame, parameter_sets, vp8_size_wh
+from stream.decoding.image_header import frame_limit
 from stream.errors import TapError
 from stream.webrtc.aiortc_tap import FrameAssembler, tap_receiver
 from stream.webrtc.whip_decoder import FrameDecoder
@@ -51,7 +53,7 @@ class Tapped:
         return self
 
     def numbers(self) -> list[int]:
-        decoder = FrameDecoder(10**6)
+        decoder = FrameDecoder(frame_limit(StreamSettings()))
         images = [decoder.decode(frame, index) for index, frame in enumerate(self.frames)]
         return [read_number(one.image.to_ndarray(format="bgr24")) for one in images if one]
 

@@ -12,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from stream.config import StreamConfig, StreamSettings
 from stream.decoding.encoded_frame import EncodedFrame, is_key
+from stream.decoding.image_header import frame_limit
 from stream.errors import MailboxClosed, SourceError
 from stream.frame import Frame
 from stream.sources.health import SourceState
@@ -128,7 +129,7 @@ def test_every_packet_is_in_the_ring_untouched(source: WhipSource, codec: str) -
     assert [packet.pts_us for packet in source.ring.from_key()] == [frame.pts_us for frame in got[5:]]
     assert source.ring.codec is not None
     assert (source.ring.codec.name, source.ring.codec.size_wh, source.ring.codec.extradata) == (codec, (320, 240), b"")
-    decoder = FrameDecoder(10**6)  # what a viewer does, from the newest key frame on
+    decoder = FrameDecoder(frame_limit(StreamSettings()))  # what a viewer does, from the newest key frame on
     frames = [EncodedFrame(codec, packet.data, 0, packet.is_key, 0, 0, 0) for packet in source.ring.from_key()]
     seen = [decoder.decode(frame, index) for index, frame in enumerate(frames)]
     assert [read_number(one.image.to_ndarray(format="bgr24")) for one in seen if one] == [5, 6, 7, 8]
@@ -245,7 +246,7 @@ def test_lost_frames_count_in_the_ordinal(source: WhipSource) -> None:
 
 
 def test_a_frame_beyond_the_pixel_limit_is_not_decoded(calls: Calls) -> None:
-    source = calls.source(StreamSettings(image_pixels=320 * 240))
+    source = calls.source(StreamSettings(frame_pixels=320 * 240))
     source.start()
     source.receive(encoded("vp8", 1, (640, 480))[0])
     assert calls.request_key.wait(WAIT_S)
