@@ -48,12 +48,13 @@ STARTERS = {
     "deployment/bench/glass.py",
     "deployment/bench/run_livesight.py",
     "deployment/bench/viewers.py",
+    "deployment/fuzz/targets.py",
     "deployment/soak/loopback_livesight.py",
     "deployment/soak/cluster.py",
     "deployment/soak/numbered_livesight.py",
     "deployment/soak/outage.py",
 }
-"""These run Livesight, or parts of it, in a process of their own, to be measured; no package imports them."""
+"""These run Livesight, or parts of it, in a process of their own, to be measured or fuzzed; no package imports them."""
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
