@@ -48,6 +48,7 @@ from workers.cli.stream_names import named_sources
 from workers.cli.topics import TopicsContext
 from workers.cli.topics import mount as mount_topics
 from workers.cluster.settings import ClusterSettings
+from workers.descriptors import raise_limit
 from workers.errors import SettingsError, WorkerError
 from workers.kafka.settings import KafkaSettings
 from workers.logs import LogFormat, LogLevel, configure_logs, writes_json
@@ -183,8 +184,10 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
     configure_logs(settings.log_level, settings.log_format)
     limit_arenas()
+    raise_limit()
     from api.app import create_app
-    from api.http.lifecycle import DeadlineStack, EarlySignals, Service, listen, threads_left
+    from api.http.lifecycle import DeadlineStack, EarlySignals, Service, threads_left
+    from api.http.listening import listen
     from api.video.clip_cutter import ClipCutter
     from workers.bus.message_bus import LocalBus
 
@@ -248,7 +251,7 @@ def new_cluster(settings: Settings, sock: socket.socket) -> Cluster | None:
     """With Kafka: what shares cameras with the other processes; it does nothing yet."""
     if settings.kafka is None:
         return None
-    from api.http.lifecycle import advertised_address
+    from api.http.listening import advertised_address
     from workers.cluster.cluster import Cluster, Member
     from workers.cluster.trust import Exposure, trust_of
 

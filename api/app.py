@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
+from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI
 
@@ -22,6 +23,7 @@ from api.cluster.routing import ClusterRoutes
 from api.cluster.stream_directory import ClusterDirectory, LocalDirectory
 from api.http import error_responses
 from api.http.body_limit import BodyLimit
+from api.http.connections import Connections
 from api.http.extension import Extension
 from api.http.headers import SecurityHeaders
 from api.http.origin import OriginGuard
@@ -90,13 +92,15 @@ def create_app(
     )
     app.accounts = access is not None
     app.state.context = context
-    app.state.server_options = ServerOptions(context.settings, context.stream_settings.image_bytes, context.hub.close)
+    app.state.server_options = ServerOptions(
+        context.settings, context.stream_settings.image_bytes, context.hub.close, context.connections
+    )
     if cluster is not None:
         _forward_to_others(app, cluster, context)
     app.add_middleware(Authentication, readers=_readers(access, cluster), otherwise=_otherwise(access))
     app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
-    app.add_middleware(OriginGuard, settings=context.settings)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(OriginGuard, settings=context.settings, names=_reached_by(cluster))
+    app.add_middleware(SecurityHeaders, embeds=bool(context.settings.allowed_origins))
     error_responses.install(app)
     _include(app, roles)
     for router in () if access is None else access.routers:
@@ -150,6 +154,7 @@ def _context(
         roles=frozenset(roles),
         bus=bus,
         settings=settings,
+        connections=Connections(settings),
         hub=hub,
         pushes=pushes,
         jpeg_encoder=jpeg_encoder,
@@ -157,6 +162,12 @@ def _context(
         predictor=Predictor(node, settings),
         whip=WhipPushes(node, pushes),
     )
+
+
+def _reached_by(cluster: Cluster | None) -> list[str]:
+    """The name by which the other processes reach this one."""
+    name = None if cluster is None else urlsplit(cluster.member.address).hostname
+    return [name] if name else []
 
 
 def _include(app: FastAPI, roles: Collection[Role]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -32,9 +33,26 @@ class ApiSettings(BaseModel):
     )
     allowed_hosts: Texts = Field(
         default=(),
-        description="Host names this service answers to (Host header, without port); * allows any. Empty: those of "
-        "allowed_origins and localhost when host is a loopback address, else all.",
+        description="Further host names this service answers to (Host header, without port); * allows any. This "
+        "machine's names, those of allowed_origins, localhost and all addresses are allowed anyway.",
     )
+    connections: int = Field(
+        default=4096, ge=16, description="Maximum connections at a time, fewer where descriptors are short."
+    )
+    connections_per_address: int = Field(
+        default=512, ge=1, description="Maximum connections of one address, or of one /64 network of IPv6."
+    )
+    shared_addresses: Texts = Field(
+        default=(),
+        description="Addresses and networks that many clients share, such as a reverse proxy's: "
+        "connections_per_address is not for them, nor for this machine itself.",
+    )
+    request_header_s: float = Field(default=10.0, gt=0, description="A request whose header takes longer is ended.")
+    request_body_s: float = Field(
+        default=20.0, gt=0, description="A body may take this long, and longer as it keeps to request_bytes_per_s."
+    )
+    request_bytes_per_s: int = Field(default=4096, ge=1, description="The slowest that a long body may arrive.")
+    keep_alive_s: float = Field(default=15.0, gt=0, description="A connection without a request is kept this long.")
     viewers: int = Field(default=2000, ge=1, description="Maximum viewers at a time.")
     viewer_queue: int = Field(default=64, ge=1, description="Results that may wait for a viewer before it skips.")
     viewer_timeout_s: float = Field(default=10.0, gt=0, description="A viewer that reads nothing this long is cut off.")
@@ -52,6 +70,16 @@ class ApiSettings(BaseModel):
     predict_at_once: int = Field(default=2, ge=1, le=64, description="Predictions that run at a time.")
     predict_waiting: int = Field(default=32, ge=0, description="Predictions that may wait before more are refused.")
     body_bytes: int = Field(default=2**18, ge=2**10, description="Maximum bytes of a request without images.")
+
+    @field_validator("shared_addresses")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError(f"{network} is neither an address nor a network, such as 10.0.0.0/8") from None
+        return networks
 
     @property
     def on_loopback(self) -> bool:

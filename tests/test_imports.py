@@ -25,8 +25,8 @@ OURS = {*MAY_IMPORT, "livesight", "tests"}
 FLOORS: dict[str, list[str]] = {
     "stream": "errors metrics url_redaction config frame mailbox ring decoding sources webrtc".split(),
     "workers": (
-        "errors validation metrics cpu memory logs wall_clock atomic_files access model_card settings database bus "
-        "spool kafka engines images inference registry explain node cluster cli bench"
+        "errors validation metrics cpu memory descriptors logs wall_clock atomic_files access model_card settings "
+        "database bus spool kafka engines images inference registry explain node cluster cli bench"
     ).split(),
     "api": "settings http auth video push predict cluster routes app cli".split(),
     "monitoring": (

@@ -327,7 +327,8 @@ SIGNALLED_EARLY = """
 import os, signal, threading
 from contextlib import suppress
 from api.app import create_app
-from api.http.lifecycle import EarlySignals, Service, listen
+from api.http.lifecycle import EarlySignals, Service
+from api.http.listening import listen
 from api.settings import ApiSettings
 from workers.bus.message_bus import LocalBus
 from workers.model_card import ModelStore

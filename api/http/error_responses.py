@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -91,6 +93,20 @@ def problem_of(error: Exception) -> Problem:
 def response_of(problem: Problem) -> JSONResponse:
     """The problem as a response."""
     return JSONResponse(problem.document(), problem.status_code, problem.headers, MEDIA_TYPE)
+
+
+def raw_answer(problem: Problem) -> bytes:
+    """The problem as a whole HTTP/1.1 answer that ends its connection, for where no application answers."""
+    body = json.dumps(problem.document()).encode()
+    headers = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(body)),
+        "connection": "close",
+        **(problem.headers or {}),
+    }
+    status = f"HTTP/1.1 {problem.status_code} {HTTPStatus(problem.status_code).phrase}"
+    lines = [status, *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 def install(app: FastAPI) -> None:

@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "clip-unavailable": (404, "No clip is available"),
     "session-unknown": (404, "The session does not exist"),
     "method-not-allowed": (405, "Method not allowed"),
+    "request-late": (408, "The request did not arrive in time"),
     "stream-exists": (409, "The stream already exists"),
     "stream-busy": (409, "Another client feeds this stream"),
     "offer-unsupported": (406, "The WebRTC offer is not supported"),

@@ -22,7 +22,6 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from api.http.errors import ApiError
 from api.http.server import Server
 from workers.kafka.background_call import ABANDONED
 
@@ -30,40 +29,6 @@ log = structlog.get_logger(__name__)
 
 GIVE_UP_S = 9.3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class AddressError(ApiError):
-    """The address to listen on is in use, or does not belong to this machine."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one. Raises AddressError."""
-    try:
-        family, kind, proto, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        sock = socket.socket(family, kind, proto)
-    except OSError as error:
-        raise AddressError(f"cannot listen on {host}: {error.strerror or error}") from error
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(128)  # binding alone does not keep other processes from the port
-    except OSError as error:
-        sock.close()
-        raise AddressError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
-    return sock
-
-
-def advertised_address(sock: socket.socket) -> str:
-    """`http://host:port` where other processes reach a listening socket.
-
-    The host is this machine's name where the socket listens on every address.
-    """
-    host, port = sock.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):
-        host = socket.gethostname()
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class DeadlineStack(ExitStack):

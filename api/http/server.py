@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 
-from api.http.slow_clients import HttpProtocol, SocketProtocol
+from api.http.acceptor import Acceptor
+from api.http.connections import Connection, Connections
+from api.http.http_protocol import HttpProtocol
+from api.http.listening import listen
 from api.settings import ApiSettings
 
 _SLACK_BYTES = 4096
+_BACKLOG = 2048
+_TICKS_PER_REFRESH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +34,23 @@ class ServerOptions:
     settings: ApiSettings
     image_bytes: int
     end_viewers: Callable[[], None]
+    connections: Connections
 
 
 class Server(uvicorn.Server):
     """Serves the application of `create_app`. `run` installs the handlers of SIGINT and SIGTERM and blocks."""
 
     def __init__(self, app: FastAPI, **changes: Any) -> None:
-        """`changes` are further arguments of uvicorn.Config, such as `fd` or `ssl_certfile`."""
+        """`changes` are further arguments of uvicorn.Config, such as `ssl_certfile`."""
         options = app.state.server_options
         assert isinstance(options, ServerOptions)
         self._options = options
-        timeout = {"timeout_s": options.settings.viewer_timeout_s}
         arguments: dict[str, Any] = {
             "host": options.settings.host,
             "port": options.settings.port,
-            "http": type("Http", (HttpProtocol,), timeout),
-            "ws": type("Socket", (SocketProtocol,), timeout),
             "ws_max_size": options.image_bytes + _SLACK_BYTES,
             "ws_per_message_deflate": False,  # images do not shrink, and results would be deflated for each viewer
+            "timeout_keep_alive": options.settings.keep_alive_s,
             "timeout_graceful_shutdown": 3,
             "access_log": False,
             "log_config": None,
@@ -57,8 +64,38 @@ class Server(uvicorn.Server):
         address = self.servers[0].sockets[0].getsockname()
         return int(address[1])
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, but accepting by api/http/acceptor.py. Without sockets it opens its own."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+        listeners = sockets if sockets is not None else [listen(self.config.host, self.config.port)]
+        acceptors = [Acceptor(sock, self._protocol, self._options.connections, self.config.ssl) for sock in listeners]
+        self.servers = acceptors  # type: ignore[assignment]
+        self._options.connections.refresh()
+        for acceptor, sock in zip(acceptors, listeners, strict=True):
+            sock.listen(_BACKLOG)
+            acceptor.start()
+        self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """As uvicorn's, ten times a second; once a second the connections are reckoned anew."""
+        if counter % _TICKS_PER_REFRESH == 0:
+            self._options.connections.refresh()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
         """End the viewers first (close 1001, MJPEG ends), so that the server waits for none of them."""
         self._options.end_viewers()
         await asyncio.sleep(0.05)
         await super().shutdown(sockets)
+
+    def _protocol(self, connection: Connection) -> HttpProtocol:
+        return HttpProtocol(
+            connection,
+            self._options.connections,
+            self._options.settings,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )

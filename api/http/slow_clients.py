@@ -8,137 +8,44 @@ takes no bytes a moment later is aborted.
 from __future__ import annotations
 
 import asyncio
-import socket
-from typing import Any
 
 import structlog
 from prometheus_client import Counter
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
-
-from api.http.sockets import FRAME_WRITER, TRY_AGAIN_LATER
 
 log = structlog.get_logger(__name__)
 
 CUT_OFF = Counter("livesight_viewers_cut_off", "Connections closed because the peer read nothing for too long.")
 
-_GRACE_S = 2.0
-_UNSENT_BYTES = 2**17
 
+class CutsOffSlowReaders(asyncio.Protocol):
+    """Mixed into a protocol, before it: calls `cut_off` when the transport takes nothing for `read_timeout_s`."""
 
-class SocketProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket that cuts off a peer that reads nothing, and that can close with 1009 while the peer still sends."""
-
-    timeout_s: float
+    read_timeout_s: float
+    loop: asyncio.AbstractEventLoop
     _stuck: asyncio.TimerHandle | None = None
-    _discarding = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        connection = transport.get_extra_info("socket")
-        if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            # Unsent data waits here, where it can be skipped, not in the kernel, which buffers megabytes.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-
-    def handle_connect(self, event: Request) -> None:
-        super().handle_connect(event)
-        if not self.close_sent:  # the application starts in the loop's next turn
-            extensions: dict[str, Any] = self.scope["extensions"]
-            extensions[FRAME_WRITER] = self._write_frame
+    def cut_off(self) -> None:
+        """End the connection, whose peer reads nothing."""
+        raise NotImplementedError
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stuck = self._stuck or self.loop.call_later(self.timeout_s, self._cut_off)
+        self._stuck = self._stuck or self.loop.call_later(self.read_timeout_s, self._too_late)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._forget_timer()
+        self._forget_stuck()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_timer()
+        self._forget_stuck()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        if not self._discarding:
-            super().data_received(data)
-
-    def keepalive_timeout(self) -> None:
-        super().keepalive_timeout()
-        self.loop.call_later(_GRACE_S, self.transport.abort)
-
-    def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        super().on_task_complete(task)
-        if not self.transport.is_closing() or self.transport.get_write_buffer_size():
-            self.loop.call_later(self.close_timeout + _GRACE_S, self.transport.abort)
-
-    def handle_parser_exception(self) -> None:
-        """Close, but read on and discard: closing with unread bytes resets the connection and loses the reason."""
-        assert self.conn.close_sent is not None
-        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.close_sent = self._discarding = True
-        self.close_timer = self.loop.call_later(_GRACE_S, self.transport.abort)
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-
-    def _write_frame(self, frame: bytes) -> bool:
-        """See api.http.sockets.frame_writer: the frame bypasses ASGI and framing."""
-        open_now = self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
-        if not open_now or not self.writable.is_set():
-            return False
-        self.transport.write(frame)
-        return True
-
-    def _cut_off(self) -> None:
+    def _too_late(self) -> None:
         self._stuck = None
         CUT_OFF.inc()
-        log.info("viewer_cut_off", path=self.scope["path"], after_s=self.timeout_s)
-        reason = f"the viewer read nothing for {self.timeout_s:g} s"
-        if not (self.close_sent or self.transport.is_closing()):
-            self.conn.send_close(TRY_AGAIN_LATER, reason)
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.close_sent = True
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": TRY_AGAIN_LATER, "reason": reason})
-        self.disconnected = True
-        self.writable.set()
-        self.loop.call_later(_GRACE_S, self.transport.abort)
+        self.cut_off()
 
-    def _forget_timer(self) -> None:
-        if self._stuck is not None:
-            self._stuck.cancel()
-            self._stuck = None
-
-
-class HttpProtocol(H11Protocol):
-    """HTTP that cuts off a peer that reads nothing."""
-
-    timeout_s: float
-    _stuck: asyncio.TimerHandle | None = None
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stuck = self._stuck or self.loop.call_later(self.timeout_s, self._cut_off)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._forget_timer()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_timer()
-        super().connection_lost(exc)
-
-    def _cut_off(self) -> None:
-        self._stuck = None
-        CUT_OFF.inc()
-        log.info("viewer_cut_off", path=self.scope["path"], after_s=self.timeout_s)
-        self.transport.abort()
-
-    def _forget_timer(self) -> None:
+    def _forget_stuck(self) -> None:
         if self._stuck is not None:
             self._stuck.cancel()
             self._stuck = None

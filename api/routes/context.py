@@ -9,6 +9,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.cluster.stream_directory import StreamDirectory
+from api.http.connections import Connections
 from api.http.extension import Extension
 from api.http.result_hub import ResultHub
 from api.predict.predictor import Predictor
@@ -33,6 +34,7 @@ class ApiContext:
     roles: frozenset[str]
     bus: Bus
     settings: ApiSettings
+    connections: Connections
     hub: ResultHub
     pushes: Pushes
     jpeg_encoder: JpegEncoder

@@ -101,7 +101,8 @@ def _told(principal: Principal) -> bool:
 def _readiness(context: ApiContext) -> Readiness:
     cluster = context.cluster.problems() if context.cluster is not None else []
     others = [reason for extension in context.extensions for reason in extension.problems()]
-    reasons = list(dict.fromkeys([*context.node.problems(), *context.bus.problems(), *cluster, *others]))
+    connections = context.connections.problems()
+    reasons = list(dict.fromkeys([*context.node.problems(), *context.bus.problems(), *cluster, *others, *connections]))
     if "node" in context.roles and not context.node.ready:
         return Readiness(status="not ready", reasons=reasons or ["node: models are loading, or it is shutting down"])
     if "node" not in context.roles and context.cluster is not None and not context.cluster.caught_up:
