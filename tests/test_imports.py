@@ -45,6 +45,7 @@ STARTERS = {
     "deployment/bench/drift_world.py",
     "deployment/bench/drift_worse.py",
     "deployment/bench/events.py",
+    "deployment/bench/flood.py",
     "deployment/bench/glass.py",
     "deployment/bench/run_livesight.py",
     "deployment/bench/viewers.py",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
+from collections.abc import Hashable
 from typing import Any, Literal
 
 import structlog
@@ -15,12 +17,16 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 _LIBRARIES: dict[str, int] = {
     "kafka": logging.CRITICAL,  # logs each attempt; the bus logs once what is wrong
     "uvicorn": logging.WARNING,
+    "python_multipart": logging.ERROR,  # warns of each form that is none, which is its sender's fault
     "httpx": logging.WARNING,  # logs each request with its URL, which for webhooks is a secret
     "aiortc": logging.WARNING,
     "aioice": logging.WARNING,
     "libav": logging.CRITICAL,
     "alembic": logging.WARNING,
 }
+
+
+_MOST_KINDS = 10_000
 
 
 def writes_json(style: LogFormat) -> bool:
@@ -57,12 +63,54 @@ def configure_logs(level: LogLevel = "info", style: LogFormat = "auto") -> None:
     handler = logging.StreamHandler(sys.stderr)
     clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[clean, *renderers]))
+    handler.addFilter(RepeatLimit())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(number)
     for name, least in _LIBRARIES.items():
         logging.getLogger(name).setLevel(max(least, number))
     logging.captureWarnings(True)
+
+
+class RepeatLimit(logging.Filter):
+    """Lets through so many warnings and errors of a kind a minute, and counts the others: they may be a client's doing.
+
+    A kind is a logger, an event and a stream. The next one that is let through says as `left_out` how many were not.
+    """
+
+    def __init__(self, most: int = 60, window_s: float = 60.0) -> None:
+        super().__init__()
+        self._most = most
+        self._window_s = window_s
+        self._lock = threading.Lock()
+        self._seen: dict[Hashable, tuple[float, int]] = {}  # when the kind's window began, how many came since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if record.levelno < logging.WARNING:
+            return True
+        structured = isinstance(record.msg, dict)
+        event = str(record.msg.get("event") if structured else record.msg)  # type: ignore[attr-defined]
+        stream = str(record.msg.get("stream", "")) if structured else ""  # type: ignore[attr-defined]
+        left_out = self._count((record.name, event, stream))
+        if left_out and structured:
+            record.msg = {**record.msg, "left_out": left_out}  # type: ignore[dict-item, assignment]
+        elif left_out:
+            record.msg = f"{record.msg} ({left_out} like it were left out)"
+        return left_out is not None
+
+    def _count(self, kind: Hashable) -> int | None:
+        """How many were left out before this one; None when this one is left out too."""
+        now_s = time.monotonic()
+        with self._lock:
+            if len(self._seen) > _MOST_KINDS:
+                self._seen.clear()
+            began_s, count = self._seen.get(kind, (now_s, 0))
+            over = now_s - began_s >= self._window_s
+            self._seen[kind] = (now_s, 1) if over else (began_s, count + 1)
+            if over:
+                return max(0, count - self._most)
+            return 0 if count < self._most else None
 
 
 class StateLog:

@@ -11,10 +11,11 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import JSONResponse
 
 from api.http.errors import KINDS, MEDIA_TYPE, Problem
+from api.http.peer_faults import LEFT
 from stream.errors import (
     BadImageError,
     BadOfferError,
@@ -86,6 +87,8 @@ def problem_of(error: Exception) -> Problem:
     for kind_of_error, kind in _BY_ERROR:
         if isinstance(error, kind_of_error):
             return Problem(kind, str(error) or KINDS[kind][1])
+    if isinstance(error, LEFT):
+        return Problem("bad-request", "the request ended before it was whole")
     log.error("request_failed", error=repr(error), exc_info=error)
     return Problem("internal", "an unexpected error occurred; see the service's log")
 
@@ -114,7 +117,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(WebSocketRequestValidationError, _on_invalid)
-    for base in (StreamError, WorkerError, Exception):
+    for base in (StreamError, WorkerError, ClientDisconnect, Exception):
         app.add_exception_handler(base, _on_error)
 
 

@@ -17,6 +17,7 @@ from api.http.acceptor import Acceptor
 from api.http.connections import Connection, Connections
 from api.http.http_protocol import HttpProtocol
 from api.http.listening import listen
+from api.http.peer_faults import count_peer_faults
 from api.settings import ApiSettings
 
 _SLACK_BYTES = 4096
@@ -72,6 +73,7 @@ class Server(uvicorn.Server):
         listeners = sockets if sockets is not None else [listen(self.config.host, self.config.port)]
         acceptors = [Acceptor(sock, self._protocol, self._options.connections, self.config.ssl) for sock in listeners]
         self.servers = acceptors  # type: ignore[assignment]
+        count_peer_faults()
         self._options.connections.refresh()
         for acceptor, sock in zip(acceptors, listeners, strict=True):
             sock.listen(_BACKLOG)
