@@ -21,6 +21,8 @@ from monitoring.store.writes import add_events, add_outgoing, outgoing_event
 from workers.bus.event import Event
 from workers.bus.message_bus import LocalBus, Message
 from workers.database.database import Database
+from workers.descriptors import is_shortage
+from workers.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -107,6 +109,8 @@ class Committer:
         try:
             path = self._targets.media.write(image, data)
         except OSError as error:
+            if is_shortage(error):  # which passes: all of it is stored a little later
+                raise DatabaseUnavailable(f"snapshots: {error.strerror or error}") from error
             _FILES.inc()
             if self.disk_problem is None:
                 log.warning("snapshot_not_stored", reason=str(error))

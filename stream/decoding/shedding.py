@@ -29,6 +29,14 @@ def usable_cpus() -> float:
         return cpus
 
 
+def _machine_busy() -> float:
+    """Since the last call; 0.0 where the system does not tell: without a free descriptor it cannot be asked."""
+    try:
+        return psutil.cpu_percent(None) / 100
+    except OSError:
+        return 0.0
+
+
 class CpuGauge:
     """How busy the CPUs are, 0 to 1, read at most once a second: the machine's, or this process' share of its quota.
 
@@ -40,8 +48,8 @@ class CpuGauge:
         self.cpus = usable_cpus()
         self._read_s = time.monotonic()
         self._process_s = time.process_time()
-        psutil.cpu_percent(None)
         self._busy = 0.0
+        _machine_busy()
 
     def busy(self) -> float:
         """The larger of the two, over the last second."""
@@ -50,7 +58,7 @@ class CpuGauge:
             try:
                 process_s = time.process_time()
                 own = (process_s - self._process_s) / ((now_s - self._read_s) * self.cpus)
-                self._busy = max(psutil.cpu_percent(None) / 100, own)
+                self._busy = max(_machine_busy(), own)
                 self._read_s, self._process_s = now_s, process_s
             finally:
                 self._lock.release()

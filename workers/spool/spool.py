@@ -18,6 +18,7 @@ import structlog
 
 from workers.bus.backlog import importance
 from workers.bus.message_bus import Message
+from workers.descriptors import is_shortage
 from workers.metrics import REPLAYED, SPOOL_FAILURES, SPOOL_WRITTEN, SPOOLED, SPOOLED_BYTES, Reason, give_up
 from workers.spool.ledger import Entry, SpoolLedger
 from workers.spool.log import Position, TopicLog
@@ -123,7 +124,8 @@ class Spool:
             return one.read(most, most_bytes)
         except OSError as error:
             self._fail(error)
-            self._given_up(topic, "damaged", one.drop_oldest())
+            if not is_shortage(error):  # which passes; the file is as good as before
+                self._given_up(topic, "damaged", one.drop_oldest())
             return []
 
     def settle(self, topic: str, positions: Collection[Position], confirmed: bool) -> None:

@@ -17,6 +17,7 @@ from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import handler_states
 from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, NewTracks, Watch
+from tests.peers.descriptors import none_left
 from tests.peers.postgres import Postgres
 from workers.bus.media import Snapshot
 from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
@@ -260,3 +261,19 @@ def test_waiting_for_the_lock_ends_when_told(database_url: str, tmp_path: Path) 
         stop.set()
         with lead(watch.database, stop) as held:
             assert held is None
+
+
+def test_without_descriptors_nothing_is_lost(tmp_path: Path) -> None:
+    """What comes while nothing can be opened, pictures too, is stored once something can."""
+    with Watch(f"sqlite:///{tmp_path / 'monitor.db'}", tmp_path) as watch:
+        say(watch, 1, 1)
+        watch.wait_for(1)
+        with none_left():
+            for number in range(2, 5):
+                watch.local.publish(snapshot("crop", number, 10.0 * number, track=str(number)))
+            say(watch, 2, 4)
+            watch.wait(lambda: "open files" in "".join(watch.monitor.problems()), "complaint")
+        watch.wait_for(4)
+        media = tmp_path / "media"
+        watch.wait(lambda: len(list(media.glob("*/*.jpg"))) == 3, "pictures")
+        watch.wait(lambda: watch.monitor.problems() == [], "end of the complaint")

@@ -14,11 +14,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from stream.config import StreamSettings
+from stream.decoding.cpu_gate import CpuGate
 from stream.errors import MailboxClosed, SourceError
 from stream.sources.health import SourceState
 from stream.sources.source import Source
 from tests.peers.broken_servers import BrokenServer, FreezingServer, GarbageServer, HttpGarbageServer, SilentServer
 from tests.peers.clips import ClipSpec, make_numbered
+from tests.peers.descriptors import none_left
 from tests.peers.rtsp import Mount, RtspServer
 from tests.stream.consume import Seen, opened, wait_for, watch
 
@@ -125,6 +127,21 @@ def test_a_killed_camera_returns_and_the_other_does_not_notice(numbered_h264: Pa
         assert is_up("dies") == 1 and dies.status().state is SourceState.LIVE
         lives.close()
         dies.close()
+
+
+def test_without_descriptors_a_camera_waits_and_returns(numbered_h264: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It tries again at the pace of any camera that is away, and writes one line, not one for each try."""
+    with RtspServer({"cam": Mount(numbered_h264)}) as server:
+        gate = CpuGate()
+        with none_left():
+            source = opened(server.url("cam"), live=True, cpu_gate=gate)
+            wait_for(lambda: source.status().state is SourceState.RECONNECTING)
+            wait_for(lambda: source.status().last_error is not None)
+            assert "open files" in (source.status().last_error or ""), source.status()
+        watch(source, lambda seen: len(seen.frames) >= 5)
+        assert source.status().state is SourceState.LIVE
+        source.close()
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_a_frozen_camera_stalls_reconnects_and_returns(numbered_h264: Path) -> None:
