@@ -92,9 +92,7 @@ def create_app(
     )
     app.accounts = access is not None
     app.state.context = context
-    app.state.server_options = ServerOptions(
-        context.settings, context.stream_settings.image_bytes, context.hub.close, context.connections
-    )
+    app.state.server_options = _server_options(context)
     if cluster is not None:
         _forward_to_others(app, cluster, context)
     app.add_middleware(Authentication, readers=_readers(access, cluster), otherwise=_otherwise(access))
@@ -162,6 +160,11 @@ def _context(
         predictor=Predictor(node, settings),
         whip=WhipPushes(node, pushes),
     )
+
+
+def _server_options(context: ApiContext) -> ServerOptions:
+    image_bytes = context.stream_settings.image_bytes
+    return ServerOptions(context.settings, image_bytes, context.hub.close, context.connections)
 
 
 def _reached_by(cluster: Cluster | None) -> list[str]:

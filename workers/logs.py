@@ -89,14 +89,13 @@ class RepeatLimit(logging.Filter):
         """Whether the record is written."""
         if record.levelno < logging.WARNING:
             return True
-        structured = isinstance(record.msg, dict)
-        event = str(record.msg.get("event") if structured else record.msg)  # type: ignore[attr-defined]
-        stream = str(record.msg.get("stream", "")) if structured else ""  # type: ignore[attr-defined]
-        left_out = self._count((record.name, event, stream))
-        if left_out and structured:
-            record.msg = {**record.msg, "left_out": left_out}  # type: ignore[dict-item, assignment]
-        elif left_out:
-            record.msg = f"{record.msg} ({left_out} like it were left out)"
+        message: Any = record.msg
+        structured = isinstance(message, dict)
+        said = (message.get("event"), str(message.get("stream"))) if structured else (str(message), "")
+        left_out = self._count((record.name, *said))
+        if left_out:
+            extra = f"{message} ({left_out} like it were left out)"
+            record.msg = {**message, "left_out": left_out} if structured else extra
         return left_out is not None
 
     def _count(self, kind: Hashable) -> int | None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 
 import structlog
 
-from api.http.connections import Connection, Connections, Opening
+from api.http.connections import ClientConnection, Connections, Opening
 from api.http.error_responses import raw_answer
 from api.http.errors import Problem
 from workers import descriptors
@@ -28,7 +28,7 @@ _PAUSE_S = 0.2
 _READ_BYTES = 2**16
 _TLS_S = 10.0
 
-MakeProtocol = Callable[[Connection], asyncio.Protocol]
+MakeProtocol = Callable[[ClientConnection], asyncio.Protocol]
 
 
 class Acceptor:
@@ -96,13 +96,13 @@ class Acceptor:
             task.add_done_callback(self._tasks.discard)
             task.add_done_callback(functools.partial(self._opened, sock, connection))
 
-    async def _open(self, sock: socket.socket, connection: Connection) -> None:
+    async def _open(self, sock: socket.socket, connection: ClientConnection) -> None:
         timeout_s = None if self._tls is None else _TLS_S
         await self._loop.connect_accepted_socket(
             lambda: self._make_protocol(connection), sock, ssl=self._tls, ssl_handshake_timeout=timeout_s
         )
 
-    def _opened(self, sock: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:
+    def _opened(self, sock: socket.socket, connection: ClientConnection, task: asyncio.Task[None]) -> None:
         """Tidy up after one that left, spoke no TLS, or had to make room, which is no fault of ours."""
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, OSError):

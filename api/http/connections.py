@@ -50,7 +50,7 @@ class Endable(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Connection:
+class ClientConnection:
     """One connection. `group`: its address, or the /64 network of it. `scope`: of its newest request."""
 
     group: str
@@ -72,8 +72,8 @@ class Connections:
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings
         self._shared = [ipaddress.ip_network(network) for network in settings.shared_addresses]
-        self._groups: dict[str, dict[Connection, None]] = {}
-        self._waiting: dict[str, dict[Connection, None]] = {}  # in each group the one that waits longest is first
+        self._groups: dict[str, dict[ClientConnection, None]] = {}
+        self._waiting: dict[str, dict[ClientConnection, None]] = {}  # in each group the one that waits longest is first
         self._count = 0
         self._room = settings.connections
         self._short = False  # of descriptors
@@ -90,10 +90,10 @@ class Connections:
         """How many there may be now."""
         return self._room
 
-    def enter(self, address: str) -> Connection | None:
+    def enter(self, address: str) -> ClientConnection | None:
         """A connection from `address` begins to wait. None: it is refused."""
         group = _group(address)
-        connection = Connection(group, time.monotonic())
+        connection = ClientConnection(group, time.monotonic())
         members = self._groups.get(group, {})
         if len(members) >= self._settings.connections_per_address and not self._is_shared(address):
             if sum(not one.of_process for one in members) >= self._settings.connections_per_address:
@@ -110,7 +110,7 @@ class Connections:
         OPEN.set(self._count)
         return connection
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: ClientConnection) -> None:
         """It is closed, or about to be. Idempotent."""
         members = self._groups.get(connection.group, {})
         if connection in members:
@@ -121,18 +121,18 @@ class Connections:
                 del self._groups[connection.group]
         self._stop_waiting(connection)
 
-    def wait(self, connection: Connection) -> None:
+    def wait(self, connection: ClientConnection) -> None:
         """It has been answered, and waits for its next request."""
         if not connection.waits and connection in self._groups.get(connection.group, {}):
             connection.waits = True
             self._waiting.setdefault(connection.group, {})[connection] = None
 
-    def work(self, connection: Connection) -> None:
+    def work(self, connection: ClientConnection) -> None:
         """Its request is whole."""
         connection.waits = False
         self._stop_waiting(connection)
 
-    def late(self, connection: Connection) -> None:
+    def late(self, connection: ClientConnection) -> None:
         """Its request did not become whole in time: its owner closes it."""
         ENDED.labels("late").inc()
         self.leave(connection)
@@ -181,7 +181,7 @@ class Connections:
             longest.served_by.end()
         return True
 
-    def _stop_waiting(self, connection: Connection) -> None:
+    def _stop_waiting(self, connection: ClientConnection) -> None:
         waiting = self._waiting.get(connection.group, {})
         waiting.pop(connection, None)
         if not waiting:

@@ -14,7 +14,7 @@ import h11
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.http.connections import Connection, Connections
+from api.http.connections import ClientConnection, Connections
 from api.http.error_responses import raw_answer
 from api.http.errors import Problem
 from api.http.slow_clients import CutsOffSlowReaders
@@ -30,7 +30,7 @@ class HttpProtocol(CutsOffSlowReaders, H11Protocol):
     """HTTP that ends a request that does not become whole, and cuts off a peer that reads nothing."""
 
     def __init__(
-        self, connection: Connection, connections: Connections, settings: ApiSettings, **arguments: Any
+        self, connection: ClientConnection, connections: Connections, settings: ApiSettings, **arguments: Any
     ) -> None:
         """`arguments` are uvicorn's."""
         super().__init__(**arguments)

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from api.http.acceptor import Acceptor
-from api.http.connections import Connection, Connections
+from api.http.connections import ClientConnection, Connections
 from api.http.http_protocol import HttpProtocol
 from api.http.listening import listen
 from api.http.peer_faults import count_peer_faults
@@ -92,7 +92,7 @@ class Server(uvicorn.Server):
         await asyncio.sleep(0.05)
         await super().shutdown(sockets)
 
-    def _protocol(self, connection: Connection) -> HttpProtocol:
+    def _protocol(self, connection: ClientConnection) -> HttpProtocol:
         return HttpProtocol(
             connection,
             self._options.connections,

@@ -10,7 +10,7 @@ import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from api.http.connections import Connection, Connections
+from api.http.connections import ClientConnection, Connections
 from api.http.slow_clients import CutsOffSlowReaders
 from api.http.sockets import FRAME_WRITER, TRY_AGAIN_LATER
 
@@ -26,7 +26,7 @@ class SocketProtocol(CutsOffSlowReaders, WebSocketsSansIOProtocol):
     _discarding = False
 
     def __init__(
-        self, connection: Connection, connections: Connections, read_timeout_s: float, **arguments: Any
+        self, connection: ClientConnection, connections: Connections, read_timeout_s: float, **arguments: Any
     ) -> None:
         """`arguments` are uvicorn's."""
         super().__init__(**arguments)

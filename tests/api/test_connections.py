@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 from websockets.asyncio.client import connect
 
-from api.http.connections import Connection, Connections
+from api.http.connections import ClientConnection, Connections
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded
@@ -162,7 +162,7 @@ class Ended:
         self.ended = True
 
 
-def enter(connections: Connections, address: str, works: bool = False) -> tuple[Connection, Ended]:
+def enter(connections: Connections, address: str, works: bool = False) -> tuple[ClientConnection, Ended]:
     """A connection that is let in."""
     connection = connections.enter(address)
     assert connection is not None
