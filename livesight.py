@@ -179,8 +179,7 @@ def demo(port: PortOption = None, config: ConfigOption = None) -> None:
 
 def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     """Run until a signal; whatever happens, what was opened is closed in order."""
-    runs_streams = "node" in settings.roles
-    if streams and not runs_streams:
+    if streams and "node" not in settings.roles:
         raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
     configure_logs(settings.log_level, settings.log_format)
     limit_arenas()
