@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
 
-from livesight import Settings, load_settings
+from livesight import Settings, load_settings, new_cluster
 from stream.errors import SourceError
 from workers.cli.configuration import variables
 from workers.cli.stream_names import named_source, named_sources
@@ -190,3 +191,27 @@ def test_names_do_not_meet() -> None:
         named_sources(["door=demo:", "door=demo:"])
     with pytest.raises(SourceError, match=r"Door=rtsp://\*\*\*@h: id"):
         named_sources(["Door=rtsp://u:p@h"])
+
+
+def test_accounts_and_roles_apart_need_the_cluster_s_secret(tmp_path: Path) -> None:
+    environ = {
+        "LIVESIGHT_AUTH__MODE": "accounts",
+        "LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "LIVESIGHT_STATE_DIR": str(tmp_path),
+        "LIVESIGHT_ROLES": "node",
+        "LIVESIGHT_CLUSTER__NETWORKS": "10.1.0.0/16, fd00::/8",
+    }
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        with pytest.raises(
+            SettingsError, match=r"^cluster\.secret: .*LIVESIGHT_CLUSTER__SECRET.*openssl rand -base64 48"
+        ):
+            new_cluster(load_settings(environ=environ), sock)
+        secret = {"LIVESIGHT_CLUSTER__SECRET": "0123456789abcdef0123456789abcdef"}
+        cluster = new_cluster(load_settings(environ=environ | secret), sock)
+    assert cluster is not None
+    assert [str(one) for one in cluster.trust.networks] == ["10.1.0.0/16", "fd00::/8"]
+    assert "0123456789abcdef" not in repr(cluster.settings)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(environ=environ | {"LIVESIGHT_CLUSTER__SECRET": "hunter2"})
+    assert "LIVESIGHT_CLUSTER__SECRET" in str(refused.value)
+    assert "hunter2" not in str(refused.value)

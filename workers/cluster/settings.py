@@ -50,9 +50,9 @@ class ClusterSettings(BaseModel):
     secret_file: Path | None = Field(
         default=None, description="A file of secrets instead, one a line: the first signs, all are accepted."
     )
-    networks: tuple[IPv4Network | IPv6Network, ...] | None = Field(
-        default=None,
-        description="Where other processes may be. None: private addresses and this machine's own; loopback too when "
+    networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(),
+        description="Where other processes may be. Empty: private addresses and this machine's own; loopback too when "
         "listening there.",
     )
 

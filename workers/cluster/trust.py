@@ -54,7 +54,8 @@ def trust_of(settings: ClusterSettings, exposure: Exposure) -> ClusterTrust:
             "set it to the same text of 32 bytes or more in all of them (LIVESIGHT_CLUSTER__SECRET, or "
             f"LIVESIGHT_CLUSTER__SECRET_FILE); {HOW_TO_MAKE}"
         )
-    if settings.networks is not None:
+    networks: tuple[Network, ...]
+    if settings.networks:
         networks = settings.networks
     elif exposure.on_loopback and keys is None:
         networks = (*LOOPBACK, *own_networks())
