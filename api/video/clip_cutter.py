@@ -76,7 +76,7 @@ class ClipCutter:
         if status is None:
             raise ClipNotYet(f"no node runs stream {stream_id} now")
         path = f"/v1/streams/{stream_id}/clips"
-        identity = _identity(self._cluster.assertions, status.node, path, stream_id)
+        identity = process_identity(self._cluster.assertions, status.node, path, stream_id)
         return _fetch(status.address + path, stream_id, request, identity)
 
     def _cut(self, stream_id: str, request: ClipRequest) -> Clip:
@@ -135,7 +135,7 @@ def _muxed(stream_id: str, codec: CodecConfig, packets: list[RingPacket]) -> Cli
         raise Problem("clip-unavailable", f"{codec.name} packets of stream {stream_id} do not fit a file") from error
 
 
-def _identity(assertions: Assertions | None, node: str, path: str, stream_id: str) -> dict[str, str]:
+def process_identity(assertions: Assertions | None, node: str, path: str, stream_id: str) -> dict[str, str]:
     """What tells the node that this process asks, for itself: it may have pictures of that stream, and no more."""
     if assertions is None:
         return {}
