@@ -16,7 +16,7 @@ APT := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer
 SOURCES := stream workers api training monitoring tests deployment setup.py $(wildcard livesight.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage check format web bench soak peers
+.PHONY: help demo test test-fast coverage check format web bench soak fuzz fuzz-parsers peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,17 @@ bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x72
 
 soak: $(VENV)/.test peers ## 35 minutes: sessions opened and dropped (memory, threads, descriptors), the broker's outages, nodes that come, end, sleep and die
 	$(call each,soak,"memory.py $(SOAK)" "outage.py $(OUTAGE)" "cluster.py $(CLUSTER)")
+
+FUZZ ?= 600
+
+fuzz: fuzz-parsers ## what others send, changed at random until something breaks: each parser for FUZZ=600 seconds
+
+fuzz-parsers: $(VENV)/.fuzz
+	$(call each,fuzz,$(foreach target,images sdp codecs kafka cursors,"fuzz.py $(target) --seconds $(FUZZ)"))
+
+$(VENV)/.fuzz: $(VENV)/.serve
+	@$(PIP) install -c constraints.txt -e '.[fuzz]'
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'

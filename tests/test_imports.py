@@ -47,6 +47,7 @@ STARTERS = {
     "deployment/bench/events.py",
     "deployment/bench/flood.py",
     "deployment/bench/glass.py",
+    "deployment/bench/hostile.py",
     "deployment/bench/run_livesight.py",
     "deployment/bench/viewers.py",
     "deployment/fuzz/targets.py",
