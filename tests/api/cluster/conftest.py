@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,6 +12,8 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from api.app import create_app, forward
+from api.auth.access_control import AccessControl
+from api.auth.settings import AuthSettings
 from api.settings import ApiSettings
 from stream.config import StreamConfig, StreamSettings
 from tests.peers.ports import free_port
@@ -79,7 +80,7 @@ class Front:
         self.cluster.board.apply(MONITOR_PREFIX + "monitor-1", value)
 
 
-def front(trust: ClusterTrust, access: Any, state_dir: Path) -> Front:
+def front(trust: ClusterTrust, access: AccessControl | None, state_dir: Path) -> Front:
     """An api process with that trust; its broker is away."""
     kafka = KafkaSettings(bootstrap_servers=(f"127.0.0.1:{free_port()}",), connect_timeout_s=0.5)
     member = Member("api-1", "http://127.0.0.1:1", None)
@@ -96,7 +97,9 @@ def front(trust: ClusterTrust, access: Any, state_dir: Path) -> Front:
 async def api(tmp_path: Path, recorder: RecordingNode) -> AsyncIterator[Front]:
     """With accounts and a secret; the recorder is node-1 and runs `door` and `yard`."""
     trust = ClusterTrust(ClusterKeys([SECRET]), LOOPBACK, unsigned=False)
-    made = front(trust, SimpleNamespace(readers=[Badges()], routers=[]), tmp_path)
+    access = AccessControl(AuthSettings(mode="accounts"), tmp_path, roles=())
+    access.readers.insert(0, Badges())
+    made = front(trust, access, tmp_path)
     made.tell("door", recorder.url)
     made.tell("yard", recorder.url)
     yield made

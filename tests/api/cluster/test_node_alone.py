@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from api.app import create_app
+from api.auth.access_control import AccessControl
+from api.auth.settings import AuthSettings
 from api.settings import ApiSettings
 from api.video.clip_cutter import process_identity
 from stream.config import StreamConfig, StreamSettings
@@ -45,8 +46,8 @@ async def node(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     for name in ("door", "yard"):
         url = f"rtsp://127.0.0.1:{free_port()}/"
         runs.streams.add(StreamConfig(id=name, url=url, models=("mask",)))
-    no_accounts = SimpleNamespace(readers=[], routers=[])
-    app = create_app(runs, bus, ApiSettings(), ("node",), cluster, access=no_accounts)  # type: ignore[arg-type]
+    access = AccessControl(AuthSettings(mode="accounts"), tmp_path, roles=("node",))
+    app = create_app(runs, bus, ApiSettings(), ("node",), cluster, access=access)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         yield client
     await app.state.node_client.aclose()
