@@ -22,6 +22,7 @@ SLOW = (
     "deployment/",
     "training/",
     "web/",
+    "api/test_flood.py",
     "api/test_page.py",
     "api/test_video.py",
     "monitoring/alerts/test_apart.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -287,3 +288,76 @@ def test_settings_name_what_is_wrong(values: dict[str, Any], field: str) -> None
 
 def test_settings_take_lists_as_text() -> None:
     assert ApiSettings(allowed_origins="https://a, https://b").allowed_origins == ("https://a", "https://b")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "fine"),
+    [
+        ({}, "rebound.evil.example", False),
+        ({}, "127.0.0.1.evil.example", False),
+        ({}, "localhost.evil.example", False),
+        ({}, f"{socket.gethostname()}.evil.example", False),
+        ({}, "0x7f.1", False),
+        ({}, "a b", False),
+        ({}, "localhost:1", True),
+        ({}, "localhost.", True),
+        ({}, "192.0.2.5:8000", True),  # a published port: the address of the machine around the container
+        ({}, "[2001:db8::5]:8000", True),
+        ({}, socket.gethostname(), True),
+        ({}, f"{socket.gethostname().upper()}.local:8000", True),
+        ({"allowed_hosts": ("cam.example",)}, "cam.example", True),
+        ({"allowed_hosts": ("cam.example",)}, "other.example", False),
+        ({"allowed_hosts": ("cam.example",)}, "192.0.2.5", True),
+    ],
+)
+def test_on_every_address_only_known_names_are_answered(
+    start: Start, settings: dict[str, Any], host: str, fine: bool
+) -> None:
+    service = start(host="0.0.0.0", **settings)
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
+        client.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 " if fine else b"HTTP/1.1 4"), answer
+    assert fine or b"api.allowed_hosts" in answer or b"400 Bad Request" in answer
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 101), ("rebound.evil.example", 421)])
+def test_a_foreign_name_opens_no_socket(start: Start, host: str, status: int) -> None:
+    service = start(host="0.0.0.0")
+    lines = ["GET /v1/detections HTTP/1.1", f"Host: {host}", f"Origin: http://{host}", "Connection: Upgrade"]
+    lines += ["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "", ""]
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
+        client.sendall("\r\n".join(lines).encode())
+        assert client.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+async def test_pages_of_allowed_origins_send_keys_and_never_cookies(start: Start) -> None:
+    for allowed in ("https://good.example", "*"):
+        async with start(allowed_origins=(allowed,)).http() as http:
+            origin = {"origin": "https://good.example"}
+            asked = {"access-control-request-method": "PUT", "access-control-request-headers": "authorization"}
+            preflight = await http.options("/v1/rules/a", headers={**origin, **asked})
+            methods = set(preflight.headers["access-control-allow-methods"].split(", "))
+            assert {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} <= methods
+            headers = preflight.headers["access-control-allow-headers"].lower().split(", ")
+            assert {"authorization", "x-api-key", "content-type", "if-match"} <= set(headers)
+            for answer in (preflight, await http.get("/v1/streams", headers=origin)):
+                assert answer.headers["access-control-allow-origin"] == "https://good.example"
+                assert "access-control-allow-credentials" not in answer.headers
+                assert "Origin" in answer.headers["vary"]
+
+
+async def test_who_may_embed_what(start: Start) -> None:
+    picture, script = "/v1/streams/cam/snapshot.jpg", "/static/livesight-view.js"
+    async with start().http() as http:
+        for path in ("/", "/v1/streams", picture, script, "/nothing"):
+            assert (await http.get(path)).headers["cross-origin-resource-policy"] == "same-origin", path
+        page = await http.get("/")
+        assert page.headers["cross-origin-opener-policy"] == "same-origin"
+        assert page.headers["x-frame-options"] == "SAMEORIGIN" and page.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
+    async with start(allowed_origins=("https://good.example",)).http() as http:
+        for path in (picture, script, "/v1/streams/cam/mjpeg"):
+            assert (await http.get(path)).headers["cross-origin-resource-policy"] == "cross-origin", path
+        for path in ("/", "/v1/streams"):
+            assert (await http.get(path)).headers["cross-origin-resource-policy"] == "same-origin", path

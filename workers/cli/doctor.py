@@ -19,6 +19,7 @@ import av.codec
 from pydantic import BaseModel, ConfigDict
 
 from stream.config import DEFAULT_MODELS
+from workers import descriptors
 from workers.errors import WorkerError
 from workers.kafka.settings import KafkaSettings
 from workers.model_card import CARD_FILE, ModelStore, load_card
@@ -27,6 +28,7 @@ from workers.settings import WorkerSettings
 PACKAGES = ("livesight", "openvino", "av", "opencv-python", "aiortc", "fastapi", "uvicorn", "kafka-python", "crc32c")
 DECODERS = ("h264", "hevc", "vp8", "vp9", "av1", "mjpeg")
 NEEDED_DECODERS = ("h264", "vp8", "mjpeg")
+_FEW_DESCRIPTORS = 4096
 Verdict = Literal["ok", "absent", "wrong"]
 
 # In a process of its own: importing torch takes seconds and hundreds of megabytes
@@ -58,6 +60,7 @@ def examine(
     checks: list[tuple[str, Callable[[], Iterator[CheckResult]]]] = [
         ("versions", _versions),
         ("machine", _machine),
+        ("descriptors", _descriptors),
         ("OpenVINO", lambda: _openvino(workers)),
         ("PyTorch", lambda: _torch(workers)),
         ("decoders", _decoders),
@@ -92,6 +95,14 @@ def _versions() -> Iterator[CheckResult]:
 def _machine() -> Iterator[CheckResult]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield CheckResult(subject="machine", verdict="ok", detail=f"{platform.platform()}, {cores} cores for this process")
+
+
+def _descriptors() -> Iterator[CheckResult]:
+    most = descriptors.hard_limit()
+    detail = f"a service may open {most} files: cameras, connections and files share them"
+    if most <= _FEW_DESCRIPTORS:
+        detail += f"; raise the hard limit (ulimit -Hn) for more than some {most - 256} connections"
+    yield CheckResult(subject="descriptors", verdict="ok" if most >= 512 else "wrong", detail=detail)
 
 
 def _openvino(settings: WorkerSettings) -> Iterator[CheckResult]:
