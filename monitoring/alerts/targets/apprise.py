@@ -14,8 +14,8 @@ from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
 from monitoring.alerts.blocking_calls import run_blocking
 from monitoring.alerts.errors import DeliveryFailed
+from monitoring.alerts.targets.answers import fit_to_show
 from monitoring.alerts.targets.notice import Notice
-from stream.url_redaction import redact
 
 # Apprise logs URLs, which are secrets. What there is to say about a try comes with its result.
 _logger = logging.getLogger("apprise")
@@ -24,8 +24,6 @@ _logger.addHandler(logging.NullHandler())
 _logger.setLevel(logging.DEBUG)
 
 _TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
-_REASON_CHARACTERS = 300
-_MIN_SECRET_CHARACTERS = 5
 _PAUSE_S = 0.5
 _DETAIL = re.compile(r"exception|response", re.I)
 
@@ -106,8 +104,4 @@ class AppriseTarget:
 
     def _redacted(self, text: str) -> str:
         """One line, without any part of the URL: for many services all of it is secret."""
-        text = redact(" ".join(text.split()))
-        for part in sorted(set(re.split(r"[/:@?&=#]+", self._url)), key=len, reverse=True):
-            if len(part) >= _MIN_SECRET_CHARACTERS:
-                text = text.replace(part, "***")
-        return text[:_REASON_CHARACTERS]
+        return fit_to_show(text, [self._url])

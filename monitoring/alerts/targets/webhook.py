@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
 from monitoring.alerts.errors import DeliveryFailed
+from monitoring.alerts.targets.answers import fit_to_show, secrets_of_url
 from monitoring.alerts.targets.notice import Notice
 from monitoring.alerts.targets.settings import WebhookSettings
 from monitoring.alerts.targets.webhook_signature import key_of, signed_headers
 
 _REFUSED = frozenset({400, 413, 415, 422})
 """Statuses about the message rather than the target: the next message may get through."""
-_REASON_CHARACTERS = 200
+_READ_BYTES = 4096
+"""Of an answer that says why."""
 
 
 class WebhookTarget:
@@ -31,6 +34,8 @@ class WebhookTarget:
         secrets = [secret for secret in (settings.secret, settings.previous_secret) if secret is not None]
         self._keys = [key_of(secret.get_secret_value()) for secret in secrets]
         headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+        texts = [secret.get_secret_value() for secret in secrets]
+        self._secrets = [*secrets_of_url(self._url), *headers.values(), *texts]
         verify = ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else True
         self._client = httpx.AsyncClient(
             headers={"user-agent": "Livesight", **headers},
@@ -51,7 +56,7 @@ class WebhookTarget:
         try:
             async with self._client.stream("POST", self._url, content=body, headers=headers) as response:
                 if not response.is_success:
-                    raise await _refusal(response)
+                    raise await _refusal(response, self._secrets)
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
             raise DeliveryFailed(_reason(error)) from error
 
@@ -60,22 +65,25 @@ class WebhookTarget:
         await self._client.aclose()
 
 
-async def _refusal(response: httpx.Response) -> DeliveryFailed:
+async def _refusal(response: httpx.Response, secrets: Sequence[str]) -> DeliveryFailed:
     status = response.status_code
-    body = await _first_line(response)
-    why = f"answered {status} {response.reason_phrase}".rstrip() + (f": {body}" if body else "")
+    body = await _beginning(response, max(map(len, secrets), default=0))
+    why = fit_to_show(f"answered {status} {response.reason_phrase}".rstrip() + (f": {body}" if body else ""), secrets)
     wait_s = _retry_after_s(response.headers.get("retry-after")) if status in (429, 503) else None
     return DeliveryFailed(why, retry_after_s=wait_s, refused=status in _REFUSED)
 
 
-async def _first_line(response: httpx.Response) -> str:
-    """The beginning of the body, on one line, whatever the target sends."""
+async def _beginning(response: httpx.Response, margin: int) -> str:
+    """The beginning of the body, whatever the target sends. margin: characters left out where it goes on.
+
+    Of a secret that was cut off there nobody would know the rest.
+    """
     if not response.headers.get("content-type", "").startswith(("text/plain", "application/")):
         return ""
     try:
-        async for chunk in response.aiter_bytes(4 * _REASON_CHARACTERS):
+        async for chunk in response.aiter_bytes(_READ_BYTES):
             text = chunk.decode("utf-8", "replace")
-            return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:_REASON_CHARACTERS]
+            return text[: max(0, len(text) - margin)] if len(chunk) == _READ_BYTES else text
     except httpx.HTTPError:
         pass  # the status is enough
     return ""
