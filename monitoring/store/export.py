@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -34,7 +35,7 @@ COLUMNS = (
     "node",
     "id",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = frozenset("=+-@\u2212")
 
 
 def heading() -> str:
@@ -56,4 +57,16 @@ def lines(bodies: Iterable[str]) -> str:
 
 def _cell(value: Any) -> Any:
     """Text that a spreadsheet would take for a formula is marked as text (OWASP, CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and _like_formula(value) else value
+
+
+def _like_formula(text: str) -> bool:
+    """Whether it begins with a sign of formulas: also behind spaces, full-width, small or raised; or with a control.
+
+    Spreadsheets drop what cannot be seen, and some take signs of other widths for the plain ones.
+    """
+    shown = text.lstrip()
+    while shown and unicodedata.category(shown[0]) in ("Cc", "Cf", "Zs"):
+        shown = shown[1:]
+    begins = unicodedata.category(text[0]) in ("Cc", "Cf") if text else False
+    return begins or (bool(shown) and not _FORMULA.isdisjoint(unicodedata.normalize("NFKC", shown[0])[:1]))

@@ -35,6 +35,7 @@ from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import event_counts, events, media
 from monitoring.store.writes import HOUR_NS, add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
+from workers.access.principal import ALL_STREAMS
 from workers.bus.event import Event, Kind
 from workers.database.database import Database
 from workers.database.migrations import migrate
@@ -103,7 +104,7 @@ def test_what_people_write_does_not_hurt(database: Database) -> None:
     with database.write() as connection:
         add_events(connection, [awkward])
     with database.read() as connection:
-        page = page_of(connection, PageQuery())
+        page = page_of(connection, PageQuery(), ALL_STREAMS)
     assert Event.model_validate_json(page.rows[0]["body"]) == awkward
 
 
@@ -135,13 +136,13 @@ def test_pages_give_each_event_once_in_order(database: Database, order: str) -> 
         found: list[Event] = []
         while True:
             with database.read() as connection:
-                page = page_of(connection, query)
+                page = page_of(connection, query, ALL_STREAMS)
             found += [Event.model_validate_json(row["body"]) for row in page.rows]
             assert len(page.rows) == 7 or page.next is None
             if page.next is None:
                 break
             query = query.model_copy(update={"cursor": page.next})
-        wanted = [event for event in made if wanted_by(EventFilters(**filters), event)]
+        wanted = [event for event in made if wanted_by(EventFilters(**filters), event, ALL_STREAMS)]
         assert {event.id for event in found} == {event.id for event in wanted}, filters
         assert len(found) == len(wanted)
         times = [event.captured_at_ns for event in found]
@@ -154,11 +155,11 @@ def test_pages_go_on_where_they_were_while_events_come(database: Database) -> No
     with database.write() as connection:
         add_events(connection, same_moment)
     with database.read() as connection:
-        first = page_of(connection, PageQuery(limit=8))
+        first = page_of(connection, PageQuery(limit=8), ALL_STREAMS)
     with database.write() as connection:
         add_events(connection, [happened(100)])
     with database.read() as connection:
-        rest = page_of(connection, PageQuery(limit=100, cursor=first.next))
+        rest = page_of(connection, PageQuery(limit=100, cursor=first.next), ALL_STREAMS)
     ids = [row["id"] for row in (*first.rows, *rest.rows)]
     assert sorted(ids) == sorted(event.id for event in same_moment)
 
@@ -170,13 +171,13 @@ def test_pages_go_on_where_they_were_while_events_come(database: Database) -> No
 def test_cursors_that_were_never_issued(database: Database, cursor: str) -> None:
     text = base64.urlsafe_b64encode(cursor.encode()).decode() if "." in cursor else cursor
     with database.read() as connection, pytest.raises(BadQuery, match="cursor: not issued by this server"):
-        page_of(connection, PageQuery(cursor=text))
+        page_of(connection, PageQuery(cursor=text), ALL_STREAMS)
 
 
 def test_a_cursor_of_the_other_order(database: Database) -> None:
     text = base64.urlsafe_b64encode(b"oldest.1.2").decode()
     with database.read() as connection, pytest.raises(BadQuery, match="cursor: issued for order=oldest"):
-        page_of(connection, PageQuery(cursor=text))
+        page_of(connection, PageQuery(cursor=text), ALL_STREAMS)
 
 
 @pytest.mark.parametrize(
@@ -199,11 +200,11 @@ def test_counts_are_those_of_the_events(database: Database, filters: dict[str, A
     with database.write() as connection:
         add_events(connection, made)
     with database.read() as connection:
-        found = counts_of(connection, CountQuery(**filters, by=by))
+        found = counts_of(connection, CountQuery(**filters, by=by), ALL_STREAMS)
     wanted = Counter(
         (event.captured_at_ns // HOUR_NS, getattr(event, by) if by else None)
         for event in made
-        if wanted_by(EventFilters(**filters), event)
+        if wanted_by(EventFilters(**filters), event, ALL_STREAMS)
     )
     assert {(int(one.start.timestamp()) // 3600, one.value): one.count for one in found} == wanted
     assert [one.start for one in found] == sorted(one.start for one in found)
@@ -217,8 +218,8 @@ def test_days_are_those_of_the_time_zone(database: Database) -> None:
     starts = {}
     for tz in ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York"):
         with database.read() as connection:
-            (one,) = counts_of(connection, CountQuery(bucket="day", tz=tz))
-            (hour,) = counts_of(connection, CountQuery(bucket="hour", tz=tz))
+            (one,) = counts_of(connection, CountQuery(bucket="day", tz=tz), ALL_STREAMS)
+            (hour,) = counts_of(connection, CountQuery(bucket="hour", tz=tz), ALL_STREAMS)
         starts[tz] = (one.start.isoformat(), hour.start.isoformat()[11:16])
     assert starts == {
         "UTC": ("2026-03-01T00:00:00+00:00", "23:00"),
@@ -240,7 +241,7 @@ def test_hours_that_are_cut_are_counted_too(database: Database, by: Any) -> None
         ends_ns = [begin_ns + int(hours * HOUR_NS) for hours in (since_h, until_h)]
         since, until = (datetime.fromtimestamp(end_ns / 1e9, UTC) for end_ns in ends_ns)
         with database.read() as connection:
-            found = counts_of(connection, CountQuery(since=since, until=until, by=by))
+            found = counts_of(connection, CountQuery(since=since, until=until, by=by), ALL_STREAMS)
         wanted = Counter(
             (event.captured_at_ns // HOUR_NS, getattr(event, by) if by else None)
             for event in made
@@ -255,8 +256,8 @@ def test_times_cut_where_they_say(database: Database) -> None:
         add_events(connection, made)
     since, until = (datetime.fromtimestamp(made[number].captured_at_ns / 1e9, UTC) for number in (5, 9))
     with database.read() as connection:
-        rows = page_of(connection, PageQuery(since=since, until=until, order="oldest")).rows
-        total = sum(one.count for one in counts_of(connection, CountQuery(since=since, until=until)))
+        rows = page_of(connection, PageQuery(since=since, until=until, order="oldest"), ALL_STREAMS).rows
+        total = sum(one.count for one in counts_of(connection, CountQuery(since=since, until=until), ALL_STREAMS))
     assert [row["id"] for row in rows] == [event.id for event in made[5:9]]
     assert total == 4
 
@@ -268,6 +269,21 @@ def test_csv_holds_what_the_events_hold() -> None:
     assert rows[0]["time"] == "2026-09-21T14:13:20.000+00:00"
     assert rows[0]["text"] == '\'=1+1, "quoted"', "a spreadsheet must not take it for a formula"
     assert (rows[0]["id"], rows[0]["zone"], rows[0]["confidence"]) == (str(event.id), "", "0.5")
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        *((text, True) for text in ("=1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\x00=1", "\x7f=1")),
+        *((f"{sign}1", True) for sign in "\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b\u207a\u2212"),
+        *((text, True) for text in (" =1", "\u00a0=1", "\u200b=1", "\ufeff\uff1d1", "\u2028=1", " \n +1", "\u202e@x")),
+        *((text, False) for text in ("", " ", "1=1", "a+b", "door: =", "'=1", "“=1”", "ärgerlich", "扉")),
+    ],
+)
+def test_what_a_spreadsheet_takes_for_a_formula_is_marked(text: str, marked: bool) -> None:
+    event = happened(3, "alert", text=text, label="with_mask", captured_at_ns=BEGAN_NS)
+    (row,) = csv.DictReader(io.StringIO(heading() + lines([event.to_json().decode()]), newline=""))
+    assert row["text"] == (f"'{text}" if marked else text)
 
 
 def snapshot(store: MediaStore, database: Database, at_ns: int, track: int, size: int = 1000) -> Path:
@@ -361,7 +377,7 @@ def test_retention_does_not_hold_up_writers(database: Database, tmp_path: Path) 
     assert retention.delete_events(BEGAN_NS + HOUR_NS) == 6_000
     assert shared.others > 6
     with database.read() as connection:
-        kept = page_of(connection, PageQuery()).rows
+        kept = page_of(connection, PageQuery(), ALL_STREAMS).rows
     assert {row["stream_id"] for row in kept} == {"yard"} and len(kept) == shared.others
 
 
@@ -372,10 +388,10 @@ def test_sqlite_is_in_wal_and_readers_see_one_state(tmp_path: Path) -> None:
         add_events(connection, [happened(1)])
     with opened.read() as reader:
         assert reader.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert len(page_of(reader, PageQuery()).rows) == 1
+        assert len(page_of(reader, PageQuery(), ALL_STREAMS).rows) == 1
         with opened.write() as connection:
             add_events(connection, [happened(2)])
-        assert len(page_of(reader, PageQuery()).rows) == 1
+        assert len(page_of(reader, PageQuery(), ALL_STREAMS).rows) == 1
     opened.close()
     with closing(sqlite3.connect(tmp_path / "livesight.db")) as plain:
         assert plain.execute("SELECT length(id) FROM events").fetchone() == (16,)
