@@ -23,6 +23,7 @@ from monitoring.settings import MonitorSettings
 from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore
+from monitoring.store.media_routes import media_routes
 from monitoring.store.retention import Retention
 from monitoring.store.retention_clock import Expiry
 from workers.database.database import Database
@@ -54,7 +55,7 @@ class Monitoring:
         own: list[BackgroundService] = [Retention(expiry, self.database, media, self._is_active)]
         self._to_start = [*([] if publisher is None else [publisher]), *own, *parts.services]
         self._services: list[BackgroundService] = []
-        self._routers = [event_routes(self.database, media, self.live), *parts.routers]
+        self._routers = [event_routes(self.database, self.live), media_routes(self.database, media), *parts.routers]
         self._migrated = self._first_try()
 
     @property

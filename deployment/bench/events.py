@@ -33,6 +33,7 @@ from monitoring.store.retention_clock import Expiry
 from monitoring.store.settings import RetentionSettings
 from monitoring.store.writes import HOUR_NS, add_events
 from tests.peers.postgres import Postgres
+from workers.access.principal import ALL_STREAMS
 from workers.bus.event import EVENT_SCHEMA, Event, PathPoint, event_id
 from workers.database.database import Database
 from workers.database.database_url import driver_url
@@ -148,11 +149,11 @@ def read_all(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
 
     def page(filters: dict[str, Any]) -> None:
         with database.read() as connection:
-            page_of(connection, PageQuery(**filters))
+            page_of(connection, PageQuery(**filters), ALL_STREAMS)
 
     def counts(filters: dict[str, Any]) -> None:
         with database.read() as connection:
-            counts_of(connection, CountQuery(**filters))
+            counts_of(connection, CountQuery(**filters), ALL_STREAMS)
 
     pages = {name: timed(lambda filters=filters: page(filters)) for name, filters in PAGES.items()}  # type: ignore[misc]
     sums = {name: timed(lambda filters=filters: counts(filters), 6) for name, filters in COUNTS.items()}  # type: ignore[misc]

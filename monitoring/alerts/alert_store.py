@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, upda
 from monitoring.alerts.errors import AlertUnknown
 from monitoring.alerts.tables import alerts
 from monitoring.store.cursor import after_cursor, cursor_of
+from monitoring.store.visible import choose, visible
+from workers.access.principal import ALL_STREAMS, StreamScope
 from workers.bus.event import Event, Severity
 from workers.database.database import Database
 
@@ -21,8 +23,12 @@ AlertState = Literal["open", "ended", "acknowledged", "unacknowledged"]
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Which alerts; empty or None: all. Times are wall clocks in nanoseconds, `until_ns` excluded."""
+    """Which alerts of the streams in `scope`; the rest empty or None: all.
 
+    Times are wall clocks in nanoseconds, `until_ns` excluded.
+    """
+
+    scope: StreamScope
     streams: Sequence[str] = ()
     rules: Sequence[str] = ()
     severities: Sequence[Severity] = ()
@@ -51,10 +57,10 @@ class AlertStore:
         rows = rows[:limit]
         return rows, cursor_of(rows[-1]) if more else None
 
-    def one(self, alert_id: uuid.UUID) -> RowMapping:
-        """A row of `alerts`. Raises AlertUnknown."""
+    def one(self, alert_id: uuid.UUID, scope: StreamScope) -> RowMapping:
+        """A row of `alerts`. Raises AlertUnknown, also where its stream is not in the scope."""
         with self._database.read() as connection:
-            return _one(connection, alert_id)
+            return _one(connection, alert_id, scope)
 
     def acknowledge(self, alert_id: uuid.UUID, who: str, note: str | None) -> RowMapping:
         """Acknowledge; the first name and time stay, a new note replaces the old one. Raises AlertUnknown."""
@@ -89,20 +95,22 @@ class AlertStore:
     def _change(self, alert_id: uuid.UUID, values: dict[str, Any]) -> RowMapping:
         with self._database.write() as connection:
             connection.execute(update(alerts).where(alerts.c.id == alert_id).values(values))
-            return _one(connection, alert_id)
+            return _one(connection, alert_id, ALL_STREAMS)
 
 
-def _one(connection: Connection, alert_id: uuid.UUID) -> RowMapping:
-    row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).mappings().first()
+def _one(connection: Connection, alert_id: uuid.UUID, scope: StreamScope) -> RowMapping:
+    query = select(alerts).where(alerts.c.id == alert_id, *visible(alerts.c.stream_id, scope))
+    row = connection.execute(query).mappings().first()
     if row is None:
         raise AlertUnknown(f"there is no alert {alert_id}")
     return row
 
 
 def _conditions(filters: AlertFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
+    chosen = choose(alerts.c.stream_id, filters.streams, filters.scope)
+    found: list[ColumnElement[bool]] = [*chosen.conditions]
     lists = (
-        (alerts.c.stream_id, filters.streams),
+        (alerts.c.stream_id, chosen.names),
         (alerts.c.rule, filters.rules),
         (alerts.c.severity, filters.severities),
     )

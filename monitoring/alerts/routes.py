@@ -25,12 +25,13 @@ from monitoring.alerts.views import (
     delivery_view,
     target_view,
 )
-from workers.access.declaration import MaySeeEvents, MaySeePictures, Needs
+from workers.access.declaration import MaySeeEvents, MaySeePictures, Needs, check
 from workers.access.guarded_route import GuardedRoute
-from workers.access.principal import Principal
+from workers.access.principal import Principal, StreamScope
+from workers.access.roles import Action
 from workers.database.database import Database
 
-_ANONYMOUS = "local"
+_WHO_CHARACTERS = 200
 _WITHOUT_CLIP = {
     "wanted": "the clip is not cut yet",
     "none": "its rule wants no clip",
@@ -54,28 +55,35 @@ def alert_routes(alerts: Alerts, database: Database) -> APIRouter:
 
 
 class _Views:
-    """Alerts as JSON. Blocks."""
+    """Alerts as JSON, as a principal may see them. Blocks."""
 
     def __init__(self, alerts: Alerts, database: Database) -> None:
         self._alerts = alerts
         self._database = database
 
-    def page(self, query: AlertQuery) -> dict[str, Any]:
+    def page(self, principal: Principal, query: AlertQuery) -> dict[str, Any]:
         """An AlertPage. Raises BadQuery."""
-        rows, next_cursor = self._alerts.store.page(query.filters(), query.limit, query.cursor)
-        return {"alerts": self.of(rows), "next": next_cursor}
+        filters = query.filters(principal.scope("events"))
+        rows, next_cursor = self._alerts.store.page(filters, query.limit, query.cursor)
+        return {"alerts": self.of(principal, rows), "next": next_cursor}
 
-    def one(self, alert_id: uuid.UUID) -> dict[str, Any]:
-        """An AlertView. Raises AlertUnknown."""
-        return self.of([self._alerts.store.one(alert_id)])[0]
+    def one(self, principal: Principal, alert_id: uuid.UUID, action: Action = "events") -> dict[str, Any]:
+        """An AlertView. action: what is done with it. Raises AlertUnknown."""
+        return self.of(principal, [self._alerts.store.one(alert_id, principal.scope(action))])[0]
 
-    def of(self, rows: list[RowMapping]) -> list[dict[str, Any]]:
+    def may_acknowledge(self, principal: Principal, alert_id: uuid.UUID) -> None:
+        """Raises AlertUnknown for an alert that the principal may not see, Forbidden for one that it may only see."""
+        seen = StreamScope((*principal.scope("events").patterns, *principal.scope("acknowledge").patterns))
+        check(principal, "acknowledge", self._alerts.store.one(alert_id, seen)["stream_id"])
+
+    def of(self, principal: Principal, rows: list[RowMapping]) -> list[dict[str, Any]]:
         """AlertViews of rows, with their deliveries."""
         with self._database.read() as connection:
             found = alert_views(connection, rows)
         deliveries = self._alerts.deliveries.of_alerts([row["id"] for row in rows])
+        tells = principal.may("targets")
         return [
-            {**view, "deliveries": [delivery_view(one) for one in deliveries[row["id"]]]}
+            {**view, "deliveries": [delivery_view(one, tells) for one in deliveries[row["id"]]]}
             for row, view in zip(rows, found, strict=True)
         ]
 
@@ -84,7 +92,7 @@ def _add_reading(router: APIRouter, alerts: Alerts, views: _Views) -> None:
     @router.get("/v1/alerts", response_model=AlertPage)
     async def list_alerts(principal: MaySeeEvents, query: Annotated[AlertQuery, Query()]) -> JSONResponse:
         """Alerts, newest first, a page at a time, with their deliveries."""
-        return JSONResponse(await asyncio.to_thread(views.page, query))
+        return JSONResponse(await asyncio.to_thread(views.page, principal, query))
 
     @router.get("/v1/alerts/targets")
     async def list_targets(principal: MaySeeTargets) -> TargetList:
@@ -99,12 +107,12 @@ def _add_reading(router: APIRouter, alerts: Alerts, views: _Views) -> None:
     @router.get("/v1/alerts/{alert_id}", response_model=AlertView)
     async def get_alert(principal: MaySeeEvents, alert_id: uuid.UUID) -> JSONResponse:
         """One alert."""
-        return JSONResponse(await asyncio.to_thread(views.one, alert_id))
+        return JSONResponse(await asyncio.to_thread(views.one, principal, alert_id))
 
     @router.get("/v1/alerts/{alert_id}/deliveries", response_model=DeliveryList)
     async def list_deliveries(principal: MaySeeEvents, alert_id: uuid.UUID) -> JSONResponse:
         """The messages about an alert, one a target, and their outcome."""
-        view = await asyncio.to_thread(views.one, alert_id)
+        view = await asyncio.to_thread(views.one, principal, alert_id)
         return JSONResponse({"deliveries": view["deliveries"]})
 
 
@@ -112,7 +120,7 @@ def _add_files(router: APIRouter, views: _Views) -> None:
     @router.get("/v1/alerts/{alert_id}/clip", response_class=RedirectResponse, status_code=307)
     async def get_clip(principal: MaySeePictures, alert_id: uuid.UUID) -> RedirectResponse:
         """Redirect to the alert's clip. Messages link here before there is one."""
-        view = await asyncio.to_thread(views.one, alert_id)
+        view = await asyncio.to_thread(views.one, principal, alert_id, "pictures")
         if view["clip_url"] is None:
             why = view["clip_why"] or _WITHOUT_CLIP.get(view["clip"], "the clip could not be cut")
             raise AlertClipUnavailable(f"alert {alert_id}: {why}")
@@ -121,7 +129,7 @@ def _add_files(router: APIRouter, views: _Views) -> None:
     @router.get("/v1/alerts/{alert_id}/picture", response_class=RedirectResponse, status_code=307)
     async def get_image(principal: MaySeePictures, alert_id: uuid.UUID) -> RedirectResponse:
         """Redirect to the best image of the track that the alert is about."""
-        view = await asyncio.to_thread(views.one, alert_id)
+        view = await asyncio.to_thread(views.one, principal, alert_id, "pictures")
         url = view["picture_url"] or view["snapshot_url"]
         if url is None:
             raise AlertImageUnavailable(f"alert {alert_id} has no image")
@@ -140,19 +148,28 @@ def _add_actions(router: APIRouter, alerts: Alerts, views: _Views) -> None:
     ) -> JSONResponse:
         """Acknowledge an alert. The first name stays; a note replaces the one before."""
         body = body or Acknowledgement()
-        row = await asyncio.to_thread(alerts.store.acknowledge, alert_id, body.by or _ANONYMOUS, body.note)
-        return JSONResponse((await asyncio.to_thread(views.of, [row]))[0])
+        await asyncio.to_thread(views.may_acknowledge, principal, alert_id)
+        row = await asyncio.to_thread(alerts.store.acknowledge, alert_id, _who(principal, body.by), body.note)
+        return JSONResponse((await asyncio.to_thread(views.of, principal, [row]))[0])
 
     @router.delete("/v1/alerts/{alert_id}/acknowledge", response_model=AlertView)
     async def unacknowledge(principal: MayAcknowledge, alert_id: uuid.UUID) -> JSONResponse:
         """Withdraw the acknowledgement and its note."""
+        await asyncio.to_thread(views.may_acknowledge, principal, alert_id)
         row = await asyncio.to_thread(alerts.store.unacknowledge, alert_id)
-        return JSONResponse((await asyncio.to_thread(views.of, [row]))[0])
+        return JSONResponse((await asyncio.to_thread(views.of, principal, [row]))[0])
 
     @router.post("/v1/alerts/{alert_id}/deliveries/{target}/retry", response_model=DeliveryList)
     async def retry(principal: MaySeeTargets, alert_id: uuid.UUID, target: TargetInPath) -> JSONResponse:
         """Send given-up messages after all, before those that wait."""
         await asyncio.to_thread(alerts.deliveries.retry, alert_id, target)
         alerts.wake()
-        view = await asyncio.to_thread(views.one, alert_id)
+        view = await asyncio.to_thread(views.one, principal, alert_id)
         return JSONResponse({"deliveries": view["deliveries"]})
+
+
+def _who(principal: Principal, name: str | None) -> str:
+    """Who acknowledged: the principal's id, before it the name that it gave; where nobody signs in that name alone."""
+    if principal.kind == "local":
+        return name or principal.id
+    return principal.id if name is None else f"{name[: _WHO_CHARACTERS - len(principal.id) - 3]} ({principal.id})"

@@ -130,8 +130,9 @@ class Alerts:
         """The best image of the track that an alert is about: the whole frame, else the crop. Blocks."""
         if event.track_id is None:
             return None
+        track = (event.stream_id, event.session, event.track_id)
         with self._resources.database.read() as connection:
-            rows = {row["kind"]: row for row in of_tracks(connection, {(event.session, event.track_id)})}
+            rows = {row["kind"]: row for row in of_tracks(connection, {track})}
         row = rows.get("picture") or rows.get("crop")
         return None if row is None else self._resources.media.path(row)
 

@@ -13,16 +13,19 @@ from sqlalchemy import Connection, RowMapping
 from monitoring.alerts.alert_store import AlertFilter, AlertState
 from monitoring.alerts.deliveries import Delivery
 from monitoring.alerts.target_queue import TargetQueue
-from monitoring.store.media import of_events, of_tracks
+from monitoring.store.media import of_events, of_tracks, track_of
 from monitoring.store.query import time_ns
 from stream.config import StreamId
+from workers.access.principal import StreamScope
 from workers.bus.event import Event, Severity
+
+_UNTOLD = "the target did not take the message; whoever may see targets is told why"
 
 ClipState = Literal["none", "wanted", "kept", "failed"]
 
 
 class DeliveryView(BaseModel):
-    """One message for one target. `kind`: the alert, or its end. `error`: why the last try failed."""
+    """One message for one target. `kind`: the alert, or its end."""
 
     target: str
     kind: Literal["alert", "alert_ended"]
@@ -33,7 +36,7 @@ class DeliveryView(BaseModel):
     next_at_ns: int | None = Field(
         description="When a waiting message is tried next; 0: once it is first in the queue."
     )
-    error: str | None
+    error: str | None = Field(description="Why the last try failed; what the target said is told to admins only.")
 
 
 class AlertView(Event):
@@ -106,9 +109,10 @@ class AlertQuery(BaseModel):
     cursor: str | None = Field(default=None, max_length=200, description="`next` of the page before.")
     limit: int = Field(default=50, ge=1, le=500)
 
-    def filters(self) -> AlertFilter:
+    def filters(self, scope: StreamScope) -> AlertFilter:
         """As AlertStore takes them. Raises BadQuery."""
         return AlertFilter(
+            scope=scope,
             streams=self.stream,
             rules=self.rule,
             severities=self.severity,
@@ -130,15 +134,14 @@ class Acknowledgement(BaseModel):
 def alert_views(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
     """AlertViews without their deliveries, JSON-ready. An alert has the images of its track."""
     events = [json.loads(row["body"]) for row in rows]
-    tracks = {(event["session"], event["track_id"]) for event in events if event["track_id"] is not None}
-    files = {(one["session"], one["track_id"], one["kind"]): one["id"] for one in of_tracks(connection, tracks)}
+    tracks = {track_of(event) for event in events if event["track_id"] is not None}
+    files = {(*track_of(one), one["kind"]): one["id"] for one in of_tracks(connection, tracks)}
     clips = {one["event_id"]: one["id"] for one in of_events(connection, [row["id"] for row in rows])}
     return [_alert_view(row, event, files, clips.get(row["id"])) for row, event in zip(rows, events, strict=True)]
 
 
 def _alert_view(row: RowMapping, event: dict[str, Any], files: Mapping[Any, int], clip: int | None) -> dict[str, Any]:
-    track = (event["session"], event["track_id"])
-    crop, image = files.get((*track, "crop")), files.get((*track, "picture"))
+    crop, image = (files.get((*track_of(event), kind)) for kind in ("crop", "picture"))
     columns = ("ended_at_ns", "acknowledged_at_ns", "acknowledged_by", "note", "clip", "clip_why")
     return {
         **event,
@@ -149,8 +152,8 @@ def _alert_view(row: RowMapping, event: dict[str, Any], files: Mapping[Any, int]
     }
 
 
-def delivery_view(delivery: Delivery) -> dict[str, Any]:
-    """A DeliveryView, JSON-ready."""
+def delivery_view(delivery: Delivery, tells_errors: bool) -> dict[str, Any]:
+    """A DeliveryView, JSON-ready. tells_errors: with what the target said, which may name its address."""
     return {
         "target": delivery.target,
         "kind": delivery.kind,
@@ -159,7 +162,7 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
         "created_at_ns": delivery.created_ns,
         "changed_at_ns": delivery.changed_ns,
         "next_at_ns": delivery.next_ns if delivery.state == "waiting" else None,
-        "error": delivery.error,
+        "error": delivery.error if tells_errors or delivery.error is None else _UNTOLD,
     }
 
 

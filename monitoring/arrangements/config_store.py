@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Generic, Literal, TypeVar
 
 import structlog
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Connection, Table, delete, select
 
 from monitoring.core.errors import ArrangementFixed, ArrangementUnknown
 from workers.database.database import Database
@@ -23,6 +23,12 @@ log = structlog.get_logger(__name__)
 
 Origin = Literal["configuration", "api", "default"]
 T = TypeVar("T", bound=BaseModel)
+Allow = Callable[[Sequence[T | None]], None]
+"""Raises unless all these items, which a change affects, may be changed. Called in the transaction of the change."""
+
+
+def allow_all(affected: Sequence[object]) -> None:
+    """Whatever it is."""
 
 
 class ConfigStore(Generic[T]):
@@ -73,31 +79,46 @@ class ConfigStore(Generic[T]):
             self._bodies = bodies
             self._replace({name: item for name, body in bodies.items() if (item := self._read(name, body)) is not None})
 
-    def put(self, name: str, item: T) -> bool:
-        """Store an item. Returns whether its name is new. Raises ArrangementFixed, DatabaseUnavailable."""
+    def put(self, name: str, item: T, allow: Allow[T] = allow_all) -> bool:
+        """Store an item. Returns whether its name is new.
+
+        Raises ArrangementFixed, DatabaseUnavailable, and what `allow` raises.
+        """
         with self._write_lock:
-            self._refuse_configured(name)
             body = item.model_dump_json()
             with self._database.write() as connection:
+                allow(self._affected(connection, name))
+                self._refuse_configured(name)
                 upsert(connection, self._table, [{"name": name, "body": body, "updated_ns": time.time_ns()}])
             is_new = name not in self._stored
             self._bodies = {**self._bodies, name: body}
             self._replace({**self._stored, name: item})
             return is_new
 
-    def delete(self, name: str) -> None:
-        """Delete an item; a default of that name applies again. Raises ArrangementFixed, ArrangementUnknown."""
+    def delete(self, name: str, allow: Allow[T] = allow_all) -> None:
+        """Delete an item; a default of that name applies again.
+
+        Raises ArrangementFixed, ArrangementUnknown, and what `allow` raises.
+        """
         with self._write_lock:
-            self._refuse_configured(name)
-            if name not in self._stored and name in self._defaults:
-                message = f"{self.noun} {name} is built in and cannot be deleted; PUT it with enabled: false instead"
-                raise ArrangementFixed(message)
             with self._database.write() as connection:
+                allow(self._affected(connection, name))
+                self._refuse_configured(name)
+                if name not in self._stored and name in self._defaults:
+                    raise ArrangementFixed(
+                        f"{self.noun} {name} is built in and cannot be deleted; PUT it with enabled: false instead"
+                    )
                 deleted = connection.execute(delete(self._table).where(self._table.c.name == name)).rowcount
             self._bodies = {other: body for other, body in self._bodies.items() if other != name}
             self._replace({other: item for other, item in self._stored.items() if other != name})
             if not deleted:
                 raise ArrangementUnknown(f"there is no {self.noun} {name}")
+
+    def _affected(self, connection: Connection, name: str) -> list[T | None]:
+        """What has the name now, and what would have it without that; None: stored, but unreadable."""
+        bodies = connection.scalars(select(self._table.c.body).where(self._table.c.name == name))
+        stored = [self._read(name, body) for body in bodies]
+        return [*stored, *(layer[name] for layer in (self._configured, self._defaults) if name in layer)]
 
     def _refuse_configured(self, name: str) -> None:
         if name in self._configured:

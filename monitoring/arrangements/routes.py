@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
 
 from monitoring.arrangements.config_store import Origin
+from monitoring.arrangements.rule_access import applies, may_delete, may_put
 from monitoring.arrangements.rule_store import RuleStore
 from monitoring.arrangements.scene_store import SceneStore
 from monitoring.core.errors import ArrangementUnknown, BadQuery
@@ -17,7 +18,7 @@ from monitoring.rules.rule import Rule
 from stream.config import StreamId
 from workers.access.declaration import MaySeeEvents, Needs
 from workers.access.guarded_route import GuardedRoute
-from workers.access.principal import Principal
+from workers.access.principal import Principal, StreamScope
 
 StreamIdInPath = Annotated[StreamId, Path()]
 MayChangeZones = Annotated[Principal, Depends(Needs("zones"))]
@@ -70,7 +71,8 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
     @router.get("/v1/zones")
     async def list_scenes(principal: MaySeeEvents) -> SceneList:
         """The zones and lines of all streams that have any."""
-        items = scenes.items().values()
+        scope = principal.scope("events")
+        items = [item for stream_id, item in scenes.items().items() if stream_id in scope]
         return SceneList(scenes=[SceneView(**scene.model_dump(), origin=origin) for scene, origin in items])
 
     @router.get("/v1/zones/{stream_id}")
@@ -105,31 +107,38 @@ def rule_routes(rules: RuleStore) -> APIRouter:
 
     @router.get("/v1/rules")
     async def list_rules(principal: MaySeeEvents) -> RuleList:
-        """All rules."""
-        return RuleList(rules=[RuleView(**rule.model_dump(), origin=origin) for rule, origin in rules.items().values()])
+        """All rules that apply to a stream that the principal may see; of their streams those that it may see."""
+        scope = principal.scope("events")
+        found = rules.items().values()
+        return RuleList(rules=[_rule_view(rule, origin, scope) for rule, origin in found if applies(rule, scope)])
 
     @router.get("/v1/rules/{name}")
     async def get_rule(principal: MaySeeEvents, name: NameInPath) -> RuleView:
         """A rule."""
-        found = rules.items().get(name)
-        if found is None:
+        found, scope = rules.items().get(name), principal.scope("events")
+        if found is None or not applies(found[0], scope):
             raise ArrangementUnknown(f"there is no rule {name}")
-        return RuleView(**found[0].model_dump(), origin=found[1])
+        return _rule_view(*found, scope)
 
     @router.put("/v1/rules/{name}", responses={201: {"description": "The rule is new"}})
     async def put_rule(principal: MayChangeRules, name: NameInPath, body: RuleBody, response: Response) -> RuleView:
-        """Create or replace a rule, from the next frame on."""
+        """Create or replace a rule, from the next frame on. Needs the role on every stream of the rule, also before."""
         _check_same("name", body.name, name)
         rule = Rule(**body.model_dump(exclude={"origin"}) | {"name": name})
-        response.status_code = 201 if await asyncio.to_thread(rules.put, name, rule) else 200
+        response.status_code = 201 if await asyncio.to_thread(rules.put, name, rule, may_put(principal, rule)) else 200
         return RuleView(**rule.model_dump(), origin="api")
 
     @router.delete("/v1/rules/{name}", status_code=204)
     async def delete_rule(principal: MayChangeRules, name: NameInPath) -> None:
-        """Delete a rule; its open alerts end. A changed built-in rule becomes as it was."""
-        await asyncio.to_thread(rules.delete, name)
+        """Delete a rule; its open alerts end. A changed built-in rule becomes as it was. Needs the role as PUT does."""
+        await asyncio.to_thread(rules.delete, name, may_delete(principal, name))
 
     return router
+
+
+def _rule_view(rule: Rule, origin: Origin, scope: StreamScope) -> RuleView:
+    seen = tuple(stream for stream in rule.streams if stream in scope)
+    return RuleView(**rule.model_dump() | {"streams": seen}, origin=origin)
 
 
 def _check_same(field: str, given: str, path: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, Column, String, Table, Text
 
-from monitoring.arrangements.config_store import ConfigStore
+from monitoring.arrangements.config_store import Allow, ConfigStore, allow_all
 from monitoring.core.errors import ArrangementRefused
 from monitoring.rules.rule import CameraFaultCondition, DownCondition, DriftCondition, Rule
 from monitoring.store.tables import metadata
@@ -41,13 +41,13 @@ class RuleStore(ConfigStore[Rule]):
         defaults = {} if by_name else {rule.name: rule for rule in DEFAULT_RULES}
         super().__init__(database, rules_table, Rule, by_name, defaults)
 
-    def put(self, name: str, item: Rule) -> bool:
+    def put(self, name: str, item: Rule, allow: Allow[Rule] = allow_all) -> bool:
         """See ConfigStore. Raises ArrangementRefused when the rule names an unknown target."""
         for target in item.targets or ():
             if target not in self._targets:
                 known = ", ".join(sorted(self._targets)) or "none"
                 raise ArrangementRefused(f"targets: there is no target {target}; the configuration has {known}")
-        return super().put(name, item)
+        return super().put(name, item, allow)
 
     def rules(self) -> tuple[Rule, ...]:
         """All enabled rules."""

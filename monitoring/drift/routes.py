@@ -43,7 +43,8 @@ def drift_routes(drift: Drift, commission_s: float) -> APIRouter:
         model: Annotated[str | None, Query(max_length=63)] = None,
     ) -> DriftList:
         """Whether cameras and models still see what they were made for, feature by feature."""
-        reports = drift.reports(stream, model)
+        scope = principal.scope("events")
+        reports = [report for report in drift.reports(stream, model) if report.stream_id in scope]
         return DriftList(drifted=any(report.drifted for report in reports), reports=reports)
 
     @router.get("/v1/drift/{stream_id}")

@@ -65,15 +65,17 @@ def _page(context: ReportContext, since: str, tz: str) -> str:
     from monitoring.report.page import render_report
     from monitoring.report.period import period_of
     from monitoring.report.read_report import read_report
+    from monitoring.report.report_data import ReportSubject
     from monitoring.store.media import MediaStore
+    from workers.access.principal import ALL_STREAMS
     from workers.database.database import Database
 
-    period = period_of(since, datetime.now(UTC))
+    subject = ReportSubject(period_of(since, datetime.now(UTC)), tz, ALL_STREAMS, ALL_STREAMS)
     database = Database(context.database_url)
     if database.is_sqlite and not Path(database.url.database or "").is_file():
         raise SettingsError(f"{database.url.database}: there is no database; has the service run with this state_dir?")
     try:
         runs = newest_runs(context.mlflow_url)
-        return render_report(read_report(database, MediaStore(context.media_dir), period, tz, runs))
+        return render_report(read_report(database, MediaStore(context.media_dir), subject, runs))
     finally:
         database.close()

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, func, select
 
 from monitoring.alerts.tables import alerts, deliveries
-from monitoring.report.period import Period
-from monitoring.report.report_data import ReportedAlert
-from monitoring.store.media import MediaStore, of_tracks
+from monitoring.report.report_data import ReportedAlert, ReportSubject
+from monitoring.store.media import MediaStore, Track, of_tracks, track_of
 from workers.bus.event import Event
 
 MAX_ALERTS = 50
@@ -19,29 +18,29 @@ _MAX_IMAGES = 12
 _MAX_IMAGE_BYTES = 100_000
 
 
-def count_alerts(connection: Connection, period: Period) -> Mapping[tuple[str, str], int]:
+def count_alerts(connection: Connection, subject: ReportSubject) -> Mapping[tuple[str, str], int]:
     """How many alerts were raised, by rule and severity, the most frequent first."""
     query = (
         select(alerts.c.rule, alerts.c.severity, func.count())
-        .where(*period.conditions(alerts.c.captured_at_ns))
+        .where(*subject.conditions(alerts.c.captured_at_ns, alerts.c.stream_id))
         .group_by(alerts.c.rule, alerts.c.severity)
     )
     found = {(rule, severity): count for rule, severity, count in connection.execute(query)}
     return dict(sorted(found.items(), key=lambda one: -one[1]))
 
 
-def read_alerts(connection: Connection, media: MediaStore, period: Period) -> Sequence[ReportedAlert]:
+def read_alerts(connection: Connection, media: MediaStore, subject: ReportSubject) -> Sequence[ReportedAlert]:
     """The newest `MAX_ALERTS`."""
     query = (
         select(alerts)
-        .where(*period.conditions(alerts.c.captured_at_ns))
+        .where(*subject.conditions(alerts.c.captured_at_ns, alerts.c.stream_id))
         .order_by(alerts.c.captured_at_ns.desc(), alerts.c.seq.desc())
         .limit(MAX_ALERTS)
     )
     rows = connection.execute(query).mappings().all()
     undelivered = _undelivered(connection, [row["id"] for row in rows])
     events = [Event.model_validate_json(row["body"]) for row in rows]
-    images = _images(connection, media, events)
+    images = _images(connection, media, [event for event in events if event.stream_id in subject.pictures])
     return [
         ReportedAlert(
             event,
@@ -68,11 +67,13 @@ def _undelivered(connection: Connection, ids: Sequence[uuid.UUID]) -> Mapping[tu
 
 def _images(connection: Connection, media: MediaStore, events: Sequence[Event]) -> Mapping[uuid.UUID, bytes]:
     """The crops of the newest alerts about tracks, where the file still exists."""
-    tracks = {(event.session, event.track_id) for event in events if event.track_id is not None}
-    rows = {(row["session"], row["track_id"]): row for row in of_tracks(connection, tracks) if row["kind"] == "crop"}
+    tracks: dict[uuid.UUID, Track] = {
+        event.id: (event.stream_id, event.session, event.track_id) for event in events if event.track_id is not None
+    }
+    rows = {track_of(row): row for row in of_tracks(connection, set(tracks.values())) if row["kind"] == "crop"}
     found: dict[uuid.UUID, bytes] = {}
     for event in events:
-        row = rows.get((event.session, event.track_id)) if event.track_id is not None else None
+        row = rows.get(tracks[event.id]) if event.id in tracks else None
         if row is None or row["media_type"] != "image/jpeg" or row["bytes"] > _MAX_IMAGE_BYTES:
             continue
         if len(found) == _MAX_IMAGES:

@@ -7,33 +7,35 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, literal_column, select
 
-from monitoring.report.period import Period
-from monitoring.report.report_data import CameraOutages
+from monitoring.report.report_data import CameraOutages, ReportSubject
 from monitoring.store.tables import events
+from monitoring.store.visible import visible
 
 _UP_DOWN = ("stream_up", "stream_down")
 
 
-def read_outages(connection: Connection, period: Period) -> Mapping[str, CameraOutages]:
+def read_outages(connection: Connection, subject: ReportSubject) -> Mapping[str, CameraOutages]:
     """By camera, as shares of the time for which its state is known.
 
     The state is known from the beginning of the period when there are earlier events, else from the first event. A
     camera that is down at the end is down until then.
     """
-    since_ns, until_ns = period.bounds_ns
+    since_ns, until_ns = subject.period.bounds_ns
     changes = select(events.c.stream_id, events.c.kind, events.c.captured_at_ns).where(events.c.kind.in_(_UP_DOWN))
-    within = changes.where(*period.conditions(events.c.captured_at_ns))
-    cameras = {stream: _Camera(since_ns, is_up) for stream, is_up in _before(connection, since_ns).items()}
+    within = changes.where(*subject.conditions(events.c.captured_at_ns, events.c.stream_id))
+    cameras = {stream: _Camera(since_ns, is_up) for stream, is_up in _before(connection, subject).items()}
     for stream, kind, at_ns in connection.execute(within.order_by(events.c.captured_at_ns, events.c.seq)):
         cameras.setdefault(stream, _Camera(at_ns, True)).change(kind == "stream_up", at_ns)
     return {stream: camera.end(until_ns) for stream, camera in sorted(cameras.items())}
 
 
-def _before(connection: Connection, since_ns: int) -> Mapping[str, bool]:
+def _before(connection: Connection, subject: ReportSubject) -> Mapping[str, bool]:
     """The cameras with earlier events, and whether they were up."""
+    since_ns, _ = subject.period.bounds_ns
+    seen = visible(events.c.stream_id, subject.events)
     newest = (
         select(events.c.stream_id, events.c.kind, func.max(events.c.captured_at_ns).label("at_ns"))
-        .where(events.c.kind.in_(_UP_DOWN), events.c.captured_at_ns < since_ns)
+        .where(events.c.kind.in_(_UP_DOWN), events.c.captured_at_ns < since_ns, *seen)
         .group_by(events.c.stream_id, events.c.kind)
         .order_by(literal_column("at_ns"))
     )

@@ -14,9 +14,10 @@ from monitoring.report.drift_history import drift_history
 from monitoring.report.period import Period
 from monitoring.report.read_alerts import count_alerts, read_alerts
 from monitoring.report.read_outages import read_outages
-from monitoring.report.report_data import DailyConfidence, DriftSummary, ReportData, TrainingRuns
+from monitoring.report.report_data import DailyConfidence, DriftSummary, ReportData, ReportSubject, TrainingRuns
 from monitoring.store.media import MediaStore
 from monitoring.store.tables import event_counts, events
+from monitoring.store.visible import visible
 from monitoring.store.writes import HOUR_NS
 from workers.database.database import Database
 
@@ -25,36 +26,35 @@ _MAX_DAYS = 100
 _TRACKS = "track_ended"
 
 
-def read_report(database: Database, media: MediaStore, period: Period, zone: str, runs: TrainingRuns) -> ReportData:
+def read_report(database: Database, media: MediaStore, subject: ReportSubject, runs: TrainingRuns) -> ReportData:
     """Everything in the period, in one state of the database. Raises DatabaseUnavailable."""
+    period, zone = subject.period, ZoneInfo(subject.zone)
     with database.read() as connection:
-        hourly = _hourly_counts(connection, period)
+        hourly = _hourly_counts(connection, subject)
         return ReportData(
             period=period,
-            zone=zone,
+            zone=subject.zone,
             kinds=_sum(hourly, "kind"),
-            by_day=_by_day(hourly, period, ZoneInfo(zone)),
+            by_day=_by_day(hourly, period, zone),
             by_label=_sum(hourly, "label", _TRACKS),
             by_stream=_sum(hourly, "stream_id", _TRACKS),
-            by_hour=_by_hour(hourly, ZoneInfo(zone)),
-            confidence=_confidence(connection, period, ZoneInfo(zone)),
-            alert_counts=count_alerts(connection, period),
-            alerts=read_alerts(connection, media, period),
-            outages=read_outages(connection, period),
-            drift=_drift(connection, period),
+            by_hour=_by_hour(hourly, zone),
+            confidence=_confidence(connection, subject, zone),
+            alert_counts=count_alerts(connection, subject),
+            alerts=read_alerts(connection, media, subject),
+            outages=read_outages(connection, subject),
+            drift=_drift(connection, subject),
             runs=runs,
         )
 
 
-def _hourly_counts(connection: Connection, period: Period) -> Sequence[RowMapping]:
+def _hourly_counts(connection: Connection, subject: ReportSubject) -> Sequence[RowMapping]:
     """The stored counts; hours that the period cuts count whole."""
-    since_ns, until_ns = period.bounds_ns
+    since_ns, until_ns = subject.period.bounds_ns
     hours = event_counts.c.hour
-    return (
-        connection.execute(select(event_counts).where(hours >= since_ns // HOUR_NS, hours <= (until_ns - 1) // HOUR_NS))
-        .mappings()
-        .all()
-    )
+    within = (hours >= since_ns // HOUR_NS, hours <= (until_ns - 1) // HOUR_NS)
+    query = select(event_counts).where(*within, *visible(event_counts.c.stream_id, subject.events))
+    return connection.execute(query).mappings().all()
 
 
 def _sum(rows: Sequence[RowMapping], column: str, kind: str | None = None) -> Mapping[str, int]:
@@ -86,13 +86,13 @@ def _by_hour(rows: Sequence[RowMapping], zone: ZoneInfo) -> Mapping[int, int]:
     return dict(sorted(hours.items()))
 
 
-def _confidence(connection: Connection, period: Period, zone: ZoneInfo) -> Sequence[DailyConfidence]:
+def _confidence(connection: Connection, subject: ReportSubject, zone: ZoneInfo) -> Sequence[DailyConfidence]:
     quarter = events.c.captured_at_ns - events.c.captured_at_ns % _QUARTER_NS
     query = (
         select(quarter, events.c.label, func.count(), func.sum(events.c.confidence))
         .where(
             events.c.kind == _TRACKS,
-            *period.conditions(events.c.captured_at_ns),
+            *subject.conditions(events.c.captured_at_ns, events.c.stream_id),
             events.c.label.is_not(None),
             events.c.confidence.is_not(None),
         )
@@ -106,11 +106,11 @@ def _confidence(connection: Connection, period: Period, zone: ZoneInfo) -> Seque
     return [DailyConfidence(*key, int(count), total / count) for key, (count, total) in sorted(sums.items())]
 
 
-def _drift(connection: Connection, period: Period) -> Sequence[DriftSummary]:
+def _drift(connection: Connection, subject: ReportSubject) -> Sequence[DriftSummary]:
     columns = drift_history.c.stream_id, drift_history.c.model
     query = (
         select(func.max(drift_history.c.seq), func.count(), func.count().filter(drift_history.c.drifted))
-        .where(*period.conditions(drift_history.c.captured_at_ns))
+        .where(*subject.conditions(drift_history.c.captured_at_ns, drift_history.c.stream_id))
         .group_by(*columns)
     )
     counted = {seq: (stored, drifted) for seq, stored, drifted in connection.execute(query)}

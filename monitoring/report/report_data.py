@@ -5,9 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import Column, ColumnElement
+
 from monitoring.drift.report import DriftReport
 from monitoring.report.period import Period
+from monitoring.store.visible import visible
+from workers.access.principal import StreamScope
 from workers.bus.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSubject:
+    """What a report is about: a period, in days and hours of the time zone `zone`, and the streams in scope.
+
+    events: whose events, alerts and drift. pictures: whose crops.
+    """
+
+    period: Period
+    zone: str
+    events: StreamScope
+    pictures: StreamScope
+
+    def conditions(self, time: Column[int], stream: Column[str]) -> tuple[ColumnElement[bool], ...]:
+        """For rows whose time (a wall clock in nanoseconds) and stream belong to it."""
+        return (*self.period.conditions(time), *visible(stream, self.events))
 
 
 @dataclass(frozen=True, slots=True)

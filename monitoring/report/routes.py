@@ -15,10 +15,14 @@ from monitoring.report.mlflow import newest_runs
 from monitoring.report.page import CONTENT_SECURITY_POLICY, render_report
 from monitoring.report.period import period_of
 from monitoring.report.read_report import read_report
+from monitoring.report.report_data import ReportSubject, TrainingRuns
 from monitoring.store.media import MediaStore
 from workers.access.declaration import MaySeeEvents
 from workers.access.guarded_route import GuardedRoute
+from workers.access.principal import Principal, StreamScope
 from workers.database.database import Database
+
+_RUNS_OF_ALL = "Training runs belong to no camera: they are shown to those who may see all."
 
 
 class ReportQuery(BaseModel):
@@ -59,20 +63,24 @@ def report_routes(database: Database, media: MediaStore, mlflow_url: str | None)
     """The routes of the report."""
     router = APIRouter(tags=["report"], route_class=GuardedRoute)
 
-    def render(query: ReportQuery) -> str:
-        period = period_of(query.since, datetime.now(UTC))
-        return render_report(read_report(database, media, period, query.tz, newest_runs(mlflow_url)))
+    def runs_for(scope: StreamScope) -> TrainingRuns:
+        return newest_runs(mlflow_url) if scope.everything else TrainingRuns(why=_RUNS_OF_ALL)
+
+    def render(query: ReportQuery, principal: Principal) -> str:
+        period, scope = period_of(query.since, datetime.now(UTC)), principal.scope("events")
+        subject = ReportSubject(period, query.tz, scope, principal.scope("pictures"))
+        return render_report(read_report(database, media, subject, runs_for(scope)))
 
     @router.get("/v1/report", response_class=HTMLResponse)
     async def get_report(principal: MaySeeEvents, query: Annotated[ReportQuery, Query()]) -> HTMLResponse:
         """A report about a period: one HTML page without scripts that fetches nothing."""
         headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"}
-        return HTMLResponse(await asyncio.to_thread(render, query), headers=headers)
+        return HTMLResponse(await asyncio.to_thread(render, query, principal), headers=headers)
 
     @router.get("/v1/report/runs")
     async def list_runs(principal: MaySeeEvents) -> RunList:
         """The newest training runs of the MLflow server at `monitoring.mlflow_url`."""
-        found = await asyncio.to_thread(newest_runs, mlflow_url)
+        found = await asyncio.to_thread(runs_for, principal.scope("events"))
         runs = [
             RunView(
                 name=run.name,

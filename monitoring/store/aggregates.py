@@ -13,9 +13,11 @@ from pydantic import Field, field_validator
 from sqlalchemy import ColumnElement, Connection, func, literal, select
 
 from monitoring.core.errors import BadQuery
-from monitoring.store.query import ALERTS, EventFilters, conditions, time_ns
+from monitoring.store.query import ALERTS, EventFilters, conditions, narrowed, time_ns
 from monitoring.store.tables import event_counts, event_hours, events
+from monitoring.store.visible import choose
 from monitoring.store.writes import HOUR_NS
+from workers.access.principal import StreamScope
 
 Bucket = Literal["minute", "hour", "day", "week", "month"]
 By = Literal["kind", "label", "stream", "zone", "line", "direction"]
@@ -51,10 +53,14 @@ class EventTotal:
     value: str | None = None
 
 
-def counts_of(connection: Connection, query: CountQuery) -> list[EventTotal]:
-    """By time, oldest first; buckets without an event are left out. Raises BadQuery when there are too many."""
+def counts_of(connection: Connection, query: CountQuery, scope: StreamScope) -> list[EventTotal]:
+    """Of streams in the scope, by time, oldest first; buckets without an event are left out.
+
+    Raises BadQuery when there are too many.
+    """
     zone = ZoneInfo(query.tz)
-    rows = _by_hour(connection, query) if _hours_do(query, zone) else _by_scan(connection, query, _Span.of(query))
+    scan = _by_hour if _hours_do(query, zone) else _by_scan
+    rows = scan(connection, query, scope, _Span.of(query))
     found: Counter[tuple[datetime, str | None]] = Counter()
     starts: dict[int, datetime] = {}
     for at_ns, value, count in rows:
@@ -117,15 +123,15 @@ def _even(zone: ZoneInfo) -> bool:
     return all((moment.utcoffset() or timedelta()) % timedelta(hours=1) == timedelta() for moment in moments)
 
 
-def _by_hour(connection: Connection, query: CountQuery) -> Iterable[Any]:
+def _by_hour(connection: Connection, query: CountQuery, scope: StreamScope, span: _Span) -> Iterable[Any]:
     """From the smallest table that knows what is asked for; parts of hours at the ends from the events."""
-    edges, whole = _Span.of(query).parts()
+    edges, whole = span.parts()
     table = event_counts if query.label or query.zone or query.by in ("label", "zone") else event_hours
     columns = {name: table.c[column] for name, column in _COUNTED.items() if column in table.c}
     value = columns[query.by] if query.by else literal("")
-    where: list[ColumnElement[bool]] = [
-        column.in_(values) for name, column in columns.items() if (values := getattr(query, name))
-    ]
+    chosen = choose(table.c.stream_id, query.stream, scope)
+    wanted = {name: getattr(query, name) for name in columns} | {"stream": chosen.names}
+    where = [*chosen.conditions, *(columns[name].in_(values) for name, values in wanted.items() if values)]
     where += whole.limits(table.c.hour, HOUR_NS)
     if query.alert is not None:
         is_alert = table.c.kind.in_(ALERTS)
@@ -133,16 +139,17 @@ def _by_hour(connection: Connection, query: CountQuery) -> Iterable[Any]:
     groups = [table.c.hour, *([value] if query.by else [])]
     found = select(table.c.hour * HOUR_NS, value, func.sum(table.c.count)).where(*where)
     rows = connection.execute(found.group_by(*groups)).all()
-    return [*rows, *(row for edge in edges for row in _by_scan(connection, query, edge))]
+    return [*rows, *(row for edge in edges for row in _by_scan(connection, query, scope, edge))]
 
 
-def _by_scan(connection: Connection, query: CountQuery, span: _Span) -> Iterable[Any]:
+def _by_scan(connection: Connection, query: CountQuery, scope: StreamScope, span: _Span) -> Iterable[Any]:
     """Reads the events themselves."""
     step = _MINUTE_NS if query.bucket == "minute" else _QUARTER_NS
     slot = events.c.captured_at_ns - events.c.captured_at_ns % step
     value = events.c[_COUNTED.get(query.by, query.by)] if query.by else literal("")
     groups = [slot, *([value] if query.by else [])]
-    where = [*conditions(query), *span.limits(events.c.captured_at_ns)]
+    query, seen = narrowed(query, scope)
+    where = [*conditions(query), *seen, *span.limits(events.c.captured_at_ns)]
     return connection.execute(select(slot, value, func.count()).where(*where).group_by(*groups)).all()
 
 

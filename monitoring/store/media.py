@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,14 +98,23 @@ class MediaStore:
         return len(lost)
 
 
-def of_tracks(connection: Connection, tracks: Collection[tuple[str, int]]) -> Sequence[RowMapping]:
-    """The rows of these (session, track) pairs."""
-    sessions = {session for session, _ in tracks}
-    numbers = {track for _, track in tracks}
+Track = tuple[str, str, int | None]
+"""Stream, session and number of a track: sessions of two streams may be called the same."""
+
+
+def track_of(row: Mapping[Any, Any]) -> Track:
+    """The track that a row of events, alerts or media is of, or an event as JSON."""
+    return row["stream_id"], row["session"], row["track_id"]
+
+
+def of_tracks(connection: Connection, tracks: Collection[Track]) -> Sequence[RowMapping]:
+    """The rows of these tracks."""
+    sessions = {session for _, session, _ in tracks}
+    numbers = {number for _, _, number in tracks}
     found = connection.execute(
         select(media).where(media.c.session.in_(sessions), media.c.track_id.in_(numbers))
     ).mappings()
-    return [row for row in found if (row["session"], row["track_id"]) in tracks]
+    return [row for row in found if track_of(row) in tracks]
 
 
 def of_events(connection: Connection, ids: Collection[uuid.UUID]) -> Sequence[RowMapping]:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, union_all
@@ -14,7 +14,9 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, 
 from monitoring.core.errors import BadQuery, EventUnknown
 from monitoring.store.cursor import after_cursor, cursor_of
 from monitoring.store.tables import events
+from monitoring.store.visible import choose, visible
 from stream.config import StreamId
+from workers.access.principal import StreamScope
 from workers.bus.event import Event, Kind, Severity
 
 ALERTS: tuple[Kind, ...] = ("alert", "alert_ended")
@@ -66,6 +68,9 @@ class PageQuery(EventFilters):
     order: Literal["newest", "oldest"] = "newest"
 
 
+Filters = TypeVar("Filters", bound=EventFilters)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Events as they are stored (JSON), in order; `next` is the cursor of the page that follows, None at the end."""
@@ -108,31 +113,41 @@ def time_ns(moment: datetime) -> int:
     return int(seconds) * 1_000_000_000 + aware.microsecond * 1000
 
 
-def page_of(connection: Connection, query: PageQuery) -> Page:
-    """The events of a page. Raises BadQuery."""
+def page_of(connection: Connection, query: PageQuery, scope: StreamScope) -> Page:
+    """The events of a page, of streams in the scope. Raises BadQuery."""
     newest = query.order == "newest"
+    query, seen = narrowed(query, scope)
     times = [*_times(query), *after_cursor(events, query.cursor, newest)]
-    rows = connection.execute(_select(connection, query, times, newest)).mappings().all()
+    rows = connection.execute(_select(connection, query, times, seen)).mappings().all()
     shown = rows[: query.limit]
     more = len(rows) > query.limit
     return Page(shown, cursor_of(shown[-1], newest) if more else None)
 
 
-def event_of(connection: Connection, event_id: uuid.UUID) -> Any:
-    """One event's row. Raises EventUnknown."""
-    found = connection.execute(select(events).where(events.c.id == event_id)).mappings().first()
+def event_of(connection: Connection, event_id: uuid.UUID, scope: StreamScope) -> Any:
+    """One event's row. Raises EventUnknown, also where its stream is not in the scope."""
+    query = select(events).where(events.c.id == event_id, *visible(events.c.stream_id, scope))
+    found = connection.execute(query).mappings().first()
     if found is None:
         raise EventUnknown(f"there is no event {event_id}, or it was deleted")
     return found
 
 
+def narrowed(query: Filters, scope: StreamScope) -> tuple[Filters, tuple[ColumnElement[bool], ...]]:
+    """The query with the streams in the scope only, and what is to be demanded of events besides."""
+    chosen = choose(events.c.stream_id, query.stream, scope)
+    return query.model_copy(update={"stream": chosen.names}), chosen.conditions
+
+
 def conditions(filters: EventFilters) -> list[ColumnElement[bool]]:
-    """All filters, times included. Raises BadQuery."""
+    """All filters, times included, of a query that `narrowed` returned. Raises BadQuery."""
     return [*_times(filters), *(column.in_(values) for column, values in _indexed(filters)), *_rest(filters)]
 
 
-def wanted_by(filters: EventFilters, event: Event) -> bool:
-    """Whether an event passes the filters; times do not count."""
+def wanted_by(filters: EventFilters, event: Event, scope: StreamScope) -> bool:
+    """Whether an event is of a stream in the scope and passes the filters; times do not count."""
+    if event.stream_id not in scope:
+        return False
     values = {**dict(event), "stream": event.stream_id}
     named = all(values[name] in getattr(filters, name) for name, _ in (*_EQUAL, *_OTHER) if getattr(filters, name))
     return (
@@ -144,7 +159,12 @@ def wanted_by(filters: EventFilters, event: Event) -> bool:
     )
 
 
-def _select(connection: Connection, query: PageQuery, times: list[ColumnElement[bool]], newest: bool) -> Select[Any]:
+def _select(
+    connection: Connection,
+    query: PageQuery,
+    times: list[ColumnElement[bool]],
+    seen: Sequence[ColumnElement[bool]],
+) -> Select[Any]:
     """Walks along one index in the order of time, once for each value of that filter, and stops when it has enough.
 
     Which index is said outright: left alone, SQLite walks along all events where a filter leaves none of them, or sorts
@@ -152,7 +172,8 @@ def _select(connection: Connection, query: PageQuery, times: list[ColumnElement[
     """
     leading = None if query.session is not None else _leading(connection, query, times)
     others = [column.in_(values) for column, values in _indexed(query) if leading is None or column is not leading[0]]
-    base = select(events).where(*times, *others, *_rest(query))
+    newest = query.order == "newest"
+    base = select(events).where(*times, *others, *_rest(query), *seen)
     order = [column.desc() if newest else column.asc() for column in (events.c.captured_at_ns, events.c.seq)]
     if leading is None:
         index = "ix_events_time" if query.session is None else "ix_events_session"

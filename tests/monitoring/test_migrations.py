@@ -24,6 +24,7 @@ from monitoring.store.tables import event_hours, metadata, outbox
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import SESSION, happened
 from tests.peers.ports import free_port
+from workers.access.principal import ALL_STREAMS
 from workers.bus.event import Event
 from workers.database.database import Database
 from workers.database.database_url import driver_url
@@ -76,7 +77,7 @@ def test_a_database_of_an_earlier_release_goes_on(database_url: str) -> None:
     scenes.reload()
     with database.write() as connection:
         assert differences(connection) == []
-        page = page_of(connection, PageQuery())
+        page = page_of(connection, PageQuery(), ALL_STREAMS)
         assert [row["kind"] for row in page.rows] == ["alert", "track_ended", "track_began"]
         assert {Event.model_validate_json(row["body"]).session for row in page.rows} == {SESSION}
         assert read_states(connection) == {("rules", "door"): "{}"}

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from api.auth.authentication import Authentication
-from workers.access.principal import Principal
+from workers.access.principal import LOCAL_ADMIN, Principal
 from workers.errors import Unauthenticated
 
 
@@ -30,5 +30,8 @@ class Keys:
 
 def admit(app: FastAPI, principals: Mapping[str, Principal] | None = None) -> FastAPI:
     """Find out who asks, as the service does. principals: by key; None: everybody is a local admin."""
-    app.add_middleware(Authentication, readers=None if principals is None else [Keys(principals)])
+    if principals is None:
+        app.add_middleware(Authentication, readers=[], otherwise=LOCAL_ADMIN)
+    else:
+        app.add_middleware(Authentication, readers=[Keys(principals)])
     return app

@@ -20,6 +20,7 @@ from tests.api.conftest import Service, running
 from tests.api.test_clips import numbers
 from tests.monitoring.alerts.running_alerts import AlertMonitor, eventually, running_alerts
 from tests.peers.clips import ClipSpec, make_numbered
+from workers.access.principal import ALL_STREAMS
 from workers.bus.event import Event
 from workers.bus.media import Clip
 from workers.bus.message_bus import DETECTIONS, Message
@@ -72,7 +73,7 @@ def of_result(monitor: AlertMonitor, result: dict[str, Any]) -> Event:
 
 def stored_clip(monitor: AlertMonitor, alert: Event) -> bytes | None:
     """The clip's file, once no better one is awaited."""
-    if monitor.alerts.store.one(alert.id)["clip"] != "kept":
+    if monitor.alerts.store.one(alert.id, ALL_STREAMS)["clip"] != "kept":
         return None
     with monitor.database.read() as connection:
         rows = of_events(connection, [alert.id])
@@ -97,8 +98,8 @@ def test_a_clip_shows_what_came_before_and_after(tmp_path: Path, camera: Service
 def test_a_session_that_is_over_has_no_clip(tmp_path: Path, camera: Service) -> None:
     with running_alerts(tmp_path, ClipCutter(camera.node, None), clip_after_s=0) as monitor:
         alert = of_result(monitor, newest(camera, 0) | {"session": "01JD0000000000000000000000"})
-        eventually(lambda: monitor.alerts.store.one(alert.id)["clip"] == "failed")
-        assert "is over" in monitor.alerts.store.one(alert.id)["clip_why"]
+        eventually(lambda: monitor.alerts.store.one(alert.id, ALL_STREAMS)["clip"] == "failed")
+        assert "is over" in monitor.alerts.store.one(alert.id, ALL_STREAMS)["clip_why"]
 
 
 def test_what_there_is_is_kept_and_replaced_by_more(tmp_path: Path) -> None:
@@ -139,4 +140,4 @@ def test_a_rule_may_want_no_clip(tmp_path: Path) -> None:
     with running_alerts(tmp_path, clip_after_s=0) as monitor:
         monitor.rules["mask"] = rule(clip=False)
         alert = monitor.raise_alert()
-        assert monitor.alerts.store.one(alert.id)["clip"] == "none"
+        assert monitor.alerts.store.one(alert.id, ALL_STREAMS)["clip"] == "none"

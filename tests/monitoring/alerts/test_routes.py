@@ -20,6 +20,7 @@ from monitoring.store.media import MediaFile
 from tests.monitoring.alerts.running_alerts import SESSION, AlertMonitor, eventually, running_alerts
 from tests.monitoring.who import admit
 from tests.peers.webhook import WebhookServer
+from workers.access.principal import ALL_STREAMS
 from workers.bus.media import Clip
 
 FAST = {"timeout_s": 1.0, "retry_min_s": 0.05, "retry_max_s": 0.2}
@@ -85,7 +86,7 @@ async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path, database_url
                 shown = MediaFile("crop", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
                 with monitor.database.write() as connection:
                     monitor.media.put(connection, shown, b"JPEG")
-                eventually(lambda: monitor.alerts.store.one(alert.id)["clip"] == "kept")
+                eventually(lambda: monitor.alerts.store.one(alert.id, ALL_STREAMS)["clip"] == "kept")
                 eventually(lambda: monitor.state(bare) == {"ops": ["delivered"]})
                 found = (await http.get(f"/v1/alerts/{alert.id}")).json()
                 assert found["rule"] == "mask" and found["text"] == "Alert number 1" and found["ended_at_ns"] is None

@@ -188,7 +188,7 @@ def test_of_a_track_the_last_snapshot_is_kept(database_url: str, tmp_path: Path)
         say(watch, 1, 1)
         watch.wait_for(1)
         with watch.database.read() as connection:
-            rows = of_tracks(connection, {(SESSION, 1)})
+            rows = of_tracks(connection, {("door", SESSION, 1)})
     assert {(row["kind"], row["pts_us"], row["quality"]) for row in rows} == {("crop", 3, 30.0), ("picture", 3, 30.0)}
     assert {(media / row["path"]).read_bytes() for row in rows} == {b"\xff\xd83"}
     assert len(list(tmp_path.rglob("*.jpg"))) == 2

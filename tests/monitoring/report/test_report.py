@@ -29,13 +29,14 @@ from monitoring.report.mlflow import newest_runs
 from monitoring.report.page import render_report
 from monitoring.report.period import Period, period_of
 from monitoring.report.read_report import read_report
-from monitoring.report.report_data import ReportData, TrainingRuns
+from monitoring.report.report_data import ReportData, ReportSubject, TrainingRuns
 from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from tests.peers.livesight_process import ROOT
 from tests.peers.ports import free_port
+from workers.access.principal import ALL_STREAMS
 from workers.bus.event import Event
 from workers.database.database import Database
 from workers.database.migrations import migrate
@@ -101,7 +102,8 @@ def store(database: Database, events: list[Event], rule: Rule | None = None) -> 
 
 
 def data_of(database: Database, folder: Path, period: Period = DAY, zone: str = "UTC") -> ReportData:
-    return read_report(database, MediaStore(folder), period, zone, TrainingRuns())
+    subject = ReportSubject(period, zone, ALL_STREAMS, ALL_STREAMS)
+    return read_report(database, MediaStore(folder), subject, TrainingRuns())
 
 
 def a_day() -> list[Event]:

@@ -19,6 +19,7 @@ from monitoring import URL_PREFIXES
 from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaFile, MediaStore
+from monitoring.store.media_routes import media_routes
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from workers.bus.message_bus import LocalBus
@@ -41,7 +42,7 @@ class Site:
         self.database = database
         self.media = MediaStore(folder / "media")
         self.live = LiveEvents()
-        self.routers = [event_routes(database, self.media, self.live)]
+        self.routers = [event_routes(database, self.live), media_routes(database, self.media)]
         self.troubles: list[str] = []
         self.app: FastAPI = create_app(
             Node(NodeSettings("test"), ModelStore([]), LocalBus()), LocalBus(), roles=["monitor"]
@@ -52,13 +53,13 @@ class Site:
         """See Extension."""
         return self.troubles
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """Ask."""
 
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-                return await client.get(path)
+                return await client.get(path, headers=headers)
 
         return asyncio.run(ask())
 
@@ -96,7 +97,7 @@ def test_events_come_with_their_pictures_and_clips(site: Site) -> None:
     assert first["clip_url"] is None
     crop = site.get(first["snapshot_url"])
     assert (crop.content, crop.headers["content-type"]) == (JPEG, "image/jpeg")
-    assert "immutable" in crop.headers["cache-control"]
+    assert crop.headers["cache-control"] == "private, no-cache"
     assert site.get(alerted["clip_url"]).headers["content-type"] == "video/mp4"
     assert site.get(first["picture_url"]).status_code == 200
     one = site.get(f"/v1/events/{alert.id}").json()
@@ -160,6 +161,29 @@ def test_a_snapshot_is_no_clip_and_a_lost_file_is_told(site: Site) -> None:
     next((site.media.folder).glob("*/*.jpg")).unlink()
     answer = site.get("/v1/snapshots/1")
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:livesight:problem:media-unknown")
+
+
+@pytest.mark.parametrize("kind", ["crop", "clip"])
+def test_a_browser_asks_each_time_whether_it_may_still_show_its_copy(site: Site, kind: str) -> None:
+    alert = happened(2, "alert", track_id=7, rule="mask", severity="critical")
+    site.store(alert)
+    of: dict[str, Any] = {"track_id": 7, "media_type": "image/jpeg"}
+    if kind == "clip":
+        of = {"event_id": alert.id, "media_type": "video/mp4"}
+    site.put(kind=kind, **of)
+    path = f"/v1/{'clips' if kind == 'clip' else 'snapshots'}/1"
+    first = site.get(path)
+    tag = first.headers["etag"]
+    assert first.headers["cache-control"] == "private, no-cache"
+    for sent in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = site.get(path, {"if-none-match": sent})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == "private, no-cache"
+    assert site.get(path, {"if-none-match": '"other"'}).content == JPEG
+    part = site.get(path, {"range": "bytes=2-4", "if-range": tag})
+    assert (part.status_code, part.content) == ((206, JPEG[2:5]) if kind == "clip" else (200, JPEG))
+    site.put(kind=kind, **of, captured_at_ns=BEGAN_NS + 1)  # a better one takes its place; SQLite gives it its number
+    assert site.get(path, {"if-none-match": tag}).status_code in (200, 404)
 
 
 def test_readiness_tells_what_is_wrong(site: Site) -> None:

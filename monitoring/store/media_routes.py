@@ -1,0 +1,100 @@
+"""Snapshots and clips by number over HTTP. Runs on the event loop; queries and files are read in its executor.
+
+Browsers keep a copy and ask each time whether they may still show it (`no-cache` and an ETag), which costs a look at
+the row: who may see a file changes, and so does what a number means. Whoever lost the right gets 404, as for a number
+that does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path
+from fastapi.responses import FileResponse, Response
+from sqlalchemy import RowMapping, select
+
+from monitoring.core.errors import MediaUnknown
+from monitoring.store.media import MediaStore
+from monitoring.store.tables import media as media_table
+from monitoring.store.visible import visible
+from workers.access.declaration import MaySeePictures
+from workers.access.guarded_route import GuardedRoute
+from workers.access.principal import StreamScope
+from workers.database.database import Database
+
+Number = Annotated[int, Path(ge=1, le=2**62)]
+IfNoneMatch = Annotated[str | None, Header(max_length=4000)]
+
+_KINDS = {"snapshot": ("crop", "picture"), "clip": ("clip",)}
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has the file"}}
+
+
+def media_routes(database: Database, media: MediaStore) -> APIRouter:
+    """The routes of the files of events and alerts."""
+    router = APIRouter(tags=["events"], route_class=GuardedRoute)
+    find = partial(_find, database)
+
+    @router.get(
+        "/v1/snapshots/{number}",
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {}}}, **_UNCHANGED},
+    )
+    async def get_snapshot(principal: MaySeePictures, number: Number, if_none_match: IfNoneMatch = None) -> Response:
+        """A track's best crop, or the whole image it was cut from: JPEG."""
+        row = await asyncio.to_thread(find, "snapshot", number, principal.scope("pictures"))
+        if _has(if_none_match, row):
+            return Response(status_code=304, headers=_headers(row))
+        try:  # in one go: a better one may take its place meanwhile
+            data = await asyncio.to_thread(media.path(row).read_bytes)
+        except FileNotFoundError:
+            raise _missing(row) from None
+        return Response(data, media_type=row["media_type"], headers=_headers(row))
+
+    @router.get("/v1/clips/{number}", response_class=FileResponse, responses=_UNCHANGED)
+    async def get_clip(principal: MaySeePictures, number: Number, if_none_match: IfNoneMatch = None) -> Response:
+        """The clip of an alert: MP4 or WebM."""
+        row = await asyncio.to_thread(find, "clip", number, principal.scope("pictures"))
+        if _has(if_none_match, row):
+            return Response(status_code=304, headers=_headers(row))
+        path = media.path(row)
+        try:
+            size = await asyncio.to_thread(path.stat)
+        except FileNotFoundError:
+            raise _missing(row) from None
+        return FileResponse(path, media_type=row["media_type"], headers=_headers(row), stat_result=size)
+
+    return router
+
+
+def _find(database: Database, what: str, number: int, scope: StreamScope) -> RowMapping:
+    seen = visible(media_table.c.stream_id, scope)
+    found = select(media_table).where(media_table.c.id == number, media_table.c.kind.in_(_KINDS[what]), *seen)
+    with database.read() as connection:
+        row = connection.execute(found).mappings().first()
+    if row is None:
+        raise MediaUnknown(f"there is no {what} {number}, or it was deleted")
+    return row
+
+
+def _etag(row: RowMapping) -> str:
+    """SQLite gives the highest number again once it is free, and numbers begin anew in a new database."""
+    return f'"{row["id"]}-{row["kind"]}-{row["captured_at_ns"]:x}-{row["bytes"]}"'
+
+
+def _headers(row: RowMapping) -> dict[str, str]:
+    return {"cache-control": "private, no-cache", "etag": _etag(row)}
+
+
+def _has(if_none_match: str | None, row: RowMapping) -> bool:
+    """Whether the client has the file already (RFC 9110, 13.1.2)."""
+    if if_none_match is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in tags or _etag(row) in tags
+
+
+def _missing(row: RowMapping) -> MediaUnknown:
+    what = "clip" if row["kind"] == "clip" else "snapshot"
+    return MediaUnknown(f"{what} {row['id']}: its file is not on this machine")

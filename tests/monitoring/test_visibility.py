@@ -1,0 +1,255 @@
+"""Whoever may see one of two cameras learns nothing of the other, on any route that reads; on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.monitoring.happened import happened, message
+from tests.monitoring.shop import HIDDEN, RESULTS, SEEN, Shop, open_shop, until
+from tests.peers.postgres import Postgres
+
+NOBODY = uuid.UUID(int=7)
+LISTS = {
+    "/drift": "",
+    "/v1/alerts": "",
+    "/v1/alerts/schema": "",
+    "/v1/drift": "",
+    "/v1/events": "limit=500",
+    "/v1/events.csv": "",
+    "/v1/events/counts": "by=stream",
+    "/v1/report": "since=1d",
+    "/v1/report/runs": "",
+    "/v1/rules": "",
+    "/v1/zones": "",
+}
+"""Routes that show several streams, and what to ask of them."""
+OF_STREAMS = {
+    "/v1/alerts/{alert_id}",
+    "/v1/alerts/{alert_id}/clip",
+    "/v1/alerts/{alert_id}/deliveries",
+    "/v1/alerts/{alert_id}/picture",
+    "/v1/clips/{number}",
+    "/v1/drift/{stream_id}",
+    "/v1/events/{event_id}",
+    "/v1/rules/{name}",
+    "/v1/snapshots/{number}",
+    "/v1/zones/{stream_id}",
+}
+"""Routes about something of one stream."""
+ELSEWHERE = {"/v1/events/live": "tested by itself", "/v1/alerts/targets": "for admins"}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Everything has happened already; tests read."""
+    folder: Path = tmp_path_factory.mktemp("shop")
+    if request.param == "sqlite":
+        url = f"sqlite:///{folder / 'livesight.db'}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.emptied()
+    with open_shop(url, folder) as opened:
+        yield opened
+
+
+def told(answer: httpx.Response) -> str:
+    """Everything in an answer."""
+    return "\n".join((*(f"{name}: {value}" for name, value in answer.headers.items()), answer.text)).lower()
+
+
+def paths_of(shop: Shop, stream_id: str) -> dict[str, str]:
+    """A path of each of OF_STREAMS, about that stream."""
+    ids = shop.ids(stream_id)
+    return {
+        "/v1/alerts/{alert_id}": f"/v1/alerts/{ids['alert_id']}",
+        "/v1/alerts/{alert_id}/clip": f"/v1/alerts/{ids['alert_id']}/clip",
+        "/v1/alerts/{alert_id}/deliveries": f"/v1/alerts/{ids['alert_id']}/deliveries",
+        "/v1/alerts/{alert_id}/picture": f"/v1/alerts/{ids['alert_id']}/picture",
+        "/v1/clips/{number}": ids["clip"],
+        "/v1/drift/{stream_id}": f"/v1/drift/{stream_id}",
+        "/v1/events/{event_id}": f"/v1/events/{ids['event_id']}",
+        "/v1/rules/{name}": "/v1/rules/near" if stream_id == SEEN else "/v1/rules/far",
+        "/v1/snapshots/{number}": ids["snapshot"],
+        "/v1/zones/{stream_id}": f"/v1/zones/{stream_id}",
+    }
+
+
+def test_each_route_that_reads_is_walked(shop: Shop) -> None:
+    assert shop.paths == {*LISTS, *OF_STREAMS, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("who", ["viewer", "pattern"])
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_shows_the_streams_in_scope(shop: Shop, path: str, who: str) -> None:
+    asked = f"{path}?{LISTS[path]}"
+    everything, seen = shop.get("admin", asked), shop.get(who, asked)
+    assert (everything.status_code, seen.status_code) == (200, 200), seen.text
+    if path not in ("/v1/alerts/schema", "/v1/report/runs"):
+        assert SEEN in told(everything) and HIDDEN in told(everything)
+        assert SEEN in told(seen)
+    assert HIDDEN not in told(seen)
+
+
+@pytest.mark.parametrize(
+    "path", ["/drift", "/v1/alerts", "/v1/drift", "/v1/events", "/v1/events.csv", "/v1/events/counts"]
+)
+def test_a_stream_that_is_not_seen_is_as_one_that_does_not_exist(shop: Shop, path: str) -> None:
+    asked = [shop.get("viewer", f"{path}?stream={stream}") for stream in (HIDDEN, "nowhere")]
+    assert asked[0].status_code == asked[1].status_code == 200
+    assert asked[0].text == asked[1].text
+    both = shop.get("viewer", f"{path}?stream={HIDDEN}&stream={SEEN}")
+    assert HIDDEN not in told(both)
+
+
+@pytest.mark.parametrize("who", ["viewer", "pattern"])
+def test_what_belongs_to_one_stream_is_there_for_those_who_see_it(shop: Shop, who: str) -> None:
+    seen, hidden = paths_of(shop, SEEN), paths_of(shop, HIDDEN)
+    assert set(seen) == OF_STREAMS
+    for route in OF_STREAMS:
+        assert shop.get("admin", hidden[route]).status_code in (200, 307), hidden[route]
+        found = shop.get(who, seen[route])
+        assert found.status_code in (200, 307) and HIDDEN not in told(found), seen[route]
+
+
+def test_what_belongs_to_another_stream_is_answered_as_what_does_not_exist(shop: Shop) -> None:
+    hidden = paths_of(shop, HIDDEN)
+    ids = shop.ids(HIDDEN)
+    never = {
+        ids["alert_id"]: str(NOBODY),
+        ids["event_id"]: str(NOBODY),
+        ids["snapshot"]: "/v1/snapshots/99999",
+        ids["clip"]: "/v1/clips/99999",
+        "/v1/rules/far": "/v1/rules/nothing",
+        f"/{HIDDEN}": "/nowhere",
+    }
+    for path in hidden.values():
+        for here, nowhere in never.items():
+            if path.endswith(here) or f"{here}/" in path:
+                unknown = path.replace(here, nowhere)
+                break
+        refused, missing = shop.get("viewer", path), shop.get("viewer", unknown)
+        assert (refused.status_code, missing.status_code) == (404, 404), path
+        assert refused.json()["type"] == missing.json()["type"], path
+        assert _neutral(refused.json(), path) == _neutral(missing.json(), unknown), path
+        assert shop.get("viewer", path, headers={"if-none-match": "*"}).status_code == 404, "no 304 either"
+
+
+def _neutral(problem: dict[str, Any], path: str) -> dict[str, Any]:
+    """Without what the client said itself."""
+    text = problem["detail"]
+    for part in path.split("/"):
+        if len(part) > 5 or part.isdigit() or part in (HIDDEN, "far"):
+            text = re.sub(rf"\b{part}\b", "…", text)
+    return {**problem, "detail": text}
+
+
+def test_counts_are_of_what_is_seen(shop: Shop) -> None:
+    for query in ("", "bucket=minute", "by=stream", "by=zone", "by=kind", "label=without_mask", "alert=true"):
+        totals = {
+            who: shop.get(who, f"/v1/events/counts?{query}&{chosen}").json()["total"]
+            for who, chosen in (("admin", f"stream={SEEN}"), ("viewer", ""), ("pattern", ""))
+        }
+        whole = shop.get("admin", f"/v1/events/counts?{query}").json()["total"]
+        assert totals["viewer"] == totals["pattern"] == totals["admin"] > 0, query
+        assert whole > totals["admin"], query
+
+
+def test_pages_and_csv_hold_the_same_events(shop: Shop) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = shop.get("pattern", f"/v1/events?limit=7&order=oldest{cursor}").json()
+        seen += [event["id"] for event in page["events"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    rows = list(csv.DictReader(io.StringIO(shop.get("pattern", "/v1/events.csv").text)))
+    wanted = shop.get("admin", f"/v1/events?stream={SEEN}&order=oldest&limit=500").json()["events"]
+    assert seen == [row["id"] for row in rows] == [event["id"] for event in wanted]
+    foreign = shop.get("admin", f"/v1/events?stream={HIDDEN}&limit=3").json()["next"]
+    assert HIDDEN not in told(shop.get("viewer", f"/v1/events?cursor={foreign}")), "another's cursor is no key"
+
+
+def test_a_report_adds_up_what_is_seen(shop: Shop) -> None:
+    def figures_of(who: str) -> dict[str, str]:
+        page = shop.get(who, "/v1/report?since=1d").text
+        return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+
+    whole, seen = figures_of("admin"), figures_of("viewer")
+    assert (whole["Cameras"], seen["Cameras"]) == ("2", "1")
+    assert int(whole["Came into view"]) == 2 * int(seen["Came into view"]) > 0
+    assert int(whole["Alerts"]) > int(seen["Alerts"]) > 0
+    assert "data:image/jpeg" in shop.get("viewer", "/v1/report?since=1d").text
+    assert "data:image/jpeg" not in shop.get("texts", "/v1/report?since=1d").text, "pictures are another action"
+
+
+def test_events_alone_open_no_picture(shop: Shop) -> None:
+    for route, path in paths_of(shop, SEEN).items():
+        picture = route.endswith(("/clip", "/picture", "/{number}"))
+        assert shop.get("texts", path).status_code == (403 if picture else 200), route
+
+
+def test_rules_name_the_streams_that_are_seen(shop: Shop) -> None:
+    rules = {rule["name"]: rule["streams"] for rule in shop.get("viewer", "/v1/rules").json()["rules"]}
+    assert {name: rules.get(name) for name in ("anybody", "near", "far", "shared")} == {
+        "anybody": [],
+        "near": [SEEN],
+        "far": None,
+        "shared": [SEEN],
+    }
+
+
+def test_targets_and_what_they_said_are_for_admins(shop: Shop) -> None:
+    assert shop.get("viewer", "/v1/alerts/targets").status_code == 403
+    assert shop.ask("operator", "POST", "/v1/alerts/test/ops").status_code == 403
+    alert_id = shop.ids(SEEN)["alert_id"]
+    assert shop.ask("operator", "POST", f"/v1/alerts/{alert_id}/deliveries/ops/retry").status_code == 403
+    for path in (f"/v1/alerts/{alert_id}", f"/v1/alerts/{alert_id}/deliveries"):
+        (whole, *_), (seen, *_) = (shop.get(who, path).json()["deliveries"] for who in ("admin", "viewer"))
+        assert "unreachable" in whole["error"] and "unreachable" not in seen["error"]
+        assert "secret-hook" not in whole["error"]
+
+
+def test_nobody_is_asked_to_sign_in(shop: Shop) -> None:
+    async def ask() -> list[httpx.Response]:
+        async with shop.client("viewer") as client:
+            del client.headers["x-api-key"]
+            return [await client.get(path) for path in (*LISTS, *paths.values(), *ELSEWHERE)]
+
+    paths = paths_of(shop, SEEN)
+    assert {answer.status_code for answer in asyncio.run(ask())} == {401}
+
+
+def test_live_events_are_of_the_streams_in_scope(shop: Shop) -> None:
+    """Runs last: it ends the sockets."""
+
+    async def follow(who: str) -> str:
+        async with shop.client(who) as client:
+            return (await client.get("/v1/events/live")).text
+
+    async def follow_all() -> list[str]:
+        asked = [asyncio.create_task(follow(who)) for who in ("admin", "viewer", "pattern")]
+        while len(shop.running.live._followers) < len(asked):
+            await asyncio.sleep(0.01)
+        for stream_id in (HIDDEN, SEEN):
+            shop.bus.publish(message(happened(RESULTS + 700, "stream_down", stream_id, reason="ended")))
+        path = "/v1/events?kind=stream_down&limit=500"
+        before = 2
+        await asyncio.to_thread(until, lambda: len(shop.get("admin", path).json()["events"]) >= before + 2)
+        shop.running.live.close()
+        return await asyncio.gather(*asked)
+
+    everything, *seen = asyncio.run(follow_all())
+    assert SEEN in everything and HIDDEN in everything
+    for text in seen:
+        assert SEEN in text and HIDDEN not in text
