@@ -40,6 +40,9 @@ PLACES = {
     "name": "nothing",
     "target": "nothing",
     "session_id": "nothing",
+    "user_id": "nothing",
+    "account_id": "nothing",
+    "key_id": "nothing",
 }
 """What is put into paths. Streams are named by `stream_id` only: else nobody would look at whose they are."""
 

@@ -150,6 +150,8 @@ async def test_a_scope_is_asked_once_a_stream(monkeypatch: pytest.MonkeyPatch) -
     assert sorted(asked) == [FOREIGN, MINE]
     for context in contexts:
         context.__exit__(None, None, None)
-    bus.publish(Message(DETECTIONS, MINE, b"{}", (), 0.0))
+    bus.publish(Message(DETECTIONS, "one-more", b"{}", (), 0.0))
+    await asyncio.sleep(0)  # the loop hands over what came until now
+    await asyncio.sleep(0)
     hub.close()
     assert len(asked) == 2, "who has left costs nothing"
