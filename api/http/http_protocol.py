@@ -67,9 +67,14 @@ class HttpProtocol(CutsOffSlowReaders, H11Protocol):
         super().on_response_complete()
         self._follow()
 
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._follow()
+
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._upgraded = True
         self._registry.work(self._connection)
+        self._set_timer(None)
         super().handle_websocket_upgrade(event)
 
     def shutdown(self) -> None:
@@ -100,6 +105,8 @@ class HttpProtocol(CutsOffSlowReaders, H11Protocol):
             self._connection.scope = self.scope  # type: ignore[assignment]
             self._began_s, self._body_bytes = self.loop.time(), 0
             self._set_timer(self._settings.request_body_s)
+        elif phase == "over" and not self._upgraded:
+            self._set_timer(self.read_timeout_s)  # what is still to be sent holds the connection open
         else:
             self._set_timer(None)
         if phase in ("header", "idle"):
@@ -133,13 +140,17 @@ class HttpProtocol(CutsOffSlowReaders, H11Protocol):
             left_s = self._began_s + self._settings.request_body_s + earned_s - now_s
             if left_s > 0:
                 return self._set_timer(left_s)
+        if self._phase == "over":
+            return self.transport.abort()
         self._registry.late(self._connection)
         if self._phase == "header" and not self.conn.trailing_data[0]:
-            return self.transport.close()  # it never began a request
+            self.transport.close()  # it never began a request
+            return self._follow()
         if self._phase == "header" or not self.cycle.response_started:
             self._leave_cycle()
             self.transport.write(raw_answer(Problem("request-late", f"the {self._phase} did not arrive in time")))
         self.transport.close()
+        self._follow()
 
     def _leave_cycle(self) -> None:
         """The application finds its client gone."""

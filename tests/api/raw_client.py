@@ -37,10 +37,13 @@ class RawClient:
             except ConnectionError:
                 return b""
 
-    async def answer(self, timeout_s: float = 10) -> bytes:
-        """The next bytes; empty when the server closed."""
+    async def answer(self, ends: bytes = b"", timeout_s: float = 10) -> bytes:
+        """What comes next, up to `ends`; empty when the server closed."""
         async with asyncio.timeout(timeout_s):
-            return await self._reader.read(65536)
+            found = await self._reader.read(65536)
+            while ends not in found:
+                found += await self._reader.readexactly(1)
+            return found
 
     @property
     def closed_by_server(self) -> bool:

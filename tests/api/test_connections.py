@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from contextlib import AsyncExitStack
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 
@@ -83,11 +85,11 @@ async def test_a_rest_of_a_body_that_was_refused_is_not_read_for_ever(start: Sta
 
 
 async def test_a_connection_without_a_request_is_kept_for_a_while(start: Start) -> None:
-    service = start(keep_alive_s=0.3)
+    service = start(keep_alive_s=1.0)
     async with raw(service.port) as client:
         for _ in range(2):
             await client.send(GET)
-            assert b"200 OK" in await client.answer()
+            assert b"200 OK" in await client.answer(b'{"status":"ok"}')
         assert await client.until_closed() == b""
 
 
@@ -221,3 +223,23 @@ def test_room_is_what_descriptors_leave(monkeypatch: pytest.MonkeyPatch) -> None
     assert connections.room == connections.count == 1024 - 400 - 128
     assert sum(one.ended for one in held) == 600 - connections.room
     assert "descriptors" in connections.problems()[0] and "ulimit -n" in connections.problems()[0]
+
+
+async def test_a_client_that_reads_no_end_is_not_held(start: Start) -> None:
+    """What is left to be sent, less than makes the server wait, holds no connection open once it is to be closed."""
+    service = start(keep_alive_s=0.2, viewer_timeout_s=0.5)
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    loop = asyncio.get_running_loop()
+    with sock:
+        await loop.sock_connect(sock, ("127.0.0.1", service.port))
+        await eventually(lambda: len(service.server.server_state.connections) == 1)
+        (protocol,) = service.server.server_state.connections
+        service.loop.call_soon_threadsafe(protocol.transport.set_write_buffer_limits, 2**30)
+        size = len((await asyncio.to_thread(httpx.get, f"{service.url}/static/app.css")).content)
+        asked = b"GET /static/app.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        await loop.sock_sendall(sock, asked * (2**23 // size))  # more than the kernel takes
+        await eventually(protocol.transport.is_closing)
+        assert protocol.transport.get_write_buffer_size() > 0
+        await eventually(lambda: protocol not in service.server.server_state.connections)
