@@ -14,10 +14,12 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from api.auth.machines.rate_limits import RateLimits, telling
 from api.http.error_responses import problem_of, response_of
+from api.http.errors import Problem
 from workers.access.declaration import PRINCIPAL
 from workers.access.principal import ANONYMOUS, Principal
-from workers.errors import WorkerError
+from workers.errors import Unauthenticated, WorkerError
 
 
 class CredentialReader(Protocol):
@@ -32,25 +34,47 @@ class CredentialReader(Protocol):
 
 
 class Authentication:
-    """Puts the principal into the scope. `otherwise`: who makes a request that proves nothing."""
+    """Puts the principal into the scope, and counts what it asks for against its limits.
 
-    def __init__(self, app: ASGIApp, readers: Sequence[CredentialReader], otherwise: Principal = ANONYMOUS) -> None:
+    `otherwise`: who makes a request that proves nothing. `limits` None: nothing is counted.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        readers: Sequence[CredentialReader],
+        otherwise: Principal = ANONYMOUS,
+        limits: RateLimits | None = None,
+    ) -> None:
         self._app = app
         self._readers = readers
         self._otherwise = otherwise
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the module."""
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
+        spent = None
         try:
-            scope[PRINCIPAL] = await self._principal(scope)
-        except WorkerError as error:
+            scope[PRINCIPAL] = principal = await self._counted(scope)
+            if self._limits is not None:
+                spent = self._limits.count(scope, principal)
+        except (Problem, WorkerError) as error:
             response = response_of(problem_of(error))
             if scope["type"] == "websocket":
                 return await WebSocket(scope, receive, send).send_denial_response(response)
             return await response(scope, receive, send)
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, telling(send, spent))
+
+    async def _counted(self, scope: Scope) -> Principal:
+        """A credential that is wrong counts as a request of nobody. Raises Unauthenticated, Problem."""
+        try:
+            return await self._principal(scope)
+        except Unauthenticated:
+            if self._limits is not None:
+                self._limits.count(scope, ANONYMOUS)
+            raise
 
     async def _principal(self, scope: Scope) -> Principal:
         connection = HTTPConnection(scope)

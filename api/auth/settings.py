@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from api.auth.machines.limit_settings import RateLimitSettings
+from workers.access.roles import Role
 from workers.database.database_url import driver_url
 
 
@@ -24,12 +26,54 @@ class AuthSettings(BaseModel):
         description="postgresql://… or sqlite:///PATH of accounts. None: SQLite, state_dir/accounts.db.",
     )
 
+    keys_file: Path | None = Field(
+        default=None, description="YAML or JSON with hashes of keys, for processes without a database; read anew."
+    )
+    api_keys_role: Role = Field(
+        default="operator", description="What the keys in the variable API_KEYS may do, on every stream."
+    )
+    key_days: int = Field(default=365, ge=1, le=36500, description="Days that a new key works if nothing is said.")
+    key_days_max: int | None = Field(
+        default=730, ge=1, le=36500, description="Most days that a new key works. None: also for ever."
+    )
+    link_secret: SecretStr | None = Field(
+        default=None, description="What signed links are signed with; the same in all api processes."
+    )
+    link_secret_file: Path | None = Field(
+        default=None, description="A file with it instead. Neither: state_dir/links.secret, made at the first start."
+    )
+    link_s: int = Field(default=900, ge=10, description="How long a signed link works if nothing is said.")
+    link_max_s: int = Field(default=86400, ge=10, le=30 * 86400, description="Longest time that a signed link works.")
+    alert_links: bool = Field(
+        default=True,
+        description="Sign the links to picture and clip in messages about alerts: whoever gets the message can open "
+        "them for link_max_s, without an account.",
+    )
+    limits: RateLimitSettings = RateLimitSettings()
+
     @field_validator("database_url")
     @classmethod
     def _supported(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             driver_url(value.get_secret_value())
         return value
+
+    @field_validator("link_secret")
+    @classmethod
+    def _long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("must be at least 32 characters long; `openssl rand -hex 32` makes a good one")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AuthSettings:
+        if self.link_secret is not None and self.link_secret_file is not None:
+            raise ValueError("link_secret and link_secret_file: set one of them")
+        if self.link_s > self.link_max_s:
+            raise ValueError(f"link_s: must be at most link_max_s, which is {self.link_max_s}")
+        if self.key_days_max is not None and self.key_days > self.key_days_max:
+            raise ValueError(f"key_days: must be at most key_days_max, which is {self.key_days_max}")
+        return self
 
     def url(self, state_dir: Path) -> str:
         """Where the accounts are, as SQLAlchemy takes it; may hold a password."""

@@ -54,6 +54,8 @@ _BY_STATUS = {
     422: "invalid-request",
 }
 
+_CHALLENGE = {401: {"www-authenticate": 'Bearer realm="livesight"'}}  # RFC 9110, 15.5.2
+
 _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
     (StreamUnknown, "stream-unknown"),
     (StreamExists, "stream-exists"),
@@ -83,7 +85,7 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, WorkerError) and error.problem is not None:
         kind, status, title = error.problem
-        return Problem(kind, str(error) or title, meaning=(status, title))
+        return Problem(kind, str(error) or title, headers=_CHALLENGE.get(status), meaning=(status, title))
     for kind_of_error, kind in _BY_ERROR:
         if isinstance(error, kind_of_error):
             return Problem(kind, str(error) or KINDS[kind][1])

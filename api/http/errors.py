@@ -41,6 +41,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "bad-image": (422, "The image cannot be used"),
     "restart-unsupported": (422, "ICE restarts are not supported"),
     "precondition-required": (428, "The request needs a precondition"),
+    "rate-limited": (429, "Too many requests"),
     "internal": (500, "Internal error"),
     "no-picture": (503, "No frame is available yet"),
     "overloaded": (503, "The service is overloaded"),
