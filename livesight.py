@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from api.auth.settings import AuthSettings
 from api.cli.explain import mount as mount_explain
+from api.cli.keys import mount as mount_keys
 from api.http.errors import ApiError
 from api.settings import ApiSettings
 from monitoring import URL_PREFIXES as MONITORING_PREFIXES
@@ -197,6 +198,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         closing(listen(settings.api.host, settings.api.port)) as sock,
         DeadlineStack(ALL_S) as stack,
     ):
+        access = start_access(settings, stack)
         local = LocalBus()
         bus = open_bus(settings, local)
         stack.closes(bus.close, BUS_S)
@@ -206,7 +208,6 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         start_node(settings, node, streams, stack)
         start_cluster(settings, cluster, node, stack)
         start_feed(settings, local, stack)
-        access = start_access(settings, stack)
         application = create_app(node, bus, settings.api, settings.roles, cluster, access=access)  # type: ignore[arg-type]
         serve_monitoring(application, monitoring, cluster)
         service = Service(application, stack.close, lambda: _started(settings, sock, node), early)
@@ -380,6 +381,7 @@ mount_analyze(app, command_context)
 mount_bench(app, command_context)
 mount_doctor(app, examined)
 mount_explain(app, command_context)
+mount_keys(app, load_settings)
 mount_models(app, command_context)
 mount_report(app, report_context)
 mount_topics(app, kafka_context)

@@ -1,0 +1,265 @@
+"""`livesight keys add|list|revoke|disable|enable|hash`: keys of service accounts. Runs on the calling thread.
+
+They work on the accounts' database directly: a service that runs takes notice within five seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from api.auth.machines.api_key import MAX_LENGTH, MIN_FOREIGN_LENGTH, key_hash, new_key
+from api.auth.settings import AuthSettings
+from workers.access.roles import ACTIONS, ROLES
+from workers.cli.command import ConfigOption, JsonOption
+from workers.errors import SettingsError
+
+if TYPE_CHECKING:
+    from api.auth.machines.service_accounts import KeyRecord, ServiceAccount
+    from workers.access.principal import Grant
+    from workers.database.database import Database
+
+_NS = 1_000_000_000
+
+
+class KeysContext(Protocol):
+    """Where the accounts are, and how long keys work: settings as a whole."""
+
+    @property
+    def auth(self) -> AuthSettings:
+        """How accounts work."""
+        ...
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the database is, if nowhere else."""
+        ...
+
+
+class OpenKeysContext(Protocol):
+    """Reads the settings."""
+
+    def __call__(self, config: Path | None) -> KeysContext:
+        """Raises SettingsError naming every unknown key and bad value."""
+        ...
+
+
+def mount(app: typer.Typer, open_: OpenKeysContext) -> None:
+    """Add the commands to `app`."""
+    keys = typer.Typer(help="Keys for programs: add, list, revoke, hash.", no_args_is_help=True)
+    app.add_typer(keys, name="keys")
+    _mount_add(keys, open_)
+    _mount_list(keys, open_)
+    _mount_changes(keys, open_)
+    _mount_hash(keys)
+
+
+def _mount_add(keys: typer.Typer, open_: OpenKeysContext) -> None:
+    @keys.command("add")
+    def add(
+        account: Annotated[str, typer.Argument(help="The service account; with --role it is made if need be.")],
+        name: Annotated[str | None, typer.Option(help="The key's name.", show_default="today's date")] = None,
+        role: Annotated[str | None, typer.Option(help=", ".join(ROLES))] = None,
+        stream: Annotated[list[str] | None, typer.Option(help="Streams, * for any characters; repeatable.")] = None,
+        action: Annotated[list[str] | None, typer.Option(help="Only this action of the role's; repeatable.")] = None,
+        days: Annotated[int | None, typer.Option(help="How long it works.", show_default="auth.key_days")] = None,
+        as_json: JsonOption = False,
+        config: ConfigOption = None,
+    ) -> None:
+        """Make a key and print it: it is shown this once."""
+        from api.auth.machines import service_accounts as store
+
+        context = open_(config)
+        ends_ns = store.KeyLifetime(context.auth.key_days, context.auth.key_days_max).ends_ns(days)
+        grant = _grant(role, stream, action)
+        with _database(context) as database:
+            owner = _owner(database, account, grant)
+            key_name = name or datetime.now(UTC).strftime("%Y-%m-%d %H.%M.%S")
+            made, record = store.add_key(database, owner.id, key_name, ends_ns)
+        if as_json:
+            return _print_json({**_shown(record), "account": owner.name, "key": made.text})
+        typer.echo(made.text)
+        ends = "never" if ends_ns is None else _time(ends_ns)
+        typer.echo(f"key {record.id} of {owner.name}, ends {ends}; it is not shown again", err=True)
+
+
+def _mount_list(keys: typer.Typer, open_: OpenKeysContext) -> None:
+    @keys.command("list")
+    def list_keys(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+        """Show all service accounts and their keys, never what the keys are."""
+        from rich.console import Console
+
+        from api.auth.grants import shown
+        from api.auth.machines import service_accounts as store
+        from workers.cli.tables import make_table
+
+        with _database(open_(config)) as database:
+            found = store.accounts(database)
+        if as_json:
+            return _print_json(
+                [
+                    {
+                        "id": one.id,
+                        "name": one.name,
+                        "disabled": one.disabled,
+                        "grants": [body.model_dump(mode="json") for body in shown(one.grants)],
+                        "keys": [_shown(key) for key in one.keys],
+                    }
+                    for one in found
+                ]
+            )
+        table = make_table(("account", "may", "key", "name", "state", "ends", "last used"))
+        table.columns[2].no_wrap = True
+        for one in found:
+            may = "\n".join(_words(grant) for grant in one.grants) or "nothing"
+            owner = f"{one.name}{' (disabled)' if one.disabled else ''}"
+            for key in one.keys or (None,):
+                cells = ("", "", "no key", "", "") if key is None else _cells(key)
+                table.add_row(owner, may, *cells)
+        Console(soft_wrap=True).print(table)
+
+
+def _mount_changes(keys: typer.Typer, open_: OpenKeysContext) -> None:
+    @keys.command("revoke")
+    def revoke(
+        key_id: Annotated[str, typer.Argument(help="As `keys list` shows it, or the key's beginning ls_…")],
+        config: ConfigOption = None,
+    ) -> None:
+        """End a key for good."""
+        from api.auth.machines import service_accounts as store
+
+        wanted = key_id.removeprefix("ls_")[:12]
+        with _database(open_(config)) as database:
+            store.revoke_key(database, wanted)
+        typer.echo(f"key {wanted} is revoked")
+
+    @keys.command("disable")
+    def disable(account: str, config: ConfigOption = None) -> None:
+        """Refuse all keys of a service account, until it is enabled again."""
+        _switch(open_(config), account, disabled=True)
+
+    @keys.command("enable")
+    def enable(account: str, config: ConfigOption = None) -> None:
+        """Take the keys of a service account again."""
+        _switch(open_(config), account, disabled=False)
+
+
+def _mount_hash(keys: typer.Typer) -> None:
+    @keys.command("hash")
+    def hash_key(
+        new: Annotated[bool, typer.Option("--new", help="Make a key, and print it as well.")] = False,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Print the hash of a key, for auth.keys_file. The key is read from standard input, never from arguments."""
+        if new:
+            made = new_key()
+            if as_json:
+                return _print_json({"key": made.text, "hash": made.hash})
+            typer.echo(made.hash)
+            return typer.echo(f"of this key, which is not shown again: {made.text}", err=True)
+        text = typer.prompt("Key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
+        key = text.strip()
+        if not MIN_FOREIGN_LENGTH <= len(key) <= MAX_LENGTH or not key.isascii() or len(key.split()) > 1:
+            raise SettingsError(
+                f"a key has {MIN_FOREIGN_LENGTH} to {MAX_LENGTH} characters and no spaces; "
+                "`livesight keys hash --new` makes a good one"
+            )
+        if as_json:
+            return _print_json({"hash": key_hash(key)})
+        typer.echo(key_hash(key))
+
+
+@contextmanager
+def _database(context: KeysContext) -> Iterator[Database]:
+    from api.auth.migrations import ACCOUNTS
+    from workers.database.database import Database
+    from workers.database.migrations import migrate
+
+    database = Database(context.auth.url(context.state_dir))
+    try:
+        migrate(database, ACCOUNTS)
+        yield database
+    finally:
+        database.close()
+
+
+def _owner(database: Database, name: str, grant: Grant | None) -> ServiceAccount:
+    from api.auth.machines import service_accounts as store
+    from api.auth.machines.stored_keys import ServiceAccountUnknown
+
+    try:
+        found = store.account_named(database, name)
+    except ServiceAccountUnknown:
+        if grant is None:
+            raise ServiceAccountUnknown(f"there is no service account {name}; give a --role to make it") from None
+        return store.add_account(database, name, (grant,))
+    if grant is not None and (grant,) != found.grants:
+        raise SettingsError(f"the service account {name} is there already and may do something else; leave out --role")
+    return found
+
+
+def _grant(role: str | None, streams: list[str] | None, actions: list[str] | None) -> Grant | None:
+    from pydantic import ValidationError
+
+    from api.auth.grants import GrantBody
+    from workers.validation import first_reason
+
+    if role is None:
+        if streams or actions:
+            raise SettingsError("--stream and --action belong to a --role")
+        return None
+    if unknown := sorted(set(actions or ()) - set(ACTIONS)):
+        raise SettingsError(f"--action: there is no {unknown[0]}; there are {', '.join(ACTIONS)}")
+    wanted: dict[str, Any] = {"role": role, "actions": actions or None}
+    try:
+        body = GrantBody.model_validate({**wanted, **({"streams": streams} if streams else {})})
+    except ValidationError as error:
+        raise SettingsError(f"--{first_reason(error, 'role')}") from error
+    return body.grant()
+
+
+def _switch(context: KeysContext, name: str, *, disabled: bool) -> None:
+    from api.auth.machines import service_accounts as store
+
+    with _database(context) as database:
+        found = store.change_account(database, store.account_named(database, name).id, disabled=disabled)
+    typer.echo(f"{found.name} is {'disabled' if disabled else 'enabled'}")
+
+
+def _words(grant: Grant) -> str:
+    actions = f" ({', '.join(sorted(grant.actions))})" if grant.actions is not None else ""
+    return f"{grant.role} on {', '.join(grant.streams)}{actions}"
+
+
+def _cells(key: KeyRecord) -> tuple[str, ...]:
+    shown = _shown(key)
+    return (key.id, key.name, *(str(shown[part] or "never") for part in ("state", "expires_at", "last_used_at")))
+
+
+def _shown(key: KeyRecord) -> dict[str, Any]:
+    from api.auth.machines.service_accounts import state_of
+
+    return {
+        "id": key.id,
+        "name": key.name,
+        "state": state_of(key),
+        "created_at": _time(key.created_ns),
+        "expires_at": None if key.ends_ns is None else _time(key.ends_ns),
+        "last_used_at": None if key.used_ns is None else _time(key.used_ns),
+    }
+
+
+def _time(at_ns: int) -> str:
+    return datetime.fromtimestamp(at_ns // _NS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _print_json(data: Any) -> None:
+    from rich.console import Console
+
+    Console(soft_wrap=True).print_json(data=data)
