@@ -17,6 +17,7 @@ from fastapi import Depends, FastAPI
 
 from api.auth.access_control import AccessControl
 from api.auth.authentication import Authentication, CredentialReader
+from api.auth.machines.signed_redirects import SignedRedirects
 from api.auth.process_assertion import AssertionReader
 from api.cluster.proxy import ClusterProxy, Peers, node_client
 from api.cluster.routing import ClusterRoutes
@@ -95,7 +96,7 @@ def create_app(
     app.state.server_options = _server_options(context)
     if cluster is not None:
         _forward_to_others(app, cluster, context)
-    app.add_middleware(Authentication, readers=_readers(access, cluster), otherwise=_otherwise(access))
+    _find_out_who_asks(app, access, cluster)
     app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
     app.add_middleware(OriginGuard, settings=context.settings, names=_reached_by(cluster))
     app.add_middleware(SecurityHeaders, embeds=bool(context.settings.allowed_origins))
@@ -104,6 +105,17 @@ def create_app(
     for router in () if access is None else access.routers:
         app.include_router(router)
     return app
+
+
+def _find_out_who_asks(app: FastAPI, access: AccessControl | None, cluster: Cluster | None) -> None:
+    if access is not None:
+        app.add_middleware(SignedRedirects, signer=access.machines.signer)
+    app.add_middleware(
+        Authentication,
+        readers=_readers(access, cluster),
+        otherwise=_otherwise(access),
+        limits=None if access is None else access.machines.limits,
+    )
 
 
 def _forward_to_others(app: FastAPI, cluster: Cluster, context: ApiContext) -> None:

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 
 from api.auth.accounts_database import AccountsDatabase
 from api.auth.authentication import CredentialReader
+from api.auth.machines.machines import Machines
 from api.auth.settings import AuthSettings
 
 
@@ -20,12 +21,13 @@ class AccessControl:
     """`start` it before the first request, `close` it last: what ends still asks who may see it."""
 
     def __init__(self, settings: AuthSettings, state_dir: Path, roles: Collection[str] = ("api",)) -> None:
-        """Connects to nothing yet. Raises DatabaseRefused."""
+        """Connects to nothing yet. Raises DatabaseRefused, KeysRefused, SettingsError."""
         self.settings = settings
         self.state_dir = state_dir
         self.accounts = AccountsDatabase(settings, state_dir) if "api" in roles else None
-        self._readers: list[CredentialReader] = []
-        self._routers: list[APIRouter] = []
+        self.machines = Machines(settings, state_dir, self.accounts)
+        self._readers: list[CredentialReader] = [*self.machines.readers]
+        self._routers: list[APIRouter] = [*self.machines.routers]
 
     @property
     def readers(self) -> list[CredentialReader]:
@@ -45,7 +47,7 @@ class AccessControl:
     def problems(self) -> list[str]:
         """What is wrong now, in sentences for readiness. Never blocks."""
         problem = None if self.accounts is None else self.accounts.problem()
-        return [] if problem is None else [problem]
+        return [*([] if problem is None else [problem]), *self.machines.problems()]
 
     def close(self, timeout_s: float) -> None:
         """End its threads and close the database. Idempotent."""

@@ -6,22 +6,17 @@ import asyncio
 import time
 from collections import OrderedDict
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
 from api.auth.accounts_database import AccountsDatabase
 from api.auth.machines.api_key import key_id_of, same_hash
+from api.auth.machines.remembered import Remembered
 from api.auth.machines.service_accounts import note_use, stored_key
 from api.auth.machines.stored_keys import StoredKey
 from workers.errors import AccessError, DatabaseError
 
 log = structlog.get_logger(__name__)
-
-Value = TypeVar("Value")
-
-REMEMBERED_S = 5.0
-"""So long a revoked key, or a change of its account, may go unnoticed by a process that did not make it itself."""
 
 _MOST = 10_000
 _NOTED_S = 300.0
@@ -29,12 +24,11 @@ _NOTED_S = 300.0
 
 
 class DatabaseKeys:
-    """A KeySource. One database call a key every five seconds, whatever the number of requests."""
+    """A KeySource."""
 
     def __init__(self, accounts: AccountsDatabase) -> None:
         self._accounts = accounts
-        self._remembered: OrderedDict[str, tuple[float, StoredKey | None]] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[StoredKey | None]] = {}
+        self._keys = Remembered(self._ask)
         self._noted: OrderedDict[str, float] = OrderedDict()
         self._writing: set[asyncio.Task[None]] = set()
 
@@ -48,41 +42,27 @@ class DatabaseKeys:
 
     async def by_id(self, key_id: str) -> StoredKey | None:
         """See KeySource. Raises DatabaseUnavailable, AccessBusy."""
-        asked_s, key = self._remembered.get(key_id, (0.0, None))
-        if time.monotonic() - asked_s < REMEMBERED_S and key_id in self._remembered:
-            return key
-        task = self._asking.get(key_id)
-        if task is None:  # requests that come together ask once
-            task = self._asking[key_id] = asyncio.create_task(self._ask(key_id))
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(task)
+        return await self._keys.get(key_id)
 
     async def used(self, key: StoredKey) -> None:
         """See KeySource. Written every few minutes, and never waited for."""
         now_s = time.monotonic()
         if now_s - self._noted.get(key.id, -_NOTED_S) < _NOTED_S:
             return
-        _remember(self._noted, key.id, now_s)
+        self._noted[key.id] = now_s
+        self._noted.move_to_end(key.id)
+        if len(self._noted) > _MOST:
+            self._noted.popitem(last=False)
         task = asyncio.create_task(self._note(key.id))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
     def forget(self) -> None:
         """Ask anew for every key: something was changed here."""
-        self._remembered.clear()
-        self._asking.clear()
+        self._keys.forget()
 
     async def _ask(self, key_id: str) -> StoredKey | None:
-        asked_s = time.monotonic()
-        mine = asyncio.current_task()
-        try:
-            key = await self._accounts.run(partial(stored_key, key_id=key_id))
-            if self._asking.get(key_id) is mine:  # else it was changed meanwhile
-                _remember(self._remembered, key_id, (asked_s, key))
-            return key
-        finally:
-            if self._asking.get(key_id) is mine:
-                del self._asking[key_id]
+        return await self._accounts.run(partial(stored_key, key_id=key_id))
 
     async def _note(self, key_id: str) -> None:
         try:
@@ -90,10 +70,3 @@ class DatabaseKeys:
         except (DatabaseError, AccessError) as error:
             log.info("key_use_not_noted", key=key_id, reason=str(error))
             self._noted.pop(key_id, None)
-
-
-def _remember(memory: OrderedDict[str, Value], key: str, value: Value) -> None:
-    memory.pop(key, None)
-    memory[key] = value
-    if len(memory) > _MOST:
-        memory.popitem(last=False)

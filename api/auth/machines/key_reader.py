@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from starlette.requests import HTTPConnection
 
 from api.auth.machines.api_key import MAX_LENGTH, key_hash
-from api.auth.machines.stored_keys import KeySource
+from api.auth.machines.stored_keys import KEY_CREDENTIAL, KeySource
 from workers.access.principal import Principal
 from workers.errors import Unauthenticated
 
 
 class KeyReader:
-    """A CredentialReader of keys, wherever they are stored."""
+    """A CredentialReader of keys, wherever they are stored, and a Revalidator of whom it found."""
 
     def __init__(self, sources: Sequence[KeySource]) -> None:
         """`sources` are asked in this order."""
@@ -37,6 +37,18 @@ class KeyReader:
             await source.used(key)
             return key.principal()
         raise Unauthenticated("this key is not valid: it is wrong, or it was revoked, or its account is disabled")
+
+    def handles(self, principal: Principal) -> bool:
+        """Whether `revalidate` knows its credential."""
+        return principal.credential.startswith(KEY_CREDENTIAL)
+
+    async def revalidate(self, principal: Principal) -> Principal | None:
+        """Who has that key now; None: it was revoked, or has expired. Raises as KeySource.by_id."""
+        for source in self._sources:
+            key = await source.by_id(principal.credential.removeprefix(KEY_CREDENTIAL))
+            if key is not None:
+                return key.principal() if key.usable(time.time()) else None
+        return None
 
 
 def presented_key(connection: HTTPConnection) -> str | None:

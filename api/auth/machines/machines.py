@@ -1,0 +1,58 @@
+"""Everything for clients that are no people: keys, signed links, limits. Owned by AccessControl."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from api.auth.accounts_database import AccountsDatabase
+from api.auth.authentication import CredentialReader
+from api.auth.machines.database_keys import DatabaseKeys
+from api.auth.machines.key_list import listed_keys
+from api.auth.machines.key_reader import KeyReader
+from api.auth.machines.link_reader import AlertIssuer, Issuers, KeyIssuers, LinkReader
+from api.auth.machines.link_routes import link_routes
+from api.auth.machines.link_secret import link_secret
+from api.auth.machines.rate_limits import RateLimits
+from api.auth.machines.service_account_routes import service_account_routes
+from api.auth.machines.service_accounts import KeyLifetime
+from api.auth.machines.signed_links import LinkSigner
+from api.auth.machines.stored_keys import KeySource
+from api.auth.settings import AuthSettings
+
+
+class Machines:
+    """Made by any thread, before the first request; the rest runs on the event loop."""
+
+    def __init__(
+        self,
+        settings: AuthSettings,
+        state_dir: Path,
+        accounts: AccountsDatabase | None,
+        people: Sequence[Issuers] = (),
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """accounts None: this process knows the keys of auth.keys_file and API_KEYS only. people: who else makes links.
+
+        Reads the keys file, and reads or makes the secret of links. Raises KeysRefused, SettingsError.
+        """
+        self._list = listed_keys(settings.keys_file, environ, settings.api_keys_role)
+        sources: list[KeySource] = [self._list]
+        self.signer = LinkSigner(link_secret(settings.link_secret, settings.link_secret_file, state_dir))
+        self.routers: list[APIRouter] = [link_routes(self.signer, settings)]
+        if accounts is not None:
+            keys = DatabaseKeys(accounts)
+            sources.append(keys)
+            lifetime = KeyLifetime(settings.key_days, settings.key_days_max)
+            self.routers.append(service_account_routes(accounts, keys.forget, lifetime))
+        issuers = [KeyIssuers(sources), *people, AlertIssuer()]
+        self.readers: list[CredentialReader] = [LinkReader(self.signer, issuers), KeyReader(sources)]
+        self.limits = RateLimits(settings.limits)
+
+    def problems(self) -> list[str]:
+        """For readiness. Never blocks."""
+        problem = self._list.problem()
+        return [] if problem is None else [problem]
