@@ -1,4 +1,40 @@
-// Made by `make web` out of api/web; do not edit. 0613ffd40dff7ba11ef8b80ea1c71f8099e1a208c8f8763b9e63ffa3751a4c8c
+// Made by `make web` out of api/web; do not edit. dbdcfeedd928f794d260266a5de4fe028c4ad0ffb1447a7b4a74826ec8742f4f
+var __defProp = Object.defineProperty;
+var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
+var __publicField = (obj, key, value) => {
+  __defNormalProp(obj, typeof key !== "symbol" ? key + "" : key, value);
+  return value;
+};
+var __accessCheck = (obj, member, msg) => {
+  if (!member.has(obj))
+    throw TypeError("Cannot " + msg);
+};
+var __privateGet = (obj, member, getter) => {
+  __accessCheck(obj, member, "read from private field");
+  return getter ? getter.call(obj) : member.get(obj);
+};
+var __privateAdd = (obj, member, value) => {
+  if (member.has(obj))
+    throw TypeError("Cannot add the same private member more than once");
+  member instanceof WeakSet ? member.add(obj) : member.set(obj, value);
+};
+var __privateSet = (obj, member, value, setter) => {
+  __accessCheck(obj, member, "write to private field");
+  setter ? setter.call(obj, value) : member.set(obj, value);
+  return value;
+};
+var __privateWrapper = (obj, member, setter, getter) => ({
+  set _(value) {
+    __privateSet(obj, member, value, setter);
+  },
+  get _() {
+    return __privateGet(obj, member, getter);
+  }
+});
+var __privateMethod = (obj, member, method) => {
+  __accessCheck(obj, member, "access private method");
+  return method;
+};
 
 // api.js
 var TIMEOUT_MS = 8e3;
@@ -21,11 +57,14 @@ async function request(path, { timeoutMs = TIMEOUT_MS, signal, ...options } = {}
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout
     });
   } catch (error) {
-    if (signal?.aborted) throw error;
-    if (timeout.aborted) throw new ApiError("The server did not answer in time.");
+    if (signal?.aborted)
+      throw error;
+    if (timeout.aborted)
+      throw new ApiError("The server did not answer in time.");
     throw new ApiError("The server is unreachable.");
   }
-  if (!response.ok) throw await problemOf(response);
+  if (!response.ok)
+    throw await problemOf(response);
   return response;
 }
 async function problemOf(response) {
@@ -58,7 +97,8 @@ async function snapshot(id, { overlay = false } = {}) {
   try {
     return await (await request(`${streamPath(id)}/snapshot.jpg?overlay=${overlay ? 1 : 0}`)).blob();
   } catch (error) {
-    if (error instanceof ApiError && [404, 503].includes(error.status)) return null;
+    if (error instanceof ApiError && [404, 503].includes(error.status))
+      return null;
     throw error;
   }
 }
@@ -70,7 +110,8 @@ async function ifThere(path, signal) {
   try {
     return await json(path, { signal });
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return null;
+    if (error instanceof ApiError && error.status === 404)
+      return null;
     throw error;
   }
 }
@@ -105,7 +146,8 @@ async function readiness(signal) {
   } catch {
   }
   const reasons = (body.reasons ?? []).map(String);
-  if (!response.ok) return { state: "down", reasons };
+  if (!response.ok)
+    return { state: "down", reasons };
   return { state: body.status === "degraded" || reasons.length ? "degraded" : "ready", reasons };
 }
 async function whipOffer(id, sdp) {
@@ -141,7 +183,8 @@ function showLink(state) {
   const [text, title] = LINK_WORDS[state];
   pill.dataset.state = state;
   pill.title = title;
-  if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
+  if (pill.lastElementChild.textContent !== text)
+    pill.lastElementChild.textContent = text;
 }
 function showSummary(views) {
   const live = views.filter(({ state }) => state === "live").length;
@@ -149,12 +192,14 @@ function showSummary(views) {
   const words = views.length === 0 ? "" : `${views.length} ${noun}, ${live === views.length ? "all" : live} live`;
   const summary = document.getElementById("summary");
   const text = views.length === 1 ? `1 camera, ${live ? "live" : "not live"}` : words;
-  if (summary.textContent !== text) summary.textContent = text;
+  if (summary.textContent !== text)
+    summary.textContent = text;
 }
 function showBanner(words) {
   const banner = document.getElementById("banner");
   banner.hidden = !words;
-  if (banner.textContent !== (words ?? "")) banner.textContent = words ?? "";
+  if (banner.textContent !== (words ?? ""))
+    banner.textContent = words ?? "";
 }
 function toast(words, kind = "info") {
   const note = document.createElement("p");
@@ -169,7 +214,8 @@ var HealthWatch = class extends EventTarget {
   #timer = 0;
   #running = false;
   start() {
-    if (this.#running) return;
+    if (this.#running)
+      return;
     this.#running = true;
     this.#ask();
   }
@@ -179,7 +225,8 @@ var HealthWatch = class extends EventTarget {
   }
   async #ask() {
     const health = await readiness();
-    if (!this.#running) return;
+    if (!this.#running)
+      return;
     this.health = health;
     this.#show(health);
     this.dispatchEvent(new Event("change"));
@@ -192,7 +239,8 @@ var HealthWatch = class extends EventTarget {
     pill.dataset.state = state;
     pill.title = [words, ...reasons].join("\n");
     pill.setAttribute("aria-label", `Service state: ${text}`);
-    if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
+    if (pill.lastElementChild.textContent !== text)
+      pill.lastElementChild.textContent = text;
     document.getElementById("health-title").textContent = text;
     document.getElementById("health-text").textContent = words;
     const items = reasons.map((reason) => {
@@ -216,9 +264,11 @@ var KNOWN = /* @__PURE__ */ new Map([
 var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
 function colourOf(label) {
   const known = KNOWN.get(label);
-  if (known) return known;
+  if (known)
+    return known;
   let hash = 2166136261;
-  for (const character of label) hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
+  for (const character of label)
+    hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
   return OTHERS[(hash >>> 0) % OTHERS.length];
 }
 function inkOn(colour) {
@@ -266,6 +316,12 @@ var rateWords = (fps) => fps > 0 && fps < 0.1 ? "<0.1" : number(fps, fps > 0 && 
 var short = (value) => value >= 1e4 ? `${Math.round(value / 1e3)}k` : String(value ?? 0);
 
 export {
+  __publicField,
+  __privateGet,
+  __privateAdd,
+  __privateSet,
+  __privateWrapper,
+  __privateMethod,
   colourOf,
   inkOn,
   wordsOf,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 0613ffd40dff7ba11ef8b80ea1c71f8099e1a208c8f8763b9e63ffa3751a4c8c
+// Made by `make web` out of api/web; do not edit. dbdcfeedd928f794d260266a5de4fe028c4ad0ffb1447a7b4a74826ec8742f4f
 import {
   acknowledgeAlert,
   addStream,
@@ -35,12 +35,19 @@ import {
 function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === void 0) continue;
-    if (key === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
-    else if (key === "dataset") Object.assign(element.dataset, value);
-    else if (key === "class") element.className = value;
-    else if (key in element && !key.startsWith("aria")) element[key] = value;
-    else element.setAttribute(key, value);
+    if (value === null || value === void 0)
+      continue;
+    if (key === "on")
+      for (const [type, listener] of Object.entries(value))
+        element.addEventListener(type, listener);
+    else if (key === "dataset")
+      Object.assign(element.dataset, value);
+    else if (key === "class")
+      element.className = value;
+    else if (key in element && !key.startsWith("aria"))
+      element[key] = value;
+    else
+      element.setAttribute(key, value);
   }
   element.append(...children.filter((child) => child !== null && child !== void 0 && child !== false).map(nodeOf));
   return element;
@@ -98,19 +105,27 @@ function whoOf({ kind, label: label2, confidence, track_id: track, person }) {
 }
 var timeOf = ({ captured_at_ns: at }) => at / 1e6;
 function durationOf(seconds2) {
-  if (typeof seconds2 !== "number") return null;
-  if (seconds2 < 10) return `${seconds2.toFixed(1)} s`;
-  if (seconds2 < 60) return `${Math.round(seconds2)} s`;
+  if (typeof seconds2 !== "number")
+    return null;
+  if (seconds2 < 10)
+    return `${seconds2.toFixed(1)} s`;
+  if (seconds2 < 60)
+    return `${Math.round(seconds2)} s`;
   const minutes = Math.floor(seconds2 / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds2 % 60)} s`;
+  if (minutes < 60)
+    return `${minutes} min ${Math.round(seconds2 % 60)} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 function ago(ms, now = Date.now()) {
   const seconds2 = (now - ms) / 1e3;
-  if (seconds2 < 10) return "just now";
-  if (seconds2 < 60) return `${Math.round(seconds2)} s ago`;
-  if (seconds2 < 3600) return `${Math.round(seconds2 / 60)} min ago`;
-  if (seconds2 < 86400) return `${Math.round(seconds2 / 3600)} h ago`;
+  if (seconds2 < 10)
+    return "just now";
+  if (seconds2 < 60)
+    return `${Math.round(seconds2)} s ago`;
+  if (seconds2 < 3600)
+    return `${Math.round(seconds2 / 60)} min ago`;
+  if (seconds2 < 86400)
+    return `${Math.round(seconds2 / 3600)} h ago`;
   return new Date(ms).toLocaleString();
 }
 
@@ -127,12 +142,14 @@ var EventDialog = class {
   open(event) {
     document.getElementById("event-title").textContent = whatOf(event);
     this.#body.replaceChildren(...[imageOf(event), clip(event), facts(event)].filter(Boolean));
-    if (!this.#dialog.open) this.#dialog.showModal();
+    if (!this.#dialog.open)
+      this.#dialog.showModal();
   }
 };
 function imageOf(event) {
   const source = event.picture_url ?? event.snapshot_url;
-  if (!source) return null;
+  if (!source)
+    return null;
   const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
   const frame = el("div", { class: "event-image" });
   const image = el("img", { src: source, alt: words });
@@ -141,7 +158,8 @@ function imageOf(event) {
     () => frame.replaceChildren(el("p", { class: "quiet" }, "The image has been deleted."))
   );
   frame.append(image);
-  if (event.picture_url && event.path?.length > 1) frame.append(way(event.path));
+  if (event.picture_url && event.path?.length > 1)
+    frame.append(way(event.path));
   return frame;
 }
 function way(path) {
@@ -159,7 +177,8 @@ function way(path) {
   return svg;
 }
 function clip({ clip_url: source }) {
-  if (!source) return null;
+  if (!source)
+    return null;
   return el("video", {
     class: "event-clip",
     src: source,
@@ -250,16 +269,22 @@ function sceneOf(shapes) {
 }
 function freeName(kind, shapes) {
   const taken = new Set(shapes.map(({ name }) => name));
-  for (let n = 1; ; n += 1) if (!taken.has(`${kind} ${n}`)) return `${kind} ${n}`;
+  for (let n = 1; ; n += 1)
+    if (!taken.has(`${kind} ${n}`))
+      return `${kind} ${n}`;
 }
 function complaint(shapes) {
   for (const { name, kind, points, stay_s: stay } of shapes) {
     if (!NAME.test(name))
       return `\u201C${name}\u201D is not a valid name. Use letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, starting with a letter or digit.`;
-    if (shapes.filter((other) => other.name === name).length > 1) return `The name \u201C${name}\u201D is used twice.`;
-    if (kind === "zone" && points.length < 3) return `${name} needs at least three corners.`;
-    if (kind === "line" && String(points[0]) === String(points[1])) return `The start and end of ${name} are the same.`;
-    if (stay !== null && stay !== void 0 && !(stay > 0)) return `${name}: the time must be more than 0 seconds.`;
+    if (shapes.filter((other) => other.name === name).length > 1)
+      return `The name \u201C${name}\u201D is used twice.`;
+    if (kind === "zone" && points.length < 3)
+      return `${name} needs at least three corners.`;
+    if (kind === "line" && String(points[0]) === String(points[1]))
+      return `The start and end of ${name} are the same.`;
+    if (stay !== null && stay !== void 0 && !(stay > 0))
+      return `${name}: the time must be more than 0 seconds.`;
   }
   return null;
 }
@@ -402,7 +427,8 @@ var RuleDialog = class {
   }
   #showParts() {
     const wanted = PARTS[this.#form.elements.type.value];
-    for (const name of new Set(Object.values(PARTS).flat())) this.#part(name).hidden = !wanted.includes(name);
+    for (const name of new Set(Object.values(PARTS).flat()))
+      this.#part(name).hidden = !wanted.includes(name);
   }
   #choose(name, values, value, none) {
     const all = [.../* @__PURE__ */ new Set([...values, ...value ? [value] : []])];
@@ -418,7 +444,8 @@ var RuleDialog = class {
     this.#part(name).querySelector(".choices").replaceChildren(...boxes);
   }
   #check(name, values) {
-    for (const box of this.#part(name).querySelectorAll("input")) box.checked = values.includes(box.value);
+    for (const box of this.#part(name).querySelectorAll("input"))
+      box.checked = values.includes(box.value);
   }
   #offerLabels(chosen = this.#all("labels")) {
     const attribute = this.#form.elements.attribute.value;
@@ -437,11 +464,16 @@ var RuleDialog = class {
     const fields = this.#form.elements;
     const parts = PARTS[fields.type.value];
     const when = { type: fields.type.value };
-    for (const name of ["labels", "kinds", "faults", "causes"]) if (parts.includes(name)) when[name] = this.#all(name);
+    for (const name of ["labels", "kinds", "faults", "causes"])
+      if (parts.includes(name))
+        when[name] = this.#all(name);
     for (const name of ["zone", "place", "direction", "attribute"])
-      if (parts.includes(name)) when[name] = fields[name].value || null;
-    if (parts.includes("for")) when.for_s = Number(fields.for.value);
-    if (parts.includes("above")) when.above = Number(fields.above.value);
+      if (parts.includes(name))
+        when[name] = fields[name].value || null;
+    if (parts.includes("for"))
+      when.for_s = Number(fields.for.value);
+    if (parts.includes("above"))
+      when.above = Number(fields.above.value);
     const targets = this.#all("targets");
     const everyTarget = targets.length === this.#part("targets").querySelectorAll("input").length;
     return {
@@ -458,7 +490,8 @@ var RuleDialog = class {
   async #submit() {
     const rule = this.#wish;
     const wrong = complaint2(rule);
-    if (wrong) return this.#say(wrong);
+    if (wrong)
+      return this.#say(wrong);
     const save = this.#form.querySelector("[type=submit]");
     save.disabled = true;
     try {
@@ -480,10 +513,13 @@ function complaint2({ name, when, cooldown_s: cooldown }) {
   if (!NAME.test(name))
     return "Enter a name of letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D that starts with a letter or digit.";
   for (const part of ["kinds", "faults", "causes"])
-    if (when[part] && when[part].length === 0) return "Select at least one option.";
+    if (when[part] && when[part].length === 0)
+      return "Select at least one option.";
   const amounts = [when.for_s ?? 0, when.above ?? 0, cooldown];
-  if (amounts.some((value) => !(value >= 0))) return "Times and numbers must be 0 or more.";
-  if (when.above !== void 0 && !Number.isInteger(when.above)) return "\u201CMore than\u201D must be a whole number.";
+  if (amounts.some((value) => !(value >= 0)))
+    return "Times and numbers must be 0 or more.";
+  if (when.above !== void 0 && !Number.isInteger(when.above))
+    return "\u201CMore than\u201D must be a whole number.";
   return null;
 }
 
@@ -556,7 +592,8 @@ var RuleList = class {
     this.load();
   }
   async #delete(name) {
-    if (!await ask(`Delete the rule \u201C${name}\u201D?`, "Alerts it has raised remain.", "Delete")) return;
+    if (!await ask(`Delete the rule \u201C${name}\u201D?`, "Alerts it has raised remain.", "Delete"))
+      return;
     try {
       await deleteRule(name);
     } catch (error) {
@@ -656,28 +693,38 @@ var AlertsPage = class {
     const { signal } = this.#abort = new AbortController();
     try {
       const answer = await listAlerts({ state: this.#tools.elements.state.value, limit: PAGE, cursor }, signal);
-      if (signal.aborted) return;
-      if (answer === null) this.#say("No alerts", "No process with the role monitor is running.");
-      else this.#take(answer, cursor !== null);
+      if (signal.aborted)
+        return;
+      if (answer === null)
+        this.#say("No alerts", "No process with the role monitor is running.");
+      else
+        this.#take(answer, cursor !== null);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted)
+        return;
       this.#say("Alerts could not be loaded", error.message);
     }
     this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
   }
   #wait() {
-    if (document.hidden) this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
-    else this.#load();
+    if (document.hidden)
+      this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
+    else
+      this.#load();
   }
   #take({ alerts, next }, older) {
-    if (older || this.#alerts.length <= PAGE) this.#next = next;
+    if (older || this.#alerts.length <= PAGE)
+      this.#next = next;
     const rest = this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
     this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     this.#older.hidden = this.#next === null;
-    if (this.#alerts.length) this.#note.hidden = true;
-    else this.#say("No alerts", "No alert matches the filter.");
+    if (this.#alerts.length)
+      this.#note.hidden = true;
+    else
+      this.#say("No alerts", "No alert matches the filter.");
     const drawn = JSON.stringify(this.#alerts);
-    if (drawn === this.#shown) return;
+    if (drawn === this.#shown)
+      return;
     this.#shown = drawn;
     this.#list.replaceChildren(...this.#alerts.map((alert) => this.#card(alert)));
   }
@@ -773,7 +820,8 @@ var givenUpTo = ({ deliveries = [] }) => [
 ];
 var STATES = { delivered: "delivered", waiting: "waiting", given_up: "failed" };
 function told(deliveries) {
-  if (deliveries.length === 0) return null;
+  if (deliveries.length === 0)
+    return null;
   const words = ({ target, state, error }) => `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
   return el(
     "p",
@@ -794,21 +842,26 @@ function guessId(url, taken) {
     return "";
   }
   const stem = host.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 50);
-  if (!stem) return "";
+  if (!stem)
+    return "";
   const base = /^\d/.test(stem) ? `camera-${stem.split("-").at(-1)}` : stem;
   for (let n = 1; ; n += 1) {
     const id = n === 1 ? base : `${base}-${n}`;
-    if (!taken.has(id)) return id;
+    if (!taken.has(id))
+      return id;
   }
 }
 function complaint3({ id, url, models, max_fps: fps }, editing) {
-  if (!url && !editing) return "Enter the camera's URL.";
+  if (!url && !editing)
+    return "Enter the camera's URL.";
   if (url && !/^[a-z][a-z0-9+.-]*:/i.test(url))
     return "The URL must start with rtsp://, rtsps://, http:// or https://.";
-  if (!ID.test(id)) return "The name may contain lower-case letters, digits, \u201C-\u201D and \u201C_\u201D, and must start with a letter or digit.";
+  if (!ID.test(id))
+    return "The name may contain lower-case letters, digits, \u201C-\u201D and \u201C_\u201D, and must start with a letter or digit.";
   if (fps !== null && !(fps > 0 && fps <= MOST_FPS))
     return `Enter a number above 0 and at most ${MOST_FPS}, or leave it empty for no limit.`;
-  if (models.length === 0) return "Select at least one model.";
+  if (models.length === 0)
+    return "Select at least one model.";
   return null;
 }
 var CameraForm = class {
@@ -839,7 +892,8 @@ var CameraForm = class {
     const { url, id } = this.#form.elements;
     url.addEventListener("input", () => {
       this.#forgetTest();
-      if (this.#editing || id.value !== this.#guessed) return;
+      if (this.#editing || id.value !== this.#guessed)
+        return;
       id.value = this.#guessed = guessId(url.value.trim(), this.takenIds());
     });
   }
@@ -852,7 +906,8 @@ var CameraForm = class {
     this.#forgetTest();
     const { url, id } = this.#form.elements;
     id.disabled = view !== null;
-    if (view) id.value = view.id;
+    if (view)
+      id.value = view.id;
     this.#form.elements.blur.checked = view?.blur === true;
     this.#form.elements.max_fps.value = view?.max_fps ?? "";
     url.required = view === null;
@@ -885,11 +940,13 @@ var CameraForm = class {
         (name) => el("label", {}, el("input", { type: "checkbox", name: "models", value: name, checked: chosen.has(name) }), name)
       )
     );
-    if (names.length === 0) this.#say("The server has no detector.");
+    if (names.length === 0)
+      this.#say("The server has no detector.");
   }
   async #tryOut() {
     const url = this.#form.elements.url.value.trim();
-    if (!SCHEMES.test(url)) return this.#say("Enter a URL that starts with rtsp://, rtsps://, http:// or https://.");
+    if (!SCHEMES.test(url))
+      return this.#say("Enter a URL that starts with rtsp://, rtsps://, http:// or https://.");
     this.#forgetTest();
     this.#say(null);
     const testing = this.#testing = new AbortController();
@@ -898,7 +955,8 @@ var CameraForm = class {
     try {
       const blob = await testStream(url, testing.signal);
       const bitmap = await createImageBitmap(blob);
-      if (testing.signal.aborted) return bitmap.close();
+      if (testing.signal.aborted)
+        return bitmap.close();
       this.#image.width = bitmap.width;
       this.#image.height = bitmap.height;
       this.#image.getContext("2d").drawImage(bitmap, 0, 0);
@@ -906,7 +964,8 @@ var CameraForm = class {
       this.#tested.textContent = `It works: received a frame of ${bitmap.width} \xD7 ${bitmap.height}.`;
       bitmap.close();
     } catch (error) {
-      if (testing.signal.aborted) return;
+      if (testing.signal.aborted)
+        return;
       this.#tested.textContent = "";
       this.#say(error.message);
     } finally {
@@ -931,7 +990,8 @@ var CameraForm = class {
       models: new FormData(this.#form).getAll("models")
     };
     const wrong = complaint3(config, this.#editing !== null);
-    if (wrong) return this.#say(wrong);
+    if (wrong)
+      return this.#say(wrong);
     this.#say(null);
     this.#save.disabled = true;
     this.#save.textContent = this.#editing ? "Saving\u2026" : "Adding\u2026";
@@ -969,7 +1029,8 @@ var STEP = 5e-3;
 var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 function node(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG3, tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes))
+    element.setAttribute(key, value);
   element.append(...children);
   return element;
 }
@@ -1002,7 +1063,8 @@ var SceneCanvas = class extends EventTarget {
     this.render();
   }
   select(shape) {
-    if (this.selected === shape) return;
+    if (this.selected === shape)
+      return;
     this.selected = shape;
     this.render();
     this.#tell("select");
@@ -1016,18 +1078,21 @@ var SceneCanvas = class extends EventTarget {
     this.#tell("drawing");
   }
   cancel() {
-    if (!this.drawing) return;
+    if (!this.drawing)
+      return;
     this.drawing = null;
     this.render();
     this.#tell("drawing");
   }
   /** Ends drawing with what is there; what is too little is forgotten. */
   finish() {
-    if (!this.drawing) return;
+    if (!this.drawing)
+      return;
     const { kind, points } = this.drawing;
     const apart = points.filter((point, at) => String(point) !== String(points[at - 1]));
     this.drawing = null;
-    if (apart.length >= (kind === "zone" ? 3 : 2)) this.#add(kind, apart);
+    if (apart.length >= (kind === "zone" ? 3 : 2))
+      this.#add(kind, apart);
     this.render();
     this.#tell("drawing");
   }
@@ -1058,12 +1123,15 @@ var SceneCanvas = class extends EventTarget {
     return inside([(clientX - left) / width, (clientY - top) / height]);
   }
   #down(event) {
-    if (event.button !== 0) return;
+    if (event.button !== 0)
+      return;
     const at = this.#at(event);
-    if (this.drawing) return this.#corner(at, event);
+    if (this.drawing)
+      return this.#corner(at, event);
     const { shape: number2, handle, between } = event.target.closest("[data-shape]")?.dataset ?? {};
     const shape = this.shapes[number2];
-    if (!shape) return this.select(null);
+    if (!shape)
+      return this.select(null);
     this.select(shape);
     let index = handle === void 0 ? null : Number(handle);
     if (between !== void 0) {
@@ -1078,9 +1146,11 @@ var SceneCanvas = class extends EventTarget {
   #corner(at, event) {
     const { kind, points } = this.drawing;
     event.preventDefault();
-    if (kind === "zone" && points.length >= 3 && this.#near(points[0], at)) return this.finish();
+    if (kind === "zone" && points.length >= 3 && this.#near(points[0], at))
+      return this.finish();
     points.push(at);
-    if (kind === "line" && points.length === 2 || points.length === MOST_POINTS) return this.finish();
+    if (kind === "line" && points.length === 2 || points.length === MOST_POINTS)
+      return this.finish();
     this.render();
   }
   #near(a, b) {
@@ -1092,41 +1162,54 @@ var SceneCanvas = class extends EventTarget {
       this.#pointer = this.#at(event);
       return this.render();
     }
-    if (!this.#held) return;
+    if (!this.#held)
+      return;
     const { shape, index, from, points } = this.#held;
     const at = this.#at(event);
-    if (index !== null) shape.points[index] = at;
-    else shape.points = shifted(points, at[0] - from[0], at[1] - from[1]);
+    if (index !== null)
+      shape.points[index] = at;
+    else
+      shape.points = shifted(points, at[0] - from[0], at[1] - from[1]);
     this.render();
     this.#tell("change");
   }
   // keys
   #key(event) {
     if (this.drawing && (event.key === "Enter" || event.key === "Escape")) {
-      if (event.key === "Enter") this.finish();
-      else this.cancel();
+      if (event.key === "Enter")
+        this.finish();
+      else
+        this.cancel();
       event.preventDefault();
       return;
     }
     const { shape: number2, handle } = event.target.dataset;
     const shape = this.shapes[number2];
-    if (!shape) return;
-    if (event.key === "Enter" || event.key === " ") this.select(shape);
-    else if (ARROWS[event.key]) this.#nudge(shape, handle, ARROWS[event.key], event.shiftKey ? 10 : 1);
-    else if (event.key === "Delete" || event.key === "Backspace") this.#delete(shape, handle);
-    else return;
+    if (!shape)
+      return;
+    if (event.key === "Enter" || event.key === " ")
+      this.select(shape);
+    else if (ARROWS[event.key])
+      this.#nudge(shape, handle, ARROWS[event.key], event.shiftKey ? 10 : 1);
+    else if (event.key === "Delete" || event.key === "Backspace")
+      this.#delete(shape, handle);
+    else
+      return;
     event.preventDefault();
     event.stopPropagation();
   }
   #nudge(shape, handle, [dx, dy], times) {
     const [x, y] = [dx * STEP * times, dy * STEP * times];
-    if (handle === void 0) shape.points = shifted(shape.points, x, y);
-    else shape.points[handle] = inside([shape.points[handle][0] + x, shape.points[handle][1] + y]);
+    if (handle === void 0)
+      shape.points = shifted(shape.points, x, y);
+    else
+      shape.points[handle] = inside([shape.points[handle][0] + x, shape.points[handle][1] + y]);
     this.render();
     this.#tell("change");
   }
   #delete(shape, handle) {
-    if (handle === void 0 || shape.kind === "line" || shape.points.length <= 3) return this.remove(shape);
+    if (handle === void 0 || shape.kind === "line" || shape.points.length <= 3)
+      return this.remove(shape);
     shape.points.splice(Number(handle), 1);
     this.render();
     this.#tell("change");
@@ -1137,15 +1220,18 @@ var SceneCanvas = class extends EventTarget {
   // drawing
   render() {
     const { width, height } = this.#svg.getBoundingClientRect();
-    if (!width) return;
+    if (!width)
+      return;
     const focused = this.#svg.contains(document.activeElement) ? { ...document.activeElement.dataset } : null;
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const scale = ([x, y]) => [x * width, y * height];
     const parts = this.shapes.map((shape, number2) => this.#shape(shape, number2, scale));
-    if (this.drawing) parts.push(this.#draft(scale));
+    if (this.drawing)
+      parts.push(this.#draft(scale));
     this.#svg.replaceChildren(...parts);
     this.#svg.classList.toggle("drawing", this.drawing !== null);
-    if (!focused?.shape) return;
+    if (!focused?.shape)
+      return;
     const handle = focused.handle === void 0 ? ":not([data-handle])" : `[data-handle="${focused.handle}"]`;
     this.#svg.querySelector(`[tabindex][data-shape="${focused.shape}"]${handle}`)?.focus();
   }
@@ -1169,7 +1255,8 @@ var SceneCanvas = class extends EventTarget {
       group.append(arrow(points));
     }
     group.append(area, label(shape, points));
-    if (chosen) group.append(...this.#handles(shape, number2, points));
+    if (chosen)
+      group.append(...this.#handles(shape, number2, points));
     return group;
   }
   #handles(shape, number2, points) {
@@ -1252,9 +1339,12 @@ var SceneDialog = class {
     const canvas = this.#canvas;
     for (const button of this.#dialog.querySelectorAll("[data-draw]"))
       button.addEventListener("click", (event) => {
-        if (event.detail === 0) canvas.place(button.dataset.draw);
-        else if (canvas.drawing?.kind === button.dataset.draw) canvas.cancel();
-        else canvas.draw(button.dataset.draw);
+        if (event.detail === 0)
+          canvas.place(button.dataset.draw);
+        else if (canvas.drawing?.kind === button.dataset.draw)
+          canvas.cancel();
+        else
+          canvas.draw(button.dataset.draw);
       });
     canvas.addEventListener("change", () => this.#changed());
     canvas.addEventListener("select", () => this.#showShape());
@@ -1269,8 +1359,10 @@ var SceneDialog = class {
     this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#leave());
     this.#dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
-      if (canvas.drawing) canvas.cancel();
-      else this.#leave();
+      if (canvas.drawing)
+        canvas.cancel();
+      else
+        this.#leave();
     });
     this.#dialog.addEventListener("close", () => this.#forget());
   }
@@ -1292,9 +1384,11 @@ var SceneDialog = class {
     this.#image.hidden = true;
     try {
       const blob = seen ? await snapshot(id) : null;
-      if (this.#id !== id) return;
+      if (this.#id !== id)
+        return;
       blank.textContent = "The camera has no image now. You can still draw: positions are relative to the image.";
-      if (!blob) return;
+      if (!blob)
+        return;
       this.#image.src = this.#url = URL.createObjectURL(blob);
       await this.#image.decode();
       this.#image.hidden = false;
@@ -1308,11 +1402,14 @@ var SceneDialog = class {
     this.#save.disabled = true;
     try {
       const scene = await ifThere(`/v1/zones/${encodeURIComponent(id)}`) ?? {};
-      if (this.#id !== id) return;
+      if (this.#id !== id)
+        return;
       const fixed = scene.origin === "configuration";
       this.#dialog.classList.toggle("fixed", fixed);
-      if (fixed) this.#say("The configuration (monitoring.scenes) defines these; change them there.");
-      for (const element of this.#dialog.querySelectorAll("[data-draw], #scene-shape")) element.disabled = fixed;
+      if (fixed)
+        this.#say("The configuration (monitoring.scenes) defines these; change them there.");
+      for (const element of this.#dialog.querySelectorAll("[data-draw], #scene-shape"))
+        element.disabled = fixed;
       this.#save.disabled = fixed;
       this.#canvas.open(shapesOf(scene.scene ?? scene));
       this.#was = JSON.stringify(sceneOf(this.#canvas.shapes));
@@ -1366,7 +1463,8 @@ var SceneDialog = class {
     this.#showList();
     const shape = this.#canvas.selected;
     this.#shape.hidden = !shape;
-    if (!shape) return;
+    if (!shape)
+      return;
     const { name, anchor, stay } = this.#form.elements;
     name.value = shape.name;
     anchor.value = shape.anchor;
@@ -1386,7 +1484,8 @@ var SceneDialog = class {
   /** What the form says of the chosen one. */
   #take() {
     const shape = this.#canvas.selected;
-    if (!shape) return;
+    if (!shape)
+      return;
     const { name, anchor, stay } = this.#form.elements;
     shape.name = name.value.trim();
     shape.anchor = anchor.value;
@@ -1405,11 +1504,14 @@ var SceneDialog = class {
     this.#canvas.finish();
     const { shapes } = this.#canvas;
     const wrong = complaint(shapes);
-    if (wrong) return this.#say(wrong);
+    if (wrong)
+      return this.#say(wrong);
     this.#save.disabled = true;
     try {
-      if (shapes.length) await putScene(this.#id, sceneOf(shapes));
-      else if (this.#was !== JSON.stringify(sceneOf([]))) await deleteScene(this.#id);
+      if (shapes.length)
+        await putScene(this.#id, sceneOf(shapes));
+      else if (this.#was !== JSON.stringify(sceneOf([])))
+        await deleteScene(this.#id);
       toast(`Zones and lines of ${this.#id} were saved.`);
       this.#dialog.close();
     } catch (error) {
@@ -1427,7 +1529,8 @@ var SceneDialog = class {
   #forget() {
     this.#canvas.open([]);
     this.#image.removeAttribute("src");
-    if (this.#url) URL.revokeObjectURL(this.#url);
+    if (this.#url)
+      URL.revokeObjectURL(this.#url);
     this.#id = this.#url = null;
   }
   #say(words) {
@@ -1482,7 +1585,8 @@ var CamerasPage = class {
         row2.element.remove();
         this.#rows.delete(id);
       }
-    for (const view of views) this.#showOne(list2, view);
+    for (const view of views)
+      this.#showOne(list2, view);
   }
   #showOne(list2, view) {
     let row2 = this.#rows.get(view.id);
@@ -1509,7 +1613,8 @@ var CamerasPage = class {
     );
     row2.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
     row2.pause.hidden = row2.edit.hidden = ephemeral || view.url === null;
-    for (const button of [row2.pause, row2.edit, row2.remove]) button.disabled = this.#busy.has(view.id);
+    for (const button of [row2.pause, row2.edit, row2.remove])
+      button.disabled = this.#busy.has(view.id);
   }
   #make(id) {
     const row2 = { view: null };
@@ -1524,7 +1629,8 @@ var CamerasPage = class {
       edit: button("Edit", "edit", () => this.#form.open(row2.view)),
       remove: button("Delete", "trash", () => this.#remove(id))
     });
-    for (const [name, what] of [[row2.zones, "Zones of"], [row2.edit, "Edit"], [row2.remove, "Delete"]]) name.setAttribute("aria-label", `${what} ${id}`);
+    for (const [name, what] of [[row2.zones, "Zones of"], [row2.edit, "Edit"], [row2.remove, "Delete"]])
+      name.setAttribute("aria-label", `${what} ${id}`);
     row2.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
@@ -1541,7 +1647,8 @@ var CamerasPage = class {
   }
   async #remove(id) {
     const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
-    if (await ask(`Delete \u201C${id}\u201D?`, text, "Delete")) await this.#work(id, "deleted", () => removeStream(id));
+    if (await ask(`Delete \u201C${id}\u201D?`, text, "Delete"))
+      await this.#work(id, "deleted", () => removeStream(id));
   }
   async #work(id, done, work) {
     this.#busy.add(id);
@@ -1577,19 +1684,22 @@ function timeTicks(min, max, most) {
 function evenTimes(min, max, step) {
   const offset = new Date(min).getTimezoneOffset() * MINUTE;
   const times = [];
-  for (let at = Math.ceil((min - offset) / step) * step + offset; at <= max; at += step) times.push(at);
+  for (let at = Math.ceil((min - offset) / step) * step + offset; at <= max; at += step)
+    times.push(at);
   return times;
 }
 function midnights(min, max, days) {
   const times = [];
   const at = new Date(min);
-  for (at.setHours(24, 0, 0, 0); at <= max; at.setDate(at.getDate() + days)) times.push(at.getTime());
+  for (at.setHours(24, 0, 0, 0); at <= max; at.setDate(at.getDate() + days))
+    times.push(at.getTime());
   return times;
 }
 function labelOf(value, step) {
   const at = new Date(value);
   const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
-  if (step >= DAY || isMidnight) return at.toLocaleDateString(void 0, { month: "short", day: "numeric" });
+  if (step >= DAY || isMidnight)
+    return at.toLocaleDateString(void 0, { month: "short", day: "numeric" });
   return at.toLocaleTimeString(void 0, { hour: "2-digit", minute: "2-digit" });
 }
 
@@ -1636,7 +1746,8 @@ var Chart = class {
   }
   async #draw(series, look) {
     const Library = await library();
-    if (!this.#place.clientWidth) return;
+    if (!this.#place.clientWidth)
+      return;
     this.#place.style.height = `${look.height ?? 240}px`;
     const config = configOf(series, look);
     if (this.#chart === null) {
@@ -1653,9 +1764,11 @@ var Chart = class {
 var barWidths = {
   id: "barWidths",
   beforeDatasetsUpdate({ scales, data, options }) {
-    if (!options.barWidth) return;
+    if (!options.barWidth)
+      return;
     const width = scales.x.getPixelForValue(scales.x.min + options.barWidth) - scales.x.getPixelForValue(scales.x.min);
-    for (const dataset of data.datasets) dataset.barThickness = Math.max(1, width * 0.9);
+    for (const dataset of data.datasets)
+      dataset.barThickness = Math.max(1, width * 0.9);
   }
 };
 function configOf(series, look) {
@@ -1753,7 +1866,8 @@ var HOUR_MS = 36e5;
 var RANGES = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 168 * HOUR_MS, "30d": 720 * HOUR_MS };
 function rangeOf(chosen, now = Date.now()) {
   const named2 = RANGES[chosen.get("range")];
-  if (named2) return [now - named2, now];
+  if (named2)
+    return [now - named2, now];
   const [since, until] = ["since", "until"].map((name) => Date.parse(chosen.get(name) ?? ""));
   const end = Number.isFinite(until) ? until : now;
   return [Number.isFinite(since) && since < end ? since : end - RANGES["24h"], end];
@@ -1868,7 +1982,8 @@ var EventsPage = class {
     this.#next = null;
     this.#list.replaceChildren();
     const custom = this.#tools.elements.range.value === "custom";
-    for (const name of ["since", "until"]) this.#tools.elements[name].closest("label").hidden = !custom;
+    for (const name of ["since", "until"])
+      this.#tools.elements[name].closest("label").hidden = !custom;
     this.#load();
     this.#count();
     this.#listen();
@@ -1877,7 +1992,8 @@ var EventsPage = class {
   #listen() {
     this.#live?.close();
     const { since: _, until, ...filters } = this.#filters;
-    if (until) return;
+    if (until)
+      return;
     this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(filters)}`);
     this.#live.addEventListener("message", () => {
       clearTimeout(this.#timer);
@@ -1893,14 +2009,18 @@ var EventsPage = class {
     const { signal } = this.#abort = new AbortController();
     try {
       const answer = await listEvents({ ...this.#filters, limit: PAGE2, cursor }, signal);
-      if (signal.aborted) return;
-      if (answer === null) return this.#absent();
+      if (signal.aborted)
+        return;
+      if (answer === null)
+        return this.#absent();
       this.#take(answer, cursor !== null);
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted)
+        return;
       this.#say("Events could not be loaded", error.message);
     }
-    if (performance.now() - this.#countedAt > COUNTS_MS) this.#count();
+    if (performance.now() - this.#countedAt > COUNTS_MS)
+      this.#count();
     this.#wait();
   }
   #wait() {
@@ -1917,15 +2037,20 @@ var EventsPage = class {
     const first = this.#events.length === 0;
     const known = new Map(this.#events.map((event) => [event.id, event]));
     const fresh = new Set(first || older ? [] : events.map(({ id }) => id).filter((id) => !known.has(id)));
-    if (older || first) this.#next = next;
-    for (const event of events) known.set(event.id, event);
+    if (older || first)
+      this.#next = next;
+    for (const event of events)
+      known.set(event.id, event);
     this.#events = [...known.values()].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
-    if (!older && this.#events.length > MOST) this.#events.length = MOST;
+    if (!older && this.#events.length > MOST)
+      this.#events.length = MOST;
     this.#tools.hidden = this.#csv.hidden = false;
     this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#filters)}`;
     this.#older.hidden = this.#next === null;
-    if (this.#events.length) this.#note.hidden = true;
-    else this.#say("No events", "No event matches the filter. New events appear here as they happen.");
+    if (this.#events.length)
+      this.#note.hidden = true;
+    else
+      this.#say("No events", "No event matches the filter. New events appear here as they happen.");
     this.#show(fresh);
   }
   /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
@@ -1934,14 +2059,19 @@ var EventsPage = class {
     const shown = this.#events.map((event) => {
       const said = JSON.stringify(event);
       let row2 = rows.get(event.id);
-      if (row2?.said !== said) row2 = Object.assign(this.#row(event), { said });
-      if (fresh.has(event.id)) row2.classList.add("fresh");
+      if (row2?.said !== said)
+        row2 = Object.assign(this.#row(event), { said });
+      if (fresh.has(event.id))
+        row2.classList.add("fresh");
       return row2;
     });
     const focused = document.activeElement?.closest?.(".event");
-    for (const row2 of [...this.#list.children]) if (!shown.includes(row2)) row2.remove();
+    for (const row2 of [...this.#list.children])
+      if (!shown.includes(row2))
+        row2.remove();
     shown.forEach((row2, at) => {
-      if (this.#list.children[at] !== row2) this.#list.insertBefore(row2, this.#list.children[at] ?? null);
+      if (this.#list.children[at] !== row2)
+        this.#list.insertBefore(row2, this.#list.children[at] ?? null);
     });
     if (focused && !focused.isConnected)
       shown.find(({ dataset }) => dataset.id === focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
@@ -1985,11 +2115,13 @@ var EventsPage = class {
     const chosen = new FormData(this.#tools);
     try {
       const answer = await eventCounts(countQueryOf(chosen), signal);
-      if (signal.aborted || answer === null) return;
+      if (signal.aborted || answer === null)
+        return;
       this.#timeline.hidden = false;
       this.#draw(answer, rangeOf(chosen));
     } catch {
-      if (!signal.aborted) this.#timeline.hidden = true;
+      if (!signal.aborted)
+        this.#timeline.hidden = true;
     }
   }
   #draw({ counts, total, bucket }, range) {
@@ -1999,7 +2131,9 @@ var EventsPage = class {
     const starts = [...new Set(counts.map(({ start }) => start))];
     const bars = (name, colour, wanted) => {
       const sums = new Map(starts.map((start) => [start, 0]));
-      for (const { start, count, value } of counts) if (wanted(value)) sums.set(start, sums.get(start) + count);
+      for (const { start, count, value } of counts)
+        if (wanted(value))
+          sums.set(start, sums.get(start) + count);
       const points = [...sums].map(([start, y]) => ({ x: Date.parse(start) + barWidth / 2, y }));
       return { name, colour, shape: "bar", points };
     };
@@ -2031,9 +2165,11 @@ function parseMetrics(text) {
   const samples = /* @__PURE__ */ new Map();
   for (const line of text.split("\n")) {
     const found = line.startsWith("#") ? null : LINE.exec(line.trim());
-    if (!found) continue;
+    if (!found)
+      continue;
     const labels2 = Object.fromEntries([...(found[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
-    if (!samples.has(found[1])) samples.set(found[1], []);
+    if (!samples.has(found[1]))
+      samples.set(found[1], []);
     samples.get(found[1]).push({ labels: labels2, value: Number(found[3]) });
   }
   return samples;
@@ -2041,7 +2177,8 @@ function parseMetrics(text) {
 function byLabel(samples, name, label2, unlike = {}) {
   const values = /* @__PURE__ */ new Map();
   for (const { labels: labels2, value } of samples.get(name) ?? []) {
-    if (Object.entries(unlike).some(([key, unwanted]) => labels2[key] === unwanted)) continue;
+    if (Object.entries(unlike).some(([key, unwanted]) => labels2[key] === unwanted))
+      continue;
     values.set(labels2[label2], (values.get(labels2[label2]) ?? 0) + value);
   }
   return values;
@@ -2053,7 +2190,8 @@ function rates(before, after, seconds2) {
 function buckets(samples, name, match = {}) {
   const sums = /* @__PURE__ */ new Map();
   for (const { labels: labels2, value } of samples.get(`${name}_bucket`) ?? []) {
-    if (Object.entries(match).some(([key, wanted]) => labels2[key] !== wanted)) continue;
+    if (Object.entries(match).some(([key, wanted]) => labels2[key] !== wanted))
+      continue;
     const bound = labels2.le === "+Inf" ? Infinity : Number(labels2.le);
     sums.set(bound, (sums.get(bound) ?? 0) + value);
   }
@@ -2063,11 +2201,13 @@ function quantile(before, after, share) {
   const known = new Map(before);
   const grown = after.map(([bound, count]) => [bound, count - (known.get(bound) ?? 0)]);
   const total = grown.at(-1)?.[1] ?? 0;
-  if (!(total > 0) || grown.some(([, count]) => count < 0)) return null;
+  if (!(total > 0) || grown.some(([, count]) => count < 0))
+    return null;
   const rank = share * total;
   let [low, below] = [0, 0];
   for (const [bound, count] of grown) {
-    if (count >= rank) return bound === Infinity ? low : low + (bound - low) * (rank - below) / (count - below || 1);
+    if (count >= rank)
+      return bound === Infinity ? low : low + (bound - low) * (rank - below) / (count - below || 1);
     [low, below] = [bound, count];
   }
   return low;
@@ -2128,11 +2268,13 @@ var HealthPage = class {
     if (!document.hidden) {
       try {
         const samples = parseMetrics(await metricsText(signal));
-        if (signal.aborted) return;
+        if (signal.aborted)
+          return;
         this.#note(samples, performance.now());
         this.#draw();
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted)
+          return;
         this.#last = null;
       }
     }
@@ -2142,7 +2284,8 @@ var HealthPage = class {
     const before = this.#last;
     this.#last = { at, samples };
     this.#showStages(samples);
-    if (!before) return;
+    if (!before)
+      return;
     const seconds2 = (at - before.at) / 1e3;
     const latency = (share) => {
       const value = quantile(...[before.samples, samples].map((each) => buckets(each, "livesight_latency_seconds")), share);
@@ -2156,7 +2299,8 @@ var HealthPage = class {
       analysed: rate("livesight_frames_analysed_total"),
       dropped: [...rate("livesight_frames_dropped_total", UNWANTED).values()].reduce((sum, value) => sum + value, 0)
     });
-    if (this.#points.length > KEPT) this.#points.shift();
+    if (this.#points.length > KEPT)
+      this.#points.shift();
   }
   #draw() {
     const now = this.#last?.at ?? performance.now();
@@ -2187,7 +2331,10 @@ var HealthPage = class {
   /** The cameras that there are, and those that were analysed in the time shown: others count nothing any more. */
   #charted() {
     const ids = new Set(this.#streams.views.map(({ id }) => id));
-    for (const { analysed } of this.#points) for (const [id, rate] of analysed) if (rate > 0) ids.add(id);
+    for (const { analysed } of this.#points)
+      for (const [id, rate] of analysed)
+        if (rate > 0)
+          ids.add(id);
     return [...ids].sort();
   }
   #showStages(samples) {
@@ -2287,7 +2434,8 @@ function card({ name, version, in_service: serving, backend, card: facts2 }) {
 var named = (values) => Object.entries(values).filter(([, value]) => value).map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)));
 function figures(title, value, open = false) {
   const rows = flat(value);
-  if (rows.length === 0) return null;
+  if (rows.length === 0)
+    return null;
   return el(
     "details",
     { open },
@@ -2300,9 +2448,12 @@ function figures(title, value, open = false) {
   );
 }
 function flat(value, prefix = "") {
-  if (value === null || value === void 0 || value === "") return [];
-  if (Array.isArray(value) && value.every((each) => typeof each !== "object")) return [[prefix, value.join(", ")]];
-  if (typeof value !== "object") return [[prefix, typeof value === "number" ? figure(value) : String(value)]];
+  if (value === null || value === void 0 || value === "")
+    return [];
+  if (Array.isArray(value) && value.every((each) => typeof each !== "object"))
+    return [[prefix, value.join(", ")]];
+  if (typeof value !== "object")
+    return [[prefix, typeof value === "number" ? figure(value) : String(value)]];
   return Object.entries(value).flatMap(
     ([key, inner]) => flat(inner, `${prefix}${prefix ? " \xB7 " : ""}${key.replaceAll("_", " ")}`)
   );
@@ -2333,10 +2484,14 @@ var FEATURES = {
 };
 var nameOf = (feature) => FEATURES[feature] ?? feature.replaceAll("_", " ");
 function stateOf({ state, drifted, cause, commissioned_share: share, faults }) {
-  if (faults?.length) return ["failed", faults.map(({ kind }) => kind).join(", ")];
-  if (drifted) return ["failed", `Drift: ${cause}`];
-  if (state === "watching") return ["live", "No drift"];
-  if (state === "commissioning") return ["stalled", `Learning, ${Math.round(share * 100)} %`];
+  if (faults?.length)
+    return ["failed", faults.map(({ kind }) => kind).join(", ")];
+  if (drifted)
+    return ["failed", `Drift: ${cause}`];
+  if (state === "watching")
+    return ["live", "No drift"];
+  if (state === "commissioning")
+    return ["stalled", `Learning, ${Math.round(share * 100)} %`];
   return ["idle", "Not enough data yet"];
 }
 var probability = (p) => p < 1e-4 ? "p < 0.0001" : `p ${p.toPrecision(2)}`;
@@ -2389,9 +2544,11 @@ var DriftView = class {
   }
   /** @param {{reports: object[]}|null} answer of `GET /v1/drift` */
   show(answer) {
-    if (answer === null) return this.say("No process with the role monitor is running.");
+    if (answer === null)
+      return this.say("No process with the role monitor is running.");
     this.#reports = answer.reports;
-    if (!this.#reports.length) return this.say("No reports yet; they start with the first frames.");
+    if (!this.#reports.length)
+      return this.say("No reports yet; they start with the first frames.");
     this.#words.hidden = true;
     this.#list.hidden = this.#title.parentNode.hidden = false;
     if (!this.#reports.some((report) => keyOf(report) === this.#chosen))
@@ -2406,11 +2563,13 @@ var DriftView = class {
   }
   #showList() {
     const drawn = JSON.stringify([this.#reports, this.#chosen]);
-    if (drawn === this.#shown) return;
+    if (drawn === this.#shown)
+      return;
     this.#shown = drawn;
     const focused = document.activeElement?.dataset.drift;
     this.#list.replaceChildren(...this.#reports.map((report) => this.#card(report)));
-    if (focused) this.#list.querySelector(`[data-drift="${focused}"]`)?.focus();
+    if (focused)
+      this.#list.querySelector(`[data-drift="${focused}"]`)?.focus();
   }
   #card(report) {
     const key = keyOf(report);
@@ -2465,11 +2624,13 @@ var DriftView = class {
   /** The chosen one's features; cards stay while they are the same ones, so that charts do not flicker. */
   draw() {
     const report = this.#reports.find((each) => keyOf(each) === this.#chosen);
-    if (!report) return;
+    if (!report)
+      return;
     this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: current values and reference`;
     this.#facts.textContent = factsOf(report);
     const names = report.features.map(({ feature }) => feature);
-    if (names.join() !== [...this.#charts.keys()].join()) this.#arrange(report);
+    if (names.join() !== [...this.#charts.keys()].join())
+      this.#arrange(report);
     for (const feature of report.features) {
       const { card: card2, chart, words } = this.#charts.get(feature.feature);
       card2.dataset.drifted = feature.drifted;
@@ -2507,13 +2668,15 @@ function worst({ features }) {
   return `${nameOf(feature.feature).toLowerCase()}, ${feature.score.toFixed(2)} of 1`;
 }
 function factsOf({ features, captured_at_ns: at, unlike_card: unlike }) {
-  if (features.length === 0) return "Not enough frames and tracks yet to compare.";
+  if (features.length === 0)
+    return "Not enough frames and tracks yet to compare.";
   const card2 = " The video differs from the model's training data; that alone raises no alert.";
   return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card2 : ""}`;
 }
 async function learnAnew(stream) {
   const text = "Livesight learns a new reference from now on. Until it is complete, this camera raises no drift alerts.";
-  if (!await ask(`Reset the reference of \u201C${stream}\u201D?`, text, "Reset reference")) return;
+  if (!await ask(`Reset the reference of \u201C${stream}\u201D?`, text, "Reset reference"))
+    return;
   try {
     await commission(stream);
     toast(`Livesight learns a new reference for ${stream}.`);
@@ -2551,13 +2714,15 @@ var MonitoringPage = class {
     const { signal } = this.#abort = new AbortController();
     if (!document.hidden) {
       await Promise.all([this.#showHealth(signal), this.#showModels(signal), this.#showDrift(signal)]);
-      if (signal.aborted) return;
+      if (signal.aborted)
+        return;
     }
     this.#timer = setTimeout(() => this.#load(), EVERY_MS4);
   }
   async #showHealth(signal) {
     const [health, text] = await Promise.all([readiness(signal), metricsText(signal).catch(() => "")]);
-    if (signal.aborted) return;
+    if (signal.aborted)
+      return;
     const samples = parseMetrics(text);
     const sum = (name, label2) => [...byLabel(samples, name, label2).values()].reduce((total, value) => total + value, 0);
     const { views } = this.#streams;
@@ -2581,7 +2746,8 @@ var MonitoringPage = class {
     const place = document.getElementById("performance-rows");
     try {
       const models = (await listModels()).filter(({ in_service: serving }) => serving);
-      if (signal.aborted) return;
+      if (signal.aborted)
+        return;
       place.replaceChildren(...models.map(row));
     } catch (error) {
       if (!signal.aborted)
@@ -2593,9 +2759,11 @@ var MonitoringPage = class {
   async #showDrift(signal) {
     try {
       const answer = await ifThere("/v1/drift", signal);
-      if (!signal.aborted) this.#drift.show(answer);
+      if (!signal.aborted)
+        this.#drift.show(answer);
     } catch (error) {
-      if (!signal.aborted) this.#drift.say(`Drift reports could not be loaded: ${error.message}`);
+      if (!signal.aborted)
+        this.#drift.say(`Drift reports could not be loaded: ${error.message}`);
     }
   }
   async #showRuns() {

@@ -7,6 +7,7 @@ import { Link } from "./link.js";
 import { Painter, wordsFor } from "./painter.js";
 import { Player } from "./player.js";
 import { parseMessage } from "./protocol.js";
+import { SignedLinks, linksFrom } from "./signed.js";
 import { sheet } from "./style.js";
 import { watchSight } from "./sight.js";
 
@@ -37,7 +38,7 @@ const TEXTS = {
 };
 
 export class LivesightView extends HTMLElement {
-  static observedAttributes = ["stream", "server", "mode", "labels", "colours", "only", "blur", "paused"];
+  static observedAttributes = ["stream", "server", "mode", "labels", "colours", "only", "blur", "paused", "links-from"];
 
   #stage;
   #canvas;
@@ -63,6 +64,8 @@ export class LivesightView extends HTMLElement {
   #configured = 0; // the newest configuration asked about
   #early = []; // packets that came while the browser was asked about their codec
   #staleTimer = 0;
+  #givesLinks = null; // the page's own function
+  #signed = null; // SignedLinks
 
   constructor() {
     super();
@@ -94,6 +97,18 @@ export class LivesightView extends HTMLElement {
 
   set stream(id) {
     this.setAttribute("stream", id);
+  }
+
+  /** On a page of another host: `async (path) => link`, where the link is what `POST /v1/links` gave for the path. */
+  get links() {
+    return this.#givesLinks;
+  }
+
+  set links(give) {
+    this.#stop();
+    this.#givesLinks = give;
+    this.#signed = null;
+    this.#look();
   }
 
   /** `{state, text, via}`: via "webcodecs", "mjpeg", "stills" or "preview". */
@@ -161,6 +176,7 @@ export class LivesightView extends HTMLElement {
     if (before === value) return;
     if (["mode", "labels", "colours", "only", "blur"].includes(name)) return this.#applyLook();
     this.#stop();
+    this.#signed = null;
     if (name !== "paused") this.#painter.clear();
     this.#become("connecting", "");
     this.#look();
@@ -287,6 +303,7 @@ export class LivesightView extends HTMLElement {
     this.#asking?.abort();
     this.#asking = new AbortController();
     const { signal } = this.#asking;
+    if (this.#links()) return this.#askNobody(refused);
     let view;
     try {
       const response = await fetch(this.#url(""), { signal, cache: "no-store" });
@@ -303,13 +320,19 @@ export class LivesightView extends HTMLElement {
     this.#videoLink.retry();
   }
 
+  /** With links there is nobody to ask: they are for pictures and results only. */
+  #askNobody(refused) {
+    this.#become(this.#videoLink.state === "open" ? "connecting" : "reconnecting", "");
+    if (refused) for (const what of ["video", "detections"]) this.#links().forget(this.#path(`/${what}`));
+  }
+
   #fallBack(why) {
     if (this.#fallback || !this.#running) return;
     cancelAnimationFrame(this.#frame);
     this.#videoLink?.close();
     this.#player.close();
     this.#painter.clear();
-    this.#fallback = new Fallback(this.shadowRoot.querySelector("img"), (path) => this.#url(`/${path}`), (trouble) =>
+    this.#fallback = new Fallback(this.shadowRoot.querySelector("img"), (path, fresh) => this.#image(path, fresh), (trouble) =>
       trouble ? this.#become("reconnecting", trouble) : this.#become("live", why),
     );
     this.#fallback.start();
@@ -378,14 +401,36 @@ export class LivesightView extends HTMLElement {
   }
 
   #link(what) {
-    const url = new URL(this.#url(`/${what}`));
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    return new Link(url.href);
+    const asSocket = (href) => href.replace(/^http/, "ws");
+    return new Link(() => {
+      const links = this.#links();
+      if (!links) return asSocket(this.#url(`/${what}`));
+      return links.of(this.#path(`/${what}`)).then((link) => asSocket(new URL(link, this.#server).href));
+    });
+  }
+
+  async #image(path, fresh) {
+    const links = this.#links();
+    const url = links ? await links.of(this.#path(`/${path}`)) : this.#path(`/${path}`);
+    return new URL(`${url}${url.includes("?") ? "&" : "?"}${fresh}`, this.#server).href;
+  }
+
+  #links() {
+    const give = this.#givesLinks ?? (this.hasAttribute("links-from") ? linksFrom(this.getAttribute("links-from")) : null);
+    if (give) this.#signed ??= new SignedLinks(give);
+    return this.#signed;
+  }
+
+  get #server() {
+    return this.getAttribute("server") || new URL(import.meta.url).origin;
+  }
+
+  #path(rest) {
+    return `/v1/streams/${encodeURIComponent(this.stream)}${rest}`;
   }
 
   #url(rest) {
-    const server = this.getAttribute("server") || new URL(import.meta.url).origin;
-    return new URL(`/v1/streams/${encodeURIComponent(this.stream)}${rest}`, server).href;
+    return new URL(this.#path(rest), this.#server).href;
   }
 }
 

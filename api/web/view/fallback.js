@@ -17,7 +17,8 @@ export class Fallback {
   #timer = 0;
   #onTrouble;
 
-  /** @param {HTMLImageElement} image @param {(path: string) => string} url @param {(words: string|null) => void} onTrouble */
+  /** @param {HTMLImageElement} image @param {(path: string, fresh: string) => string|Promise<string>} url
+   *  @param {(words: string|null) => void} onTrouble */
   constructor(image, url, onTrouble) {
     this.#image = image;
     this.#url = url;
@@ -51,9 +52,14 @@ export class Fallback {
     this.#image.hidden = true;
   }
 
-  #ask() {
+  async #ask() {
     const fresh = `t=${Date.now()}`; // bypasses caches and the page's list of images
-    this.#image.src = this.#url(this.via === "mjpeg" ? `mjpeg?${fresh}` : `snapshot.jpg?overlay=1&${fresh}`);
+    try {
+      const url = await this.#url(this.via === "mjpeg" ? "mjpeg" : "snapshot.jpg?overlay=1", fresh);
+      if (this.#running) this.#image.src = url;
+    } catch {
+      if (this.#running) this.#image.onerror();
+    }
   }
 
   #later(pauseMs) {

@@ -7,22 +7,25 @@ export class Link extends EventTarget {
   state = "closed"; // connecting, open, waiting (until the next try), closed (on purpose)
   failures = 0; // tries in a row that brought no message
   refused = false; // the last try never got as far as "open"
-  #url;
+  #address;
   #socket = null;
   #timer = 0;
+  #tries = 0;
 
-  constructor(url) {
+  /** @param {() => string|Promise<string>} address asked before each try */
+  constructor(address) {
     super();
-    this.#url = url;
+    this.#address = address;
   }
 
   open() {
-    if (!this.#socket && !this.#timer) this.#connect();
+    if (this.state === "closed") this.#connect();
   }
 
   close() {
     clearTimeout(this.#timer);
     this.#timer = 0;
+    this.#tries += 1;
     const socket = this.#socket;
     this.#socket = null;
     socket?.close(1000);
@@ -38,8 +41,20 @@ export class Link extends EventTarget {
     this.#connect();
   }
 
-  #connect() {
-    const socket = new WebSocket(this.#url);
+  async #connect() {
+    const mine = ++this.#tries;
+    this.#become("connecting");
+    let url;
+    try {
+      const address = this.#address();
+      url = typeof address === "string" ? address : await address;
+    } catch {
+      if (mine !== this.#tries) return;
+      this.refused = true;
+      return this.#again();
+    }
+    if (mine !== this.#tries) return;
+    const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     let opened = false;
@@ -59,7 +74,6 @@ export class Link extends EventTarget {
       this.refused = !opened;
       this.#again();
     });
-    this.#become("connecting");
   }
 
   #again() {
