@@ -73,9 +73,7 @@ ROLES = ("node", "api", "monitor")
 CLUSTER_S = 3.0
 DRAIN_S = 4.0
 MONITOR_S = 3.0
-BUS_S = 1.5
-ACCESS_S = 1.0
-ALL_S = 8.5
+BUS_S, ACCESS_S, ALL_S = 1.5, 1.0, 8.5
 
 
 class Settings(BaseModel):
