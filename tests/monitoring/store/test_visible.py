@@ -34,6 +34,17 @@ SCOPES = (
 )
 
 
+@pytest.mark.parametrize("name", ["*", "cam*"])
+def test_a_stream_that_is_called_like_a_pattern_opens_no_other(full: Database, name: str) -> None:
+    """No such stream can be made; a message on Kafka may say anything."""
+    with full.write() as connection:
+        add_events(connection, [happened(number, stream_id=name) for number in range(3)])
+    scope = StreamScope((f"{name[:-1]}*1",)) if name != "*" else StreamScope(("yard*",))
+    with full.read() as connection:
+        found = page_of(connection, PageQuery(), scope).rows
+    assert {row["stream_id"] for row in found} == {stream for stream in STREAMS if stream in scope}
+
+
 @pytest.fixture
 def full(database: Database) -> Database:
     """Three events of each stream."""
