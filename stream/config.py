@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from stream.errors import CameraAddressError
+from stream.network.camera_address import (
+    MOST_CHARACTERS,
+    CameraAddress,
+    is_network_url,
+    parse_address,
+)
+from stream.network.networks import NetworkSettings
 
 STREAM_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 StreamId = Annotated[str, Field(pattern=STREAM_ID_PATTERN)]
@@ -14,17 +24,82 @@ DEFAULT_MODELS = ("mask",)
 """What analyses a stream, or an image, where nobody names models."""
 
 
-class StreamConfig(BaseModel):
-    """One stream as its user configured it. `url` is None for pushed streams (WHIP, WebSocket frames)."""
+_CREDENTIALS = ("user", "password")
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class StreamConfig(BaseModel):
+    """One stream as its user configured it. `url` is None for pushed streams (WHIP, WebSocket frames).
+
+    The address of a camera in a network is put together from its parts: user and password, however they were given,
+    are in the fields of their name only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     id: StreamId
-    url: str | None = Field(default=None, max_length=2048)
+    url: str | None = Field(default=None, max_length=MOST_CHARACTERS, repr=False)
+    user: str | None = Field(default=None, max_length=256, repr=False, description="Who signs in at the camera.")
+    password: str | None = Field(default=None, max_length=1024, repr=False, description="Write-only.")
     models: tuple[str, ...] = Field(default=DEFAULT_MODELS, min_length=1, max_length=8)
     enabled: bool = True
     blur: bool = Field(default=False, description="Blur what the models find, before any frame leaves the server.")
     max_fps: MaxFps | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_in_parts(cls, given: Any) -> Any:
+        return address_in_parts(given)
+
+    @property
+    def address(self) -> CameraAddress | None:
+        """Where the camera is; None for what is pushed, or on this machine."""
+        if self.url is None or not is_network_url(self.url):
+            return None
+        return parse_address(self.url, self.user, self.password)
+
+    def changed(self, changes: dict[str, Any]) -> StreamConfig:
+        """With other values. Another camera does not get the password of the one before: it is to be given again.
+
+        Raises CameraAddressError.
+        """
+        values = {**self.model_dump(), **changes}
+        if changes.get("url") is not None:
+            try:
+                asked = parse_address(changes["url"].strip())
+            except CameraAddressError:
+                asked = None  # the validation says what is wrong
+            moved = asked is None or self.address is None or asked.origin != self.address.origin
+            if moved or (asked is not None and asked.user is not None):
+                values |= {name: changes.get(name) for name in _CREDENTIALS}
+        if "user" in changes and changes["user"] is None:
+            values["password"] = None
+        try:
+            return StreamConfig.model_validate(values)
+        except ValidationError as error:
+            raise CameraAddressError(str(error.errors()[0]["msg"])) from None
+
+
+def address_in_parts(given: Any) -> Any:
+    """A stream's fields, with user and password taken out of the URL. Raises what pydantic reports as an error."""
+    if not isinstance(given, dict) or not isinstance(url := given.get("url"), str) or len(url) > MOST_CHARACTERS:
+        return given
+    user, password = (given.get(name) for name in _CREDENTIALS)
+    if not all(value is None or isinstance(value, str) for value in (user, password)):
+        return given  # the fields say what is wrong
+    try:
+        url = url.strip(" ")
+        if not is_network_url(url):
+            if not url.isprintable():
+                raise CameraAddressError("the URL contains a control character, such as a line break; remove it")
+            if user is not None or password is not None:
+                raise CameraAddressError("user and password are for cameras in a network only")
+            return {**given, "url": url}
+        found = parse_address(url, user, password)
+    except CameraAddressError as error:
+        # not a ValueError: that one would carry the input
+        context = {"reason": str(error), "suggestion": error.suggestion}
+        raise PydanticCustomError("camera_address", "{reason}", context) from None
+    return {**given, "url": found.plain, "user": found.user, "password": found.password}
 
 
 def _unlike(streams: tuple[StreamConfig, ...]) -> tuple[StreamConfig, ...]:
@@ -55,6 +130,7 @@ class StreamSettings(BaseModel):
     backoff_min_s: float = Field(default=0.5, gt=0)
     backoff_max_s: float = Field(default=30.0, gt=0)
     rtsp_transport: str = Field(default="tcp", pattern="^(tcp|udp)$")
+    networks: NetworkSettings = Field(default=NetworkSettings(), description="Where cameras may be.")
     ring_bytes: int = Field(default=32 * 2**20, ge=2**20, description="Most bytes of encoded packets a stream stores.")
     ring_s: float = Field(
         default=20.0,

@@ -9,6 +9,21 @@ class SourceError(StreamError):
     """A source cannot be opened or read; the message is for users: credentials are redacted."""
 
 
+class CameraAddressError(SourceError):
+    """An address cannot be read. The message shows nothing of it.
+
+    `suggestion` is what was probably meant, well encoded: a secret, for nobody but who typed the address.
+    """
+
+    def __init__(self, message: str, suggestion: str | None = None) -> None:
+        super().__init__(message)
+        self.suggestion = suggestion
+
+
+class AddressRefused(SourceError):
+    """The policy (`stream.networks`) forbids connections to an address. The same whether anything is there or not."""
+
+
 class BadImageError(StreamError):
     """An image or a frame was refused before it was decoded, or could not be decoded."""
 

@@ -1,22 +1,62 @@
-"""Removes credentials from URLs before they reach a log, a metric, a message or a page. Pure."""
+"""What everybody may see of URLs, in logs, metrics, messages and pages: an allow-list. Pure.
+
+Of each URL in a text scheme, host, port and the path's start are left. Anything else may be a secret: cameras take
+passwords in the query and in the path, under names that no list knows.
+"""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
-_SCHEME = r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)"
-_USERINFO = re.compile(_SCHEME + r"[^/?#\s]*@")
-# A password with a raw slash in it looks like host:port/path with an @ further on: better to hide too much.
-_BROKEN_USERINFO = re.compile(_SCHEME + r"[^/?#\s:@]+:[^\s'\"]*@")
-_SECRET_QUERY = re.compile(
+from stream.errors import CameraAddressError
+from stream.network.camera_address import parse_address
+
+_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://\S+")
+_TRAILING = re.compile(r"['\"`),;:.>\]}]+\Z")
+_LOCAL = frozenset({"file", "sqlite", "unix"})
+_API_KEY = re.compile(r"\bls_(?P<id>[0-9a-z]{12})_[0-9A-Za-z]+")
+_PATH_QUERY = re.compile(
     r"(?P<key>[?&;][^=&#\s]*(?:user|usr|pass|pwd|pw|token|key|secret|auth|sig|cred|session)[^=&#\s]*=)[^&#\s'\"]*", re.I
 )
-_API_KEY = re.compile(r"\bls_(?P<id>[0-9a-z]{12})_[0-9A-Za-z]+")
+"""In paths of our own, which have no scheme."""
 
 
 def redact(text: str) -> str:
-    """Replace the user part of URLs in `text`, values of query keys that carry secrets, and keys of ours by `***`."""
+    """The text with every URL in it cut down to what everybody may see, and without keys of ours. Local files stay."""
     text = _API_KEY.sub(r"ls_\g<id>_***", text)
-    text = _USERINFO.sub(r"\g<scheme>***@", text)
-    text = _BROKEN_USERINFO.sub(r"\g<scheme>***@", text)
-    return _SECRET_QUERY.sub(r"\g<key>***", text)
+    return _PATH_QUERY.sub(r"\g<key>***", _URL.sub(_shown, text))
+
+
+def _shown(found: re.Match[str]) -> str:
+    scheme, text = found["scheme"].lower(), found[0]
+    if scheme.partition("+")[0] in _LOCAL:
+        return text
+    trailing = _TRAILING.search(text)
+    end = trailing[0] if trailing else ""
+    text = text[: len(text) - len(end)]
+    if text.endswith("://"):
+        return found[0]  # the name of a scheme
+    as_camera = text if scheme in ("rtsp", "rtsps", "http", "https") else f"http{text[len(scheme) :]}"
+    try:
+        address = parse_address(as_camera.partition("#")[0] if _has_plain_fragment(as_camera) else as_camera)
+    except CameraAddressError:
+        return f"{found['scheme']}://…{end}"
+    return found["scheme"] + address.shown[len(address.scheme) :] + end
+
+
+def _has_plain_fragment(url: str) -> bool:
+    """Whether a # begins a fragment, as in links to pages, and not the rest of a password."""
+    try:
+        return "@" not in urlsplit(url).fragment and "#" in url
+    except ValueError:
+        return False
+
+
+def without_credentials(url: str) -> str:
+    """The whole URL without user and password, for links; its scheme only where it cannot be read."""
+    try:
+        parts = urlsplit(url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    except ValueError:
+        return redact(url)

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 OURS = {*MAY_IMPORT, "livesight", "tests"}
 FLOORS: dict[str, list[str]] = {
-    "stream": "errors metrics url_redaction config frame mailbox ring decoding sources webrtc".split(),
+    "stream": "errors metrics network url_redaction config frame mailbox ring decoding sources webrtc".split(),
     "workers": (
         "errors validation metrics cpu memory descriptors logs wall_clock atomic_files access model_card settings "
         "database bus spool kafka engines images inference registry explain node cluster cli bench"

@@ -18,6 +18,7 @@ _LIBRARIES: dict[str, int] = {
     "kafka": logging.CRITICAL,  # logs each attempt; the bus logs once what is wrong
     "uvicorn": logging.WARNING,
     "python_multipart": logging.ERROR,  # warns of each form that is none, which is its sender's fault
+    "httpcore": logging.WARNING,
     "httpx": logging.WARNING,  # logs each request with its URL, which for webhooks is a secret
     "aiortc": logging.WARNING,
     "aioice": logging.WARNING,

@@ -24,6 +24,10 @@ class StreamDirectory(Protocol):
         """One. Raises StreamUnknown."""
         ...
 
+    def config(self, stream_id: str) -> StreamConfig:
+        """How one is configured, with its secrets. Raises StreamUnknown."""
+        ...
+
     def shared(self, stream_id: str) -> bool:
         """Whether any node may run the stream; else it belongs to one node (pushed, or of its configuration)."""
         ...
@@ -54,6 +58,10 @@ class LocalDirectory:
     def stream(self, stream_id: str) -> StreamView:
         """See StreamDirectory."""
         return self._node.streams.view(stream_id)
+
+    def config(self, stream_id: str) -> StreamConfig:
+        """See StreamDirectory."""
+        return self._node.streams.config(stream_id)
 
     def shared(self, stream_id: str) -> bool:
         """See StreamDirectory."""
@@ -102,6 +110,11 @@ class ClusterDirectory:
                 return waiting(spec.stream, self._cluster.board.last(stream_id))
             raise
 
+    def config(self, stream_id: str) -> StreamConfig:
+        """See StreamDirectory."""
+        spec = self._cluster.specs.get(stream_id)
+        return self._node.streams.config(stream_id) if spec is None else spec.stream
+
     def shared(self, stream_id: str) -> bool:
         """See StreamDirectory."""
         return self._cluster.specs.get(stream_id) is not None
@@ -121,7 +134,7 @@ class ClusterDirectory:
         spec = self._cluster.specs.get(stream_id)
         if spec is None:
             return self._node.streams.update(stream_id, changes)
-        config = StreamConfig.model_validate({**spec.stream.model_dump(), **changes})
+        config = spec.stream.changed(changes)
         self._check(config)
         self._cluster.change(config)
         return waiting(config, self._cluster.board.stream(stream_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from api.http.errors import KINDS, MEDIA_TYPE, Problem
 from api.http.peer_faults import LEFT
 from stream.errors import (
+    AddressRefused,
     BadImageError,
     BadOfferError,
     EtagMismatchError,
@@ -65,6 +66,7 @@ _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
     (ExplainError, "nothing-to-explain"),
     (EngineError, "engine-unavailable"),
     (BusError, "bus-unavailable"),
+    (AddressRefused, "address-refused"),
     (SourceError, "source-refused"),
     (TooLargeError, "image-too-large"),
     (BadImageError, "bad-image"),
@@ -144,11 +146,24 @@ async def _on_invalid(connection: HTTPConnection, error: Exception) -> JSONRespo
 
 
 def invalid(errors: Sequence[Any]) -> Problem:
-    """The problem for pydantic's errors, each named by its field; input values are never repeated."""
+    """The problem for pydantic's errors, each named by its field; input values are never repeated.
+
+    A camera's address that can be read in several ways is answered with what was probably meant, to who typed it.
+    """
+    for error in errors:
+        if error["type"] == "camera_address":
+            return _address_problem(error["ctx"])
     unreadable = any(error["type"] == "json_invalid" for error in errors)
     named = [{"field": "body" if unreadable else _field(error["loc"]), "reason": reason(error)} for error in errors]
     detail = "; ".join(f"{entry['field']}: {entry['reason']}" for entry in named)
     return Problem("bad-request" if unreadable else "invalid-request", detail, extra={"errors": named})
+
+
+def _address_problem(context: Mapping[str, Any]) -> Problem:
+    suggestion = context["suggestion"]
+    extra = {"errors": [{"field": "url", "reason": context["reason"]}]}
+    detail = f"url: {context['reason']}"
+    return Problem("source-refused", detail, extra=extra | ({"suggestion": suggestion} if suggestion else {}))
 
 
 def _field(location: Sequence[str | int]) -> str:

@@ -32,6 +32,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "range-unavailable": (416, "That time is not stored"),
     "host-refused": (421, "This host name is not allowed"),
     "invalid-request": (422, "The request is invalid"),
+    "address-refused": (403, "No connection is made to this address"),
     "source-refused": (422, "The source cannot be used"),
     "model-unknown": (404, "The model or version does not exist"),
     "promotion-refused": (409, "The version cannot be promoted"),

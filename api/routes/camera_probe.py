@@ -8,17 +8,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 from fastapi import APIRouter, Body, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from api.http.errors import Problem
 from api.routes.context import Context
-from api.routes.streams import check_url
-from stream.config import StreamConfig, StreamSettings
+from api.routes.streams import check_address
+from stream.config import StreamConfig, StreamSettings, address_in_parts
 from stream.errors import MailboxClosed, SourceError
 from stream.sources.source_urls import open_source
 from stream.url_redaction import redact
@@ -32,12 +32,19 @@ _FIRST_FRAME_S = 10.0
 """A connected camera must send a key frame within this time; connecting has its own timeouts."""
 
 
-class CameraAddress(BaseModel):
+class TriedCamera(BaseModel):
     """The camera to try."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    url: str = Field(min_length=1, max_length=2048)
+    url: str = Field(min_length=1, max_length=2048, repr=False)
+    user: str | None = Field(default=None, max_length=256, repr=False)
+    password: str | None = Field(default=None, max_length=1024, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_in_parts(cls, given: Any) -> Any:
+        return address_in_parts(given)
 
 
 @router.post(
@@ -45,20 +52,21 @@ class CameraAddress(BaseModel):
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}}}, 422: {"description": "Why the camera delivers no frame."}},
 )
-async def test_stream(context: Context, address: Annotated[CameraAddress, Body()]) -> Response:
+async def test_stream(context: Context, camera: Annotated[TriedCamera, Body()]) -> Response:
     """Open a camera's URL and answer with its first frame as JPEG; nothing is added or stored."""
-    check_url(address.url)
+    config = StreamConfig(id=f"test-{secrets.token_hex(6)}", **camera.model_dump())
+    check_address(config.address)
     if not _CONCURRENCY.acquire(blocking=False):
         raise Problem("overloaded", "too many cameras are being tested; try again soon", headers={"retry-after": "5"})
-    jpeg = await asyncio.to_thread(_first_frame, address.url, context.stream_settings, context.settings.jpeg_quality)
+    jpeg = await asyncio.to_thread(_first_frame, config, context.stream_settings, context.settings.jpeg_quality)
     return Response(jpeg, headers={"cache-control": "no-store"}, media_type="image/jpeg")
 
 
-def _first_frame(url: str, settings: StreamSettings, quality: int) -> bytes:
+def _first_frame(config: StreamConfig, settings: StreamSettings, quality: int) -> bytes:
     """In a thread. Raises SourceError with the precise reason. Releases the semaphore."""
+    label = redact(config.url or "")
     timeout_s = 2 * settings.connect_timeout_s + _FIRST_FRAME_S
     try:
-        config = StreamConfig(id=f"test-{secrets.token_hex(6)}", url=url)
         source = open_source(config, settings, live=False, allow_local=False)
         try:
             source.start()
@@ -68,8 +76,8 @@ def _first_frame(url: str, settings: StreamSettings, quality: int) -> bytes:
             source.close()
         return encoded.tobytes()
     except TimeoutError:
-        raise SourceError(f"{redact(url)}: connected, but the camera sent no frame within {timeout_s:g} s") from None
+        raise SourceError(f"{label}: connected, but the camera sent no frame within {timeout_s:g} s") from None
     except MailboxClosed:
-        raise SourceError(f"{redact(url)}: the stream ended before its first frame") from None
+        raise SourceError(f"{label}: the stream ended before its first frame") from None
     finally:
         _CONCURRENCY.release()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from api.http.error_responses import invalid
 from api.http.errors import Problem
 from api.http.parameters import StreamIdInPath
 from api.routes.context import ApiContext, Context
 from stream.config import DEFAULT_MODELS, MaxFps, StreamConfig
-from stream.url_redaction import redact
+from stream.network.camera_address import SCHEMES, CameraAddress
 from workers.access.declaration import MaySeeResults, Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
@@ -29,13 +29,19 @@ MayChangeCameras = Annotated[Principal, Depends(Needs("cameras"))]
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"]*[^\s'\":;,.)]")
 
-_SCHEMES = ("rtsp", "rtsps", "http", "https")
-
 
 class Stream(StreamView):
     """A stream and how many viewers it has. Its address is there for whoever may change it."""
 
     viewers: int = 0
+
+
+class StreamAddress(BaseModel):
+    """The whole address of a camera, for who may change it. Its password never leaves the service."""
+
+    url: str | None = Field(description="Without user and password; null for a pushed stream.")
+    user: str | None
+    has_password: bool
 
 
 class StreamList(BaseModel):
@@ -57,6 +63,8 @@ class StreamChanges(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: str | None = Field(default=None, min_length=1, max_length=2048)
+    user: str | None = Field(default=None, max_length=256, description="Null: the camera asks for none.")
+    password: str | None = Field(default=None, max_length=1024, description="Write-only. Null: removed.")
     models: tuple[ModelName, ...] | None = Field(default=None, min_length=1, max_length=8)
     enabled: bool | None = None
     blur: bool | None = None
@@ -65,13 +73,13 @@ class StreamChanges(BaseModel):
     @model_validator(mode="after")
     def _something(self) -> StreamChanges:
         if not self.changes():
-            raise ValueError("give a value for at least one of url, models, enabled, blur, max_fps")
+            raise ValueError("give a value for at least one of url, user, password, models, enabled, blur, max_fps")
         return self
 
     def changes(self) -> dict[str, Any]:
-        """The fields that were given. Null is a value for `max_fps` only: it removes the limit."""
-        unlimited = {"max_fps": None} if "max_fps" in self.model_fields_set else {}
-        return {**unlimited, **self.model_dump(exclude_none=True)}
+        """The fields that were given. Null is a value of `max_fps`, `user` and `password` only: it removes them."""
+        removed: dict[str, Any] = dict.fromkeys(self.model_fields_set & {"max_fps", "user", "password"})
+        return {**removed, **self.model_dump(exclude_none=True)}
 
 
 @router.get("/v1/streams")
@@ -89,7 +97,7 @@ async def add_stream(
     """Add a stream; it survives restarts. 409 when a stream with this id exists."""
     if not principal.may("cameras", stream.id):  # whether it exists or not
         raise Forbidden(f"this needs the role {ROLE_OF['cameras']} on stream {stream.id} (action cameras)")
-    check_url(stream.url)
+    check_address(stream.address)
     await context.pushes.evict(stream.id)
     config = StreamConfig.model_validate(stream.model_dump())
     view = await asyncio.to_thread(context.directory.add, config)
@@ -103,13 +111,20 @@ async def get_stream(context: Context, principal: MaySeeResults, stream_id: Stre
     return _shown(context, context.directory.stream(stream_id), principal)
 
 
+@router.get("/v1/streams/{stream_id}/address")
+async def stream_address(context: Context, _: MayChangeCameras, stream_id: StreamIdInPath) -> StreamAddress:
+    """Where a stream's camera is, in full."""
+    config = context.directory.config(stream_id)
+    return StreamAddress(url=config.url, user=config.user, has_password=config.password is not None)
+
+
 @router.patch("/v1/streams/{stream_id}")
 async def change_stream(
     context: Context, principal: MayChangeCameras, stream_id: StreamIdInPath, changes: StreamChanges
 ) -> Stream:
     """Change a stream's URL, its models, how it is analysed, or whether it runs."""
     if changes.url is not None:
-        check_url(changes.url)
+        check_address(_address(stream_id, changes))
     view = context.directory.stream(stream_id)
     if view.ephemeral:
         raise Problem(
@@ -128,6 +143,14 @@ async def remove_stream(context: Context, _: MayChangeCameras, stream_id: Stream
         await context.pushes.remove(stream_id)
 
 
+def _address(stream_id: str, changes: StreamChanges) -> CameraAddress | None:
+    """The camera's address as it is asked for. Raises Problem."""
+    try:
+        return StreamConfig(id=stream_id, url=changes.url, user=changes.user, password=changes.password).address
+    except ValidationError as error:
+        raise invalid(error.errors()) from None
+
+
 def _shown(context: ApiContext, view: StreamView, principal: Principal) -> Stream:
     """Where a camera is concerns whoever may change it; others see that it is there, and how it does."""
     shown = view.model_dump()
@@ -137,17 +160,12 @@ def _shown(context: ApiContext, view: StreamView, principal: Principal) -> Strea
     return Stream(**shown, viewers=context.hub.viewers(view.id))
 
 
-def check_url(url: str) -> None:
-    """Only network addresses are accepted over HTTP. Raises Problem for others."""
-    try:
-        address = urlsplit(url)
-        valid = address.scheme in _SCHEMES and bool(address.hostname)
-    except ValueError:
-        valid = False
-    if not valid:
+def check_address(address: CameraAddress | None) -> None:
+    """Only addresses in a network are accepted over HTTP. Raises Problem for others."""
+    if address is None:
         raise Problem(
             "source-refused",
-            f"url: {redact(url)[:200]!r} is not accepted over HTTP; it must start with "
-            f"{', '.join(f'{scheme}://' for scheme in _SCHEMES)} and name a host",
+            "url: local files and devices are not accepted over HTTP; it must start with "
+            f"{', '.join(f'{scheme}://' for scheme in SCHEMES)}",
             extra={"errors": [{"field": "url", "reason": "not a URL that is accepted over HTTP"}]},
         )

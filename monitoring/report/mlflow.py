@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from monitoring.report.report_data import TrainingRun, TrainingRuns
-from stream.url_redaction import redact
+from stream.url_redaction import redact, without_credentials
 
 TIMEOUT_S = 5.0
 _MAX_EXPERIMENTS = 100
@@ -58,7 +58,7 @@ def _run(found: dict[str, Any], experiments: Mapping[str, str], base: str) -> Tr
         status=info.get("status", "UNKNOWN"),
         started_ms=int(info["start_time"]) if info.get("start_time") else None,
         metrics={one["key"]: value for one in data.get("metrics", ()) if math.isfinite(value := float(one["value"]))},
-        url=redact(f"{base}/#/experiments/{experiment}/runs/{info['run_id']}"),
+        url=without_credentials(f"{base}/#/experiments/{experiment}/runs/{info['run_id']}"),
     )
 
 

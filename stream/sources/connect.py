@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import av
 from av.container import InputContainer
@@ -13,14 +14,19 @@ from av.video.stream import VideoStream
 from stream.config import StreamSettings
 from stream.decoding.frame_guard import FrameGuard, decoder_options
 from stream.decoding.image_header import PixelLimit, frame_limit
-from stream.errors import SourceError, TooLargeError
+from stream.errors import CameraAddressError, SourceError, TooLargeError
+from stream.network.camera_address import CameraAddress, parse_address
+from stream.network.http_camera import HttpCamera, HttpTimes
+from stream.network.networks import NetworkPolicy
+from stream.network.rtsp_relay import RtspRelay
 from stream.url_redaction import redact
 
 _NETWORK_PROTOCOLS = {
-    # A playlist or a redirect must not reach local files.
-    "http": "http,https,tls,tcp,crypto,httpproxy,data",
-    "rtsp": "rtsp,rtsps,rtp,srtp,tls,tcp,udp,crypto,http,https",
+    # What FFmpeg may open itself. A playlist must not reach local files; HTTP is read for it (http_camera.py).
+    "http": "http,https,crypto,data",
+    "rtsp": "rtsp,rtp,tcp,udp",
 }
+_MOST_REDIRECTS = 5
 _ARRIVAL_FORMATS = frozenset({"mpjpeg", "mjpeg"})  # their times are counted, not measured
 _UNTIMED_FORMATS = frozenset({"avi"})  # has no presentation times; FFmpeg's guess is wrong with B-frames
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws texts as video
@@ -28,12 +34,16 @@ _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})  # FFmpeg draws 
 
 @dataclass(frozen=True, slots=True)
 class ConnectTarget:
-    """What to open. kind: rtsp, http, file, device or demo; address: as FFmpeg takes it (may hold credentials)."""
+    """What to open. kind: rtsp, http, file, device or demo; address: as FFmpeg takes it, of a file or device.
+
+    camera: where a camera in a network is, and `label`, what messages call it.
+    """
 
     kind: str
-    address: str
+    address: str = field(repr=False)
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    camera: CameraAddress | None = None
 
     @property
     def is_network(self) -> bool:
@@ -47,8 +57,16 @@ class ConnectTarget:
 
     @property
     def label(self) -> str:
-        """The address without credentials, for messages."""
-        return redact(self.address)
+        """What everybody may see of the address, for messages."""
+        return redact(self.address) if self.camera is None else self.camera.shown
+
+
+class Carrier(Protocol):
+    """What reaches a camera for FFmpeg."""
+
+    def close(self) -> None:
+        """Close its connections. Idempotent."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +75,7 @@ class Connection:
 
     container: InputContainer
     video: VideoStream
+    carrier: Carrier | None = None
 
     @property
     def context(self) -> av.VideoCodecContext:
@@ -90,33 +109,83 @@ class Connection:
         return self.container.format.name not in _UNTIMED_FORMATS
 
     def close(self) -> None:
-        """Close the container. Does not wait for a server that hangs."""
+        """Close the container, and what carries it. Does not wait for a server that hangs."""
         self.container.close()
+        if self.carrier is not None:
+            self.carrier.close()
 
 
 def connect(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> Connection:
     """Open the target and find its video stream. Takes the connect time-out at the longest, twice that with servers
-    that stop answering half-way. Raises SourceError with a text for users.
+    that stop answering half-way. Raises SourceError with a text for users; AddressRefused where policy forbids it.
     """
+    camera = target.camera
+    if camera is None:
+        return _open(target, settings, live=live)
+    for _ in range(_MOST_REDIRECTS):
+        try:
+            carrier = _reach(camera, settings)
+        except SourceError as error:
+            raise type(error)(f"{target.label}: {error}") from None
+        try:
+            return _open(target, settings, live=live, carrier=carrier)
+        except BaseException as error:
+            carrier.close()
+            redirect = carrier.redirect if isinstance(carrier, RtspRelay) else None
+            if redirect is None or not isinstance(error, SourceError):
+                raise
+            camera = _redirected(target, camera, redirect)
+    raise SourceError(f"{target.label}: too many redirects")
+
+
+def _reach(camera: CameraAddress, settings: StreamSettings) -> RtspRelay | HttpCamera:
+    """A connection to the camera. Raises AddressRefused, SourceError."""
+    policy, open_s = NetworkPolicy(settings.networks), settings.connect_timeout_s
+    if camera.is_rtsp:
+        return RtspRelay(camera, policy, open_s)
+    return HttpCamera(camera, policy, HttpTimes(open_s, settings.stall_timeout_s))
+
+
+def _redirected(target: ConnectTarget, camera: CameraAddress, location: str) -> CameraAddress:
+    """Where an RTSP camera sends us. The password goes nowhere but where it was given for. Raises SourceError."""
+    try:
+        found = parse_address(location)
+    except CameraAddressError as error:
+        raise SourceError(f"{target.label}: a redirect is not usable: {error}") from None
+    if not found.is_rtsp:
+        raise SourceError(f"{target.label}: redirects to something that is not RTSP")
+    if found.user is None and found.origin == camera.origin:
+        return replace(found, user=camera.user, password=camera.password)
+    return found
+
+
+def _open(
+    target: ConnectTarget, settings: StreamSettings, *, live: bool, carrier: RtspRelay | HttpCamera | None = None
+) -> Connection:
+    """Raises SourceError."""
     begun_s = time.monotonic()
+    over_http = isinstance(carrier, HttpCamera)
     try:
         container = av.open(
-            target.address,
-            format=target.format,
+            target.address if carrier is None else carrier.url,
+            format=carrier.format if isinstance(carrier, HttpCamera) else target.format,
             options=_options(target, settings, live=live),
-            timeout=_timeouts(target, settings),
+            timeout=None if over_http else _timeouts(target, settings),
             metadata_errors="replace",
+            io_open=carrier.opener if isinstance(carrier, HttpCamera) else None,
         )
-    except av.FFmpegError as error:
+    except (av.FFmpegError, ValueError, OSError) as error:
         if target.is_network and time.monotonic() - begun_s >= settings.connect_timeout_s:
             # FFmpeg reports its interrupted probing as bad data, or as an operation that is not permitted
             wait_s = settings.connect_timeout_s
             raise SourceError(f"{target.label}: no video within {wait_s:g} s of connecting") from None
-        raise SourceError(explain(target, error)) from None
-    except (ValueError, OSError) as error:
-        raise SourceError(redact(f"{target.label}: {error}")) from None
+        if isinstance(error, av.FFmpegError):
+            raise SourceError(explain(target, error)) from None
+        raise SourceError(f"{target.label}: {redact(str(error))}") from None
     try:
-        return _pick_video(target, container, frame_limit(settings), live=live)
+        if isinstance(carrier, HttpCamera):
+            carrier.times.opened()
+        return replace(_pick_video(target, container, frame_limit(settings), live=live), carrier=carrier)
     except BaseException:
         container.close()
         raise
@@ -160,6 +229,8 @@ def _options(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> 
     options = target.options | decoder_options(frame_limit(settings))
     if target.is_network:
         options["protocol_whitelist"] = _NETWORK_PROTOCOLS[target.kind]
+    if target.kind == "http":
+        options |= {"http_persistent": "0", "http_multiple": "0"}  # would need FFmpeg's own HTTP
     if target.kind == "rtsp":
         options |= {"rtsp_transport": settings.rtsp_transport, "allowed_media_types": "video"}
         if live:

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from stream.config import StreamConfig, StreamSettings
 from stream.decoding.cpu_gate import CpuGate
 from stream.errors import SourceError
+from stream.network.camera_address import SCHEMES
 from stream.sources.connect import ConnectTarget, connect
 from stream.sources.images_source import IMAGE_SUFFIXES, ImagesSource, find_images
 from stream.sources.pull_source import PullSource
@@ -17,7 +18,6 @@ from stream.sources.source import Source
 from stream.url_redaction import redact
 
 _SCHEME = re.compile(r"^(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]+):")  # two letters at least: C: is a drive
-_NETWORK_KINDS = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
 KNOWN = "rtsp://, rtsps://, http://, https://, file:PATH, device:N, demo: or a path"
 
 
@@ -36,8 +36,8 @@ def open_source(
         raise SourceError(f"stream {config.id!r} has no URL; frames are pushed to it")
     found = _SCHEME.match(url)
     scheme = found["scheme"].lower() if found else "file"
-    if scheme in _NETWORK_KINDS:
-        return PullSource(config, settings, _network_target(scheme, url), gate, live=live)
+    if scheme in SCHEMES:
+        return PullSource(config, settings, network_target(config), gate, live=live)
     if scheme == "demo":
         from stream.sources.demo_source import DemoSource
 
@@ -54,15 +54,11 @@ def open_source(
     return PullSource(config, settings, _file_target(path, settings, live=live), gate, live=live)
 
 
-def _network_target(scheme: str, url: str) -> ConnectTarget:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SourceError(f"{redact(url)}: {redact(str(error))}") from None
-    if not host:
-        raise SourceError(f"{redact(url)}: the URL has no host")
-    return ConnectTarget(_NETWORK_KINDS[scheme], url)
+def network_target(config: StreamConfig) -> ConnectTarget:
+    """A camera in a network. Raises SourceError."""
+    address = config.address
+    assert address is not None
+    return ConnectTarget("rtsp" if address.is_rtsp else "http", address.plain, camera=address)
 
 
 def device_target(name: str) -> ConnectTarget:

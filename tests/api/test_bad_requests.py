@@ -31,7 +31,12 @@ ID_PATTERN = "must match ^[a-z0-9][a-z0-9_-]{0,62}$"
         ("POST", STREAM, {"id": "a", "url": "rtsp://h/", "max_fps": 0}, "max_fps: must be greater than 0"),
         ("POST", STREAM, {"id": "a", "url": "rtsp://h/", "max_fps": "fast"}, "max_fps: must be a number"),
         ("POST", STREAM, [], "body: must be an object of keys and values"),
-        ("PATCH", "/v1/streams/door", {}, "body: give a value for at least one of url, models, enabled, blur, max_fps"),
+        (
+            "PATCH",
+            "/v1/streams/door",
+            {},
+            "body: give a value for at least one of url, user, password, models, enabled, blur, max_fps",
+        ),
         ("PATCH", "/v1/streams/No!", {"blur": True}, f"stream_id: {ID_PATTERN}"),
         ("POST", CLIP, {"from_us": 2, "to_us": 1}, "body: to_us must not be before from_us"),
         ("POST", CLIP, {"from_us": -1, "to_us": 1}, "from_us: must be at least 0"),

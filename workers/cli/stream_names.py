@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from stream.config import DEFAULT_MODELS, StreamConfig
 from stream.errors import SourceError
+from stream.network.camera_address import is_plain_word
 from stream.url_redaction import redact
 from workers.validation import first_reason
 
@@ -56,8 +56,10 @@ def _name_from(url: str) -> str | None:
     scheme, _, rest = url.partition(":")
     if scheme.lower() in ("demo", "device"):
         return f"{scheme.lower()}{rest.split('?')[0]}" if scheme.lower() == "device" else "demo"
-    path = rest if scheme == "file" else urlsplit(url).path
+    path = rest if scheme == "file" else rest.partition("?")[0].removeprefix("//").partition("/")[2]
     last = path.rstrip("/").rpartition("/")[2]
+    if scheme != "file" and not is_plain_word(last):
+        return None  # it may be a password
     words = re.findall(r"[a-z0-9]+", last.partition(".")[0].lower())
     return "-".join(words)[:50].strip("-") or None
 

@@ -20,7 +20,7 @@ _WINDOW_S = 3.0
 
 
 class StreamView(BaseModel):
-    """One stream now. `url` is redacted; rates are of the last seconds; `latency_ms` is the median.
+    """One stream now. `url` is what everybody may see of it; rates are of the last seconds; `latency_ms` is the median.
 
     dropped: frames that nobody had time for, or that are unreadable; those beyond `max_fps` are not among them.
     """

@@ -152,14 +152,14 @@ class StreamRunner:
             forget_stream(stream_id)
 
     def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
-        """Change `url`, `models`, `enabled`, `blur` or `max_fps` of a stream: it stops and starts with a new session.
+        """Change a stream (StreamConfig.changed): it stops and starts with a new session.
 
         Raises StreamUnknown, and as `add`; then the stream is as it was.
         """
         with self._changes.held(stream_id):
             running = self._find(stream_id)
             before = running.config
-            config = StreamConfig.model_validate({**before.model_dump(), **changes})
+            config = before.changed(changes)
             source = self._reopened(config, allow_local=config.url == before.url)
             self._slots.ensure(config.models)
             self._store(running, config)
@@ -181,6 +181,10 @@ class StreamRunner:
         """One stream as it is now. Raises StreamUnknown."""
         with self._lock:
             return self._view(self._find(stream_id))
+
+    def config(self, stream_id: str) -> StreamConfig:
+        """How a stream is configured, with its secrets. Raises StreamUnknown."""
+        return self._find(stream_id).config
 
     def latest(self, stream_id: str) -> tuple[Frame, FrameResult] | None:
         """The newest analysed frame of a stream with its result; None before the first. Raises StreamUnknown."""

@@ -49,9 +49,7 @@ def test_paths_in_all_their_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ("url", "says"),
     [
         (None, "pushed"),
-        ("ftp://user:secret@cam/1", r"ftp://\*\*\*@cam/1: unknown scheme 'ftp'; there are: rtsp://"),
-        ("rtsp:///path", "no host"),
-        ("rtsp://user:secret@cam:99999/", "(?i)port"),
+        ("ftp://user:secret@cam/1", r"ftp://cam/1: unknown scheme 'ftp'; there are: rtsp://"),
         ("/no/such/file.mp4", "/no/such/file.mp4: no such file or folder"),
         ("file:/no/such/file.mp4", "/no/such/file.mp4"),
         ("file://other/file.mp4", "other machines"),

@@ -1,0 +1,74 @@
+"""Connects to addresses that the policy allows, and to no others. Blocking; any thread.
+
+A name is resolved once, each of its addresses is checked, and the connection goes to one of those: a name that resolves
+to something else a moment later (DNS rebinding) changes nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+
+from stream.errors import AddressRefused, SourceError
+from stream.network.networks import NetworkPolicy
+
+REFUSED = (
+    "refused by policy: no connection is made to this address; whoever runs Livesight can list it in "
+    "stream.networks.allow"
+)
+_LEAST_S = 0.2
+
+
+def dial(host: str, port: int, policy: NetworkPolicy, timeout_s: float) -> socket.socket:
+    """A TCP connection, made within `timeout_s`.
+
+    Raises AddressRefused where no address of the host is allowed; SourceError, with a text for users.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    allowed = resolve(host, port, policy)
+    failure: OSError = TimeoutError()
+    for left, address in zip(range(len(allowed), 0, -1), allowed, strict=True):
+        wait_s = max(_LEAST_S, (deadline_s - time.monotonic()) / left)
+        try:
+            connection = socket.create_connection((address, port), wait_s)
+        except OSError as error:
+            failure = error
+            continue
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+    raise SourceError(_reason(failure, timeout_s)) from None
+
+
+def resolve(host: str, port: int, policy: NetworkPolicy) -> list[str]:
+    """The numeric addresses of a host that are allowed. Raises AddressRefused where there are others only, and
+    SourceError where there are none.
+    """
+    if not policy.allows_name(host):
+        raise AddressRefused(REFUSED)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise SourceError("its host name is not known") from None
+    addresses = list(dict.fromkeys(str(place[0]) for *_, place in found))
+    allowed = [address for address in addresses if policy.allows(address, port)]
+    if not allowed:
+        raise AddressRefused(REFUSED)
+    return allowed
+
+
+def camera_tls() -> ssl.SSLContext:
+    """TLS as cameras speak it: with certificates that they signed themselves, and old ciphers."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _reason(error: OSError, timeout_s: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {timeout_s:g} s of connecting"
+    if isinstance(error, ConnectionRefusedError):
+        return "Connection refused"
+    return error.strerror or "cannot be reached"

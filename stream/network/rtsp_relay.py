@@ -1,0 +1,127 @@
+"""Stands between FFmpeg and an RTSP camera, so that FFmpeg connects to nothing that was not checked. Own thread.
+
+FFmpeg resolves names itself, and follows redirects without asking. So it is given an address on loopback, where one
+connection is accepted; the camera is reached from here. Until the video plays, each message is read and written again
+(rtsp_messages.py), and a redirect is not passed on but ends the relay, for the caller to check and open. After that
+bytes are passed on as they are: FFmpeg then follows no redirect any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import threading
+from dataclasses import replace
+
+import structlog
+
+from stream.errors import SourceError
+from stream.network.camera_address import CameraAddress
+from stream.network.dialing import camera_tls, dial
+from stream.network.networks import NetworkPolicy
+from stream.network.rtsp_messages import BadMessage, RtspMessage, take_message
+
+log = structlog.get_logger(__name__)
+
+_CHUNK = 256 * 1024
+_BUFFER = 128 * 1024  # a reader that is late must not find much more than before in buffers
+
+
+class RtspRelay:
+    """One connection. `url` is what FFmpeg opens; `redirect` is where the camera sent us instead, if it did.
+
+    Connects in the constructor: raises AddressRefused, SourceError.
+    """
+
+    def __init__(self, address: CameraAddress, policy: NetworkPolicy, timeout_s: float) -> None:
+        self.redirect: str | None = None
+        self._camera = _connected(address, policy, timeout_s)
+        self._peer = str(self._camera.getpeername()[0])
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+        self._client: socket.socket | None = None
+        here = CameraAddress("rtsp", "127.0.0.1", self._listener.getsockname()[1], address.path)
+        self.url = replace(here, user=address.user, password=address.password).url()
+        self._playing = False
+        self._unread = bytearray()
+        self._thread = threading.Thread(target=self._run, name=f"relay-{here.port}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End both connections. Idempotent; does not wait for the camera."""
+        for one in (self._listener, self._camera, self._client):
+            if one is not None:
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        """The thread."""
+        try:
+            with self._camera:
+                with self._listener:
+                    self._client, _ = self._listener.accept()
+                with self._client:
+                    self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self._client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+                    self._pass_on(self._client)
+        except (OSError, BadMessage) as error:
+            log.debug("relay_ended", reason=type(error).__name__)
+
+    def _pass_on(self, client: socket.socket) -> None:
+        """Until either side ends, or the camera redirects. Raises OSError, BadMessage."""
+        waiting = select.poll()
+        waiting.register(client, select.POLLIN)
+        waiting.register(self._camera, select.POLLIN)
+        while True:
+            for descriptor, _ in waiting.poll():
+                if descriptor == client.fileno():
+                    asked = client.recv(_CHUNK)
+                    self._playing = self._playing or asked.startswith(b"PLAY ")
+                    self._camera.sendall(asked)
+                    alive = bool(asked)
+                else:
+                    alive = self._answer(client)
+                if not alive:
+                    return
+
+    def _answer(self, client: socket.socket) -> bool:
+        """Pass on what the camera has sent; False when that was the last."""
+        while True:
+            data = self._camera.recv(_CHUNK)
+            if self._playing:
+                client.sendall(bytes(self._unread) + data if self._unread else data)
+                self._unread.clear()
+            else:
+                self._unread += data
+                if not self._pass_messages(client):
+                    return False
+            if not data:
+                return False
+            if not (isinstance(self._camera, ssl.SSLSocket) and self._camera.pending()):
+                return True
+
+    def _pass_messages(self, client: socket.socket) -> bool:
+        """Pass on the messages that are whole; False for a redirect."""
+        while (message := take_message(self._unread)) is not None:
+            if isinstance(message, RtspMessage):
+                if message.status is not None and 300 <= message.status < 400:
+                    self.redirect = message.header("location") or ""
+                    return False
+                message = message.encoded(self._peer)
+            client.sendall(message)
+        return True
+
+
+def _connected(address: CameraAddress, policy: NetworkPolicy, timeout_s: float) -> socket.socket:
+    """A blocking connection to the camera, encrypted where the address says so. Raises AddressRefused, SourceError."""
+    camera = dial(address.host, address.port_used, policy, timeout_s)
+    try:
+        if address.tls:
+            camera = camera_tls().wrap_socket(camera, server_hostname=address.host)
+        camera.settimeout(None)
+    except OSError as error:
+        camera.close()
+        raise SourceError(f"no TLS connection: {error.strerror or type(error).__name__}") from None
+    return camera
