@@ -61,6 +61,12 @@ class SocketProtocol(CutsOffSlowReaders, WebSocketsSansIOProtocol):
         if not self._discarding:
             super().data_received(data)
 
+    async def send(self, message: Any) -> None:
+        """A handshake that was answered with a refusal is over; uvicorn takes it for one that was never answered."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
+
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         self.loop.call_later(_GRACE_S, self.transport.abort)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -102,6 +103,13 @@ def test_results_of_streams_by_name_are_refused_where_one_is_not_seen(service: S
     assert knock(f"{socket}&stream={FOREIGN}", f"viewer {MINE}") == Answer(404, "stream-unknown")
     assert knock(f"{socket}&stream={FOREIGN}", "viewer *") == Answer(101)
     assert knock(f"{service.ws}/v1/streams/{FOREIGN}/detections", f"viewer {MINE}") == Answer(404, "stream-unknown")
+
+
+def test_refused_sockets_write_no_errors(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for key in (None, "unknown", f"viewer {FOREIGN}"):
+            assert knock(f"{service.ws}/v1/streams/{MINE}/video", key).status in (401, 404)
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
 def test_metrics_have_ones_streams_only(service: Service) -> None:
