@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import av
+import httpx
 import pytest
+from websockets.sync.client import ClientConnection, connect
 
 from tests.monitoring.alerts.test_service import FAST, RULE
 from tests.peers.kafka import Broker
@@ -19,37 +23,83 @@ from tests.peers.webhook import WebhookServer
 
 pytestmark = pytest.mark.timeout(300)
 
+KEY, GUEST = "admin-0123456789-0123456789-0123456789", "guest-0123456789-0123456789-0123456789"
 
-def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres) -> None:
-    """The monitor tells the webhook; whoever asks the node's process is answered by the monitor."""
+
+@pytest.fixture
+def keys_file(tmp_path: Path) -> Path:
+    """A key that may see another camera only."""
+    path = tmp_path / "keys.yaml"
+    digest = hashlib.sha256(GUEST.encode()).hexdigest()
+    grants = [{"role": "viewer", "streams": ["yard"]}]
+    path.write_text(json.dumps({"keys": [{"name": "guest", "hash": f"sha256:{digest}", "grants": grants}]}))
+    return path
+
+
+def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres, keys_file: Path) -> None:
+    """Node, api and monitor apart, with accounts: who has a key asks the api, which asks the others in their name."""
+    database = postgres.emptied()
     with WebhookServer() as hook, Broker() as broker:
-        kafka = broker.settings
+        shared = {
+            **broker.settings,
+            "AUTH__MODE": "accounts",
+            "AUTH__API_KEYS_ROLE": "admin",
+            "CLUSTER__SECRET": "secret-0123456789-0123456789-abcdef",
+        }
         watching = {
-            **kafka,
+            **shared,
             "NODE_NAME": "watch",
-            "MONITORING__DATABASE_URL": postgres.emptied(),
+            "MONITORING__DATABASE_URL": database,
             "MONITORING__RULES": json.dumps([RULE]),
             "MONITORING__ALERTS__TARGETS": json.dumps([{"type": "webhook", "name": "ops", "url": hook.url, **FAST}]),
             "MONITORING__ALERTS__CLIP_BEFORE_S": "1",
             "MONITORING__ALERTS__CLIP_AFTER_S": "1",
         }
-        eye = LivesightProcess(["--roles", "node,api", "--source", "demo:"], {**kafka, "NODE_NAME": "eye"})
+        asked = {**shared, "NODE_NAME": "door", "AUTH__DATABASE_URL": database, "AUTH__KEYS_FILE": str(keys_file)}
+        known = {"API_KEYS": KEY}
+        eye = LivesightProcess(["--roles", "node", "--source", "demo:"], {**shared, "NODE_NAME": "eye"})
+        door = LivesightProcess(["--roles", "api"], asked, environment=known)
         watch = LivesightProcess(["--roles", "monitor"], watching)
         with ExitStack() as stack:
-            for process in (eye, watch):
+            for process in (eye, door, watch):
                 stack.push(process)
-            with ThreadPoolExecutor() as both:
-                list(both.map(LivesightProcess.start, (eye, watch)))
+            with ThreadPoolExecutor() as all_of_them:
+                list(all_of_them.map(LivesightProcess.start, (eye, door, watch)))
             hook.wait_for(lambda: hook.accepted, 90)
+            admin = stack.enter_context(httpx.Client(base_url=door.url, headers={"x-api-key": KEY}, timeout=30))
+            guest = stack.enter_context(httpx.Client(base_url=door.url, headers={"x-api-key": GUEST}, timeout=30))
 
             def with_clip() -> Any:
-                found = eye.get_json("/v1/alerts")["alerts"]
+                found = admin.get("/v1/alerts").raise_for_status().json()["alerts"]
                 return next((one for one in found if one["clip"] == "kept"), None)
 
-            alert = eye.wait_for(with_clip, 60, "an alert with a clip")
+            alert = door.wait_for(with_clip, 60, "an alert with a clip")
             assert alert["id"] == hook.accepted[0]["id"] and alert["node"] == "eye"
-            with av.open(io.BytesIO(eye.get(f"/v1/alerts/{alert['id']}/clip")), "r") as clip:
+            shown = admin.get(f"/v1/alerts/{alert['id']}/clip", follow_redirects=True).raise_for_status()
+            with av.open(io.BytesIO(shown.content), "r") as clip:
                 assert sum(1 for _ in clip.decode(video=0)) >= 20
-            for process in (eye, watch):
+            assert admin.get("/v1/streams/demo/snapshot.jpg").raise_for_status().content.startswith(b"\xff\xd8")
+            with live(door, "/v1/streams/demo/detections", KEY) as results:
+                assert json.loads(results.recv(30))["node"] == "eye"
+            with live(door, "/v1/streams/demo/video", KEY) as video:
+                assert "codec" in json.loads(video.recv(30))
+            only_own(guest)
+            for other in (eye, watch):
+                assert httpx.get(f"{other.url}/v1/streams/demo/snapshot.jpg", timeout=30).status_code == 401
+            for process in (eye, door, watch):
                 code, seconds = process.stop()
                 assert code == 0 and seconds < 10
+
+
+def live(process: LivesightProcess, path: str, key: str) -> ClientConnection:
+    """A socket of a client with that key."""
+    return connect(process.ws_url + path, additional_headers={"x-api-key": key}, proxy=None, open_timeout=30)
+
+
+def only_own(guest: httpx.Client) -> None:
+    """A viewer of another camera sees nothing of this one, wherever it is answered."""
+    assert guest.get("/v1/alerts").raise_for_status().json()["alerts"] == []
+    assert guest.get("/v1/streams").raise_for_status().json()["streams"] == []
+    for path in ("/v1/streams/demo/snapshot.jpg", "/v1/streams/none/snapshot.jpg", "/v1/streams/demo/mjpeg"):
+        assert guest.get(path).status_code == 404, path
+    assert httpx.get(f"{guest.base_url}/v1/streams/demo/snapshot.jpg", timeout=30).status_code == 401
