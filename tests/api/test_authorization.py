@@ -21,7 +21,7 @@ from api.app import create_app
 from api.routes.route_table import SOCKET, DeclaredRoute, declared_routes, markdown
 from deployment.authorization import PAGE, whole_application
 from tests.api.conftest import Service
-from tests.api.with_accounts import FOREIGN, KEYS, MINE, Answer, accounted, add, ask, knock
+from tests.api.with_accounts import EXPIRED, FOREIGN, KEYS, MINE, Answer, accounted, add, ask, knock
 from workers.access.declaration import Needs, Open
 from workers.access.guarded_route import GuardedRoute, UndeclaredRoute
 from workers.access.principal import Principal
@@ -77,10 +77,10 @@ def test_every_route_answers_as_the_table_says(service: Service) -> None:
         for route in declared_routes(service.app):
             if isinstance(route.declaration, Open):
                 continue
-            wanted: dict[str | None, Answer | None] = dict.fromkeys((None, "wrong"), Answer(401, "unauthenticated"))
-            for key in KEYS:
-                role, _, pattern = key.partition(" ")
-                wanted[key] = expected(route, role, pattern)  # type: ignore[arg-type]
+            wanted: dict[str | None, Answer | None] = dict.fromkeys(
+                (None, "a wrong key", EXPIRED), Answer(401, "unauthenticated")
+            )
+            wanted |= {key: expected(route, role, pattern) for key, (role, pattern) in KEYS.items()}
             for key, want in wanted.items():
                 add(service, MINE)  # an admin may have removed it
                 found = answer(http, service, route, key)

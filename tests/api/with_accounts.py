@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from starlette.requests import HTTPConnection
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from api.auth.access_control import AccessControl
-from api.auth.authentication import CredentialReader
+from api.auth.machines.api_key import key_hash
+from api.auth.machines.limit_settings import LIMITS, RateLimitSettings
 from api.auth.settings import AuthSettings
 from api.http.extension import Extension
 from api.video.clip_cutter import ClipCutter
@@ -22,47 +23,35 @@ from monitoring.service import Monitoring
 from monitoring.settings import MonitorSettings
 from stream.config import StreamConfig
 from tests.api.conftest import Service, running
-from workers.access.principal import Grant, Principal
-from workers.access.roles import ROLES, Role
+from workers.access.roles import ROLES
 from workers.bus.message_bus import LocalBus
-from workers.errors import Unauthenticated
 
 MINE, FOREIGN = "mine", "foreign"
+EXPIRED = "an expired key"
+_PLENTY = {name: "100000/minute" for name in (*LIMITS, "anonymous")}
+KEYS = {f"{role} {pattern}": (role, pattern) for role in ROLES for pattern in ("*", MINE, FOREIGN)}
+"""Key → role and pattern of its one grant. The texts are chosen to be read; real ones are random."""
 
 
-def principal(role: Role, pattern: str) -> Principal:
-    """One with one grant."""
-    return Principal(f"service:{role}-{pattern}", "service", (Grant(role, (pattern,)),))
-
-
-KEYS = {f"{role} {pattern}": principal(role, pattern) for role in ROLES for pattern in ("*", MINE, FOREIGN)}
-"""Keys are `ROLE PATTERN`."""
-
-
-class Keys:
-    """A CredentialReader of KEYS."""
-
-    async def read(self, connection: HTTPConnection) -> Principal | None:
-        """See CredentialReader."""
-        key = connection.headers.get("x-api-key")
-        if key is not None and key not in KEYS:
-            raise Unauthenticated("this key is unknown")
-        return None if key is None else KEYS[key]
-
-
-class Access(AccessControl):
-    """Asks for one of KEYS."""
-
-    @property
-    def readers(self) -> list[CredentialReader]:
-        """See AccessControl."""
-        return [Keys()]
+def keys_file(folder: Path) -> Path:
+    """KEYS, and one of an admin that has expired."""
+    entries = [
+        {"name": f"key {number}", "hash": key_hash(key), "grants": [{"role": role, "streams": [pattern]}]}
+        for number, (key, (role, pattern)) in enumerate(KEYS.items())
+    ]
+    expired = {"name": "old", "hash": key_hash(EXPIRED), "grants": [{"role": "admin"}], "expires": "2020-01-01"}
+    path = folder / "keys.yaml"
+    path.write_text(json.dumps({"keys": [*entries, expired]}))  # JSON is YAML
+    return path
 
 
 @contextmanager
 def accounted(folder: Path) -> Iterator[Service]:
     """With accounts and with monitoring, and the streams `mine` and `foreign`, which show nothing."""
-    access = Access(AuthSettings(mode="accounts"), folder)
+    settings = AuthSettings(
+        mode="accounts", keys_file=keys_file(folder), limits=RateLimitSettings.model_validate(_PLENTY)
+    )
+    access = AccessControl(settings, folder)
     opened: list[Monitoring] = []
 
     def extensions(bus: LocalBus, state_dir: Path) -> Iterable[Extension]:
