@@ -70,10 +70,7 @@ if TYPE_CHECKING:
     from workers.node.node import Node
 
 ROLES = ("node", "api", "monitor")
-CLUSTER_S = 3.0
-DRAIN_S = 4.0
-MONITOR_S = 3.0
-BUS_S, ACCESS_S, ALL_S = 1.5, 1.0, 8.5
+CLUSTER_S, DRAIN_S, MONITOR_S, BUS_S, ACCESS_S, ALL_S = 3.0, 4.0, 3.0, 1.5, 1.0, 8.5
 
 
 class Settings(BaseModel):
@@ -202,7 +199,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         stack.closes(bus.close, BUS_S)
         cluster = new_cluster(settings, sock)
         node = new_node(settings, bus, cluster)
-        monitoring = start_monitoring(settings, local, ClipCutter(node, cluster), stack)
+        monitoring = start_monitoring(settings, local, ClipCutter(node, cluster), access, stack)
         start_node(settings, node, streams, stack)
         start_cluster(settings, cluster, node, stack)
         start_feed(settings, local, stack)
@@ -269,14 +266,17 @@ def new_node(settings: Settings, bus: Bus, cluster: Cluster | None) -> Node:
     return Node(own, model_store(settings), bus, always if cluster is None else cluster.may_publish)
 
 
-def start_monitoring(settings: Settings, local: LocalBus, cut_clip: CutClip, stack: DeadlineStack) -> Monitoring | None:
+def start_monitoring(
+    settings: Settings, local: LocalBus, cut_clip: CutClip, access: AccessControl | None, stack: DeadlineStack
+) -> Monitoring | None:
     """Begin to read results, before the node makes any; closed after it, with its last results."""
     if "monitor" not in settings.roles:
         return None
     from monitoring.assembly import MonitoringContext
     from monitoring.service import Monitoring
 
-    context = MonitoringContext(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip)
+    sign = None if access is None else access.machines.alert_link
+    context = MonitoringContext(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip, sign)
     monitoring = Monitoring(settings.monitoring, context)
     stack.closes(monitoring.close, MONITOR_S)
     monitoring.start()

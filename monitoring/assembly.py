@@ -15,7 +15,7 @@ from monitoring.arrangements.reloader import Reloader
 from monitoring.arrangements.routes import rule_routes, scene_routes
 from monitoring.arrangements.rule_store import RuleStore
 from monitoring.arrangements.scene_store import SceneStore
-from monitoring.core.contracts import BackgroundService, CommitHook, CutClip
+from monitoring.core.contracts import BackgroundService, CommitHook, CutClip, SignLink
 from monitoring.core.handler import Handler
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
@@ -35,7 +35,7 @@ from workers.wall_clock import WallClock
 class MonitoringContext:
     """What the process gives monitoring. `node`: the process's name; `local`: the in-process bus.
 
-    `kafka`: None without; `cut_clip`: fetches a clip from whichever node runs the stream.
+    `kafka`: None without; `cut_clip`: fetches a clip from whichever node runs the stream; `sign_link`: for messages.
     """
 
     state_dir: Path
@@ -43,6 +43,7 @@ class MonitoringContext:
     local: LocalBus
     kafka: KafkaSettings | None
     cut_clip: CutClip
+    sign_link: SignLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     rules = RuleStore(database, settings.rules, (target.name for target in settings.alerts.targets))
     events = TrackEvents(settings.events, scenes)
     drift = Drift(settings.drift, card_lookup(context.state_dir))
-    resources = AlertResources(context.cut_clip, media, database, storage.clock, storage.active)
+    resources = AlertResources(context.cut_clip, media, database, storage.clock, storage.active, context.sign_link)
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     return Assembly(
         handlers=[events, drift, Rules(rules, events, drift)],

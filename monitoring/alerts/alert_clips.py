@@ -19,7 +19,7 @@ from monitoring.alerts import metrics
 from monitoring.alerts.alert_store import AlertStore
 from monitoring.alerts.blocking_calls import DATABASE, run_blocking
 from monitoring.alerts.settings import AlertSettings
-from monitoring.core.contracts import CutClip
+from monitoring.core.contracts import CutClip, SignLink
 from monitoring.store.media import MediaFile, MediaStore
 from workers.bus.event import Event
 from workers.bus.media import Clip
@@ -41,13 +41,17 @@ _STANDBY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class AlertResources:
-    """What alerts use of the process. `active`: whether this process's monitor works; else another's does."""
+    """What alerts use of the process. `active`: whether this process's monitor works; else another's does.
+
+    sign_link: lets whoever gets a message open picture and clip; None: only who may see them anyway.
+    """
 
     cut_clip: CutClip
     media: MediaStore
     database: Database
     clock: WallClock
     active: Callable[[], bool]
+    sign_link: SignLink | None = None
 
 
 class AlertClips:

@@ -23,6 +23,7 @@ from monitoring.alerts.settings import AlertSettings
 from monitoring.alerts.target_queue import TargetQueue
 from monitoring.alerts.targets.notice import Notice, alert_links
 from monitoring.alerts.targets.target import make_target
+from monitoring.core.contracts import SignLink
 from workers.bus.event import Event
 from workers.errors import DatabaseUnavailable
 from workers.wall_clock import WallClock
@@ -45,8 +46,10 @@ class Dispatcher:
         image_of: Callable[[Event], Path | None],
         clock: WallClock,
         active: Callable[[], bool],
+        sign_link: SignLink | None = None,
     ) -> None:
         """image_of: an alert's image on disk, when there is one; blocks. active: whether this process delivers."""
+        self._sign_link = sign_link
         self._clock = clock
         self._public_url = settings.public_url
         self._deliveries = deliveries
@@ -173,12 +176,16 @@ class Dispatcher:
 
     async def _notice(self, delivery: Delivery) -> Notice:
         event = delivery.event
-        links = alert_links(str(delivery.alert_id), event.stream_id, self._public_url)
+        links = alert_links(str(delivery.alert_id), event.stream_id, self._public_url, self._signing(event))
         try:
             image = await run_blocking(DATABASE, lambda: self._image_of(event))
         except (DatabaseUnavailable, OSError):  # the text matters more
             image = None
         return Notice(str(delivery.notice_id), delivery.kind, event, links, image)
+
+    def _signing(self, event: Event) -> Callable[[str], str] | None:
+        sign = self._sign_link
+        return None if sign is None else lambda path: sign(path, event.captured_at_ns)
 
     async def _watch_backlogs(self) -> None:
         """Update the backlogs for metrics and readiness; once, give up messages for targets no longer configured."""

@@ -18,6 +18,10 @@ CutClip = Callable[[str, str, int, int], Clip]
 """(stream, session, from_us, to_us) → what the node that runs the stream still has of that time. Blocks; raises
 ClipUnavailable, and its ClipNotYet when there may be one later."""
 
+SignLink = Callable[[str, int], str]
+"""(path, when the alert was, in ns) → the path as a link that opens without an account, for some time after that. The
+same for the same arguments: a message is the same at every try."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:

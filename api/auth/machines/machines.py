@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -13,13 +13,14 @@ from api.auth.authentication import CredentialReader
 from api.auth.machines.database_keys import DatabaseKeys
 from api.auth.machines.key_list import listed_keys
 from api.auth.machines.key_reader import KeyReader
-from api.auth.machines.link_reader import AlertIssuer, Issuers, KeyIssuers, LinkReader
+from api.auth.machines.link_reader import ALERTS, AlertIssuer, Issuers, KeyIssuers, LinkReader
 from api.auth.machines.link_routes import link_routes
 from api.auth.machines.link_secret import link_secret
+from api.auth.machines.people_issuers import PeopleIssuers
 from api.auth.machines.rate_limits import RateLimits
 from api.auth.machines.service_account_routes import service_account_routes
 from api.auth.machines.service_accounts import KeyLifetime
-from api.auth.machines.signed_links import LinkSigner
+from api.auth.machines.signed_links import LinkSigner, link_target
 from api.auth.machines.stored_keys import KeySource
 from api.auth.settings import AuthSettings
 
@@ -32,10 +33,9 @@ class Machines:
         settings: AuthSettings,
         state_dir: Path,
         accounts: AccountsDatabase | None,
-        people: Sequence[Issuers] = (),
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """accounts None: this process knows the keys of auth.keys_file and API_KEYS only. people: who else makes links.
+        """accounts None: this process knows the keys of auth.keys_file and API_KEYS only.
 
         Reads the keys file, and reads or makes the secret of links. Raises KeysRefused, SettingsError.
         """
@@ -43,14 +43,33 @@ class Machines:
         sources: list[KeySource] = [self._list]
         self.signer = LinkSigner(link_secret(settings.link_secret, settings.link_secret_file, state_dir))
         self.routers: list[APIRouter] = [link_routes(self.signer, settings)]
+        issuers: list[Issuers] = [KeyIssuers(sources), AlertIssuer()]
+        self.on_change: list[Callable[[], None]] = []
         if accounts is not None:
-            keys = DatabaseKeys(accounts)
+            keys, people = DatabaseKeys(accounts), PeopleIssuers(accounts)
             sources.append(keys)
+            issuers.append(people)
+            self.on_change += [keys.forget, people.forget]
             lifetime = KeyLifetime(settings.key_days, settings.key_days_max)
-            self.routers.append(service_account_routes(accounts, keys.forget, lifetime))
-        issuers = [KeyIssuers(sources), *people, AlertIssuer()]
-        self.readers: list[CredentialReader] = [LinkReader(self.signer, issuers), KeyReader(sources)]
+            self.routers.append(service_account_routes(accounts, self.changed, lifetime))
+        self.links, self.keys = LinkReader(self.signer, issuers), KeyReader(sources)
+        self.readers: list[CredentialReader] = [self.links, self.keys]
+        shared = accounts is not None or bool(settings.link_secret or settings.link_secret_file)
+        self._signs_alerts, self._link_max_s = settings.alert_links and shared, settings.link_max_s
         self.limits = RateLimits(settings.limits)
+
+    @property
+    def alert_link(self) -> Callable[[str, int], str] | None:
+        """Signs a path for a message about an alert of that time (ns). None: not wanted, or no shared secret."""
+        return self._sign_alert_link if self._signs_alerts else None
+
+    def _sign_alert_link(self, path: str, at_ns: int) -> str:
+        return self.signer.sign(link_target(path), at_ns // 1_000_000_000 + self._link_max_s, ALERTS)
+
+    def changed(self) -> None:
+        """An account was changed: what is remembered of keys and of people is out of date. Calls `on_change`."""
+        for call in self.on_change:
+            call()
 
     def problems(self) -> list[str]:
         """For readiness. Never blocks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,14 +89,19 @@ def utc_datetime(at_ns: int) -> datetime:
     return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).replace(microsecond=at_ns % 1_000_000_000 // 1000)
 
 
-def alert_links(alert_id: str | None, stream_id: str, public_url: str | None) -> dict[str, str]:
-    """URLs for more about an alert: paths when `public_url` is None."""
+def alert_links(
+    alert_id: str | None, stream_id: str, public_url: str | None, sign: Callable[[str], str] | None = None
+) -> dict[str, str]:
+    """URLs for more about an alert: paths when `public_url` is None. `sign` makes picture and clip open for anybody."""
     base = public_url or ""
     live = {"live": f"{base}/#/live/{stream_id}"}
     if alert_id is None:
         return live
-    alert = f"{base}/v1/alerts/{alert_id}"
-    return {"alert": alert, "picture": f"{alert}/picture", "clip": f"{alert}/clip", **live}
+    alert = f"/v1/alerts/{alert_id}"
+    files = {name: f"{alert}/{name}" for name in ("picture", "clip")}
+    if sign is not None and public_url is not None:
+        files = {name: sign(path) for name, path in files.items()}
+    return {"alert": base + alert, **{name: base + path for name, path in files.items()}, **live}
 
 
 def notice_json_schema() -> dict[str, Any]:

@@ -13,22 +13,28 @@ import pytest
 import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from api.auth.access_control import AccessControl
+from api.auth.grants import stored
 from api.auth.machines import service_accounts as store
 from api.auth.machines.link_reader import ALERTS, LINK
 from api.auth.machines.link_secret import link_secret
+from api.auth.machines.machines import Machines
 from api.auth.machines.signed_links import Issuer, LinkRefused, LinkSigner, link_target
 from api.auth.machines.signed_redirects import SignedRedirects
+from api.auth.settings import AuthSettings
+from api.auth.tables import users
+from monitoring.alerts.targets.notice import alert_links
 from tests.api.auth.machines.conftest import Guarded, StartGuarded
 from tests.api.auth.machines.test_keys import soon
 from tests.api.push_client import encoded
-from workers.access.principal import Grant
+from workers.access.principal import Grant, Principal
 from workers.errors import SettingsError
 
 SIGNER = LinkSigner(b"x" * 32)
@@ -202,6 +208,75 @@ def test_a_link_ends_when_its_issuer_may_not_see_this_any_more(pushed: Guarded, 
     answer = pushed.get(url)
     assert answer.status_code == 401
     assert "may not see this now" in answer.json()["detail"]
+
+
+def test_a_link_of_a_person_ends_with_the_account(pushed: Guarded) -> None:
+    """And not with a session: people hand links on."""
+    row = {"id": "01J0ANNA", "name": "Anna", "name_key": "anna", "grants": stored((Grant("viewer", ("yard",)),))}
+    with pushed.database.write() as connection:
+        connection.execute(users.insert().values(disabled=False, created_ns=1, changed_ns=1, **row))
+    signer, ends_s = pushed.access.machines.signer, int(time.time()) + 100
+    url = signer.sign(link_target("/v1/streams/yard/snapshot.jpg"), ends_s, Issuer("user:01J0ANNA", ""))
+    assert pushed.get(url).status_code == 200
+    for path, anna in (("/v1/streams/hall/snapshot.jpg", "user:01J0ANNA"), ("/v1/streams/yard/snapshot.jpg", "user:x")):
+        assert pushed.get(signer.sign(link_target(path), ends_s, Issuer(anna, ""))).status_code == 401
+    with pushed.database.write() as connection:
+        connection.execute(users.update().values(disabled=True))
+    assert soon(lambda: pushed.get(url).status_code == 401)
+
+
+async def test_live_connections_learn_of_revoked_keys_and_links(pushed: Guarded) -> None:
+    """`revalidate` says again what `read` said, until it ends."""
+    key = pushed.key(Grant("viewer", ("yard",)))
+    machines = Machines(AuthSettings(mode="accounts"), pushed.access.state_dir, pushed.access.accounts)
+    for reader, headers, path, query in (
+        (machines.keys, [(b"x-api-key", key.encode())], "/v1/streams/yard/video", ""),
+        (machines.links, [], *signed(pushed, "/v1/streams/yard/video", key).split("?", 1)),
+    ):
+        scope = {"type": "websocket", "path": path, "query_string": query.encode(), "headers": headers}
+        found = await reader.read(HTTPConnection(scope))
+        assert found is not None
+        assert reader.handles(found)
+        assert await reader.revalidate(found) == found
+        assert not (machines.keys if reader is machines.links else machines.links).handles(found)
+    store.revoke_key(pushed.database, key[3:15])
+    machines.changed()
+    assert await reader.revalidate(found) is None
+    assert await machines.keys.revalidate(Principal("x", "service", credential=f"key:{key[3:15]}")) is None
+
+
+def test_links_in_messages_about_alerts(site: Guarded) -> None:
+    """They open for whoever has the message, and are the same at every try."""
+    sign, at_ns = site.access.machines.alert_link, time.time_ns()
+    assert sign is not None
+    number = "0190a5b4-0000-7000-8000-000000000000"
+    links = alert_links(number, "gate", "https://cams.example", lambda path: sign(path, at_ns))
+    assert links == alert_links(number, "gate", "https://cams.example", lambda path: sign(path, at_ns))
+    for name in ("picture", "clip"):
+        path, _, query = links[name].removeprefix("https://cams.example").partition("?")
+        found = site.access.machines.signer.check(path, query)
+        assert path == f"/v1/alerts/{number}/{name}"
+        assert found is not None
+        assert found.issuer == ALERTS
+        assert found.expires_s == at_ns // 1_000_000_000 + 86400
+    assert "sig=" not in links["alert"] + links["live"]
+    assert "sig=" not in str(alert_links(number, "gate", None, lambda path: sign(path, at_ns)))
+
+
+@pytest.mark.parametrize(
+    ("roles", "settings", "signs"),
+    [
+        (("api",), {}, True),
+        (("api",), {"alert_links": False}, False),
+        (("monitor",), {}, False),
+        (("monitor",), {"link_secret": SecretStr("s" * 40)}, True),
+    ],
+)
+def test_who_signs_for_alerts(tmp_path: Path, roles: tuple[str, ...], settings: dict[str, Any], signs: bool) -> None:
+    """A monitor apart from the api does so with a secret that both have."""
+    access = AccessControl(AuthSettings(mode="accounts", **settings), tmp_path, roles)
+    assert (access.machines.alert_link is not None) == signs
+    access.close(5)
 
 
 def test_signatures_are_not_logged(pushed: Guarded, caplog: pytest.LogCaptureFixture) -> None:
