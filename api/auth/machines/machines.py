@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -16,7 +16,6 @@ from api.auth.machines.key_reader import KeyReader
 from api.auth.machines.link_reader import ALERTS, AlertIssuer, Issuers, KeyIssuers, LinkReader
 from api.auth.machines.link_routes import link_routes
 from api.auth.machines.link_secret import link_secret
-from api.auth.machines.people_issuers import PeopleIssuers
 from api.auth.machines.rate_limits import RateLimits
 from api.auth.machines.service_account_routes import service_account_routes
 from api.auth.machines.service_accounts import KeyLifetime
@@ -33,9 +32,10 @@ class Machines:
         settings: AuthSettings,
         state_dir: Path,
         accounts: AccountsDatabase | None,
+        people: Sequence[Issuers] = (),
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """accounts None: this process knows the keys of auth.keys_file and API_KEYS only.
+        """accounts None: this process knows the keys of auth.keys_file and API_KEYS only. people: who else makes links.
 
         Reads the keys file, and reads or makes the secret of links. Raises KeysRefused, SettingsError.
         """
@@ -43,13 +43,12 @@ class Machines:
         sources: list[KeySource] = [self._list]
         self.signer = LinkSigner(link_secret(settings.link_secret, settings.link_secret_file, state_dir))
         self.routers: list[APIRouter] = [link_routes(self.signer, settings)]
-        issuers: list[Issuers] = [KeyIssuers(sources), AlertIssuer()]
+        issuers = [KeyIssuers(sources), *people, AlertIssuer()]
         self.on_change: list[Callable[[], None]] = []
         if accounts is not None:
-            keys, people = DatabaseKeys(accounts), PeopleIssuers(accounts)
+            keys = DatabaseKeys(accounts)
             sources.append(keys)
-            issuers.append(people)
-            self.on_change += [keys.forget, people.forget]
+            self.on_change.append(keys.forget)
             lifetime = KeyLifetime(settings.key_days, settings.key_days_max)
             self.routers.append(service_account_routes(accounts, self.changed, lifetime))
         self.links, self.keys = LinkReader(self.signer, issuers), KeyReader(sources)
@@ -67,7 +66,7 @@ class Machines:
         return self.signer.sign(link_target(path), at_ns // 1_000_000_000 + self._link_max_s, ALERTS)
 
     def changed(self) -> None:
-        """An account was changed: what is remembered of keys and of people is out of date. Calls `on_change`."""
+        """A service account or a key was changed: what is remembered of keys is out of date. Calls `on_change`."""
         for call in self.on_change:
             call()
 
