@@ -41,13 +41,14 @@ from workers.cli.configuration import (
     make_state_dir,
     merged,
     read_environment,
-    read_yaml,
 )
 from workers.cli.doctor_command import mount as mount_doctor
 from workers.cli.models import mount as mount_models
+from workers.cli.own_places import with_networks
 from workers.cli.stream_names import named_sources
 from workers.cli.topics import TopicsContext
 from workers.cli.topics import mount as mount_topics
+from workers.cli.yaml_file import read_yaml
 from workers.cluster.settings import ClusterSettings
 from workers.descriptors import raise_limit
 from workers.errors import SettingsError, WorkerError
@@ -115,7 +116,7 @@ def load_settings(
 
     Raises SettingsError naming every unknown key or variable and every bad value.
     """
-    from_file = read_yaml(config) if config else {}
+    from_file = read_yaml(config, environ) if config else {}
     from_environment = read_environment(Settings, environ, frozenset({CONFIG_VARIABLE}))
     try:
         settings = Settings(**merged(from_file, from_environment, options or {}))
@@ -131,7 +132,7 @@ def load_settings(
             f"roles: {','.join(settings.roles)}: a monitor apart from the rest needs PostgreSQL: set "
             "monitoring.database_url (LIVESIGHT_MONITORING__DATABASE_URL) to postgresql://user:password@host/database"
         )
-    return settings
+    return with_networks(settings)
 
 
 app = typer.Typer(
@@ -227,8 +228,7 @@ def serve_monitoring(application: FastAPI, monitoring: Monitoring | None, cluste
 def _started(settings: Settings, sock: socket.socket, node: Node) -> None:
     from api.cli.announcement import Announcement, announce
 
-    streams = [stream.id for stream in node.streams.views()]
-    what = Announcement(settings.api, settings.roles, streams, settings.state_dir)
+    what = Announcement(settings.api, settings.roles, [one.id for one in node.streams.views()], settings.state_dir)
     announce(what, sock, as_json=writes_json(settings.log_format))
     freeze_loaded()
 

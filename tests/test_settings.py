@@ -219,3 +219,51 @@ def test_accounts_and_roles_apart_need_the_cluster_s_secret(tmp_path: Path) -> N
         load_settings(environ=environ | {"LIVESIGHT_CLUSTER__SECRET": "hunter2"})
     assert "LIVESIGHT_CLUSTER__SECRET" in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+def test_variables_and_secret_files_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("p@ss/word#1\n")
+    path = write(
+        tmp_path,
+        "streams:\n"
+        '  - {id: a, url: "rtsp://u:${CAM_PASSWORD}@127.0.0.1:9551/${CAM_PATH}"}\n'
+        f"  - {{id: b, url: rtsp://127.0.0.1/x, user: u, password_file: {tmp_path}/secret}}\n"
+        '  - {id: c, url: rtsp://127.0.0.1/x, user: u, password: "$${CAM_PASSWORD}"}\n',
+    )
+    settings = load_settings(path, environ={"CAM_PASSWORD": "p@ss/word", "CAM_PATH": "live/1"})
+    passwords = [stream.password for stream in settings.streams]
+    assert settings.streams[0].url == "rtsp://127.0.0.1:9551/live/1"
+    assert passwords == ["p@ss/word", "p@ss/word#1", "${CAM_PASSWORD}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("stream: {}\nstream: {}", "stream stands twice"),
+        ("stream:\n  stall_timeout_s: 5\n  stall_timeout_s: 6", "stall_timeout_s stands twice"),
+        ("streams: [{id: a, url: 'rtsp://u:${NOT_SET}@h/x'}]", "streams.0.url: the variable NOT_SET is not set"),
+        ("streams: [{id: a, url: {CAM}}]", "must be text; a variable is written ${CAM}"),
+        ("streams: [{id: a, url: 'rtsp://h/', user: u, password_file: /no/such}]", "streams.0.password_file: /no/such"),
+        ("streams: [{id: a, url: 'rtsp://a:p@hunter2/b@h/'}]", "streams.0: the URL can be read in more than one way"),
+        ("stream: {networks: {allow: [10.0.0.1/8]}}", "did you mean 10.0.0.0/8?"),
+    ],
+)
+def test_what_is_wrong_with_addresses_and_secrets_is_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write(tmp_path, text), environ={})
+    assert named in str(caught.value) and "hunter2" not in str(caught.value)
+
+
+def test_networks_know_where_we_listen_and_our_own_places() -> None:
+    here = load_settings(environ={}).stream.networks
+    assert here.loopback is True and here.reserved == ()
+    environ = {
+        "LIVESIGHT_API__HOST": "0.0.0.0",
+        "LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS": "kafka:9092",
+        "LIVESIGHT_MONITORING__DATABASE_URL": "postgresql://u:p@db/livesight",
+    }
+    open_settings = load_settings(environ=environ)
+    for networks in (open_settings.stream.networks, open_settings.monitoring.alerts.networks):
+        assert networks.loopback is False and networks.reserved == ("kafka:9092", "db:5432")
+    listed = load_settings(environ={**environ, "LIVESIGHT_STREAM__NETWORKS__LOOPBACK": "true"})
+    assert listed.stream.networks.loopback is True and listed.monitoring.alerts.networks.loopback is False

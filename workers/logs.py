@@ -6,10 +6,12 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, MutableMapping
 from typing import Any, Literal
 
 import structlog
+
+from stream.url_redaction import redact
 
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -45,11 +47,11 @@ def configure_logs(level: LogLevel = "info", style: LogFormat = "auto") -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderers: list[Any]
+    renderers: list[Any] = [structlog.processors.format_exc_info, _without_secrets]
     if writes_json(style):
-        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        renderers.append(structlog.processors.JSONRenderer())
     else:
-        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        renderers.append(structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -71,6 +73,27 @@ def configure_logs(level: LogLevel = "info", style: LogFormat = "auto") -> None:
     for name, least in _LIBRARIES.items():
         logging.getLogger(name).setLevel(max(least, number))
     logging.captureWarnings(True)
+
+
+class Verbatim(str):
+    """A text that logs show as it is, such as a link that is printed once, on purpose."""
+
+
+def _without_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Cut down each URL in a record, its tracebacks included, to what everybody may see."""
+    return {key: _shown(value) for key, value in event.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Verbatim) or value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(item) for item in value]
+    return redact(repr(value)) if "://" in repr(value) else value
 
 
 class RepeatLimit(logging.Filter):

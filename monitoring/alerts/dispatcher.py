@@ -56,7 +56,7 @@ class Dispatcher:
         self._image_of = image_of
         self._active = active
         self._stopping = False
-        self.queues = {one.name: TargetQueue(one, make_target(one)) for one in settings.targets}
+        self.queues = {one.name: TargetQueue(one, make_target(one, settings.networks)) for one in settings.targets}
         for name in self.queues:
             metrics.init_target(name)
 

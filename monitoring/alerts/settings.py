@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from monitoring.alerts.targets.settings import TargetSettings
+from stream.network.networks import NetworkSettings
 
 
 class AlertSettings(BaseModel):
@@ -16,6 +17,7 @@ class AlertSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     targets: tuple[TargetSettings, ...] = ()
+    networks: NetworkSettings = Field(default=NetworkSettings(), description="Where webhooks may be.")
     public_url: str | None = Field(
         default=None, description="Where people reach Livesight, for links in messages: https://…"
     )

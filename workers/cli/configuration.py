@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -73,21 +72,6 @@ def read_environment(
     return found
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file. Raises SettingsError naming the file and, where it can, the line."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise SettingsError(f"{path}: must hold keys and values, such as `state_dir: /var/lib/livesight`")
-    return content
-
-
 def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Nested dicts laid over each other; the later one wins, lists are replaced whole."""
     result: dict[str, Any] = {}
@@ -132,6 +116,8 @@ def _line(found: ErrorDetails, model: type[BaseModel], sources: SettingsSources)
         return f"{where}: is required (or set {PREFIX}{'__'.join(path).upper()})"
     if kind.startswith(("model_", "dict_")) and (keys := _keys(model, path)):
         return f"{where}: must hold keys and values; there are: {', '.join(keys)}{given}"
+    if kind == "string_type" and isinstance(found["input"], dict) and len(found["input"]) == 1:
+        return f"{where}: must be text; a variable is written ${{{next(iter(found['input']))}}}, in quotes"
     if kind == "string_type" and isinstance(found["input"], bool | int | float):
         return f"{where}: must be text; put it in quotes, as YAML reads no, yes, on, off and numbers otherwise{given}"
     return f"{where}: {reason(found)}{given}"

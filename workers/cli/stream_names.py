@@ -12,6 +12,7 @@ from stream.config import DEFAULT_MODELS, StreamConfig
 from stream.errors import SourceError
 from stream.network.camera_address import is_plain_word
 from stream.url_redaction import redact
+from workers.cli.yaml_file import expand
 from workers.validation import first_reason
 
 _NAMED = re.compile(r"([A-Za-z0-9_-]+)=(.+)", re.S)
@@ -23,6 +24,7 @@ def named_source(text: str, taken: Collection[str] = (), models: tuple[str, ...]
 
     Raises SourceError for an invalid id, or one that is taken.
     """
+    text = expand(text)
     match = _NAMED.fullmatch(text)
     url = as_url(match[2] if match else text)
     stream_id: str = match[1] if match else _free(_name_from(url), taken)

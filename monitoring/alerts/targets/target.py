@@ -6,6 +6,7 @@ from typing import Protocol
 
 from monitoring.alerts.targets.notice import Notice
 from monitoring.alerts.targets.settings import AppriseSettings, MqttSettings, TargetSettings
+from stream.network.networks import NetworkSettings
 
 
 class AlertTarget(Protocol):
@@ -20,8 +21,8 @@ class AlertTarget(Protocol):
         ...
 
 
-def make_target(settings: TargetSettings) -> AlertTarget:
-    """The target that the settings describe. Imports its library only now."""
+def make_target(settings: TargetSettings, networks: NetworkSettings) -> AlertTarget:
+    """The target that the settings describe. Imports its library only now. networks: where webhooks may be."""
     if isinstance(settings, MqttSettings):
         from monitoring.alerts.targets.mqtt import MqttTarget
 
@@ -33,4 +34,4 @@ def make_target(settings: TargetSettings) -> AlertTarget:
         return AppriseTarget(settings.name, url, settings.timeout_s, attach_image=settings.picture)
     from monitoring.alerts.targets.webhook import WebhookTarget
 
-    return WebhookTarget(settings)
+    return WebhookTarget(settings, networks)

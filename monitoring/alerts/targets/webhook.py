@@ -12,9 +12,11 @@ import httpx
 
 from monitoring.alerts.errors import DeliveryFailed
 from monitoring.alerts.targets.answers import fit_to_show, secrets_of_url
+from monitoring.alerts.targets.checked_transport import CheckedTransport
 from monitoring.alerts.targets.notice import Notice
 from monitoring.alerts.targets.settings import WebhookSettings
 from monitoring.alerts.targets.webhook_signature import key_of, signed_headers
+from stream.network.networks import NetworkPolicy, NetworkSettings
 
 _REFUSED = frozenset({400, 413, 415, 422})
 """Statuses about the message rather than the target: the next message may get through."""
@@ -29,20 +31,19 @@ class WebhookTarget:
     the time of a try: httpx's time-outs apply to each read, so a server that sends a byte at a time never meets them.
     """
 
-    def __init__(self, settings: WebhookSettings) -> None:
+    def __init__(self, settings: WebhookSettings, networks: NetworkSettings) -> None:
         self._url = settings.url.get_secret_value()
         secrets = [secret for secret in (settings.secret, settings.previous_secret) if secret is not None]
         self._keys = [key_of(secret.get_secret_value()) for secret in secrets]
         headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
         texts = [secret.get_secret_value() for secret in secrets]
         self._secrets = [*secrets_of_url(self._url), *headers.values(), *texts]
-        verify = ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else True
+        verify = ssl.create_default_context(cafile=str(settings.ca_file)) if settings.ca_file else _system_trust()
         self._client = httpx.AsyncClient(
             headers={"user-agent": "Livesight", **headers},
-            verify=verify,
+            transport=CheckedTransport(NetworkPolicy(networks), verify),
             timeout=settings.timeout_s,
             follow_redirects=False,
-            limits=httpx.Limits(max_connections=4, max_keepalive_connections=1, keepalive_expiry=30),
         )
 
     async def send(self, notice: Notice) -> None:
@@ -63,6 +64,11 @@ class WebhookTarget:
     async def close(self) -> None:
         """See AlertTarget."""
         await self._client.aclose()
+
+
+def _system_trust() -> ssl.SSLContext:
+    """As httpx trusts by default."""
+    return httpx.create_ssl_context()
 
 
 async def _refusal(response: httpx.Response, secrets: Sequence[str]) -> DeliveryFailed:

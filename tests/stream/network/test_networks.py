@@ -1,0 +1,93 @@
+"""What may be connected to, in every form in which an address can be written."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from pydantic import ValidationError
+
+from stream.errors import AddressRefused, SourceError
+from stream.network.dialing import dial, resolve
+from stream.network.networks import NetworkPolicy, NetworkSettings
+
+ELSEWHERE = NetworkPolicy(NetworkSettings(loopback=False))
+"""As where Livesight listens on more than loopback."""
+
+
+@pytest.mark.parametrize(
+    "address",
+    "127.0.0.1 127.9.9.9 ::1 0.0.0.0 0.1.2.3 :: 169.254.169.254 169.254.7.7 fe80::1 fd00:ec2::254 100.100.100.200 "
+    "192.0.0.192 168.63.129.16 224.0.0.1 239.255.255.250 ff02::1 255.255.255.255 240.0.0.1 ::ffff:127.0.0.1 "
+    "::ffff:169.254.169.254 2002:a9fe:a9fe::1 2002:7f00:1::1 64:ff9b::169.254.169.254 64:ff9b::7f00:1 ::127.0.0.1 "
+    "64:ff9b:1::a9fe:a9fe 2001:0:a9fe:a9fe::1".split(),
+)
+def test_what_no_camera_is_at_is_denied_in_every_form(address: str) -> None:
+    assert not ELSEWHERE.allows(address, 554)
+
+
+@pytest.mark.parametrize("address", "10.0.0.5 192.168.1.9 172.16.0.1 100.64.0.1 8.8.8.8 fd12::5 2001:db8::1".split())
+def test_cameras_in_private_and_public_networks_are_allowed(address: str) -> None:
+    assert ELSEWHERE.allows(address, 554)
+
+
+def test_settings_say_more() -> None:
+    policy = NetworkPolicy(
+        NetworkSettings(allow=("169.254.0.0/16", "127.0.0.1"), deny=("10.0.0.0/8", "169.254.9.0/24"), loopback=False)
+    )
+    assert policy.allows("169.254.7.7", 554) and policy.allows("127.0.0.1", 554)
+    assert not policy.allows("127.0.0.2", 554) and not policy.allows("169.254.9.1", 554)
+    assert not policy.allows("10.0.0.5", 554) and not policy.allows("::ffff:10.0.0.5", 554)
+    assert not policy.allows("169.254.169.254", 80), "a metadata service is allowed by its very address only"
+    assert NetworkPolicy(NetworkSettings(allow=("169.254.169.254",))).allows("169.254.169.254", 80)
+    only = NetworkPolicy(NetworkSettings(allow=("10.1.0.0/16",), only=True))
+    assert only.allows("10.1.2.3", 80) and not only.allows("10.2.0.1", 80) and not only.allows("127.0.0.1", 80)
+    own = NetworkPolicy(NetworkSettings(reserved=("localhost:9092",)))
+    assert own.allows("127.0.0.1", 554) and not own.allows("127.0.0.1", 9092)
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.1/8", "camera.example", "10.0.0.0/40"])
+def test_a_bad_network_is_named(entry: str) -> None:
+    with pytest.raises(ValidationError, match=entry):
+        NetworkSettings(allow=(entry,))
+
+
+@pytest.mark.parametrize("host", ["metadata.google.internal", "METADATA.google.internal.", "metadata"])
+def test_names_of_metadata_services_are_not_even_resolved(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("resolved"))
+    with pytest.raises(AddressRefused):
+        resolve(host, 80, ELSEWHERE)
+
+
+def test_a_name_is_resolved_once_and_what_was_checked_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS that answers differently the second time (rebinding) changes nothing."""
+    answers = iter(["127.0.0.1", "127.0.0.2"])
+    real, asked = socket.getaddrinfo, []
+
+    def rebinding(host: str, *arguments: object, **more: object) -> object:
+        if host != "camera.example":
+            return real(host, *arguments, **more)  # type: ignore[call-overload]
+        asked.append(host)
+        return real(next(answers), *arguments, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    policy = NetworkPolicy(NetworkSettings(deny=("127.0.0.2",)))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with dial("camera.example", server.getsockname()[1], policy, 5) as connection:
+            assert connection.getpeername()[0] == "127.0.0.1"
+    assert len(asked) == 1
+
+
+def test_denied_says_the_same_of_open_and_closed_ports() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(AddressRefused) as to_open:
+            dial("127.0.0.1", port, ELSEWHERE, 5)
+        server.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            server.accept()
+    with pytest.raises(AddressRefused) as to_closed:
+        dial("127.0.0.1", port, ELSEWHERE, 5)
+    assert str(to_open.value) == str(to_closed.value)
+    with pytest.raises(SourceError, match="Connection refused"):
+        dial("127.0.0.1", port, NetworkPolicy(NetworkSettings()), 5)

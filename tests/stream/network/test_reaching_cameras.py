@@ -1,0 +1,156 @@
+"""FFmpeg connects to nothing that was not checked: not by redirects, playlists or keys, over RTSP or HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import av
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from stream.config import StreamConfig, StreamSettings
+from stream.errors import AddressRefused, SourceError
+from stream.network.networks import NetworkSettings
+from stream.sources.connect import Connection, connect
+from stream.sources.source_urls import network_target
+from tests.peers.clips import ClipSpec, make_numbered
+from tests.peers.redirecting import HttpPages, Recorder, RtspRedirect
+
+KEY, IV = bytes(range(16)), bytes(16)
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    with Recorder() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def segment(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder: Path = tmp_path_factory.mktemp("segments")
+    return make_numbered(folder / "clip.ts", ClipSpec(frames=30, gop=10)).read_bytes()
+
+
+def reach(url: str, *, closed: int | None = None, **fields: str) -> Connection:
+    """Connect, while a port of this machine is reserved for something else."""
+    networks = NetworkSettings(reserved=() if closed is None else (f"localhost:{closed}", f"127.0.0.1:{closed}"))
+    settings = StreamSettings(connect_timeout_s=3, networks=networks)
+    return connect(network_target(StreamConfig(id="cam", url=url, **fields)), settings, live=True)
+
+
+def frames(connection: Connection) -> int:
+    try:
+        return sum(1 for packet in connection.container.demux(connection.video) if packet.size)
+    finally:
+        connection.close()
+
+
+def test_one_request_arrives_and_nothing_else(recorder: Recorder) -> None:
+    with pytest.raises(SourceError):
+        reach(f"rtsp://user:p%40ss@127.0.0.1:{recorder.port}/cam")
+    lines = recorder.received.decode().split("\r\n")
+    assert lines[0].startswith("OPTIONS rtsp://127.0.0.1:") and lines[0].endswith("/cam RTSP/1.0")
+    assert recorder.received.count(b"RTSP/1.0") == 1 and b"p@ss" not in recorder.received
+
+
+@pytest.mark.parametrize(
+    "location", ["rtsp://127.0.0.1:{port}/x", "rtsp://localhost:{port}/", "rtsps://127.0.0.1:{port}/"]
+)
+def test_an_rtsp_redirect_to_what_is_denied_is_not_followed(recorder: Recorder, location: str) -> None:
+    with RtspRedirect() as camera:
+        camera.location = location.format(port=recorder.port)
+        with pytest.raises(AddressRefused, match="refused by policy"):
+            reach(camera.url, closed=recorder.port)
+    assert recorder.connections == 0
+
+
+def test_an_rtsp_redirect_is_followed_without_the_password(recorder: Recorder) -> None:
+    with RtspRedirect() as camera:
+        camera.location = f"rtsp://127.0.0.1:{recorder.port}/other"
+        with pytest.raises(SourceError):
+            reach(camera.url, user="admin", password="hunter2")
+    assert recorder.received.count(b"/other RTSP/1.0") == 1
+
+
+@pytest.mark.parametrize(
+    "location", ["http://127.0.0.1:{port}/", "file:/etc/passwd", "", "rtsp://127.0.0.1:{port}/%0d%0aX"]
+)
+def test_other_redirects_are_refused(recorder: Recorder, location: str) -> None:
+    with RtspRedirect() as camera:
+        camera.location = location.format(port=recorder.port)
+        with pytest.raises(SourceError):
+            reach(camera.url)
+    assert recorder.connections == 0
+
+
+def test_an_http_redirect_is_followed_where_it_may(recorder: Recorder, segment: bytes) -> None:
+    with HttpPages() as camera:
+        camera.pages = {"/cam": "/clip.ts", "/clip.ts": ("video/mp2t", segment)}
+        assert frames(reach(f"{camera.url}/cam")) == 30
+        camera.pages["/cam"] = f"http://127.0.0.1:{recorder.port}/x"
+        with pytest.raises(AddressRefused, match="refused by policy"):
+            reach(f"{camera.url}/cam", closed=recorder.port)
+    assert recorder.connections == 0
+
+
+def playlist(*lines: str) -> tuple[str, bytes]:
+    head = ("#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:2", "#EXT-X-MEDIA-SEQUENCE:0")
+    return "application/vnd.apple.mpegurl", "\n".join((*head, *lines, "#EXT-X-ENDLIST", "")).encode()
+
+
+def test_a_playlist_plays_also_behind_a_redirect(segment: bytes) -> None:
+    with HttpPages() as camera:
+        camera.pages = {
+            "/cam": "/live/index.m3u8",
+            "/live/index.m3u8": playlist("#EXTINF:1.2,", "a.ts"),
+            "/live/a.ts": ("video/mp2t", segment),
+        }
+        assert frames(reach(f"{camera.url}/cam")) == 30
+
+
+def test_an_encrypted_playlist_plays(segment: bytes) -> None:
+    padder, encryptor = PKCS7(128).padder(), Cipher(algorithms.AES(KEY), modes.CBC(IV)).encryptor()
+    secret = encryptor.update(padder.update(segment) + padder.finalize()) + encryptor.finalize()
+    with HttpPages() as camera:
+        keyed = f'#EXT-X-KEY:METHOD=AES-128,URI="{camera.url}/key",IV=0x{IV.hex()}'
+        camera.pages = {
+            "/a.m3u8": playlist(keyed, "#EXTINF:1.2,", "a.ts"),
+            "/key": ("application/octet-stream", KEY),
+            "/a.ts": ("video/mp2t", secret),
+        }
+        assert frames(reach(f"{camera.url}/a.m3u8")) == 30
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("#EXTINF:1.2,", "http://127.0.0.1:{port}/a.ts"),
+        ('#EXT-X-KEY:METHOD=AES-128,URI="http://127.0.0.1:{port}/key"', "#EXTINF:1.2,", "a.ts"),
+        ('#EXT-X-MAP:URI="http://127.0.0.1:{port}/init.mp4"', "#EXTINF:1.2,", "a.ts"),
+        ("#EXTINF:1.2,", "/elsewhere.ts"),
+        ("#EXTINF:1.2,", "file:///etc/passwd"),
+        ("#EXTINF:1.2,", "rtsp://127.0.0.1:{port}/a"),
+    ],
+)
+def test_what_a_playlist_names_is_checked(recorder: Recorder, segment: bytes, lines: tuple[str, ...]) -> None:
+    with HttpPages() as camera, ExitStack() as stack:
+        camera.pages = {
+            "/a.m3u8": playlist(*(line.format(port=recorder.port) for line in lines)),
+            "/elsewhere.ts": f"http://127.0.0.1:{recorder.port}/a.ts",
+            "/a.ts": ("video/mp2t", segment),
+        }
+        stack.enter_context(pytest.raises((SourceError, av.FFmpegError, OSError)))
+        assert frames(reach(f"{camera.url}/a.m3u8", closed=recorder.port)) == 30
+        pytest.fail("it played")
+    assert recorder.connections == 0
+
+
+def test_a_password_goes_to_its_own_server_only(segment: bytes) -> None:
+    with HttpPages() as camera, HttpPages() as other:
+        other.pages = {"/clip.ts": ("video/mp2t", segment)}
+        camera.pages = {"/cam": f"{other.url}/clip.ts"}
+        assert frames(reach(f"{camera.url}/cam", user="admin", password="hunter2")) == 30
+        assert [secret for _, secret in other.asked] == [None]
