@@ -17,9 +17,13 @@ import structlog
 import typer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from api.auth.mode_checks import check_mode, open_to_all
 from api.auth.settings import AuthSettings
 from api.cli.explain import mount as mount_explain
 from api.cli.keys import mount as mount_keys
+from api.cli.settings_checks import ROLES, Roles, check_together
+from api.cli.users import UsersContext
+from api.cli.users import mount as mount_users
 from api.http.errors import ApiError
 from api.settings import ApiSettings
 from monitoring import URL_PREFIXES as MONITORING_PREFIXES
@@ -70,7 +74,6 @@ if TYPE_CHECKING:
     from workers.model_card import ModelStore
     from workers.node.node import Node
 
-ROLES = ("node", "api", "monitor")
 CLUSTER_S, DRAIN_S, MONITOR_S, BUS_S, ACCESS_S, ALL_S = 3.0, 4.0, 3.0, 1.5, 1.0, 8.5
 
 
@@ -87,21 +90,11 @@ class Settings(BaseModel):
     cluster: ClusterSettings = ClusterSettings()
     monitoring: MonitorSettings = MonitorSettings()
     streams: ConfiguredStreams = ()
-    roles: tuple[str, ...] = ROLES
+    roles: Roles = ROLES
     state_dir: Path = Field(default_factory=default_state_dir)
     node_name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=200)
     log_level: LogLevel = "info"
     log_format: LogFormat = "auto"
-
-    @field_validator("roles")
-    @classmethod
-    def _built(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = set(roles) - set(ROLES)
-        if unknown:
-            raise ValueError(f"unknown role {', '.join(sorted(unknown))}; there are {', '.join(ROLES)}")
-        if not roles:
-            raise ValueError(f"name at least one of {', '.join(ROLES)}")
-        return roles
 
     @field_validator("state_dir")
     @classmethod
@@ -122,16 +115,7 @@ def load_settings(
         settings = Settings(**merged(from_file, from_environment, options or {}))
     except ValidationError as error:
         raise explain(error, Settings, SettingsSources(environ, config, from_file)) from error
-    if settings.kafka is None and not {"node", "api"} <= set(settings.roles):
-        raise SettingsError(
-            f"roles: {','.join(settings.roles)} without the rest needs Kafka: set kafka.bootstrap_servers "
-            "(LIVESIGHT_KAFKA__BOOTSTRAP_SERVERS), or leave roles out"
-        )
-    if "monitor" in settings.roles and set(settings.roles) != set(ROLES) and settings.monitoring.on_sqlite:
-        raise SettingsError(
-            f"roles: {','.join(settings.roles)}: a monitor apart from the rest needs PostgreSQL: set "
-            "monitoring.database_url (LIVESIGHT_MONITORING__DATABASE_URL) to postgresql://user:password@host/database"
-        )
+    check_together(settings)
     return with_networks(settings)
 
 
@@ -156,11 +140,12 @@ def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: PortOption = None,
     roles: Annotated[str | None, typer.Option(help="By comma.", show_default=",".join(ROLES))] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Let whoever reaches it do everything.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Serve: streams in, pages, results and metrics out."""
     listening = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    options: dict[str, Any] = {"api": listening}
+    options: dict[str, Any] = {"api": listening, "auth": {"insecure": True} if insecure else {}}
     if roles is not None:
         options["roles"] = [role.strip() for role in roles.split(",") if role.strip()]
     settings = load_settings(config, options)
@@ -178,6 +163,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     """Run until a signal; whatever happens, what was opened is closed in order."""
     if streams and "node" not in settings.roles:
         raise SettingsError(f"streams: {streams[0].id}: only the role node runs streams; add it over HTTP, or the role")
+    check_mode(settings.auth, settings.api, settings.roles)
     configure_logs(settings.log_level, settings.log_format)
     limit_arenas()
     raise_limit()
@@ -206,7 +192,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         start_feed(settings, local, stack)
         application = create_app(node, bus, settings.api, settings.roles, cluster, access=access)  # type: ignore[arg-type]
         serve_monitoring(application, monitoring, cluster)
-        service = Service(application, stack.close, lambda: _started(settings, sock, node), early)
+        service = Service(application, stack.close, lambda: _started(settings, sock, node, access), early)
         service.run([sock])
     left = threads_left()
     structlog.get_logger(__name__).info("stopped", threads_left=left)
@@ -225,10 +211,12 @@ def serve_monitoring(application: FastAPI, monitoring: Monitoring | None, cluste
         cluster.announce_monitor(lambda: monitoring.active)
 
 
-def _started(settings: Settings, sock: socket.socket, node: Node) -> None:
+def _started(settings: Settings, sock: socket.socket, node: Node, access: AccessControl | None) -> None:
     from api.cli.announcement import Announcement, announce
 
-    what = Announcement(settings.api, settings.roles, [one.id for one in node.streams.views()], settings.state_dir)
+    streams = [stream.id for stream in node.streams.views()]
+    token, to_all = None if access is None else access.setup_token, open_to_all(settings.auth, settings.api)
+    what = Announcement(settings.roles, streams, settings.state_dir, to_all, token)
     announce(what, sock, as_json=writes_json(settings.log_format))
     freeze_loaded()
 
@@ -358,6 +346,12 @@ def report_context(config: Path | None) -> ReportContext:
     return ReportContext(database_url, settings.state_dir / "media", settings.monitoring.mlflow_url)
 
 
+def users_context(config: Path | None) -> UsersContext:
+    """Where the accounts are."""
+    settings = command_settings(config)
+    return UsersContext(settings.auth.url(settings.state_dir), settings.auth.password_length)
+
+
 def kafka_context(config: Path | None) -> TopicsContext:
     """How Kafka is used."""
     settings = load_settings(config)
@@ -384,6 +378,7 @@ mount_models(app, command_context)
 mount_report(app, report_context)
 mount_topics(app, kafka_context)
 mount_training(app)
+mount_users(app, users_context)
 
 
 def main() -> None:

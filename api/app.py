@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 from urllib.parse import urlsplit
@@ -17,7 +18,9 @@ from fastapi import Depends, FastAPI
 
 from api.auth.access_control import AccessControl
 from api.auth.authentication import Authentication, CredentialReader
+from api.auth.live_connections import LiveConnectionGuard
 from api.auth.machines.signed_redirects import SignedRedirects
+from api.auth.people.session_routes import session_view_routes
 from api.auth.process_assertion import AssertionReader
 from api.cluster.proxy import ClusterProxy, Peers, node_client
 from api.cluster.routing import ClusterRoutes
@@ -80,7 +83,7 @@ def create_app(
     cluster: the other processes; requests for their streams are forwarded to them. Without the role node, `node` was
     not started. access: who may do what; None: everybody is a local admin.
     """
-    context = _context(node, bus, settings or ApiSettings(), roles, cluster)
+    context = replace(_context(node, bus, settings or ApiSettings(), roles, cluster), access=access)
     app = DescribedApp(
         title="Livesight",
         version=_version(),
@@ -102,13 +105,21 @@ def create_app(
     app.add_middleware(SecurityHeaders, embeds=bool(context.settings.allowed_origins))
     error_responses.install(app)
     _include(app, roles)
-    for router in () if access is None else access.routers:
-        app.include_router(router)
+    _include_accounts(app, context)
     return app
+
+
+def _include_accounts(app: FastAPI, context: ApiContext) -> None:
+    if "api" in context.roles:
+        people = None if context.access is None else context.access.people
+        app.include_router(session_view_routes(people, context.open_to_all))
+    for router in () if context.access is None else context.access.routers:
+        app.include_router(router)
 
 
 def _find_out_who_asks(app: FastAPI, access: AccessControl | None, cluster: Cluster | None) -> None:
     if access is not None:
+        app.add_middleware(LiveConnectionGuard, live=access.live)
         app.add_middleware(SignedRedirects, signer=access.machines.signer)
     app.add_middleware(
         Authentication,
@@ -175,8 +186,9 @@ def _context(
 
 
 def _server_options(context: ApiContext) -> ServerOptions:
+    proxies = () if context.access is None else tuple(map(str, context.access.settings.trusted_proxies))
     image_bytes = context.stream_settings.image_bytes
-    return ServerOptions(context.settings, image_bytes, context.hub.close, context.connections)
+    return ServerOptions(context.settings, image_bytes, context.hub.close, context.connections, proxies)
 
 
 def _reached_by(cluster: Cluster | None) -> list[str]:

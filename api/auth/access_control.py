@@ -13,21 +13,37 @@ from fastapi import APIRouter
 
 from api.auth.accounts_database import AccountsDatabase
 from api.auth.authentication import CredentialReader
+from api.auth.live_connections import LiveConnections, Revalidator
 from api.auth.machines.machines import Machines
+from api.auth.people.people import People
+from api.auth.people.session_routes import own_session_routes, sign_in_routes
+from api.auth.people.user_routes import user_routes
 from api.auth.settings import AuthSettings
 
 
 class AccessControl:
-    """`start` it before the first request, `close` it last: what ends still asks who may see it."""
+    """`start` it before the first request, `close` it last: what ends still asks who may see it.
+
+    accounts, people: None in a process without the role api.
+    """
 
     def __init__(self, settings: AuthSettings, state_dir: Path, roles: Collection[str] = ("api",)) -> None:
         """Connects to nothing yet. Raises DatabaseRefused, KeysRefused, SettingsError."""
         self.settings = settings
         self.state_dir = state_dir
         self.accounts = AccountsDatabase(settings, state_dir) if "api" in roles else None
-        self.machines = Machines(settings, state_dir, self.accounts)
+        self.people = None if self.accounts is None else People(self.accounts, settings)
+        issuers = [] if self.people is None else [self.people.issuers]
+        self.machines = Machines(settings, state_dir, self.accounts, issuers)
         self._readers: list[CredentialReader] = [*self.machines.readers]
         self._routers: list[APIRouter] = [*self.machines.routers]
+        if self.people is not None:
+            self._readers.append(self.people.reader)
+            self._routers += [sign_in_routes(self.people), own_session_routes(self.people), user_routes(self.people)]
+        revalidators = [reader for reader in self._readers if isinstance(reader, Revalidator)]
+        self.live = LiveConnections(revalidators, settings.recheck_s)
+        if self.people is not None:
+            self.people.live = self.live
 
     @property
     def readers(self) -> list[CredentialReader]:
@@ -38,6 +54,11 @@ class AccessControl:
     def routers(self) -> list[APIRouter]:
         """What it serves: signing in and out, accounts, keys."""
         return self._routers
+
+    @property
+    def setup_token(self) -> str | None:
+        """Of the link for the first admin, when there is no account yet."""
+        return None if self.people is None else self.people.setup_token
 
     def start(self) -> None:
         """Open the database and bring its tables up to date. Raises DatabaseRefused."""

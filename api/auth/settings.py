@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -11,11 +12,28 @@ from api.auth.machines.limit_settings import RateLimitSettings
 from workers.access.roles import Role
 from workers.database.database_url import driver_url
 
+DAY_S = 86_400.0
+
+
+class SessionSettings(BaseModel):
+    """How long people stay signed in. Times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    idle_s: float = Field(default=DAY_S / 2, ge=60, le=365 * DAY_S, description="Unused this long, a session ends.")
+    absolute_s: float = Field(default=7 * DAY_S, ge=60, le=365 * DAY_S, description="However it is used, it ends then.")
+    cache_s: float = Field(
+        default=5.0, ge=0, le=30, description="A session that was looked up is believed this long without looking."
+    )
+    away_s: float = Field(
+        default=300.0, ge=0, le=DAY_S, description="While the database is away, one that was known lives on this long."
+    )
+
 
 class AuthSettings(BaseModel):
     """Everything under `auth`. Times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mode: Literal["none", "accounts"] = Field(
         default="none", description="none: whoever reaches the service is admin, on a loopback address only."
@@ -24,6 +42,21 @@ class AuthSettings(BaseModel):
     database_url: SecretStr | None = Field(
         default=None,
         description="postgresql://… or sqlite:///PATH of accounts. None: SQLite, state_dir/accounts.db.",
+    )
+    session: SessionSettings = SessionSettings()
+    setup_link_s: float = Field(
+        default=DAY_S, ge=60, le=30 * DAY_S, description="The first admin's link works this long."
+    )
+    password_length: int = Field(default=12, ge=8, le=64, description="Characters that a password has at least.")
+    recheck_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=10,
+        description="How often sockets and streamed answers are checked: those whose session or key has ended are cut.",
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(),
+        description="Networks of proxies before this service: X-Forwarded-For and -Proto count from these only.",
     )
 
     keys_file: Path | None = Field(

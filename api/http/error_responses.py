@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -87,7 +88,9 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, WorkerError) and error.problem is not None:
         kind, status, title = error.problem
-        return Problem(kind, str(error) or title, headers=_CHALLENGE.get(status), meaning=(status, title))
+        wait_s = getattr(error, "retry_after_s", None)
+        headers = _CHALLENGE.get(status) if wait_s is None else {"retry-after": str(math.ceil(wait_s))}
+        return Problem(kind, str(error) or title, headers=headers, meaning=(status, title))
     for kind_of_error, kind in _BY_ERROR:
         if isinstance(error, kind_of_error):
             return Problem(kind, str(error) or KINDS[kind][1])

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.auth.access_control import AccessControl
 from api.cluster.stream_directory import StreamDirectory
 from api.http.connections import Connections
 from api.http.extension import Extension
@@ -41,7 +42,13 @@ class ApiContext:
     channels: VideoChannels
     predictor: Predictor
     whip: WhipPushes
+    access: AccessControl | None = None  # None: whoever reaches the service is admin
     extensions: list[Extension] = field(default_factory=list)
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether others than this machine's users reach the service, and may do everything."""
+        return self.access is None and not self.settings.on_loopback
 
     @property
     def stream_settings(self) -> StreamSettings:

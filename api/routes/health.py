@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
+from api.auth.mode_checks import insecure_reason
 from api.routes.context import ApiContext, Context
 from workers.access.declaration import CurrentPrincipal, Needs, Open
 from workers.access.guarded_route import GuardedRoute
@@ -101,8 +102,11 @@ def _told(principal: Principal) -> bool:
 def _readiness(context: ApiContext) -> Readiness:
     cluster = context.cluster.problems() if context.cluster is not None else []
     others = [reason for extension in context.extensions for reason in extension.problems()]
-    connections = context.connections.problems()
-    reasons = list(dict.fromkeys([*context.node.problems(), *context.bus.problems(), *cluster, *others, *connections]))
+    access = [] if context.access is None else context.access.problems()
+    if context.open_to_all:
+        access = [insecure_reason(context.settings.host)]
+    own = [*access, *context.node.problems(), *context.bus.problems(), *context.connections.problems()]
+    reasons = list(dict.fromkeys([*own, *cluster, *others]))
     if "node" in context.roles and not context.node.ready:
         return Readiness(status="not ready", reasons=reasons or ["node: models are loading, or it is shutting down"])
     if "node" not in context.roles and context.cluster is not None and not context.cluster.caught_up:

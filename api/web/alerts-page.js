@@ -135,6 +135,7 @@ export class AlertsPage {
               {
                 class: "button",
                 type: "button",
+                dataset: { needs: "acknowledge" },
                 "aria-label": `Acknowledge ${text ?? rule}`,
                 on: { click: () => this.#see(id) },
               },
@@ -143,7 +144,12 @@ export class AlertsPage {
         ...givenUpTo(alert).map((target) =>
           el(
             "button",
-            { class: "button", type: "button", on: { click: () => this.#tellAgain(id, target) } },
+            {
+              class: "button",
+              type: "button",
+              dataset: { needs: "targets" },
+              on: { click: () => this.#tellAgain(id, target) },
+            },
             `Tell ${target} again`,
           ),
         ),

@@ -1,6 +1,10 @@
 // Calls to the HTTP API. Every failure becomes an ApiError whose message is a sentence for a person.
 
 const TIMEOUT_MS = 8000;
+const UNAUTHENTICATED = "urn:livesight:problem:unauthenticated";
+
+/** What the window is told when an answer says that nobody is signed in (any more). */
+export const SIGNED_OUT = "livesight-signed-out";
 
 export class ApiError extends Error {
   /** @param {string} message in words @param {number} status HTTP status, 0 when no answer came @param {string} type */
@@ -27,7 +31,11 @@ export async function request(path, { timeoutMs = TIMEOUT_MS, signal, ...options
     if (timeout.aborted) throw new ApiError("The server did not answer in time.");
     throw new ApiError("The server is unreachable.");
   }
-  if (!response.ok) throw await problemOf(response);
+  if (!response.ok) {
+    const problem = await problemOf(response);
+    if (problem.type === UNAUTHENTICATED) window.dispatchEvent(new Event(SIGNED_OUT));
+    throw problem;
+  }
   return response;
 }
 
@@ -46,6 +54,36 @@ const json = async (path, options) => (await request(path, options)).json();
 
 const streamPath = (id) => `/v1/streams/${encodeURIComponent(id)}`;
 
+const asJson = (method, body) => ({
+  method,
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+  timeoutMs: 20000,
+});
+
+/** @returns {Promise<{mode: string, signed_in: boolean, id: string, name: string, actions: string[], setup: boolean,
+ *  insecure: boolean}>} who this page is */
+export const whoAmI = () => json("/v1/session");
+
+export const signIn = (name, password) => json("/v1/login", asJson("POST", { name, password }));
+
+export const setUp = (token, name, password) => json("/v1/setup", asJson("POST", { token, name, password }));
+
+export const signOut = (everywhere) => request("/v1/logout", asJson("POST", { everywhere }));
+
+/** Of one's own account; the other sessions end. */
+export const changePassword = (old, fresh) => request("/v1/session/password", asJson("POST", { old, new: fresh }));
+
+/** @returns {Promise<object[]>} the accounts of people */
+export const listUsers = async () => (await json("/v1/users")).users;
+
+export const addUser = (user) => json("/v1/users", asJson("POST", user));
+
+/** @param {{disabled?: boolean, grants?: object[], password?: string}} changes */
+export const changeUser = (id, changes) => json(`/v1/users/${id}`, asJson("PATCH", changes));
+
+export const removeUser = (id) => request(`/v1/users/${id}`, { method: "DELETE" });
+
 /** @returns {Promise<object[]>} the streams (StreamView) */
 export async function listStreams(signal) {
   return (await json("/v1/streams", { signal })).streams;
@@ -55,13 +93,6 @@ export async function listStreams(signal) {
 export async function listModels() {
   return (await json("/v1/models")).models;
 }
-
-const asJson = (method, body) => ({
-  method,
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify(body),
-  timeoutMs: 20000,
-});
 
 export const addStream = (config) => json("/v1/streams", asJson("POST", config));
 

@@ -2,9 +2,12 @@
 
 import "./livesight-view.js";
 import "./theme.js";
+import { showAccount } from "./account-menu.js";
 import { AlertWatch } from "./alert-watch.js";
 import { LivePage } from "./live-page.js";
 import { Router } from "./router.js";
+import { session, whenSignedOut } from "./session.js";
+import { showGate } from "./sign-in.js";
 import { HealthWatch, showBanner, showLink, toast } from "./status.js";
 import { Streams } from "./streams.js";
 
@@ -23,6 +26,7 @@ const router = new Router(
     monitoring: async () => new (await others()).MonitoringPage(streams, alerts),
     health: async () => new (await others()).HealthPage(streams, health, alerts),
     models: async () => new (await others()).ModelsPage(),
+    users: async () => new (await others()).UsersPage(),
   },
   () => toast("This page could not be loaded. It opens when the server is reachable again.", "bad"),
 );
@@ -60,7 +64,15 @@ function sleep() {
 }
 
 document.getElementById("skip").addEventListener("click", () => document.getElementById("content").focus());
-document.addEventListener("visibilitychange", () => (document.hidden ? sleep() : wake()));
-router.go();
-if (document.hidden) sleep();
-else wake();
+
+const who = await session();
+if (who && showGate(who)) {
+  document.body.dataset.at = "gate";
+} else {
+  if (who) showAccount(who);
+  whenSignedOut(() => location.reload()); // the gate opens at the same address
+  document.addEventListener("visibilitychange", () => (document.hidden ? sleep() : wake()));
+  router.go();
+  if (document.hidden) sleep();
+  else wake();
+}

@@ -93,15 +93,15 @@ export class CamerasPage {
 
   #make(id) {
     const row = { view: null };
-    const button = (label, name, act) =>
-      el("button", { class: "button", type: "button", on: { click: act } }, icon(name), label);
+    const button = (label, name, act, needs = "cameras") =>
+      el("button", { class: "button", type: "button", dataset: { needs }, on: { click: act } }, icon(name), label);
     Object.assign(row, {
       state: el("span"),
       url: el("p", { class: "camera-url quiet" }),
       trouble: el("p", { class: "camera-trouble" }),
       facts: el("dl", { class: "facts" }),
       pause: button("Pause", "pause", () => this.#toggle(row.view)),
-      zones: button("Zones", "zone", () => this.#scenes.open(row.view)),
+      zones: button("Zones", "zone", () => this.#scenes.open(row.view), "zones"),
       edit: button("Edit", "edit", () => this.#form.open(row.view)),
       remove: button("Delete", "trash", () => this.#remove(id)),
     });

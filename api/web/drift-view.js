@@ -101,6 +101,7 @@ export class DriftView {
           {
             class: "button",
             type: "button",
+            dataset: { needs: "drift" },
             "aria-label": `Reset reference of ${report.stream_id}`,
             on: { click: () => learnAnew(report.stream_id) },
           },

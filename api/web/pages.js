@@ -6,3 +6,4 @@ export { EventsPage } from "./events-page.js";
 export { HealthPage } from "./health-page.js";
 export { ModelsPage } from "./models-page.js";
 export { MonitoringPage } from "./monitoring-page.js";
+export { UsersPage } from "./users-page.js";

@@ -40,7 +40,13 @@ export class RuleList {
     const button = (words, what, act) =>
       el(
         "button",
-        { class: "button", type: "button", "aria-label": `${words} ${name}`, on: { click: act } },
+        {
+          class: "button",
+          type: "button",
+          dataset: { needs: "rules" },
+          "aria-label": `${words} ${name}`,
+          on: { click: act },
+        },
         icon(what),
         words,
       );

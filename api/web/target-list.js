@@ -20,7 +20,12 @@ export class TargetList {
     const state = el("span", { role: "status" });
     const test = el(
       "button",
-      { class: "button", type: "button", "aria-label": `Send a test to ${target.name}` },
+      {
+        class: "button",
+        type: "button",
+        dataset: { needs: "targets" },
+        "aria-label": `Send a test to ${target.name}`,
+      },
       "Send a test",
     );
     test.addEventListener("click", async () => {

@@ -1,7 +1,8 @@
-// Made by `make web` out of api/web; do not edit. dbdcfeedd928f794d260266a5de4fe028c4ad0ffb1447a7b4a74826ec8742f4f
+// Made by `make web` out of api/web; do not edit. 851c1b9ff8d2b2cc7586f16444ff53e71d696d9f7d5f26442389f5c4719725af
 import {
   ApiError,
   HealthWatch,
+  SIGNED_OUT,
   __privateAdd,
   __privateGet,
   __privateMethod,
@@ -20,13 +21,16 @@ import {
   readiness,
   removeStream,
   short,
+  showAccount,
   showBanner,
+  showGate,
   showLink,
   showSummary,
   snapshot,
   toast,
   whipEnd,
   whipOffer,
+  whoAmI,
   wordsOf
 } from "./chunk.js";
 
@@ -121,13 +125,13 @@ var Decoder = class {
   }
   #start() {
     const generation = this.#generation;
-    const { session } = this.#configuration;
+    const { session: session2 } = this.#configuration;
     this.#decoder = new VideoDecoder({
       output: (frame) => {
         if (generation !== this.#generation)
           return frame.close();
         this.#errors = 0;
-        this.onFrame(frameOf(session, frame.timestamp, frame, frame.displayWidth, frame.displayHeight));
+        this.onFrame(frameOf(session2, frame.timestamp, frame, frame.displayWidth, frame.displayHeight));
       },
       error: (error) => generation === this.#generation && this.#onError(error)
     });
@@ -151,7 +155,7 @@ var Decoder = class {
   }
   #decodeJpeg(ptsUs, data) {
     const generation = this.#generation;
-    const { session } = this.#configuration;
+    const { session: session2 } = this.#configuration;
     this.#jpegs += 1;
     const decoding = createImageBitmap(new Blob([data], { type: "image/jpeg" }));
     this.#jpegTurn = this.#jpegTurn.then(async () => {
@@ -166,13 +170,13 @@ var Decoder = class {
         return bitmap?.close();
       this.#jpegs -= 1;
       if (bitmap)
-        this.onFrame(frameOf(session, ptsUs, bitmap, bitmap.width, bitmap.height));
+        this.onFrame(frameOf(session2, ptsUs, bitmap, bitmap.width, bitmap.height));
     });
     return true;
   }
 };
-var frameOf = (session, ptsUs, source, width, height) => ({
-  session,
+var frameOf = (session2, ptsUs, source, width, height) => ({
+  session: session2,
   ptsUs,
   source,
   width,
@@ -584,8 +588,8 @@ var Results = class {
    * its neighbours. "early": older than all that is known here. "late": its result may still come; `before` is the
    * newest there is, null for none.
    */
-  find(session, ptsUs) {
-    const list = this.#sessions.get(session) ?? [];
+  find(session2, ptsUs) {
+    const list = this.#sessions.get(session2) ?? [];
     const at2 = firstFrom(list, ptsUs);
     if (at2 === list.length)
       return { kind: "late", before: list.at(-1) ?? null };
@@ -596,8 +600,8 @@ var Results = class {
     return { kind: "between", before: list[at2 - 1], after: list[at2] };
   }
   /** The newest two results up to that time, newest first. */
-  newest(session, ptsUs) {
-    const list = this.#sessions.get(session) ?? [];
+  newest(session2, ptsUs) {
+    const list = this.#sessions.get(session2) ?? [];
     const at2 = firstFrom(list, ptsUs + 1);
     return list.slice(Math.max(0, at2 - 2), at2).reverse();
   }
@@ -803,7 +807,7 @@ var Player = class {
   }
   /** The very first frame at once, and all of them while no results come at all. */
   #withoutResults() {
-    const early = this.#ready.findLastIndex(({ session, ptsUs }) => this.#results.find(session, ptsUs).kind === "early");
+    const early = this.#ready.findLastIndex(({ session: session2, ptsUs }) => this.#results.find(session2, ptsUs).kind === "early");
     if (early >= 0 && this.#showedAny)
       this.#pass(early + 1);
     if (!this.#ready.length || this.strict)
@@ -2467,6 +2471,34 @@ var Router = class {
   }
 };
 
+// session.js
+async function session() {
+  try {
+    const who2 = await whoAmI();
+    document.body.dataset.may = who2.actions.join(" ");
+    document.getElementById("insecure").hidden = !who2.insecure;
+    return who2;
+  } catch (error) {
+    console.warn(error);
+    return null;
+  }
+}
+function whenSignedOut(callback) {
+  let asking = false;
+  const check = async () => {
+    if (asking)
+      return;
+    asking = true;
+    const who2 = await session();
+    asking = false;
+    if (who2 && !who2.signed_in) {
+      window.removeEventListener(SIGNED_OUT, check);
+      callback();
+    }
+  };
+  window.addEventListener(SIGNED_OUT, check);
+}
+
 // streams.js
 var POLL_MS = 2e3;
 var Streams = class extends EventTarget {
@@ -2532,7 +2564,8 @@ var router = new Router(
     alerts: async () => new (await others()).AlertsPage(streams2, alerts),
     monitoring: async () => new (await others()).MonitoringPage(streams2, alerts),
     health: async () => new (await others()).HealthPage(streams2, health, alerts),
-    models: async () => new (await others()).ModelsPage()
+    models: async () => new (await others()).ModelsPage(),
+    users: async () => new (await others()).UsersPage()
   },
   () => toast("This page could not be loaded. It opens when the server is reachable again.", "bad")
 );
@@ -2567,9 +2600,17 @@ function sleep() {
   showLink("closed");
 }
 document.getElementById("skip").addEventListener("click", () => document.getElementById("content").focus());
-document.addEventListener("visibilitychange", () => document.hidden ? sleep() : wake());
-router.go();
-if (document.hidden)
-  sleep();
-else
-  wake();
+var who = await session();
+if (who && showGate(who)) {
+  document.body.dataset.at = "gate";
+} else {
+  if (who)
+    showAccount(who);
+  whenSignedOut(() => location.reload());
+  document.addEventListener("visibilitychange", () => document.hidden ? sleep() : wake());
+  router.go();
+  if (document.hidden)
+    sleep();
+  else
+    wake();
+}

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. dbdcfeedd928f794d260266a5de4fe028c4ad0ffb1447a7b4a74826ec8742f4f
+// Made by `make web` out of api/web; do not edit. 851c1b9ff8d2b2cc7586f16444ff53e71d696d9f7d5f26442389f5c4719725af
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -38,6 +38,8 @@ var __privateMethod = (obj, member, method) => {
 
 // api.js
 var TIMEOUT_MS = 8e3;
+var UNAUTHENTICATED = "urn:livesight:problem:unauthenticated";
+var SIGNED_OUT = "livesight-signed-out";
 var ApiError = class extends Error {
   /** @param {string} message in words @param {number} status HTTP status, 0 when no answer came @param {string} type */
   constructor(message, status = 0, type = "about:blank") {
@@ -63,8 +65,12 @@ async function request(path, { timeoutMs = TIMEOUT_MS, signal, ...options } = {}
       throw new ApiError("The server did not answer in time.");
     throw new ApiError("The server is unreachable.");
   }
-  if (!response.ok)
-    throw await problemOf(response);
+  if (!response.ok) {
+    const problem = await problemOf(response);
+    if (problem.type === UNAUTHENTICATED)
+      window.dispatchEvent(new Event(SIGNED_OUT));
+    throw problem;
+  }
   return response;
 }
 async function problemOf(response) {
@@ -78,18 +84,27 @@ async function problemOf(response) {
 }
 var json = async (path, options) => (await request(path, options)).json();
 var streamPath = (id) => `/v1/streams/${encodeURIComponent(id)}`;
-async function listStreams(signal) {
-  return (await json("/v1/streams", { signal })).streams;
-}
-async function listModels() {
-  return (await json("/v1/models")).models;
-}
 var asJson = (method, body) => ({
   method,
   headers: { "content-type": "application/json" },
   body: JSON.stringify(body),
   timeoutMs: 2e4
 });
+var whoAmI = () => json("/v1/session");
+var signIn = (name, password) => json("/v1/login", asJson("POST", { name, password }));
+var setUp = (token, name, password) => json("/v1/setup", asJson("POST", { token, name, password }));
+var signOut = (everywhere) => request("/v1/logout", asJson("POST", { everywhere }));
+var changePassword = (old, fresh) => request("/v1/session/password", asJson("POST", { old, new: fresh }));
+var listUsers = async () => (await json("/v1/users")).users;
+var addUser = (user) => json("/v1/users", asJson("POST", user));
+var changeUser = (id, changes) => json(`/v1/users/${id}`, asJson("PATCH", changes));
+var removeUser = (id) => request(`/v1/users/${id}`, { method: "DELETE" });
+async function listStreams(signal) {
+  return (await json("/v1/streams", { signal })).streams;
+}
+async function listModels() {
+  return (await json("/v1/models")).models;
+}
 var addStream = (config) => json("/v1/streams", asJson("POST", config));
 var changeStream = (id, changes) => json(streamPath(id), asJson("PATCH", changes));
 var removeStream = (id) => request(streamPath(id), { method: "DELETE", timeoutMs: 2e4 });
@@ -157,13 +172,125 @@ async function whipOffer(id, sdp) {
     body: sdp,
     timeoutMs: 15e3
   });
-  const location = response.headers.get("location");
+  const location2 = response.headers.get("location");
   return {
     answer: await response.text(),
-    resource: location ? new URL(location, response.url).href : null
+    resource: location2 ? new URL(location2, response.url).href : null
   };
 }
 var whipEnd = (resource) => request(resource, { method: "DELETE", keepalive: true });
+
+// dom.js
+function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === void 0)
+      continue;
+    if (key === "on")
+      for (const [type, listener] of Object.entries(value))
+        element.addEventListener(type, listener);
+    else if (key === "dataset")
+      Object.assign(element.dataset, value);
+    else if (key === "class")
+      element.className = value;
+    else if (key in element && !key.startsWith("aria"))
+      element[key] = value;
+    else
+      element.setAttribute(key, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== void 0 && child !== false).map(nodeOf));
+  return element;
+}
+var nodeOf = (child) => child instanceof Node ? child : String(child);
+var SVG = "http://www.w3.org/2000/svg";
+function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `/static/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+var badge = (state, words) => el("span", { class: "badge", dataset: { state } }, el("i"), words);
+
+// sign-in.js
+var SETUP = /^#\/setup\/([\w-]+)$/;
+function showGate(who) {
+  const token = SETUP.exec(location.hash)?.[1];
+  if (who.signed_in) {
+    if (token)
+      location.hash = "#/";
+    return false;
+  }
+  const gate = token && who.setup ? firstAdmin(token) : signingIn(who, Boolean(token));
+  document.getElementById("content").replaceChildren(gate);
+  gate.querySelector("input").focus();
+  window.addEventListener("hashchange", () => location.reload(), { once: true });
+  document.title = `${gate.querySelector("h1").textContent} \xB7 Livesight`;
+  return true;
+}
+function signingIn(who, usedLink) {
+  const words = usedLink ? "That link was used, or has expired. Sign in; without an account, start the service again for a new link." : who.setup && "There is no account yet. Open the link that the service printed when it started.";
+  return form("Sign in", words, [nameField(), passwordField("Password", "password", "current-password")], async (data) => {
+    await signIn(data.get("name"), data.get("password"));
+    if (usedLink)
+      location.hash = "#/";
+    location.reload();
+  });
+}
+function firstAdmin(token) {
+  const fields = [
+    nameField(),
+    passwordField("Password, at least 12 characters; a few words do", "password", "new-password"),
+    passwordField("Password again", "again", "new-password")
+  ];
+  return form("Create the first account", "It manages cameras, models and other accounts.", fields, async (data) => {
+    if (data.get("password") !== data.get("again"))
+      throw new Error("The two passwords differ.");
+    await setUp(token, data.get("name"), data.get("password"));
+    location.hash = "#/";
+    location.reload();
+  });
+}
+function form(title, words, fields, submit) {
+  const error = el("p", { class: "form-error", role: "alert", hidden: true });
+  const button = el("button", { class: "button primary", type: "submit" }, title);
+  const whole = el(
+    "form",
+    { class: "gate-form", "aria-label": title },
+    el("h1", {}, title),
+    words ? el("p", { class: "quiet" }, words) : null,
+    ...fields,
+    error,
+    button
+  );
+  whole.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    error.hidden = true;
+    try {
+      await submit(new FormData(whole));
+    } catch (problem) {
+      error.textContent = problem.message;
+      error.hidden = false;
+      button.disabled = false;
+    }
+  });
+  return el("div", { class: "gate" }, whole);
+}
+var nameField = () => el(
+  "label",
+  { class: "field" },
+  el("span", {}, "Name"),
+  el("input", { type: "text", name: "name", autocomplete: "username", autocapitalize: "none", required: true })
+);
+var passwordField = (words, name, autocomplete) => el(
+  "label",
+  { class: "field" },
+  el("span", {}, words),
+  el("input", { type: "password", name, autocomplete, required: true, maxLength: 1024 })
+);
 
 // status.js
 var LINK_WORDS = {
@@ -252,6 +379,88 @@ var HealthWatch = class extends EventTarget {
   }
 };
 
+// form-dialog.js
+var count = 0;
+function formDialog({ title, words, yes, fields, submit }) {
+  const id = `form-dialog-${count += 1}`;
+  const error = el("p", { class: "form-error", role: "alert", hidden: true });
+  const button = el("button", { class: "button primary", type: "submit" }, yes);
+  const cancel = el("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Cancel");
+  const form2 = el(
+    "form",
+    {},
+    el("h2", { id }, title),
+    words ? el("p", { class: "quiet" }, words) : null,
+    ...fields,
+    error,
+    el("div", { class: "sheet-actions" }, cancel, button)
+  );
+  const dialog = el("dialog", { class: "sheet", "aria-labelledby": id, on: { close: () => dialog.remove() } }, form2);
+  form2.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    error.hidden = true;
+    try {
+      await submit(new FormData(form2), form2);
+      dialog.close();
+    } catch (problem) {
+      error.textContent = problem.message;
+      error.hidden = false;
+    }
+    button.disabled = false;
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+// account-menu.js
+function showAccount(who) {
+  if (who.mode !== "accounts")
+    return;
+  const pill = document.getElementById("account");
+  const panel = document.getElementById("account-panel");
+  pill.hidden = false;
+  pill.lastElementChild.textContent = who.name;
+  pill.setAttribute("aria-label", `Account ${who.name}`);
+  panel.querySelector("h2").textContent = who.name;
+  panel.querySelector("p").textContent = accessWords(who.grants);
+  document.getElementById("users-link").hidden = !who.actions.includes("accounts");
+  document.getElementById("account-password").addEventListener("click", () => {
+    panel.hidePopover();
+    askForPassword(who.name);
+  });
+  document.getElementById("account-out").addEventListener("click", () => leave(false));
+  document.getElementById("account-everywhere").addEventListener("click", () => leave(true));
+}
+var accessWords = (grants) => grants.map(({ role, streams }) => `${role} of ${streams.includes("*") ? "all cameras" : streams.join(", ")}`).join("; ") || "no access";
+async function leave(everywhere) {
+  try {
+    await signOut(everywhere);
+    location.reload();
+  } catch (error) {
+    toast(`Logging out failed: ${error.message}`, "bad");
+  }
+}
+function askForPassword(name) {
+  formDialog({
+    title: "Change password",
+    words: "You stay signed in here; everywhere else you are logged out.",
+    yes: "Change password",
+    fields: [
+      el("input", { type: "text", name: "name", value: name, autocomplete: "username", hidden: true }),
+      passwordField("Current password", "old", "current-password"),
+      passwordField("New password", "new", "new-password"),
+      passwordField("New password again", "again", "new-password")
+    ],
+    async submit(data) {
+      if (data.get("new") !== data.get("again"))
+        throw new Error("The two new passwords differ.");
+      await changePassword(data.get("old"), data.get("new"));
+      toast("The password was changed.");
+    }
+  });
+}
+
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
   ["with_mask", "#2fbf71"],
@@ -325,7 +534,13 @@ export {
   colourOf,
   inkOn,
   wordsOf,
+  SIGNED_OUT,
   ApiError,
+  whoAmI,
+  listUsers,
+  addUser,
+  changeUser,
+  removeUser,
   listStreams,
   listModels,
   addStream,
@@ -349,11 +564,19 @@ export {
   readiness,
   whipOffer,
   whipEnd,
+  el,
+  icon,
+  badge,
+  formDialog,
+  showGate,
+  passwordField,
   showLink,
   showSummary,
   showBanner,
   toast,
   HealthWatch,
+  showAccount,
+  accessWords,
   ask,
   nameOfState,
   videoWords,

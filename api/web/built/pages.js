@@ -1,26 +1,36 @@
-// Made by `make web` out of api/web; do not edit. dbdcfeedd928f794d260266a5de4fe028c4ad0ffb1447a7b4a74826ec8742f4f
+// Made by `make web` out of api/web; do not edit. 851c1b9ff8d2b2cc7586f16444ff53e71d696d9f7d5f26442389f5c4719725af
 import {
+  accessWords,
   acknowledgeAlert,
   addStream,
+  addUser,
   ask,
+  badge,
   changeStream,
+  changeUser,
   colourOf,
   commission,
   deleteRule,
   deleteScene,
+  el,
   eventCounts,
+  formDialog,
+  icon,
   ifThere,
   listAlerts,
   listEvents,
   listModels,
+  listUsers,
   metricsText,
   nameOfState,
   number,
+  passwordField,
   putRule,
   putScene,
   rateWords,
   readiness,
   removeStream,
+  removeUser,
   short,
   snapshot,
   tellAgain,
@@ -30,40 +40,6 @@ import {
   videoWords,
   wordsOf
 } from "./chunk.js";
-
-// dom.js
-function el(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === void 0)
-      continue;
-    if (key === "on")
-      for (const [type, listener] of Object.entries(value))
-        element.addEventListener(type, listener);
-    else if (key === "dataset")
-      Object.assign(element.dataset, value);
-    else if (key === "class")
-      element.className = value;
-    else if (key in element && !key.startsWith("aria"))
-      element[key] = value;
-    else
-      element.setAttribute(key, value);
-  }
-  element.append(...children.filter((child) => child !== null && child !== void 0 && child !== false).map(nodeOf));
-  return element;
-}
-var nodeOf = (child) => child instanceof Node ? child : String(child);
-var SVG = "http://www.w3.org/2000/svg";
-function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
-  svg.append(use);
-  return svg;
-}
-var badge = (state, words) => el("span", { class: "badge", dataset: { state } }, el("i"), words);
 
 // event-words.js
 var KINDS = {
@@ -130,7 +106,7 @@ function ago(ms, now = Date.now()) {
 }
 
 // event-dialog.js
-var SVG2 = "http://www.w3.org/2000/svg";
+var SVG = "http://www.w3.org/2000/svg";
 var EventDialog = class {
   #dialog = document.getElementById("event-dialog");
   #body = document.getElementById("event-body");
@@ -163,13 +139,13 @@ function imageOf(event) {
   return frame;
 }
 function way(path) {
-  const svg = document.createElementNS(SVG2, "svg");
+  const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 1 1");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
   const points = path.map(({ x, y }) => `${x},${y}`).join(" ");
   for (const name of ["event-way-halo", "event-way"]) {
-    const line = document.createElementNS(SVG2, "polyline");
+    const line = document.createElementNS(SVG, "polyline");
     line.setAttribute("points", points);
     line.setAttribute("class", name);
     svg.append(line);
@@ -551,7 +527,13 @@ var RuleList = class {
     const fixed = origin === "configuration";
     const button = (words, what, act) => el(
       "button",
-      { class: "button", type: "button", "aria-label": `${words} ${name}`, on: { click: act } },
+      {
+        class: "button",
+        type: "button",
+        dataset: { needs: "rules" },
+        "aria-label": `${words} ${name}`,
+        on: { click: act }
+      },
       icon(what),
       words
     );
@@ -619,7 +601,12 @@ var TargetList = class {
     const state = el("span", { role: "status" });
     const test = el(
       "button",
-      { class: "button", type: "button", "aria-label": `Send a test to ${target.name}` },
+      {
+        class: "button",
+        type: "button",
+        dataset: { needs: "targets" },
+        "aria-label": `Send a test to ${target.name}`
+      },
       "Send a test"
     );
     test.addEventListener("click", async () => {
@@ -772,6 +759,7 @@ var AlertsPage = class {
           {
             class: "button",
             type: "button",
+            dataset: { needs: "acknowledge" },
             "aria-label": `Acknowledge ${text ?? rule}`,
             on: { click: () => this.#see(id) }
           },
@@ -780,7 +768,12 @@ var AlertsPage = class {
         ...givenUpTo(alert).map(
           (target) => el(
             "button",
-            { class: "button", type: "button", on: { click: () => this.#tellAgain(id, target) } },
+            {
+              class: "button",
+              type: "button",
+              dataset: { needs: "targets" },
+              on: { click: () => this.#tellAgain(id, target) }
+            },
             `Tell ${target} again`
           )
         )
@@ -1023,12 +1016,12 @@ var CameraForm = class {
 };
 
 // scene-canvas.js
-var SVG3 = "http://www.w3.org/2000/svg";
+var SVG2 = "http://www.w3.org/2000/svg";
 var NEAR = 14;
 var STEP = 5e-3;
 var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 function node(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG3, tag);
+  const element = document.createElementNS(SVG2, tag);
   for (const [key, value] of Object.entries(attributes))
     element.setAttribute(key, value);
   element.append(...children);
@@ -1580,28 +1573,28 @@ var CamerasPage = class {
     const { views, known } = this.#streams;
     document.getElementById("cameras-none").hidden = !known || views.length > 0;
     const ids = new Set(views.map(({ id }) => id));
-    for (const [id, row2] of this.#rows)
+    for (const [id, row3] of this.#rows)
       if (!ids.has(id)) {
-        row2.element.remove();
+        row3.element.remove();
         this.#rows.delete(id);
       }
     for (const view of views)
       this.#showOne(list2, view);
   }
   #showOne(list2, view) {
-    let row2 = this.#rows.get(view.id);
-    if (!row2) {
-      row2 = this.#make(view.id);
-      this.#rows.set(view.id, row2);
-      list2.append(row2.element);
+    let row3 = this.#rows.get(view.id);
+    if (!row3) {
+      row3 = this.#make(view.id);
+      this.#rows.set(view.id, row3);
+      list2.append(row3.element);
     }
     const { state, last_error: error, enabled, ephemeral } = view;
-    row2.view = view;
-    row2.state.replaceChildren(badge(state, nameOfState(state)));
-    row2.trouble.textContent = state === "live" || state === "disabled" ? "" : error || WORDS[state] || "";
-    row2.trouble.hidden = row2.trouble.textContent === "";
-    row2.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
-    row2.facts.replaceChildren(
+    row3.view = view;
+    row3.state.replaceChildren(badge(state, nameOfState(state)));
+    row3.trouble.textContent = state === "live" || state === "disabled" ? "" : error || WORDS[state] || "";
+    row3.trouble.hidden = row3.trouble.textContent === "";
+    row3.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
+    row3.facts.replaceChildren(
       fact("Video", videoWords(view)),
       fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
       fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
@@ -1611,36 +1604,36 @@ var CamerasPage = class {
       fact("Viewers", String(view.viewers ?? 0)),
       fact("Node", view.node)
     );
-    row2.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
-    row2.pause.hidden = row2.edit.hidden = ephemeral || view.url === null;
-    for (const button of [row2.pause, row2.edit, row2.remove])
+    row3.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
+    row3.pause.hidden = row3.edit.hidden = ephemeral || view.url === null;
+    for (const button of [row3.pause, row3.edit, row3.remove])
       button.disabled = this.#busy.has(view.id);
   }
   #make(id) {
-    const row2 = { view: null };
-    const button = (label2, name, act) => el("button", { class: "button", type: "button", on: { click: act } }, icon(name), label2);
-    Object.assign(row2, {
+    const row3 = { view: null };
+    const button = (label2, name, act, needs = "cameras") => el("button", { class: "button", type: "button", dataset: { needs }, on: { click: act } }, icon(name), label2);
+    Object.assign(row3, {
       state: el("span"),
       url: el("p", { class: "camera-url quiet" }),
       trouble: el("p", { class: "camera-trouble" }),
       facts: el("dl", { class: "facts" }),
-      pause: button("Pause", "pause", () => this.#toggle(row2.view)),
-      zones: button("Zones", "zone", () => this.#scenes.open(row2.view)),
-      edit: button("Edit", "edit", () => this.#form.open(row2.view)),
+      pause: button("Pause", "pause", () => this.#toggle(row3.view)),
+      zones: button("Zones", "zone", () => this.#scenes.open(row3.view), "zones"),
+      edit: button("Edit", "edit", () => this.#form.open(row3.view)),
       remove: button("Delete", "trash", () => this.#remove(id))
     });
-    for (const [name, what] of [[row2.zones, "Zones of"], [row2.edit, "Edit"], [row2.remove, "Delete"]])
+    for (const [name, what] of [[row3.zones, "Zones of"], [row3.edit, "Edit"], [row3.remove, "Delete"]])
       name.setAttribute("aria-label", `${what} ${id}`);
-    row2.element = el(
+    row3.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
-      el("div", { class: "camera-head" }, el("h2", {}, el("a", { href: `#/live/${id}` }, id)), row2.state),
-      row2.url,
-      row2.trouble,
-      row2.facts,
-      el("div", { class: "card-actions" }, row2.pause, row2.zones, row2.edit, row2.remove)
+      el("div", { class: "camera-head" }, el("h2", {}, el("a", { href: `#/live/${id}` }, id)), row3.state),
+      row3.url,
+      row3.trouble,
+      row3.facts,
+      el("div", { class: "card-actions" }, row3.pause, row3.zones, row3.edit, row3.remove)
     );
-    return row2;
+    return row3;
   }
   async #toggle({ id, enabled }) {
     await this.#work(id, enabled ? "paused" : "resumed", () => changeStream(id, { enabled: !enabled }));
@@ -2055,23 +2048,23 @@ var EventsPage = class {
   }
   /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
   #show(fresh) {
-    const rows = new Map([...this.#list.children].map((row2) => [row2.dataset.id, row2]));
+    const rows = new Map([...this.#list.children].map((row3) => [row3.dataset.id, row3]));
     const shown = this.#events.map((event) => {
       const said = JSON.stringify(event);
-      let row2 = rows.get(event.id);
-      if (row2?.said !== said)
-        row2 = Object.assign(this.#row(event), { said });
+      let row3 = rows.get(event.id);
+      if (row3?.said !== said)
+        row3 = Object.assign(this.#row(event), { said });
       if (fresh.has(event.id))
-        row2.classList.add("fresh");
-      return row2;
+        row3.classList.add("fresh");
+      return row3;
     });
     const focused = document.activeElement?.closest?.(".event");
-    for (const row2 of [...this.#list.children])
-      if (!shown.includes(row2))
-        row2.remove();
-    shown.forEach((row2, at) => {
-      if (this.#list.children[at] !== row2)
-        this.#list.insertBefore(row2, this.#list.children[at] ?? null);
+    for (const row3 of [...this.#list.children])
+      if (!shown.includes(row3))
+        row3.remove();
+    shown.forEach((row3, at) => {
+      if (this.#list.children[at] !== row3)
+        this.#list.insertBefore(row3, this.#list.children[at] ?? null);
     });
     if (focused && !focused.isConnected)
       shown.find(({ dataset }) => dataset.id === focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
@@ -2089,7 +2082,7 @@ var EventsPage = class {
       {
         class: "event",
         dataset: { id: event.id, kind: event.kind },
-        on: { animationend: ({ currentTarget: row2 }) => row2.classList.remove("fresh") }
+        on: { animationend: ({ currentTarget: row3 }) => row3.classList.remove("fresh") }
       },
       el(
         "button",
@@ -2613,6 +2606,7 @@ var DriftView = class {
           {
             class: "button",
             type: "button",
+            dataset: { needs: "drift" },
             "aria-label": `Reset reference of ${report.stream_id}`,
             on: { click: () => learnAnew(report.stream_id) }
           },
@@ -2818,11 +2812,167 @@ function runRow({ name, experiment, status, started_ms: started, metrics, url })
     el("td", {}, figures2.join(", "))
   );
 }
+
+// grant-fields.js
+var ROLES = {
+  viewer: "Viewer: sees pictures and events",
+  reviewer: "Reviewer: also acknowledges alerts",
+  operator: "Operator: also zones, rules, own cameras",
+  admin: "Admin: everything",
+  metrics: "Metrics only"
+};
+function grantFields(grants) {
+  const rows = el("div", { class: "grants" });
+  const add = (grant) => rows.append(row2(grant));
+  grants.forEach(add);
+  const more = () => add({ role: "viewer", streams: ["*"] });
+  return el(
+    "fieldset",
+    { class: "field" },
+    el("legend", {}, "Access"),
+    rows,
+    el("small", {}, "Cameras by id, separated by commas; * stands for any characters, and alone for all cameras."),
+    el("button", { class: "button", type: "button", on: { click: more } }, icon("plus"), "Add access")
+  );
+}
+var grantsOf = (form) => [...form.querySelectorAll(".grant")].map((one) => ({
+  role: one.querySelector("select").value,
+  streams: one.querySelector("input").value.split(",").map((pattern) => pattern.trim()).filter(Boolean),
+  ...one.dataset.actions ? { actions: JSON.parse(one.dataset.actions) } : {}
+}));
+function row2({ role, streams, actions }) {
+  const choices = Object.entries({ ...role in ROLES ? {} : { [role]: role }, ...ROLES });
+  const one = el(
+    "div",
+    { class: "grant", dataset: actions ? { actions: JSON.stringify(actions) } : {} },
+    el("select", { "aria-label": "Role" }, ...choices.map(([value, words]) => el("option", { value }, words))),
+    el("input", { type: "text", value: streams.join(", "), required: true, "aria-label": "Cameras" }),
+    el(
+      "button",
+      { class: "button square", type: "button", "aria-label": "Remove this access", on: { click: () => one.remove() } },
+      icon("trash")
+    )
+  );
+  one.querySelector("select").value = role;
+  return one;
+}
+
+// users-page.js
+var UsersPage = class {
+  title = "Users";
+  #list = document.getElementById("user-list");
+  #error = document.getElementById("users-error");
+  constructor() {
+    document.getElementById("user-add").addEventListener("click", () => this.#add());
+  }
+  show() {
+    this.#load();
+  }
+  hide() {
+  }
+  async #load() {
+    try {
+      this.#list.replaceChildren(...(await listUsers()).map((user) => this.#card(user)));
+      this.#error.hidden = true;
+    } catch (error) {
+      this.#error.textContent = `The accounts could not be loaded: ${error.message}`;
+      this.#error.hidden = false;
+    }
+  }
+  #card(user) {
+    const seen = user.signed_in_ns ? new Date(user.signed_in_ns / 1e6).toLocaleString() : "never";
+    return el(
+      "li",
+      { class: "card", dataset: { user: user.name } },
+      el(
+        "div",
+        { class: "camera-head" },
+        el("h2", {}, user.name),
+        badge(user.disabled ? "failed" : "live", user.disabled ? "Disabled" : "Enabled")
+      ),
+      el("p", {}, accessWords(user.grants)),
+      el("p", { class: "quiet" }, `Last signed in: ${seen}${user.has_password ? "" : "; at a provider only"}`),
+      el(
+        "div",
+        { class: "card-actions" },
+        this.#button(user, "Access", () => this.#access(user)),
+        this.#button(user, "Reset password", () => this.#password(user)),
+        this.#button(user, user.disabled ? "Enable" : "Disable", () => this.#switch(user)),
+        this.#button(user, "Remove", () => this.#remove(user))
+      )
+    );
+  }
+  #button(user, words, click) {
+    return el("button", { class: "button", type: "button", "aria-label": `${words}: ${user.name}`, on: { click } }, words);
+  }
+  #add() {
+    formDialog({
+      title: "Add a user",
+      words: "Tell them the password in person; they can change it once signed in.",
+      yes: "Add",
+      fields: [
+        el(
+          "label",
+          { class: "field" },
+          el("span", {}, "Name"),
+          el("input", { type: "text", name: "name", autocomplete: "off", required: true, maxLength: 64 })
+        ),
+        passwordField("Password", "password", "new-password"),
+        grantFields([{ role: "viewer", streams: ["*"] }])
+      ],
+      submit: async (data, form) => {
+        await addUser({ name: data.get("name"), password: data.get("password"), grants: grantsOf(form) });
+        await this.#load();
+      }
+    });
+  }
+  #access(user) {
+    formDialog({
+      title: `Access of ${user.name}`,
+      yes: "Save",
+      fields: [grantFields(user.grants)],
+      submit: async (data, form) => {
+        await changeUser(user.id, { grants: grantsOf(form) });
+        await this.#load();
+      }
+    });
+  }
+  #password(user) {
+    formDialog({
+      title: `New password for ${user.name}`,
+      words: "They are logged out everywhere.",
+      yes: "Set password",
+      fields: [passwordField("New password", "password", "new-password")],
+      submit: async (data) => {
+        await changeUser(user.id, { password: data.get("password") });
+        toast(`${user.name} has a new password.`);
+      }
+    });
+  }
+  async #switch(user) {
+    const words = "They are logged out everywhere and cannot sign in.";
+    if (user.disabled || await ask(`Disable ${user.name}?`, words, "Disable"))
+      await this.#try(() => changeUser(user.id, { disabled: !user.disabled }));
+  }
+  async #remove(user) {
+    if (await ask(`Remove ${user.name}?`, "The account is gone for good.", "Remove"))
+      await this.#try(() => removeUser(user.id));
+  }
+  async #try(change) {
+    try {
+      await change();
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+    await this.#load();
+  }
+};
 export {
   AlertsPage,
   CamerasPage,
   EventsPage,
   HealthPage,
   ModelsPage,
-  MonitoringPage
+  MonitoringPage,
+  UsersPage
 };

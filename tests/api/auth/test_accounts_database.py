@@ -76,7 +76,7 @@ async def test_what_is_too_much_is_refused_and_the_loop_goes_on() -> None:
 
 
 def test_a_process_without_the_role_api_has_no_database(tmp_path: Path) -> None:
-    access = AccessControl(AuthSettings(mode="accounts"), tmp_path / "state", ("node",))
+    access = AccessControl(AuthSettings(mode="accounts"), tmp_path, ("node",))
     access.start()
     access.close(1.0)
-    assert access.accounts is None and not (tmp_path / "state").exists()
+    assert access.accounts is None and not (tmp_path / "accounts.db").exists()

@@ -1,0 +1,1 @@
+"""People: accounts with passwords, sessions, signing in."""

@@ -1,0 +1,166 @@
+"""POST /v1/login, /v1/logout, /v1/setup, /v1/session/password; GET /v1/session. Runs on the event loop.
+
+All take JSON, which a foreign page's form cannot send, and api/http/origin.py refuses foreign pages besides.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth.grants import GrantBody, shown
+from api.auth.people.people import People
+from api.auth.people.session_reader import delete_cookie, set_cookie
+from api.auth.people.session_store import Client, Session
+from workers.access.declaration import CurrentPrincipal, Open
+from workers.access.guarded_route import GuardedRoute
+from workers.access.principal import Principal
+from workers.access.roles import ACTIONS, Action
+from workers.errors import Unauthenticated
+
+NO_STORE = {"cache-control": "no-store"}
+Password = Annotated[str, Field(max_length=1024)]
+
+
+class SignIn(BaseModel):
+    """Name and password."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=200)]
+    password: Password
+
+
+class FirstAdmin(SignIn):
+    """With the token of the link that the service printed."""
+
+    token: Annotated[str, Field(max_length=200)]
+
+
+class SignOut(BaseModel):
+    """`everywhere`: all sessions of the account, not only this one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    everywhere: bool = False
+
+
+class NewPassword(BaseModel):
+    """The old one is asked for again, so that a tab left open is not enough."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    old: Password
+    new: Password
+
+
+class SessionView(BaseModel):
+    """Who asks, and what they may do: `actions` on some stream at least, `grants` say on which."""
+
+    mode: Literal["none", "accounts"]
+    signed_in: bool
+    id: str
+    name: str
+    kind: str
+    grants: list[GrantBody]
+    actions: list[Action]
+    setup: bool = Field(description="There is no account yet: the service printed a link for the first admin.")
+    insecure: bool = Field(description="Whoever reaches the service may do everything, and others reach it.")
+
+
+def session_view_routes(people: People | None, insecure: bool) -> APIRouter:
+    """What the pages ask in either mode. `people` None: mode none."""
+    router = APIRouter(tags=["accounts"], route_class=GuardedRoute)
+
+    @router.get("/v1/session", dependencies=[Depends(Open("tells who asks, also that nobody does"))])
+    async def session(principal: CurrentPrincipal, response: Response) -> SessionView:
+        """Who makes this request."""
+        response.headers.update(NO_STORE)
+        setup = people is not None and await people.needs_setup()
+        return _view(principal, "none" if people is None else "accounts", setup, insecure)
+
+    return router
+
+
+def sign_in_routes(people: People) -> APIRouter:
+    """Of mode accounts."""
+    router = APIRouter(tags=["accounts"], route_class=GuardedRoute)
+
+    @router.post("/v1/login", dependencies=[Depends(Open("this is where one proves who one is"))])
+    async def login(request: Request, body: SignIn) -> Response:
+        """Sign in: the answer sets a cookie. Each sign-in is a new session."""
+        return await _signed_in(request, await people.sign_in(body.name, body.password, client_of(request)))
+
+    @router.post("/v1/setup", dependencies=[Depends(Open("the link that the service printed is the proof"))])
+    async def setup(request: Request, body: FirstAdmin) -> Response:
+        """Make the first account, an admin, and sign in with it."""
+        opened = await people.set_up(body.token, body.name, body.password, client_of(request))
+        return await _signed_in(request, opened)
+
+    async def _signed_in(request: Request, opened: tuple[str, Session]) -> Response:
+        token, session = opened
+        view = _view(session.principal(), "accounts", False, False)
+        response = Response(view.model_dump_json(), headers=NO_STORE, media_type="application/json")
+        set_cookie(response, request, token, people.settings.session.absolute_s)
+        return response
+
+    return router
+
+
+def own_session_routes(people: People) -> APIRouter:
+    """What the signed-in do with their own session and account."""
+    router = APIRouter(tags=["accounts"], route_class=GuardedRoute)
+
+    @router.post("/v1/logout", status_code=204, dependencies=[Depends(Open("ends one's own session, if there is one"))])
+    async def logout(request: Request, principal: CurrentPrincipal, body: SignOut | None = None) -> Response:
+        """Sign out: here, or everywhere. Sockets and streamed answers of the session end."""
+        response = Response(status_code=204, headers=NO_STORE)
+        delete_cookie(response, request)
+        if principal.kind == "user":
+            everywhere = body is not None and body.everywhere
+            await people.sign_out(user_id_of(principal), session_id_of(principal), everywhere=everywhere)
+        return response
+
+    @router.post(
+        "/v1/session/password", status_code=204, dependencies=[Depends(Open("one's own password, which is asked for"))]
+    )
+    async def change_password(principal: CurrentPrincipal, body: NewPassword) -> Response:
+        """Change one's own password. All other sessions of the account end."""
+        if principal.kind != "user":
+            raise Unauthenticated("sign in first")
+        await people.change_password(session_id_of(principal), user_id_of(principal), body.old, body.new)
+        return Response(status_code=204, headers=NO_STORE)
+
+    return router
+
+
+def client_of(request: Request) -> Client:
+    """Who signs in. Behind a trusted proxy the server has put the client's address there."""
+    address = "" if request.client is None else request.client.host
+    return Client(address, request.headers.get("user-agent", ""))
+
+
+def user_id_of(principal: Principal) -> str:
+    """The account's id."""
+    return principal.id.removeprefix("user:")
+
+
+def session_id_of(principal: Principal) -> str:
+    """The session's id."""
+    return principal.credential.removeprefix("session:")
+
+
+def _view(principal: Principal, mode: Literal["none", "accounts"], setup: bool, insecure: bool) -> SessionView:
+    return SessionView(
+        mode=mode,
+        signed_in=principal.kind != "anonymous",
+        id=principal.id,
+        name=principal.display_name or ("Local admin" if principal.kind == "local" else ""),
+        kind=principal.kind,
+        grants=shown(principal.grants),
+        actions=[action for action in ACTIONS if principal.may(action)],
+        setup=setup,
+        insecure=insecure,
+    )

@@ -1,0 +1,101 @@
+"""/v1/users: accounts of people, for admins. Runs on the event loop."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth.grants import GrantBody, Grants, shown
+from api.auth.people.people import People
+from api.auth.people.session_routes import Password
+from api.auth.people.user_store import User, UserChanges
+from workers.access.declaration import Needs
+from workers.access.guarded_route import GuardedRoute
+from workers.access.principal import Principal
+
+MayManageAccounts = Annotated[Principal, Depends(Needs("accounts"))]
+UserIdInPath = Annotated[str, Path(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+
+
+class NewUser(BaseModel):
+    """An account to add."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    password: Password
+    grants: Grants = ()
+
+
+class ChangedUser(BaseModel):
+    """What is left out stays. A new password signs the account out everywhere, and so does `disabled`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    disabled: bool | None = None
+    grants: Grants | None = None
+    password: Password | None = None
+
+
+class UserView(BaseModel):
+    """An account."""
+
+    id: str
+    name: str
+    disabled: bool
+    grants: list[GrantBody]
+    has_password: bool = Field(description="Otherwise it signs in at a provider only.")
+    created_ns: int
+    signed_in_ns: int | None
+
+    @classmethod
+    def of(cls, user: User) -> UserView:
+        """As it is shown: never its password's hash."""
+        return cls(
+            id=user.id,
+            name=user.name,
+            disabled=user.disabled,
+            grants=shown(user.grants),
+            has_password=user.password_hash is not None,
+            created_ns=user.created_ns,
+            signed_in_ns=user.signed_in_ns,
+        )
+
+
+class UserList(BaseModel):
+    """All accounts, by name."""
+
+    users: list[UserView]
+
+
+def user_routes(people: People) -> APIRouter:
+    """Of mode accounts."""
+    router = APIRouter(tags=["accounts"], route_class=GuardedRoute)
+
+    @router.get("/v1/users")
+    async def list_users(principal: MayManageAccounts) -> UserList:
+        """All accounts of people."""
+        return UserList(users=[UserView.of(user) for user in await people.list_users()])
+
+    @router.post("/v1/users", status_code=201)
+    async def add_user(principal: MayManageAccounts, body: NewUser) -> UserView:
+        """Add an account. Without grants it may sign in and do nothing else."""
+        grants = tuple(grant.grant() for grant in body.grants)
+        return UserView.of(await people.add_user(principal.id, body.name, body.password, grants))
+
+    @router.patch("/v1/users/{user_id}")
+    async def change_user(principal: MayManageAccounts, user_id: UserIdInPath, body: ChangedUser) -> UserView:
+        """Change an account. The last admin can be neither disabled nor made less."""
+        grants = None if body.grants is None else tuple(grant.grant() for grant in body.grants)
+        changes = UserChanges(disabled=body.disabled, grants=grants)
+        return UserView.of(await people.change_user(principal.id, user_id, changes, body.password))
+
+    @router.delete("/v1/users/{user_id}", status_code=204)
+    async def remove_user(principal: MayManageAccounts, user_id: UserIdInPath) -> Response:
+        """Remove an account; it is signed out everywhere."""
+        await people.remove_user(principal.id, user_id)
+        return Response(status_code=204)
+
+    return router

@@ -1,0 +1,175 @@
+"""Accounts of people in the database. Any thread; blocks. All raise DatabaseUnavailable when it is away."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from ulid import ULID
+
+from api.auth.grants import restored, stored
+from api.auth.people.errors import LastAdmin, NameRefused, UserExists, UserUnknown
+from api.auth.tables import user_sessions, users
+from workers.access.principal import Grant, Principal
+from workers.database.database import Database
+
+MAX_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. `password_hash` None: signs in at a provider only. Times in ns."""
+
+    id: str
+    name: str
+    disabled: bool
+    grants: tuple[Grant, ...]
+    created_ns: int
+    signed_in_ns: int | None
+    password_hash: str | None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether it may manage accounts."""
+        return not self.disabled and Principal(self.id, "user", self.grants).may("accounts")
+
+
+@dataclass(frozen=True, slots=True)
+class UserChanges:
+    """None: as it was. Another password, and `disabled`, end sessions: all of them but `keep_session`."""
+
+    disabled: bool | None = None
+    grants: tuple[Grant, ...] | None = None
+    password_hash: str | None = None
+    keep_session: str | None = None
+
+
+def name_key(name: str) -> str:
+    """As names are compared: case, and how a character is composed, do not matter."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def check_name(name: str) -> str:
+    """The name as it is stored. Raises NameRefused."""
+    text = unicodedata.normalize("NFC", name).strip()
+    if not 1 <= len(text) <= MAX_NAME or not text.isprintable() or len(name_key(text)) > 2 * MAX_NAME:
+        raise NameRefused(f"name: must be 1 to {MAX_NAME} printable characters")
+    return text
+
+
+class UserStore:
+    """Reads and changes accounts, each call in a transaction of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, name: str, password_hash: str | None, grants: Iterable[Grant], *, first: bool = False) -> User:
+        """Raises UserExists (`first`: also when there is any account), NameRefused."""
+        try:
+            with self._database.write() as connection:
+                if first and _count(connection):
+                    raise UserExists("there is an account already")
+                return add_user(connection, name, password_hash, grants)
+        except IntegrityError as error:
+            raise UserExists(f"there is an account {name} already") from error
+
+    def by_name(self, name: str) -> User | None:
+        """The account of that name."""
+        with self._database.read() as connection:
+            row = connection.execute(select(users).where(users.c.name_key == name_key(name))).mappings().first()
+        return None if row is None else user_of(row)
+
+    def get(self, user_id: str) -> User:
+        """The account. Raises UserUnknown."""
+        with self._database.read() as connection:
+            return _get(connection, user_id)
+
+    def list(self) -> list[User]:
+        """All, by name."""
+        with self._database.read() as connection:
+            return [user_of(row) for row in connection.execute(select(users).order_by(users.c.name_key)).mappings()]
+
+    def any(self) -> bool:
+        """Whether there is an account."""
+        with self._database.read() as connection:
+            return _count(connection) > 0
+
+    def change(self, user_id: str, changes: UserChanges) -> User:
+        """The account as it is then. Raises UserUnknown, LastAdmin."""
+        now = time.time_ns()
+        values: dict[str, Any] = {"changed_ns": now}
+        if changes.disabled is not None:
+            values["disabled"] = changes.disabled
+        if changes.grants is not None:
+            values["grants"] = stored(changes.grants)
+        if changes.password_hash is not None:
+            values |= {"password_hash": changes.password_hash, "password_ns": now}
+        with self._database.write() as connection:
+            before = _admins(connection)
+            _get(connection, user_id)
+            connection.execute(update(users).where(users.c.id == user_id).values(values))
+            if before and not _admins(connection):
+                raise LastAdmin("nobody could manage accounts any more; make somebody else admin first")
+            if changes.disabled or changes.password_hash is not None:
+                ended = delete(user_sessions).where(user_sessions.c.user_id == user_id)
+                connection.execute(ended.where(user_sessions.c.id != (changes.keep_session or "")))
+            return _get(connection, user_id)
+
+    def rehash(self, user_id: str, password_hash: str) -> None:
+        """The same password, hashed anew: sessions stay."""
+        with self._database.write() as connection:
+            connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+
+    def remove(self, user_id: str) -> None:
+        """With its sessions. Raises UserUnknown, LastAdmin."""
+        with self._database.write() as connection:
+            before = _admins(connection)
+            _get(connection, user_id)
+            connection.execute(delete(users).where(users.c.id == user_id))
+            if before and not _admins(connection):
+                raise LastAdmin("nobody could manage accounts any more; make somebody else admin first")
+
+
+def add_user(connection: Connection, name: str, password_hash: str | None, grants: Iterable[Grant]) -> User:
+    """In a transaction of the caller's. Raises IntegrityError where the name is taken, NameRefused."""
+    now, text = time.time_ns(), check_name(name)
+    user_id = str(ULID())
+    values = {"id": user_id, "name": text, "name_key": name_key(text), "password_hash": password_hash}
+    times = {"created_ns": now, "changed_ns": now, "password_ns": None if password_hash is None else now}
+    connection.execute(insert(users).values(**values, **times, disabled=False, grants=stored(grants)))
+    return _get(connection, user_id)
+
+
+def user_of(row: RowMapping) -> User:
+    """From a row of `users`."""
+    return User(
+        id=row["id"],
+        name=row["name"],
+        disabled=row["disabled"],
+        grants=restored(row["grants"]),
+        created_ns=row["created_ns"],
+        signed_in_ns=row["signed_in_ns"],
+        password_hash=row["password_hash"],
+    )
+
+
+def _get(connection: Connection, user_id: str) -> User:
+    row = connection.execute(select(users).where(users.c.id == user_id)).mappings().first()
+    if row is None:
+        raise UserUnknown("there is no such account")
+    return user_of(row)
+
+
+def _count(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(users)) or 0
+
+
+def _admins(connection: Connection) -> int:
+    """Locks the accounts, so that two who make each other the last but one wait for each other."""
+    rows = connection.execute(select(users).order_by(users.c.id).with_for_update()).mappings()
+    return sum(user_of(row).is_admin for row in rows)

@@ -1,0 +1,179 @@
+"""`livesight users`: accounts of people, in the database; the service may be running. Runs on the calling thread.
+
+Passwords come from a prompt or the standard input, never as arguments, which others on the machine could read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from workers.cli.command import ConfigOption, JsonOption
+from workers.errors import SettingsError
+
+if TYPE_CHECKING:
+    from api.auth.people.user_store import User, UserStore
+    from workers.access.principal import Grant
+
+NameArgument = Annotated[str, typer.Argument(help="The account's name.")]
+StdinOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password from the standard input.")]
+GrantOption = Annotated[
+    list[str] | None,
+    typer.Option(help="ROLE for all streams, or ROLE:PATTERN,PATTERN such as viewer:gate-*; repeatable."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class UsersContext:
+    """Where the accounts are; `database_url` may contain a password. password_length: the least, in characters."""
+
+    database_url: str
+    password_length: int
+
+
+OpenUsersContext = Callable[[Path | None], UsersContext]
+
+
+def mount(app: typer.Typer, open_: OpenUsersContext) -> None:
+    """Add the commands to `app`."""
+    users = typer.Typer(help="Accounts of people.", no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(users, name="users")
+    _mount_reading(users, open_)
+    _mount_switches(users, open_)
+    _mount_changes(users, open_)
+
+
+def _mount_reading(users: typer.Typer, open_: OpenUsersContext) -> None:
+    @users.command("list")
+    def list_users(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+        """Show all accounts."""
+        from api.auth.people.user_routes import UserView
+
+        with _store(open_(config)) as store:
+            found = store.list()
+        if as_json:
+            Console(soft_wrap=True).print_json(data=[UserView.of(user).model_dump(mode="json") for user in found])
+            return
+        table = Table("name", "may", "state", box=None)
+        for user in found:
+            table.add_row(user.name, _words(user), "disabled" if user.disabled else "enabled")
+        Console(soft_wrap=True).print(table)
+
+
+def _mount_switches(users: typer.Typer, open_: OpenUsersContext) -> None:
+    @users.command()
+    def disable(name: NameArgument, config: ConfigOption = None) -> None:
+        """Keep an account from signing in, and sign it out everywhere."""
+        _switch(open_(config), name, True)
+
+    @users.command()
+    def enable(name: NameArgument, config: ConfigOption = None) -> None:
+        """Let a disabled account sign in again."""
+        _switch(open_(config), name, False)
+
+
+def _mount_changes(users: typer.Typer, open_: OpenUsersContext) -> None:
+    @users.command()
+    def add(
+        name: NameArgument, grant: GrantOption = None, password_stdin: StdinOption = False, config: ConfigOption = None
+    ) -> None:
+        """Add an account."""
+        context, grants = open_(config), _grants(grant or [])
+        hashed = _password(context, name, password_stdin)
+        with _store(context) as store:
+            typer.echo(f"added {store.add(name, hashed, grants).name}")
+
+    @users.command()
+    def passwd(name: NameArgument, password_stdin: StdinOption = False, config: ConfigOption = None) -> None:
+        """Set an account's password, and sign it out everywhere."""
+        from api.auth.people.user_store import UserChanges
+
+        context = open_(config)
+        with _store(context) as store:
+            user = _named(store, name)
+            store.change(user.id, UserChanges(password_hash=_password(context, user.name, password_stdin)))
+
+    @users.command("grant")
+    def grant_user(name: NameArgument, grant: GrantOption = None, config: ConfigOption = None) -> None:
+        """Set what an account may do, in place of what it might before; without --grant nothing."""
+        from api.auth.people.user_store import UserChanges
+
+        grants = _grants(grant or [])
+        with _store(open_(config)) as store:
+            typer.echo(_words(store.change(_named(store, name).id, UserChanges(grants=grants))))
+
+
+@contextmanager
+def _store(context: UsersContext) -> Iterator[UserStore]:
+    from api.auth.migrations import ACCOUNTS
+    from api.auth.people.user_store import UserStore
+    from workers.database.database import Database
+    from workers.database.migrations import migrate
+
+    database = Database(context.database_url)
+    try:
+        migrate(database, ACCOUNTS)
+        yield UserStore(database)
+    finally:
+        database.close()
+
+
+def _switch(context: UsersContext, name: str, disabled: bool) -> None:
+    from api.auth.people.user_store import UserChanges
+
+    with _store(context) as store:
+        store.change(_named(store, name).id, UserChanges(disabled=disabled))
+
+
+def _named(store: UserStore, name: str) -> User:
+    from api.auth.people.errors import UserUnknown
+
+    if (user := store.by_name(name)) is None:
+        raise UserUnknown(f"there is no account {name}; `livesight users list` shows all")
+    return user
+
+
+def _password(context: UsersContext, name: str, from_stdin: bool) -> str:
+    """The hash of what is typed twice, or read once."""
+    from api.auth.people.passwords import check_password, make_hash
+
+    if from_stdin:
+        password = sys.stdin.readline(4096).rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        raise SettingsError("password: no terminal to ask at; give it on the standard input with --password-stdin")
+    check_password(password, name, context.password_length)
+    return make_hash(password)
+
+
+def _grants(texts: list[str]) -> tuple[Grant, ...]:
+    from api.auth.grants import GrantBody
+
+    found = []
+    for text in texts:
+        role, _, streams = text.partition(":")
+        try:
+            body = GrantBody.model_validate({"role": role, **({"streams": streams.split(",")} if streams else {})})
+        except ValidationError as error:
+            from workers.access.roles import ROLES
+
+            raise SettingsError(
+                f"--grant {text}: must be a role ({', '.join(ROLES)}), perhaps with streams, such as viewer:gate-*,hall"
+            ) from error
+        found.append(body.grant())
+    return tuple(found)
+
+
+def _words(user: User) -> str:
+    parts = [grant.role if "*" in grant.streams else f"{grant.role}:{','.join(grant.streams)}" for grant in user.grants]
+    return " ".join(parts) or "nothing"

@@ -1,0 +1,32 @@
+// Who is signed in, as the server has it; what the pages show follows from that.
+
+import { SIGNED_OUT, whoAmI } from "./api.js";
+
+/** Who this page is (as of `whoAmI`); null where the server cannot say now: the pages then tell that it is away. */
+export async function session() {
+  try {
+    const who = await whoAmI();
+    document.body.dataset.may = who.actions.join(" ");
+    document.getElementById("insecure").hidden = !who.insecure;
+    return who;
+  } catch (error) {
+    console.warn(error);
+    return null;
+  }
+}
+
+/** Calls back, once, when an answer said that nobody is signed in, and the server says so when it is asked. */
+export function whenSignedOut(callback) {
+  let asking = false;
+  const check = async () => {
+    if (asking) return;
+    asking = true;
+    const who = await session();
+    asking = false;
+    if (who && !who.signed_in) {
+      window.removeEventListener(SIGNED_OUT, check);
+      callback();
+    }
+  };
+  window.addEventListener(SIGNED_OUT, check);
+}
