@@ -47,7 +47,9 @@ async function problemOf(response) {
     // a proxy's page, or nothing: the status alone has to do
   }
   const words = typeof problem.detail === "string" ? problem.detail : problem.title;
-  return new ApiError(words || `The server answered ${response.status}.`, response.status, problem.type);
+  const error = new ApiError(words || `The server answered ${response.status}.`, response.status, problem.type);
+  error.suggestion = problem.suggestion ?? null; // a URL as it was probably meant
+  return error;
 }
 
 const json = async (path, options) => (await request(path, options)).json();
@@ -99,6 +101,9 @@ export const addStream = (config) => json("/v1/streams", asJson("POST", config))
 /** @param {{url?: string, models?: string[], enabled?: boolean}} changes */
 export const changeStream = (id, changes) => json(streamPath(id), asJson("PATCH", changes));
 
+/** The whole address of a camera, for who may change it: `{url, user, has_password}`. */
+export const streamAddress = (id) => json(`${streamPath(id)}/address`);
+
 export const removeStream = (id) => request(streamPath(id), { method: "DELETE", timeoutMs: 20000 });
 
 /** The newest analysed frame as a JPEG Blob; null where there is none yet. */
@@ -112,8 +117,8 @@ export async function snapshot(id, { overlay = false } = {}) {
 }
 
 /** Opens a camera's URL and returns its first frame as a Blob, without adding it. @throws {ApiError} why not */
-export async function testStream(url, signal) {
-  const options = { ...asJson("POST", { url }), signal, timeoutMs: 45000 };
+export async function testStream(camera, signal) {
+  const options = { ...asJson("POST", camera), signal, timeoutMs: 45000 };
   return (await request("/v1/streams/test", options)).blob();
 }
 

@@ -1,6 +1,6 @@
 // The form for a camera: a new one, or another address or other models for one that is there. Test before save.
 
-import { addStream, changeStream, listModels, testStream } from "./api.js";
+import { addStream, changeStream, listModels, streamAddress, testStream } from "./api.js";
 import { el } from "./dom.js";
 
 const ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -46,6 +46,7 @@ export class CameraForm {
   #test = document.getElementById("add-test");
   #save = this.#form.querySelector("[type=submit]");
   #editing = null; // the view of the camera that is changed
+  #before = null; // its address
   #guessed = "";
   #testing = null; // AbortController
 
@@ -82,13 +83,40 @@ export class CameraForm {
     this.#form.elements.max_fps.value = view?.max_fps ?? "";
     url.required = view === null;
     document.getElementById("add-title").textContent = view ? `Change “${view.id}”` : "Add a camera";
-    const hint = document.getElementById("add-url-hint");
-    hint.textContent = view ? `Currently ${view.url ?? "unknown"}. Leave empty to keep it.` : "";
-    hint.hidden = view === null;
+    this.#before = null;
+    this.#hint("add-url-hint", view ? `Currently ${view.url ?? "unknown"}. Leave empty to keep it.` : "");
+    this.#hint("add-password-hint", "");
+    if (view) this.#showAddress(view.id);
     this.#save.textContent = this.#saveWords;
     this.#dialog.showModal();
     url.focus();
     this.#fillModels();
+  }
+
+  /** The whole address of the camera that is changed, and its user; its password is known to the server only. */
+  async #showAddress(id) {
+    try {
+      const address = await streamAddress(id);
+      if (this.#editing?.id !== id) return;
+      this.#before = address;
+      if (address.url) this.#hint("add-url-hint", `Currently ${address.url}. Leave empty to keep it.`);
+      if (this.#form.elements.user.value === "") this.#form.elements.user.value = address.user ?? "";
+      this.#hint("add-password-hint", address.has_password ? "Leave empty to keep it; enter it again for another address." : "");
+    } catch {
+      // what the list says is enough
+    }
+  }
+
+  #hint(id, words) {
+    const hint = document.getElementById(id);
+    hint.textContent = words;
+    hint.hidden = !words;
+  }
+
+  /** User and password as they were entered; nothing where nothing was. */
+  #credentials() {
+    const { user, password } = this.#form.elements;
+    return { ...(user.value && { user: user.value }), ...(password.value && { password: password.value }) };
   }
 
   get #saveWords() {
@@ -124,7 +152,7 @@ export class CameraForm {
     this.#test.disabled = true;
     this.#tested.textContent = "Opening the camera…";
     try {
-      const blob = await testStream(url, testing.signal);
+      const blob = await testStream({ url, ...this.#credentials() }, testing.signal);
       const bitmap = await createImageBitmap(blob);
       if (testing.signal.aborted) return bitmap.close();
       this.#image.width = bitmap.width;
@@ -136,7 +164,7 @@ export class CameraForm {
     } catch (error) {
       if (testing.signal.aborted) return;
       this.#tested.textContent = "";
-      this.#say(error.message);
+      this.#say(error.message, error.suggestion);
     } finally {
       this.#test.disabled = false;
     }
@@ -166,11 +194,11 @@ export class CameraForm {
     this.#save.disabled = true;
     this.#save.textContent = this.#editing ? "Saving…" : "Adding…";
     try {
-      const view = this.#editing ? await this.#change(config) : await addStream(config);
+      const view = this.#editing ? await this.#change(config) : await addStream({ ...config, ...this.#credentials() });
       this.#dialog.close();
       this.onSaved(view, this.#editing === null);
     } catch (error) {
-      this.#say(error.message);
+      this.#say(error.message, error.suggestion);
     } finally {
       this.#save.disabled = false;
       this.#save.textContent = this.#saveWords;
@@ -179,8 +207,12 @@ export class CameraForm {
 
   #change({ id, url, blur, models, max_fps }) {
     const before = this.#editing;
+    const { user, password } = this.#credentials();
     const changes = {
       ...(url && { url }),
+      ...((user ?? null) !== (this.#before?.user ?? null) && { user: user ?? null }),
+      ...(url && user && { user }),
+      ...(password && { password, ...(user && { user }) }),
       ...(models.join() !== before.models.join() && { models }),
       ...(blur !== (before.blur === true) && { blur }),
       ...(max_fps !== (before.max_fps ?? null) && { max_fps }),
@@ -188,8 +220,16 @@ export class CameraForm {
     return Object.keys(changes).length ? changeStream(id, changes) : before;
   }
 
-  #say(words) {
+  /** suggestion: the URL as it was probably meant, well encoded; offered, never put in by itself */
+  #say(words, suggestion = null) {
     this.#error.hidden = !words;
-    this.#error.textContent = words ?? "";
+    this.#error.replaceChildren(words ?? "");
+    if (!suggestion) return;
+    const take = el("button", { type: "button", className: "button" }, "Use the encoded form");
+    take.addEventListener("click", () => {
+      this.#form.elements.url.value = suggestion;
+      this.#say(null);
+    });
+    this.#error.append(" ", take);
   }
 }

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 851c1b9ff8d2b2cc7586f16444ff53e71d696d9f7d5f26442389f5c4719725af
+// Made by `make web` out of api/web; do not edit. c8ffc50a9b75fea05b3f03bddafb11bbdefe784653b3e5319eca7b9bce660e20
 import {
   ApiError,
   HealthWatch,

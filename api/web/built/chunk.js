@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 851c1b9ff8d2b2cc7586f16444ff53e71d696d9f7d5f26442389f5c4719725af
+// Made by `make web` out of api/web; do not edit. c8ffc50a9b75fea05b3f03bddafb11bbdefe784653b3e5319eca7b9bce660e20
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -80,7 +80,9 @@ async function problemOf(response) {
   } catch {
   }
   const words = typeof problem.detail === "string" ? problem.detail : problem.title;
-  return new ApiError(words || `The server answered ${response.status}.`, response.status, problem.type);
+  const error = new ApiError(words || `The server answered ${response.status}.`, response.status, problem.type);
+  error.suggestion = problem.suggestion ?? null;
+  return error;
 }
 var json = async (path, options) => (await request(path, options)).json();
 var streamPath = (id) => `/v1/streams/${encodeURIComponent(id)}`;
@@ -107,6 +109,7 @@ async function listModels() {
 }
 var addStream = (config) => json("/v1/streams", asJson("POST", config));
 var changeStream = (id, changes) => json(streamPath(id), asJson("PATCH", changes));
+var streamAddress = (id) => json(`${streamPath(id)}/address`);
 var removeStream = (id) => request(streamPath(id), { method: "DELETE", timeoutMs: 2e4 });
 async function snapshot(id, { overlay = false } = {}) {
   try {
@@ -117,8 +120,8 @@ async function snapshot(id, { overlay = false } = {}) {
     throw error;
   }
 }
-async function testStream(url, signal) {
-  const options = { ...asJson("POST", { url }), signal, timeoutMs: 45e3 };
+async function testStream(camera, signal) {
+  const options = { ...asJson("POST", camera), signal, timeoutMs: 45e3 };
   return (await request("/v1/streams/test", options)).blob();
 }
 async function ifThere(path, signal) {
@@ -545,6 +548,7 @@ export {
   listModels,
   addStream,
   changeStream,
+  streamAddress,
   removeStream,
   snapshot,
   testStream,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 851c1b9ff8d2b2cc7586f16444ff53e71d696d9f7d5f26442389f5c4719725af
+// Made by `make web` out of api/web; do not edit. c8ffc50a9b75fea05b3f03bddafb11bbdefe784653b3e5319eca7b9bce660e20
 import {
   accessWords,
   acknowledgeAlert,
@@ -33,6 +33,7 @@ import {
   removeUser,
   short,
   snapshot,
+  streamAddress,
   tellAgain,
   testStream,
   testTarget,
@@ -868,6 +869,8 @@ var CameraForm = class {
   #save = this.#form.querySelector("[type=submit]");
   #editing = null;
   // the view of the camera that is changed
+  #before = null;
+  // its address
   #guessed = "";
   #testing = null;
   // AbortController
@@ -905,13 +908,40 @@ var CameraForm = class {
     this.#form.elements.max_fps.value = view?.max_fps ?? "";
     url.required = view === null;
     document.getElementById("add-title").textContent = view ? `Change \u201C${view.id}\u201D` : "Add a camera";
-    const hint = document.getElementById("add-url-hint");
-    hint.textContent = view ? `Currently ${view.url ?? "unknown"}. Leave empty to keep it.` : "";
-    hint.hidden = view === null;
+    this.#before = null;
+    this.#hint("add-url-hint", view ? `Currently ${view.url ?? "unknown"}. Leave empty to keep it.` : "");
+    this.#hint("add-password-hint", "");
+    if (view)
+      this.#showAddress(view.id);
     this.#save.textContent = this.#saveWords;
     this.#dialog.showModal();
     url.focus();
     this.#fillModels();
+  }
+  /** The whole address of the camera that is changed, and its user; its password is known to the server only. */
+  async #showAddress(id) {
+    try {
+      const address = await streamAddress(id);
+      if (this.#editing?.id !== id)
+        return;
+      this.#before = address;
+      if (address.url)
+        this.#hint("add-url-hint", `Currently ${address.url}. Leave empty to keep it.`);
+      if (this.#form.elements.user.value === "")
+        this.#form.elements.user.value = address.user ?? "";
+      this.#hint("add-password-hint", address.has_password ? "Leave empty to keep it; enter it again for another address." : "");
+    } catch {
+    }
+  }
+  #hint(id, words) {
+    const hint = document.getElementById(id);
+    hint.textContent = words;
+    hint.hidden = !words;
+  }
+  /** User and password as they were entered; nothing where nothing was. */
+  #credentials() {
+    const { user, password } = this.#form.elements;
+    return { ...user.value && { user: user.value }, ...password.value && { password: password.value } };
   }
   get #saveWords() {
     return this.#editing ? "Save changes" : "Add camera";
@@ -946,7 +976,7 @@ var CameraForm = class {
     this.#test.disabled = true;
     this.#tested.textContent = "Opening the camera\u2026";
     try {
-      const blob = await testStream(url, testing.signal);
+      const blob = await testStream({ url, ...this.#credentials() }, testing.signal);
       const bitmap = await createImageBitmap(blob);
       if (testing.signal.aborted)
         return bitmap.close();
@@ -960,7 +990,7 @@ var CameraForm = class {
       if (testing.signal.aborted)
         return;
       this.#tested.textContent = "";
-      this.#say(error.message);
+      this.#say(error.message, error.suggestion);
     } finally {
       this.#test.disabled = false;
     }
@@ -989,11 +1019,11 @@ var CameraForm = class {
     this.#save.disabled = true;
     this.#save.textContent = this.#editing ? "Saving\u2026" : "Adding\u2026";
     try {
-      const view = this.#editing ? await this.#change(config) : await addStream(config);
+      const view = this.#editing ? await this.#change(config) : await addStream({ ...config, ...this.#credentials() });
       this.#dialog.close();
       this.onSaved(view, this.#editing === null);
     } catch (error) {
-      this.#say(error.message);
+      this.#say(error.message, error.suggestion);
     } finally {
       this.#save.disabled = false;
       this.#save.textContent = this.#saveWords;
@@ -1001,17 +1031,30 @@ var CameraForm = class {
   }
   #change({ id, url, blur, models, max_fps }) {
     const before = this.#editing;
+    const { user, password } = this.#credentials();
     const changes = {
       ...url && { url },
+      ...(user ?? null) !== (this.#before?.user ?? null) && { user: user ?? null },
+      ...url && user && { user },
+      ...password && { password, ...user && { user } },
       ...models.join() !== before.models.join() && { models },
       ...blur !== (before.blur === true) && { blur },
       ...max_fps !== (before.max_fps ?? null) && { max_fps }
     };
     return Object.keys(changes).length ? changeStream(id, changes) : before;
   }
-  #say(words) {
+  /** suggestion: the URL as it was probably meant, well encoded; offered, never put in by itself */
+  #say(words, suggestion = null) {
     this.#error.hidden = !words;
-    this.#error.textContent = words ?? "";
+    this.#error.replaceChildren(words ?? "");
+    if (!suggestion)
+      return;
+    const take = el("button", { type: "button", className: "button" }, "Use the encoded form");
+    take.addEventListener("click", () => {
+      this.#form.elements.url.value = suggestion;
+      this.#say(null);
+    });
+    this.#error.append(" ", take);
   }
 };
 
