@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -13,13 +14,14 @@ from pydantic import BaseModel, ValidationError
 from workers.atomic_files import OWNER_ONLY, write_text
 from workers.cluster.stream_spec import StreamSpec, TopicContent, newer
 from workers.node.local_streams import LocalStreams
+from workers.validation import first_reason
 
 log = structlog.get_logger(__name__)
 
 
 class _File(BaseModel):
     epoch: str | None = None
-    wishes: list[StreamSpec] = []  # the key of the file, as earlier versions wrote it
+    wishes: list[Any] = []  # the key of the file, as earlier versions wrote it
 
 
 class SpecRegistry:
@@ -118,7 +120,13 @@ class SpecRegistry:
                 self._path.replace(aside)
             return
         self._epoch = found.epoch
-        self._specs = {spec.stream.id: spec for spec in found.wishes}
+        for entry in found.wishes:
+            try:
+                spec = StreamSpec.model_validate(entry)
+            except ValidationError as error:  # one that an earlier version took costs no other
+                log.error("spec_unreadable", reason=first_reason(error, "spec"))
+            else:
+                self._specs[spec.stream.id] = spec
 
     def _write(self) -> None:
         """With the lock held. A disk that refuses costs the copy, not the service."""

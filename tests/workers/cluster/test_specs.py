@@ -165,3 +165,23 @@ def test_a_status_of_a_later_version_is_passed_over() -> None:
     board.apply("a", b'{"schema": "livesight.status/9"}')
     board.apply("a", b"not JSON")
     assert board.streams() == {}
+
+
+def test_a_stored_address_that_is_refused_now_costs_no_other(tmp_path: Path) -> None:
+    registry = SpecRegistry(tmp_path)
+    for name in ("good", "bad"):
+        registry.apply(name, new_spec(StreamConfig(id=name, url="rtsp://u:p@127.0.0.1/x"), None, "n"))
+    file = tmp_path / "wishes.json"
+    stored = json.loads(file.read_text())
+    stored["wishes"][1]["stream"]["url"] = "rtsp://127.0.0.1/x\r\nSET a b"
+    file.write_text(json.dumps(stored))
+    kept = SpecRegistry(tmp_path).all()
+    assert list(kept) == ["good"] and kept["good"].stream.password == "p"
+
+
+@pytest.mark.parametrize("url", ["rtsp://h/x\r\nSET a b", "rtsp://h/%0d%0aSET", "rtsp://h\\x/", "file:/etc/passwd"])
+def test_a_record_with_such_an_address_is_refused_without_repeating_it(url: str) -> None:
+    value = json.dumps({"schema": "livesight.stream/1", "stream": {"id": "cam", "url": url}, "version": 1}).encode()
+    with pytest.raises(SpecError) as caught:
+        read_spec("cam", value)
+    assert "SET" not in str(caught.value) and "passwd" not in str(caught.value)
