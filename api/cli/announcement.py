@@ -10,6 +10,8 @@ from pathlib import Path
 import structlog
 from rich.console import Console
 
+from workers.logs import Verbatim
+
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
@@ -46,7 +48,11 @@ def _log(what: Announcement, host: str, url: str, setup_url: str | None) -> None
     if what.open_to_all:
         log.warning("open_to_all", host=host, reason="auth.mode is none: whoever reaches it may do everything")
     if setup_url is not None:
-        log.warning("first_admin", url=setup_url, reason="there is no account yet; this link makes the first one, once")
+        log.warning(
+            "first_admin",
+            url=Verbatim(setup_url),
+            reason="there is no account yet; this link makes the first one, once",
+        )
 
 
 def _print(what: Announcement, host: str, url: str, setup_url: str | None) -> None:
