@@ -80,7 +80,7 @@ CLUSTER_S, DRAIN_S, MONITOR_S, BUS_S, ACCESS_S, ALL_S = 3.0, 4.0, 3.0, 1.5, 1.0,
 class Settings(BaseModel):
     """Everything that can be set; one model a package."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", validate_default=True)
 
     api: ApiSettings = ApiSettings()
     auth: AuthSettings = AuthSettings()

@@ -23,7 +23,7 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_from_text)]
 class ApiSettings(BaseModel):
     """Times in seconds, sizes in bytes. StreamSettings limits pushed images."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)

@@ -69,8 +69,9 @@ class Assembly:
 def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Storage) -> Assembly:
     """All parts. Handlers: what happened, then drift and camera faults, then the rules, which look at both."""
     database, media = storage.database, storage.media
-    scenes = SceneStore(database, settings.scenes)
-    rules = RuleStore(database, settings.rules, (target.name for target in settings.alerts.targets))
+    scenes = SceneStore(database, settings.scenes, settings.max_scenes)
+    targets = (target.name for target in settings.alerts.targets)
+    rules = RuleStore(database, settings.rules, targets, settings.max_rules)
     events = TrackEvents(settings.events, scenes)
     drift = Drift(settings.drift, card_lookup(context.state_dir))
     resources = AlertResources(context.cut_clip, media, database, storage.clock, storage.active, context.sign_link)

@@ -28,6 +28,10 @@ class MonitorSettings(IngestSettings):
     rules: tuple[Rule, ...] = Field(
         default=(), description="In place of stream-down, camera-fault and drift; further ones may come over HTTP."
     )
+    max_rules: int = Field(default=200, ge=0, le=10_000, description="Most rules that are set over HTTP.")
+    max_scenes: int = Field(
+        default=1000, ge=0, le=100_000, description="Most streams whose zones and lines are set over HTTP."
+    )
     reread_s: float = Field(
         default=2.0, gt=0, le=60, description="How soon zones and rules that another process changed are known here."
     )

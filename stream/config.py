@@ -18,7 +18,10 @@ from stream.network.networks import NetworkSettings
 
 STREAM_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 StreamId = Annotated[str, Field(pattern=STREAM_ID_PATTERN)]
-MaxFps = Annotated[float, Field(gt=0, le=240, description="Analyse at most this many frames a second; null: no limit.")]
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+MaxFps = Annotated[
+    float, Field(ge=0.01, le=240, description="Analyse at most this many frames a second; null: no limit.")
+]
 
 DEFAULT_MODELS = ("mask",)
 """What analyses a stream, or an image, where nobody names models."""
@@ -34,13 +37,13 @@ class StreamConfig(BaseModel):
     are in the fields of their name only.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     id: StreamId
     url: str | None = Field(default=None, max_length=MOST_CHARACTERS, repr=False)
     user: str | None = Field(default=None, max_length=256, repr=False, description="Who signs in at the camera.")
     password: str | None = Field(default=None, max_length=1024, repr=False, description="Write-only.")
-    models: tuple[str, ...] = Field(default=DEFAULT_MODELS, min_length=1, max_length=8)
+    models: tuple[ModelName, ...] = Field(default=DEFAULT_MODELS, min_length=1, max_length=8)
     enabled: bool = True
     blur: bool = Field(default=False, description="Blur what the models find, before any frame leaves the server.")
     max_fps: MaxFps | None = None
@@ -119,7 +122,7 @@ ConfiguredStreams = Annotated[tuple[StreamConfig, ...], AfterValidator(_unlike)]
 class StreamSettings(BaseModel):
     """How sources connect, wait and give up, and what they may take. Times in seconds, sizes in bytes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     connect_timeout_s: float = Field(default=5.0, gt=0, le=60)
     stall_timeout_s: float = Field(default=10.0, gt=0, le=120, description="Silence after which a source reconnects.")
@@ -129,6 +132,12 @@ class StreamSettings(BaseModel):
     )
     backoff_min_s: float = Field(default=0.5, gt=0)
     backoff_max_s: float = Field(default=30.0, gt=0)
+    max_streams: int = Field(
+        default=256,
+        ge=1,
+        le=10_000,
+        description="Most streams of a process: one more is not accepted over HTTP, nor pushed.",
+    )
     rtsp_transport: str = Field(default="tcp", pattern="^(tcp|udp)$")
     networks: NetworkSettings = Field(default=NetworkSettings(), description="Where cameras may be.")
     ring_bytes: int = Field(default=32 * 2**20, ge=2**20, description="Most bytes of encoded packets a stream stores.")

@@ -92,6 +92,12 @@ class StreamUnknown(WorkerError):
     """There is no stream with that id."""
 
 
+class QuotaReached(WorkerError):
+    """As much is stored, or runs, as may; the message names the setting."""
+
+    problem = ("quota-reached", 409, "A limit on what is stored is reached")
+
+
 class NodeClosed(WorkerError):
     """The node is stopping and starts no stream any more."""
 

@@ -10,17 +10,17 @@ import hashlib
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from stream.config import ModelName
 from workers.errors import ModelDamaged, ModelError, ModelUnknown
 from workers.validation import first_reason
 
 CARD_FILE = "card.json"
 CURRENT = "current"
 Task = Literal["detect", "classify", "embed", "caption"]
-ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
 class ModelCard(BaseModel):
@@ -33,7 +33,7 @@ class ModelCard(BaseModel):
     the same network quantised, for CPUs that have int8 instructions but no AMX.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", populate_by_name=True)
 
     schema_: Literal["livesight.card/1"] = Field(default="livesight.card/1", alias="schema")
     name: ModelName

@@ -16,7 +16,7 @@ Backend = Literal["auto", "openvino", "torch"]
 class ClassifySettings(BaseModel):
     """When tracks are classified again, and how many crops at a time. Times in seconds of the stream."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     gain: float = Field(
         default=1.5, gt=1, description="A track is classified again when sharpness × area × confidence grew so much."
@@ -30,7 +30,7 @@ class ClassifySettings(BaseModel):
 class SnapshotSettings(BaseModel):
     """Snapshots: the best crop of each track, and the frame it was cut from."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     enabled: bool = Field(default=True, description="False: no crops and frames leave the node.")
     gain: float = Field(default=1.5, gt=1, description="Sent again when sharpness × area × confidence grew so much.")
@@ -44,7 +44,7 @@ class SnapshotSettings(BaseModel):
 class WorkerSettings(BaseModel):
     """How models are found and run. None: chosen by what the machine has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     backend: Backend = "auto"
     precision: Literal["auto", "full", "int8"] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from workers.access.principal import EVERY_STREAM, PATTERN, Grant
 from workers.access.roles import Action, Role, allowed
@@ -16,7 +16,7 @@ Pattern = Annotated[str, StringConstraints(pattern=PATTERN)]
 class GrantBody(BaseModel):
     """A role on the streams that match one of the patterns; `*` stands for any characters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     role: Role
     streams: Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=100)] = EVERY_STREAM
@@ -35,7 +35,18 @@ class GrantBody(BaseModel):
         return Grant(self.role, self.streams, actions)
 
 
-Grants = Annotated[tuple[GrantBody, ...], Field(max_length=100)]
+MOST_PATTERNS = 200
+
+
+def _few_patterns(grants: tuple[GrantBody, ...]) -> tuple[GrantBody, ...]:
+    """What a principal may do travels with each request between processes."""
+    patterns = sum(len(one.streams) for one in grants)
+    if patterns > MOST_PATTERNS:
+        raise ValueError(f"there are {patterns} patterns of streams, and {MOST_PATTERNS} at most; use * in them")
+    return grants
+
+
+Grants = Annotated[tuple[GrantBody, ...], Field(max_length=100), AfterValidator(_few_patterns)]
 
 _STORED: TypeAdapter[tuple[GrantBody, ...]] = TypeAdapter(tuple[GrantBody, ...])
 

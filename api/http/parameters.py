@@ -11,8 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from api.http.errors import Problem
-from stream.config import STREAM_ID_PATTERN, MaxFps, StreamConfig
-from workers.model_card import ModelName
+from stream.config import STREAM_ID_PATTERN, MaxFps, ModelName, StreamConfig
 from workers.validation import reason
 
 StreamIdInPath = Annotated[str, Path(pattern=STREAM_ID_PATTERN)]

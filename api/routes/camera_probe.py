@@ -35,7 +35,7 @@ _FIRST_FRAME_S = 10.0
 class TriedCamera(BaseModel):
     """The camera to try."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", hide_input_in_errors=True)
 
     url: str = Field(min_length=1, max_length=2048, repr=False)
     user: str | None = Field(default=None, max_length=256, repr=False)

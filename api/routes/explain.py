@@ -22,10 +22,10 @@ from api.predict.explanation import (
 from api.predict.predictor import Image, while_connected
 from api.predict.uploads import FILE, upload_body, uploaded_image
 from api.routes.context import Context
+from stream.config import ModelName
 from workers.access.declaration import Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.explain.explain import DEFAULT_DETECTOR, Explainer, ExplainRequest
-from workers.model_card import ModelName
 
 router = APIRouter(
     tags=["predict"], route_class=GuardedRoute, dependencies=[Depends(Needs("predict")), Depends(only_known)]

@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.errors import Problem
 from api.routes.context import Context
+from stream.config import ModelName
 from workers.access.declaration import Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.errors import ModelUnknown
-from workers.model_card import ModelCard, ModelName
+from workers.model_card import ModelCard
 from workers.registry.promotion import Promotion
 
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
@@ -42,7 +43,7 @@ class ModelList(BaseModel):
 class PromotionRequest(BaseModel):
     """The version to promote."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     version: int = Field(ge=1)
 

@@ -13,14 +13,13 @@ from api.http.error_responses import invalid
 from api.http.errors import Problem
 from api.http.parameters import StreamIdInPath
 from api.routes.context import ApiContext, Context
-from stream.config import DEFAULT_MODELS, MaxFps, StreamConfig
+from stream.config import DEFAULT_MODELS, MaxFps, ModelName, StreamConfig
 from stream.network.camera_address import SCHEMES, CameraAddress
 from workers.access.declaration import MaySeeResults, Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
 from workers.access.roles import ROLE_OF
 from workers.errors import Forbidden
-from workers.model_card import ModelName
 from workers.node.stream_view import StreamView
 
 router = APIRouter(tags=["streams"], route_class=GuardedRoute)
@@ -60,7 +59,7 @@ class NewStream(StreamConfig):
 class StreamChanges(BaseModel):
     """The fields to change; the others stay. The stream starts a new session."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     url: str | None = Field(default=None, min_length=1, max_length=2048)
     user: str | None = Field(default=None, max_length=256, description="Null: the camera asks for none.")

@@ -33,7 +33,7 @@ _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 class ClipRequest(BaseModel):
     """From when to when, in the stream's `pts_us`. With `session`, only a clip of that session will do."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     from_us: int = Field(ge=0, le=_FOREVER_US)
     to_us: int = Field(ge=0, le=_FOREVER_US)

@@ -14,7 +14,7 @@ from stream.network.networks import NetworkSettings
 class AlertSettings(BaseModel):
     """Where alerts are delivered, and how much video is kept around each."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     targets: tuple[TargetSettings, ...] = ()
     networks: NetworkSettings = Field(default=NetworkSettings(), description="Where webhooks may be.")

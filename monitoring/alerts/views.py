@@ -98,7 +98,7 @@ class TestedTarget(BaseModel):
 class AlertQuery(BaseModel):
     """Which alerts. A repeated parameter matches any of its values; different parameters must all match."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     since: datetime | None = Field(default=None, description="From this time on; UTC unless it has an offset.")
     until: datetime | None = Field(default=None, description="Before this time.")
@@ -125,7 +125,7 @@ class AlertQuery(BaseModel):
 class Acknowledgement(BaseModel):
     """Who acknowledges an alert, with a note."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     by: str | None = Field(default=None, min_length=1, max_length=200)
     note: str | None = Field(default=None, max_length=4000)

@@ -9,15 +9,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
 
 import structlog
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, func, select
 
-from monitoring.core.errors import ArrangementFixed, ArrangementUnknown
+from monitoring.core.errors import ArrangementFixed, ArrangementRefused, ArrangementUnknown
 from workers.database.database import Database
 from workers.database.dialects import upsert
+from workers.errors import QuotaReached
+from workers.validation import first_reason
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +34,17 @@ def allow_all(affected: Sequence[object]) -> None:
     """Whatever it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class ItemKind(Generic[T]):
+    """What is stored, and where. most: how many of them at most, beside those of the configuration."""
+
+    table: Table
+    model: type[T]
+    most: int
+
+
 class ConfigStore(Generic[T]):
-    """Items of one kind by name. `table` has the columns `name`, `body` and `updated_ns`.
+    """Items of one kind by name. The kind's table has the columns `name`, `body` and `updated_ns`.
 
     `version` changes with each change. `items` never blocks, as the monitor calls it for each result.
     """
@@ -40,18 +52,23 @@ class ConfigStore(Generic[T]):
     noun: ClassVar[str]
     """What an item is called in messages."""
 
+    setting: ClassVar[str]
+    """What limits how many are stored."""
+
     def __init__(
-        self, database: Database, table: Table, model: type[T], configured: Mapping[str, T], defaults: Mapping[str, T]
+        self, database: Database, kind: ItemKind[T], configured: Mapping[str, T], defaults: Mapping[str, T]
     ) -> None:
         """Holds the configured items and defaults; `reload` adds those of the database."""
         self._database = database
-        self._table = table
-        self._model = model
+        self._table = kind.table
+        self._model = kind.model
+        self._most = kind.most
         self._configured = configured
         self._defaults = defaults
         self._write_lock = threading.Lock()
         self._stored: dict[str, T] = {}
         self._bodies: dict[str, str] = {}
+        self._unreadable: dict[str, str] = {}
         self._items: tuple[int, dict[str, tuple[T, Origin]]] = (0, self._merged())
 
     @property
@@ -68,6 +85,13 @@ class ConfigStore(Generic[T]):
         found = self.items().get(name)
         return None if found is None else found[0]
 
+    def problems(self) -> list[str]:
+        """Readiness reasons: what is stored, and kept, but cannot be read."""
+        return [
+            f"{self.noun} {name} is stored but cannot be used: {why}; PUT it again, or DELETE it"
+            for name, why in sorted(self._unreadable.items())
+        ]
+
     def reload(self) -> None:
         """Read the database again. Raises DatabaseUnavailable; the items stay as they were then."""
         with self._write_lock:
@@ -76,22 +100,25 @@ class ConfigStore(Generic[T]):
             bodies = {name: body for name, body in rows}
             if bodies == self._bodies:
                 return
-            self._bodies = bodies
+            self._bodies, self._unreadable = bodies, {}
             self._replace({name: item for name, body in bodies.items() if (item := self._read(name, body)) is not None})
 
     def put(self, name: str, item: T, allow: Allow[T] = allow_all) -> bool:
         """Store an item. Returns whether its name is new.
 
-        Raises ArrangementFixed, DatabaseUnavailable, and what `allow` raises.
+        Raises ArrangementFixed, ArrangementRefused (it would not be read back as it is), QuotaReached,
+        DatabaseUnavailable, and what `allow` raises.
         """
+        body = self._body(name, item)
         with self._write_lock:
-            body = item.model_dump_json()
             with self._database.write() as connection:
                 allow(self._affected(connection, name))
                 self._refuse_configured(name)
+                self._refuse_more(connection, name)
                 upsert(connection, self._table, [{"name": name, "body": body, "updated_ns": time.time_ns()}])
             is_new = name not in self._stored
             self._bodies = {**self._bodies, name: body}
+            self._unreadable.pop(name, None)
             self._replace({**self._stored, name: item})
             return is_new
 
@@ -110,6 +137,7 @@ class ConfigStore(Generic[T]):
                     )
                 deleted = connection.execute(delete(self._table).where(self._table.c.name == name)).rowcount
             self._bodies = {other: body for other, body in self._bodies.items() if other != name}
+            self._unreadable.pop(name, None)
             self._replace({other: item for other, item in self._stored.items() if other != name})
             if not deleted:
                 raise ArrangementUnknown(f"there is no {self.noun} {name}")
@@ -128,9 +156,32 @@ class ConfigStore(Generic[T]):
     def _read(self, name: str, body: str) -> T | None:
         try:
             return self._model.model_validate_json(body)
-        except ValidationError as error:  # written by a later version
-            log.error("arrangement_unreadable", table=self._table.name, name=name, error=str(error))
+        except ValidationError as error:  # written by another version
+            why = first_reason(error, self.noun)
+            if self._unreadable.get(name) != why:
+                log.error("arrangement_unreadable", table=self._table.name, name=name, reason=why)
+            self._unreadable[name] = why
             return None
+
+    def _body(self, name: str, item: T) -> str:
+        """The item as it is stored. Raises ArrangementRefused when it would not be read back the same."""
+        body = item.model_dump_json()
+        try:
+            same = self._model.model_validate_json(body) == item
+        except ValidationError as error:
+            raise ArrangementRefused(f"{self.noun} {name}: {first_reason(error, self.noun)}") from error
+        if not same:
+            raise ArrangementRefused(f"{self.noun} {name}: its numbers are too large or too fine to be stored")
+        return body
+
+    def _refuse_more(self, connection: Connection, name: str) -> None:
+        """Raises QuotaReached when a new name would be one too many."""
+        others = select(func.count()).select_from(self._table).where(self._table.c.name != name)
+        if (connection.scalar(others) or 0) >= self._most and name not in self._bodies:
+            raise QuotaReached(
+                f"{self.noun} {name}: there are {self._most} already, and {self.setting} allows no more; "
+                "delete one, or raise the setting"
+            )
 
     def _replace(self, stored: dict[str, T]) -> None:
         self._stored = stored

@@ -32,7 +32,8 @@ class Reloader:
 
     def problems(self) -> list[str]:
         """See BackgroundService."""
-        return [] if self._problem is None else [f"zones and rules may be outdated: {self._problem}"]
+        outdated = [] if self._problem is None else [f"zones and rules may be outdated: {self._problem}"]
+        return [*outdated, *(text for store in self._stores for text in store.problems())]
 
     def close(self, timeout_s: float) -> None:
         """See BackgroundService."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, Column, String, Table, Text
 
-from monitoring.arrangements.config_store import Allow, ConfigStore, allow_all
+from monitoring.arrangements.config_store import Allow, ConfigStore, ItemKind, allow_all
 from monitoring.core.errors import ArrangementRefused
 from monitoring.rules.rule import CameraFaultCondition, DownCondition, DriftCondition, Rule
 from monitoring.store.tables import metadata
@@ -21,6 +21,8 @@ rules_table = Table(
 )
 """Rules that were set over HTTP."""
 
+MOST_RULES = 200
+
 DEFAULT_RULES = (
     Rule(name="stream-down", when=DownCondition(), severity="critical", clip=False),
     Rule(name="camera-fault", when=CameraFaultCondition(), severity="critical"),
@@ -33,13 +35,16 @@ class RuleStore(ConfigStore[Rule]):
     """Rules by name."""
 
     noun = "rule"
+    setting = "monitoring.max_rules"
 
-    def __init__(self, database: Database, configured: Iterable[Rule] = (), targets: Iterable[str] = ()) -> None:
-        """targets: the names of the alert targets that rules may use."""
+    def __init__(
+        self, database: Database, configured: Iterable[Rule] = (), targets: Iterable[str] = (), most: int = MOST_RULES
+    ) -> None:
+        """targets: the names of the alert targets that rules may use. most: rules that are stored."""
         self._targets = frozenset(targets)
         by_name = {rule.name: rule for rule in configured}
         defaults = {} if by_name else {rule.name: rule for rule in DEFAULT_RULES}
-        super().__init__(database, rules_table, Rule, by_name, defaults)
+        super().__init__(database, ItemKind(rules_table, Rule, most), by_name, defaults)
 
     def put(self, name: str, item: Rule, allow: Allow[Rule] = allow_all) -> bool:
         """See ConfigStore. Raises ArrangementRefused when the rule names an unknown target."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, Column, String, Table, Text
 
-from monitoring.arrangements.config_store import ConfigStore
+from monitoring.arrangements.config_store import ConfigStore, ItemKind
 from monitoring.events.zone import Scene
 from monitoring.store.tables import metadata
 from workers.database.database import Database
@@ -20,15 +20,18 @@ scenes_table = Table(
 )
 """Zones and lines that were set over HTTP."""
 
+MOST_SCENES = 1000
+
 
 class SceneStore(ConfigStore[Scene]):
     """Zones and lines by stream."""
 
     noun = "scene for stream"
+    setting = "monitoring.max_scenes"
 
-    def __init__(self, database: Database, configured: Iterable[Scene] = ()) -> None:
+    def __init__(self, database: Database, configured: Iterable[Scene] = (), most: int = MOST_SCENES) -> None:
         by_stream = {scene.stream_id: scene for scene in configured}
-        super().__init__(database, scenes_table, Scene, by_stream, {})
+        super().__init__(database, ItemKind(scenes_table, Scene, most), by_stream, {})
 
     def scene(self, stream_id: str) -> Scene | None:
         """The zones and lines of a stream now, None when it has none."""

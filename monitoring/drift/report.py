@@ -18,7 +18,7 @@ Against = Literal["own", "card"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
 
 class FeatureReport(_Part):
@@ -58,7 +58,7 @@ class DriftReport(_Part):
     with), watching. commissioned_share: how much of the commissioning is done, 0 to 1.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", populate_by_name=True)
 
     schema_: Literal["livesight.drift/1"] = Field(default="livesight.drift/1", alias="schema")
     stream_id: str

@@ -10,7 +10,7 @@ from monitoring.drift.features import Group
 class CameraSettings(BaseModel):
     """How long a fault lasts until it is reported, and what counts as one. Figures are those of results' `image`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     enabled: bool = True
     frozen_s: float = Field(default=7.0, gt=0, description="Reported when the image has not changed for this long.")
@@ -37,7 +37,7 @@ class EffectSettings(BaseModel):
     Half of the frames must differ: what passes in front of the lens for a minute or two is no drift.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     picture: float = Field(default=0.5, ge=0, le=1)
     population: float = Field(default=0.15, ge=0, le=1)
@@ -57,7 +57,7 @@ class EffectSettings(BaseModel):
 class DriftSettings(BaseModel):
     """References, windows and thresholds. `fdr` and `effects` decide what is an alarm."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     enabled: bool = True
     camera: CameraSettings = CameraSettings()

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class EventSettings(BaseModel):
     """Times in seconds of the stream (by `pts_us`), so that a busy or late machine makes the same events."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     began_s: float = Field(default=0.5, ge=0, le=10, description="How long a track is seen before it begins.")
     missed_s: float = Field(default=1.0, ge=0, le=60, description="How long a track that is not seen still counts.")

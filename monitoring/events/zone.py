@@ -11,18 +11,24 @@ from stream.config import StreamId
 Relative = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Relative, Relative]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$")]
+Label = Annotated[str, Field(min_length=1, max_length=100)]
+Labels = Annotated[tuple[Label, ...], Field(max_length=64)]
+LONGEST_S = 7 * 86400.0
+"""No time that zones and rules wait for is longer: a week."""
 
 
 class Zone(BaseModel):
     """A polygon, in shares of the frame's width and height. A box is inside when its anchor is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     name: Name
     polygon: tuple[Point, ...] = Field(min_length=3, max_length=64)
-    labels: tuple[str, ...] = Field(default=(), description="Only these; empty: all.")
+    labels: Labels = Field(default=(), description="Only these; empty: all.")
     anchor: Literal["foot", "centre"] = "foot"
-    stay_s: float | None = Field(default=None, gt=0, description="zone_stayed when a track is inside for longer.")
+    stay_s: float | None = Field(
+        default=None, ge=0.01, le=LONGEST_S, description="zone_stayed when a track is inside for longer."
+    )
 
     @field_validator("polygon")
     @classmethod
@@ -36,12 +42,12 @@ class Zone(BaseModel):
 class Line(BaseModel):
     """A line from `start` to `end`; crossing it to the right of that direction, with y growing downwards, is `in`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     name: Name
     start: Point
     end: Point
-    labels: tuple[str, ...] = ()
+    labels: Labels = ()
     anchor: Literal["foot", "centre"] = "foot"
 
     @model_validator(mode="after")
@@ -54,7 +60,7 @@ class Line(BaseModel):
 class Scene(BaseModel):
     """The zones and lines of one stream. Names are unique among both."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     stream_id: StreamId
     zones: tuple[Zone, ...] = Field(default=(), max_length=64)

@@ -28,7 +28,7 @@ _RUNS_OF_ALL = "Training runs belong to no camera: they are shown to those who m
 class ReportQuery(BaseModel):
     """The period, and the time zone of its days and hours."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     since: str = Field(default="7d", max_length=40, description="An age, such as 7d or 24h, or a date.")
     tz: str = Field(default="UTC", max_length=64, description="Such as Europe/Berlin.")

@@ -6,25 +6,29 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from monitoring.events.zone import Name
-from stream.config import StreamId
+from monitoring.events.zone import LONGEST_S, Label, Labels, Name
+from stream.config import ModelName, StreamId
 from workers.bus.event import Kind, Severity
+
+MOST_COUNTED = 10_000
+MOST_NAMED = 1000
+"""Streams, and targets, that one rule names."""
 
 _KINDS = tuple(kind for kind in get_args(Kind) if not kind.startswith("alert"))
 
 
 class _Condition(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
 
 class SeenCondition(_Condition):
     """Somebody with one of `labels` is in view (in `zone`, if given) for `for_s` without a break."""
 
     type: Literal["seen"] = "seen"
-    labels: tuple[str, ...] = Field(default=(), description="Empty: all.")
+    labels: Labels = Field(default=(), description="Empty: all.")
     zone: Name | None = None
-    for_s: float = Field(default=0.0, ge=0)
-    attribute: str | None = Field(
+    for_s: float = Field(default=0.0, ge=0, le=LONGEST_S)
+    attribute: ModelName | None = Field(
         default=None, description="A classifier, whose label counts instead of the detector's."
     )
 
@@ -33,18 +37,18 @@ class CountCondition(_Condition):
     """More than `above` (with one of `labels`, in `zone`) are in view at once for `for_s`."""
 
     type: Literal["count"] = "count"
-    above: int = Field(ge=0)
-    labels: tuple[str, ...] = ()
+    above: int = Field(ge=0, le=MOST_COUNTED)
+    labels: Labels = ()
     zone: Name | None = None
-    for_s: float = Field(default=0.0, ge=0)
+    for_s: float = Field(default=0.0, ge=0, le=LONGEST_S)
 
 
 class EventCondition(_Condition):
     """An event of one of these kinds, in the given zone or across the given line."""
 
     type: Literal["event"] = "event"
-    kinds: tuple[str, ...] = Field(min_length=1)
-    labels: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = Field(min_length=1, max_length=len(_KINDS))
+    labels: Labels = ()
     place: Name | None = None
     direction: Literal["in", "out"] | None = None
 
@@ -61,25 +65,24 @@ class DownCondition(_Condition):
     """The stream has been down, or silent, for `for_s`."""
 
     type: Literal["stream_down"] = "stream_down"
-    for_s: float = Field(default=30.0, ge=0)
+    for_s: float = Field(default=30.0, ge=0, le=LONGEST_S)
 
 
 class CameraFaultCondition(_Condition):
     """The camera's image is frozen, black, covered or moved; monitoring.drift.camera sets the times."""
 
     type: Literal["camera"] = "camera"
-    faults: tuple[Literal["frozen", "black", "covered", "moved"], ...] = ("frozen", "black", "covered", "moved")
+    faults: tuple[Literal["frozen", "black", "covered", "moved"], ...] = Field(
+        default=("frozen", "black", "covered", "moved"), max_length=4
+    )
 
 
 class DriftCondition(_Condition):
     """The drift detector reports that what a model sees no longer matches its reference."""
 
     type: Literal["drift"] = "drift"
-    causes: tuple[Literal["picture", "population", "model", "unknown"], ...] = (
-        "picture",
-        "population",
-        "model",
-        "unknown",
+    causes: tuple[Literal["picture", "population", "model", "unknown"], ...] = Field(
+        default=("picture", "population", "model", "unknown"), max_length=4
     )
 
 
@@ -92,13 +95,15 @@ Condition = Annotated[
 class Rule(BaseModel):
     """While `when` holds on one of `streams` an alert is open. No other is raised on that stream for `cooldown_s`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     name: Name
     when: Condition
-    streams: tuple[StreamId, ...] = Field(default=(), description="Empty: all.")
+    streams: tuple[StreamId, ...] = Field(default=(), max_length=MOST_NAMED, description="Empty: all.")
     severity: Severity = "warning"
-    cooldown_s: float = Field(default=60.0, ge=0)
-    targets: tuple[str, ...] | None = Field(default=None, description="Where to send alerts; null: to every target.")
+    cooldown_s: float = Field(default=60.0, ge=0, le=LONGEST_S)
+    targets: tuple[Label, ...] | None = Field(
+        default=None, max_length=MOST_NAMED, description="Where to send alerts; null: to every target."
+    )
     clip: bool = Field(default=True, description="Store a clip around the alert.")
     enabled: bool = True

@@ -26,7 +26,7 @@ _KINDS: tuple[Kind, ...] = get_args(Kind)
 class EventFilters(BaseModel):
     """Which events. Of a field named several times any value will do; fields narrow each other."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     since: datetime | None = Field(default=None, description="From this time on; UTC unless it says otherwise.")
     until: datetime | None = Field(default=None, description="Before this time.")

@@ -13,7 +13,7 @@ class RetentionSettings(BaseModel):
     By age nothing is deleted while the clock cannot be trusted (monitoring/store/retention_clock.py).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     days: float = Field(default=30.0, gt=0, description="Events, alerts, snapshots and clips older than this go.")
     events: int = Field(default=10_000_000, ge=1000, description="Most events kept.")
@@ -24,7 +24,7 @@ class RetentionSettings(BaseModel):
 class IngestSettings(BaseModel):
     """The monitor's own; they stand directly under `monitoring`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     gather_s: float = Field(default=0.25, gt=0, le=10, description="How long results gather for one transaction.")
     batch: int = Field(default=2000, ge=1, le=100_000, description="Most messages of one transaction.")

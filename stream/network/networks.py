@@ -50,7 +50,7 @@ Networks = Annotated[tuple[str, ...], BeforeValidator(_from_text)]
 class NetworkSettings(BaseModel):
     """Which addresses may be connected to. Networks as 10.0.0.0/8, single addresses as 10.0.0.5."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     allow: Networks = Field(
         default=(),

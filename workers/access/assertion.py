@@ -39,7 +39,7 @@ _MOST_REMEMBERED = 200_000
 class _Claims(BaseModel):
     """What the token holds. Times in seconds since 1970; `request`: see `digest`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     v: Literal[1]
     iss: str = Field(min_length=1, max_length=200)

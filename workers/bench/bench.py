@@ -32,7 +32,7 @@ Progress = Callable[[str], None]
 class BenchPlan(BaseModel):
     """What to measure. `sources` are repeated until there are `streams` of them (None: each once)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     sources: tuple[str, ...] = Field(min_length=1)
     streams: int | None = Field(default=None, ge=1, le=1024)

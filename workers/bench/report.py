@@ -10,7 +10,7 @@ from rich.table import Table
 
 
 class _Figures(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True)
 
 
 class AgePercentiles(_Figures):

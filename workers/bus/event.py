@@ -30,7 +30,7 @@ Severity = Literal["info", "warning", "critical"]
 class PathPoint(BaseModel):
     """Where a track's box was: its foot (middle of its lower edge), 0 to 1 of the frame."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     pts_us: int
     x: float = Field(ge=0, le=1)
@@ -45,7 +45,7 @@ class Event(BaseModel):
     `rule`, `severity` and `text` of alerts, `duration_s` of what ended, `before` of a changed label or count.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", populate_by_name=True)
 
     schema_: Literal["livesight.event/1"] = Field(default="livesight.event/1", alias="schema")
     id: uuid.UUID

@@ -18,7 +18,7 @@ class Snapshot(BaseModel):
     when a clearly better crop was seen, and at the track's end when the best one was not sent yet: the last is best.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="ignore", populate_by_name=True)
 
     schema_: Literal["livesight.snapshot/1"] = Field(default=SNAPSHOT_SCHEMA, alias="schema")
     content_type: Literal["image/jpeg"] = Field(default="image/jpeg", alias="content-type")

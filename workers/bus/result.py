@@ -10,7 +10,7 @@ FRAME_SCHEMA = "livesight.frame/1"
 
 
 class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
 
 class Attribute(_Result):

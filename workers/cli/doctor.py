@@ -42,7 +42,7 @@ print(json.dumps({"version": torch.__version__, "devices": devices}))
 class CheckResult(BaseModel):
     """One check. `absent`: not there, and not needed."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True)
 
     subject: str
     verdict: Verdict

@@ -25,7 +25,7 @@ from workers.cluster.status_guard import StatusGuard
 from workers.cluster.status_publisher import MonitorStatusPublisher
 from workers.cluster.stream_spec import SPEC_SCHEMA, StreamSpec, new_spec
 from workers.cluster.trust import ClusterTrust
-from workers.errors import StreamExists, StreamUnknown
+from workers.errors import QuotaReached, StreamExists, StreamUnknown
 from workers.kafka.control_writer import ControlWriter
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.tail import Record, Tail, TailPlan
@@ -115,9 +115,14 @@ class Cluster:
         return found
 
     def add(self, config: StreamConfig) -> None:
-        """Write the spec of a new stream; some node runs it soon. Blocks. Raises StreamExists, BusError."""
+        """Write the spec of a new stream, which some node runs soon. Raises StreamExists, QuotaReached, BusError."""
         if self.specs.get(config.id) is not None or self.board.stream(config.id) is not None:
             raise StreamExists(f"there is a stream {config.id} already")
+        if len(self.specs.all()) >= self.settings.max_streams:
+            raise QuotaReached(
+                f"stream {config.id}: the nodes share {self.settings.max_streams} streams already, and "
+                "cluster.max_streams allows no more; remove one, or raise the setting"
+            )
         self._write(config, None)
 
     def change(self, config: StreamConfig) -> None:

@@ -41,7 +41,7 @@ class RecordStale(RecordRefused):
 
 
 class _Signature(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True)
 
     v: Literal[1] = 1
     process: str = Field(min_length=1, max_length=200)

@@ -14,7 +14,7 @@ from workers.access.cluster_keys import check_secret
 class ClusterSettings(BaseModel):
     """Used when there is Kafka; without it one process runs everything. Times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     lease: bool = Field(
         default=True, description="Streams added over HTTP are shared by all nodes; false: each node keeps its own."
@@ -39,6 +39,9 @@ class ClusterSettings(BaseModel):
     )
     status_s: float = Field(default=2.0, gt=0, le=60, description="How often a node publishes what it runs.")
     away_s: float = Field(default=8.0, gt=0, le=600, description="A node silent for so long is unreachable.")
+    max_streams: int = Field(
+        default=1000, ge=1, le=100_000, description="Most streams that all nodes share; one more is not accepted."
+    )
     reread_s: float = Field(default=60.0, ge=1, description="How often all specs are read again, should one be lost.")
     secret: SecretStr | None = Field(
         default=None,

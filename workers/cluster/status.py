@@ -28,7 +28,7 @@ class NodeStatus(BaseModel):
     partitions its successors take, by their names.
     """
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.node/1"] = Field(default=NODE_SCHEMA, alias="schema")
     node: str
@@ -46,7 +46,7 @@ class NodeStatus(BaseModel):
 class MonitorStatus(BaseModel):
     """The monitor that works. Those that stand by say nothing."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.monitor/1"] = Field(default=MONITOR_SCHEMA, alias="schema")
     monitor: str
@@ -60,7 +60,7 @@ class MonitorStatus(BaseModel):
 class StreamStatus(BaseModel):
     """What a node says of a stream that it runs."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.status/1"] = Field(default=STATUS_SCHEMA, alias="schema")
     stream_id: str

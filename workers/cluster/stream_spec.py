@@ -30,7 +30,7 @@ class SpecError(WorkerError):
 class StreamSpec(BaseModel):
     """One stream that shall run. Of two specs of a stream the one with the higher version holds."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.stream/1"] = Field(default=SPEC_SCHEMA, alias="schema")
     stream: StreamConfig
@@ -45,7 +45,7 @@ class StreamSpec(BaseModel):
 class TopicEpoch(BaseModel):
     """Identifies a topic from when it was made until it is made anew."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.epoch/1"] = Field(default=EPOCH_SCHEMA, alias="schema")
     epoch: str = Field(min_length=1, max_length=64)

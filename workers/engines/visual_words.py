@@ -36,7 +36,7 @@ class VisualWords(BaseModel):
     the grids whose cells are counted separately. words: 256 bits each, as hex.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", populate_by_name=True)
 
     schema_: Literal["livesight.visual-words/1"] = Field(default="livesight.visual-words/1", alias="schema")
     points: int = Field(default=300, ge=1, le=5000)

@@ -18,7 +18,7 @@ SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 class KafkaSettings(BaseModel):
     """How results reach Kafka. Present means: used. Times in seconds, sizes in bytes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     bootstrap_servers: tuple[str, ...] = Field(min_length=1)
     client_id: str = Field(default="livesight", min_length=1, max_length=200)

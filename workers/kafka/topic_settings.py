@@ -12,7 +12,7 @@ DAY_S = 24 * 3600.0
 class TopicSettings(BaseModel):
     """One topic. Applies when it is created; a topic that exists is taken as it is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     partitions: int | None = Field(default=None, ge=1, le=10_000, description="None: as topics.partitions.")
     cleanup: Literal["delete", "compact"] = "delete"
@@ -35,7 +35,7 @@ _COMPACTED = TopicSettings(cleanup="compact")
 class TopicsSettings(BaseModel):
     """The topics, and whether they are created when missing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     create: bool = Field(default=True, description="Create topics that are missing.")
     prefix: str = Field(default="livesight", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="PREFIX.detections, …")

@@ -25,7 +25,7 @@ class StreamView(BaseModel):
     dropped: frames that nobody had time for, or that are unreadable; those beyond `max_fps` are not among them.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True)
 
     id: str
     kind: str

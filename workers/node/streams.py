@@ -20,7 +20,7 @@ from stream.sources.source import Source
 from stream.sources.source_urls import open_source
 from workers.bus.result import FrameResult
 from workers.engines.hot_swap import EngineSlots
-from workers.errors import NodeClosed, StreamExists, StreamUnknown
+from workers.errors import NodeClosed, QuotaReached, StreamExists, StreamUnknown
 from workers.inference.batcher import InferenceStream
 from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.metrics import forget_stream
@@ -36,11 +36,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Running:
-    """One stream. `source` and `inference` are None while it is disabled. stored: it outlives a restart."""
+    """One stream. `source` and `inference` are None while it is disabled. stored: it outlives a restart.
+
+    limited: it is refused where there are `max_streams` already.
+    """
 
     config: StreamConfig
     stored: bool
     ephemeral: bool
+    limited: bool = True
     source: Source | None = None
     inference: InferenceStream | None = None
     recent: RecentResults = field(default_factory=RecentResults)
@@ -96,7 +100,7 @@ class StreamRunner:
         """Run the streams that are stored; one that cannot be started is logged, and stays stored."""
         for config in self._stored.read() if self._stored else []:
             try:
-                self.add(config, keep=True)
+                self._add(_Running(config, stored=True, ephemeral=False, limited=False), allow_local=False)
             except Exception:
                 log.exception("kept_stream_failed", stream=config.id)
 
@@ -104,13 +108,16 @@ class StreamRunner:
         """Run a stream from its URL. `keep` has it started again after a restart.
 
         Raises StreamExists, SourceError (of the URL), ModelError or EngineError (of a model), StateUnwritable,
-        NodeClosed; then there is no such stream.
+        NodeClosed, and with `keep` QuotaReached; then there is no such stream.
         """
+        return self._add(_Running(config, keep, ephemeral=False, limited=keep), allow_local=allow_local)
+
+    def _add(self, running: _Running, *, allow_local: bool) -> StreamView:
+        config, keep = running.config, running.stored
         with self._changes.held(config.id):
-            self._refuse_taken(config.id)
+            self._refuse_taken(running)
             source = self._open(config, allow_local)
             self._slots.ensure(config.models)
-            running = _Running(config, keep, ephemeral=False)
             before = self._store(running, config)
             try:
                 self._begin(running, config, source)
@@ -127,12 +134,13 @@ class StreamRunner:
     def attach(self, source: Source, config: StreamConfig) -> StreamView:
         """Run a pushed stream from a source that exists already.
 
-        Raises StreamExists, ModelError, EngineError, NodeClosed.
+        Raises StreamExists, QuotaReached, ModelError, EngineError, NodeClosed.
         """
+        running = _Running(config, stored=False, ephemeral=True)
         with self._changes.held(config.id):
-            self._refuse_taken(config.id)
+            self._refuse_taken(running)
             self._slots.ensure(config.models)
-            self._begin(_Running(config, stored=False, ephemeral=True), config, source)
+            self._begin(running, config, source)
             return self.view(config.id)
 
     def remove(self, stream_id: str, reason: str = "removed") -> None:
@@ -223,11 +231,22 @@ class StreamRunner:
         for thread in closers:
             thread.join(max(0.1, deadline_s - time.monotonic()))
 
-    def _refuse_taken(self, stream_id: str) -> None:
+    def _refuse_taken(self, running: _Running) -> None:
+        stream_id = running.config.id
         with self._lock:
             self._refuse_closed(stream_id)
             if stream_id in self._streams:
                 raise StreamExists(f"stream {stream_id} exists already")
+            self._refuse_more(running)
+
+    def _refuse_more(self, running: _Running) -> None:
+        """With the lock held. Raises QuotaReached when this is one stream too many."""
+        most, stream_id = self._settings.max_streams, running.config.id
+        if running.limited and stream_id not in self._streams and len(self._streams) >= most:
+            raise QuotaReached(
+                f"stream {stream_id}: {most} streams run here already, and stream.max_streams allows no more; "
+                "remove one, or raise the setting"
+            )
 
     def _refuse_closed(self, stream_id: str) -> None:
         if self._closed:
@@ -249,9 +268,10 @@ class StreamRunner:
         return None if config.url is None else self._open(config, allow_local)
 
     def _begin(self, running: _Running, config: StreamConfig, source: Source | None) -> None:
-        """Register the stream, and run it if it is enabled. Raises NodeClosed; ModelError for a model of no slot."""
+        """Register the stream, and run it if it is enabled. Raises NodeClosed, QuotaReached; ModelError for no slot."""
         with self._lock:
             self._refuse_closed(config.id)
+            self._refuse_more(running)
             running.config = config
             if config.enabled and source is not None:
                 running.inference = self._pipeline.add(

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 class ActiveVersion(BaseModel):
     """`version` is in service, after `before`. `at_ns`: wall clock of the node that decided it."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.model/1"] = Field(default=MODEL_SCHEMA, alias="schema")
     name: str

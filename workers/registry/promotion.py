@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 class Promotion(BaseModel):
     """What a promotion or a rollback did. `before` equals `version` when that was in service already."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True)
 
     name: str
     version: int

@@ -33,7 +33,7 @@ _MAX_HISTORY = 100
 class PromotionRecord(BaseModel):
     """One change of the version in service; `at_ns` is the wall clock."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     before: int
     after: int

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class SpoolSettings(BaseModel):
     """How much waits on disk while the broker is unreachable."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     enabled: bool = Field(default=True, description="False: in memory only, bounded by buffer_bytes.")
     dir: Path | None = Field(default=None, description="None: state_dir/spool. One process a folder.")

@@ -48,7 +48,7 @@ def _at_midnight(value: object) -> object:
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", hide_input_in_errors=True)
 
     name: str
     hash: str
@@ -71,7 +71,7 @@ class _Entry(BaseModel):
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", hide_input_in_errors=True)
 
     keys: Annotated[tuple[_Entry, ...], Field(max_length=MOST_KEYS)]
 

@@ -39,7 +39,7 @@ def rate_of(text: str) -> RateLimitItem | None:
 
 
 class _Rates(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", validate_default=True)
 
     def rate(self, name: LimitName) -> RateLimitItem | None:
         """One of the limits; None: unlimited."""

@@ -20,7 +20,7 @@ from workers.errors import Forbidden, Unauthenticated
 class LinkWish(BaseModel):
     """What the link is for, and how long it works."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     path: str = Field(
         min_length=1,

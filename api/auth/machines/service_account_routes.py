@@ -60,7 +60,7 @@ class ServiceAccountList(BaseModel):
 class NewServiceAccount(BaseModel):
     """The account to make."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     name: _Name
     grants: Grants = ()
@@ -69,7 +69,7 @@ class NewServiceAccount(BaseModel):
 class ServiceAccountChanges(BaseModel):
     """The fields to change; the others stay."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     name: _Name | None = None
     grants: Grants | None = None
@@ -85,7 +85,7 @@ class ServiceAccountChanges(BaseModel):
 class KeyWish(BaseModel):
     """The key to make. `days` null: auth.key_days; 0: for ever, where auth.key_days_max is null."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     name: _Name
     days: int | None = Field(default=None, ge=0, le=36500, description="How long it works; at most auth.key_days_max.")

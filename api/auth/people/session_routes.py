@@ -27,7 +27,7 @@ Password = Annotated[str, Field(max_length=1024)]
 class SignIn(BaseModel):
     """Name and password."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     name: Annotated[str, Field(max_length=200)]
     password: Password
@@ -42,7 +42,7 @@ class FirstAdmin(SignIn):
 class SignOut(BaseModel):
     """`everywhere`: all sessions of the account, not only this one."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     everywhere: bool = False
 
@@ -50,7 +50,7 @@ class SignOut(BaseModel):
 class NewPassword(BaseModel):
     """The old one is asked for again, so that a tab left open is not enough."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     old: Password
     new: Password

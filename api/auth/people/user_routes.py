@@ -22,7 +22,7 @@ UserIdInPath = Annotated[str, Path(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 class NewUser(BaseModel):
     """An account to add."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     password: Password
@@ -32,7 +32,7 @@ class NewUser(BaseModel):
 class ChangedUser(BaseModel):
     """What is left out stays. A new password signs the account out everywhere, and so does `disabled`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     disabled: bool | None = None
     grants: Grants | None = None

@@ -20,7 +20,7 @@ NoticeKind = Literal["alert", "alert_ended", "test"]
 class NoticeDocument(BaseModel):
     """The JSON that webhooks and MQTT subscribers get."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.alert/1"] = Field(default="livesight.alert/1", alias="schema")
     type: NoticeKind

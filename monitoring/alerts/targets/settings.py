@@ -21,7 +21,7 @@ _TOPIC_FIELDS = {"stream": "", "rule": "", "severity": "", "kind": ""}
 class _CommonSettings(BaseModel):
     """What all targets have in common. A target gets its alerts in order, one after the other."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: TargetName
     severity: Severity = Field(default="info", description="Only alerts of this severity or worse are sent.")
