@@ -18,7 +18,7 @@ DAY_S = 86_400.0
 class SessionSettings(BaseModel):
     """How long people stay signed in. Times in seconds."""
 
-    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     idle_s: float = Field(default=DAY_S / 2, ge=60, le=365 * DAY_S, description="Unused this long, a session ends.")
     absolute_s: float = Field(default=7 * DAY_S, ge=60, le=365 * DAY_S, description="However it is used, it ends then.")
@@ -33,7 +33,7 @@ class SessionSettings(BaseModel):
 class AuthSettings(BaseModel):
     """Everything under `auth`. Times in seconds."""
 
-    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     mode: Literal["none", "accounts"] = Field(
         default="none", description="none: whoever reaches the service is admin, on a loopback address only."

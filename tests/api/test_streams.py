@@ -205,3 +205,20 @@ async def test_results_of_an_added_stream_are_of_its_pictures(service: Service, 
             seen = [json.loads(await asyncio.wait_for(viewer.recv(), 20)) for _ in range(20)]
     for result in seen:
         assert number_in(result["detections"][0]["xyxy"], tuple(result["size_wh"])) == result["frame"] % 100
+
+
+async def test_one_stream_too_many_is_a_conflict_that_names_the_setting(start: Start) -> None:
+    service = start(stream_settings=StreamSettings(max_streams=2))
+    async with service.http() as http:
+        for number in range(2):
+            assert (await http.post("/v1/streams", json=new(f"cam-{number}"))).status_code == 201
+        refused = await http.post("/v1/streams", json=new("cam-2"))
+        assert refused.status_code == 409 and "stream.max_streams" in refused.json()["detail"]
+        assert refused.json()["type"].endswith(":quota-reached")
+        async with connect(f"{service.ws}/v1/streams/pushed/frames?models=number") as socket:
+            await socket.wait_closed()
+            assert socket.close_code == 1013 and "stream.max_streams" in (socket.close_reason or "")
+        assert (await http.patch("/v1/streams/cam-1", json={"max_fps": 1})).status_code == 200
+        assert (await http.patch("/v1/streams/cam-1", json={"max_fps": 1e-320})).status_code == 422
+        assert (await http.delete("/v1/streams/cam-0")).status_code == 204
+        assert (await http.post("/v1/streams", json=new("cam-2"))).status_code == 201

@@ -17,6 +17,7 @@ from api.auth.machines.stored_keys import KeysRefused, ServiceAccountExists, Ser
 from api.auth.tables import service_accounts, service_keys
 from workers.access.principal import Grant
 from workers.database.database import Database
+from workers.errors import QuotaReached
 
 MOST_ACCOUNTS = 1000
 MOST_KEYS = 20
@@ -76,7 +77,7 @@ def add_account(database: Database, name: str, grants: Sequence[Grant]) -> Servi
     try:
         with database.write() as connection:
             if connection.execute(select(func.count()).select_from(service_accounts)).scalar_one() >= MOST_ACCOUNTS:
-                raise KeysRefused(f"there are {MOST_ACCOUNTS} service accounts, the maximum; delete some first")
+                raise QuotaReached(f"there are {MOST_ACCOUNTS} service accounts, the maximum; delete some first")
             connection.execute(service_accounts.insert().values(_columns(account)))
     except IntegrityError as error:
         raise ServiceAccountExists(f"name: there is a service account {account.name} already") from error
@@ -158,7 +159,7 @@ def add_key(database: Database, account_id: str, name: str, ends_ns: int | None)
         of_account = select(service_keys).where(service_keys.c.account_id == account_id)
         good = [one for one in map(_key, connection.execute(of_account)) if is_good(one, now_ns)]
         if len(good) >= MOST_KEYS:
-            raise KeysRefused(f"the account has {MOST_KEYS} keys in use, the maximum; revoke one first")
+            raise QuotaReached(f"the account has {MOST_KEYS} keys in use, the maximum; revoke one first")
         if any(one.name == name for one in good):
             raise KeysRefused(f"name: the account has a key {name} already; revoke it first, or take another name")
         connection.execute(

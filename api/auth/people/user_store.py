@@ -17,8 +17,10 @@ from api.auth.people.errors import LastAdmin, NameRefused, UserExists, UserUnkno
 from api.auth.tables import user_sessions, users
 from workers.access.principal import Grant, Principal
 from workers.database.database import Database
+from workers.errors import QuotaReached
 
 MAX_NAME = 64
+MOST_USERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,13 @@ class UserStore:
         self._database = database
 
     def add(self, name: str, password_hash: str | None, grants: Iterable[Grant], *, first: bool = False) -> User:
-        """Raises UserExists (`first`: also when there is any account), NameRefused."""
+        """Raises UserExists (`first`: also when there is any account), NameRefused, QuotaReached."""
         try:
             with self._database.write() as connection:
                 if first and _count(connection):
                     raise UserExists("there is an account already")
+                if _count(connection) >= MOST_USERS:
+                    raise QuotaReached(f"there are {MOST_USERS} accounts, the maximum; delete one first")
                 return add_user(connection, name, password_hash, grants)
         except IntegrityError as error:
             raise UserExists(f"there is an account {name} already") from error
