@@ -71,5 +71,5 @@ def test_json_constants_are_no_numbers(number: str) -> None:
         (StreamConfig, f'{{"id": "a", "max_fps": {number}}}'),
         (Attribute, f'{{"label": "a", "confidence": {number}}}'),
     ):
-        with pytest.raises(ValueError, match="finite|greater|less"):
+        with pytest.raises(ValueError, match=r"finite|greater|less"):
             model.model_validate_json(text)
