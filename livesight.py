@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from api.auth.mode_checks import check_mode, open_to_all
 from api.auth.settings import AuthSettings
+from api.cli.audit import mount as mount_audit
 from api.cli.explain import mount as mount_explain
 from api.cli.keys import mount as mount_keys
 from api.cli.settings_checks import ROLES, Roles, check_together
@@ -62,8 +63,7 @@ from workers.memory import freeze_loaded, limit_arenas
 from workers.settings import NodeSettings, WorkerSettings
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
+    from api.audit.trail import AuditTrail
     from api.auth.access_control import AccessControl
     from api.http.lifecycle import DeadlineStack
     from monitoring.core.contracts import CutClip
@@ -167,7 +167,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     configure_logs(settings.log_level, settings.log_format)
     limit_arenas()
     raise_limit()
-    from api.app import create_app
+    from api.app import create_app, extend_or_forward
     from api.http.lifecycle import DeadlineStack, EarlySignals, Service, threads_left
     from api.http.listening import listen
     from api.video.clip_cutter import ClipCutter
@@ -190,25 +190,14 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         start_node(settings, node, streams, stack)
         start_cluster(settings, cluster, node, stack)
         start_feed(settings, local, stack)
-        application = create_app(node, bus, settings.api, settings.roles, cluster, access=access)  # type: ignore[arg-type]
-        serve_monitoring(application, monitoring, cluster)
+        trail = start_trail(settings, access, bus, stack)
+        application = create_app(node, bus, settings.api, settings.roles, cluster, access=access, trail=trail)
+        extend_or_forward(application, monitoring, MONITORING_PREFIXES)
         service = Service(application, stack.close, lambda: _started(settings, sock, node, access), early)
         service.run([sock])
     left = threads_left()
     structlog.get_logger(__name__).info("stopped", threads_left=left)
     service.over(left)
-
-
-def serve_monitoring(application: FastAPI, monitoring: Monitoring | None, cluster: Cluster | None) -> None:
-    """Serve monitoring's routes here, or forward them to the process whose monitor works."""
-    from api.app import extend, forward
-
-    if monitoring is None:
-        forward(application, MONITORING_PREFIXES)
-        return
-    extend(application, monitoring)
-    if cluster is not None:
-        cluster.announce_monitor(lambda: monitoring.active)
 
 
 def _started(settings: Settings, sock: socket.socket, node: Node, access: AccessControl | None) -> None:
@@ -222,8 +211,8 @@ def _started(settings: Settings, sock: socket.socket, node: Node, access: Access
 
 
 def open_bus(settings: Settings, local: LocalBus) -> Bus:
-    """Kafka when it is configured and this process has results for it, else in process."""
-    if settings.kafka is None or "node" not in settings.roles:
+    """Kafka when it is configured and this process has results or an audit trail for it, else in process."""
+    if settings.kafka is None or not ("node" in settings.roles or settings.auth.audits):
         return local
     from workers.kafka.kafka_bus import KafkaBus
 
@@ -281,6 +270,17 @@ def start_access(settings: Settings, stack: DeadlineStack) -> AccessControl | No
     stack.closes(access.close, ACCESS_S)
     access.start()
     return access
+
+
+def start_trail(settings: Settings, access: AccessControl | None, bus: Bus, stack: DeadlineStack) -> AuditTrail | None:
+    """Where it is recorded who sees and changes what; None where that is off or nobody is known."""
+    if access is None or not settings.auth.audits:
+        return None
+    from api.audit.opening import open_trail
+
+    trail = open_trail(access, settings.node_name, None if settings.kafka is None else bus)
+    stack.closes(trail.close, ACCESS_S)
+    return trail
 
 
 def start_node(settings: Settings, node: Node, streams: Sequence[StreamConfig], stack: DeadlineStack) -> None:
@@ -370,6 +370,7 @@ def examined(config: Path | None) -> list[CheckResult]:
 
 
 mount_analyze(app, command_context)
+mount_audit(app, command_settings)
 mount_bench(app, command_context)
 mount_doctor(app, examined)
 mount_explain(app, command_context)

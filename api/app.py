@@ -16,6 +16,9 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI
 
+from api.audit.middleware import AuditRecorder
+from api.audit.routes import audit_routes
+from api.audit.trail import AuditTrail
 from api.auth.access_control import AccessControl
 from api.auth.authentication import Authentication, CredentialReader
 from api.auth.live_connections import LiveConnectionGuard
@@ -73,17 +76,19 @@ def create_app(
     node: Node,
     bus: Bus,
     settings: ApiSettings | None = None,
-    roles: Collection[Role] = ROLES,
+    roles: Collection[str] = ROLES,
     cluster: Cluster | None = None,
     *,
     access: AccessControl | None = None,
+    trail: AuditTrail | None = None,
 ) -> FastAPI:
     """The application with the routes of `roles`. Serve it with `api.http.server.Server`.
 
     cluster: the other processes; requests for their streams are forwarded to them. Without the role node, `node` was
-    not started. access: who may do what; None: everybody is a local admin.
+    not started. access: who may do what; None: everybody is a local admin. trail: where it is recorded
+    who saw and did what.
     """
-    context = replace(_context(node, bus, settings or ApiSettings(), roles, cluster), access=access)
+    context = replace(_context(node, bus, settings or ApiSettings(), roles, cluster), access=access, trail=trail)
     app = DescribedApp(
         title="Livesight",
         version=_version(),
@@ -100,13 +105,18 @@ def create_app(
     if cluster is not None:
         _forward_to_others(app, cluster, context)
     _find_out_who_asks(app, access, cluster)
-    app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
-    app.add_middleware(OriginGuard, settings=context.settings, names=_reached_by(cluster))
-    app.add_middleware(SecurityHeaders, embeds=bool(context.settings.allowed_origins))
+    _guard(app, context)
     error_responses.install(app)
     _include(app, roles)
     _include_accounts(app, context)
     return app
+
+
+def _guard(app: FastAPI, context: ApiContext) -> None:
+    app.add_middleware(AuditRecorder, trail=context.trail)
+    app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
+    app.add_middleware(OriginGuard, settings=context.settings, names=_reached_by(context.cluster))
+    app.add_middleware(SecurityHeaders, embeds=bool(context.settings.allowed_origins))
 
 
 def _include_accounts(app: FastAPI, context: ApiContext) -> None:
@@ -115,6 +125,8 @@ def _include_accounts(app: FastAPI, context: ApiContext) -> None:
         app.include_router(session_view_routes(people, context.open_to_all))
     for router in () if context.access is None else context.access.routers:
         app.include_router(router)
+    if context.trail is not None and context.trail.database is not None:
+        app.include_router(audit_routes(context.trail.database))
 
 
 def _find_out_who_asks(app: FastAPI, access: AccessControl | None, cluster: Cluster | None) -> None:
@@ -156,6 +168,16 @@ def extend(app: FastAPI, extension: Extension) -> None:
         app.include_router(router)
 
 
+def extend_or_forward(app: FastAPI, extension: Extension | None, prefixes: Sequence[str]) -> None:
+    """Serve the monitor's routes here, or forward them to the process whose monitor works. Before the first request."""
+    if extension is None:
+        return forward(app, prefixes)
+    extend(app, extension)
+    cluster = app.state.context.cluster
+    if cluster is not None:
+        cluster.announce_monitor(lambda: extension.active)
+
+
 def forward(app: FastAPI, prefixes: Sequence[str]) -> None:
     """In a cluster: forward the paths of an extension to the process where it works. Before the first request."""
     if app.state.context.cluster is not None:
@@ -163,7 +185,7 @@ def forward(app: FastAPI, prefixes: Sequence[str]) -> None:
 
 
 def _context(
-    node: Node, bus: Bus, settings: ApiSettings, roles: Collection[Role], cluster: Cluster | None
+    node: Node, bus: Bus, settings: ApiSettings, roles: Collection[str], cluster: Cluster | None
 ) -> ApiContext:
     hub = ResultHub(bus, settings)
     pushes = Pushes(node, hub)
@@ -197,7 +219,7 @@ def _reached_by(cluster: Cluster | None) -> list[str]:
     return [name] if name else []
 
 
-def _include(app: FastAPI, roles: Collection[Role]) -> None:
+def _include(app: FastAPI, roles: Collection[str]) -> None:
     routers = [health.router, schemas.router]
     if "api" in roles:
         routers += [pages.router, streams.router, probe.router, detections.router]

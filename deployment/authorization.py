@@ -15,6 +15,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from api.app import create_app, extend
+from api.audit.opening import open_trail
 from api.auth.access_control import AccessControl
 from api.auth.settings import AuthSettings
 from api.routes.route_table import markdown
@@ -39,12 +40,14 @@ def whole_application() -> Iterator[FastAPI]:
         access = AccessControl(AuthSettings(mode="accounts"), state_dir)
         context = MonitoringContext(state_dir, "authorization", bus, None, ClipCutter(node, None))
         monitoring = Monitoring(MonitorSettings(), context)
+        trail = open_trail(access, "authorization", None)
         try:
-            application = create_app(node, bus, access=access)
+            application = create_app(node, bus, access=access, trail=trail)
             extend(application, monitoring)
             yield application
         finally:
             monitoring.close(5.0)
+            trail.close(5.0)
             access.close(5.0)
             node.close()
 

@@ -28,7 +28,7 @@ FLOORS: dict[str, list[str]] = {
         "errors validation metrics cpu memory descriptors logs wall_clock atomic_files access model_card settings "
         "database bus spool kafka engines images inference registry explain node cluster cli bench"
     ).split(),
-    "api": "settings http auth video push predict cluster routes app cli".split(),
+    "api": "settings http auth audit video push predict cluster routes app cli".split(),
     "monitoring": (
         "core store events rules arrangements alerts drift report ingest settings migrations assembly service doctor"
     ).split(),

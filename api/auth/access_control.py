@@ -42,6 +42,7 @@ class AccessControl:
             self._routers += [sign_in_routes(self.people), own_session_routes(self.people), user_routes(self.people)]
         revalidators = [reader for reader in self._readers if isinstance(reader, Revalidator)]
         self.live = LiveConnections(revalidators, settings.recheck_s)
+        self.machines.on_change.append(self.live.check_soon)
         if self.people is not None:
             self.people.live = self.live
 

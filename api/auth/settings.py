@@ -83,6 +83,8 @@ class AuthSettings(BaseModel):
         "them for link_max_s, without an account.",
     )
     limits: RateLimitSettings = RateLimitSettings()
+    audit: bool = Field(default=True, description="Record who sees and changes what; in mode accounts.")
+    audit_days: float = Field(default=365.0, gt=0, le=36500, description="Audit entries older than this are deleted.")
 
     @field_validator("database_url")
     @classmethod
@@ -113,6 +115,11 @@ class AuthSettings(BaseModel):
         if self.database_url is None:
             return f"sqlite:///{state_dir / 'accounts.db'}"
         return driver_url(self.database_url.get_secret_value())
+
+    @property
+    def audits(self) -> bool:
+        """Whether it is recorded who sees and changes what."""
+        return self.audit and self.mode == "accounts"
 
     @property
     def on_sqlite(self) -> bool:

@@ -82,6 +82,7 @@ def _mount_add(keys: typer.Typer, open_: OpenKeysContext) -> None:
             owner = _owner(database, account, grant)
             key_name = name or datetime.now(UTC).strftime("%Y-%m-%d %H.%M.%S")
             made, record = store.add_key(database, owner.id, key_name, ends_ns)
+            _record(database, f"add service:{owner.id} key:{record.id}")
         if as_json:
             return _print_json({**_shown(record), "account": owner.name, "key": made.text})
         typer.echo(made.text)
@@ -137,6 +138,7 @@ def _mount_changes(keys: typer.Typer, open_: OpenKeysContext) -> None:
         wanted = key_id.removeprefix("ls_")[:12]
         with _database(open_(config)) as database:
             store.revoke_key(database, wanted)
+            _record(database, f"revoke key:{wanted}")
         typer.echo(f"key {wanted} is revoked")
 
     @keys.command("disable")
@@ -189,6 +191,12 @@ def _database(context: KeysContext) -> Iterator[Database]:
         database.close()
 
 
+def _record(database: Database, what: str) -> None:
+    from api.audit.opening import record_command
+
+    record_command(database, f"keys {what}")
+
+
 def _owner(database: Database, name: str, grant: Grant | None) -> ServiceAccount:
     from api.auth.machines import service_accounts as store
     from api.auth.machines.stored_keys import ServiceAccountUnknown
@@ -229,6 +237,7 @@ def _switch(context: KeysContext, name: str, *, disabled: bool) -> None:
 
     with _database(context) as database:
         found = store.change_account(database, store.account_named(database, name).id, disabled=disabled)
+        _record(database, f"{'disable' if disabled else 'enable'} service:{found.id}")
     typer.echo(f"{found.name} is {'disabled' if disabled else 'enabled'}")
 
 

@@ -90,7 +90,9 @@ def _mount_changes(users: typer.Typer, open_: OpenUsersContext) -> None:
         context, grants = open_(config), _grants(grant or [])
         hashed = _password(context, name, password_stdin)
         with _store(context) as store:
-            typer.echo(f"added {store.add(name, hashed, grants).name}")
+            user = store.add(name, hashed, grants)
+            _record(store, "add", user)
+        typer.echo(f"added {user.name}")
 
     @users.command()
     def passwd(name: NameArgument, password_stdin: StdinOption = False, config: ConfigOption = None) -> None:
@@ -101,6 +103,7 @@ def _mount_changes(users: typer.Typer, open_: OpenUsersContext) -> None:
         with _store(context) as store:
             user = _named(store, name)
             store.change(user.id, UserChanges(password_hash=_password(context, user.name, password_stdin)))
+            _record(store, "passwd", user)
 
     @users.command("grant")
     def grant_user(name: NameArgument, grant: GrantOption = None, config: ConfigOption = None) -> None:
@@ -109,7 +112,9 @@ def _mount_changes(users: typer.Typer, open_: OpenUsersContext) -> None:
 
         grants = _grants(grant or [])
         with _store(open_(config)) as store:
-            typer.echo(_words(store.change(_named(store, name).id, UserChanges(grants=grants))))
+            user = store.change(_named(store, name).id, UserChanges(grants=grants))
+            _record(store, "grant", user)
+        typer.echo(_words(user))
 
 
 @contextmanager
@@ -131,7 +136,14 @@ def _switch(context: UsersContext, name: str, disabled: bool) -> None:
     from api.auth.people.user_store import UserChanges
 
     with _store(context) as store:
-        store.change(_named(store, name).id, UserChanges(disabled=disabled))
+        user = store.change(_named(store, name).id, UserChanges(disabled=disabled))
+        _record(store, "disable" if disabled else "enable", user)
+
+
+def _record(store: UserStore, command: str, user: User) -> None:
+    from api.audit.opening import record_command
+
+    record_command(store.database, f"users {command} user:{user.id}")
 
 
 def _named(store: UserStore, name: str) -> User:

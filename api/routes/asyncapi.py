@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from api.routes.message_schemas import MESSAGES, MessageKind
 from stream.config import MaxFps
-from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import AUDIT, DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
 
 _REF = "#/components/schemas/{model}"
 _ID = {"description": "A stream's id.", "examples": ["entrance"]}
@@ -17,6 +17,7 @@ _ABOUT = {
     EVENTS: "Events, keyed by stream id; an event's id follows from its cause, so duplicates have the same id.",
     SNAPSHOTS: "JPEGs of tracks, keyed by stream id; the headers identify the track.",
     STREAMS: "Compacted: the streams that should run, keyed by stream id.",
+    AUDIT: "Who saw or changed what, keyed by principal; each process numbers and chains its own entries.",
     STATUS: "Compacted: which node runs which stream, keyed by stream id.",
 }
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.audit.trail import AuditTrail
 from api.auth.access_control import AccessControl
 from api.cluster.stream_directory import StreamDirectory
 from api.http.connections import Connections
@@ -43,6 +44,7 @@ class ApiContext:
     predictor: Predictor
     whip: WhipPushes
     access: AccessControl | None = None  # None: whoever reaches the service is admin
+    trail: AuditTrail | None = None
     extensions: list[Extension] = field(default_factory=list)
 
     @property

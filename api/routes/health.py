@@ -103,6 +103,7 @@ def _readiness(context: ApiContext) -> Readiness:
     cluster = context.cluster.problems() if context.cluster is not None else []
     others = [reason for extension in context.extensions for reason in extension.problems()]
     access = [] if context.access is None else context.access.problems()
+    access += [] if context.trail is None else context.trail.problems()
     if context.open_to_all:
         access = [insecure_reason(context.settings.host)]
     own = [*access, *context.node.problems(), *context.bus.problems(), *context.connections.problems()]

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from api.audit.entry import AuditEntry
 from workers.bus.event import Event
 from workers.bus.media import Snapshot
-from workers.bus.message_bus import DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import AUDIT, DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 from workers.bus.result import FrameResult
 from workers.cluster.status import MonitorStatus, NodeStatus, StreamStatus
 from workers.cluster.stream_spec import StreamSpec, TopicEpoch
@@ -47,6 +48,7 @@ MESSAGES = {
     "model": MessageKind("Which version of a model is in service, keyed by the model.", ActiveVersion, MODELS),
     "status": MessageKind("Which node runs a stream, and how that goes.", StreamStatus, STATUS),
     "monitor": MessageKind("Which process's monitor works, keyed _monitor.NAME.", MonitorStatus, STATUS),
+    "audit": MessageKind("Who saw or changed what, or was refused, in the chain of a process.", AuditEntry, AUDIT),
     "node": MessageKind("That a node lives, keyed _node.NAME.", NodeStatus, STATUS),
 }
 

@@ -17,6 +17,7 @@ export function showAccount(who) {
   panel.querySelector("h2").textContent = who.name;
   panel.querySelector("p").textContent = accessWords(who.grants);
   document.getElementById("users-link").hidden = !who.actions.includes("accounts");
+  document.getElementById("audit-link").hidden = !who.actions.includes("audit");
   document.getElementById("account-password").addEventListener("click", () => {
     panel.hidePopover();
     askForPassword(who.name);

@@ -77,6 +77,12 @@ export const signOut = (everywhere) => request("/v1/logout", asJson("POST", { ev
 export const changePassword = (old, fresh) => request("/v1/session/password", asJson("POST", { old, new: fresh }));
 
 /** @returns {Promise<object[]>} the accounts of people */
+/** @param {{what?: string, principal?: string, stream?: string, before?: number|null}} wanted newest first */
+export const listAudit = (wanted) =>
+  json(`/v1/audit?${new URLSearchParams(Object.entries(wanted).filter(([, value]) => value !== "" && value !== null))}`);
+
+export const verifyAudit = () => json("/v1/audit/verification", { timeoutMs: 60_000 });
+
 export const listUsers = async () => (await json("/v1/users")).users;
 
 export const addUser = (user) => json("/v1/users", asJson("POST", user));

@@ -26,6 +26,7 @@ const router = new Router(
     monitoring: async () => new (await others()).MonitoringPage(streams, alerts),
     health: async () => new (await others()).HealthPage(streams, health, alerts),
     models: async () => new (await others()).ModelsPage(),
+    audit: async () => new (await others()).AuditPage(),
     users: async () => new (await others()).UsersPage(),
   },
   () => toast("This page could not be loaded. It opens when the server is reachable again.", "bad"),

@@ -19,6 +19,7 @@ import structlog
 from fastapi import FastAPI
 
 from api.app import create_app, extend
+from api.audit.trail import AuditTrail
 from api.auth.access_control import AccessControl
 from api.http.extension import Extension
 from api.http.server import Server
@@ -77,12 +78,14 @@ def running(
     ready: bool = True,
     store: ModelStore | None = None,
     access: AccessControl | None = None,
+    trail: AuditTrail | None = None,
     extensions: Callable[[LocalBus, Path], Iterable[Extension]] = lambda bus, state_dir: (),
     **api_settings: Any,
 ) -> Iterator[Service]:
     """A node with the test engine as the models `number` and `mask`, and the application on a free port.
 
-    store: real models in place of the test engine. access: None: everybody is a local admin. extensions: makes them.
+    store: real models in place of the test engine. access: None: everybody is a local admin. trail: where that is
+    recorded. extensions: makes them.
     """
     bus = LocalBus()
     settings = NodeSettings("test", WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir)
@@ -92,7 +95,7 @@ def running(
         node.models.slots["number"] = node.models.slots["mask"] = EngineSlot(engine)
     if ready:
         node.start(())
-    app = create_app(node, bus, ApiSettings(port=0, **api_settings), access=access)
+    app = create_app(node, bus, ApiSettings(port=0, **api_settings), access=access, trail=trail)
     for extension in extensions(bus, state_dir):
         extend(app, extension)
     server = Server(app)

@@ -12,6 +12,7 @@ import httpx
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from api.audit.opening import open_trail
 from api.auth.access_control import AccessControl
 from api.auth.machines.api_key import key_hash
 from api.auth.machines.limit_settings import LIMITS, RateLimitSettings
@@ -61,11 +62,13 @@ def accounted(folder: Path) -> Iterator[Service]:
         return opened
 
     access.start()
-    with running(folder, access=access, extensions=extensions) as service:
+    trail = open_trail(access, "test", None)
+    with running(folder, access=access, trail=trail, extensions=extensions) as service:
         for stream_id in (MINE, FOREIGN):
             add(service, stream_id)
         yield service
     opened[0].close(5)
+    trail.close(20)
     access.close(5)
 
 

@@ -78,16 +78,29 @@ async def test_from_the_printed_link_to_logging_out(service: LivesightProcess, p
     await expect(page.get_by_text("nobody could manage accounts any more")).to_be_visible()
     await picture(page, "users")
 
+    await page.get_by_role("link", name="Audit").click()
+    await expect(page.locator("#audit-rows tr").filter(has_text="signed in")).to_have_count(1)
+    await expect(page.locator("#audit-rows tr").filter(has_text="changed").filter(has_text="/v1/users")).to_have_count(
+        1
+    )
+    await page.get_by_label("What happened").select_option(label="watched live")
+    await expect(page.locator("#audit-rows tr").filter(has_text="/v1/streams/demo/video").first).to_be_visible()
+    await expect(page.locator("#audit-rows tr").filter(has_text="signed in")).to_have_count(0)
+    await page.get_by_role("button", name="Verify").click()
+    await expect(page.get_by_text("nothing was removed, changed or reordered")).to_be_visible()
+    await picture(page, "audit")
+
     await page.get_by_role("button", name="Account Ada").click()
     await picture(page, "menu")
     await page.get_by_role("button", name="Log out", exact=True).click()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert page.url.endswith("#/users")
+    assert page.url.endswith("#/audit")
     await picture(page, "sign-in")
     await sign_in(page, "ada", "wrong password")
     await expect(page.get_by_role("alert").filter(has_text="wrong")).to_be_visible()
     await sign_in(page, "ada", PASSWORD)
-    await expect(page.get_by_role("heading", name="Users")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Audit")).to_be_visible()
+    await expect(page.locator("#audit-rows tr").filter(has_text="failed to sign in")).to_have_count(1)
 
 
 async def test_a_viewer_is_offered_what_a_viewer_may_and_pictures_end(service: LivesightProcess, page: Page) -> None:

@@ -16,6 +16,7 @@ STREAMS = "livesight.streams"
 STATUS = "livesight.status"
 DRIFT = "livesight.drift"
 MODELS = "livesight.models"
+AUDIT = "livesight.audit"
 
 log = structlog.get_logger(__name__)
 

@@ -6,6 +6,7 @@ they were applied. So no process needs to know the tables of packages that it do
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from workers.errors import DatabaseRefused
 
 _ENVIRONMENT = Path(__file__).with_name("alembic")
 _LOCK = 5067001
+_ALEMBIC = threading.Lock()  # its context is one for the whole process
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class MigrationBranch:
 
 
 def migrate(database: Database, branch: MigrationBranch) -> None:
-    """Apply what is missing; processes wait for each other. A new SQLite file is made.
+    """Apply what is missing; processes and threads wait for each other. A new SQLite file is made.
 
     Raises DatabaseUnavailable when the database is unreachable, DatabaseRefused when a later version made it or it
     cannot be used.
@@ -46,7 +48,8 @@ def migrate(database: Database, branch: MigrationBranch) -> None:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             config = _config(branch)
             config.attributes.update(connection=connection, version_table=branch.version_table)
-            command.upgrade(config, "head")
+            with _ALEMBIC:
+                command.upgrade(config, "head")
     except CommandError as error:
         raise DatabaseRefused(f"{database.name} was made by a later version of Livesight: {error}") from error
     except (OSError, SQLAlchemyError) as error:

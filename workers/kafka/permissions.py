@@ -15,7 +15,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from workers.bus.message_bus import DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 
 Role = Literal["node", "api", "monitor"]
 Operation = Literal["READ", "WRITE"]
@@ -30,8 +30,9 @@ NEEDED: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
         MODELS: ("READ", "WRITE"),
         STREAMS: ("READ", "WRITE"),
         STATUS: ("READ", "WRITE"),
+        AUDIT: ("WRITE",),
     },
-    "api": {DETECTIONS: ("READ",), STREAMS: ("READ", "WRITE"), STATUS: ("READ",)},
+    "api": {DETECTIONS: ("READ",), STREAMS: ("READ", "WRITE"), STATUS: ("READ",), AUDIT: ("WRITE",)},
     "monitor": {
         DETECTIONS: ("READ",),
         SNAPSHOTS: ("READ",),

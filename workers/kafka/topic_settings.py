@@ -48,3 +48,4 @@ class TopicsSettings(BaseModel):
     status: TopicSettings = _COMPACTED
     drift: TopicSettings = _retained(30)
     models: TopicSettings = _COMPACTED
+    audit: TopicSettings = _retained(365)

@@ -68,12 +68,12 @@ class UserStore:
     """Reads and changes accounts, each call in a transaction of its own."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     def add(self, name: str, password_hash: str | None, grants: Iterable[Grant], *, first: bool = False) -> User:
         """Raises UserExists (`first`: also when there is any account), NameRefused, QuotaReached."""
         try:
-            with self._database.write() as connection:
+            with self.database.write() as connection:
                 if first and _count(connection):
                     raise UserExists("there is an account already")
                 if _count(connection) >= MOST_USERS:
@@ -84,23 +84,23 @@ class UserStore:
 
     def by_name(self, name: str) -> User | None:
         """The account of that name."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             row = connection.execute(select(users).where(users.c.name_key == name_key(name))).mappings().first()
         return None if row is None else user_of(row)
 
     def get(self, user_id: str) -> User:
         """The account. Raises UserUnknown."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return _get(connection, user_id)
 
     def list(self) -> list[User]:
         """All, by name."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return [user_of(row) for row in connection.execute(select(users).order_by(users.c.name_key)).mappings()]
 
     def any(self) -> bool:
         """Whether there is an account."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return _count(connection) > 0
 
     def change(self, user_id: str, changes: UserChanges) -> User:
@@ -113,7 +113,7 @@ class UserStore:
             values["grants"] = stored(changes.grants)
         if changes.password_hash is not None:
             values |= {"password_hash": changes.password_hash, "password_ns": now}
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             before = _admins(connection)
             _get(connection, user_id)
             connection.execute(update(users).where(users.c.id == user_id).values(values))
@@ -126,12 +126,12 @@ class UserStore:
 
     def rehash(self, user_id: str, password_hash: str) -> None:
         """The same password, hashed anew: sessions stay."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
 
     def remove(self, user_id: str) -> None:
         """With its sessions. Raises UserUnknown, LastAdmin."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             before = _admins(connection)
             _get(connection, user_id)
             connection.execute(delete(users).where(users.c.id == user_id))

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. c8ffc50a9b75fea05b3f03bddafb11bbdefe784653b3e5319eca7b9bce660e20
+// Made by `make web` out of api/web; do not edit. 10e7778395fab796c1d29307a4b5ddcf397b48fae4fe24fc42c5dde82c432375
 import {
   ApiError,
   HealthWatch,
@@ -2565,6 +2565,7 @@ var router = new Router(
     monitoring: async () => new (await others()).MonitoringPage(streams2, alerts),
     health: async () => new (await others()).HealthPage(streams2, health, alerts),
     models: async () => new (await others()).ModelsPage(),
+    audit: async () => new (await others()).AuditPage(),
     users: async () => new (await others()).UsersPage()
   },
   () => toast("This page could not be loaded. It opens when the server is reachable again.", "bad")

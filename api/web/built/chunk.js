@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. c8ffc50a9b75fea05b3f03bddafb11bbdefe784653b3e5319eca7b9bce660e20
+// Made by `make web` out of api/web; do not edit. 10e7778395fab796c1d29307a4b5ddcf397b48fae4fe24fc42c5dde82c432375
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -97,6 +97,8 @@ var signIn = (name, password) => json("/v1/login", asJson("POST", { name, passwo
 var setUp = (token, name, password) => json("/v1/setup", asJson("POST", { token, name, password }));
 var signOut = (everywhere) => request("/v1/logout", asJson("POST", { everywhere }));
 var changePassword = (old, fresh) => request("/v1/session/password", asJson("POST", { old, new: fresh }));
+var listAudit = (wanted) => json(`/v1/audit?${new URLSearchParams(Object.entries(wanted).filter(([, value]) => value !== "" && value !== null))}`);
+var verifyAudit = () => json("/v1/audit/verification", { timeoutMs: 6e4 });
 var listUsers = async () => (await json("/v1/users")).users;
 var addUser = (user) => json("/v1/users", asJson("POST", user));
 var changeUser = (id, changes) => json(`/v1/users/${id}`, asJson("PATCH", changes));
@@ -428,6 +430,7 @@ function showAccount(who) {
   panel.querySelector("h2").textContent = who.name;
   panel.querySelector("p").textContent = accessWords(who.grants);
   document.getElementById("users-link").hidden = !who.actions.includes("accounts");
+  document.getElementById("audit-link").hidden = !who.actions.includes("audit");
   document.getElementById("account-password").addEventListener("click", () => {
     panel.hidePopover();
     askForPassword(who.name);
@@ -540,6 +543,8 @@ export {
   SIGNED_OUT,
   ApiError,
   whoAmI,
+  listAudit,
+  verifyAudit,
   listUsers,
   addUser,
   changeUser,

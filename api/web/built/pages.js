@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. c8ffc50a9b75fea05b3f03bddafb11bbdefe784653b3e5319eca7b9bce660e20
+// Made by `make web` out of api/web; do not edit. 10e7778395fab796c1d29307a4b5ddcf397b48fae4fe24fc42c5dde82c432375
 import {
   accessWords,
   acknowledgeAlert,
@@ -18,6 +18,7 @@ import {
   icon,
   ifThere,
   listAlerts,
+  listAudit,
   listEvents,
   listModels,
   listUsers,
@@ -38,6 +39,7 @@ import {
   testStream,
   testTarget,
   toast,
+  verifyAudit,
   videoWords,
   wordsOf
 } from "./chunk.js";
@@ -824,6 +826,95 @@ function told(deliveries) {
   );
 }
 
+// audit-page.js
+var WORDS = {
+  live: "watched live",
+  picture: "fetched the picture",
+  snapshot: "opened a snapshot",
+  clip: "opened a clip",
+  download: "took away",
+  change: "changed",
+  "sign-in": "signed in",
+  "sign-in-failed": "failed to sign in",
+  "sign-out": "signed out",
+  refused: "was refused",
+  lost: "entries that could not be kept"
+};
+var AuditPage = class {
+  title = "Audit";
+  #form = document.getElementById("audit-tools");
+  #rows = document.getElementById("audit-rows");
+  #older = document.getElementById("audit-older");
+  #note = document.getElementById("audit-note");
+  #verdict = document.getElementById("audit-verdict");
+  #next = null;
+  constructor() {
+    const what = this.#form.elements.what;
+    what.append(...Object.entries(WORDS).map(([value, words]) => el("option", { value }, words)));
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#load();
+    });
+    what.addEventListener("change", () => this.#load());
+    this.#older.addEventListener("click", () => this.#load(this.#next));
+    document.getElementById("audit-verify").addEventListener("click", () => this.#verify());
+  }
+  show() {
+    this.#verdict.hidden = true;
+    this.#load();
+  }
+  hide() {
+  }
+  /** `before`: older ones, added to those shown; without it the newest, in their place. */
+  async #load(before = null) {
+    try {
+      const { what, principal, stream } = Object.fromEntries(new FormData(this.#form));
+      const page = await listAudit({ what, principal: principal.trim(), stream: stream.trim(), before });
+      const rows = page.entries.map(row);
+      if (before === null)
+        this.#rows.replaceChildren(...rows);
+      else
+        this.#rows.append(...rows);
+      this.#next = page.next;
+      this.#older.hidden = page.next === null;
+      this.#tell(this.#rows.childElementCount ? null : "No entries.");
+    } catch (error) {
+      this.#tell(`The trail could not be loaded: ${error.message}`);
+    }
+  }
+  async #verify() {
+    this.#verdict.hidden = false;
+    this.#verdict.dataset.state = "";
+    this.#verdict.textContent = "Checking every entry \u2026";
+    try {
+      const { entries, faults } = await verifyAudit();
+      this.#verdict.dataset.state = faults.length ? "bad" : "good";
+      this.#verdict.textContent = faults.length ? faults.map(({ chain, text }) => `${chain}: ${text}`).join("; ") : `${entries} entries; nothing was removed, changed or reordered.`;
+    } catch (error) {
+      this.#verdict.dataset.state = "bad";
+      this.#verdict.textContent = `The trail could not be checked: ${error.message}`;
+    }
+  }
+  #tell(words) {
+    this.#note.hidden = words === null;
+    this.#note.textContent = words ?? "";
+  }
+};
+function row(entry) {
+  const at = new Date(entry.at_ns / 1e6);
+  const outcome = entry.outcome === "ok" ? "" : ` (${entry.outcome})`;
+  return el(
+    "tr",
+    { dataset: { what: entry.what } },
+    el("td", {}, el("time", { dateTime: at.toISOString() }, at.toLocaleString())),
+    el("td", { title: entry.credential || null }, entry.principal),
+    el("td", {}, `${WORDS[entry.what] ?? entry.what}${outcome}${entry.count > 1 ? `, ${entry.count} times` : ""}`),
+    el("td", {}, entry.stream ?? ""),
+    el("td", { class: "quiet" }, `${entry.method} ${entry.target}`.trim()),
+    el("td", { class: "quiet" }, entry.address)
+  );
+}
+
 // camera-form.js
 var ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 var MOST_FPS = 240;
@@ -1576,7 +1667,7 @@ var SceneDialog = class {
 };
 
 // cameras-page.js
-var WORDS = {
+var WORDS2 = {
   failed: "The camera cannot be used.",
   reconnecting: "Connection lost; trying again.",
   stalled: "The camera has stopped sending frames."
@@ -1616,28 +1707,28 @@ var CamerasPage = class {
     const { views, known } = this.#streams;
     document.getElementById("cameras-none").hidden = !known || views.length > 0;
     const ids = new Set(views.map(({ id }) => id));
-    for (const [id, row3] of this.#rows)
+    for (const [id, row4] of this.#rows)
       if (!ids.has(id)) {
-        row3.element.remove();
+        row4.element.remove();
         this.#rows.delete(id);
       }
     for (const view of views)
       this.#showOne(list2, view);
   }
   #showOne(list2, view) {
-    let row3 = this.#rows.get(view.id);
-    if (!row3) {
-      row3 = this.#make(view.id);
-      this.#rows.set(view.id, row3);
-      list2.append(row3.element);
+    let row4 = this.#rows.get(view.id);
+    if (!row4) {
+      row4 = this.#make(view.id);
+      this.#rows.set(view.id, row4);
+      list2.append(row4.element);
     }
     const { state, last_error: error, enabled, ephemeral } = view;
-    row3.view = view;
-    row3.state.replaceChildren(badge(state, nameOfState(state)));
-    row3.trouble.textContent = state === "live" || state === "disabled" ? "" : error || WORDS[state] || "";
-    row3.trouble.hidden = row3.trouble.textContent === "";
-    row3.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
-    row3.facts.replaceChildren(
+    row4.view = view;
+    row4.state.replaceChildren(badge(state, nameOfState(state)));
+    row4.trouble.textContent = state === "live" || state === "disabled" ? "" : error || WORDS2[state] || "";
+    row4.trouble.hidden = row4.trouble.textContent === "";
+    row4.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
+    row4.facts.replaceChildren(
       fact("Video", videoWords(view)),
       fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
       fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
@@ -1647,36 +1738,36 @@ var CamerasPage = class {
       fact("Viewers", String(view.viewers ?? 0)),
       fact("Node", view.node)
     );
-    row3.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
-    row3.pause.hidden = row3.edit.hidden = ephemeral || view.url === null;
-    for (const button of [row3.pause, row3.edit, row3.remove])
+    row4.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
+    row4.pause.hidden = row4.edit.hidden = ephemeral || view.url === null;
+    for (const button of [row4.pause, row4.edit, row4.remove])
       button.disabled = this.#busy.has(view.id);
   }
   #make(id) {
-    const row3 = { view: null };
+    const row4 = { view: null };
     const button = (label2, name, act, needs = "cameras") => el("button", { class: "button", type: "button", dataset: { needs }, on: { click: act } }, icon(name), label2);
-    Object.assign(row3, {
+    Object.assign(row4, {
       state: el("span"),
       url: el("p", { class: "camera-url quiet" }),
       trouble: el("p", { class: "camera-trouble" }),
       facts: el("dl", { class: "facts" }),
-      pause: button("Pause", "pause", () => this.#toggle(row3.view)),
-      zones: button("Zones", "zone", () => this.#scenes.open(row3.view), "zones"),
-      edit: button("Edit", "edit", () => this.#form.open(row3.view)),
+      pause: button("Pause", "pause", () => this.#toggle(row4.view)),
+      zones: button("Zones", "zone", () => this.#scenes.open(row4.view), "zones"),
+      edit: button("Edit", "edit", () => this.#form.open(row4.view)),
       remove: button("Delete", "trash", () => this.#remove(id))
     });
-    for (const [name, what] of [[row3.zones, "Zones of"], [row3.edit, "Edit"], [row3.remove, "Delete"]])
+    for (const [name, what] of [[row4.zones, "Zones of"], [row4.edit, "Edit"], [row4.remove, "Delete"]])
       name.setAttribute("aria-label", `${what} ${id}`);
-    row3.element = el(
+    row4.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
-      el("div", { class: "camera-head" }, el("h2", {}, el("a", { href: `#/live/${id}` }, id)), row3.state),
-      row3.url,
-      row3.trouble,
-      row3.facts,
-      el("div", { class: "card-actions" }, row3.pause, row3.zones, row3.edit, row3.remove)
+      el("div", { class: "camera-head" }, el("h2", {}, el("a", { href: `#/live/${id}` }, id)), row4.state),
+      row4.url,
+      row4.trouble,
+      row4.facts,
+      el("div", { class: "card-actions" }, row4.pause, row4.zones, row4.edit, row4.remove)
     );
-    return row3;
+    return row4;
   }
   async #toggle({ id, enabled }) {
     await this.#work(id, enabled ? "paused" : "resumed", () => changeStream(id, { enabled: !enabled }));
@@ -2091,23 +2182,23 @@ var EventsPage = class {
   }
   /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
   #show(fresh) {
-    const rows = new Map([...this.#list.children].map((row3) => [row3.dataset.id, row3]));
+    const rows = new Map([...this.#list.children].map((row4) => [row4.dataset.id, row4]));
     const shown = this.#events.map((event) => {
       const said = JSON.stringify(event);
-      let row3 = rows.get(event.id);
-      if (row3?.said !== said)
-        row3 = Object.assign(this.#row(event), { said });
+      let row4 = rows.get(event.id);
+      if (row4?.said !== said)
+        row4 = Object.assign(this.#row(event), { said });
       if (fresh.has(event.id))
-        row3.classList.add("fresh");
-      return row3;
+        row4.classList.add("fresh");
+      return row4;
     });
     const focused = document.activeElement?.closest?.(".event");
-    for (const row3 of [...this.#list.children])
-      if (!shown.includes(row3))
-        row3.remove();
-    shown.forEach((row3, at) => {
-      if (this.#list.children[at] !== row3)
-        this.#list.insertBefore(row3, this.#list.children[at] ?? null);
+    for (const row4 of [...this.#list.children])
+      if (!shown.includes(row4))
+        row4.remove();
+    shown.forEach((row4, at) => {
+      if (this.#list.children[at] !== row4)
+        this.#list.insertBefore(row4, this.#list.children[at] ?? null);
     });
     if (focused && !focused.isConnected)
       shown.find(({ dataset }) => dataset.id === focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
@@ -2125,7 +2216,7 @@ var EventsPage = class {
       {
         class: "event",
         dataset: { id: event.id, kind: event.kind },
-        on: { animationend: ({ currentTarget: row3 }) => row3.classList.remove("fresh") }
+        on: { animationend: ({ currentTarget: row4 }) => row4.classList.remove("fresh") }
       },
       el(
         "button",
@@ -2785,7 +2876,7 @@ var MonitoringPage = class {
       const models = (await listModels()).filter(({ in_service: serving }) => serving);
       if (signal.aborted)
         return;
-      place.replaceChildren(...models.map(row));
+      place.replaceChildren(...models.map(row2));
     } catch (error) {
       if (!signal.aborted)
         place.replaceChildren(
@@ -2819,7 +2910,7 @@ var delay = (views) => {
   const known = views.map(({ latency_ms: ms }) => ms).filter((ms) => typeof ms === "number");
   return known.length ? `${Math.max(...known).toFixed(0)} ms` : "\u2013";
 };
-function row({ name, version, backend, card: card2 }) {
+function row2({ name, version, backend, card: card2 }) {
   return el(
     "tr",
     {},
@@ -2866,7 +2957,7 @@ var ROLES = {
 };
 function grantFields(grants) {
   const rows = el("div", { class: "grants" });
-  const add = (grant) => rows.append(row2(grant));
+  const add = (grant) => rows.append(row3(grant));
   grants.forEach(add);
   const more = () => add({ role: "viewer", streams: ["*"] });
   return el(
@@ -2883,7 +2974,7 @@ var grantsOf = (form) => [...form.querySelectorAll(".grant")].map((one) => ({
   streams: one.querySelector("input").value.split(",").map((pattern) => pattern.trim()).filter(Boolean),
   ...one.dataset.actions ? { actions: JSON.parse(one.dataset.actions) } : {}
 }));
-function row2({ role, streams, actions }) {
+function row3({ role, streams, actions }) {
   const choices = Object.entries({ ...role in ROLES ? {} : { [role]: role }, ...ROLES });
   const one = el(
     "div",
@@ -3012,6 +3103,7 @@ var UsersPage = class {
 };
 export {
   AlertsPage,
+  AuditPage,
   CamerasPage,
   EventsPage,
   HealthPage,

@@ -37,6 +37,10 @@ def test_accounts_are_made_and_changed_while_the_service_runs(tmp_path: Path) ->
         assert livesight(tmp_path, "users", "disable", "bo").returncode == 0
         refused = service.client().post("/v1/login", json={"name": "bo", "password": "seven green umbrellas"})
         assert refused.status_code == 401
+    trail = [json.loads(line) for line in livesight(tmp_path, "audit", "export").stdout.splitlines()]
+    targets = [entry["target"].rsplit(":", 1)[0] for entry in trail if entry["chain"] == "command"]
+    assert targets == ["livesight users add user", "livesight users add user", "livesight users disable user"]
+    assert "ada" not in json.dumps(trail).lower(), "ids only"
     last = livesight(tmp_path, "users", "disable", "ADA")
     assert (last.returncode, "nobody could manage accounts" in last.stderr) == (2, True)
     listed = livesight(tmp_path, "users", "list", "--json")
