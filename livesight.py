@@ -43,7 +43,6 @@ from workers.cli.configuration import (
     SettingsSources,
     default_state_dir,
     explain,
-    make_state_dir,
     merged,
     read_environment,
 )
@@ -61,6 +60,7 @@ from workers.kafka.settings import KafkaSettings
 from workers.logs import LogFormat, LogLevel, configure_logs, writes_json
 from workers.memory import freeze_loaded, limit_arenas
 from workers.settings import NodeSettings, WorkerSettings
+from workers.state_directory import make_state_dir
 
 if TYPE_CHECKING:
     from api.audit.trail import AuditTrail
@@ -349,6 +349,8 @@ def report_context(config: Path | None) -> ReportContext:
 def users_context(config: Path | None) -> UsersContext:
     """Where the accounts are."""
     settings = command_settings(config)
+    if settings.auth.on_sqlite:
+        make_state_dir(settings.state_dir)
     return UsersContext(settings.auth.url(settings.state_dir), settings.auth.password_length)
 
 

@@ -182,7 +182,10 @@ def _database(context: KeysContext) -> Iterator[Database]:
     from api.auth.migrations import ACCOUNTS
     from workers.database.database import Database
     from workers.database.migrations import migrate
+    from workers.state_directory import make_state_dir
 
+    if context.auth.on_sqlite:
+        make_state_dir(context.state_dir)
     database = Database(context.auth.url(context.state_dir))
     try:
         migrate(database, ACCOUNTS)

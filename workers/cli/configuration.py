@@ -1,4 +1,4 @@
-"""Settings from environment variables and YAML, and their errors in words; the state directory. Looks at the disk."""
+"""Settings from environment variables and YAML, and their errors in words. Looks at the disk."""
 
 from __future__ import annotations
 
@@ -33,16 +33,6 @@ _SECRET = re.compile(r"password|secret|token|key$", re.I)
 def default_state_dir() -> Path:
     """Where the XDG convention puts state."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "livesight"
-
-
-def make_state_dir(path: Path) -> None:
-    """Make the state directory if need be. Raises SettingsError when it cannot be written."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"state_dir: {path}: {error.strerror or error}") from error
-    if not os.access(path, os.W_OK):
-        raise SettingsError(f"state_dir: {path}: not writable")
 
 
 def read_environment(

@@ -24,6 +24,7 @@ from workers.errors import WorkerError
 from workers.kafka.settings import KafkaSettings
 from workers.model_card import CARD_FILE, ModelStore, load_card
 from workers.settings import WorkerSettings
+from workers.state_directory import open_to_others
 
 PACKAGES = ("livesight", "openvino", "av", "opencv-python", "aiortc", "fastapi", "uvicorn", "kafka-python", "crc32c")
 DECODERS = ("h264", "hevc", "vp8", "vp9", "av1", "mjpeg")
@@ -226,5 +227,9 @@ def _kafka(settings: KafkaSettings | None) -> Iterator[CheckResult]:
 def _state(path: Path) -> Iterator[CheckResult]:
     existing = next(parent for parent in (path, *path.parents) if parent.exists())
     writable = existing.is_dir() and os.access(existing, os.W_OK)
-    detail = f"{path}" if writable else f"{path}: {existing} is not writable"
-    yield CheckResult(subject="state_dir", verdict="ok" if writable else "wrong", detail=detail)
+    if not writable:
+        yield CheckResult(subject="state_dir", verdict="wrong", detail=f"{path}: {existing} is not writable")
+    elif existing == path and open_to_others(path):
+        yield CheckResult(subject="state_dir", verdict="wrong", detail=f"{path}: others may read it; chmod 700 {path}")
+    else:
+        yield CheckResult(subject="state_dir", verdict="ok", detail=str(path))

@@ -19,7 +19,7 @@ from pathlib import Path
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from workers.atomic_files import sync_folder, write_text
+from workers.atomic_files import OWNER_ONLY, sync_folder, write_text
 from workers.errors import ModelDamaged, PromotionError
 from workers.model_card import CARD_FILE, CURRENT, load_card
 from workers.validation import first_reason
@@ -149,7 +149,8 @@ class PromotedModels:
         self._write(name, tuple(known))
 
     def _write(self, name: str, changes: tuple[PromotionRecord, ...]) -> None:
-        write_text(self.home / name / HISTORY, json.dumps([change.model_dump() for change in changes]))
+        content = json.dumps([change.model_dump() for change in changes])
+        write_text(self.home / name / HISTORY, content, OWNER_ONLY)
 
 
 def _copy(source: Path, target: Path) -> None:
