@@ -25,8 +25,9 @@ OURS = {*MAY_IMPORT, "livesight", "tests"}
 FLOORS: dict[str, list[str]] = {
     "stream": "errors metrics network url_redaction config frame mailbox ring decoding sources webrtc".split(),
     "workers": (
-        "errors validation metrics cpu memory descriptors logs wall_clock atomic_files state_directory access model_card settings "
-        "database bus spool kafka engines images inference registry explain node cluster cli bench"
+        "errors validation metrics cpu memory descriptors logs wall_clock atomic_files state_directory access "
+        "model_files model_card settings database bus spool kafka engines images inference registry explain "
+        "node cluster cli bench"
     ).split(),
     "api": "settings http auth audit video push predict cluster routes app cli".split(),
     "monitoring": (

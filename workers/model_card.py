@@ -10,17 +10,23 @@ import hashlib
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stream.config import ModelName
 from workers.errors import ModelDamaged, ModelError, ModelUnknown
+from workers.model_files import MOST_CARD_BYTES, is_inside, read_inside, sha256_inside
 from workers.validation import first_reason
 
 CARD_FILE = "card.json"
 CURRENT = "current"
+MOST_PIXELS = 2**24
+"""Of one input: 4096 × 4096."""
 Task = Literal["detect", "classify", "embed", "caption"]
+Class = Annotated[str, Field(min_length=1, max_length=200)]
+Side = Annotated[int, Field(ge=1, le=16_384)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ModelCard(BaseModel):
@@ -37,16 +43,16 @@ class ModelCard(BaseModel):
 
     schema_: Literal["livesight.card/1"] = Field(default="livesight.card/1", alias="schema")
     name: ModelName
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, lt=2**31)
     task: Task
-    classes: tuple[str, ...] = Field(min_length=1)
-    shapes_wh: tuple[tuple[int, int], ...] = Field(min_length=1)
+    classes: tuple[Class, ...] = Field(min_length=1, max_length=10_000)
+    shapes_wh: tuple[tuple[Side, Side], ...] = Field(min_length=1, max_length=16)
     color: Literal["rgb", "bgr"] = "rgb"
     pad_value: int = Field(default=114, ge=0, le=255)
-    thresholds: dict[str, float] = Field(default_factory=dict)
-    applies_to: tuple[str, ...] | Literal["image"] = "image"
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    applies_to: Annotated[tuple[Class, ...], Field(max_length=10_000)] | Literal["image"] = "image"
     crop_margin: float = Field(default=0.0, ge=0, le=2)
-    files: dict[str, str]
+    files: dict[str, Sha256] = Field(max_length=64)
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     licence: str
@@ -57,9 +63,10 @@ class ModelCard(BaseModel):
         unknown = set(self.thresholds) - set(self.classes)
         if unknown:
             raise ValueError(f"thresholds for labels that the model does not have: {', '.join(sorted(unknown))}")
-        if any(width < 1 or height < 1 for width, height in self.shapes_wh):
-            raise ValueError("shapes_wh must be positive")
-        outside = [name for name in self.files if name.startswith("/") or ".." in Path(name).parts]
+        largest = max(width * height for width, height in self.shapes_wh)
+        if largest > MOST_PIXELS:
+            raise ValueError(f"shapes_wh: one has {largest} pixels; at most {MOST_PIXELS} are possible")
+        outside = [name[:100] for name in self.files if not is_inside(name)]
         if outside:
             raise ValueError(f"files outside the model's folder: {', '.join(outside)}")
         return self
@@ -76,14 +83,14 @@ def load_card(folder: Path, verify: bool = True) -> ModelCard:
     """
     path = folder / CARD_FILE
     try:
-        card = ModelCard.model_validate_json(path.read_bytes())
+        card = ModelCard.model_validate_json(read_inside(folder, CARD_FILE, MOST_CARD_BYTES))
     except OSError as error:
         raise ModelError(f"{path}: cannot read it: {error.strerror or error}") from error
     except ValidationError as error:
         raise ModelError(f"{path}: {first_reason(error, 'card')}") from error
     if verify:
         for name, expected in card.files.items():
-            _verify(folder / name, expected)
+            _verify(folder, name, expected)
     return card
 
 
@@ -93,9 +100,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _verify(path: Path, expected: str) -> None:
+def _verify(folder: Path, name: str, expected: str) -> None:
+    path = folder / name
     try:
-        actual = sha256_of(path)
+        actual = sha256_inside(folder, name)
     except OSError as error:
         raise ModelDamaged(f"{path}: named by the card but cannot be read: {error.strerror or error}") from error
     if actual != expected:
@@ -108,6 +116,16 @@ def shipped_models_dir() -> Path:
     if source.is_dir():
         return source
     return Path(sysconfig.get_path("data")) / "share" / "livesight" / "models"
+
+
+def _version_folder(current: Path) -> Path:
+    """Where `current` points. Raises ModelError unless that is a version beside it."""
+    if not current.is_symlink():
+        return current
+    target = current.readlink()
+    if len(target.parts) != 1 or not target.name.isdecimal():
+        raise ModelError(f"{current}: must point to a version beside it, such as 3, not to {target}")
+    return current.parent / target
 
 
 class ModelStore:
@@ -136,7 +154,7 @@ class ModelStore:
         for root in self.roots:
             current = root / name / CURRENT
             if version is None and current.exists():
-                return root / name / current.readlink() if current.is_symlink() else current
+                return _version_folder(current)
         found = {number: folder for known, number, folder in reversed(list(self._folders())) if known == name}
         if not found or (version is not None and version not in found):
             there = sorted({(known, number) for known, number, _ in self._folders()})

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from workers.atomic_files import OWNER_ONLY, sync_folder, write_text
 from workers.errors import ModelDamaged, PromotionError
 from workers.model_card import CARD_FILE, CURRENT, load_card
+from workers.model_files import copy_inside
 from workers.validation import first_reason
 
 log = structlog.get_logger(__name__)
@@ -94,7 +95,7 @@ class PromotedModels:
         copy = target.parent / f".{version}.copy"
         try:
             for path in (CARD_FILE, *card.files):
-                _copy(source / path, copy / path)
+                copy_inside(source, path, copy)
             load_card(copy)
             copy.rename(target)
         except BaseException:
@@ -151,11 +152,3 @@ class PromotedModels:
     def _write(self, name: str, changes: tuple[PromotionRecord, ...]) -> None:
         content = json.dumps([change.model_dump() for change in changes])
         write_text(self.home / name / HISTORY, content, OWNER_ONLY)
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with source.open("rb") as reader, target.open("xb") as writer:
-        shutil.copyfileobj(reader, writer, 2**20)
-        writer.flush()
-        os.fsync(writer.fileno())
