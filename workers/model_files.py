@@ -12,8 +12,8 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from workers.errors import ModelDamaged
 
@@ -32,7 +32,7 @@ def is_inside(name: str) -> bool:
 
 
 @contextmanager
-def open_inside(folder: Path, name: str, most_bytes: int = MOST_BYTES) -> Iterator[IO[bytes]]:
+def open_inside(folder: Path, name: str, most_bytes: int = MOST_BYTES) -> Iterator[BufferedReader]:
     """Open a file below the folder for reading. Raises OSError, and ModelDamaged for what is no plain file."""
     *folders, last = PurePosixPath(name).parts
     handle = os.open(folder, _FOLDER)
