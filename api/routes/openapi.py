@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from api.http.errors import MEDIA_TYPE, TYPE_PREFIX
 from api.routes.route_table import DeclaredRoute, declared_routes
-from workers.access.declaration import Needs
+from workers.access.declaration import Needs, Open
 from workers.access.roles import ROLE_OF
 
 SCHEMES: dict[str, dict[str, str]] = {
@@ -102,7 +102,7 @@ def problem_response(status: int, description: str | None = None) -> dict[str, A
 def problems_of(route: DeclaredRoute) -> set[int]:
     """The statuses of problems that the route may answer for what it declares."""
     found = {401}
-    if isinstance(route.declaration, Needs):
+    if not isinstance(route.declaration, Open):
         found.add(403)
     if "{" in route.path:
         found.add(404)
@@ -110,14 +110,15 @@ def problems_of(route: DeclaredRoute) -> set[int]:
 
 
 def _say_who(operation: dict[str, Any], route: DeclaredRoute, accounts: bool) -> None:
+    if isinstance(route.declaration, Open):
+        operation["x-livesight-open"] = route.declaration.why
+        operation["security"] = []
+        return
     if isinstance(route.declaration, Needs):
         action = route.declaration.action
         operation["x-livesight-action"], operation["x-livesight-role"] = action, ROLE_OF[action]
-        ways: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
-        operation["security"] = ways if accounts else [*ways, _NO_CREDENTIAL]
-    else:
-        operation["x-livesight-open"] = route.declaration.why
-        operation["security"] = []
+    ways: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
+    operation["security"] = ways if accounts else [*ways, _NO_CREDENTIAL]
 
 
 def _say_what_goes_wrong(operation: dict[str, Any], route: DeclaredRoute) -> None:

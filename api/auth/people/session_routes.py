@@ -14,11 +14,11 @@ from api.auth.grants import GrantBody, shown
 from api.auth.people.people import People
 from api.auth.people.session_reader import delete_cookie, set_cookie
 from api.auth.people.session_store import Client, Session
-from workers.access.declaration import CurrentPrincipal, Open
+from workers.access.declaration import CurrentPrincipal, Open, SignedIn
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
 from workers.access.roles import ACTIONS, Action
-from workers.errors import Unauthenticated
+from workers.errors import Forbidden
 
 NO_STORE = {"cache-control": "no-store"}
 Password = Annotated[str, Field(max_length=1024)]
@@ -67,6 +67,7 @@ class SessionView(BaseModel):
     grants: list[GrantBody]
     actions: list[Action]
     setup: bool = Field(description="There is no account yet: the service printed a link for the first admin.")
+    password_length: int | None = Field(description="The fewest characters of a new password; null in mode none.")
     insecure: bool = Field(description="Whoever reaches the service may do everything, and others reach it.")
 
 
@@ -79,7 +80,7 @@ def session_view_routes(people: People | None, insecure: bool) -> APIRouter:
         """Who makes this request."""
         response.headers.update(NO_STORE)
         setup = people is not None and await people.needs_setup()
-        return _view(principal, "none" if people is None else "accounts", setup, insecure)
+        return _view(principal, people, setup, insecure)
 
     return router
 
@@ -101,7 +102,7 @@ def sign_in_routes(people: People) -> APIRouter:
 
     async def _signed_in(request: Request, opened: tuple[str, Session]) -> Response:
         token, session = opened
-        view = _view(session.principal(), "accounts", False, False)
+        view = _view(session.principal(), people, False, False)
         response = Response(view.model_dump_json(), headers=NO_STORE, media_type="application/json")
         set_cookie(response, request, token, people.settings.session.absolute_s)
         return response
@@ -123,13 +124,11 @@ def own_session_routes(people: People) -> APIRouter:
             await people.sign_out(user_id_of(principal), session_id_of(principal), everywhere=everywhere)
         return response
 
-    @router.post(
-        "/v1/session/password", status_code=204, dependencies=[Depends(Open("one's own password, which is asked for"))]
-    )
-    async def change_password(principal: CurrentPrincipal, body: NewPassword) -> Response:
-        """Change one's own password. All other sessions of the account end."""
+    @router.post("/v1/session/password", status_code=204)
+    async def change_password(principal: Annotated[Principal, Depends(SignedIn())], body: NewPassword) -> Response:
+        """Change one's own password, which is asked for again. All other sessions of the account end."""
         if principal.kind != "user":
-            raise Unauthenticated("sign in first")
+            raise Forbidden("only people have a password; sign in with a name and a password first")
         await people.change_password(session_id_of(principal), user_id_of(principal), body.old, body.new)
         return Response(status_code=204, headers=NO_STORE)
 
@@ -152,9 +151,9 @@ def session_id_of(principal: Principal) -> str:
     return principal.credential.removeprefix("session:")
 
 
-def _view(principal: Principal, mode: Literal["none", "accounts"], setup: bool, insecure: bool) -> SessionView:
+def _view(principal: Principal, people: People | None, setup: bool, insecure: bool) -> SessionView:
     return SessionView(
-        mode=mode,
+        mode="none" if people is None else "accounts",
         signed_in=principal.kind != "anonymous",
         id=principal.id,
         name=principal.display_name or ("Local admin" if principal.kind == "local" else ""),
@@ -162,5 +161,6 @@ def _view(principal: Principal, mode: Literal["none", "accounts"], setup: bool, 
         grants=shown(principal.grants),
         actions=[action for action in ACTIONS if principal.may(action)],
         setup=setup,
+        password_length=None if people is None else people.settings.password_length,
         insecure=insecure,
     )
