@@ -52,7 +52,11 @@ def test_without_a_key_nobody_comes_in(site: Guarded) -> None:
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("wrong", [new_key().text, "ls_", "x" * 40, "x" * 5000, "ls_000000000000_" + "0" * 49])
+@pytest.mark.parametrize(
+    "wrong",
+    [new_key().text, "ls_", "x" * 40, "x" * 5000, "ls_000000000000_" + "0" * 49],
+    ids=["of nobody", "cut short", "other form", "endless", "wrong checksum"],
+)
 def test_a_wrong_key_is_refused(site: Guarded, wrong: str) -> None:
     answer = site.get("/v1/streams", wrong)
     assert answer.status_code == 401
