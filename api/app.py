@@ -22,7 +22,6 @@ from api.audit.trail import AuditTrail
 from api.auth.access_control import AccessControl
 from api.auth.authentication import Authentication, CredentialReader
 from api.auth.live_connections import LiveConnectionGuard
-from api.auth.live_pushes import LivePushGuard
 from api.auth.machines.signed_redirects import SignedRedirects
 from api.auth.people.session_routes import session_view_routes
 from api.auth.process_assertion import AssertionReader
@@ -37,6 +36,7 @@ from api.http.headers import SecurityHeaders
 from api.http.origin import OriginGuard
 from api.http.result_hub import ResultHub
 from api.http.server import ServerOptions
+from api.http.strict_requests import strict
 from api.predict.predictor import Predictor
 from api.push.pushes import Pushes
 from api.push.whip_pushes import WhipPushes
@@ -65,7 +65,6 @@ from workers.access.declaration import current_principal
 from workers.access.principal import ANONYMOUS, LOCAL_ADMIN, Principal
 from workers.bus.message_bus import Bus
 from workers.cluster.cluster import Cluster
-from workers.errors import StreamUnknown
 from workers.node.node import Node
 
 Role = Literal["node", "api", "monitor"]
@@ -98,7 +97,7 @@ def create_app(
         openapi_url=None,  # api/routes/schemas.py serves it
         docs_url=None,  # would load scripts from other hosts
         redoc_url=None,
-        dependencies=[Depends(current_principal)],
+        dependencies=[Depends(current_principal), Depends(strict)],
         lifespan=_lifespan,
     )
     app.accounts = access is not None
@@ -106,8 +105,6 @@ def create_app(
     app.state.server_options = _server_options(context)
     if cluster is not None:
         _forward_to_others(app, cluster, context)
-    if access is not None:
-        app.add_middleware(LivePushGuard, live=access.live, own=node.name, exists=lambda name: _exists(context, name))
     _find_out_who_asks(app, access, cluster)
     _guard(app, context)
     error_responses.install(app)
@@ -158,14 +155,6 @@ def _readers(access: AccessControl | None, cluster: Cluster | None) -> list[Cred
     if access is None:
         return [] if assertions is None else [AssertionReader(assertions)]
     return [AssertionReader(assertions), *access.readers]
-
-
-def _exists(context: ApiContext, stream_id: str) -> bool:
-    try:
-        context.directory.stream(stream_id)
-    except StreamUnknown:
-        return False
-    return True
 
 
 def _otherwise(access: AccessControl | None) -> Principal:

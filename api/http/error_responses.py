@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import JSONResponse
+from starlette.routing import compile_path
 
 from api.http.errors import KINDS, MEDIA_TYPE, Problem
 from api.http.peer_faults import LEFT
@@ -137,10 +141,27 @@ async def _on_http(connection: HTTPConnection, error: Exception) -> JSONResponse
         return response_of(problem_of(error))
     kind = _BY_STATUS.get(error.status_code)
     if kind is None:
-        document = {"type": "about:blank", "title": error.detail, "status": error.status_code}
+        title = HTTPStatus(error.status_code).phrase
+        document = {"type": "about:blank", "title": title, "status": error.status_code, "detail": error.detail}
         return JSONResponse(document, error.status_code, error.headers, MEDIA_TYPE)
     detail = f"{connection.url.path}: {error.detail}" if error.status_code in (404, 405) else error.detail
-    return response_of(Problem(kind, detail, headers=error.headers))
+    headers = {"allow": ", ".join(_allowed(connection))} if error.status_code == 405 else error.headers
+    return response_of(Problem(kind, detail, headers=headers))
+
+
+def _allowed(connection: HTTPConnection) -> list[str]:
+    """All methods of the path (RFC 9110, 15.5.6); Starlette names those of the first route only."""
+    path = connection.scope["path"]
+    found: set[str] = set()
+    for route in iter_route_contexts(connection.app.routes):
+        if route.methods and route.path is not None and _pattern(route.path).match(path):
+            found |= set(route.methods)
+    return sorted(found)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(path: str) -> re.Pattern[str]:
+    return compile_path(path)[0]
 
 
 async def _on_invalid(connection: HTTPConnection, error: Exception) -> JSONResponse:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Path, Query
 from pydantic import TypeAdapter, ValidationError
-from starlette.requests import Request
 
 from api.http.errors import Problem
 from stream.config import STREAM_ID_PATTERN, MaxFps, ModelName, StreamConfig
@@ -41,24 +39,6 @@ def _push_options(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFp
 
 
 PushQuery = Annotated[PushOptions, Depends(_push_options)]
-
-
-async def only_known(request: Request) -> None:
-    """Dependency of a router: refuses query parameters that the route does not know. Raises Problem.
-
-    Otherwise `model=` where a route takes `models=` would silently use another model than the client meant.
-    """
-    known = list(_query_names(request.scope["route"].dependant))
-    if unknown := sorted(set(request.query_params) - set(known)):
-        detail = f"{', '.join(unknown)}: unknown query parameter; there are: {', '.join(known)}"
-        raise Problem("invalid-request", detail)
-
-
-def _query_names(dependant: Any) -> Iterator[str]:
-    """Of a route and its dependencies (FastAPI's Dependant)."""
-    yield from (field.alias for field in dependant.query_params)
-    for other in dependant.dependencies:
-        yield from _query_names(other)
 
 
 _NAMES: TypeAdapter[tuple[ModelName, ...]] = TypeAdapter(tuple[ModelName, ...])

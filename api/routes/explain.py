@@ -11,7 +11,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.requests import Request
 
-from api.http.parameters import only_known
 from api.predict.explanation import (
     EncodedExplanation,
     ExplanationView,
@@ -27,9 +26,7 @@ from workers.access.declaration import Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.explain.explain import DEFAULT_DETECTOR, Explainer, ExplainRequest
 
-router = APIRouter(
-    tags=["predict"], route_class=GuardedRoute, dependencies=[Depends(Needs("predict")), Depends(only_known)]
-)
+router = APIRouter(tags=["predict"], route_class=GuardedRoute, dependencies=[Depends(Needs("predict"))])
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from api.http.error_responses import problem_of
-from api.http.parameters import ModelsQuery, model_names, only_known
+from api.http.parameters import ModelsQuery, model_names
 from api.predict.predictor import while_connected
 from api.predict.uploads import FILE, upload_body, uploaded_image, uploaded_images
 from api.routes.context import ApiContext, Context
@@ -18,9 +18,7 @@ from workers.access.declaration import Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.bus.result import FrameResult
 
-router = APIRouter(
-    tags=["predict"], route_class=GuardedRoute, dependencies=[Depends(Needs("predict")), Depends(only_known)]
-)
+router = APIRouter(tags=["predict"], route_class=GuardedRoute, dependencies=[Depends(Needs("predict"))])
 SINGLE_PATHS = ("/v1/predict", "/predict", "/v1/predict/explain")
 BATCH_PATHS = ("/v1/predict/batch", "/batch-predict")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +13,7 @@ from monitoring.alerts.alert_store import AlertFilter, AlertState
 from monitoring.alerts.deliveries import Delivery
 from monitoring.alerts.target_queue import TargetQueue
 from monitoring.store.media import of_events, of_tracks, track_of
-from monitoring.store.query import time_ns
+from monitoring.store.query import Moment, time_ns
 from stream.config import StreamId
 from workers.access.principal import StreamScope
 from workers.bus.event import Event, Severity
@@ -100,8 +99,8 @@ class AlertQuery(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
-    since: datetime | None = Field(default=None, description="From this time on; UTC unless it has an offset.")
-    until: datetime | None = Field(default=None, description="Before this time.")
+    since: Moment | None = Field(default=None, description="From this time on; UTC unless it has an offset.")
+    until: Moment | None = Field(default=None, description="Before this time.")
     stream: list[StreamId] = Field(default=[], max_length=64)
     rule: list[str] = Field(default=[], max_length=32)
     severity: list[Severity] = Field(default=[], max_length=3)

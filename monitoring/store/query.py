@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, union_all
 
 from monitoring.core.errors import BadQuery, EventUnknown
@@ -21,6 +23,18 @@ from workers.bus.event import Event, Kind, Severity
 
 ALERTS: tuple[Kind, ...] = ("alert", "alert_ended")
 _KINDS: tuple[Kind, ...] = get_args(Kind)
+_NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?\s*")
+
+
+def _written(value: Any) -> Any:
+    """Refuses a bare number, which pydantic would take for seconds, or milliseconds, since 1970."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        raise PydanticCustomError("datetime_parsing", "not a date and time")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_written)]
+"""A time in a query, such as 2026-11-30T08:00:00Z."""
 
 
 class EventFilters(BaseModel):
@@ -28,8 +42,8 @@ class EventFilters(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
-    since: datetime | None = Field(default=None, description="From this time on; UTC unless it says otherwise.")
-    until: datetime | None = Field(default=None, description="Before this time.")
+    since: Moment | None = Field(default=None, description="From this time on; UTC unless it says otherwise.")
+    until: Moment | None = Field(default=None, description="Before this time.")
     stream: list[StreamId] = Field(default=[], max_length=64)
     kind: list[Kind] = Field(default=[], max_length=16)
     label: list[str] = Field(default=[], max_length=32)

@@ -24,12 +24,7 @@ from tests.api.auth.running_accounts import ADMIN, PASSWORD, Accounts, running_a
 
 @pytest.fixture
 def service(accounts_url: str, tmp_path: Path) -> Iterator[Accounts]:
-    auth = AuthSettings(
-        mode="accounts",
-        database_url=SecretStr(accounts_url),
-        session=SessionSettings(cache_s=30),
-        password_length=15,
-    )
+    auth = AuthSettings(mode="accounts", database_url=SecretStr(accounts_url), session=SessionSettings(cache_s=30))
     with running_accounts(tmp_path / "state", auth) as running:
         yield running
 
@@ -44,8 +39,7 @@ def alone(tmp_path: Path) -> Iterator[Accounts]:
 
 def test_the_printed_link_makes_the_first_admin_once(service: Accounts) -> None:
     nobody = service.client()
-    about = nobody.get("/v1/session").json()
-    assert (about["setup"], about["password_length"]) == (True, 15)
+    assert nobody.get("/v1/session").json()["setup"] is True
     refused = nobody.get("/v1/users")
     assert (refused.status_code, refused.json()["type"]) == (401, "urn:livesight:problem:unauthenticated")
     body = {"token": service.access.setup_token, "name": ADMIN, "password": "short"}
@@ -90,30 +84,6 @@ def test_a_new_password_ends_the_other_sessions(service: Accounts) -> None:
     assert admin.get("/v1/users").status_code == 200
     assert other.get("/v1/users").status_code == 401
     service.signed_in(password="another fine secret")
-
-
-def test_nobody_gives_rights_that_they_lack(service: Accounts) -> None:
-    admin = service.first_admin()
-    watch, everything = {"role": "viewer", "streams": ["gate-*"]}, [{"role": "admin"}]
-    grants = [{"role": "admin", "actions": ["accounts"]}, watch]
-    new = {"name": "Bo", "password": "seven green umbrellas", "grants": grants}
-    assert admin.post("/v1/users", json=new).status_code == 201
-    bo = service.signed_in("bo", "seven green umbrellas")
-    cy = {"name": "Cy", "password": "nine yellow umbrellas", "grants": [watch]}
-    made = bo.post("/v1/users", json=cy)
-    assert made.status_code == 201, "no more than Bo has"
-    mine, her = admin.get("/v1/session").json()["id"].removeprefix("user:"), made.json()["id"]
-    for answer in (
-        bo.post("/v1/users", json=cy | {"name": "Di", "grants": everything}),
-        bo.post("/v1/users", json=cy | {"name": "Di", "grants": [{"role": "viewer"}]}),
-        bo.patch(f"/v1/users/{her}", json={"grants": everything}),
-        bo.patch(f"/v1/users/{mine}", json={"password": "eleven blue umbrellas"}),
-        bo.post("/v1/service-accounts", json={"name": "di", "grants": everything}),
-    ):
-        assert (answer.status_code, answer.json()["type"]) == (403, "urn:livesight:problem:forbidden")
-        assert answer.json()["detail"].startswith("you may not do ")
-    assert bo.patch(f"/v1/users/{her}", json={"password": "eleven blue umbrellas"}).status_code == 200
-    assert {user["name"] for user in admin.get("/v1/users").json()["users"]} == {ADMIN, "Bo", "Cy"}
 
 
 def test_admins_manage_accounts_and_one_of_them_stays(service: Accounts) -> None:
@@ -242,4 +212,4 @@ def test_a_foreign_page_changes_nothing(alone: Accounts, path: str) -> None:
         assert (answer.status_code, answer.json()["type"]) == (403, "urn:livesight:problem:origin-refused")
     assert admin.get("/v1/users").status_code == 200
     form = admin.post(path, content=b"name=Ada&password=x", headers={"content-type": "text/plain"})
-    assert form.status_code in (422, 400), "what a form can send is no JSON"
+    assert form.status_code == 415, "what a form can send is no JSON"

@@ -136,6 +136,8 @@ def test_csv_is_whole_however_long(site: Site) -> None:
         ("/v1/events?cursor=x", 422, "invalid-request", "cursor: not issued by this server"),
         ("/v1/events?kind=seen", 422, "invalid-request", "unknown event kind 'seen'; there are: track_began, "),
         ("/v1/events?since=yesterday", 422, "invalid-request", "since"),
+        ("/v1/events?until=0", 422, "invalid-request", "until: must be a date and time"),
+        ("/v1/events/counts?since=1763687000.5", 422, "invalid-request", "since: must be a date and time"),
         ("/v1/events?since=1817-01-01T00:00:00Z", 422, "invalid-request", "1817"),
         ("/v1/events?kind=party", 422, "invalid-request", "kind"),
         ("/v1/events?stream=No!", 422, "invalid-request", "stream"),
