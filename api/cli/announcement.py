@@ -31,7 +31,8 @@ class Announcement:
 def announce(what: Announcement, sock: socket.socket, *, as_json: bool) -> None:
     """Say where the service is, and what whoever started it must know."""
     host, port = sock.getsockname()[:2]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # nosec B104  # compared, not bound to
+    shown = here.get(host, f"[{host}]" if ":" in host else host)
     url = f"http://{shown}:{port}/"
     # behind the #, which browsers do not send: it stands in no log of a server, and no proxy sees it
     setup_url = None if what.setup_token is None else f"{url}#/setup/{what.setup_token}"

@@ -39,7 +39,7 @@ def advertised_address(sock: socket.socket) -> str:
     The host is this machine's name where the socket listens on every address.
     """
     host, port = sock.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):
+    if host in ("0.0.0.0", "::"):  # nosec B104  # compared, not bound to
         host = socket.gethostname()
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

@@ -29,7 +29,7 @@ def render_report(data: ReportData) -> str:
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", f"Livesight, {_day(data.period.since, zone)} to {_day(data.period.until, zone)}"),
-        tag("style", Markup(STYLE)),
+        tag("style", Markup(STYLE)),  # nosec B704  # a constant of ours
     ]
     parts = [_summary(data, zone), _alerts(data, zone), _activity(data), _cameras(data), _confidence(data)]
     parts += [_drift(data, zone), _runs(data, zone)]

@@ -38,7 +38,7 @@ class _UniqueKeys(yaml.SafeLoader):
 def read_yaml(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """The mapping in a YAML file. Raises SettingsError naming the file and, where it can, the line."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # nosec B506  # a SafeLoader
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
