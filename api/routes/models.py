@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,7 @@ from workers.registry.promotion import Promotion
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
 
 _PROMOTES = Depends(Needs("models"))
+_REFUSED: dict[int | str, dict[str, Any]] = {409: {"description": "The version cannot be put in service."}}
 
 NamePath = Annotated[ModelName, Path(description="A model's name.", examples=["mask"])]
 
@@ -56,7 +57,7 @@ async def list_models(context: Context) -> ModelList:
     return ModelList(models=[_shown(card, loaded.get(card.name)) for card in cards])
 
 
-@router.post("/v1/models/{name}/promote", dependencies=[_PROMOTES])
+@router.post("/v1/models/{name}/promote", dependencies=[_PROMOTES], responses=_REFUSED)
 async def promote(name: NamePath, request: PromotionRequest, context: Context) -> Promotion:
     """Put a version in service, at once and at every later start.
 
@@ -70,7 +71,7 @@ async def promote(name: NamePath, request: PromotionRequest, context: Context) -
         raise Problem("model-unknown", str(error)) from error
 
 
-@router.post("/v1/models/{name}/rollback", dependencies=[_PROMOTES])
+@router.post("/v1/models/{name}/rollback", dependencies=[_PROMOTES], responses=_REFUSED)
 async def rollback(name: NamePath, context: Context) -> Promotion:
     """Undo the last promotion; repeat to go back further. Fails as promote does."""
     try:

@@ -11,9 +11,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from api.auth.machines.rate_limits import UNLIMITED
 from api.http.errors import MEDIA_TYPE, TYPE_PREFIX
+from api.routes.document_schemas import mend_schemas
 from api.routes.route_table import DeclaredRoute, declared_routes
-from workers.access.declaration import Needs, Open
+from workers.access.declaration import Needs
 from workers.access.roles import ROLE_OF
 
 SCHEMES: dict[str, dict[str, str]] = {
@@ -56,11 +58,28 @@ _PROBLEM: dict[str, Any] = {
     },
 }
 _WHY = {
+    400: "The request is malformed: its JSON, its percent-encoding, or the form around its files.",
     401: "No credential came with the request, or one that is wrong, expired or revoked.",
     403: "The principal may not do that; or the page that asks is of an origin that is not allowed.",
     404: "There is no such thing, or the principal may not know of it.",
-    422: "The request is invalid; `errors` names the fields.",
+    408: "The request did not arrive in time.",
+    413: "The body, or the image in it, is too large.",
+    415: "The body is of a media type that is not taken here.",
+    421: "The service is not known under the name in the header Host.",
+    422: "The request is invalid: the detail, or `errors`, names the fields, unknown query parameters too.",
+    429: "Too many requests; the next one may follow after `Retry-After` seconds.",
+    503: "The service is overloaded, starts or stops, or what it needs for this is unreachable.",
 }
+_TEXT: dict[str, Any] = {"type": "string"}
+_SECONDS: dict[str, Any] = {"type": "integer", "minimum": 0}
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "How to prove who one is (RFC 9110).", "schema": _TEXT}},
+    429: {"Retry-After": {"description": "Seconds.", "schema": _SECONDS}},
+    503: {"Retry-After": {"description": "Seconds, where the service knows.", "schema": _SECONDS}},
+}
+_ANY = frozenset({400, 401, 403, 421, 422, 503})
+"""Problems that every operation may answer: of the request as it is written, of who asks, of the service as a whole."""
+_OF_BODIES = frozenset({408, 413, 415})
 
 
 class DescribedApp(FastAPI):
@@ -90,47 +109,57 @@ def complete(document: dict[str, Any], routes: Iterable[DeclaredRoute], *, accou
         operation = document["paths"].get(route.path, {}).get(route.method.lower())
         if operation is not None:
             _say_who(operation, route, accounts)
-            _say_what_goes_wrong(operation, route)
+            _say_what_goes_wrong(operation, problems_of(route, "requestBody" in operation, accounts))
+    mend_schemas(document)
 
 
 def problem_response(status: int, description: str | None = None) -> dict[str, Any]:
     """A response in the form of a problem."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {"description": description or _WHY.get(status) or HTTPStatus(status).phrase, "content": content}
+    response = {"description": description or _WHY.get(status) or HTTPStatus(status).phrase, "content": content}
+    return {**response, "headers": _HEADERS[status]} if status in _HEADERS else response
 
 
-def problems_of(route: DeclaredRoute) -> set[int]:
-    """The statuses of problems that the route may answer for what it declares."""
-    found = {401}
-    if not isinstance(route.declaration, Open):
-        found.add(403)
+def problems_of(route: DeclaredRoute, has_body: bool, accounts: bool) -> set[int]:
+    """The statuses of problems that the route may answer without describing them itself."""
+    found = set(_ANY)
     if "{" in route.path:
         found.add(404)
+    if has_body:
+        found |= _OF_BODIES
+    if accounts and route.path not in UNLIMITED:
+        found.add(429)
     return found
 
 
 def _say_who(operation: dict[str, Any], route: DeclaredRoute, accounts: bool) -> None:
-    if isinstance(route.declaration, Open):
-        operation["x-livesight-open"] = route.declaration.why
-        operation["security"] = []
-        return
     if isinstance(route.declaration, Needs):
         action = route.declaration.action
         operation["x-livesight-action"], operation["x-livesight-role"] = action, ROLE_OF[action]
-    ways: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
-    operation["security"] = ways if accounts else [*ways, _NO_CREDENTIAL]
+        ways: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
+        operation["security"] = ways if accounts else [*ways, _NO_CREDENTIAL]
+    else:
+        operation["x-livesight-open"] = route.declaration.why
+        operation["security"] = []
 
 
-def _say_what_goes_wrong(operation: dict[str, Any], route: DeclaredRoute) -> None:
+def _say_what_goes_wrong(operation: dict[str, Any], statuses: set[int]) -> None:
     """Responses that the route describes itself keep their words; those without a model of their own are problems."""
     responses = operation["responses"]
-    for status in problems_of(route):
-        responses.setdefault(str(status), problem_response(status))
+    for status in statuses:
+        problem = problem_response(status)
+        own = responses.setdefault(str(status), problem)
+        if "content" in own and not _is_of_fastapi(own):  # readiness, which has a form of its own
+            own["content"] |= problem["content"]
     for name, response in list(responses.items()):
-        status = int(name)
-        if status < 400:
+        if int(name) < 400:
             continue
-        own = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
-        if not response.get("content") or own.endswith(_FASTAPI_ERRORS):
-            responses[name] = problem_response(status, None if own else response.get("description"))
+        if not response.get("content") or _is_of_fastapi(response):
+            own_words = None if _is_of_fastapi(response) else response.get("description")
+            responses[name] = problem_response(int(name), own_words)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _is_of_fastapi(response: dict[str, Any]) -> bool:
+    own: str = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+    return own.endswith(_FASTAPI_ERRORS)

@@ -21,12 +21,24 @@ router = APIRouter(tags=["images"], route_class=GuardedRoute, dependencies=[Depe
 
 _BOUNDARY = "livesight-frame"
 _NO_STORE = {"cache-control": "no-store"}
+_FRAME = {
+    name: {"description": what, "schema": {"type": "string"}}
+    for name, what in (
+        ("X-Livesight-Session", "The session of the frame that is shown."),
+        ("X-Livesight-Frame", "Its number in the session."),
+        ("X-Livesight-Pts-Us", "Its time in the session, as in results."),
+        ("X-Livesight-Captured-At-Ns", "When it arrived, in nanoseconds since 1970."),
+    )
+}
 
 
 @router.get(
     "/v1/streams/{stream_id}/snapshot.jpg",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}, 503: {"description": "No frame of the stream was analysed yet."}},
+    responses={
+        200: {"content": {"image/jpeg": {}}, "headers": _FRAME},
+        503: {"description": "No frame of the stream was analysed yet; or the service is overloaded."},
+    },
 )
 async def snapshot(
     context: Context,

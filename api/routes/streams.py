@@ -59,7 +59,7 @@ class NewStream(StreamConfig):
 class StreamChanges(BaseModel):
     """The fields to change; the others stay. The stream starts a new session."""
 
-    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", json_schema_extra={"minProperties": 1})
 
     url: str | None = Field(default=None, min_length=1, max_length=2048)
     user: str | None = Field(default=None, max_length=256, description="Null: the camera asks for none.")
@@ -89,7 +89,14 @@ async def list_streams(context: Context, principal: MaySeeResults) -> StreamList
     return StreamList(streams=[_shown(context, view, principal) for view in views])
 
 
-@router.post("/v1/streams", status_code=201)
+@router.post(
+    "/v1/streams",
+    status_code=201,
+    responses={
+        201: {"headers": {"Location": {"description": "The stream's address.", "schema": {"type": "string"}}}},
+        409: {"description": "A stream with this id exists, or there are as many as may be."},
+    },
+)
 async def add_stream(
     context: Context, principal: MayChangeCameras, response: Response, stream: Annotated[NewStream, Body()]
 ) -> Stream:
@@ -117,7 +124,9 @@ async def stream_address(context: Context, _: MayChangeCameras, stream_id: Strea
     return StreamAddress(url=config.url, user=config.user, has_password=config.password is not None)
 
 
-@router.patch("/v1/streams/{stream_id}")
+@router.patch(
+    "/v1/streams/{stream_id}", responses={409: {"description": "The stream is pushed by a client, or being changed."}}
+)
 async def change_stream(
     context: Context, principal: MayChangeCameras, stream_id: StreamIdInPath, changes: StreamChanges
 ) -> Stream:

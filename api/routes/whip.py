@@ -22,6 +22,13 @@ _TYPES = Depends(Open("it tells the media type; browsers ask without credentials
 
 _SDP = "application/sdp"
 _FRAGMENT = "application/trickle-ice-sdpfrag"
+_TEXT = {"type": "string"}
+_ANSWERED = {
+    "Location": {"description": "Of the session, for PATCH and DELETE.", "schema": _TEXT},
+    "ETag": {"description": "For If-Match.", "schema": _TEXT},
+    "Accept-Patch": {"description": f"{_FRAGMENT}.", "schema": _TEXT},
+    "Link": {"description": "STUN and TURN servers (RFC 9725, 4.6).", "schema": _TEXT},
+}
 
 
 @router.options("/v1/streams/{stream_id}/whip", dependencies=[_TYPES], response_class=Response)
@@ -35,8 +42,12 @@ async def whip_options(stream_id: StreamIdInPath) -> Response:
     dependencies=[_PUSHES],
     status_code=201,
     response_class=Response,
-    responses={201: {"content": {_SDP: {}}, "description": "The SDP answer."}},
-    openapi_extra={"requestBody": {"required": True, "content": {_SDP: {"schema": {"type": "string"}}}}},
+    responses={
+        201: {"content": {_SDP: {"schema": _TEXT}}, "description": "The SDP answer.", "headers": _ANSWERED},
+        406: {"description": "Nothing of what the offer has can be taken."},
+        409: {"description": "Another client feeds this stream."},
+    },
+    openapi_extra={"requestBody": {"required": True, "content": {_SDP: {"schema": _TEXT}}}},
 )
 async def whip_offer(request: Request, context: Context, stream_id: StreamIdInPath, options: PushQuery) -> Response:
     """Answer an SDP offer. Creates the stream if it does not exist; 409 if another client feeds it."""
@@ -63,7 +74,11 @@ async def session_options(stream_id: StreamIdInPath, session_id: str) -> Respons
     dependencies=[_PUSHES],
     status_code=204,
     response_class=Response,
-    openapi_extra={"requestBody": {"required": True, "content": {_FRAGMENT: {"schema": {"type": "string"}}}}},
+    responses={
+        412: {"description": "The session has changed: If-Match is of another one."},
+        428: {"description": "If-Match is missing."},
+    },
+    openapi_extra={"requestBody": {"required": True, "content": {_FRAGMENT: {"schema": _TEXT}}}},
 )
 async def whip_trickle(
     request: Request,

@@ -159,7 +159,11 @@ def _add_actions(router: APIRouter, alerts: Alerts, views: _Views) -> None:
         row = await asyncio.to_thread(alerts.store.unacknowledge, alert_id)
         return JSONResponse((await asyncio.to_thread(views.of, principal, [row]))[0])
 
-    @router.post("/v1/alerts/{alert_id}/deliveries/{target}/retry", response_model=DeliveryList)
+    @router.post(
+        "/v1/alerts/{alert_id}/deliveries/{target}/retry",
+        response_model=DeliveryList,
+        responses={409: {"description": "No message for this target was given up."}},
+    )
     async def retry(principal: MaySeeTargets, alert_id: uuid.UUID, target: TargetInPath) -> JSONResponse:
         """Send given-up messages after all, before those that wait."""
         await asyncio.to_thread(alerts.deliveries.retry, alert_id, target)

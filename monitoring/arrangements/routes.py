@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
+from pydantic.config import JsonDict
 
 from monitoring.arrangements.config_store import Origin
 from monitoring.arrangements.rule_access import applies, may_delete, may_put
@@ -25,6 +26,16 @@ MayChangeZones = Annotated[Principal, Depends(Needs("zones"))]
 MayChangeRules = Annotated[Principal, Depends(Needs("rules"))]
 NameInPath = Annotated[Name, Path()]
 
+_FIXED: dict[int | str, dict[str, Any]] = {
+    409: {"description": "The configuration says it, so it cannot be changed here; or there are as many as may be."}
+}
+
+
+def _of_answers(schema: JsonDict) -> None:
+    """Of a field that answers have, and that requests may have so that an answer can be sent back."""
+    schema["readOnly"] = True
+    schema.pop("default", None)
+
 
 class SceneView(Scene):
     """The zones and lines of a stream. `origin`: where they come from, null when there are none."""
@@ -41,8 +52,8 @@ class SceneList(BaseModel):
 class SceneBody(Scene):
     """Replaces the zones and lines of a stream. A changed answer of `GET` may be sent back."""
 
-    stream_id: StreamId = Field(default="", description="The path's, if given.")
-    origin: Origin | None = Field(default=None, description="Ignored.")
+    stream_id: StreamId = Field(default="", description="The path's, if given.", json_schema_extra=_of_answers)
+    origin: Origin | None = Field(default=None, description="Ignored.", json_schema_extra=_of_answers)
 
 
 class RuleView(Rule):
@@ -60,8 +71,8 @@ class RuleList(BaseModel):
 class RuleBody(Rule):
     """Creates or replaces a rule. A changed answer of `GET` may be sent back."""
 
-    name: Name = Field(default="", description="The path's, if given.")
-    origin: Origin | None = Field(default=None, description="Ignored.")
+    name: Name = Field(default="", description="The path's, if given.", json_schema_extra=_of_answers)
+    origin: Origin | None = Field(default=None, description="Ignored.", json_schema_extra=_of_answers)
 
 
 def scene_routes(scenes: SceneStore) -> APIRouter:
@@ -83,7 +94,9 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
             return SceneView(stream_id=stream_id, origin=None)
         return SceneView(**found[0].model_dump(), origin=found[1])
 
-    @router.put("/v1/zones/{stream_id}", responses={201: {"description": "The stream had none"}})
+    @router.put(
+        "/v1/zones/{stream_id}", responses={201: {"description": "The stream had none.", "model": SceneView}, **_FIXED}
+    )
     async def put_scene(
         principal: MayChangeZones, stream_id: StreamIdInPath, body: SceneBody, response: Response
     ) -> SceneView:
@@ -93,7 +106,7 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
         response.status_code = 201 if await asyncio.to_thread(scenes.put, stream_id, scene) else 200
         return SceneView(**scene.model_dump(), origin="api")
 
-    @router.delete("/v1/zones/{stream_id}", status_code=204)
+    @router.delete("/v1/zones/{stream_id}", status_code=204, responses=_FIXED)
     async def delete_scene(principal: MayChangeZones, stream_id: StreamIdInPath) -> None:
         """Remove the zones and lines of a stream; tracks leave the zones."""
         await asyncio.to_thread(scenes.delete, stream_id)
@@ -120,7 +133,7 @@ def rule_routes(rules: RuleStore) -> APIRouter:
             raise ArrangementUnknown(f"there is no rule {name}")
         return _rule_view(*found, scope)
 
-    @router.put("/v1/rules/{name}", responses={201: {"description": "The rule is new"}})
+    @router.put("/v1/rules/{name}", responses={201: {"description": "The rule is new.", "model": RuleView}, **_FIXED})
     async def put_rule(principal: MayChangeRules, name: NameInPath, body: RuleBody, response: Response) -> RuleView:
         """Create or replace a rule, from the next frame on. Needs the role on every stream of the rule, also before."""
         _check_same("name", body.name, name)
@@ -128,7 +141,7 @@ def rule_routes(rules: RuleStore) -> APIRouter:
         response.status_code = 201 if await asyncio.to_thread(rules.put, name, rule, may_put(principal, rule)) else 200
         return RuleView(**rule.model_dump(), origin="api")
 
-    @router.delete("/v1/rules/{name}", status_code=204)
+    @router.delete("/v1/rules/{name}", status_code=204, responses=_FIXED)
     async def delete_rule(principal: MayChangeRules, name: NameInPath) -> None:
         """Delete a rule; its open alerts end. A changed built-in rule becomes as it was. Needs the role as PUT does."""
         await asyncio.to_thread(rules.delete, name, may_delete(principal, name))

@@ -47,7 +47,11 @@ class EventCondition(_Condition):
     """An event of one of these kinds, in the given zone or across the given line."""
 
     type: Literal["event"] = "event"
-    kinds: tuple[str, ...] = Field(min_length=1, max_length=len(_KINDS))
+    kinds: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=len(_KINDS),
+        json_schema_extra={"items": {"type": "string", "enum": list(_KINDS)}},
+    )
     labels: Labels = ()
     place: Name | None = None
     direction: Literal["in", "out"] | None = None

@@ -127,7 +127,11 @@ def _streams(router: APIRouter, run_query: RunQuery, live: LiveEvents) -> None:
             async for one in following:
                 yield one
 
-    @router.get("/v1/events.csv", response_class=StreamingResponse)
+    @router.get(
+        "/v1/events.csv",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    )
     async def export_events(principal: MaySeeEvents, query: Annotated[EventFilters, Query()]) -> StreamingResponse:
         """All events that pass the filters, the oldest first, as CSV."""
         pages = _csv(run_query, query, principal.scope("events"))

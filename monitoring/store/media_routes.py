@@ -28,6 +28,10 @@ Number = Annotated[int, Path(ge=1, le=2**62)]
 IfNoneMatch = Annotated[str | None, Header(max_length=4000)]
 
 _KINDS = {"snapshot": ("crop", "picture"), "clip": ("clip",)}
+_RANGE: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The part that `Range` asks for", "content": {"video/mp4": {}, "video/webm": {}}},
+    416: {"description": "The clip has no such part"},
+}
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has the file"}}
 
 
@@ -52,7 +56,11 @@ def media_routes(database: Database, media: MediaStore) -> APIRouter:
             raise _missing(row) from None
         return Response(data, media_type=row["media_type"], headers=_headers(row))
 
-    @router.get("/v1/clips/{number}", response_class=FileResponse, responses=_UNCHANGED)
+    @router.get(
+        "/v1/clips/{number}",
+        response_class=FileResponse,
+        responses={200: {"content": {"video/mp4": {}, "video/webm": {}}}, **_RANGE, **_UNCHANGED},
+    )
     async def get_clip(principal: MaySeePictures, number: Number, if_none_match: IfNoneMatch = None) -> Response:
         """The clip of an alert: MP4 or WebM."""
         row = await asyncio.to_thread(find, "clip", number, principal.scope("pictures"))

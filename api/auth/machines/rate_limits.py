@@ -34,7 +34,8 @@ COUNTED: tuple[tuple[LimitName, str, re.Pattern[str]], ...] = (
 )
 """What counts as what: method and path."""
 
-_NEVER = frozenset({"/healthz", "/readyz", "/health"})
+UNLIMITED = frozenset({"/healthz", "/readyz", "/health"})
+"""Paths that are never counted: what runs the service asks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class RateLimits:
         name = counted_as(scope)
         address = address_of(scope)
         spent = None
-        if principal.kind == "anonymous" and scope["path"] not in _NEVER:
+        if principal.kind == "anonymous" and scope["path"] not in UNLIMITED:
             spent = self._hit(self._of_addresses, rate_of(self._settings.anonymous), "requests", address)
         if name is None or principal.kind in ("local", "process"):
             return spent

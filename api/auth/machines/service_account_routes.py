@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -11,17 +11,21 @@ from fastapi import APIRouter, Body, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.auth.accounts_database import AccountsDatabase
-from api.auth.grants import GrantBody, Grants, check_may_grant, shown
+from api.auth.grants import GrantBody, Grants, shown
 from api.auth.machines import service_accounts as store
 from api.auth.machines.service_accounts import KeyLifetime, KeyRecord, ServiceAccount
 from api.auth.machines.stored_keys import NAME
 from workers.access.declaration import CurrentPrincipal, Needs
 from workers.access.guarded_route import GuardedRoute
+from workers.access.principal import Grant, Principal
+from workers.access.roles import ROLE_OF, Action
 from workers.database.database import Database
+from workers.errors import Forbidden
 
 _NS = 1_000_000_000
 _Id = Annotated[str, Path(max_length=64)]
 _Name = Annotated[str, Field(pattern=NAME)]
+_TAKEN: dict[int | str, dict[str, Any]] = {409: {"description": "The name is taken, or there are as many as may be."}}
 
 
 class KeyView(BaseModel):
@@ -64,9 +68,9 @@ class NewServiceAccount(BaseModel):
 
 
 class ServiceAccountChanges(BaseModel):
-    """The fields to change; the others stay."""
+    """The fields to change; the others stay, and so does what is null."""
 
-    model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", json_schema_extra={"minProperties": 1})
 
     name: _Name | None = None
     grants: Grants | None = None
@@ -74,7 +78,7 @@ class ServiceAccountChanges(BaseModel):
 
     @model_validator(mode="after")
     def _something(self) -> ServiceAccountChanges:
-        if self.name is None and self.grants is None and self.disabled is None:
+        if not self.model_fields_set:
             raise ValueError("give a value for at least one of name, grants, disabled")
         return self
 
@@ -115,7 +119,7 @@ def _account_routes(router: APIRouter, accounts: AccountsDatabase, change: Calla
         """All service accounts with their keys."""
         return ServiceAccountList(service_accounts=[_account(one) for one in await accounts.run(store.accounts)])
 
-    @router.post("/v1/service-accounts", status_code=201)
+    @router.post("/v1/service-accounts", status_code=201, responses=_TAKEN)
     async def add_service_account(
         principal: CurrentPrincipal, response: Response, wish: Annotated[NewServiceAccount, Body()]
     ) -> ServiceAccountView:
@@ -131,7 +135,7 @@ def _account_routes(router: APIRouter, accounts: AccountsDatabase, change: Calla
         """One of them."""
         return _account(await accounts.run(partial(store.account, account_id=account_id)))
 
-    @router.patch("/v1/service-accounts/{account_id}")
+    @router.patch("/v1/service-accounts/{account_id}", responses=_TAKEN)
     async def change_service_account(
         principal: CurrentPrincipal, account_id: _Id, changes: ServiceAccountChanges
     ) -> ServiceAccountView:
@@ -150,7 +154,7 @@ def _account_routes(router: APIRouter, accounts: AccountsDatabase, change: Calla
 
 
 def _key_routes(router: APIRouter, change: Callable[..., Any], lifetime: KeyLifetime) -> None:
-    @router.post("/v1/service-accounts/{account_id}/keys", status_code=201)
+    @router.post("/v1/service-accounts/{account_id}/keys", status_code=201, responses=_TAKEN)
     async def add_key(
         principal: CurrentPrincipal, response: Response, account_id: _Id, wish: Annotated[KeyWish, Body()]
     ) -> ShownKey:
@@ -169,6 +173,21 @@ def _key_routes(router: APIRouter, change: Callable[..., Any], lifetime: KeyLife
     async def revoke_key(account_id: _Id, key_id: _Id) -> None:
         """Revoke a key. Requests with it are refused at once here, within five seconds in other processes."""
         await change(partial(store.revoke_key, key_id=key_id, account_id=account_id))
+
+
+def check_may_grant(principal: Principal, grants: Sequence[Grant]) -> None:
+    """Nobody makes an account that may do more than they may themselves. Raises Forbidden."""
+    for grant in grants:
+        for action, least in ROLE_OF.items():
+            if least == "node" or not grant.allows(action):
+                continue
+            if not _covers(principal, action, grant):
+                raise Forbidden(f"you may not do {action} on all of {', '.join(grant.streams)}, so nor may it")
+
+
+def _covers(principal: Principal, action: Action, grant: Grant) -> bool:
+    scope = principal.scope(action)
+    return scope.everything or set(grant.streams) <= set(scope.patterns)
 
 
 def key_view(key: KeyRecord) -> KeyView:

@@ -126,10 +126,6 @@ class People:
         """All, by name."""
         return await self._in_thread(self.users.list)
 
-    async def get_user(self, user_id: str) -> User:
-        """One of them. Raises UserUnknown."""
-        return await self._in_thread(partial(self.users.get, user_id))
-
     async def add_user(self, by: str, name: str, password: str, grants: tuple[Grant, ...]) -> User:
         """Raises UserExists, NameRefused, PasswordRefused."""
         hashed = await self._hash(password, check_name(name))
@@ -140,7 +136,8 @@ class People:
     async def change_user(self, by: str, user_id: str, changes: UserChanges, password: str | None) -> User:
         """Raises UserUnknown, LastAdmin, PasswordRefused."""
         if password is not None:
-            hashed = await self._hash(password, (await self.get_user(user_id)).name)
+            user = await self._in_thread(partial(self.users.get, user_id))
+            hashed = await self._hash(password, user.name)
             changes = UserChanges(changes.disabled, changes.grants, hashed)
         user = await self._in_thread(partial(self.users.change, user_id, changes))
         self._changed(user_id)

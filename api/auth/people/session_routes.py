@@ -5,7 +5,7 @@ All take JSON, which a foreign page's form cannot send, and api/http/origin.py r
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,13 +14,16 @@ from api.auth.grants import GrantBody, shown
 from api.auth.people.people import People
 from api.auth.people.session_reader import delete_cookie, set_cookie
 from api.auth.people.session_store import Client, Session
-from workers.access.declaration import CurrentPrincipal, Open, SignedIn
+from workers.access.declaration import CurrentPrincipal, Open
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
 from workers.access.roles import ACTIONS, Action
-from workers.errors import Forbidden
+from workers.errors import Unauthenticated
 
 NO_STORE = {"cache-control": "no-store"}
+_COOKIE: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"Set-Cookie": {"description": "The session.", "schema": {"type": "string"}}}}
+}
 Password = Annotated[str, Field(max_length=1024)]
 
 
@@ -67,7 +70,6 @@ class SessionView(BaseModel):
     grants: list[GrantBody]
     actions: list[Action]
     setup: bool = Field(description="There is no account yet: the service printed a link for the first admin.")
-    password_length: int | None = Field(description="The fewest characters of a new password; null in mode none.")
     insecure: bool = Field(description="Whoever reaches the service may do everything, and others reach it.")
 
 
@@ -80,7 +82,7 @@ def session_view_routes(people: People | None, insecure: bool) -> APIRouter:
         """Who makes this request."""
         response.headers.update(NO_STORE)
         setup = people is not None and await people.needs_setup()
-        return _view(principal, people, setup, insecure)
+        return _view(principal, "none" if people is None else "accounts", setup, insecure)
 
     return router
 
@@ -89,12 +91,22 @@ def sign_in_routes(people: People) -> APIRouter:
     """Of mode accounts."""
     router = APIRouter(tags=["accounts"], route_class=GuardedRoute)
 
-    @router.post("/v1/login", dependencies=[Depends(Open("this is where one proves who one is"))])
+    @router.post(
+        "/v1/login",
+        dependencies=[Depends(Open("this is where one proves who one is"))],
+        response_model=SessionView,
+        responses=_COOKIE,
+    )
     async def login(request: Request, body: SignIn) -> Response:
         """Sign in: the answer sets a cookie. Each sign-in is a new session."""
         return await _signed_in(request, await people.sign_in(body.name, body.password, client_of(request)))
 
-    @router.post("/v1/setup", dependencies=[Depends(Open("the link that the service printed is the proof"))])
+    @router.post(
+        "/v1/setup",
+        dependencies=[Depends(Open("the link that the service printed is the proof"))],
+        response_model=SessionView,
+        responses={**_COOKIE, 409: {"description": "The name is taken."}},
+    )
     async def setup(request: Request, body: FirstAdmin) -> Response:
         """Make the first account, an admin, and sign in with it."""
         opened = await people.set_up(body.token, body.name, body.password, client_of(request))
@@ -102,7 +114,7 @@ def sign_in_routes(people: People) -> APIRouter:
 
     async def _signed_in(request: Request, opened: tuple[str, Session]) -> Response:
         token, session = opened
-        view = _view(session.principal(), people, False, False)
+        view = _view(session.principal(), "accounts", False, False)
         response = Response(view.model_dump_json(), headers=NO_STORE, media_type="application/json")
         set_cookie(response, request, token, people.settings.session.absolute_s)
         return response
@@ -124,11 +136,13 @@ def own_session_routes(people: People) -> APIRouter:
             await people.sign_out(user_id_of(principal), session_id_of(principal), everywhere=everywhere)
         return response
 
-    @router.post("/v1/session/password", status_code=204)
-    async def change_password(principal: Annotated[Principal, Depends(SignedIn())], body: NewPassword) -> Response:
-        """Change one's own password, which is asked for again. All other sessions of the account end."""
+    @router.post(
+        "/v1/session/password", status_code=204, dependencies=[Depends(Open("one's own password, which is asked for"))]
+    )
+    async def change_password(principal: CurrentPrincipal, body: NewPassword) -> Response:
+        """Change one's own password. All other sessions of the account end."""
         if principal.kind != "user":
-            raise Forbidden("only people have a password; sign in with a name and a password first")
+            raise Unauthenticated("sign in first")
         await people.change_password(session_id_of(principal), user_id_of(principal), body.old, body.new)
         return Response(status_code=204, headers=NO_STORE)
 
@@ -151,9 +165,9 @@ def session_id_of(principal: Principal) -> str:
     return principal.credential.removeprefix("session:")
 
 
-def _view(principal: Principal, people: People | None, setup: bool, insecure: bool) -> SessionView:
+def _view(principal: Principal, mode: Literal["none", "accounts"], setup: bool, insecure: bool) -> SessionView:
     return SessionView(
-        mode="none" if people is None else "accounts",
+        mode=mode,
         signed_in=principal.kind != "anonymous",
         id=principal.id,
         name=principal.display_name or ("Local admin" if principal.kind == "local" else ""),
@@ -161,6 +175,5 @@ def _view(principal: Principal, people: People | None, setup: bool, insecure: bo
         grants=shown(principal.grants),
         actions=[action for action in ACTIONS if principal.may(action)],
         setup=setup,
-        password_length=None if people is None else people.settings.password_length,
         insecure=insecure,
     )

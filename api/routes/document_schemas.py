@@ -1,0 +1,69 @@
+"""The schemas of the OpenAPI document: what FastAPI leaves out, said of all of them at one place. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+NO_NUL = r"^[^\u0000]*$"
+"""Of text that is sent and has no pattern of its own: NUL is refused in all of them (api/http/strict_requests.py)."""
+
+_SAYS_ALREADY = ("pattern", "enum", "const", "format", "contentMediaType", "contentEncoding")
+
+
+def mend_schemas(document: dict[str, Any]) -> None:
+    """Pairs and boxes as lists of one kind of item, which every tool understands; no NUL in text that is sent."""
+    for schema in _within(document):
+        items = schema.get("prefixItems")
+        if isinstance(items, list) and items and all(item == items[0] for item in items):
+            schema["items"] = items[0]
+            del schema["prefixItems"]
+        if schema.pop("itemSchema", None) is not None:  # of OpenAPI 3.2; ours is 3.1
+            schema["schema"] = {"type": "string"}
+        _name_kinds(schema, document)
+    for schema in _sent(document):
+        if isinstance(schema.get("uniqueItems"), bool):
+            del schema["uniqueItems"]  # what is said twice counts once
+        if schema.get("type") == "string" and not any(word in schema for word in _SAYS_ALREADY):
+            schema["pattern"] = NO_NUL
+
+
+def _name_kinds(schema: dict[str, Any], document: dict[str, Any]) -> None:
+    """What is told apart by a property has it always, though in Python it has a default."""
+    discriminator = schema.get("discriminator")
+    if not isinstance(discriminator, dict) or "mapping" not in discriminator:
+        return
+    for reference in discriminator["mapping"].values():
+        required = document["components"]["schemas"][reference.rpartition("/")[2]].setdefault("required", [])
+        if discriminator["propertyName"] not in required:
+            required.append(discriminator["propertyName"])
+
+
+def _within(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a JSON value."""
+    if isinstance(value, dict):
+        yield value
+        for member in list(value.values()):
+            yield from _within(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _within(item)
+
+
+def _sent(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every schema of parameters and of JSON bodies, and what they refer to."""
+    waiting: list[Any] = []
+    for path in document["paths"].values():
+        for operation in path.values():
+            waiting += [one["schema"] for one in operation.get("parameters", ()) if one["in"] in ("path", "query")]
+            for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+                if media_type == "application/json":
+                    waiting.append(body.get("schema", {}))
+    followed: set[str] = set()
+    while waiting:
+        for schema in _within(waiting.pop()):
+            yield schema
+            reference = schema.get("$ref")
+            if isinstance(reference, str) and reference not in followed:
+                followed.add(reference)
+                waiting.append(document["components"]["schemas"][reference.rpartition("/")[2]])

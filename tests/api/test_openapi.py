@@ -1,0 +1,114 @@
+"""The OpenAPI document of the whole application: valid, whole, and true of each operation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+
+from deployment.authorization import whole_application
+
+Operations = dict[str, dict[str, Any]]
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    with whole_application() as application:
+        made: dict[str, Any] = json.loads(json.dumps(application.openapi()))
+    return made
+
+
+@pytest.fixture(scope="module")
+def operations(document: dict[str, Any]) -> Operations:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    }
+
+
+def within(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for member in value.values():
+            yield from within(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from within(item)
+
+
+def schemas(document: dict[str, Any], operations: Operations) -> Iterator[dict[str, Any]]:
+    yield from document["components"]["schemas"].values()
+    for operation in operations.values():
+        yield from (one["schema"] for one in operation.get("parameters", ()))
+        for response in [*operation["responses"].values(), operation.get("requestBody", {})]:
+            yield from (content["schema"] for content in response.get("content", {}).values() if "schema" in content)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    references = [one["$ref"] for one in within(document) if isinstance(one.get("$ref"), str)]
+    assert len(references) > 300
+    for reference in references:
+        found: Any = document
+        for name in reference.removeprefix("#/").split("/"):
+            found = found[name.replace("~1", "/").replace("~0", "~")]
+
+
+def test_schemas_are_schemas_and_examples_and_defaults_are_valid(
+    document: dict[str, Any], operations: Operations
+) -> None:
+    shown = 0
+    for schema in schemas(document, operations):
+        jsonschema.Draft202012Validator.check_schema(schema)
+        for one in within(schema):
+            if not isinstance(one.get("type", one.get("anyOf", one.get("$ref"))), str | list):
+                continue
+            for value in [*(one.get("examples") or ()), *([one["default"]] if "default" in one else [])]:
+                jsonschema.validate(value, {**one, "components": document["components"]})
+                shown += 1
+    assert shown > 50
+
+
+def test_each_operation_says_what_may_go_wrong(operations: Operations) -> None:
+    assert len(operations) > 70
+    for name, operation in operations.items():
+        told = operation["responses"].keys()
+        wanted = {"400", "401", "403", "421", "422", "503"}
+        wanted |= {"404"} if "{" in name else set()
+        wanted |= {"408", "413", "415"} if "requestBody" in operation else set()
+        wanted |= set() if name.endswith(("/healthz", "/readyz", "/health")) else {"429"}
+        assert wanted <= told, f"{name}: {wanted - told}"
+        assert any(status < "400" for status in told), name
+        for status, response in operation["responses"].items():
+            assert response["description"]
+            if status >= "400":
+                assert "application/problem+json" in response["content"], f"{name} {status}"
+
+
+def test_answers_with_a_body_say_of_which_media_type(operations: Operations) -> None:
+    for name, operation in operations.items():
+        for status, response in operation["responses"].items():
+            if status in ("200", "201", "202", "206") and not name.startswith(("OPTIONS", "DELETE /v1/streams")):
+                assert response.get("content"), f"{name} {status}"
+
+
+def test_operations_have_ids_and_words_of_their_own(operations: Operations) -> None:
+    ids = [operation["operationId"] for operation in operations.values()]
+    assert len(set(ids)) == len(ids)
+    assert all(operation.get("description") and operation["tags"] for operation in operations.values())
+
+
+def test_no_object_that_is_sent_may_have_members_that_nobody_knows(
+    document: dict[str, Any], operations: Operations
+) -> None:
+    for name, operation in operations.items():
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        for one in within(body):
+            if "$ref" in one:
+                schema = document["components"]["schemas"][one["$ref"].rpartition("/")[2]]
+                assert schema["additionalProperties"] is False, name
