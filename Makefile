@@ -15,8 +15,10 @@ APT := python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer
 
 SOURCES := stream workers api training monitoring tests deployment setup.py $(wildcard livesight.py)
 
+SERVED := stream workers api training monitoring deployment setup.py $(wildcard livesight.py)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage check format web bench soak fuzz fuzz-parsers peers
+.PHONY: help demo test test-fast coverage check format web bench soak fuzz fuzz-parsers fuzz-http peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,10 +41,11 @@ coverage: $(VENV)/.test peers ## which lines the tests run, threads and processe
 	$(BIN)/python -m coverage report --skip-covered
 	$(BIN)/python tests/coverage_reasons.py
 
-check: $(VENV)/.test ## ruff and mypy
+check: $(VENV)/.test ## ruff, mypy and bandit
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --severity-level medium $(SERVED)
 
 format: $(VENV)/.test ## put the sources into the house's format
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -66,10 +69,14 @@ soak: $(VENV)/.test peers ## 35 minutes: sessions opened and dropped (memory, th
 
 FUZZ ?= 600
 
-fuzz: fuzz-parsers ## what others send, changed at random until something breaks: each parser for FUZZ=600 seconds
+fuzz: fuzz-parsers fuzz-http ## what others send, changed at random until something breaks: each parser, and the HTTP interface, for FUZZ=600 seconds
 
 fuzz-parsers: $(VENV)/.fuzz
 	$(call each,fuzz,$(foreach target,images sdp codecs kafka cursors,"fuzz.py $(target) --seconds $(FUZZ)"))
+
+# Tests' peers are in the service that is asked; they need nothing of what tests install.
+fuzz-http: $(VENV)/.fuzz
+	$(BIN)/python deployment/fuzz/operations.py --seconds $(FUZZ)
 
 $(VENV)/.fuzz: $(VENV)/.serve
 	@$(PIP) install -c constraints.txt -e '.[fuzz]'
