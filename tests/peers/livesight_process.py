@@ -25,7 +25,7 @@ class LivesightProcess:
     """A context manager: serves at `url` once entered, and is ended (SIGTERM, then SIGKILL) when left.
 
     arguments: what follows `livesight up`; settings: `LIVESIGHT_…` variables by their name without the prefix.
-    environment: further variables.
+    environment: further variables. `key`: sent with requests, once set.
     command: another subcommand that serves, such as `demo`.
     """
 
@@ -38,6 +38,7 @@ class LivesightProcess:
         python: Sequence[str] = (sys.executable, "-m", "livesight"),
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        self.key: str | None = None
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws_url = f"ws://127.0.0.1:{self.port}"
@@ -92,7 +93,8 @@ class LivesightProcess:
 
     def get(self, path: str, timeout_s: float = 5.0) -> bytes:
         """The body of a GET. Raises urllib.error.HTTPError for other answers than 200."""
-        with urllib.request.urlopen(self.url + path, timeout=timeout_s) as answer:
+        request = urllib.request.Request(self.url + path, headers={} if self.key is None else {"X-API-Key": self.key})
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             body: bytes = answer.read()
         return body
 
