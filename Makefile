@@ -72,7 +72,7 @@ FUZZ ?= 600
 fuzz: fuzz-parsers fuzz-http ## what others send, changed at random until something breaks: each parser, and the HTTP interface, for FUZZ=600 seconds
 
 fuzz-parsers: $(VENV)/.fuzz
-	$(call each,fuzz,$(foreach target,images sdp codecs kafka cursors,"fuzz.py $(target) --seconds $(FUZZ)"))
+	$(call each,fuzz,$(foreach target,images sdp codecs kafka cursors bodies credentials,"fuzz.py $(target) --seconds $(FUZZ)"))
 
 # Tests' peers are in the service that is asked; they need nothing of what tests install.
 fuzz-http: $(VENV)/.fuzz

@@ -77,7 +77,7 @@ async def _check_body(request: Request, field: Any) -> None:
     sent = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if sent != "application/json" and not (sent.startswith("application/") and sent.endswith("+json")):
         raise Problem("media-type-unsupported", f"content-type: {sent or 'missing'}; send application/json")
-    _check_json(body)
+    check_json(body)
     try:
         _adapter(field.field_info.annotation).validate_json(body, strict=True)
     except ValidationError as error:
@@ -98,7 +98,8 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-def _check_json(body: bytes) -> None:
+def check_json(body: bytes) -> None:
+    """Raises Problem for what is no JSON (RFC 8259, 8), or has a key twice, half a surrogate pair or NUL."""
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

@@ -20,7 +20,8 @@ except ModuleNotFoundError:
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
-with atheris.instrument_imports(include=["stream", "monitoring.ingest", "monitoring.store", "workers", "aiortc.sdp"]):
+PARSERS = ["stream", "monitoring.ingest", "monitoring.store", "workers", "aiortc.sdp", "api.auth.machines.signed_links"]
+with atheris.instrument_imports(include=[*PARSERS, "api.http.strict_requests"]):
     from targets import TARGETS, Target
 
 SLOW_S = 5

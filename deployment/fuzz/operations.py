@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import structlog
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
@@ -58,6 +60,7 @@ def main() -> int:
     parser.add_argument("--url", help="of a service that runs; default: one is started")
     parser.add_argument("--key", default=ADMIN)
     options, more = parser.parse_known_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))  # errors are findings too
     with ExitStack() as stack:
         url = options.url or stack.enter_context(serving()).url
         validate(httpx.get(f"{url}/openapi.json").json())  # raises what is not OpenAPI 3.1

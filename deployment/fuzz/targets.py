@@ -7,7 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from joserfc import jws
+from joserfc.jwk import OctKey
 
+from api.auth.machines.signed_links import LinkSigner
+from api.http.errors import Problem
+from api.http.strict_requests import check_json
 from monitoring.core.errors import BadQuery
 from monitoring.ingest.inbox import InboxMessage
 from monitoring.ingest.parsing import read_event, read_result, read_snapshot
@@ -22,11 +27,18 @@ from stream.decoding.webcodecs import decoder_config, self_contained
 from stream.errors import BadImageError, BadOfferError, UnsupportedOfferError
 from stream.ring import CodecConfig, RingPacket
 from stream.webrtc.sdp_parsing import read_fragment, read_offer
+from workers.access.assertion import PURPOSE, Assertions
+from workers.access.cluster_keys import ClusterKeys
 from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS
 from workers.cluster.status import MONITOR_PREFIX, NODE_PREFIX, StatusBoard
 from workers.cluster.stream_spec import SpecError, read_epoch, read_spec
+from workers.errors import Unauthenticated
 
 _SETTINGS = StreamSettings()
+_SECRETS = ClusterKeys(["a secret of the fuzzers, 0123456789"])
+_KEY = OctKey.import_key(_SECRETS.signing(PURPOSE))
+_ASSERTIONS = Assertions(_SECRETS, "node", clock=lambda: 1_700_000_001.0)
+_LINKS = LinkSigner(b"a secret of the fuzzers")
 _CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mjpeg", "mpeg4")
 _TABLE = sa.table("events", sa.column("captured_at_ns"), sa.column("seq"))
 
@@ -47,6 +59,15 @@ def images(data: bytes) -> None:
     header = read_header(data, 2**20, image_limit(_SETTINGS))
     if header.kind == "png":
         needed_png(data)
+
+
+def credentials(data: bytes) -> None:
+    """Signed links, assertions of other processes, and claims that are signed as they should be but say anything."""
+    text = data.decode("latin-1")
+    _LINKS.check("/v1/streams/door/mjpeg", text)
+    for token in (text, jws.serialize_compact({"alg": "HS256"}, data, _KEY)):
+        with contextlib.suppress(Unauthenticated):
+            _ASSERTIONS.read(token, "GET", "/v1/streams")
 
 
 def sdp(data: bytes) -> None:
@@ -145,6 +166,20 @@ TARGETS: dict[str, Target] = {
             _NODE_SEED,
             _STATUS_SEED,
             b'k\n{"epoch":"1"}',
+        ),
+    ),
+    "bodies": Target(
+        check_json,
+        (Problem,),
+        (b'{"a": [1, -2.5e3, "\\u00e9\\ud83d\\ude00"], "b": null}', b'{"a": 1, "a": NaN}'),
+    ),
+    "credentials": Target(
+        credentials,
+        (Unauthenticated,),
+        (
+            b'{"v":1,"iss":"a","aud":"node","iat":1700000000,"exp":1700000015,"jti":"0123456789abcdef","sub":"u",'
+            b'"request":"","kind":"user","grants":[["viewer",["*"],null]]}',
+            b"overlay=1&exp=1700000000&by=user:1~session:2&sig=AAAA",
         ),
     ),
     "cursors": Target(cursors, (BadQuery,), (b"bmV3ZXN0LjEuMg==", b"b2xkZXN0LjEuMg==")),
