@@ -38,19 +38,17 @@ class Ended:
         if scope["type"] != "http" or not scope["path"].endswith(_ENDLESS):
             await self._app(scope, receive, send)
             return
-        begun = False
-
-        async def sending(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
         try:
-            async with asyncio.timeout(END_S):
+            async with asyncio.timeout(None) as limit:
+
+                async def sending(message: Message) -> None:
+                    if message["type"] == "http.response.start":
+                        limit.reschedule(asyncio.get_running_loop().time() + END_S)
+                    await send(message)
+
                 await self._app(scope, receive, sending)
         except TimeoutError:
-            if begun:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @contextmanager
