@@ -7,6 +7,7 @@ redirects, and of a playlist's segments and keys.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ssl
 import time
@@ -19,12 +20,14 @@ import httpx
 from stream.errors import CameraAddressError, SourceError
 from stream.network.camera_address import CameraAddress, parse_address
 from stream.network.dialing import camera_tls, dial
+from stream.network.http_heads import take_head
 from stream.network.networks import NetworkPolicy
 
 _KEPT_BYTES = 8 * 2**20
 _MOST_REDIRECTS = 8
 _PLAYLISTS = frozenset({"application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl"})
 _AGENT = "Livesight"
+_READ_BYTES = 64 * 1024
 
 
 class HttpTimes:
@@ -202,7 +205,8 @@ def _signed(request: httpx.Request, refused: httpx.Response, secrets: CameraAddr
     if "digest" in offered:
         flow = httpx.DigestAuth(user, password).auth_flow(request)
         next(flow)  # the request as it was sent already
-        return flow.send(refused)
+        with contextlib.suppress(httpx.ProtocolError, KeyError, ValueError, NotImplementedError):
+            return flow.send(refused)  # else a challenge that httpx does not know, or that is none
     return next(httpx.BasicAuth(user, password).auth_flow(request)) if "basic" in offered else None
 
 
@@ -241,15 +245,35 @@ class DecryptedBody:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A socket, whose reads wait as long as `times` says."""
+    """A socket, whose reads wait as long as `times` says. The head of each answer is read as one, mended."""
 
     def __init__(self, connection: Any, times: HttpTimes) -> None:
         self._socket, self._times = connection, times
+        self._head: bytearray | None = None
+        self._unread = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """See NetworkStream."""
+        """See NetworkStream. What follows a request is the head of its answer, whole."""
+        if self._head is not None:
+            self._read_head(self._head)
+        if self._unread:
+            data, self._unread = self._unread[:max_bytes], self._unread[max_bytes:]
+            return data
+        return self._receive(max_bytes, self._times.left_s())
+
+    def _read_head(self, arrived: bytearray) -> None:
+        """Also what came with it. A head that drips in has no more time than one that is silent."""
+        deadline_s = time.monotonic() + self._times.left_s()
+        while (head := take_head(arrived)) is None:
+            more = self._receive(_READ_BYTES, max(0.01, deadline_s - time.monotonic()))
+            if not more:
+                break
+            arrived += more
+        self._head, self._unread = None, (head or b"") + bytes(arrived)
+
+    def _receive(self, max_bytes: int, wait_s: float) -> bytes:
         try:
-            self._socket.settimeout(self._times.left_s())
+            self._socket.settimeout(wait_s)
             return bytes(self._socket.recv(max_bytes))
         except TimeoutError as error:
             raise httpcore.ReadTimeout(str(error)) from error
@@ -258,6 +282,7 @@ class _Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """See NetworkStream."""
+        self._head = bytearray()
         try:
             self._socket.settimeout(self._times.left_s())
             self._socket.sendall(buffer)
@@ -303,10 +328,11 @@ class _CheckedBackend(httpcore.NetworkBackend):
 
 
 def _client(policy: NetworkPolicy, times: HttpTimes) -> httpx.Client:
+    tls = camera_tls()
     pool = httpcore.ConnectionPool(
-        ssl_context=camera_tls(), max_connections=8, http1=True, network_backend=_CheckedBackend(policy, times)
+        ssl_context=tls, max_connections=8, http1=True, network_backend=_CheckedBackend(policy, times)
     )
-    transport = httpx.HTTPTransport()
+    transport = httpx.HTTPTransport(verify=tls)  # its own would load all authorities' certificates, 35 ms a camera
     transport._pool.close()
     transport._pool = pool
     return httpx.Client(  # nosec B113  # each read and write has the time that HttpTimes leaves

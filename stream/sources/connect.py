@@ -175,7 +175,8 @@ def _open(
             io_open=carrier.opener if isinstance(carrier, HttpCamera) else None,
         )
     except (av.FFmpegError, ValueError, OSError) as error:
-        if target.is_network and time.monotonic() - begun_s >= settings.connect_timeout_s:
+        waited = isinstance(error, TimeoutError) or time.monotonic() - begun_s >= settings.connect_timeout_s
+        if target.is_network and waited:
             # FFmpeg reports its interrupted probing as bad data, or as an operation that is not permitted
             wait_s = settings.connect_timeout_s
             raise SourceError(f"{target.label}: no video within {wait_s:g} s of connecting") from None
