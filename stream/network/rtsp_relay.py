@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 _CHUNK = 256 * 1024
 _BUFFER = 128 * 1024  # a reader that is late must not find much more than before in buffers
+_LAST_S = 0.5
 
 
 class RtspRelay:
@@ -39,9 +40,10 @@ class RtspRelay:
         self.redirect: str | None = None
         self._camera = _connected(address, policy, timeout_s)
         self._peer = str(self._camera.getpeername()[0])
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+        self._listener = _listening(self._camera.family)
         self._client: socket.socket | None = None
-        here = CameraAddress("rtsp", "127.0.0.1", self._listener.getsockname()[1], address.path)
+        place = self._listener.getsockname()
+        here = CameraAddress("rtsp", str(place[0]), place[1], address.path)
         self.url = replace(here, user=address.user, password=address.password).url()
         self._playing = False
         self._unread = bytearray()
@@ -49,8 +51,11 @@ class RtspRelay:
         self._thread.start()
 
     def close(self) -> None:
-        """End both connections. Idempotent; does not wait for the camera."""
-        for one in (self._listener, self._camera, self._client):
+        """End both connections, once FFmpeg has closed its own. Idempotent; does not wait for the camera."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(_LAST_S)  # it passes on what FFmpeg said last: TEARDOWN
+        for one in (self._camera, self._client):
             if one is not None:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
@@ -65,7 +70,10 @@ class RtspRelay:
                 with self._client:
                     self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self._client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-                    self._pass_on(self._client)
+                    try:
+                        self._pass_on(self._client)
+                    finally:
+                        self._pass_last(self._client)
         except (OSError, BadMessage) as error:
             log.debug("relay_ended", reason=type(error).__name__)
 
@@ -85,6 +93,13 @@ class RtspRelay:
                     alive = self._answer(client)
                 if not alive:
                     return
+
+    def _pass_last(self, client: socket.socket) -> None:
+        """What FFmpeg said before it closed its connection, where passing on to it failed. Raises OSError."""
+        self._camera.settimeout(_LAST_S)
+        with contextlib.suppress(BlockingIOError):
+            while said := client.recv(_CHUNK, socket.MSG_DONTWAIT):
+                self._camera.sendall(said)
 
     def _answer(self, client: socket.socket) -> bool:
         """Pass on what the camera has sent; False when that was the last."""
@@ -112,6 +127,16 @@ class RtspRelay:
                 message = message.encoded(self._peer)
             client.sendall(message)
         return True
+
+
+def _listening(family: int) -> socket.socket:
+    """For one connection from here, of the camera's family where there is such a loopback: FFmpeg takes media over UDP
+    by the family of its connection.
+    """
+    if family == socket.AF_INET6:
+        with contextlib.suppress(OSError):
+            return socket.create_server(("::1", 0), family=socket.AF_INET6, backlog=1)
+    return socket.create_server(("127.0.0.1", 0), backlog=1)
 
 
 def _connected(address: CameraAddress, policy: NetworkPolicy, timeout_s: float) -> socket.socket:
