@@ -3,7 +3,7 @@
 import { changePassword, signOut } from "./api.js";
 import { el } from "./dom.js";
 import { formDialog } from "./form-dialog.js";
-import { passwordField } from "./sign-in.js";
+import { newPasswordField, passwordField } from "./sign-in.js";
 import { toast } from "./status.js";
 
 /** Shows the menu where there are accounts; `who` is signed in. */
@@ -16,8 +16,10 @@ export function showAccount(who) {
   pill.setAttribute("aria-label", `Account ${who.name}`);
   panel.querySelector("h2").textContent = who.name;
   panel.querySelector("p").textContent = accessWords(who.grants);
-  document.getElementById("users-link").hidden = !who.actions.includes("accounts");
-  document.getElementById("audit-link").hidden = !who.actions.includes("audit");
+  for (const link of document.querySelectorAll("[data-admin]")) {
+    link.hidden = !who.actions.includes(link.dataset.admin);
+    link.addEventListener("click", () => panel.hidePopover());
+  }
   document.getElementById("account-password").addEventListener("click", () => {
     panel.hidePopover();
     askForPassword(who.name);
@@ -26,10 +28,13 @@ export function showAccount(who) {
   document.getElementById("account-everywhere").addEventListener("click", () => leave(true));
 }
 
-/** "operator of gate-*; viewer of all cameras" */
+/** "operator of gate-* (only push, zones); viewer of all cameras" */
 export const accessWords = (grants) =>
   grants
-    .map(({ role, streams }) => `${role} of ${streams.includes("*") ? "all cameras" : streams.join(", ")}`)
+    .map(({ role, streams, actions }) => {
+      const only = actions ? ` (only ${[...actions].sort().join(", ") || "nothing"})` : "";
+      return `${role} of ${streams.includes("*") ? "all cameras" : streams.join(", ")}${only}`;
+    })
     .join("; ") || "no access";
 
 async function leave(everywhere) {
@@ -49,7 +54,7 @@ function askForPassword(name) {
     fields: [
       el("input", { type: "text", name: "name", value: name, autocomplete: "username", hidden: true }),
       passwordField("Current password", "old", "current-password"),
-      passwordField("New password", "new", "new-password"),
+      newPasswordField("New password", "new"),
       passwordField("New password again", "again", "new-password"),
     ],
     async submit(data) {

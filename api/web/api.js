@@ -64,7 +64,7 @@ const asJson = (method, body) => ({
 });
 
 /** @returns {Promise<{mode: string, signed_in: boolean, id: string, name: string, actions: string[], setup: boolean,
- *  insecure: boolean}>} who this page is */
+ *  insecure: boolean, scopes: Record<string, string[]>, password_length: number|null}>} who this page is */
 export const whoAmI = () => json("/v1/session");
 
 export const signIn = (name, password) => json("/v1/login", asJson("POST", { name, password }));
@@ -76,13 +76,13 @@ export const signOut = (everywhere) => request("/v1/logout", asJson("POST", { ev
 /** Of one's own account; the other sessions end. */
 export const changePassword = (old, fresh) => request("/v1/session/password", asJson("POST", { old, new: fresh }));
 
-/** @returns {Promise<object[]>} the accounts of people */
 /** @param {{what?: string, principal?: string, stream?: string, before?: number|null}} wanted newest first */
 export const listAudit = (wanted) =>
   json(`/v1/audit?${new URLSearchParams(Object.entries(wanted).filter(([, value]) => value !== "" && value !== null))}`);
 
 export const verifyAudit = () => json("/v1/audit/verification", { timeoutMs: 60_000 });
 
+/** @returns {Promise<object[]>} the accounts of people */
 export const listUsers = async () => (await json("/v1/users")).users;
 
 export const addUser = (user) => json("/v1/users", asJson("POST", user));
@@ -91,6 +91,21 @@ export const addUser = (user) => json("/v1/users", asJson("POST", user));
 export const changeUser = (id, changes) => json(`/v1/users/${id}`, asJson("PATCH", changes));
 
 export const removeUser = (id) => request(`/v1/users/${id}`, { method: "DELETE" });
+
+/** @returns {Promise<object[]>} the accounts of programs, each with its `keys` */
+export const listServiceAccounts = async () => (await json("/v1/service-accounts")).service_accounts;
+
+export const addServiceAccount = (account) => json("/v1/service-accounts", asJson("POST", account));
+
+/** @param {{disabled?: boolean, grants?: object[]}} changes */
+export const changeServiceAccount = (id, changes) => json(`/v1/service-accounts/${id}`, asJson("PATCH", changes));
+
+export const removeServiceAccount = (id) => request(`/v1/service-accounts/${id}`, { method: "DELETE" });
+
+/** @param {{name: string, days: number|null}} wish @returns {Promise<object>} the key, its secret as `key` */
+export const addKey = (id, wish) => json(`/v1/service-accounts/${id}/keys`, asJson("POST", wish));
+
+export const revokeKey = (id, key) => request(`/v1/service-accounts/${id}/keys/${key}`, { method: "DELETE" });
 
 /** @returns {Promise<object[]>} the streams (StreamView) */
 export async function listStreams(signal) {

@@ -27,6 +27,7 @@ const router = new Router(
     health: async () => new (await others()).HealthPage(streams, health, alerts),
     models: async () => new (await others()).ModelsPage(),
     audit: async () => new (await others()).AuditPage(),
+    keys: async () => new (await others()).KeysPage(),
     users: async () => new (await others()).UsersPage(),
   },
   () => toast("This page could not be loaded. It opens when the server is reachable again.", "bad"),

@@ -5,6 +5,7 @@ import { CameraForm } from "./camera-form.js";
 import { ask } from "./confirm.js";
 import { badge, el, icon } from "./dom.js";
 import { SceneDialog } from "./scene-dialog.js";
+import { mayOn } from "./session.js";
 import { nameOfState, number, videoWords, rateWords, short } from "./states.js";
 import { toast } from "./status.js";
 
@@ -87,7 +88,9 @@ export class CamerasPage {
       fact("Node", view.node),
     );
     row.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
-    row.pause.hidden = row.edit.hidden = ephemeral || view.url === null;
+    row.pause.hidden = row.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
+    row.remove.hidden = !mayOn("cameras", view.id);
+    row.zones.hidden = !mayOn("zones", view.id);
     for (const button of [row.pause, row.edit, row.remove]) button.disabled = this.#busy.has(view.id);
   }
 

@@ -6,7 +6,8 @@ let count = 0;
 
 /**
  * @param {{title: string, words?: string, yes: string, fields: Node[],
- *  submit: (data: FormData, form: HTMLFormElement) => Promise<void>}} what `submit` throws what is wrong, in words
+ *  submit: (data: FormData, form: HTMLFormElement) => Promise<void|(() => void)>}} what `submit` throws what is wrong,
+ *  in words, and may return what is to be done once the dialog is closed
  */
 export function formDialog({ title, words, yes, fields, submit }) {
   const id = `form-dialog-${(count += 1)}`;
@@ -28,8 +29,9 @@ export function formDialog({ title, words, yes, fields, submit }) {
     button.disabled = true;
     error.hidden = true;
     try {
-      await submit(new FormData(form), form);
+      const after = await submit(new FormData(form), form);
       dialog.close();
+      after?.();
     } catch (problem) {
       error.textContent = problem.message;
       error.hidden = false;

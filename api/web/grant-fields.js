@@ -1,4 +1,4 @@
-// What somebody may do: a role on some cameras, any number of them.
+// What somebody may do: a role on some cameras, perhaps some of its actions only; any number of them.
 
 import { el, icon } from "./dom.js";
 
@@ -10,11 +10,21 @@ const ROLES = {
   metrics: "Metrics only",
 };
 
-/** Fields that show `grants` and let them be changed. */
+const VIEWER = ["pictures", "results", "events", "predict"];
+const OPERATOR = [...VIEWER, "acknowledge", "push", "zones", "rules", "drift"];
+/** As workers/access/roles.py has them; a test compares. */
+const ACTIONS = {
+  viewer: VIEWER,
+  reviewer: [...VIEWER, "acknowledge"],
+  operator: OPERATOR,
+  admin: [...OPERATOR, "cameras", "models", "targets", "accounts", "audit", "metrics"],
+};
+
+/** Fields that show `grants` and let them be changed. One that allows nothing is left out: here none means all. */
 export function grantFields(grants) {
   const rows = el("div", { class: "grants" });
   const add = (grant) => rows.append(row(grant));
-  grants.forEach(add);
+  grants.filter(({ actions }) => !actions || actions.length).forEach(add);
   const more = () => add({ role: "viewer", streams: ["*"] });
   return el(
     "fieldset",
@@ -28,21 +38,28 @@ export function grantFields(grants) {
 
 /** What stands in the fields of `form`, as the API takes it. */
 export const grantsOf = (form) =>
-  [...form.querySelectorAll(".grant")].map((one) => ({
-    role: one.querySelector("select").value,
-    streams: one
-      .querySelector("input")
-      .value.split(",")
-      .map((pattern) => pattern.trim())
-      .filter(Boolean),
-    ...(one.dataset.actions ? { actions: JSON.parse(one.dataset.actions) } : {}),
-  }));
+  [...form.querySelectorAll(".grant")].map((one) => {
+    const chosen = chosenIn(one);
+    return {
+      role: one.querySelector("select").value,
+      streams: one
+        .querySelector('input[type="text"]')
+        .value.split(",")
+        .map((pattern) => pattern.trim())
+        .filter(Boolean),
+      ...(chosen.length ? { actions: chosen } : {}),
+    };
+  });
+
+const chosenIn = (one) => [...one.querySelectorAll("input:checked")].map(({ value }) => value);
 
 function row({ role, streams, actions }) {
   const choices = Object.entries({ ...(role in ROLES ? {} : { [role]: role }), ...ROLES });
+  const summary = el("summary");
+  const boxes = el("div", { class: "choices", role: "group", "aria-label": "Only these actions; none selected means all" });
   const one = el(
     "div",
-    { class: "grant", dataset: actions ? { actions: JSON.stringify(actions) } : {} },
+    { class: "grant", on: { change: ({ target }) => (target.matches("select") ? offer(chosenIn(one)) : tell()) } },
     el("select", { "aria-label": "Role" }, ...choices.map(([value, words]) => el("option", { value }, words))),
     el("input", { type: "text", value: streams.join(", "), required: true, "aria-label": "Cameras" }),
     el(
@@ -50,7 +67,24 @@ function row({ role, streams, actions }) {
       { class: "button square", type: "button", "aria-label": "Remove this access", on: { click: () => one.remove() } },
       icon("trash"),
     ),
+    el("details", {}, summary, boxes),
   );
-  one.querySelector("select").value = role;
+  const select = one.querySelector("select");
+  const tell = () => {
+    const chosen = chosenIn(one);
+    summary.textContent = chosen.length ? `Only ${chosen.join(", ")}` : "All that the role allows";
+  };
+  const offer = (chosen) => {
+    const offered = ACTIONS[select.value] ?? [];
+    boxes.replaceChildren(
+      ...offered.map((value) =>
+        el("label", {}, el("input", { type: "checkbox", value, checked: chosen.includes(value) }), value),
+      ),
+    );
+    one.querySelector("details").hidden = offered.length === 0;
+    tell();
+  };
+  select.value = role;
+  offer(actions ?? []);
   return one;
 }

@@ -5,6 +5,7 @@ export { AuditPage } from "./audit-page.js";
 export { CamerasPage } from "./cameras-page.js";
 export { EventsPage } from "./events-page.js";
 export { HealthPage } from "./health-page.js";
+export { KeysPage } from "./keys-page.js";
 export { ModelsPage } from "./models-page.js";
 export { MonitoringPage } from "./monitoring-page.js";
 export { UsersPage } from "./users-page.js";

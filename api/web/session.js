@@ -2,10 +2,24 @@
 
 import { SIGNED_OUT, whoAmI } from "./api.js";
 
+let known = null;
+
+/** How long a new password must be, as the server said. */
+export const fewestCharacters = () => known?.password_length ?? 12;
+
+/** Whether the signed-in may do that on that camera. Before the server has said who they are: yes, it judges anyway. */
+export function mayOn(action, id) {
+  const patterns = known?.scopes[action] ?? (known ? [] : ["*"]);
+  return patterns.some((pattern) => matcher(pattern).test(id));
+}
+
+const matcher = (pattern) => new RegExp(`^${pattern.split("*").join(".*")}$`); // ids have no other special characters
+
 /** Who this page is (as of `whoAmI`); null where the server cannot say now: the pages then tell that it is away. */
 export async function session() {
   try {
     const who = await whoAmI();
+    known = who;
     document.body.dataset.may = who.actions.join(" ");
     document.getElementById("insecure").hidden = !who.insecure;
     return who;

@@ -2,6 +2,7 @@
 
 import { setUp, signIn } from "./api.js";
 import { el } from "./dom.js";
+import { fewestCharacters } from "./session.js";
 
 const SETUP = /^#\/setup\/([\w-]+)$/;
 
@@ -34,7 +35,7 @@ function signingIn(who, usedLink) {
 function firstAdmin(token) {
   const fields = [
     nameField(),
-    passwordField("Password, at least 12 characters; a few words do", "password", "new-password"),
+    newPasswordField("Password", "password"),
     passwordField("Password again", "again", "new-password"),
   ];
   return form("Create the first account", "It manages cameras, models and other accounts.", fields, async (data) => {
@@ -79,6 +80,10 @@ const nameField = () =>
     el("span", {}, "Name"),
     el("input", { type: "text", name: "name", autocomplete: "username", autocapitalize: "none", required: true }),
   );
+
+/** As `passwordField`, with what the service asks of a password that is made. */
+export const newPasswordField = (words, name) =>
+  passwordField(`${words}, at least ${fewestCharacters()} characters; a few words do`, name, "new-password");
 
 /** @param {string} autocomplete what password managers make of it */
 export const passwordField = (words, name, autocomplete) =>

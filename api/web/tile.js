@@ -2,6 +2,7 @@
 
 import { colourOf, wordsOf } from "./colours.js";
 import { countLabels } from "./overlay.js";
+import { mayOn } from "./session.js";
 import { nameOfCodec, nameOfState, number, rateWords, short } from "./states.js";
 
 const COUNTS_MS = 500;
@@ -107,7 +108,8 @@ export class Tile {
     this.#parts.latency.textContent = number(view.latency_ms);
     this.#parts.drops.textContent = short(view.dropped);
     this.#parts.codec.textContent = view.codec ? nameOfCodec(view.codec) : "–";
-    this.element.querySelector('[data-action="remove"]').hidden = this.own || view.ephemeral === true;
+    this.element.querySelector('[data-action="remove"]').hidden =
+      this.own || view.ephemeral === true || !mayOn("cameras", view.id);
   }
 
   /** The frame as it is shown, boxes included, as a PNG Blob; null where there is none. */

@@ -6,7 +6,7 @@ import { ask } from "./confirm.js";
 import { badge, el } from "./dom.js";
 import { formDialog } from "./form-dialog.js";
 import { grantFields, grantsOf } from "./grant-fields.js";
-import { passwordField } from "./sign-in.js";
+import { newPasswordField } from "./sign-in.js";
 import { toast } from "./status.js";
 
 export class UsersPage {
@@ -74,7 +74,7 @@ export class UsersPage {
           el("span", {}, "Name"),
           el("input", { type: "text", name: "name", autocomplete: "off", required: true, maxLength: 64 }),
         ),
-        passwordField("Password", "password", "new-password"),
+        newPasswordField("Password", "password"),
         grantFields([{ role: "viewer", streams: ["*"] }]),
       ],
       submit: async (data, form) => {
@@ -101,7 +101,7 @@ export class UsersPage {
       title: `New password for ${user.name}`,
       words: "They are logged out everywhere.",
       yes: "Set password",
-      fields: [passwordField("New password", "password", "new-password")],
+      fields: [newPasswordField("New password", "password")],
       submit: async (data) => {
         await changeUser(user.id, { password: data.get("password") });
         toast(`${user.name} has a new password.`);

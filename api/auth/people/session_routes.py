@@ -60,7 +60,7 @@ class NewPassword(BaseModel):
 
 
 class SessionView(BaseModel):
-    """Who asks, and what they may do: `actions` on some stream at least, `grants` say on which."""
+    """Who asks, and what they may do: `actions` on some stream at least, `scopes` say on which."""
 
     mode: Literal["none", "accounts"]
     signed_in: bool
@@ -69,6 +69,9 @@ class SessionView(BaseModel):
     kind: str
     grants: list[GrantBody]
     actions: list[Action]
+    scopes: dict[Action, list[str]] = Field(
+        description="Of each action, patterns of the streams on which it is allowed."
+    )
     setup: bool = Field(description="There is no account yet: the service printed a link for the first admin.")
     insecure: bool = Field(description="Whoever reaches the service may do everything, and others reach it.")
 
@@ -174,6 +177,7 @@ def _view(principal: Principal, mode: Literal["none", "accounts"], setup: bool, 
         kind=principal.kind,
         grants=shown(principal.grants),
         actions=[action for action in ACTIONS if principal.may(action)],
+        scopes={action: list(principal.scope(action).patterns) for action in ACTIONS if principal.may(action)},
         setup=setup,
         insecure=insecure,
     )

@@ -1,8 +1,7 @@
-// Made by `make web` out of api/web; do not edit. 10e7778395fab796c1d29307a4b5ddcf397b48fae4fe24fc42c5dde82c432375
+// Made by `make web` out of api/web; do not edit. 1f15b8579d61fb64a8afc7546b27d7e954d643e5415b22a9bd0c61ad0d6deca4
 import {
   ApiError,
   HealthWatch,
-  SIGNED_OUT,
   __privateAdd,
   __privateGet,
   __privateMethod,
@@ -14,12 +13,14 @@ import {
   inkOn,
   listAlerts,
   listStreams,
+  mayOn,
   nameOfCodec,
   nameOfState,
   number,
   rateWords,
   readiness,
   removeStream,
+  session,
   short,
   showAccount,
   showBanner,
@@ -28,9 +29,9 @@ import {
   showSummary,
   snapshot,
   toast,
+  whenSignedOut,
   whipEnd,
   whipOffer,
-  whoAmI,
   wordsOf
 } from "./chunk.js";
 
@@ -2047,7 +2048,7 @@ var Tile = class {
     this.#parts.latency.textContent = number(view.latency_ms);
     this.#parts.drops.textContent = short(view.dropped);
     this.#parts.codec.textContent = view.codec ? nameOfCodec(view.codec) : "\u2013";
-    this.element.querySelector('[data-action="remove"]').hidden = this.own || view.ephemeral === true;
+    this.element.querySelector('[data-action="remove"]').hidden = this.own || view.ephemeral === true || !mayOn("cameras", view.id);
   }
   /** The frame as it is shown, boxes included, as a PNG Blob; null where there is none. */
   toBlob() {
@@ -2471,34 +2472,6 @@ var Router = class {
   }
 };
 
-// session.js
-async function session() {
-  try {
-    const who2 = await whoAmI();
-    document.body.dataset.may = who2.actions.join(" ");
-    document.getElementById("insecure").hidden = !who2.insecure;
-    return who2;
-  } catch (error) {
-    console.warn(error);
-    return null;
-  }
-}
-function whenSignedOut(callback) {
-  let asking = false;
-  const check = async () => {
-    if (asking)
-      return;
-    asking = true;
-    const who2 = await session();
-    asking = false;
-    if (who2 && !who2.signed_in) {
-      window.removeEventListener(SIGNED_OUT, check);
-      callback();
-    }
-  };
-  window.addEventListener(SIGNED_OUT, check);
-}
-
 // streams.js
 var POLL_MS = 2e3;
 var Streams = class extends EventTarget {
@@ -2566,6 +2539,7 @@ var router = new Router(
     health: async () => new (await others()).HealthPage(streams2, health, alerts),
     models: async () => new (await others()).ModelsPage(),
     audit: async () => new (await others()).AuditPage(),
+    keys: async () => new (await others()).KeysPage(),
     users: async () => new (await others()).UsersPage()
   },
   () => toast("This page could not be loaded. It opens when the server is reachable again.", "bad")

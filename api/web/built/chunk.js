@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 10e7778395fab796c1d29307a4b5ddcf397b48fae4fe24fc42c5dde82c432375
+// Made by `make web` out of api/web; do not edit. 1f15b8579d61fb64a8afc7546b27d7e954d643e5415b22a9bd0c61ad0d6deca4
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -103,6 +103,12 @@ var listUsers = async () => (await json("/v1/users")).users;
 var addUser = (user) => json("/v1/users", asJson("POST", user));
 var changeUser = (id, changes) => json(`/v1/users/${id}`, asJson("PATCH", changes));
 var removeUser = (id) => request(`/v1/users/${id}`, { method: "DELETE" });
+var listServiceAccounts = async () => (await json("/v1/service-accounts")).service_accounts;
+var addServiceAccount = (account) => json("/v1/service-accounts", asJson("POST", account));
+var changeServiceAccount = (id, changes) => json(`/v1/service-accounts/${id}`, asJson("PATCH", changes));
+var removeServiceAccount = (id) => request(`/v1/service-accounts/${id}`, { method: "DELETE" });
+var addKey = (id, wish) => json(`/v1/service-accounts/${id}/keys`, asJson("POST", wish));
+var revokeKey = (id, key) => request(`/v1/service-accounts/${id}/keys/${key}`, { method: "DELETE" });
 async function listStreams(signal) {
   return (await json("/v1/streams", { signal })).streams;
 }
@@ -185,6 +191,42 @@ async function whipOffer(id, sdp) {
 }
 var whipEnd = (resource) => request(resource, { method: "DELETE", keepalive: true });
 
+// session.js
+var known = null;
+var fewestCharacters = () => known?.password_length ?? 12;
+function mayOn(action, id) {
+  const patterns = known?.scopes[action] ?? (known ? [] : ["*"]);
+  return patterns.some((pattern) => matcher(pattern).test(id));
+}
+var matcher = (pattern) => new RegExp(`^${pattern.split("*").join(".*")}$`);
+async function session() {
+  try {
+    const who = await whoAmI();
+    known = who;
+    document.body.dataset.may = who.actions.join(" ");
+    document.getElementById("insecure").hidden = !who.insecure;
+    return who;
+  } catch (error) {
+    console.warn(error);
+    return null;
+  }
+}
+function whenSignedOut(callback) {
+  let asking = false;
+  const check = async () => {
+    if (asking)
+      return;
+    asking = true;
+    const who = await session();
+    asking = false;
+    if (who && !who.signed_in) {
+      window.removeEventListener(SIGNED_OUT, check);
+      callback();
+    }
+  };
+  window.addEventListener(SIGNED_OUT, check);
+}
+
 // dom.js
 function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -247,7 +289,7 @@ function signingIn(who, usedLink) {
 function firstAdmin(token) {
   const fields = [
     nameField(),
-    passwordField("Password, at least 12 characters; a few words do", "password", "new-password"),
+    newPasswordField("Password", "password"),
     passwordField("Password again", "again", "new-password")
   ];
   return form("Create the first account", "It manages cameras, models and other accounts.", fields, async (data) => {
@@ -290,6 +332,7 @@ var nameField = () => el(
   el("span", {}, "Name"),
   el("input", { type: "text", name: "name", autocomplete: "username", autocapitalize: "none", required: true })
 );
+var newPasswordField = (words, name) => passwordField(`${words}, at least ${fewestCharacters()} characters; a few words do`, name, "new-password");
 var passwordField = (words, name, autocomplete) => el(
   "label",
   { class: "field" },
@@ -406,8 +449,9 @@ function formDialog({ title, words, yes, fields, submit }) {
     button.disabled = true;
     error.hidden = true;
     try {
-      await submit(new FormData(form2), form2);
+      const after = await submit(new FormData(form2), form2);
       dialog.close();
+      after?.();
     } catch (problem) {
       error.textContent = problem.message;
       error.hidden = false;
@@ -429,8 +473,10 @@ function showAccount(who) {
   pill.setAttribute("aria-label", `Account ${who.name}`);
   panel.querySelector("h2").textContent = who.name;
   panel.querySelector("p").textContent = accessWords(who.grants);
-  document.getElementById("users-link").hidden = !who.actions.includes("accounts");
-  document.getElementById("audit-link").hidden = !who.actions.includes("audit");
+  for (const link of document.querySelectorAll("[data-admin]")) {
+    link.hidden = !who.actions.includes(link.dataset.admin);
+    link.addEventListener("click", () => panel.hidePopover());
+  }
   document.getElementById("account-password").addEventListener("click", () => {
     panel.hidePopover();
     askForPassword(who.name);
@@ -438,7 +484,10 @@ function showAccount(who) {
   document.getElementById("account-out").addEventListener("click", () => leave(false));
   document.getElementById("account-everywhere").addEventListener("click", () => leave(true));
 }
-var accessWords = (grants) => grants.map(({ role, streams }) => `${role} of ${streams.includes("*") ? "all cameras" : streams.join(", ")}`).join("; ") || "no access";
+var accessWords = (grants) => grants.map(({ role, streams, actions }) => {
+  const only = actions ? ` (only ${[...actions].sort().join(", ") || "nothing"})` : "";
+  return `${role} of ${streams.includes("*") ? "all cameras" : streams.join(", ")}${only}`;
+}).join("; ") || "no access";
 async function leave(everywhere) {
   try {
     await signOut(everywhere);
@@ -455,7 +504,7 @@ function askForPassword(name) {
     fields: [
       el("input", { type: "text", name: "name", value: name, autocomplete: "username", hidden: true }),
       passwordField("Current password", "old", "current-password"),
-      passwordField("New password", "new", "new-password"),
+      newPasswordField("New password", "new"),
       passwordField("New password again", "again", "new-password")
     ],
     async submit(data) {
@@ -478,9 +527,9 @@ var KNOWN = /* @__PURE__ */ new Map([
 ]);
 var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
 function colourOf(label) {
-  const known = KNOWN.get(label);
-  if (known)
-    return known;
+  const known2 = KNOWN.get(label);
+  if (known2)
+    return known2;
   let hash = 2166136261;
   for (const character of label)
     hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
@@ -540,15 +589,19 @@ export {
   colourOf,
   inkOn,
   wordsOf,
-  SIGNED_OUT,
   ApiError,
-  whoAmI,
   listAudit,
   verifyAudit,
   listUsers,
   addUser,
   changeUser,
   removeUser,
+  listServiceAccounts,
+  addServiceAccount,
+  changeServiceAccount,
+  removeServiceAccount,
+  addKey,
+  revokeKey,
   listStreams,
   listModels,
   addStream,
@@ -577,8 +630,11 @@ export {
   icon,
   badge,
   formDialog,
+  mayOn,
+  session,
+  whenSignedOut,
   showGate,
-  passwordField,
+  newPasswordField,
   showLink,
   showSummary,
   showBanner,

@@ -1,11 +1,14 @@
-// Made by `make web` out of api/web; do not edit. 10e7778395fab796c1d29307a4b5ddcf397b48fae4fe24fc42c5dde82c432375
+// Made by `make web` out of api/web; do not edit. 1f15b8579d61fb64a8afc7546b27d7e954d643e5415b22a9bd0c61ad0d6deca4
 import {
   accessWords,
   acknowledgeAlert,
+  addKey,
+  addServiceAccount,
   addStream,
   addUser,
   ask,
   badge,
+  changeServiceAccount,
   changeStream,
   changeUser,
   colourOf,
@@ -21,17 +24,21 @@ import {
   listAudit,
   listEvents,
   listModels,
+  listServiceAccounts,
   listUsers,
+  mayOn,
   metricsText,
   nameOfState,
+  newPasswordField,
   number,
-  passwordField,
   putRule,
   putScene,
   rateWords,
   readiness,
+  removeServiceAccount,
   removeStream,
   removeUser,
+  revokeKey,
   short,
   snapshot,
   streamAddress,
@@ -1739,7 +1746,9 @@ var CamerasPage = class {
       fact("Node", view.node)
     );
     row4.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
-    row4.pause.hidden = row4.edit.hidden = ephemeral || view.url === null;
+    row4.pause.hidden = row4.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
+    row4.remove.hidden = !mayOn("cameras", view.id);
+    row4.zones.hidden = !mayOn("zones", view.id);
     for (const button of [row4.pause, row4.edit, row4.remove])
       button.disabled = this.#busy.has(view.id);
   }
@@ -2508,6 +2517,269 @@ var HealthPage = class {
   }
 };
 
+// grant-fields.js
+var ROLES = {
+  viewer: "Viewer: sees pictures and events",
+  reviewer: "Reviewer: also acknowledges alerts",
+  operator: "Operator: also zones, rules, own cameras",
+  admin: "Admin: everything",
+  metrics: "Metrics only"
+};
+var VIEWER = ["pictures", "results", "events", "predict"];
+var OPERATOR = [...VIEWER, "acknowledge", "push", "zones", "rules", "drift"];
+var ACTIONS = {
+  viewer: VIEWER,
+  reviewer: [...VIEWER, "acknowledge"],
+  operator: OPERATOR,
+  admin: [...OPERATOR, "cameras", "models", "targets", "accounts", "audit", "metrics"]
+};
+function grantFields(grants) {
+  const rows = el("div", { class: "grants" });
+  const add = (grant) => rows.append(row2(grant));
+  grants.filter(({ actions }) => !actions || actions.length).forEach(add);
+  const more = () => add({ role: "viewer", streams: ["*"] });
+  return el(
+    "fieldset",
+    { class: "field" },
+    el("legend", {}, "Access"),
+    rows,
+    el("small", {}, "Cameras by id, separated by commas; * stands for any characters, and alone for all cameras."),
+    el("button", { class: "button", type: "button", on: { click: more } }, icon("plus"), "Add access")
+  );
+}
+var grantsOf = (form) => [...form.querySelectorAll(".grant")].map((one) => {
+  const chosen = chosenIn(one);
+  return {
+    role: one.querySelector("select").value,
+    streams: one.querySelector('input[type="text"]').value.split(",").map((pattern) => pattern.trim()).filter(Boolean),
+    ...chosen.length ? { actions: chosen } : {}
+  };
+});
+var chosenIn = (one) => [...one.querySelectorAll("input:checked")].map(({ value }) => value);
+function row2({ role, streams, actions }) {
+  const choices = Object.entries({ ...role in ROLES ? {} : { [role]: role }, ...ROLES });
+  const summary = el("summary");
+  const boxes = el("div", { class: "choices", role: "group", "aria-label": "Only these actions; none selected means all" });
+  const one = el(
+    "div",
+    { class: "grant", on: { change: ({ target }) => target.matches("select") ? offer(chosenIn(one)) : tell() } },
+    el("select", { "aria-label": "Role" }, ...choices.map(([value, words]) => el("option", { value }, words))),
+    el("input", { type: "text", value: streams.join(", "), required: true, "aria-label": "Cameras" }),
+    el(
+      "button",
+      { class: "button square", type: "button", "aria-label": "Remove this access", on: { click: () => one.remove() } },
+      icon("trash")
+    ),
+    el("details", {}, summary, boxes)
+  );
+  const select = one.querySelector("select");
+  const tell = () => {
+    const chosen = chosenIn(one);
+    summary.textContent = chosen.length ? `Only ${chosen.join(", ")}` : "All that the role allows";
+  };
+  const offer = (chosen) => {
+    const offered = ACTIONS[select.value] ?? [];
+    boxes.replaceChildren(
+      ...offered.map(
+        (value) => el("label", {}, el("input", { type: "checkbox", value, checked: chosen.includes(value) }), value)
+      )
+    );
+    one.querySelector("details").hidden = offered.length === 0;
+    tell();
+  };
+  select.value = role;
+  offer(actions ?? []);
+  return one;
+}
+
+// secret-dialog.js
+function showSecret({ title, words, secret }) {
+  const field = el("textarea", { readOnly: true, value: secret, rows: 2, "aria-label": "Key", spellcheck: false });
+  const said = el("p", { class: "quiet", role: "status" });
+  const copy = el("button", { class: "button primary", type: "button", on: { click: copied } }, "Copy");
+  const done = el("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Done");
+  const dialog = el(
+    "dialog",
+    {
+      class: "sheet",
+      "aria-labelledby": "secret-title",
+      "aria-describedby": "secret-words",
+      on: { cancel: (event) => event.preventDefault(), close: () => dialog.remove() }
+    },
+    el(
+      "form",
+      { class: "secret", on: { submit: (event) => event.preventDefault() } },
+      el("h2", { id: "secret-title" }, title),
+      el("p", { class: "quiet", id: "secret-words" }, words),
+      field,
+      said,
+      el("div", { class: "sheet-actions" }, done, copy)
+    )
+  );
+  async function copied() {
+    try {
+      await navigator.clipboard.writeText(secret);
+      said.textContent = "Copied.";
+    } catch {
+      field.select();
+      said.textContent = "The browser does not let this page copy: press Ctrl+C, or \u2318C.";
+    }
+  }
+  document.body.append(dialog);
+  dialog.showModal();
+  field.select();
+}
+
+// keys-page.js
+var STATES3 = { active: ["live", "Active"], expired: ["disabled", "Expired"], revoked: ["disabled", "Revoked"] };
+var KeysPage = class {
+  title = "API keys";
+  #list = document.getElementById("service-account-list");
+  #none = document.getElementById("service-accounts-none");
+  #error = document.getElementById("service-accounts-error");
+  constructor() {
+    document.getElementById("service-account-add").addEventListener("click", () => this.#add());
+  }
+  show() {
+    this.#load();
+  }
+  hide() {
+  }
+  async #load() {
+    try {
+      const accounts = await listServiceAccounts();
+      this.#list.replaceChildren(...accounts.map((account) => this.#card(account)));
+      this.#none.hidden = accounts.length > 0;
+      this.#error.hidden = true;
+    } catch (error) {
+      this.#error.textContent = `The service accounts could not be loaded: ${error.message}`;
+      this.#error.hidden = false;
+    }
+  }
+  #card(account) {
+    const { name, disabled, grants, keys } = account;
+    const order = [...keys].sort((a, b) => Number(b.state === "active") - Number(a.state === "active"));
+    return el(
+      "li",
+      { class: "card", dataset: { account: name } },
+      el(
+        "div",
+        { class: "camera-head" },
+        el("h2", {}, name),
+        badge(disabled ? "failed" : "live", disabled ? "Disabled" : "Enabled")
+      ),
+      el("p", {}, accessWords(grants)),
+      keys.length ? el("ul", { class: "keys", "aria-label": `Keys of ${name}` }, ...order.map((key) => this.#key(account, key))) : el("p", { class: "quiet" }, "No keys yet."),
+      el(
+        "div",
+        { class: "card-actions" },
+        this.#button("Add a key", name, () => this.#addKey(account)),
+        this.#button("Access", name, () => this.#access(account)),
+        this.#button(disabled ? "Enable" : "Disable", name, () => this.#switch(account)),
+        this.#button("Remove", name, () => this.#remove(account))
+      )
+    );
+  }
+  #key(account, key) {
+    const [state, words] = STATES3[key.state];
+    const revoke = () => this.#revoke(account, key);
+    return el(
+      "li",
+      { class: "key", dataset: { key: key.name, state: key.state } },
+      el("div", { class: "key-name" }, el("strong", {}, key.name), el("code", { class: "quiet" }, `${key.prefix}\u2026`)),
+      badge(state, words),
+      el("p", { class: "quiet" }, lifeWords(key)),
+      key.state === "active" ? this.#button("Revoke", `${key.name} of ${account.name}`, revoke) : null
+    );
+  }
+  #button(words, what, click) {
+    return el("button", { class: "button", type: "button", "aria-label": `${words}: ${what}`, on: { click } }, words);
+  }
+  #add() {
+    formDialog({
+      title: "Add a service account",
+      words: "For a program: what it may do. It gets its keys afterwards.",
+      yes: "Add",
+      fields: [nameField("recorder"), grantFields([{ role: "viewer", streams: ["*"] }])],
+      submit: async (data, form) => {
+        await addServiceAccount({ name: data.get("name"), grants: grantsOf(form) });
+        await this.#load();
+      }
+    });
+  }
+  #addKey({ id, name }) {
+    formDialog({
+      title: `New key for ${name}`,
+      yes: "Make the key",
+      fields: [
+        nameField("laptop"),
+        el(
+          "label",
+          { class: "field" },
+          el("span", {}, "Days until it ends"),
+          el("input", { type: "number", name: "days", min: 0, max: 36500, step: 1, inputMode: "numeric" }),
+          el("small", {}, "Empty: as the service is set (auth.key_days). 0: never, where auth.key_days_max allows it.")
+        )
+      ],
+      submit: async (data) => {
+        const days = data.get("days");
+        const made = await addKey(id, { name: data.get("name"), days: days === "" ? null : Number(days) });
+        await this.#load();
+        return () => showSecret({
+          title: `The key \u201C${made.name}\u201D of ${name}`,
+          words: "Copy it now: it is not shown again. A program sends it as X-API-Key or Authorization: Bearer.",
+          secret: made.key
+        });
+      }
+    });
+  }
+  #access({ id, name, grants }) {
+    formDialog({
+      title: `Access of ${name}`,
+      yes: "Save",
+      fields: [grantFields(grants)],
+      submit: async (data, form) => {
+        await changeServiceAccount(id, { grants: grantsOf(form) });
+        await this.#load();
+      }
+    });
+  }
+  async #switch({ id, name, disabled }) {
+    const words = "Its keys are refused until it is enabled again.";
+    if (disabled || await ask(`Disable ${name}?`, words, "Disable"))
+      await this.#try(() => changeServiceAccount(id, { disabled: !disabled }));
+  }
+  async #remove({ id, name }) {
+    const words = "The account and its keys are gone for good; programs that use them are refused.";
+    if (await ask(`Remove ${name}?`, words, "Remove"))
+      await this.#try(() => removeServiceAccount(id));
+  }
+  async #revoke({ id, name }, key) {
+    const words = `Programs that use this key of ${name} are refused. This cannot be undone.`;
+    if (await ask(`Revoke ${key.name}?`, words, "Revoke"))
+      await this.#try(() => revokeKey(id, key.id));
+  }
+  async #try(change) {
+    try {
+      await change();
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+    await this.#load();
+  }
+};
+function lifeWords({ state, expires_at: ends, revoked_at: revoked, last_used_at: used }) {
+  const end = ends === null ? "Never ends" : `${state === "expired" ? "Ended" : "Ends"} ${new Date(ends).toLocaleDateString()}`;
+  const life = revoked === null ? end : `Revoked ${new Date(revoked).toLocaleDateString()}`;
+  return `${life}; ${used === null ? "never used" : `last used ${new Date(used).toLocaleString()}`}`;
+}
+var nameField = (example) => el(
+  "label",
+  { class: "field" },
+  el("span", {}, "Name"),
+  el("input", { type: "text", name: "name", autocomplete: "off", required: true, maxLength: 64, placeholder: example })
+);
+
 // models-page.js
 var TASKS = { detect: "detector", classify: "classifier", embed: "embedding model", caption: "captioning model" };
 var ModelsPage = class {
@@ -2876,7 +3148,7 @@ var MonitoringPage = class {
       const models = (await listModels()).filter(({ in_service: serving }) => serving);
       if (signal.aborted)
         return;
-      place.replaceChildren(...models.map(row2));
+      place.replaceChildren(...models.map(row3));
     } catch (error) {
       if (!signal.aborted)
         place.replaceChildren(
@@ -2910,7 +3182,7 @@ var delay = (views) => {
   const known = views.map(({ latency_ms: ms }) => ms).filter((ms) => typeof ms === "number");
   return known.length ? `${Math.max(...known).toFixed(0)} ms` : "\u2013";
 };
-function row2({ name, version, backend, card: card2 }) {
+function row3({ name, version, backend, card: card2 }) {
   return el(
     "tr",
     {},
@@ -2945,50 +3217,6 @@ function runRow({ name, experiment, status, started_ms: started, metrics, url })
     el("td", {}, started ? new Date(started).toLocaleString() : "\u2013"),
     el("td", {}, figures2.join(", "))
   );
-}
-
-// grant-fields.js
-var ROLES = {
-  viewer: "Viewer: sees pictures and events",
-  reviewer: "Reviewer: also acknowledges alerts",
-  operator: "Operator: also zones, rules, own cameras",
-  admin: "Admin: everything",
-  metrics: "Metrics only"
-};
-function grantFields(grants) {
-  const rows = el("div", { class: "grants" });
-  const add = (grant) => rows.append(row3(grant));
-  grants.forEach(add);
-  const more = () => add({ role: "viewer", streams: ["*"] });
-  return el(
-    "fieldset",
-    { class: "field" },
-    el("legend", {}, "Access"),
-    rows,
-    el("small", {}, "Cameras by id, separated by commas; * stands for any characters, and alone for all cameras."),
-    el("button", { class: "button", type: "button", on: { click: more } }, icon("plus"), "Add access")
-  );
-}
-var grantsOf = (form) => [...form.querySelectorAll(".grant")].map((one) => ({
-  role: one.querySelector("select").value,
-  streams: one.querySelector("input").value.split(",").map((pattern) => pattern.trim()).filter(Boolean),
-  ...one.dataset.actions ? { actions: JSON.parse(one.dataset.actions) } : {}
-}));
-function row3({ role, streams, actions }) {
-  const choices = Object.entries({ ...role in ROLES ? {} : { [role]: role }, ...ROLES });
-  const one = el(
-    "div",
-    { class: "grant", dataset: actions ? { actions: JSON.stringify(actions) } : {} },
-    el("select", { "aria-label": "Role" }, ...choices.map(([value, words]) => el("option", { value }, words))),
-    el("input", { type: "text", value: streams.join(", "), required: true, "aria-label": "Cameras" }),
-    el(
-      "button",
-      { class: "button square", type: "button", "aria-label": "Remove this access", on: { click: () => one.remove() } },
-      icon("trash")
-    )
-  );
-  one.querySelector("select").value = role;
-  return one;
 }
 
 // users-page.js
@@ -3051,7 +3279,7 @@ var UsersPage = class {
           el("span", {}, "Name"),
           el("input", { type: "text", name: "name", autocomplete: "off", required: true, maxLength: 64 })
         ),
-        passwordField("Password", "password", "new-password"),
+        newPasswordField("Password", "password"),
         grantFields([{ role: "viewer", streams: ["*"] }])
       ],
       submit: async (data, form) => {
@@ -3076,7 +3304,7 @@ var UsersPage = class {
       title: `New password for ${user.name}`,
       words: "They are logged out everywhere.",
       yes: "Set password",
-      fields: [passwordField("New password", "password", "new-password")],
+      fields: [newPasswordField("New password", "password")],
       submit: async (data) => {
         await changeUser(user.id, { password: data.get("password") });
         toast(`${user.name} has a new password.`);
@@ -3107,6 +3335,7 @@ export {
   CamerasPage,
   EventsPage,
   HealthPage,
+  KeysPage,
   ModelsPage,
   MonitoringPage,
   UsersPage
