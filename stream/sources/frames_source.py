@@ -163,10 +163,12 @@ class FramesSource(Source):
         )
 
     def _fail(self, ordinal: int, error: Exception) -> None:
+        """Bad images are their sender's, who could fill the disk with log: counted, and told to the sender."""
         expected = isinstance(error, BadImageError)
         reason = str(error) if expected else f"the image cannot be decoded: {error}"
         self._health.frame_failed(reason)
-        log.warning("image_undecodable", stream=self.id, ordinal=ordinal, error=str(error), exc_info=not expected)
+        if not expected:
+            log.warning("image_undecodable", stream=self.id, ordinal=ordinal, error=str(error), exc_info=True)
         FRAMES_DROPPED.labels(self.id, "undecoded").inc()
         if self._on_failed is not None:
             self._on_failed(ordinal, reason)

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable
 
 import av
-import structlog
 
 from stream.config import StreamConfig, StreamSettings
 from stream.decoding.encoded_frame import EncodedFrame
@@ -19,8 +18,6 @@ from stream.ring import CodecConfig, PacketRing, RingPacket
 from stream.sources.health import SourceState
 from stream.sources.source import Source
 from stream.webrtc.whip_decoder import DecodedFrame, FrameDecoder, SessionClock, configuration
-
-log = structlog.get_logger(__name__)
 
 MAX_WAITING = 30  # encoded frames, a second of them; more and decoding goes on at the next key frame
 MAX_BACKLOG = 300  # encoded frames while the decode thread gets no CPU at all, or has not been started
@@ -161,7 +158,6 @@ class WhipSource(Source):
         except (av.FFmpegError, TooLargeError) as error:
             reason = error if isinstance(error, TooLargeError) else f"a {frame.codec} frame cannot be decoded: {error}"
             self._health.frame_failed(str(reason))
-            log.warning("frame_undecodable", stream=self.id, codec=frame.codec, error=str(error))
             self._skip(1)
             self._wait_for_key()
             return None

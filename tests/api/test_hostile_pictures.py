@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from stream.config import StreamSettings
 from stream.decoding.costly_lane import COSTLY_LANE, CostlyLane, GivenUpError
@@ -54,6 +55,25 @@ async def test_pushed_frames_have_the_limit_of_frames(start: Start) -> None:
             await push.send(bomb)
             answer = await push.answer()
             assert answer["error"]["status"] == 413 and "stream.frame_pixels" in answer["error"]["detail"]
+
+
+async def test_damaged_frames_are_counted_and_not_logged(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """Who pushes them could fill the disk."""
+    damaged = encoded(1, ".png")[:-300]
+    before = dropped("cam", "undecoded")
+    async with pushing(service.ws, "cam") as push:
+        for _ in range(20):
+            ordinal = await push.send(damaged)
+            answer = await push.answer()
+            assert (answer["frame"], answer["error"]["type"]) == (ordinal, "urn:livesight:problem:bad-image")
+        await push.send(encoded(2))
+        assert "detections" in await push.answer()
+    assert dropped("cam", "undecoded") == before + 20
+    assert "undecodable" not in caplog.text
+
+
+def dropped(stream: str, reason: str) -> float:
+    return REGISTRY.get_sample_value("livesight_frames_dropped_total", {"stream": stream, "reason": reason}) or 0.0
 
 
 async def test_a_png_of_packed_texts_costs_nothing(service: Service) -> None:
