@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -26,7 +28,13 @@ router = APIRouter(tags=["streams"], route_class=GuardedRoute)
 
 MayChangeCameras = Annotated[Principal, Depends(Needs("cameras"))]
 
-_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"]*[^\s'\":;,.)]")
+_CAMERA = "the camera"
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"]*[^\s'\":;,.)]")
+_NUMBERS = re.compile(
+    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|\[(?P<bracketed>[0-9a-fA-F:.]+)\])(?::\d{1,5})?(?![\w.]*\w)"
+    r"|(?<![\w.:])[0-9a-fA-F]*(?::[0-9a-fA-F]*){2,7}(?!\w)"
+)
+"""What may be the address of a host, perhaps with a port."""
 
 
 class Stream(StreamView):
@@ -163,9 +171,31 @@ def _shown(context: ApiContext, view: StreamView, principal: Principal) -> Strea
     """Where a camera is concerns whoever may change it; others see that it is there, and how it does."""
     shown = view.model_dump()
     if not principal.may("cameras", view.id):
-        reason = view.last_error and _ADDRESS.sub("the camera", view.last_error)
-        shown |= {"url": None, "last_error": reason}
+        shown |= {"url": None, "last_error": view.last_error and without_addresses(view.last_error, view.url)}
     return Stream(**shown, viewers=context.hub.viewers(view.id))
+
+
+def without_addresses(reason: str, url: str | None) -> str:
+    """What is wrong, for whoever may not know where the camera is: with its host's name and all addresses left out."""
+    reason = _NUMBERS.sub(_without_number, _URL.sub(_CAMERA, reason))
+    try:
+        host = url and urlsplit(url).hostname
+    except ValueError:
+        host = None
+    return re.sub(rf"(?<![\w.-]){re.escape(host)}(?::\d+)?(?![\w-])", _CAMERA, reason, flags=re.I) if host else reason
+
+
+def _without_number(found: re.Match[str]) -> str:
+    """Times of day look like addresses too."""
+    text = found[0]
+    if "." in text or found["bracketed"]:
+        return _CAMERA
+    end = ":" if text.endswith(":") and not text.endswith("::") else ""
+    try:
+        ipaddress.ip_address(text.removesuffix(end))
+    except ValueError:
+        return text
+    return _CAMERA + end
 
 
 def check_address(address: CameraAddress | None) -> None:

@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 
 from api.http.result_hub import ResultHub
 from api.http.viewer_queue import ViewerQueue
+from api.routes.streams import without_addresses
 from api.settings import ApiSettings
 from tests.api.conftest import Service
 from tests.api.waiting import eventually
@@ -59,6 +60,26 @@ async def test_where_a_camera_is_concerns_who_may_change_it(service: Service) ->
         assert shown["url"] is None and shown["last_error"].startswith("the camera: ")
         assert "127.0.0.1" not in json.dumps(shown)
         assert "127.0.0.1" not in json.dumps(get(service, "/v1/streams", key))
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("rtsp://10.0.0.5/x: Connection refused", "the camera: Connection refused"),
+        ("no answer from 10.0.0.5:554 for 5.0 s", "no answer from the camera for 5.0 s"),
+        ("10.0.0.5 is not in stream.networks", "the camera is not in stream.networks"),
+        ("[fd00::5]:554: refused", "the camera: refused"),
+        ("no route to fd00::12:5.", "no route to the camera."),
+        ("Door.lan:554: Name or service not known", "the camera: Name or service not known"),
+        ("door.lan does not resolve; outdoor.lan does", "the camera does not resolve; outdoor.lan does"),
+        (
+            "at 12:30:05 libav 61.3.100 said 404: a frame of 1.5 MB",
+            "at 12:30:05 libav 61.3.100 said 404: a frame of 1.5 MB",
+        ),
+    ],
+)
+def test_no_spelling_of_an_address_is_shown(reason: str, shown: str) -> None:
+    assert without_addresses(reason, "rtsp://door.lan:554/main") == shown
 
 
 def test_no_stream_is_made_outside_of_ones_patterns(service: Service) -> None:
