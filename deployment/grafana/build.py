@@ -290,7 +290,7 @@ def monitoring() -> Dashboard:
                     ("sum(increase(livesight_monitor_lost_messages_total[10m]))", "could not be kept"),
                     ("sum(increase(livesight_monitor_dropped_messages_total[10m]))", "dropped before"),
                     (
-                        "sum by (topic) (increase(livesight_monitor_unreadable_messages_total[10m]))",
+                        "sum by (topic) (increase(livesight_bus_unreadable_messages_total[10m]))",
                         "unreadable, {{topic}}",
                     ),
                     (

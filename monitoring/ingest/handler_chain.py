@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from monitoring.core.handler import Handler
 from monitoring.events.deduplication import Deduplicator
 from monitoring.ingest.inbox import InboxMessage
-from monitoring.ingest.parsing import UNREADABLE, read_event, read_result, read_snapshot
+from monitoring.ingest.parsing import read_event, read_result, read_snapshot
 from monitoring.store.checkpoints import Key, Partition
 from monitoring.store.media import MediaFile
 from workers.bus.event import Event
@@ -103,9 +103,7 @@ class HandlerChain:
                 self._take_event(event, stored, output)
             elif item.topic == SNAPSHOTS:
                 image = read_snapshot(item)
-                if image is None:
-                    UNREADABLE.labels(item.topic).inc()
-                else:
+                if image is not None:
                     output.images.append((image, item.value))
         output.messages += len(items)
 
@@ -148,7 +146,6 @@ class HandlerChain:
     def _take_result(self, item: InboxMessage, output: HandlerOutput) -> None:
         result = read_result(item)
         if result is None:
-            UNREADABLE.labels(item.topic).inc()
             return
         if result.stream_id not in self._streams:
             self._restore_stream(result.stream_id)

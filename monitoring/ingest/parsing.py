@@ -1,31 +1,37 @@
-"""Reads messages as they come over the bus: results, events of nodes, snapshots. Pure."""
+"""Reads messages as they come over the bus: results, events of nodes, snapshots; counts the unreadable. One thread.
+
+Nothing that a message holds raises: whoever may write to the topics would stop the monitor with it.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import Counter
+import re
+
 from pydantic import ValidationError
 
 from monitoring.ingest.inbox import SOURCE_HEADER, InboxMessage
 from monitoring.store.media import MediaFile
+from stream.config import STREAM_ID_PATTERN
 from workers.bus.event import Event
+from workers.bus.identifiers import UnreadableMessages
 from workers.bus.media import Snapshot
 from workers.bus.message_bus import EVENTS
 from workers.bus.result import FrameResult
 
 NODE_KINDS = ("stream_up", "stream_down")
-UNREADABLE = Counter("livesight_monitor_unreadable_messages", "Messages that could not be parsed.", ["topic"])
+_MOST_LABEL = 200
 _JPEG = b"\xff\xd8"
-_MAX_SESSION = 64
-_MAX_NUMBER = 2**62  # what every database holds as an integer
+_STREAM_ID = re.compile(STREAM_ID_PATTERN)
+_unreadable = UnreadableMessages()
 
 
 def read_result(message: InboxMessage) -> FrameResult | None:
     """The result of a frame; None when it cannot be understood, or holds numbers that a database cannot."""
     try:
-        result = FrameResult.model_validate_json(message.value)
-    except ValidationError:
+        return FrameResult.model_validate_json(message.value)
+    except ValidationError as error:
+        _unreadable.note(message.topic, message.key, error)
         return None
-    return result if _in_range(result) else None
 
 
 def read_event(message: InboxMessage) -> Event | None:
@@ -34,25 +40,34 @@ def read_event(message: InboxMessage) -> Event | None:
         return None
     try:
         event = Event.model_validate_json(message.value)
-    except ValidationError:
-        UNREADABLE.labels(message.topic).inc()
+    except ValidationError as error:
+        _unreadable.note(message.topic, message.key, error)
         return None
-    return event if event.kind in NODE_KINDS and 0 <= event.captured_at_ns < _MAX_NUMBER else None
+    if event.kind not in NODE_KINDS:
+        return None
+    if event.captured_at_ns < 0 or not _STREAM_ID.fullmatch(event.stream_id) or len(event.label or "") > _MOST_LABEL:
+        _unreadable.note(
+            message.topic, message.key, "fields", "captured_at_ns, stream_id or label: beyond their bounds"
+        )
+        return None
+    return event
 
 
 def read_snapshot(message: InboxMessage) -> MediaFile | None:
-    """What a snapshot shows; None when it cannot be understood. The session becomes part of a file's name."""
+    """What a snapshot shows; None when it cannot be understood."""
+    if not _STREAM_ID.fullmatch(message.key):
+        _unreadable.note(message.topic, message.key, "key", "the key is no id of a stream")
+        return None
     try:
         headers = Snapshot.model_validate({name: value.decode() for name, value in message.headers})
-    except (ValidationError, UnicodeDecodeError):
+    except ValidationError as error:
+        _unreadable.note(message.topic, message.key, error)
         return None
-    named = headers.session.isalnum() and len(headers.session) <= _MAX_SESSION
-    in_range = (
-        0 <= headers.captured_at_ns < _MAX_NUMBER
-        and abs(headers.pts_us) < _MAX_NUMBER
-        and abs(headers.track) < _MAX_NUMBER
-    )
-    if not (named and in_range and message.value.startswith(_JPEG)):
+    except (UnicodeDecodeError, AttributeError):  # a header without a value
+        _unreadable.note(message.topic, message.key, "fields", "headers: no text")
+        return None
+    if not message.value.startswith(_JPEG):
+        _unreadable.note(message.topic, message.key, "content", "no JPEG")
         return None
     return MediaFile(
         kind=headers.view,
@@ -63,14 +78,4 @@ def read_snapshot(message: InboxMessage) -> MediaFile | None:
         captured_at_ns=headers.captured_at_ns,
         media_type=headers.content_type,
         quality=headers.quality,
-    )
-
-
-def _in_range(result: FrameResult) -> bool:
-    """Whether a database can hold its numbers."""
-    tracks = (found.track_id or 0 for found in result.detections)
-    return (
-        0 <= result.captured_at_ns < _MAX_NUMBER
-        and abs(result.pts_us) < _MAX_NUMBER
-        and all(abs(track) < _MAX_NUMBER for track in tracks)
     )

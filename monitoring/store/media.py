@@ -6,6 +6,7 @@ without a row, which `sweep` finds.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -56,8 +57,7 @@ class MediaStore:
         """The file alone; returns its path, for `add`. Raises OSError."""
         day = datetime.fromtimestamp(file.captured_at_ns / 1e9, UTC).strftime("%Y-%m-%d")
         (self.folder / day).mkdir(parents=True, exist_ok=True)
-        whose = file.event_id if file.track_id is None else f"{file.session}-{file.track_id}"
-        name = f"{file.stream_id}-{whose}-{file.pts_us}-{file.kind}.{EXTENSIONS[file.media_type]}"
+        name = _name(file)
         target = self.folder / day / name
         partial = target.with_name(name + ".part")
         partial.write_bytes(data)
@@ -120,6 +120,13 @@ def of_tracks(connection: Connection, tracks: Collection[Track]) -> Sequence[Row
 def of_events(connection: Connection, ids: Collection[uuid.UUID]) -> Sequence[RowMapping]:
     """The rows of these events: clips."""
     return connection.execute(select(media).where(media.c.event_id.in_(ids))).mappings().all()
+
+
+def _name(file: MediaFile) -> str:
+    """Of the file: a hash, as no text that came from elsewhere is part of a path."""
+    whose = file.event_id if file.track_id is None else file.track_id
+    of = "\x1f".join(map(str, (file.stream_id, file.session, whose, file.pts_us, file.kind)))
+    return f"{hashlib.sha256(of.encode(errors='replace')).hexdigest()[:40]}.{EXTENSIONS[file.media_type]}"
 
 
 def _same(file: MediaFile) -> list[Any]:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workers.bus.identifiers import Count, NodeName, Number, SessionId, Versions
+
 EVENT_SCHEMA = "livesight.event/1"
 EVENT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, EVENT_SCHEMA)
 
@@ -32,7 +34,7 @@ class PathPoint(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
-    pts_us: int
+    pts_us: Number
     x: float = Field(ge=0, le=1)
     y: float = Field(ge=0, le=1)
 
@@ -51,10 +53,10 @@ class Event(BaseModel):
     id: uuid.UUID
     kind: Kind
     stream_id: str
-    session: str
-    pts_us: int
-    captured_at_ns: int = Field(description="Wall clock of that frame, or of the moment when no frame showed it.")
-    track_id: int | None = None
+    session: SessionId
+    pts_us: Number
+    captured_at_ns: Number = Field(description="Wall clock of that frame, or of the moment when no frame showed it.")
+    track_id: Number | None = None
     detector: str | None = None
     label: str | None = None
     before: str | None = Field(default=None, description="The label, or the count, until then.")
@@ -65,7 +67,7 @@ class Event(BaseModel):
     zone: str | None = None
     line: str | None = None
     direction: Literal["in", "out"] | None = None
-    count: int | None = Field(default=None, ge=0)
+    count: Count | None = None
     duration_s: float | None = Field(default=None, ge=0)
     reason: str | None = Field(default=None, description="Why a track or stream ended: gone, removed, an error.")
     path: tuple[PathPoint, ...] = Field(default=(), description="Of a track that ended; at most 64 points.")
@@ -73,8 +75,8 @@ class Event(BaseModel):
     severity: Severity | None = None
     text: str | None = Field(default=None, description="An alert in words a person can act on.")
     cause: uuid.UUID | None = Field(default=None, description="The event that brought an alert about, if one did.")
-    models: dict[str, int] = Field(default_factory=dict)
-    node: str | None = None
+    models: Versions = Field(default_factory=dict)
+    node: NodeName | None = None
 
     def to_json(self) -> bytes:
         """The wire form, UTF-8."""

@@ -7,8 +7,10 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workers.bus.identifiers import Nanoseconds, NodeName, Number, SessionId, ShortText
+
 SNAPSHOT_SCHEMA: Final = "livesight.snapshot/1"
-_NUMBERS = r"^-?\d+(\.\d+)?(,-?\d+(\.\d+)?){%d}$"
+_NUMBERS = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?(,-?[0-9]{1,9}(\.[0-9]{1,9})?){%d}$"
 
 
 class Snapshot(BaseModel):
@@ -23,18 +25,18 @@ class Snapshot(BaseModel):
     schema_: Literal["livesight.snapshot/1"] = Field(default=SNAPSHOT_SCHEMA, alias="schema")
     content_type: Literal["image/jpeg"] = Field(default="image/jpeg", alias="content-type")
     view: Literal["crop", "picture"]
-    session: str
-    track: int
-    pts_us: int = Field(description="Of the frame, as in its result.")
-    captured_at_ns: int
-    detector: str
-    label: str
+    session: SessionId = Field(min_length=1)
+    track: Number
+    pts_us: Number = Field(description="Of the frame, as in its result.")
+    captured_at_ns: Nanoseconds
+    detector: ShortText
+    label: ShortText
     confidence: float = Field(ge=0, le=1)
     quality: float = Field(ge=0, description="Sharpness × area in pixels × confidence: comparable within a track.")
     box: str = Field(pattern=_NUMBERS % 3, description="x1,y1,x2,y2: the object, in pixels of the coded frame.")
     region: str = Field(pattern=_NUMBERS % 3, description="x1,y1,x2,y2: what the JPEG shows of the coded frame.")
     size: str = Field(pattern=_NUMBERS % 1, description="Width,height of the coded frame.")
-    node: str
+    node: NodeName
 
     def headers(self) -> tuple[tuple[str, bytes], ...]:
         """As they go over the bus."""

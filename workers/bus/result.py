@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workers.bus.identifiers import Count, Nanoseconds, NodeName, Number, SessionId, ShortText, StreamId, Versions
+
 FRAME_SCHEMA = "livesight.frame/1"
+MOST_DETECTIONS = 10_000
+Side = Annotated[int, Field(ge=0, le=2**20)]
 
 
 class _Result(BaseModel):
@@ -16,23 +20,23 @@ class _Result(BaseModel):
 class Attribute(_Result):
     """What a classifier says of one track."""
 
-    label: str
+    label: ShortText
     confidence: float = Field(ge=0, le=1)
 
 
 class Identity(_Result):
     """Whose face it is."""
 
-    person: str
+    person: ShortText
     similarity: float
 
 
 class Detection(_Result):
     """One object in one frame. `xyxy` in pixels of the coded frame; `track_id` null until confirmed."""
 
-    detector: str
-    track_id: int | None
-    label: str
+    detector: ShortText
+    track_id: Number | None
+    label: ShortText
     confidence: float = Field(ge=0, le=1)
     xyxy: tuple[float, float, float, float]
     attributes: dict[str, Attribute] = Field(default_factory=dict)
@@ -74,17 +78,17 @@ class FrameResult(_Result):
     """What was seen in one frame. `(session, pts_us)` identifies it."""
 
     schema_: Literal["livesight.frame/1"] = Field(default="livesight.frame/1", alias="schema")
-    stream_id: str
-    session: str
-    frame: int = Field(ge=0)
-    skipped: int = Field(ge=0)
-    pts_us: int
-    captured_at_ns: int
-    size_wh: tuple[int, int]
-    node: str
-    detections: tuple[Detection, ...]
+    stream_id: StreamId
+    session: SessionId
+    frame: Count
+    skipped: Count
+    pts_us: Number
+    captured_at_ns: Nanoseconds
+    size_wh: tuple[Side, Side]
+    node: NodeName
+    detections: tuple[Detection, ...] = Field(max_length=MOST_DETECTIONS)
     image: ImageFigures | None = None
-    models: dict[str, int]
+    models: Versions
     latency_ms: Latency
 
     def to_json(self) -> bytes:

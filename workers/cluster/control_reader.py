@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 from ulid import ULID
 
+from workers.bus.identifiers import UnreadableMessages
 from workers.bus.message_bus import MODELS, STATUS, STREAMS
 from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.stream_spec import (
@@ -51,6 +52,7 @@ class ControlReader:
         self._specs = specs
         self._writer = writer
         self._callbacks = callbacks
+        self._unreadable = UnreadableMessages(log)
         self._content: TopicContent | None = TopicContent()  # None once everything was read
 
     def begin(self) -> None:
@@ -67,7 +69,7 @@ class ControlReader:
             try:
                 self._take_spec(record.key, record.value)
             except SpecError as error:
-                log.error("spec_unreadable", reason=str(error))
+                self._unreadable.note(record.topic, record.key, "fields", str(error))
 
     def caught_up(self, unavailable: Collection[str]) -> None:
         """See RecordHandler. Raises BusError when what the topic lacks cannot be written."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from workers.bus.identifiers import Count, NodeName, SessionId, ShortText, StreamId, UnreadableMessages
+from workers.bus.message_bus import STATUS
 from workers.node.stream_view import StreamView
 
 STATUS_SCHEMA: Final = "livesight.status/1"
@@ -19,6 +21,7 @@ NODE_SCHEMA: Final = "livesight.node/1"
 MONITOR_SCHEMA: Final = "livesight.monitor/1"
 NODE_PREFIX = "_node."
 MONITOR_PREFIX = "_monitor."
+Address = Annotated[str, Field(max_length=500)]
 
 
 class NodeStatus(BaseModel):
@@ -31,11 +34,11 @@ class NodeStatus(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.node/1"] = Field(default=NODE_SCHEMA, alias="schema")
-    node: str
-    address: str
+    node: NodeName
+    address: Address
     leasing: bool
-    streams: int = Field(ge=0)
-    partitions: int = Field(default=0, ge=0)
+    streams: Count
+    partitions: Count = 0
     heirs: dict[str, tuple[int, ...]] | None = None
 
     def to_json(self) -> bytes:
@@ -49,8 +52,8 @@ class MonitorStatus(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.monitor/1"] = Field(default=MONITOR_SCHEMA, alias="schema")
-    monitor: str
-    address: str
+    monitor: NodeName
+    address: Address
 
     def to_json(self) -> bytes:
         """The record's value."""
@@ -63,13 +66,13 @@ class StreamStatus(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.status/1"] = Field(default=STATUS_SCHEMA, alias="schema")
-    stream_id: str
-    node: str
-    address: str
-    state: str
+    stream_id: StreamId
+    node: NodeName
+    address: Address
+    state: ShortText
     fps: float
     last_error: str | None
-    session: str | None
+    session: SessionId | None
     stream: StreamView
 
     @classmethod
@@ -97,6 +100,7 @@ class StatusBoard:
     def __init__(self, away_s: float) -> None:
         self._away_s = away_s
         self._lock = threading.Condition()
+        self._unreadable = UnreadableMessages()
         self._streams: dict[str, tuple[StreamStatus, float]] = {}
         self._nodes: dict[str, tuple[NodeStatus, float]] = {}
         self._monitors: dict[str, tuple[MonitorStatus, float]] = {}
@@ -121,8 +125,12 @@ class StatusBoard:
                 elif value is None:
                     self._streams.pop(key, None)
                 else:
-                    self._streams[key] = (StreamStatus.model_validate_json(value), at_s)
-            except ValidationError:
+                    status = StreamStatus.model_validate_json(value)
+                    if status.stream_id != key or status.stream.id != key:
+                        return self._unreadable.note(STATUS, key, "key", f"the record is of stream {status.stream_id}")
+                    self._streams[key] = (status, at_s)
+            except ValidationError as error:
+                self._unreadable.note(STATUS, key, error)
                 return
             self._lock.notify_all()
 

@@ -18,7 +18,8 @@ import structlog
 from kafka import TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
 
-from workers.errors import BusError
+from workers.bus.identifiers import UnreadableMessages
+from workers.errors import BusError, WorkerError
 from workers.kafka.broker_probe import check_reachable
 from workers.kafka.client import open_consumer, reporting
 from workers.kafka.kafka_python import consumer_throttled_s
@@ -90,6 +91,7 @@ class Tail:
         self._unavailable: dict[str, str] = {}  # topics (our constants) that are left out → why
         self._topic_log = StateLog(log, "tail_topic_unavailable")
         self._tail_log = StateLog(log, "tail_lost")
+        self._unreadable = UnreadableMessages(log)
         self._restart = threading.Event()
         self._closing = threading.Event()
         self._problem: str | None = "not connected yet"
@@ -213,15 +215,15 @@ class Tail:
     def _take(self, found: Any) -> None:
         if found.key is None:
             return
-        self._handler.take(
-            Record(
-                topic=self._names[found.topic],
-                key=found.key.decode(errors="replace"),
-                value=found.value or None,
-                headers=tuple(found.headers or ()),
-                timestamp_ms=found.timestamp,
-            )
-        )
+        topic, key = self._names[found.topic], found.key.decode(errors="replace")
+        record = Record(topic, key, found.value or None, tuple(found.headers or ()), found.timestamp)
+        try:
+            self._handler.take(record)
+        except WorkerError:
+            raise
+        except Exception as error:  # reading it again would not help: the next record is taken
+            log.exception("record_failed", topic=topic, key=key[:100])
+            self._unreadable.note(topic, key, "failed", repr(error))
 
 
 def _reached(consumer: Any, partition: TopicPartition, ends: dict[TopicPartition, int]) -> bool:

@@ -13,9 +13,11 @@ from typing import Final, Literal
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stream.config import ModelName
+from workers.bus.identifiers import Nanoseconds, NodeName, UnreadableMessages
+from workers.bus.message_bus import MODELS
 from workers.errors import ModelUnknown, WorkerError
 from workers.registry.promotion import Promotions
-from workers.validation import first_reason
 
 MODEL_SCHEMA: Final = "livesight.model/1"
 
@@ -28,11 +30,11 @@ class ActiveVersion(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
 
     schema_: Literal["livesight.model/1"] = Field(default=MODEL_SCHEMA, alias="schema")
-    name: str
-    version: int = Field(ge=1)
-    before: int = Field(ge=1)
-    at_ns: int = Field(ge=0)
-    node: str
+    name: ModelName
+    version: int = Field(ge=1, lt=2**31)
+    before: int = Field(ge=1, lt=2**31)
+    at_ns: Nanoseconds
+    node: NodeName
 
     def to_json(self) -> bytes:
         """The record's value."""
@@ -46,6 +48,7 @@ class ActiveVersionFollower:
         self._promotions = promotions
         self._waiting: dict[str, ActiveVersion] = {}
         self._problems: dict[str, str] = {}
+        self._unreadable = UnreadableMessages(log)
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="follow-models", daemon=True)
@@ -61,7 +64,12 @@ class ActiveVersionFollower:
         try:
             wanted = ActiveVersion.model_validate_json(value)
         except ValidationError as error:
-            log.error("promotion_unreadable", model=name, reason=first_reason(error, "record"))
+            with self._changed:
+                self._unreadable.note(MODELS, name, error)
+            return
+        if wanted.name != name:
+            with self._changed:
+                self._unreadable.note(MODELS, name, "key", f"the record is of model {wanted.name}")
             return
         with self._changed:
             waiting = self._waiting.get(wanted.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from prometheus_client import REGISTRY
@@ -19,11 +20,13 @@ from tests.monitoring.happened import SESSION, happened, message, result
 from tests.monitoring.watch import FAST, NewTracks, Watch
 from tests.peers.descriptors import none_left
 from tests.peers.postgres import Postgres
+from workers.bus.identifiers import Reason
 from workers.bus.media import Snapshot
 from workers.bus.message_bus import DETECTIONS, EVENTS, SNAPSHOTS, LocalBus, Message
 from workers.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
+JPEG = b"\xff\xd8\xff\xe0"
 LATER = "01JD0000000000000000000001"
 
 
@@ -37,6 +40,11 @@ def say(watch: Watch, first: int, last: int, session: str = SESSION, repeat: int
 def metric(name: str, **labels: str) -> float:
     """Of this process."""
     return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def unreadable(topic: str) -> float:
+    """How many messages of a topic were left out, whatever the reason."""
+    return sum(metric("livesight_bus_unreadable_messages_total", topic=topic, reason=one) for one in get_args(Reason))
 
 
 def test_what_comes_twice_happens_once(database_url: str, tmp_path: Path) -> None:
@@ -109,14 +117,39 @@ def test_events_of_nodes_are_stored_once_and_not_told_back(database_url: str, tm
 
 
 def test_what_cannot_be_read_is_counted_and_left(database_url: str, tmp_path: Path) -> None:
-    before = metric("livesight_monitor_unreadable_messages_total", topic=DETECTIONS)
+    before = unreadable(DETECTIONS)
     good = result(1, labels=("with_mask",))
     huge = good.model_copy(update={"captured_at_ns": 2**70})
     with Watch(database_url, tmp_path) as watch:
         for value in (b"", b"{}", b"\xff\xfe", huge.to_json(), good.to_json()):
             watch.local.publish(Message(DETECTIONS, "door", value, (), 0.0))
         watch.wait_for(1)
-    assert metric("livesight_monitor_unreadable_messages_total", topic=DETECTIONS) == before + 4
+    assert unreadable(DETECTIONS) == before + 4
+
+
+def test_a_snapshot_with_a_path_for_a_key_stops_nothing(database_url: str, tmp_path: Path) -> None:
+    """Its key was part of a file's name: the monitor began again, and again, for seconds each."""
+    headers = Snapshot(
+        view="crop", session=SESSION, track=1, pts_us=0, captured_at_ns=time.time_ns(), detector="mask", label="x",
+        confidence=0.5, quality=1, box="0,0,1,1", region="0,0,1,1", size="1,1", node="n",
+    ).headers()  # fmt: skip
+    before = unreadable(SNAPSHOTS), metric("livesight_monitor_lost_messages_total")
+    with Watch(database_url, tmp_path) as watch:
+        for key in ("a/b", "../../outside", "/etc/x", "", "x" * 300, "\x00", "door\n"):
+            watch.local.publish(Message(SNAPSHOTS, key, JPEG, headers, 0.0))
+        for name in ("session", "track", "pts_us", "captured_at_ns", "quality"):
+            for value in (b"../../x", b"a/b", b"1e999", b"9" * 400, b"\xff"):
+                changed = tuple((key, value if key == name else old) for key, old in headers)
+                watch.local.publish(Message(SNAPSHOTS, "door", JPEG, changed, 0.0))
+        for index in range(len(headers)):
+            watch.local.publish(Message(SNAPSHOTS, "door", JPEG, headers[:index], 0.0))
+        watch.local.publish(Message(SNAPSHOTS, "door", b"no picture", headers, 0.0))
+        say(watch, 1, 1)
+        watch.wait_for(1)
+        assert watch.monitor.problems() == []
+    lost = metric("livesight_monitor_lost_messages_total")
+    assert lost == before[1] and unreadable(SNAPSHOTS) >= before[0] + 30
+    assert not [path for path in tmp_path.rglob("*") if "outside" in path.name]
 
 
 def test_a_handler_that_fails_costs_its_events_of_that_result(database_url: str, tmp_path: Path) -> None:
