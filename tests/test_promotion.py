@@ -84,7 +84,12 @@ def first_of(stream: Iterator[dict[str, Any]], version: int) -> dict[str, Any]:
 
 
 def promote(service: LivesightProcess, version: int) -> httpx.Response:
-    return httpx.post(f"{service.url}/v1/models/squares/promote", json={"version": version}, timeout=PATIENCE_S)
+    return httpx.post(
+        f"{service.url}/v1/models/squares/promote",
+        json={"version": version},
+        headers={"prefer": "wait=120"},
+        timeout=PATIENCE_S,
+    )
 
 
 @pytest.mark.timeout(900)

@@ -26,6 +26,7 @@ _LOCAL = frozenset({"detections"})  # any api process answers these, from Kafka
 _PUSHES = ("whip", "frames")
 _READS = ("GET", "HEAD", "POST")
 _ANY_NODE = re.compile(r"/(?:v1/predict|predict|batch-predict|v1/models)(?:/.*)?")
+_PROMOTION = re.compile(r"/v1/models/[^/]+/promotion/([^/]+)")
 _AFFINITY_S = 60.0
 _MAX_AFFINITIES = 10_000
 
@@ -78,6 +79,8 @@ class ClusterRoutes:
         if any(path == prefix or path.startswith((f"{prefix}/", f"{prefix}.")) for prefix in self._monitor_prefixes):
             return self._monitor()
         found = _STREAM.fullmatch(path)
+        if (promotion := _PROMOTION.fullmatch(path)) is not None:
+            return self._named_node(promotion[1])
         if found is None:
             return None if self._is_node or not _ANY_NODE.fullmatch(path) else self._any_node()
         stream_id, action = found[1], found[2]
@@ -130,6 +133,11 @@ class ClusterRoutes:
         raise Problem(
             "monitor-away", "no monitor is running; start a process with the role monitor", headers={"retry-after": "2"}
         )
+
+    def _named_node(self, name: str) -> RemoteNode | None:
+        """The node of that name; None: this process, which says that it is not, or that there is none."""
+        found = next((node for node in self._cluster.board.nodes() if node.node == name), None)
+        return None if found is None else self._other(found.node, found.address)
 
     def _any_node(self) -> RemoteNode:
         """The reachable nodes in turn."""

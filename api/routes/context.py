@@ -17,6 +17,7 @@ from api.http.result_hub import ResultHub
 from api.predict.predictor import Predictor
 from api.push.pushes import Pushes
 from api.push.whip_pushes import WhipPushes
+from api.routes.promotion_jobs import PromotionJobs
 from api.settings import ApiSettings
 from api.video.channels import VideoChannels
 from api.video.mjpeg import JpegEncoder
@@ -46,6 +47,7 @@ class ApiContext:
     access: AccessControl | None = None  # None: whoever reaches the service is admin
     trail: AuditTrail | None = None
     extensions: list[Extension] = field(default_factory=list)
+    promotions: PromotionJobs = field(default_factory=PromotionJobs)
 
     @property
     def open_to_all(self) -> bool:

@@ -16,6 +16,7 @@ from tests.peers.livesight_process import LivesightProcess
 
 pytestmark = pytest.mark.timeout(600)
 PATIENCE_S = 150.0
+WAITS = {"prefer": "wait=120"}
 
 
 @pytest.fixture
@@ -41,7 +42,9 @@ def version(node: LivesightProcess) -> int:
 def test_a_promotion_reaches_the_nodes_that_have_the_version(cluster: LocalCluster) -> None:
     nodes = cluster.nodes
     assert {name: version(node) for name, node in nodes.items()} == dict.fromkeys(nodes, 1)
-    promoted = httpx.post(f"{nodes['node-1'].url}/v1/models/squares/promote", json={"version": 2}, timeout=PATIENCE_S)
+    promoted = httpx.post(
+        f"{nodes['node-1'].url}/v1/models/squares/promote", json={"version": 2}, headers=WAITS, timeout=PATIENCE_S
+    )
     assert promoted.status_code == 200, promoted.text
     cluster.wait(lambda: version(nodes["node-2"]) == 2, PATIENCE_S, "version 2 on the other node")
 
@@ -55,7 +58,7 @@ def test_a_promotion_reaches_the_nodes_that_have_the_version(cluster: LocalClust
     assert [(said["name"], said["version"], said["before"], said["node"]) for said in records] == [
         ("squares", 2, 1, "node-1")
     ], "followers repeat nothing"
-    back = httpx.post(f"{nodes['node-2'].url}/v1/models/squares/rollback", timeout=PATIENCE_S)
+    back = httpx.post(f"{nodes['node-2'].url}/v1/models/squares/rollback", headers=WAITS, timeout=PATIENCE_S)
     assert back.json() == {"name": "squares", "version": 1, "before": 2}
     cluster.wait(lambda: version(nodes["node-1"]) == 1, PATIENCE_S, "version 1 again where it began")
     cluster.wait(lambda: not nodes["node-3"].get_json("/readyz")["reasons"], PATIENCE_S, "nothing to complain of")
