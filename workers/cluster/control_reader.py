@@ -70,6 +70,8 @@ class ControlReader:
                 self._take_spec(record.key, record.value)
             except SpecError as error:
                 self._unreadable.note(record.topic, record.key, "fields", str(error))
+                if self._content is not None and (known := self._specs.get(record.key)) is not None:
+                    self._content.streams[record.key] = known  # unreadable is not ended: what is known of it holds
 
     def caught_up(self, unavailable: Collection[str]) -> None:
         """See RecordHandler. Raises BusError when what the topic lacks cannot be written."""

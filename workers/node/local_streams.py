@@ -27,11 +27,17 @@ class LocalStreams:
         self._path = state_dir / "streams.json"
         self._lock = threading.Lock()
         self._configs: dict[str, StreamConfig] | None = None
+        self._unreadable: list[dict[str, Any]] = []  # as they are in the file, where they stay
+        self._problems: list[str] = []
 
     def read(self) -> list[StreamConfig]:
-        """What is stored; an entry that cannot be read is logged and left out, the rest is not lost."""
+        """What is stored; an entry that cannot be read is told, left out, and stays in the file."""
         with self._lock:
             return list(self._stored().values())
+
+    def problems(self) -> list[str]:
+        """Readiness reasons: what is stored but cannot be read."""
+        return list(self._problems)
 
     def put(self, config: StreamConfig) -> StreamConfig | None:
         """Store a configuration in place of the one with its id, which is returned.
@@ -42,6 +48,7 @@ class LocalStreams:
             stored = self._stored()
             before = stored.get(config.id)
             if before != config:
+                self._forget_unreadable(config.id)
                 self._write({**stored, config.id: config})
             return before
 
@@ -49,8 +56,9 @@ class LocalStreams:
         """Forget a stream; returns whether it was stored. Raises StateUnwritable; then it still is."""
         with self._lock:
             stored = self._stored()
-            if stream_id not in stored:
+            if stream_id not in stored and all(entry.get("id") != stream_id for entry in self._unreadable):
                 return False
+            self._forget_unreadable(stream_id)
             self._write({name: config for name, config in stored.items() if name != stream_id})
             return True
 
@@ -60,12 +68,16 @@ class LocalStreams:
         return self._configs
 
     def _write(self, configs: dict[str, StreamConfig]) -> None:
-        content = [config.model_dump(mode="json") for config in configs.values()]
+        content = [*(config.model_dump(mode="json") for config in configs.values()), *self._unreadable]
         try:
             write_text(self._path, json.dumps(content, indent=1), OWNER_ONLY)
         except OSError as error:
             raise StateUnwritable(f"state_dir: {self._path}: {error.strerror or error}") from error
         self._configs = configs
+
+    def _forget_unreadable(self, stream_id: str) -> None:
+        self._unreadable = [entry for entry in self._unreadable if entry.get("id") != stream_id]
+        self._problems = [text for text in self._problems if not text.startswith(f"stream {stream_id} is stored")]
 
     def _load(self) -> list[StreamConfig]:
         try:
@@ -84,5 +96,10 @@ class LocalStreams:
             try:
                 configs.append(StreamConfig.model_validate(entry))
             except ValidationError as error:
-                log.error("kept_stream_unreadable", entry=entry.get("id"), error=first_reason(error, "stream"))
+                why = first_reason(error, "stream")
+                log.error("kept_stream_unreadable", entry=entry.get("id"), error=why)
+                self._unreadable.append(entry)
+                self._problems.append(
+                    f"stream {str(entry.get('id'))[:63]} is stored but cannot be used: {why}; add it again"
+                )
         return configs

@@ -55,7 +55,12 @@ class Node:
 
     def problems(self) -> list[str]:
         """What is wrong now, in words."""
-        return [*self._pipeline.problems(), *self.models.promotions.problems(), *self._bus.problems()]
+        return [
+            *self._pipeline.problems(),
+            *self.models.promotions.problems(),
+            *self.streams.problems(),
+            *self._bus.problems(),
+        ]
 
     def close(self, timeout_s: float = 8.0) -> None:
         """Stop in order: sources, mailboxes, inference, bus flush. Idempotent."""

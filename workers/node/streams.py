@@ -180,6 +180,10 @@ class StreamRunner:
                 raise
             return self.view(stream_id)
 
+    def problems(self) -> list[str]:
+        """Readiness reasons: streams that are stored but cannot be read."""
+        return [] if self._stored is None else self._stored.problems()
+
     def views(self) -> list[StreamView]:
         """All streams as they are now, by id."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,26 @@ def test_a_stream_that_cannot_be_started_stays_stored_until_it_is_removed(tmp_pa
         node.streams.remove("lost")
         with pytest.raises(StreamUnknown):
             node.streams.remove("lost")
-    assert [one.id for one in LocalStreams(tmp_path).read()] == ["cam"]
+    stored = LocalStreams(tmp_path)
+    assert [one.id for one in stored.read()] == ["cam"]
+    assert [text.split(":")[0] for text in stored.problems()] == [
+        "stream No! is stored but cannot be used",
+        "stream None is stored but cannot be used",
+    ]
+
+
+def test_an_entry_that_cannot_be_read_is_not_lost(tmp_path: Path) -> None:
+    later = {"id": "later", "url": "rtsp://camera/2", "field_of_a_later_version": 1}
+    tiny = {"id": "tiny", "url": "rtsp://camera/3", "max_fps": 1e-320}  # as an earlier version accepted it
+    (tmp_path / "streams.json").write_text(json.dumps([later, tiny]))
+    stored = LocalStreams(tmp_path)
+    stored.put(config())
+    entries = json.loads((tmp_path / "streams.json").read_text())
+    assert later in entries and tiny in entries and len(entries) == 3
+    stored.put(config(id="tiny"))
+    assert [text.split(" is ")[0] for text in stored.problems()] == ["stream later"]
+    assert stored.discard("later") and stored.problems() == [] and not stored.discard("later")
+    assert len(json.loads((tmp_path / "streams.json").read_text())) == 2
 
 
 def test_nothing_starts_on_a_node_that_is_closed_and_nothing_stored_is_lost(tmp_path: Path) -> None:
