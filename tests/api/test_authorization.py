@@ -38,6 +38,7 @@ PLACES = {
     "number": "1",
     "path": "app.css",
     "name": "nothing",
+    "node": "nothing",
     "target": "nothing",
     "session_id": "nothing",
     "user_id": "nothing",

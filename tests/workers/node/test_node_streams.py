@@ -68,7 +68,7 @@ def test_an_entry_that_cannot_be_read_is_not_lost(tmp_path: Path) -> None:
     stored.put(config())
     entries = json.loads((tmp_path / "streams.json").read_text())
     assert later in entries and tiny in entries and len(entries) == 3
-    stored.put(config(id="tiny"))
+    stored.put(config(stream_id="tiny"))
     assert [text.split(" is ")[0] for text in stored.problems()] == ["stream later"]
     assert stored.discard("later") and stored.problems() == [] and not stored.discard("later")
     assert len(json.loads((tmp_path / "streams.json").read_text())) == 2
