@@ -14,8 +14,8 @@ from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.errors import Problem
+from api.predict.promotion_jobs import PromotionStatus
 from api.routes.context import Context
-from api.routes.promotion_jobs import PromotionStatus
 from stream.config import ModelName
 from workers.access.declaration import Needs
 from workers.access.guarded_route import GuardedRoute
