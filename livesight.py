@@ -54,6 +54,7 @@ from workers.cli.topics import TopicsContext
 from workers.cli.topics import mount as mount_topics
 from workers.cli.yaml_file import read_yaml
 from workers.cluster.settings import ClusterSettings
+from workers.cluster.trust import cluster_keys
 from workers.descriptors import raise_limit
 from workers.errors import SettingsError, WorkerError
 from workers.kafka.settings import KafkaSettings
@@ -266,7 +267,7 @@ def start_access(settings: Settings, stack: DeadlineStack) -> AccessControl | No
         return None
     from api.auth.access_control import AccessControl
 
-    access = AccessControl(settings.auth, settings.state_dir, settings.roles)
+    access = AccessControl(settings.auth, settings.state_dir, settings.roles, cluster_keys(settings.cluster))
     stack.closes(access.close, ACCESS_S)
     access.start()
     return access

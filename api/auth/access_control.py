@@ -19,6 +19,7 @@ from api.auth.people.people import People
 from api.auth.people.session_routes import own_session_routes, sign_in_routes
 from api.auth.people.user_routes import user_routes
 from api.auth.settings import AuthSettings
+from workers.access.cluster_keys import ClusterKeys
 
 
 class AccessControl:
@@ -27,14 +28,23 @@ class AccessControl:
     accounts, people: None in a process without the role api.
     """
 
-    def __init__(self, settings: AuthSettings, state_dir: Path, roles: Collection[str] = ("api",)) -> None:
-        """Connects to nothing yet. Raises DatabaseRefused, KeysRefused, SettingsError."""
+    def __init__(
+        self,
+        settings: AuthSettings,
+        state_dir: Path,
+        roles: Collection[str] = ("api",),
+        cluster: ClusterKeys | None = None,
+    ) -> None:
+        """Connects to nothing yet. cluster: the keys that its processes share, for links.
+
+        Raises DatabaseRefused, KeysRefused, SettingsError.
+        """
         self.settings = settings
         self.state_dir = state_dir
         self.accounts = AccountsDatabase(settings, state_dir) if "api" in roles else None
         self.people = None if self.accounts is None else People(self.accounts, settings)
         issuers = [] if self.people is None else [self.people.issuers]
-        self.machines = Machines(settings, state_dir, self.accounts, issuers)
+        self.machines = Machines(settings, state_dir, self.accounts, issuers, cluster)
         self._readers: list[CredentialReader] = [*self.machines.readers]
         self._routers: list[APIRouter] = [*self.machines.routers]
         if self.people is not None:

@@ -47,7 +47,7 @@ class Exposure:
 
 def trust_of(settings: ClusterSettings, exposure: Exposure) -> ClusterTrust:
     """Raises SettingsError for a secret that is missing, too short or unreadable."""
-    keys = _keys(settings)
+    keys = cluster_keys(settings)
     if keys is None and exposure.accounts and exposure.apart:
         raise SettingsError(
             "cluster.secret: processes with auth.mode accounts and roles apart prove to each other who they are: "
@@ -72,7 +72,8 @@ def own_networks() -> tuple[Network, ...]:
     return tuple(ip_network(one) for one in found if not one.is_loopback and not one.is_link_local)
 
 
-def _keys(settings: ClusterSettings) -> ClusterKeys | None:
+def cluster_keys(settings: ClusterSettings) -> ClusterKeys | None:
+    """The keys that all processes of the cluster have; None without a secret. Raises SettingsError."""
     secrets = [one.get_secret_value() for one in (settings.secret, settings.accepted_secret) if one is not None]
     if settings.secret_file is not None:
         secrets = _read(settings)

@@ -1,4 +1,7 @@
-"""The secret that links are signed with: configured, or made once and kept in the state directory. Reads the disk."""
+"""The secret that links are signed with: configured, the cluster's, or made once and kept in the state directory.
+
+Reads the disk.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,34 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from api.auth.settings import AuthSettings
+from workers.access.cluster_keys import ClusterKeys
 from workers.errors import SettingsError
 
 FILE = "links.secret"
 MIN_CHARACTERS = 32
+_PURPOSE = "links/1"
+
+
+def link_secrets(settings: AuthSettings, cluster: ClusterKeys | None, state_dir: Path) -> tuple[bytes, ...]:
+    """The one to sign with, and others whose signatures count. Raises SettingsError.
+
+    An own one goes before what is derived from the cluster's, which all its processes have.
+    """
+    if cluster is not None and not has_own_secret(settings):
+        return cluster.accepted(_PURPOSE)
+    return (link_secret(settings.link_secret, settings.link_secret_file, state_dir),)
+
+
+def has_own_secret(settings: AuthSettings) -> bool:
+    """Whether a secret for links is configured."""
+    return bool(settings.link_secret or settings.link_secret_file)
 
 
 def link_secret(configured: SecretStr | None, file: Path | None, state_dir: Path) -> bytes:
     """The secret. Raises SettingsError that names the file and not what is in it.
 
-    Processes that serve the same links need the same one: configure it where there are several with the role api.
+    Processes that serve the same links need the same one.
     """
     if configured is not None:
         return configured.get_secret_value().encode()

@@ -15,13 +15,14 @@ from api.auth.machines.key_list import listed_keys
 from api.auth.machines.key_reader import KeyReader
 from api.auth.machines.link_reader import ALERTS, AlertIssuer, Issuers, KeyIssuers, LinkReader
 from api.auth.machines.link_routes import link_routes
-from api.auth.machines.link_secret import link_secret
+from api.auth.machines.link_secret import has_own_secret, link_secrets
 from api.auth.machines.rate_limits import RateLimits
 from api.auth.machines.service_account_routes import service_account_routes
 from api.auth.machines.service_accounts import KeyLifetime
 from api.auth.machines.signed_links import LinkSigner, link_target
 from api.auth.machines.stored_keys import KeySource
 from api.auth.settings import AuthSettings
+from workers.access.cluster_keys import ClusterKeys
 
 
 class Machines:
@@ -33,6 +34,7 @@ class Machines:
         state_dir: Path,
         accounts: AccountsDatabase | None,
         people: Sequence[Issuers] = (),
+        cluster: ClusterKeys | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         """accounts None: this process knows the keys of auth.keys_file and API_KEYS only. people: who else makes links.
@@ -41,7 +43,7 @@ class Machines:
         """
         self._list = listed_keys(settings.keys_file, environ, settings.api_keys_role)
         sources: list[KeySource] = [self._list]
-        self.signer = LinkSigner(link_secret(settings.link_secret, settings.link_secret_file, state_dir))
+        self.signer = LinkSigner(*link_secrets(settings, cluster, state_dir))
         self.routers: list[APIRouter] = [link_routes(self.signer, settings)]
         issuers = [KeyIssuers(sources), *people, AlertIssuer()]
         self.on_change: list[Callable[[], None]] = []
@@ -53,7 +55,7 @@ class Machines:
             self.routers.append(service_account_routes(accounts, self.changed, lifetime))
         self.links, self.keys = LinkReader(self.signer, issuers), KeyReader(sources)
         self.readers: list[CredentialReader] = [self.links, self.keys]
-        shared = accounts is not None or bool(settings.link_secret or settings.link_secret_file)
+        shared = accounts is not None or cluster is not None or has_own_secret(settings)
         self._signs_alerts, self._link_max_s = settings.alert_links and shared, settings.link_max_s
         self.limits = RateLimits(settings.limits)
 

@@ -99,16 +99,16 @@ def link_target(address: str) -> LinkTarget:
 
 
 class LinkSigner:
-    """Signs and checks with one secret. Any thread."""
+    """Signs with `secret`, and takes what was signed with it or with one of `accepted`. Any thread."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = hashlib.sha256(b"livesight links\n" + secret).digest()
+    def __init__(self, secret: bytes, *accepted: bytes) -> None:
+        self._secrets = [hashlib.sha256(b"livesight links\n" + one).digest() for one in (secret, *accepted)]
 
     def sign(self, target: LinkTarget, expires_s: int, issuer: Issuer) -> str:
         """The link: an address relative to the server."""
         by = _written(issuer)
         query = f"{target.query}&" if target.query else ""
-        return f"{target.path}?{query}exp={expires_s}&by={by}&sig={self._signature(target, expires_s, by)}"
+        return f"{target.path}?{query}exp={expires_s}&by={by}&sig={_signature(self._secrets[0], target, expires_s, by)}"
 
     def check(self, path: str, query: str) -> PresentedLink | None:
         """What the link of a request says; None when it is none of ours, or was changed."""
@@ -119,15 +119,16 @@ class LinkSigner:
         issuer = _read(found[3])
         if target is None or issuer is None:
             return None
-        expected = self._signature(target, int(found[2]), found[3])
-        if not hmac.compare_digest(expected, found[4]):
+        expected = [_signature(secret, target, int(found[2]), found[3]) for secret in self._secrets]
+        if not any(hmac.compare_digest(one, found[4]) for one in expected):
             return None
         return PresentedLink(target, int(found[2]), issuer)
 
-    def _signature(self, target: LinkTarget, expires_s: int, by: str) -> str:
-        text = "\n".join((_VERSION, "GET", target.signed, str(expires_s), by))
-        digest = hmac.digest(self._secret, text.encode(), "sha256")
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+def _signature(secret: bytes, target: LinkTarget, expires_s: int, by: str) -> str:
+    text = "\n".join((_VERSION, "GET", target.signed, str(expires_s), by))
+    digest = hmac.digest(secret, text.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def is_signed(query: bytes) -> bool:

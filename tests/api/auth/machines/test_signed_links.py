@@ -32,6 +32,7 @@ from monitoring.alerts.targets.notice import alert_links
 from tests.api.auth.machines.conftest import Guarded, StartGuarded
 from tests.api.auth.machines.test_keys import soon
 from tests.api.push_client import encoded
+from workers.access.cluster_keys import ClusterKeys
 from workers.access.principal import Grant, Principal
 from workers.errors import SettingsError, Unauthenticated
 
@@ -292,6 +293,29 @@ def test_who_signs_for_alerts(tmp_path: Path, roles: tuple[str, ...], settings: 
     access = AccessControl(AuthSettings(mode="accounts", **settings), tmp_path, roles)
     assert (access.machines.alert_link is not None) == signs
     access.close(5)
+
+
+def test_processes_of_a_cluster_know_each_others_links(tmp_path: Path) -> None:
+    """Without a secret of their own for links; a secret of the cluster that is being exchanged counts too."""
+    old, new = "an old secret of the cluster, 32 bytes or more", "a new secret of the cluster, 32 bytes or more"
+    own = {"link_secret": SecretStr("s" * 40)}
+
+    def signer(name: str, roles: tuple[str, ...], secrets: list[str], **settings: Any) -> LinkSigner:
+        (tmp_path / name).mkdir()
+        keys = ClusterKeys(secrets) if secrets else None
+        access = AccessControl(AuthSettings(mode="accounts", **settings), tmp_path / name, roles, keys)
+        access.close(5)
+        assert access.machines.alert_link is not None or not secrets, "a monitor apart signs"
+        return access.machines.signer
+
+    url = signer("monitor", ("monitor",), [old]).sign(link_target("/v1/snapshots/5"), 2_000_000_000, ALERTS)
+    path, _, query = url.partition("?")
+    assert signer("api", ("api",), [old]).check(path, query) is not None
+    assert signer("changed", ("api",), [new, old]).check(path, query) is not None
+    assert signer("new", ("api",), [new]).check(path, query) is None
+    assert signer("none", ("api",), []).check(path, query) is None
+    assert signer("own", ("api",), [old], **own).check(path, query) is None, "an own secret goes first"
+    assert [one.parent.name for one in tmp_path.glob("*/links.secret")] == ["none"]
 
 
 def test_signatures_are_not_logged(pushed: Guarded, caplog: pytest.LogCaptureFixture) -> None:
