@@ -63,7 +63,7 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # the answers tell
     with ExitStack() as stack:
         url = options.url or stack.enter_context(serving()).url
-        validate(httpx.get(f"{url}/openapi.json").json())  # raises what is not OpenAPI 3.1
+        validate(httpx.get(f"{url}/openapi.json", timeout=60).json())  # raises what is not OpenAPI 3.1
         codes = [ask(url, options.key, options.seconds, more), ask(url, None, max(60, options.seconds // 6), more)]
     return max(codes)
 
