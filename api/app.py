@@ -22,6 +22,7 @@ from api.audit.trail import AuditTrail
 from api.auth.access_control import AccessControl
 from api.auth.authentication import Authentication, CredentialReader
 from api.auth.live_connections import LiveConnectionGuard
+from api.auth.live_pushes import LivePushGuard
 from api.auth.machines.signed_redirects import SignedRedirects
 from api.auth.people.session_routes import session_view_routes
 from api.auth.process_assertion import AssertionReader
@@ -65,6 +66,7 @@ from workers.access.declaration import current_principal
 from workers.access.principal import ANONYMOUS, LOCAL_ADMIN, Principal
 from workers.bus.message_bus import Bus
 from workers.cluster.cluster import Cluster
+from workers.errors import StreamUnknown
 from workers.node.node import Node
 
 Role = Literal["node", "api", "monitor"]
@@ -105,6 +107,8 @@ def create_app(
     app.state.server_options = _server_options(context)
     if cluster is not None:
         _forward_to_others(app, cluster, context)
+    if access is not None:
+        app.add_middleware(LivePushGuard, live=access.live, own=node.name, exists=lambda name: _exists(context, name))
     _find_out_who_asks(app, access, cluster)
     _guard(app, context)
     error_responses.install(app)
@@ -155,6 +159,14 @@ def _readers(access: AccessControl | None, cluster: Cluster | None) -> list[Cred
     if access is None:
         return [] if assertions is None else [AssertionReader(assertions)]
     return [AssertionReader(assertions), *access.readers]
+
+
+def _exists(context: ApiContext, stream_id: str) -> bool:
+    try:
+        context.directory.stream(stream_id)
+    except StreamUnknown:
+        return False
+    return True
 
 
 def _otherwise(access: AccessControl | None) -> Principal:

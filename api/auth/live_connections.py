@@ -39,6 +39,16 @@ class Revalidator(Protocol):
         ...
 
 
+class Live(Protocol):
+    """What goes on for a principal until it is ended."""
+
+    principal: Principal
+
+    def end(self, reason: str) -> None:
+        """Have it end; more than once does no harm."""
+        ...
+
+
 class LiveConnection:
     """A request that has not ended."""
 
@@ -60,17 +70,17 @@ class LiveConnections:
     def __init__(self, revalidators: Sequence[Revalidator], every_s: float) -> None:
         self._revalidators = revalidators
         self._every_s = every_s
-        self._live: set[LiveConnection] = set()
+        self._live: set[Live] = set()
         self._soon = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, connection: LiveConnection) -> None:
+    def add(self, connection: Live) -> None:
         """Check it from now on."""
         self._live.add(connection)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="live-connections")
 
-    def remove(self, connection: LiveConnection) -> None:
+    def remove(self, connection: Live) -> None:
         """It has ended."""
         self._live.discard(connection)
 
@@ -86,7 +96,7 @@ class LiveConnections:
             except TimeoutError:
                 pass
             self._soon.clear()
-            by_credential: dict[tuple[str, str], list[LiveConnection]] = {}
+            by_credential: dict[tuple[str, str], list[Live]] = {}
             for connection in self._live:
                 by_credential.setdefault((connection.principal.id, connection.principal.credential), []).append(
                     connection
@@ -94,7 +104,7 @@ class LiveConnections:
             for connections in by_credential.values():
                 await self._check(connections)
 
-    async def _check(self, connections: Sequence[LiveConnection]) -> None:
+    async def _check(self, connections: Sequence[Live]) -> None:
         """Those with one credential. When it cannot be looked up they go on: who is away is the database."""
         principal = connections[0].principal
         reason = None
