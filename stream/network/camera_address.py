@@ -235,7 +235,8 @@ def _ascii(host: str) -> str:
 
 def _complaint(rest: str) -> str:
     """Why there is no reading, with nothing of the text in it."""
-    if not rest or rest[0] in "/?#":
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    if not host or host.startswith(":"):
         return "the URL has no host"
     if "#" in rest:
         return "the URL contains a #: write %23 where it belongs to the password, else remove it and what follows"

@@ -67,7 +67,8 @@ def promtool(*arguments: str) -> None:
 
 
 def test_promtool_finds_no_fault() -> None:
-    promtool("check", "config", "prometheus.yml", "compose.yml")
+    promtool("check", "config", "prometheus.yml")
+    promtool("check", "config", "--syntax-only", "compose.yml")  # its key is there in the container only
     promtool("check", "rules", "--lint=all", "--lint-fatal", *map(str, RULES))
 
 

@@ -35,16 +35,17 @@ class QueryError(Exception):
 class Prometheus:
     """A context manager. Runs with the configuration `config`, in a hurry, scraping `targets` (`host:port`).
 
-    Skips the test, with the reason, where Prometheus is not installed.
+    key: the file with the key that it sends, in place of the one that `config` names; None: none. Skips the test,
+    with the reason, where Prometheus is not installed.
     """
 
-    def __init__(self, config: Path, targets: list[str], scrape_s: float = 1.0) -> None:
+    def __init__(self, config: Path, targets: list[str], scrape_s: float = 1.0, key: Path | None = None) -> None:
         if reason := prometheus_missing():
             pytest.skip(reason)
         self.url = f"http://127.0.0.1:{free_port()}"
         self._folder = tempfile.TemporaryDirectory(prefix="livesight-prometheus-")
         self._config = Path(self._folder.name) / "prometheus.yml"
-        self._config.write_text(yaml.safe_dump(_hurried(config, targets, scrape_s)))
+        self._config.write_text(yaml.safe_dump(_hurried(config, targets, scrape_s, key)))
         self._process: subprocess.Popen[bytes] | None = None
 
     def query(self, expression: str) -> list[dict[str, Any]]:
@@ -114,14 +115,19 @@ class Prometheus:
         self._folder.cleanup()
 
 
-def _hurried(config: Path, targets: list[str], scrape_s: float) -> dict[str, Any]:
-    """The configuration with other targets and shorter intervals; rules from where it lies."""
+def _hurried(config: Path, targets: list[str], scrape_s: float, key: Path | None) -> dict[str, Any]:
+    """The configuration with other targets, key and shorter intervals; rules from where it lies."""
     content: dict[str, Any] = yaml.safe_load(config.read_text())
     seconds = f"{round(scrape_s * 1000)}ms"
     content["global"] = {"scrape_interval": seconds, "scrape_timeout": seconds, "evaluation_interval": seconds}
     content["rule_files"] = [str(config.parent / pattern) for pattern in content["rule_files"]]
     jobs = content["scrape_configs"]
     content["scrape_configs"] = [
-        {"job_name": job["job_name"], "static_configs": [{"targets": targets}]} for job in jobs
+        {"job_name": job["job_name"], "static_configs": [{"targets": targets}], **_authorization(job, key)}
+        for job in jobs
     ]
     return content
+
+
+def _authorization(job: dict[str, Any], key: Path | None) -> dict[str, Any]:
+    return {} if key is None else {"authorization": {**job["authorization"], "credentials_file": str(key)}}
