@@ -51,11 +51,21 @@ def rtsp_missing() -> str | None:
 class RtspServer:
     """A context manager. `mounts` gives the cameras by name; with `port` 0 a free one is taken at the first start.
 
-    own: each client gets its own run from the file's start, instead of joining the moving picture.
+    own: each client gets its own run from the file's start, instead of joining the moving picture; address: where it
+    listens; certificate: of TLS, with its key.
     Skips the test, with the reason, where the server's packages are missing.
     """
 
-    def __init__(self, mounts: Mapping[str, Mount], port: int = 0, own: bool = False) -> None:
+    def __init__(
+        self,
+        mounts: Mapping[str, Mount],
+        port: int = 0,
+        own: bool = False,
+        address: str = "127.0.0.1",
+        certificate: Path | None = None,
+    ) -> None:
+        self.address = address
+        self.certificate = certificate
         self.mounts = dict(mounts)
         self.port = port
         self.own = own
@@ -72,7 +82,8 @@ class RtspServer:
         """The camera's URL, with its credentials where it has some."""
         mount = self.mounts[name]
         secret = f"{mount.user}:{mount.password}@" if mount.user else ""
-        return f"rtsp://{secret}127.0.0.1:{self.port}/{name}"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"rtsp{'s' if self.certificate else ''}://{secret}{host}:{self.port}/{name}"
 
     def start(self, timeout_s: float = 60.0) -> None:
         """Start serving; the port stays the same over restarts."""
@@ -80,7 +91,8 @@ class RtspServer:
             pytest.skip(reason)
         if self._process is not None:
             raise RuntimeError("the RTSP server runs already")
-        arguments = ["--port", str(self.port), *(["--own"] if self.own else [])]
+        arguments = ["--port", str(self.port), "--address", self.address, *(["--own"] if self.own else [])]
+        arguments += ["--tls", str(self.certificate)] if self.certificate else []
         arguments += [mount.argument(name) for name, mount in self.mounts.items()]
         self._process = subprocess.Popen(
             [PYTHON, str(SCRIPT), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

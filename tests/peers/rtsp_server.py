@@ -1,6 +1,6 @@
 """An RTSP server on loopback, a process of its own: run by Debian's python3, which has `gi`; imports nothing of ours.
 
-    /usr/bin/python3 rtsp_server.py [--port N] [--own] NAME=FILE.h264@FPS[@USER:PASSWORD] …
+    /usr/bin/python3 rtsp_server.py [--port N] [--address A] [--tls PEM] [--own] NAME=FILE.h264@FPS[@USER:PASSWORD] …
 
 Each mount plays a raw H.264 file (Annex B) for ever, with timestamps that go on over the loop. All clients of a mount
 see the same moving picture, as with a camera, unless `--own` gives each its own run from the file's start. A file
@@ -23,7 +23,7 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 LAUNCH = (
     "( appsrc name=units format=time max-bytes=400000 caps=video/x-h264,stream-format=byte-stream,alignment=au"
@@ -72,6 +72,14 @@ class Player:
         source.emit("push-buffer", buffer)
 
 
+def role_of(name: str) -> Any:
+    """Whoever has the role may see the mount."""
+    role = Gst.Structure.new_empty(name)
+    role.set_value("media.factory.access", True)
+    role.set_value("media.factory.construct", True)
+    return role
+
+
 def add_mount(server: Any, auth: Any, text: str, shared: bool) -> bool:
     """Add one mount from its argument; returns whether it asks for a password."""
     name, _, rest = text.partition("=")
@@ -91,15 +99,14 @@ def add_mount(server: Any, auth: Any, text: str, shared: bool) -> bool:
         source.connect("need-data", Player(units, order, int(fps)).need_data)
 
     factory.connect("media-configure", configure)
+    if not credentials:
+        factory.add_role_from_structure(role_of("anyone"))
     if credentials:
         user, _, password = credentials[0].partition(":")
         token = GstRtspServer.RTSPToken()
         token.set_string("media.factory.role", name)
         auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
-        role = Gst.Structure.new_empty(name)
-        role.set_value("media.factory.access", True)
-        role.set_value("media.factory.construct", True)
-        factory.add_role_from_structure(role)
+        factory.add_role_from_structure(role_of(name))
     server.get_mount_points().add_factory(f"/{name}", factory)
     return bool(credentials)
 
@@ -108,23 +115,30 @@ def main() -> None:
     """Serve until standard input ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--tls")
     parser.add_argument("--own", action="store_true")
     parser.add_argument("mounts", nargs="+")
     arguments = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(arguments.address)
     server.set_service(str(arguments.port))
     auth = GstRtspServer.RTSPAuth()
     auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
     guarded = {add_mount(server, auth, mount, shared=not arguments.own) for mount in arguments.mounts}
     if len(guarded) > 1:
         sys.exit("either all mounts of a server have a password or none")
-    if guarded == {True}:
+    if arguments.tls:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(arguments.tls))
+        anyone = GstRtspServer.RTSPToken()
+        anyone.set_string("media.factory.role", "anyone")
+        auth.set_default_token(anyone)
+    if arguments.tls or guarded == {True}:
         server.set_auth(auth)
     loop = GLib.MainLoop()
     if server.attach(None) == 0:
-        sys.exit(f"cannot listen on 127.0.0.1:{arguments.port}")
+        sys.exit(f"cannot listen on {arguments.address}:{arguments.port}")
     GLib.io_add_watch(sys.stdin.fileno(), GLib.IO_HUP | GLib.IO_IN | GLib.IO_ERR, lambda *_: loop.quit())
     sys.stdout.write(f"PORT {server.get_bound_port()}\n")
     sys.stdout.flush()
