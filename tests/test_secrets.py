@@ -67,7 +67,7 @@ def test_no_secret_of_an_address_leaves(tmp_path: Path) -> None:
         }
         config.write_text(json.dumps(settings))
         with LivesightProcess(["--config", str(config)], state_dir=tmp_path / "state") as service:
-            hook.wait_for(lambda: len({body["stream_id"] for body in hook.accepted}) == len(FORMS), 90)
+            hook.wait_for(lambda: len({body["event"]["stream_id"] for body in hook.accepted}) == len(FORMS), 90)
             told = {path: service.get(path).decode() for path in READ}
             for topic in ("livesight.events", "livesight.status"):
                 records = broker.read(topic, len(FORMS), 30)
