@@ -18,7 +18,7 @@ SOURCES := stream workers api training monitoring tests deployment setup.py $(wi
 SERVED := stream workers api training monitoring deployment setup.py $(wildcard livesight.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast coverage check format web bench soak fuzz fuzz-parsers fuzz-http peers
+.PHONY: help demo test test-fast test-oidc coverage check format web bench soak fuzz fuzz-parsers fuzz-http peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,10 @@ test: $(VENV)/.test peers ## the tests: behaviour, against real peers (JOBS=3 pr
 
 test-fast: $(VENV)/.test ## the quick part of the tests: no cluster, training or browser (at most 3 minutes)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow" $(TESTS)
+
+# Keycloak comes from Maven once (160 MB, tests/peers/keycloak.py). Without Java, Maven or Chromium they skip, and say why.
+test-oidc: $(VENV)/.test ## signing in at Keycloak itself, in a browser (two minutes)
+	$(BIN)/python -m pytest -m keycloak tests/web/test_keycloak.py $(TESTS)
 
 # Processes that the tests start are measured too; slower than `make test`, so timing tests may need a second run.
 coverage: $(VENV)/.test peers ## which lines the tests run, threads and processes included (half an hour; fails below 90 %)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
@@ -21,6 +21,7 @@ from api.audit.routes import audit_routes
 from api.audit.trail import AuditTrail
 from api.auth.access_control import AccessControl
 from api.auth.authentication import Authentication, CredentialReader
+from api.auth.forwarded import ForwardedHeaders
 from api.auth.live_connections import LiveConnectionGuard
 from api.auth.live_pushes import LivePushGuard
 from api.auth.machines.signed_redirects import SignedRedirects
@@ -88,10 +89,10 @@ def create_app(
     """The application with the routes of `roles`. Serve it with `api.http.server.Server`.
 
     cluster: the other processes; requests for their streams are forwarded to them. Without the role node, `node` was
-    not started. access: who may do what; None: everybody is a local admin. trail: where it is recorded
-    who saw and did what.
+    not started. access: who may do what; None: everybody is a local admin. trail: records who saw and did what.
     """
-    context = replace(_context(node, bus, settings or ApiSettings(), roles, cluster), access=access, trail=trail)
+    settings = _shared(settings or ApiSettings(), access)
+    context = replace(_context(node, bus, settings, roles, cluster), access=access, trail=trail)
     app = DescribedApp(
         title="Livesight",
         version=_version(),
@@ -122,6 +123,15 @@ def _guard(app: FastAPI, context: ApiContext) -> None:
     app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
     app.add_middleware(OriginGuard, settings=context.settings, names=_reached_by(context.cluster))
     app.add_middleware(SecurityHeaders, embeds=bool(context.settings.allowed_origins))
+    access = context.access
+    if access is not None and access.settings.trusted_proxies:
+        app.add_middleware(ForwardedHeaders, proxies=access.settings.trusted_proxies)
+
+
+def _shared(settings: ApiSettings, access: AccessControl | None) -> ApiSettings:
+    """Many clients stand behind a trusted proxy, too."""
+    proxies = () if access is None else tuple(map(str, access.settings.trusted_proxies))
+    return settings.model_copy(update={"shared_addresses": (*settings.shared_addresses, *proxies)})
 
 
 def _include_accounts(app: FastAPI, context: ApiContext) -> None:
@@ -221,9 +231,7 @@ def _context(
 
 
 def _server_options(context: ApiContext) -> ServerOptions:
-    proxies = () if context.access is None else tuple(map(str, context.access.settings.trusted_proxies))
-    image_bytes = context.stream_settings.image_bytes
-    return ServerOptions(context.settings, image_bytes, context.hub.close, context.connections, proxies)
+    return ServerOptions(context.settings, context.stream_settings.image_bytes, context.hub.close, context.connections)
 
 
 def _reached_by(cluster: Cluster | None) -> list[str]:
@@ -264,7 +272,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             lambda stream_id: loop.call_soon_threadsafe(context.hub.end_stream, stream_id)
         )
     try:
-        yield
+        async with nullcontext() if context.access is None else context.access.serving():
+            yield
     finally:
         if unsubscribe is not None:
             unsubscribe()

@@ -17,6 +17,8 @@ from fastapi import FastAPI
 from api.app import create_app, extend
 from api.audit.opening import open_trail
 from api.auth.access_control import AccessControl
+from api.auth.grants import GrantBody
+from api.auth.oidc.settings import OidcSettings
 from api.auth.settings import AuthSettings
 from api.routes.route_table import markdown
 from api.video.clip_cutter import ClipCutter
@@ -29,6 +31,9 @@ from workers.node.node import Node
 from workers.settings import NodeSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "authorization.md"
+_PROVIDER = OidcSettings(
+    issuer="https://provider.example", client_id="livesight", groups={"staff": (GrantBody(role="viewer"),)}
+)
 
 
 @contextmanager
@@ -37,7 +42,7 @@ def whole_application() -> Iterator[FastAPI]:
     with tempfile.TemporaryDirectory() as folder:
         state_dir, bus = Path(folder), LocalBus()
         node = Node(NodeSettings("authorization"), ModelStore([]), bus)
-        access = AccessControl(AuthSettings(mode="accounts"), state_dir)
+        access = AccessControl(AuthSettings(mode="accounts", oidc=_PROVIDER), state_dir)
         context = MonitoringContext(state_dir, "authorization", bus, None, ClipCutter(node, None))
         monitoring = Monitoring(MonitorSettings(), context)
         trail = open_trail(access, "authorization", None)

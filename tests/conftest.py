@@ -54,8 +54,15 @@ SLOW = (
 NO_DATA = "TEST_DATA_DIR"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is slow, and puts the slowest files first: none is left for one process alone at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks what is slow, and puts the slowest files first: none is left for one process alone at the end.
+
+    What needs Keycloak runs only where `-m` asks for it (`make test-oidc`).
+    """
+    if "keycloak" not in str(config.option.markexpr):
+        left_out = [item for item in items if item.get_closest_marker("keycloak") is not None]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
     for item in items:
         if item.path.relative_to(ROOT / "tests").as_posix().startswith(SLOW):
             item.add_marker(pytest.mark.slow)

@@ -7,6 +7,7 @@ A process without the role api has no database of accounts: it learns from the o
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -15,6 +16,7 @@ from api.auth.accounts_database import AccountsDatabase
 from api.auth.authentication import CredentialReader
 from api.auth.live_connections import LiveConnections, Revalidator
 from api.auth.machines.machines import Machines
+from api.auth.oidc.provider_access import ProviderAccess
 from api.auth.people.people import People
 from api.auth.people.session_routes import own_session_routes, sign_in_routes
 from api.auth.people.user_routes import user_routes
@@ -25,7 +27,7 @@ from workers.access.cluster_keys import ClusterKeys
 class AccessControl:
     """`start` it before the first request, `close` it last: what ends still asks who may see it.
 
-    accounts, people: None in a process without the role api.
+    accounts, people, provider: None in a process without the role api.
     """
 
     def __init__(
@@ -45,16 +47,29 @@ class AccessControl:
         self.people = None if self.accounts is None else People(self.accounts, settings)
         issuers = [] if self.people is None else [self.people.issuers]
         self.machines = Machines(settings, state_dir, self.accounts, issuers, cluster)
+        self.provider: ProviderAccess | None = None
         self._readers: list[CredentialReader] = [*self.machines.readers]
         self._routers: list[APIRouter] = [*self.machines.routers]
         if self.people is not None:
-            self._readers.append(self.people.reader)
-            self._routers += [sign_in_routes(self.people), own_session_routes(self.people), user_routes(self.people)]
+            self._add_people(self.people)
         revalidators = [reader for reader in self._readers if isinstance(reader, Revalidator)]
         self.live = LiveConnections(revalidators, settings.recheck_s)
         self.machines.on_change.append(self.live.check_soon)
         if self.people is not None:
             self.people.live = self.live
+
+    def _add_people(self, people: People) -> None:
+        self._readers.append(people.reader)
+        if self.settings.oidc is not None and self.accounts is not None:
+            secret = self.machines.secret
+            self.provider = ProviderAccess(self.settings.oidc, people, self.accounts, secret)
+            self._routers.append(self.provider.router)
+        sign_out = None if self.provider is None else self.provider.sign_ins
+        self._routers += [sign_in_routes(people), own_session_routes(people, sign_out), user_routes(people)]
+
+    def serving(self) -> AbstractAsyncContextManager[None]:
+        """Around all requests, on the event loop: what goes on beside them."""
+        return nullcontext() if self.provider is None else self.provider.serving()
 
     @property
     def readers(self) -> list[CredentialReader]:
@@ -79,7 +94,8 @@ class AccessControl:
     def problems(self) -> list[str]:
         """What is wrong now, in sentences for readiness. Never blocks."""
         problem = None if self.accounts is None else self.accounts.problem()
-        return [*([] if problem is None else [problem]), *self.machines.problems()]
+        provider = None if self.provider is None else self.provider.problem()
+        return [*filter(None, (problem, provider)), *self.machines.problems()]
 
     def close(self, timeout_s: float) -> None:
         """End its threads and close the database. Idempotent."""

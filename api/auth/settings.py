@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from api.auth.machines.limit_settings import RateLimitSettings
+from api.auth.oidc.settings import OidcSettings
 from workers.access.roles import Role
 from workers.database.database_url import driver_url
 
@@ -47,6 +48,10 @@ class AuthSettings(BaseModel):
     setup_link_s: float = Field(
         default=DAY_S, ge=60, le=30 * DAY_S, description="The first admin's link works this long."
     )
+    password_sign_in: bool = Field(
+        default=True, description="Whether people may sign in with a password; false needs auth.oidc."
+    )
+    oidc: OidcSettings | None = Field(default=None, description="A provider (OpenID Connect) that people sign in at.")
     password_length: int = Field(default=12, ge=8, le=64, description="Characters that a password has at least.")
     recheck_s: float = Field(
         default=5.0,
@@ -56,7 +61,8 @@ class AuthSettings(BaseModel):
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(),
-        description="Networks of proxies before this service: X-Forwarded-For and -Proto count from these only.",
+        description="Networks of proxies before this service: X-Forwarded-For, -Proto and -Host, and Forwarded, count "
+        "from these only.",
     )
 
     keys_file: Path | None = Field(
@@ -102,6 +108,10 @@ class AuthSettings(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> AuthSettings:
+        if self.oidc is not None and self.mode != "accounts":
+            raise ValueError("oidc: people sign in in mode accounts only; set mode to accounts")
+        if self.oidc is None and not self.password_sign_in:
+            raise ValueError("password_sign_in: without a password nobody can sign in until oidc is set")
         if self.link_secret is not None and self.link_secret_file is not None:
             raise ValueError("link_secret and link_secret_file: set one of them")
         if self.link_s > self.link_max_s:

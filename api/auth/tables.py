@@ -93,3 +93,18 @@ service_keys = Table(
     Column("revoked_ns", BigInteger),
 )
 """Their keys."""
+
+oidc_sessions = Table(
+    "oidc_sessions",
+    metadata,
+    Column(
+        "session_id", String(26), ForeignKey("user_sessions.id", ondelete="CASCADE"), primary_key=True, nullable=False
+    ),
+    Column("issuer", String(500), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("sid", String(255), index=True),  # of the provider's session
+    Column("sealed", Text, nullable=False),  # its tokens, as api/auth/oidc/seal.py makes them
+    Column("checked_ns", BigInteger, nullable=False, index=True),  # when the provider last said that it lasts
+    Column("tried_ns", BigInteger, nullable=False),  # when it was last asked
+)
+"""Sessions that began at a provider."""

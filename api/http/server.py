@@ -30,14 +30,12 @@ class ServerOptions:
     """What the server needs of an application; `create_app` leaves it at `app.state.server_options`.
 
     image_bytes: maximum size of a pushed image; end_viewers: called at shutdown, on the loop, before waiting for them.
-    trusted_proxies: networks whose X-Forwarded-For and X-Forwarded-Proto count.
     """
 
     settings: ApiSettings
     image_bytes: int
     end_viewers: Callable[[], None]
     connections: Connections
-    trusted_proxies: tuple[str, ...] = ()
 
 
 class Server(uvicorn.Server):
@@ -58,8 +56,7 @@ class Server(uvicorn.Server):
             "access_log": False,
             "log_config": None,
             "server_header": False,
-            "proxy_headers": bool(options.trusted_proxies),
-            "forwarded_allow_ips": list(options.trusted_proxies),
+            "proxy_headers": False,  # api/auth/forwarded.py reads them
         }
         super().__init__(uvicorn.Config(app, **{**arguments, **changes}))
 

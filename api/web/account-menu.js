@@ -39,8 +39,9 @@ export const accessWords = (grants) =>
 
 async function leave(everywhere) {
   try {
-    await signOut(everywhere);
-    location.reload();
+    const elsewhere = await signOut(everywhere);
+    if (elsewhere) location.assign(elsewhere); // the provider, which sends the browser back
+    else location.reload();
   } catch (error) {
     toast(`Logging out failed: ${error.message}`, "bad");
   }

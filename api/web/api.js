@@ -71,7 +71,11 @@ export const signIn = (name, password) => json("/v1/login", asJson("POST", { nam
 
 export const setUp = (token, name, password) => json("/v1/setup", asJson("POST", { token, name, password }));
 
-export const signOut = (everywhere) => request("/v1/logout", asJson("POST", { everywhere }));
+/** @returns {Promise<string|null>} where the browser goes to sign out there too, if it signed in at a provider */
+export async function signOut(everywhere) {
+  const response = await request("/v1/logout", asJson("POST", { everywhere }));
+  return response.status === 200 ? (await response.json()).continue_at : null;
+}
 
 /** Of one's own account; the other sessions end. */
 export const changePassword = (old, fresh) => request("/v1/session/password", asJson("POST", { old, new: fresh }));

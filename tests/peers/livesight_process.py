@@ -57,6 +57,10 @@ class LivesightProcess:
         assert self._process is not None, "not started"
         return self._process.pid
 
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Further settings, before it starts."""
+        self._environment |= {f"LIVESIGHT_{key}": value for key, value in settings.items()}
+
     def start(self, timeout_s: float = 180.0) -> None:
         """Start, and wait until `/readyz` answers 200. Raises RuntimeError with the log when it ends or is late."""
         with self.log_path.open("wb") as log:

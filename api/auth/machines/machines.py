@@ -43,7 +43,9 @@ class Machines:
         """
         self._list = listed_keys(settings.keys_file, environ, settings.api_keys_role)
         sources: list[KeySource] = [self._list]
-        self.signer = LinkSigner(*link_secrets(settings, cluster, state_dir))
+        links = link_secrets(settings, cluster, state_dir)
+        self.secret = links[0]
+        self.signer = LinkSigner(*links)
         self.routers: list[APIRouter] = [link_routes(self.signer, settings)]
         issuers = [KeyIssuers(sources), *people, AlertIssuer()]
         self.on_change: list[Callable[[], None]] = []

@@ -41,6 +41,24 @@ class SignInRefused(AccessError):
     problem = ("sign-in-refused", 401, "Signing in failed")
 
 
+class PasswordSignInOff(AccessError):
+    """People sign in at the provider only (`auth.password_sign_in`)."""
+
+    problem = ("password-sign-in-off", 403, "Signing in with a password is switched off")
+
+
+class SubjectRefused(AccessError):
+    """The account cannot be linked with that subject of the provider."""
+
+    problem = ("subject-refused", 409, "The account cannot be linked")
+
+
+class GrantsFromProvider(AccessError):
+    """The account signs in at the provider, whose groups say what it may do."""
+
+    problem = ("grants-from-provider", 409, "The provider's groups decide")
+
+
 class SetupLinkRefused(AccessError):
     """The link for the first admin was used, has expired, or there is an account already."""
 

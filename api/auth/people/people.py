@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -12,10 +12,17 @@ import structlog
 from api.auth.accounts_database import AccountsDatabase
 from api.auth.bounded_calls import BoundedCalls
 from api.auth.live_connections import LiveConnections
-from api.auth.people.errors import SignInRefused, TooManyAttempts
+from api.auth.people.errors import (
+    GrantsFromProvider,
+    PasswordRefused,
+    PasswordSignInOff,
+    SignInRefused,
+    SubjectRefused,
+    TooManyAttempts,
+)
 from api.auth.people.passwords import check_password, make_hash, matches, outdated
 from api.auth.people.session_reader import SessionReader
-from api.auth.people.session_store import Client, Session, SessionStore
+from api.auth.people.session_store import AlsoStore, Client, Session, SessionStore
 from api.auth.people.setup_link import SetupLink
 from api.auth.people.sign_in_throttle import Attempt, SignInThrottle
 from api.auth.people.user_issuers import UserIssuers
@@ -50,7 +57,7 @@ class People:
 
     def __init__(self, accounts: AccountsDatabase, settings: AuthSettings) -> None:
         self.settings = settings
-        self.users = UserStore(accounts.database)
+        self.users = UserStore(accounts.database, None if settings.oidc is None else settings.oidc.issuer)
         self.sessions = SessionStore(accounts.database, settings.session)
         self.reader = SessionReader(accounts, self.sessions, settings.session)
         self.issuers = UserIssuers(accounts, self.users)
@@ -68,6 +75,8 @@ class People:
 
         Takes as long for a name that nobody has as for a wrong password.
         """
+        if not self.settings.password_sign_in:
+            raise PasswordSignInOff("sign in at the provider; auth.password_sign_in is false")
         attempt = Attempt(name_key(name), client.address)
         if (wait_s := self._throttle.begin(attempt)) > 0:
             raise TooManyAttempts(wait_s)
@@ -84,9 +93,9 @@ class People:
             await self._in_thread(partial(self.users.rehash, user.id, renewed))
         return await self.open_session(user, client)
 
-    async def open_session(self, user: User, client: Client) -> tuple[str, Session]:
-        """Whoever `user` is has proved it."""
-        opened = await self._in_thread(partial(self.sessions.open, user, client))
+    async def open_session(self, user: User, client: Client, also: AlsoStore | None = None) -> tuple[str, Session]:
+        """Whoever `user` is has proved it. `also` is called in the transaction that opens the session."""
+        opened = await self._in_thread(partial(self.sessions.open, user, client, also))
         self.on_event(AccountEvent("signed-in", f"user:{user.id}", user.id, client.address))
         return opened
 
@@ -96,8 +105,14 @@ class People:
             await self._in_thread(partial(self.sessions.end_of_user, user_id))
         else:
             await self._in_thread(partial(self.sessions.end, session_id))
-        self._changed(user_id)
+        self.changed(user_id)
         self.on_event(AccountEvent("signed-out", f"user:{user_id}", user_id))
+
+    async def end_session(self, user_id: str, session_id: str) -> None:
+        """Not by whoever it belongs to."""
+        await self._in_thread(partial(self.sessions.end, session_id))
+        self.changed(user_id)
+        self.on_event(AccountEvent("signed-out", "", user_id))
 
     async def set_up(self, token: str, name: str, password: str, client: Client) -> tuple[str, Session]:
         """The first admin, signed in. Raises SetupLinkRefused, PasswordRefused, NameRefused."""
@@ -110,6 +125,8 @@ class People:
     async def change_password(self, session: str, user_id: str, old: str, new: str) -> None:
         """One's own; other sessions of the account end. Raises SignInRefused, TooManyAttempts, PasswordRefused."""
         user = await self._in_thread(partial(self.users.get, user_id))
+        if user.password_hash is None:
+            raise PasswordRefused("this account has no password: it signs in at the provider")
         attempt = Attempt(f"password of {user_id}", "")
         if (wait_s := self._throttle.begin(attempt)) > 0:
             raise TooManyAttempts(wait_s)
@@ -119,7 +136,7 @@ class People:
         hashed = await self._hash(new, user.name)
         changes = UserChanges(password_hash=hashed, keep_session=session)
         await self._in_thread(partial(self.users.change, user_id, changes))
-        self._changed(user_id)
+        self.changed(user_id)
         self.on_event(AccountEvent("password-changed", f"user:{user_id}", user_id))
 
     async def list_users(self) -> list[User]:
@@ -134,20 +151,24 @@ class People:
         return user
 
     async def change_user(self, by: str, user_id: str, changes: UserChanges, password: str | None) -> User:
-        """Raises UserUnknown, LastAdmin, PasswordRefused."""
+        """Raises UserUnknown, LastAdmin, PasswordRefused, SubjectRefused, GrantsFromProvider."""
+        if changes.subject and self.settings.oidc is None:
+            raise SubjectRefused("oidc_subject: no provider is set (auth.oidc)")
+        user = await self._in_thread(partial(self.users.get, user_id))
+        if changes.grants is not None and self.settings.oidc is not None and (changes.subject or user.subject):
+            raise GrantsFromProvider("grants: this account's come from its groups at the provider (auth.oidc.groups)")
         if password is not None:
-            user = await self._in_thread(partial(self.users.get, user_id))
             hashed = await self._hash(password, user.name)
-            changes = UserChanges(changes.disabled, changes.grants, hashed)
+            changes = replace(changes, password_hash=hashed)
         user = await self._in_thread(partial(self.users.change, user_id, changes))
-        self._changed(user_id)
+        self.changed(user_id)
         self.on_event(AccountEvent("user-changed", by, user_id))
         return user
 
     async def remove_user(self, by: str, user_id: str) -> None:
         """Raises UserUnknown, LastAdmin."""
         await self._in_thread(partial(self.users.remove, user_id))
-        self._changed(user_id)
+        self.changed(user_id)
         self.on_event(AccountEvent("user-removed", by, user_id))
 
     async def needs_setup(self) -> bool:
@@ -168,10 +189,12 @@ class People:
     async def _in_thread(self, call: Callable[[], Result]) -> Result:
         return await self._accounts.run(lambda database: call())
 
-    def _changed(self, user_id: str) -> None:
+    def changed(self, user_id: str) -> None:
+        """What was known of that account counts no more: it is looked up anew, for its open sockets too."""
         self.reader.forget(user_id)
         if self.live is not None:
             self.live.check_soon()
 
     def _make_setup_link(self) -> None:
-        self.setup_token = self._setup.make()
+        if self.settings.password_sign_in:  # else nobody could sign in with the password that the link asks for
+            self.setup_token = self._setup.make()

@@ -5,7 +5,7 @@ All take JSON, which a foreign page's form cannot send, and api/http/origin.py r
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from api.auth.grants import GrantBody, shown
 from api.auth.people.people import People
 from api.auth.people.session_reader import delete_cookie, set_cookie
 from api.auth.people.session_store import Client, Session
+from api.auth.settings import AuthSettings
 from workers.access.declaration import CurrentPrincipal, Open
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
@@ -59,6 +60,20 @@ class NewPassword(BaseModel):
     new: Password
 
 
+class SignedOut(BaseModel):
+    """The session began at a provider, where one is still signed in."""
+
+    continue_at: str = Field(description="Where the browser goes to sign out there too; it comes back by itself.")
+
+
+class ProviderLogout(Protocol):
+    """Signs out at the provider."""
+
+    async def end_session_url(self, session_id: str, base_url: str) -> str | None:
+        """Where the browser goes for that; None: nowhere."""
+        ...
+
+
 class SessionView(BaseModel):
     """Who asks, and what they may do: `actions` on some stream at least, `scopes` say on which."""
 
@@ -72,6 +87,8 @@ class SessionView(BaseModel):
     scopes: dict[Action, list[str]] = Field(
         description="Of each action, patterns of the streams on which it is allowed."
     )
+    password_sign_in: bool = Field(description="Whether one may sign in with a password.")
+    provider: str | None = Field(description="What the button says to sign in at the provider with; null: none is set.")
     setup: bool = Field(description="There is no account yet: the service printed a link for the first admin.")
     insecure: bool = Field(description="Whoever reaches the service may do everything, and others reach it.")
 
@@ -85,7 +102,7 @@ def session_view_routes(people: People | None, insecure: bool) -> APIRouter:
         """Who makes this request."""
         response.headers.update(NO_STORE)
         setup = people is not None and await people.needs_setup()
-        return _view(principal, "none" if people is None else "accounts", setup, insecure)
+        return _view(principal, None if people is None else people.settings, setup, insecure)
 
     return router
 
@@ -117,7 +134,7 @@ def sign_in_routes(people: People) -> APIRouter:
 
     async def _signed_in(request: Request, opened: tuple[str, Session]) -> Response:
         token, session = opened
-        view = _view(session.principal(), "accounts", False, False)
+        view = _view(session.principal(), people.settings, False, False)
         response = Response(view.model_dump_json(), headers=NO_STORE, media_type="application/json")
         set_cookie(response, request, token, people.settings.session.absolute_s)
         return response
@@ -125,14 +142,27 @@ def sign_in_routes(people: People) -> APIRouter:
     return router
 
 
-def own_session_routes(people: People) -> APIRouter:
+def own_session_routes(people: People, provider: ProviderLogout | None = None) -> APIRouter:
     """What the signed-in do with their own session and account."""
     router = APIRouter(tags=["accounts"], route_class=GuardedRoute)
 
-    @router.post("/v1/logout", status_code=204, dependencies=[Depends(Open("ends one's own session, if there is one"))])
+    @router.post(
+        "/v1/logout",
+        status_code=204,
+        responses={200: {"model": SignedOut, "description": "Signed out here; go on at the provider."}},
+        dependencies=[Depends(Open("ends one's own session, if there is one"))],
+    )
     async def logout(request: Request, principal: CurrentPrincipal, body: SignOut | None = None) -> Response:
-        """Sign out: here, or everywhere. Sockets and streamed answers of the session end."""
+        """Sign out: here, or everywhere. Sockets and streamed answers of the session end.
+
+        200 for a session that began at a provider: the browser then goes where the answer says.
+        """
         response = Response(status_code=204, headers=NO_STORE)
+        if provider is not None and principal.kind == "user":
+            url = await provider.end_session_url(session_id_of(principal), base_url_of(request))
+            if url is not None:
+                body_of = SignedOut(continue_at=url).model_dump_json()
+                response = Response(body_of, headers=NO_STORE, media_type="application/json")
         delete_cookie(response, request)
         if principal.kind == "user":
             everywhere = body is not None and body.everywhere
@@ -158,6 +188,11 @@ def client_of(request: Request) -> Client:
     return Client(address, request.headers.get("user-agent", ""))
 
 
+def base_url_of(request: Request) -> str:
+    """Where the browser says that this service is; api/http/origin.py lets known names pass only."""
+    return f"{request.scope['scheme']}://{request.headers.get('host', '')}"
+
+
 def user_id_of(principal: Principal) -> str:
     """The account's id."""
     return principal.id.removeprefix("user:")
@@ -168,9 +203,10 @@ def session_id_of(principal: Principal) -> str:
     return principal.credential.removeprefix("session:")
 
 
-def _view(principal: Principal, mode: Literal["none", "accounts"], setup: bool, insecure: bool) -> SessionView:
+def _view(principal: Principal, settings: AuthSettings | None, setup: bool, insecure: bool) -> SessionView:
+    """`settings` None: mode none."""
     return SessionView(
-        mode=mode,
+        mode="none" if settings is None else "accounts",
         signed_in=principal.kind != "anonymous",
         id=principal.id,
         name=principal.display_name or ("Local admin" if principal.kind == "local" else ""),
@@ -178,6 +214,8 @@ def _view(principal: Principal, mode: Literal["none", "accounts"], setup: bool, 
         grants=shown(principal.grants),
         actions=[action for action in ACTIONS if principal.may(action)],
         scopes={action: list(principal.scope(action).patterns) for action in ACTIONS if principal.may(action)},
+        password_sign_in=settings is not None and settings.password_sign_in,
+        provider=None if settings is None or settings.oidc is None else settings.oidc.label,
         setup=setup,
         insecure=insecure,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from ulid import ULID
 
 from api.auth.people.user_store import User, user_of
@@ -48,6 +49,9 @@ class Session:
         )
 
 
+AlsoStore = Callable[[Connection, Session], None]
+
+
 def hash_of(token: str) -> bytes:
     """As a token is stored."""
     return hashlib.sha256(token.encode()).digest()
@@ -60,8 +64,11 @@ class SessionStore:
         self._database = database
         self._settings = settings
 
-    def open(self, user: User, client: Client) -> tuple[str, Session]:
-        """A new session and its token: 256 random bits, which only the cookie holds. Deletes those that have ended."""
+    def open(self, user: User, client: Client, also: AlsoStore | None = None) -> tuple[str, Session]:
+        """A new session and its token: 256 random bits, which only the cookie holds. Deletes those that have ended.
+
+        `also` is called in the same transaction, and may raise to open none.
+        """
         token, now = secrets.token_urlsafe(32), time.time_ns()
         session = Session(str(ULID()), user, now + round(self._settings.absolute_s * _S))
         row = {"hash": hash_of(token), "id": session.id, "user_id": user.id, "ends_ns": session.ends_ns}
@@ -70,6 +77,8 @@ class SessionStore:
             connection.execute(delete(user_sessions).where(self._over(now)))
             connection.execute(insert(user_sessions).values(**row, **about, created_ns=now, seen_ns=now))
             connection.execute(update(users).where(users.c.id == user.id).values(signed_in_ns=now))
+            if also is not None:
+                also(connection, session)
         return token, session
 
     def find(self, token_hash: bytes) -> Session | None:

@@ -38,6 +38,10 @@ class ChangedUser(BaseModel):
     disabled: bool | None = None
     grants: Grants | None = None
     password: Password | None = None
+    oidc_subject: Annotated[
+        str | None,
+        Field(max_length=255, description="Of the account at the provider, whose groups decide then; empty: none."),
+    ] = None
 
 
 class UserView(BaseModel):
@@ -47,6 +51,7 @@ class UserView(BaseModel):
     name: str
     disabled: bool
     grants: list[GrantBody]
+    oidc_subject: str | None = Field(description="Of its account at the provider.")
     has_password: bool = Field(description="Otherwise it signs in at a provider only.")
     created_ns: int
     signed_in_ns: int | None
@@ -59,6 +64,7 @@ class UserView(BaseModel):
             name=user.name,
             disabled=user.disabled,
             grants=shown(user.grants),
+            oidc_subject=user.subject,
             has_password=user.password_hash is not None,
             created_ns=user.created_ns,
             signed_in_ns=user.signed_in_ns,
@@ -90,7 +96,7 @@ def user_routes(people: People) -> APIRouter:
     async def change_user(principal: MayManageAccounts, user_id: UserIdInPath, body: ChangedUser) -> UserView:
         """Change an account. The last admin can be neither disabled nor made less."""
         grants = None if body.grants is None else tuple(grant.grant() for grant in body.grants)
-        changes = UserChanges(disabled=body.disabled, grants=grants)
+        changes = UserChanges(disabled=body.disabled, grants=grants, subject=body.oidc_subject)
         return UserView.of(await people.change_user(principal.id, user_id, changes, body.password))
 
     @router.delete("/v1/users/{user_id}", status_code=204, responses=_LAST)

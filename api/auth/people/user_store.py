@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
 from api.auth.grants import restored, stored
-from api.auth.people.errors import LastAdmin, NameRefused, UserExists, UserUnknown
+from api.auth.people.errors import LastAdmin, NameRefused, SubjectRefused, UserExists, UserUnknown
 from api.auth.tables import user_sessions, users
 from workers.access.principal import Grant, Principal
 from workers.database.database import Database
@@ -25,7 +25,7 @@ MOST_USERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `password_hash` None: signs in at a provider only. Times in ns."""
+    """An account. `password_hash` None: signs in at a provider only. `subject`: its name there. Times in ns."""
 
     id: str
     name: str
@@ -34,6 +34,7 @@ class User:
     created_ns: int
     signed_in_ns: int | None
     password_hash: str | None
+    subject: str | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -43,12 +44,16 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class UserChanges:
-    """None: as it was. Another password, and `disabled`, end sessions: all of them but `keep_session`."""
+    """None: as it was. Another password, and `disabled`, end sessions: all of them but `keep_session`.
+
+    subject: of the account at the provider; empty: none any more.
+    """
 
     disabled: bool | None = None
     grants: tuple[Grant, ...] | None = None
     password_hash: str | None = None
     keep_session: str | None = None
+    subject: str | None = None
 
 
 def name_key(name: str) -> str:
@@ -67,8 +72,10 @@ def check_name(name: str) -> str:
 class UserStore:
     """Reads and changes accounts, each call in a transaction of its own."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, issuer: str | None = None) -> None:
+        """issuer: of the provider that accounts are linked with."""
         self.database = database
+        self._issuer = issuer
 
     def add(self, name: str, password_hash: str | None, grants: Iterable[Grant], *, first: bool = False) -> User:
         """Raises UserExists (`first`: also when there is any account), NameRefused, QuotaReached."""
@@ -104,7 +111,7 @@ class UserStore:
             return _count(connection) > 0
 
     def change(self, user_id: str, changes: UserChanges) -> User:
-        """The account as it is then. Raises UserUnknown, LastAdmin."""
+        """The account as it is then. Raises UserUnknown, LastAdmin, SubjectRefused."""
         now = time.time_ns()
         values: dict[str, Any] = {"changed_ns": now}
         if changes.disabled is not None:
@@ -113,9 +120,16 @@ class UserStore:
             values["grants"] = stored(changes.grants)
         if changes.password_hash is not None:
             values |= {"password_hash": changes.password_hash, "password_ns": now}
+        if changes.subject is not None:
+            values |= {
+                "oidc_subject": changes.subject or None,
+                "oidc_issuer": self._issuer if changes.subject else None,
+            }
         with self.database.write() as connection:
             before = _admins(connection)
             _get(connection, user_id)
+            if changes.subject:
+                _check_free(connection, user_id, self._issuer, changes.subject)
             connection.execute(update(users).where(users.c.id == user_id).values(values))
             if before and not _admins(connection):
                 raise LastAdmin("nobody could manage accounts any more; make somebody else admin first")
@@ -159,6 +173,7 @@ def user_of(row: RowMapping) -> User:
         created_ns=row["created_ns"],
         signed_in_ns=row["signed_in_ns"],
         password_hash=row["password_hash"],
+        subject=row["oidc_subject"],
     )
 
 
@@ -167,6 +182,14 @@ def _get(connection: Connection, user_id: str) -> User:
     if row is None:
         raise UserUnknown("there is no such account")
     return user_of(row)
+
+
+def _check_free(connection: Connection, user_id: str, issuer: str | None, subject: str) -> None:
+    """Raises SubjectRefused."""
+    same = (users.c.oidc_issuer == issuer, users.c.oidc_subject == subject, users.c.id != user_id)
+    other = connection.scalar(select(users.c.name).where(*same))
+    if other is not None:
+        raise SubjectRefused(f"oidc_subject: this is the account {other} already; remove that one first")
 
 
 def _count(connection: Connection) -> int:

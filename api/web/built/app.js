@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 1f15b8579d61fb64a8afc7546b27d7e954d643e5415b22a9bd0c61ad0d6deca4
+// Made by `make web` out of api/web; do not edit. 55fa1bb6b7ac35ba5165f922f8c3b7a969b48962a03091a5591353ed4acab1aa
 import {
   ApiError,
   HealthWatch,

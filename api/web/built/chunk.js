@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 1f15b8579d61fb64a8afc7546b27d7e954d643e5415b22a9bd0c61ad0d6deca4
+// Made by `make web` out of api/web; do not edit. 55fa1bb6b7ac35ba5165f922f8c3b7a969b48962a03091a5591353ed4acab1aa
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -95,7 +95,10 @@ var asJson = (method, body) => ({
 var whoAmI = () => json("/v1/session");
 var signIn = (name, password) => json("/v1/login", asJson("POST", { name, password }));
 var setUp = (token, name, password) => json("/v1/setup", asJson("POST", { token, name, password }));
-var signOut = (everywhere) => request("/v1/logout", asJson("POST", { everywhere }));
+async function signOut(everywhere) {
+  const response = await request("/v1/logout", asJson("POST", { everywhere }));
+  return response.status === 200 ? (await response.json()).continue_at : null;
+}
 var changePassword = (old, fresh) => request("/v1/session/password", asJson("POST", { old, new: fresh }));
 var listAudit = (wanted) => json(`/v1/audit?${new URLSearchParams(Object.entries(wanted).filter(([, value]) => value !== "" && value !== null))}`);
 var verifyAudit = () => json("/v1/audit/verification", { timeoutMs: 6e4 });
@@ -263,28 +266,68 @@ var badge = (state, words) => el("span", { class: "badge", dataset: { state } },
 
 // sign-in.js
 var SETUP = /^#\/setup\/([\w-]+)$/;
+var FROM_PROVIDER = {
+  away: "The provider cannot be reached now. Try again in a moment.",
+  busy: "The service could not look the account up. Try again in a moment.",
+  cancelled: "Signing in was cancelled.",
+  disabled: "This account is disabled here. Ask an administrator.",
+  expired: "That took too long, or was begun in another tab. Sign in again.",
+  "no-group": "This account is in no group that may use this service. Ask an administrator, or use another account.",
+  failed: "Signing in failed. Try again; the service's log says why."
+};
 function showGate(who) {
   const token = SETUP.exec(location.hash)?.[1];
+  const outcome = takeOutcome();
   if (who.signed_in) {
     if (token)
       location.hash = "#/";
     return false;
   }
-  const gate = token && who.setup ? firstAdmin(token) : signingIn(who, Boolean(token));
+  const gate = token && who.setup ? firstAdmin(token) : signingIn(who, Boolean(token), outcome);
   document.getElementById("content").replaceChildren(gate);
-  gate.querySelector("input").focus();
+  gate.querySelector("input, .button").focus();
   window.addEventListener("hashchange", () => location.reload(), { once: true });
   document.title = `${gate.querySelector("h1").textContent} \xB7 Livesight`;
   return true;
 }
-function signingIn(who, usedLink) {
+function takeOutcome() {
+  const query = new URLSearchParams(location.search);
+  const outcome = query.get("sign-in");
+  if (outcome === null)
+    return null;
+  query.delete("sign-in");
+  const rest = query.size ? `?${query}` : "";
+  history.replaceState(history.state, "", `${location.pathname}${rest}${location.hash}`);
+  return Object.hasOwn(FROM_PROVIDER, outcome) ? outcome : "failed";
+}
+function signingIn(who, usedLink, outcome) {
   const words = usedLink ? "That link was used, or has expired. Sign in; without an account, start the service again for a new link." : who.setup && "There is no account yet. Open the link that the service printed when it started.";
-  return form("Sign in", words, [nameField(), passwordField("Password", "password", "current-password")], async (data) => {
+  const withPassword = who.password_sign_in ? [nameField(), passwordField("Password", "password", "current-password")] : [];
+  const gate = form("Sign in", words, withPassword, async (data) => {
     await signIn(data.get("name"), data.get("password"));
     if (usedLink)
       location.hash = "#/";
     location.reload();
   });
+  if (who.provider)
+    addProvider(gate, who, usedLink, outcome);
+  return gate;
+}
+function addProvider(gate, who, usedLink, outcome) {
+  const whole = gate.querySelector("form");
+  const query = new URLSearchParams({ to: usedLink ? "/" : `${location.pathname}${location.hash}` });
+  if (outcome === "no-group" || outcome === "disabled")
+    query.set("again", "true");
+  const kind = who.password_sign_in ? "button" : "button primary";
+  const link = el("a", { class: kind, href: `/v1/oidc/login?${query}` }, `Sign in with ${who.provider}`);
+  if (who.password_sign_in)
+    whole.append(el("p", { class: "gate-or quiet" }, "or"));
+  else
+    whole.querySelector("button").remove();
+  whole.append(link);
+  const error = whole.querySelector(".form-error");
+  error.hidden = outcome === null;
+  error.textContent = outcome === null ? "" : FROM_PROVIDER[outcome];
 }
 function firstAdmin(token) {
   const fields = [
@@ -490,8 +533,11 @@ var accessWords = (grants) => grants.map(({ role, streams, actions }) => {
 }).join("; ") || "no access";
 async function leave(everywhere) {
   try {
-    await signOut(everywhere);
-    location.reload();
+    const elsewhere = await signOut(everywhere);
+    if (elsewhere)
+      location.assign(elsewhere);
+    else
+      location.reload();
   } catch (error) {
     toast(`Logging out failed: ${error.message}`, "bad");
   }
