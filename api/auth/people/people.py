@@ -183,7 +183,7 @@ class People:
         return self.setup_token is not None
 
     async def _hash(self, password: str, name: str) -> str:
-        check_password(password, name, self.settings.password_length)
+        await self._hashing.run(partial(check_password, password, name, self.settings.password_length))
         return await self._hashing.run(partial(make_hash, password))
 
     async def _in_thread(self, call: Callable[[], Result]) -> Result:

@@ -162,7 +162,17 @@ def test_waits_double_and_end() -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["short", "aaaaaaaaaaaaaaaa", "123456789012", "qwertyuiopasdf", "Ada-Ada-Ada-Ada", "Password1234", "x" * 2000],
+    [
+        "short",
+        "aaaaaaaaaaaaaaaa",
+        "123456789012",
+        "qwertyuiopasdf",
+        "Ada-Ada-Ada-Ada",
+        "Password1234",
+        "x" * 2000,
+        "football12345",
+        "liverpool2024",
+    ],
 )
 def test_easily_guessed_passwords_are_refused(password: str) -> None:
     with pytest.raises(PasswordRefused):
