@@ -1,6 +1,7 @@
 // The alerts that are open, asked for while the tab is in front; new ones are told on every page.
 
 import { listAlerts } from "./api.js";
+import { may } from "./session.js";
 import { toast } from "./status.js";
 
 const EVERY_MS = 2000;
@@ -16,7 +17,7 @@ export class AlertWatch extends EventTarget {
   #bell = document.getElementById("bell");
 
   start() {
-    if (this.#running) return;
+    if (this.#running || !may("events")) return;
     this.#running = true;
     this.poll();
   }

@@ -5,6 +5,7 @@ import { Chart } from "./chart.js";
 import { badge, el } from "./dom.js";
 import { SEVERITIES } from "./event-words.js";
 import { buckets, byLabel, parseMetrics, quantile, rates } from "./metrics.js";
+import { may } from "./session.js";
 import { nameOfState, rateWords } from "./states.js";
 
 const EVERY_MS = 2000;
@@ -35,7 +36,7 @@ export class HealthPage {
     alerts.addEventListener("change", () => this.#shown && this.#showAlerts());
     watch.addEventListener("change", () => this.#shown && this.#showHealth());
     streams.addEventListener("change", () => this.#shown && this.#showNodes());
-    document.addEventListener("themechange", () => this.#shown && this.#draw());
+    document.addEventListener("themechange", () => this.#shown && may("metrics") && this.#draw());
   }
 
   show() {
@@ -47,7 +48,7 @@ export class HealthPage {
     };
     this.#showHealth();
     this.#showNodes();
-    this.#read();
+    if (may("metrics")) this.#read();
     this.#showAlerts();
   }
 

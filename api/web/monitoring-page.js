@@ -4,6 +4,7 @@ import { ifThere, listModels, metricsText, readiness } from "./api.js";
 import { el } from "./dom.js";
 import { DriftView } from "./drift-view.js";
 import { byLabel, parseMetrics } from "./metrics.js";
+import { may } from "./session.js";
 
 const EVERY_MS = 10000;
 
@@ -44,9 +45,10 @@ export class MonitoringPage {
   }
 
   async #showHealth(signal) {
-    const [health, text] = await Promise.all([readiness(signal), metricsText(signal).catch(() => "")]);
+    const metrics = may("metrics") ? metricsText(signal).catch(() => null) : null;
+    const [health, text] = await Promise.all([readiness(signal), metrics]);
     if (signal.aborted) return;
-    const samples = parseMetrics(text);
+    const samples = parseMetrics(text ?? "");
     const sum = (name, label) => [...byLabel(samples, name, label).values()].reduce((total, value) => total + value, 0);
     const { views } = this.#streams;
     const open = this.#alerts.open;
@@ -55,9 +57,11 @@ export class MonitoringPage {
       "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
       "Frames per second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
       "Highest latency": delay(views),
-      "Waiting for Kafka": samples.has("livesight_bus_spooled_messages")
-        ? sum("livesight_bus_spooled_messages").toLocaleString()
-        : "no Kafka",
+      ...(text !== null && {
+        "Waiting for Kafka": samples.has("livesight_bus_spooled_messages")
+          ? sum("livesight_bus_spooled_messages").toLocaleString()
+          : "no Kafka",
+      }),
       "Open alerts": open === null ? "–" : String(open.length),
     };
     const place = document.getElementById("monitoring-facts");

@@ -29,6 +29,9 @@ export async function session() {
   }
 }
 
+/** Whether that may be done at all, on some camera; while it is not known who asks the server decides. */
+export const may = (action) => (document.body.dataset.may ?? action).split(" ").includes(action);
+
 /** Calls back, once, when an answer said that nobody is signed in, and the server says so when it is asked. */
 export function whenSignedOut(callback) {
   let asking = false;

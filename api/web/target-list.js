@@ -2,13 +2,14 @@
 
 import { ifThere, testTarget } from "./api.js";
 import { el } from "./dom.js";
+import { may } from "./session.js";
 
 export class TargetList {
   /** Of all targets, as far as they are known. */
   names = [];
 
   async load() {
-    const answer = await ifThere("/v1/alerts/targets").catch(() => null);
+    const answer = may("targets") ? await ifThere("/v1/alerts/targets").catch(() => null) : null;
     const targets = answer?.targets ?? [];
     this.names = targets.map(({ name }) => name);
     document.getElementById("targets").hidden = answer === null;

@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.peers.kafka import Broker
 from tests.peers.livesight_process import LivesightProcess
+from tests.peers.postgres import Postgres
 
 LIVESIGHT = (sys.executable, "-m", "livesight")
 NUMBER_LIVESIGHT = (sys.executable, "-m", "tests.peers.number_livesight")
@@ -27,8 +28,9 @@ NUMBER_LIVESIGHT = (sys.executable, "-m", "tests.peers.number_livesight")
 class LocalCluster:
     """A context manager: `nodes` node processes and `apis` api processes over one broker, by name.
 
-    settings: for all of them, as LivesightProcess takes them; they share `secret` besides. State is
-    kept by name, so that a process that is started again has what it had.
+    settings: for all of them, as LivesightProcess takes them; they share `secret` besides. accounts: with
+    `auth.mode` accounts in a PostgreSQL, a monitor, and `key`, an admin's, which every process takes. State is kept by
+    name, so that a process that is started again has what it had.
     """
 
     def __init__(
@@ -37,12 +39,16 @@ class LocalCluster:
         apis: int = 2,
         settings: Mapping[str, str] | None = None,
         python: Sequence[str] = LIVESIGHT,
+        accounts: bool = False,
     ) -> None:
         self.broker = Broker()
+        self.database = Postgres() if accounts else None
+        self.key = secrets.token_hex(32)
         self.secret = secrets.token_urlsafe(48)
         self.processes: dict[str, LivesightProcess] = {}
         self._names = [f"node-{number + 1}" for number in range(nodes)] + [f"api-{n + 1}" for n in range(apis)]
-        self._settings = dict(settings or {})
+        self._names += ["monitor-1"] if accounts else []
+        self._settings = {**self._of_accounts(), **(settings or {})}
         self._python = python
         self._lock = threading.Lock()
         self._stack = ExitStack()
@@ -60,6 +66,7 @@ class LocalCluster:
 
     def start(self, name: str, timeout_s: float = 300.0) -> LivesightProcess:
         """Start one more process, or one again; its role is the first part of its name."""
+        known = {} if self.database is None else {"API_KEYS": f"cluster:{self.key}"}
         process = LivesightProcess(
             ["--roles", name.split("-")[0]],
             {
@@ -71,7 +78,9 @@ class LocalCluster:
             },
             state_dir=self.state_dir(name),
             python=self._python,
+            environment=known,
         )
+        process.key = None if self.database is None else self.key
         with self._lock:
             self._stack.push(process.__exit__)
         process.start(timeout_s)
@@ -108,7 +117,22 @@ class LocalCluster:
     def add(self, stream_id: str, url: str, models: Sequence[str] = ("mask",)) -> dict[str, Any]:
         """`POST /v1/streams` to an api process."""
         body = json.dumps({"id": stream_id, "url": url, "models": list(models)}).encode()
-        return ask(self.api.url + "/v1/streams", "POST", body)
+        return ask(self.api.url + "/v1/streams", "POST", body, self._headers)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {} if self.database is None else {"x-api-key": self.key}
+
+    def _of_accounts(self) -> dict[str, str]:
+        if self.database is None:
+            return {}
+        url = self.database.url("postgres")
+        return {
+            "AUTH__MODE": "accounts",
+            "AUTH__API_KEYS_ROLE": "admin",
+            "AUTH__DATABASE_URL": url,
+            "MONITORING__DATABASE_URL": url,
+        }
 
     def wait(self, found: Callable[[], Any], timeout_s: float, what: str) -> Any:
         """Poll until `found()` is truthy; errors of processes that are just ending count as not yet."""
@@ -127,6 +151,8 @@ class LocalCluster:
         try:
             self.broker.start()
             self._stack.callback(self.broker.kill)
+            if self.database is not None:
+                self._stack.enter_context(self.database)
             with ThreadPoolExecutor(len(self._names)) as pool:  # importing takes most of the time
                 list(pool.map(self.start, self._names))
         except BaseException:

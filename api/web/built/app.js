@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 55fa1bb6b7ac35ba5165f922f8c3b7a969b48962a03091a5591353ed4acab1aa
+// Made by `make web` out of api/web; do not edit. 82963debabec11cf39d18b93a12b8040b1808b35582e1960ff38bdc3ebc22a49
 import {
   ApiError,
   HealthWatch,
@@ -13,6 +13,7 @@ import {
   inkOn,
   listAlerts,
   listStreams,
+  may,
   mayOn,
   nameOfCodec,
   nameOfState,
@@ -1647,7 +1648,7 @@ var AlertWatch = class extends EventTarget {
   // ids that were there before, null before the first answer
   #bell = document.getElementById("bell");
   start() {
-    if (this.#running)
+    if (this.#running || !may("events"))
       return;
     this.#running = true;
     this.poll();

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 55fa1bb6b7ac35ba5165f922f8c3b7a969b48962a03091a5591353ed4acab1aa
+// Made by `make web` out of api/web; do not edit. 82963debabec11cf39d18b93a12b8040b1808b35582e1960ff38bdc3ebc22a49
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -214,6 +214,7 @@ async function session() {
     return null;
   }
 }
+var may = (action) => (document.body.dataset.may ?? action).split(" ").includes(action);
 function whenSignedOut(callback) {
   let asking = false;
   const check = async () => {
@@ -678,6 +679,7 @@ export {
   formDialog,
   mayOn,
   session,
+  may,
   whenSignedOut,
   showGate,
   newPasswordField,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 55fa1bb6b7ac35ba5165f922f8c3b7a969b48962a03091a5591353ed4acab1aa
+// Made by `make web` out of api/web; do not edit. 82963debabec11cf39d18b93a12b8040b1808b35582e1960ff38bdc3ebc22a49
 import {
   accessWords,
   acknowledgeAlert,
@@ -26,6 +26,7 @@ import {
   listModels,
   listServiceAccounts,
   listUsers,
+  may,
   mayOn,
   metricsText,
   nameOfState,
@@ -600,7 +601,7 @@ var TargetList = class {
   /** Of all targets, as far as they are known. */
   names = [];
   async load() {
-    const answer = await ifThere("/v1/alerts/targets").catch(() => null);
+    const answer = may("targets") ? await ifThere("/v1/alerts/targets").catch(() => null) : null;
     const targets = answer?.targets ?? [];
     this.names = targets.map(({ name }) => name);
     document.getElementById("targets").hidden = answer === null;
@@ -2378,7 +2379,7 @@ var HealthPage = class {
     alerts.addEventListener("change", () => this.#shown && this.#showAlerts());
     watch.addEventListener("change", () => this.#shown && this.#showHealth());
     streams.addEventListener("change", () => this.#shown && this.#showNodes());
-    document.addEventListener("themechange", () => this.#shown && this.#draw());
+    document.addEventListener("themechange", () => this.#shown && may("metrics") && this.#draw());
   }
   show() {
     this.#shown = true;
@@ -2389,7 +2390,8 @@ var HealthPage = class {
     };
     this.#showHealth();
     this.#showNodes();
-    this.#read();
+    if (may("metrics"))
+      this.#read();
     this.#showAlerts();
   }
   hide() {
@@ -3120,10 +3122,11 @@ var MonitoringPage = class {
     this.#timer = setTimeout(() => this.#load(), EVERY_MS4);
   }
   async #showHealth(signal) {
-    const [health, text] = await Promise.all([readiness(signal), metricsText(signal).catch(() => "")]);
+    const metrics = may("metrics") ? metricsText(signal).catch(() => null) : null;
+    const [health, text] = await Promise.all([readiness(signal), metrics]);
     if (signal.aborted)
       return;
-    const samples = parseMetrics(text);
+    const samples = parseMetrics(text ?? "");
     const sum = (name, label2) => [...byLabel(samples, name, label2).values()].reduce((total, value) => total + value, 0);
     const { views } = this.#streams;
     const open = this.#alerts.open;
@@ -3132,7 +3135,9 @@ var MonitoringPage = class {
       "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
       "Frames per second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
       "Highest latency": delay(views),
-      "Waiting for Kafka": samples.has("livesight_bus_spooled_messages") ? sum("livesight_bus_spooled_messages").toLocaleString() : "no Kafka",
+      ...text !== null && {
+        "Waiting for Kafka": samples.has("livesight_bus_spooled_messages") ? sum("livesight_bus_spooled_messages").toLocaleString() : "no Kafka"
+      },
       "Open alerts": open === null ? "\u2013" : String(open.length)
     };
     const place = document.getElementById("monitoring-facts");
