@@ -121,8 +121,12 @@ class LivePushGuard:
         }
         status = 500
 
+        body: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+
         async def receive() -> Message:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            if not body:  # who waits for the client to leave waits until the answer is whole
+                await asyncio.Event().wait()
+            return body.pop()
 
         async def send(message: Message) -> None:
             nonlocal status
