@@ -115,7 +115,8 @@ class SpecRegistry:
             return
         except (OSError, ValidationError) as error:
             aside = self._path.with_suffix(".broken")
-            log.error("specs_unreadable", path=str(self._path), error=str(error), moved_to=str(aside))
+            reason = str(error) if isinstance(error, OSError) else first_reason(error, "file")
+            log.error("specs_unreadable", path=str(self._path), error=reason, moved_to=str(aside))
             if self._path.exists():
                 self._path.replace(aside)
             return

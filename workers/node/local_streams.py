@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,7 @@ class LocalStreams:
             stored = self._stored()
             before = stored.get(config.id)
             if before != config:
-                self._forget_unreadable(config.id)
-                self._write({**stored, config.id: config})
+                self._write({**stored, config.id: config}, config.id)
             return before
 
     def discard(self, stream_id: str) -> bool:
@@ -58,8 +58,7 @@ class LocalStreams:
             stored = self._stored()
             if stream_id not in stored and all(entry.get("id") != stream_id for entry in self._unreadable):
                 return False
-            self._forget_unreadable(stream_id)
-            self._write({name: config for name, config in stored.items() if name != stream_id})
+            self._write({name: config for name, config in stored.items() if name != stream_id}, stream_id)
             return True
 
     def _stored(self) -> dict[str, StreamConfig]:
@@ -67,29 +66,30 @@ class LocalStreams:
             self._configs = {config.id: config for config in self._load()}
         return self._configs
 
-    def _write(self, configs: dict[str, StreamConfig]) -> None:
-        content = [*(config.model_dump(mode="json") for config in configs.values()), *self._unreadable]
+    def _write(self, configs: dict[str, StreamConfig], changed: str) -> None:
+        """Unreadable entries stay, but for that of the stream that changed."""
+        kept = [entry for entry in self._unreadable if entry.get("id") != changed]
+        content = [*(config.model_dump(mode="json") for config in configs.values()), *kept]
         try:
             write_text(self._path, json.dumps(content, indent=1), OWNER_ONLY)
         except OSError as error:
             raise StateUnwritable(f"state_dir: {self._path}: {error.strerror or error}") from error
-        self._configs = configs
-
-    def _forget_unreadable(self, stream_id: str) -> None:
-        self._unreadable = [entry for entry in self._unreadable if entry.get("id") != stream_id]
-        self._problems = [text for text in self._problems if not text.startswith(f"stream {stream_id} is stored")]
+        self._configs, self._unreadable = configs, kept
+        self._problems = [text for text in self._problems if not text.startswith(f"stream {changed} is stored")]
 
     def _load(self) -> list[StreamConfig]:
         try:
             entries = _ENTRIES.validate_json(self._path.read_bytes())
         except FileNotFoundError:
             return []
-        except (OSError, ValidationError) as error:
-            moved = self._path.with_suffix(".broken")
-            reason = str(error) if isinstance(error, OSError) else first_reason(error, "file")
+        except OSError as error:  # what is in it may be good
+            raise StateUnwritable(f"state_dir: {self._path}: {error.strerror or error}") from error
+        except ValidationError as error:
+            moved = self._path.with_suffix(f".broken-{time.strftime('%Y%m%dT%H%M%S')}")
+            reason = first_reason(error, "file")
             log.error("streams_file_unreadable", path=str(self._path), error=reason, moved_to=str(moved))
-            if self._path.exists():
-                self._path.replace(moved)
+            self._path.replace(moved)
+            self._problems.append(f"{self._path.name} could not be read ({reason}) and is now {moved.name}")
             return []
         configs = []
         for entry in entries:

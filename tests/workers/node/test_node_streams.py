@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from tests.peers.ports import free_port
 from tests.stream.consume import QUICK
 from workers.bus.message_bus import LocalBus
 from workers.engines.hot_swap import EngineSlot
-from workers.errors import ModelError, NodeClosed, StreamUnknown
+from workers.errors import ModelError, NodeClosed, StateUnwritable, StreamUnknown
 from workers.model_card import ModelStore
+from workers.node import local_streams
 from workers.node.local_streams import LocalStreams
 from workers.node.node import Node
 from workers.settings import NodeSettings, WorkerSettings
@@ -52,12 +54,7 @@ def test_a_stream_that_cannot_be_started_stays_stored_until_it_is_removed(tmp_pa
         node.streams.remove("lost")
         with pytest.raises(StreamUnknown):
             node.streams.remove("lost")
-    stored = LocalStreams(tmp_path)
-    assert [one.id for one in stored.read()] == ["cam"]
-    assert [text.split(":")[0] for text in stored.problems()] == [
-        "stream No! is stored but cannot be used",
-        "stream None is stored but cannot be used",
-    ]
+    assert [one.id for one in LocalStreams(tmp_path).read()] == ["cam"]
 
 
 def test_an_entry_that_cannot_be_read_is_not_lost(tmp_path: Path) -> None:
@@ -72,6 +69,30 @@ def test_an_entry_that_cannot_be_read_is_not_lost(tmp_path: Path) -> None:
     assert [text.split(" is ")[0] for text in stored.problems()] == ["stream later"]
     assert stored.discard("later") and stored.problems() == [] and not stored.discard("later")
     assert len(json.loads((tmp_path / "streams.json").read_text())) == 2
+
+
+def test_a_disk_that_refuses_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "streams.json").write_text(json.dumps([{"id": "tiny", "url": "rtsp://camera/3", "max_fps": 1e-320}]))
+    stored = LocalStreams(tmp_path)
+    stored.read()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(local_streams, "write_text", full)
+    with pytest.raises(StateUnwritable):
+        stored.put(config(stream_id="tiny"))
+    assert len(stored.problems()) == 1
+    monkeypatch.undo()
+    stored.put(config())
+    assert [entry["id"] for entry in json.loads((tmp_path / "streams.json").read_text())] == ["cam", "tiny"]
+
+
+def test_a_file_that_the_disk_does_not_give_stays_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "streams.json").mkdir()
+    with pytest.raises(StateUnwritable, match=r"streams\.json"):
+        LocalStreams(tmp_path).read()
+    assert (tmp_path / "streams.json").exists()
 
 
 def test_nothing_starts_on_a_node_that_is_closed_and_nothing_stored_is_lost(tmp_path: Path) -> None:
@@ -91,11 +112,18 @@ def test_a_file_that_cannot_be_read_is_put_aside(tmp_path: Path, content: str) -
     (tmp_path / "streams.json").write_text(content)
     stored = LocalStreams(tmp_path)
     assert stored.read() == []
-    assert (tmp_path / "streams.broken").read_text() == content
+    [aside] = tmp_path.glob("streams.broken-*")
+    assert aside.read_text() == content
+    assert [aside.name in text for text in stored.problems()] == [True]
     stored.put(config())
     assert len(LocalStreams(tmp_path).read()) == 1
 
 
 def test_an_entry_that_cannot_be_read_costs_itself_only(tmp_path: Path) -> None:
     (tmp_path / "streams.json").write_text('[{"id": "No!"}, {"id": "cam", "url": "rtsp://camera/1"}, {}]')
-    assert [one.id for one in LocalStreams(tmp_path).read()] == ["cam"]
+    stored = LocalStreams(tmp_path)
+    assert [one.id for one in stored.read()] == ["cam"]
+    assert [text.split(":")[0] for text in stored.problems()] == [
+        "stream No! is stored but cannot be used",
+        "stream None is stored but cannot be used",
+    ]
