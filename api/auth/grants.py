@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
-from workers.access.principal import EVERY_STREAM, PATTERN, Grant
-from workers.access.roles import Action, Role, allowed
+from workers.access.principal import EVERY_STREAM, PATTERN, Grant, Principal
+from workers.access.roles import ROLE_OF, Action, Role, allowed
+from workers.errors import Forbidden
 
 Pattern = Annotated[str, StringConstraints(pattern=PATTERN)]
 
@@ -64,3 +65,16 @@ def restored(text: str) -> tuple[Grant, ...]:
 def shown(grants: Iterable[Grant]) -> list[GrantBody]:
     """For answers."""
     return list(map(GrantBody.of, grants))
+
+
+def check_may_grant(principal: Principal, grants: Iterable[Grant]) -> None:
+    """Nobody lets an account do more than they may themselves. Raises Forbidden."""
+    for grant in grants:
+        for action, least in ROLE_OF.items():
+            if least != "node" and grant.allows(action) and not _covers(principal, action, grant):
+                raise Forbidden(f"you may not do {action} on all of {', '.join(grant.streams)}, so nor may it")
+
+
+def _covers(principal: Principal, action: Action, grant: Grant) -> bool:
+    scope = principal.scope(action)
+    return scope.everything or set(grant.streams) <= set(scope.patterns)

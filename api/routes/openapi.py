@@ -15,7 +15,7 @@ from api.auth.machines.rate_limits import UNLIMITED
 from api.http.errors import MEDIA_TYPE, TYPE_PREFIX
 from api.routes.document_schemas import mend_schemas
 from api.routes.route_table import DeclaredRoute, declared_routes
-from workers.access.declaration import Needs
+from workers.access.declaration import Needs, Open
 from workers.access.roles import ROLE_OF
 
 SCHEMES: dict[str, dict[str, str]] = {
@@ -133,14 +133,15 @@ def problems_of(route: DeclaredRoute, has_body: bool, accounts: bool) -> set[int
 
 
 def _say_who(operation: dict[str, Any], route: DeclaredRoute, accounts: bool) -> None:
+    if isinstance(route.declaration, Open):
+        operation["x-livesight-open"] = route.declaration.why
+        operation["security"] = []
+        return
     if isinstance(route.declaration, Needs):
         action = route.declaration.action
         operation["x-livesight-action"], operation["x-livesight-role"] = action, ROLE_OF[action]
-        ways: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
-        operation["security"] = ways if accounts else [*ways, _NO_CREDENTIAL]
-    else:
-        operation["x-livesight-open"] = route.declaration.why
-        operation["security"] = []
+    ways: list[dict[str, list[str]]] = [{name: []} for name in SCHEMES]
+    operation["security"] = ways if accounts else [*ways, _NO_CREDENTIAL]
 
 
 def _say_what_goes_wrong(operation: dict[str, Any], statuses: set[int]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from workers.access.declaration import Needs, Open
+from workers.access.declaration import Declaration, Needs, Open, SignedIn
 from workers.access.guarded_route import UndeclaredRoute, declaration_of
 from workers.access.roles import INSTALLATION, ROLE_OF, ROLES, Role, includes
 
@@ -39,7 +39,7 @@ class DeclaredRoute:
 
     path: str
     method: str
-    declaration: Needs | Open
+    declaration: Declaration
 
     @property
     def names_stream(self) -> bool:
@@ -53,7 +53,7 @@ class DeclaredRoute:
 
     def word(self, role: Role) -> str:
         """What the table says of a role."""
-        if isinstance(self.declaration, Open):
+        if not isinstance(self.declaration, Needs):
             return "yes"
         action = self.declaration.action
         if not includes(role, ROLE_OF[action]):
@@ -86,6 +86,8 @@ def markdown(app: FastAPI) -> str:
             action = route.declaration.action
             words = (route.word(role) for role in ROLES)
             lines.append(_row(f"`{route.path}`", route.method, action, ROLE_OF[action], *words))
+    lines += ["", "## For everybody who is signed in", "", _row("route", "method"), _row(*["---"] * 2)]
+    lines += [_row(f"`{one.path}`", one.method) for one in routes if isinstance(one.declaration, SignedIn)]
     lines += ["", "## Open to anybody", "", _row("route", "method", "why"), _row(*["---"] * 3)]
     for route in routes:
         if isinstance(route.declaration, Open):

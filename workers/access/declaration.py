@@ -1,7 +1,7 @@
-"""What a route needs: `Depends(Needs("events"))`, or `Depends(Open("why"))`. Runs on the event loop.
+"""What a route needs: `Depends(Needs("events"))`, `Depends(SignedIn())`, or `Depends(Open("why"))`. On the event loop.
 
-Every route has exactly one of the two, which tests/api/test_authorization.py checks. The principal of a request is put
-into its scope by the middleware of api/auth/authentication.py; without that nobody may do anything.
+Every route has exactly one of the three, which tests/api/test_authorization.py checks. The principal of a request is
+put into its scope by the middleware of api/auth/authentication.py; without that nobody may do anything.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from workers.errors import Forbidden, StreamUnknown, Unauthenticated
 
 PRINCIPAL = "livesight.principal"
 """Where the scope of a request has its principal."""
+
+HOW_TO_SIGN_IN = "sign in, or send a key as X-API-Key or Authorization: Bearer"
 
 
 def principal_of(connection: HTTPConnection) -> Principal:
@@ -39,7 +41,7 @@ def check(principal: Principal, action: Action, stream_id: str | None = None) ->
     if principal.may(action, stream_id):
         return
     if principal.kind == "anonymous":
-        raise Unauthenticated("sign in, or send a key as X-API-Key or Authorization: Bearer")
+        raise Unauthenticated(HOW_TO_SIGN_IN)
     if stream_id is not None and ROLE_OF[action] != "operator" and not principal.knows(stream_id):
         raise StreamUnknown(f"stream {stream_id} does not exist")
     where = "" if stream_id is None else f" on stream {stream_id}"
@@ -63,6 +65,17 @@ class Needs:
         return principal
 
 
+class SignedIn:
+    """A dependency that lets in whoever proved who they are, whatever they may do: for what is one's own."""
+
+    async def __call__(self, connection: HTTPConnection) -> Principal:
+        """The principal. Raises Unauthenticated."""
+        principal = principal_of(connection)
+        if principal.kind == "anonymous":
+            raise Unauthenticated(HOW_TO_SIGN_IN)
+        return principal
+
+
 class Open:
     """A dependency for routes that anybody may use, such as the page to sign in at; `why` stands in the table."""
 
@@ -73,6 +86,8 @@ class Open:
         """The principal, perhaps an anonymous one."""
         return principal_of(connection)
 
+
+Declaration = Needs | SignedIn | Open
 
 MaySeePictures = Annotated[Principal, Depends(Needs("pictures"))]
 MaySeeResults = Annotated[Principal, Depends(Needs("results"))]

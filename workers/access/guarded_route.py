@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from workers.access.declaration import Needs, Open
+from workers.access.declaration import Declaration
 
 
 class UndeclaredRoute(TypeError):
@@ -36,11 +36,11 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
-def declaration_of(route: Any) -> Needs | Open:
+def declaration_of(route: Any) -> Declaration:
     """What a route or socket of FastAPI's declares. Raises UndeclaredRoute unless that is exactly one thing."""
     calls = [dependency.call for dependency in route.dependant.dependencies]
-    declared = list(dict.fromkeys(call for call in calls if isinstance(call, Needs | Open)))
+    declared = list(dict.fromkeys(call for call in calls if isinstance(call, Declaration)))
     if len(declared) == 1:
         return declared[0]
     found = "nothing" if not declared else "several actions"
-    raise UndeclaredRoute(f"{route.path} declares {found}: it needs one Depends(Needs(action)) or Depends(Open(why))")
+    raise UndeclaredRoute(f"{route.path} declares {found}: it needs one Depends of Needs(…), SignedIn(), Open(why)")

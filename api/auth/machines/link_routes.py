@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.auth.machines.link_reader import issuer_of
 from api.auth.machines.signed_links import LinkRefused, LinkSigner, link_target
 from api.auth.settings import AuthSettings
-from workers.access.declaration import CurrentPrincipal, Open, check
+from workers.access.declaration import SignedIn, check
 from workers.access.guarded_route import GuardedRoute
-from workers.errors import Forbidden, Unauthenticated
+from workers.access.principal import Principal
+from workers.errors import Forbidden
 
 
 class LinkWish(BaseModel):
@@ -42,20 +43,16 @@ class SignedLink(BaseModel):
 
 def link_routes(signer: LinkSigner, settings: AuthSettings) -> APIRouter:
     """The router."""
-    router = APIRouter(
-        tags=["accounts"],
-        route_class=GuardedRoute,
-        dependencies=[Depends(Open("signs what the principal may see itself, which the route checks"))],
-    )
+    router = APIRouter(tags=["accounts"], route_class=GuardedRoute)
 
     @router.post("/v1/links", status_code=201)
-    async def sign_link(principal: CurrentPrincipal, wish: Annotated[LinkWish, Body()]) -> SignedLink:
+    async def sign_link(
+        principal: Annotated[Principal, Depends(SignedIn())], wish: Annotated[LinkWish, Body()]
+    ) -> SignedLink:
         """Sign an address, so that it works for a short time without a key or a session.
 
         It ends earlier when whoever made it may not see this any more, or its key is revoked.
         """
-        if principal.kind == "anonymous":
-            raise Unauthenticated("sign in, or send a key as X-API-Key or Authorization: Bearer")
         if principal.kind not in ("user", "service"):
             raise Forbidden("links are signed for people and for service accounts")
         target = link_target(wish.path)

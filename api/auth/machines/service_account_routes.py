@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -11,16 +11,13 @@ from fastapi import APIRouter, Body, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.auth.accounts_database import AccountsDatabase
-from api.auth.grants import GrantBody, Grants, shown
+from api.auth.grants import GrantBody, Grants, check_may_grant, shown
 from api.auth.machines import service_accounts as store
 from api.auth.machines.service_accounts import KeyLifetime, KeyRecord, ServiceAccount
 from api.auth.machines.stored_keys import NAME
 from workers.access.declaration import CurrentPrincipal, Needs
 from workers.access.guarded_route import GuardedRoute
-from workers.access.principal import Grant, Principal
-from workers.access.roles import ROLE_OF, Action
 from workers.database.database import Database
-from workers.errors import Forbidden
 
 _NS = 1_000_000_000
 _Id = Annotated[str, Path(max_length=64)]
@@ -173,21 +170,6 @@ def _key_routes(router: APIRouter, change: Callable[..., Any], lifetime: KeyLife
     async def revoke_key(account_id: _Id, key_id: _Id) -> None:
         """Revoke a key. Requests with it are refused at once here, within five seconds in other processes."""
         await change(partial(store.revoke_key, key_id=key_id, account_id=account_id))
-
-
-def check_may_grant(principal: Principal, grants: Sequence[Grant]) -> None:
-    """Nobody makes an account that may do more than they may themselves. Raises Forbidden."""
-    for grant in grants:
-        for action, least in ROLE_OF.items():
-            if least == "node" or not grant.allows(action):
-                continue
-            if not _covers(principal, action, grant):
-                raise Forbidden(f"you may not do {action} on all of {', '.join(grant.streams)}, so nor may it")
-
-
-def _covers(principal: Principal, action: Action, grant: Grant) -> bool:
-    scope = principal.scope(action)
-    return scope.everything or set(grant.streams) <= set(scope.patterns)
 
 
 def key_view(key: KeyRecord) -> KeyView:

@@ -143,6 +143,10 @@ class People:
         """All, by name."""
         return await self._in_thread(self.users.list)
 
+    async def get_user(self, user_id: str) -> User:
+        """One of them. Raises UserUnknown."""
+        return await self._in_thread(partial(self.users.get, user_id))
+
     async def add_user(self, by: str, name: str, password: str, grants: tuple[Grant, ...]) -> User:
         """Raises UserExists, NameRefused, PasswordRefused."""
         hashed = await self._hash(password, check_name(name))

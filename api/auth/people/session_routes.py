@@ -15,11 +15,11 @@ from api.auth.people.people import People
 from api.auth.people.session_reader import delete_cookie, set_cookie
 from api.auth.people.session_store import Client, Session
 from api.auth.settings import AuthSettings
-from workers.access.declaration import CurrentPrincipal, Open
+from workers.access.declaration import CurrentPrincipal, Open, SignedIn
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
 from workers.access.roles import ACTIONS, Action
-from workers.errors import Unauthenticated
+from workers.errors import Forbidden
 
 NO_STORE = {"cache-control": "no-store"}
 _COOKIE: dict[int | str, dict[str, Any]] = {
@@ -90,6 +90,7 @@ class SessionView(BaseModel):
     password_sign_in: bool = Field(description="Whether one may sign in with a password.")
     provider: str | None = Field(description="What the button says to sign in at the provider with; null: none is set.")
     setup: bool = Field(description="There is no account yet: the service printed a link for the first admin.")
+    password_length: int | None = Field(description="The fewest characters of a new password; null in mode none.")
     insecure: bool = Field(description="Whoever reaches the service may do everything, and others reach it.")
 
 
@@ -169,13 +170,11 @@ def own_session_routes(people: People, provider: ProviderLogout | None = None) -
             await people.sign_out(user_id_of(principal), session_id_of(principal), everywhere=everywhere)
         return response
 
-    @router.post(
-        "/v1/session/password", status_code=204, dependencies=[Depends(Open("one's own password, which is asked for"))]
-    )
-    async def change_password(principal: CurrentPrincipal, body: NewPassword) -> Response:
-        """Change one's own password. All other sessions of the account end."""
+    @router.post("/v1/session/password", status_code=204)
+    async def change_password(principal: Annotated[Principal, Depends(SignedIn())], body: NewPassword) -> Response:
+        """Change one's own password, which is asked for again. All other sessions of the account end."""
         if principal.kind != "user":
-            raise Unauthenticated("sign in first")
+            raise Forbidden("only people have a password; sign in with a name and a password first")
         await people.change_password(session_id_of(principal), user_id_of(principal), body.old, body.new)
         return Response(status_code=204, headers=NO_STORE)
 
@@ -217,5 +216,6 @@ def _view(principal: Principal, settings: AuthSettings | None, setup: bool, inse
         password_sign_in=settings is not None and settings.password_sign_in,
         provider=None if settings is None or settings.oidc is None else settings.oidc.label,
         setup=setup,
+        password_length=None if settings is None else settings.password_length,
         insecure=insecure,
     )

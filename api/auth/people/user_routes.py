@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.auth.grants import GrantBody, Grants, shown
+from api.auth.grants import GrantBody, Grants, check_may_grant, shown
 from api.auth.people.people import People
 from api.auth.people.session_routes import Password
 from api.auth.people.user_store import User, UserChanges
@@ -90,12 +90,19 @@ def user_routes(people: People) -> APIRouter:
     async def add_user(principal: MayManageAccounts, body: NewUser) -> UserView:
         """Add an account. Without grants it may sign in and do nothing else."""
         grants = tuple(grant.grant() for grant in body.grants)
+        check_may_grant(principal, grants)
         return UserView.of(await people.add_user(principal.id, body.name, body.password, grants))
 
     @router.patch("/v1/users/{user_id}", responses=_LAST)
     async def change_user(principal: MayManageAccounts, user_id: UserIdInPath, body: ChangedUser) -> UserView:
-        """Change an account. The last admin can be neither disabled nor made less."""
+        """Change an account. The last admin can be neither disabled nor made less.
+
+        403 for what gives rights that one lacks: grants, or the password of an account that has them.
+        """
         grants = None if body.grants is None else tuple(grant.grant() for grant in body.grants)
+        check_may_grant(principal, grants or ())
+        if body.password is not None or body.oidc_subject is not None:  # who signs in so may do what the account may
+            check_may_grant(principal, (await people.get_user(user_id)).grants)
         changes = UserChanges(disabled=body.disabled, grants=grants, subject=body.oidc_subject)
         return UserView.of(await people.change_user(principal.id, user_id, changes, body.password))
 

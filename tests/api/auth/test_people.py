@@ -24,7 +24,12 @@ from tests.api.auth.running_accounts import ADMIN, PASSWORD, Accounts, running_a
 
 @pytest.fixture
 def service(accounts_url: str, tmp_path: Path) -> Iterator[Accounts]:
-    auth = AuthSettings(mode="accounts", database_url=SecretStr(accounts_url), session=SessionSettings(cache_s=30))
+    auth = AuthSettings(
+        mode="accounts",
+        database_url=SecretStr(accounts_url),
+        session=SessionSettings(cache_s=30),
+        password_length=15,
+    )
     with running_accounts(tmp_path / "state", auth) as running:
         yield running
 
@@ -39,7 +44,8 @@ def alone(tmp_path: Path) -> Iterator[Accounts]:
 
 def test_the_printed_link_makes_the_first_admin_once(service: Accounts) -> None:
     nobody = service.client()
-    assert nobody.get("/v1/session").json()["setup"] is True
+    about = nobody.get("/v1/session").json()
+    assert (about["setup"], about["password_length"]) == (True, 15)
     refused = nobody.get("/v1/users")
     assert (refused.status_code, refused.json()["type"]) == (401, "urn:livesight:problem:unauthenticated")
     body = {"token": service.access.setup_token, "name": ADMIN, "password": "short"}
@@ -84,6 +90,30 @@ def test_a_new_password_ends_the_other_sessions(service: Accounts) -> None:
     assert admin.get("/v1/users").status_code == 200
     assert other.get("/v1/users").status_code == 401
     service.signed_in(password="another fine secret")
+
+
+def test_nobody_gives_rights_that_they_lack(service: Accounts) -> None:
+    admin = service.first_admin()
+    watch, everything = {"role": "viewer", "streams": ["gate-*"]}, [{"role": "admin"}]
+    grants = [{"role": "admin", "actions": ["accounts"]}, watch]
+    new = {"name": "Bo", "password": "seven green umbrellas", "grants": grants}
+    assert admin.post("/v1/users", json=new).status_code == 201
+    bo = service.signed_in("bo", "seven green umbrellas")
+    cy = {"name": "Cy", "password": "nine yellow umbrellas", "grants": [watch]}
+    made = bo.post("/v1/users", json=cy)
+    assert made.status_code == 201, "no more than Bo has"
+    mine, her = admin.get("/v1/session").json()["id"].removeprefix("user:"), made.json()["id"]
+    for answer in (
+        bo.post("/v1/users", json=cy | {"name": "Di", "grants": everything}),
+        bo.post("/v1/users", json=cy | {"name": "Di", "grants": [{"role": "viewer"}]}),
+        bo.patch(f"/v1/users/{her}", json={"grants": everything}),
+        bo.patch(f"/v1/users/{mine}", json={"password": "eleven blue umbrellas"}),
+        bo.post("/v1/service-accounts", json={"name": "di", "grants": everything}),
+    ):
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:livesight:problem:forbidden")
+        assert answer.json()["detail"].startswith("you may not do ")
+    assert bo.patch(f"/v1/users/{her}", json={"password": "eleven blue umbrellas"}).status_code == 200
+    assert {user["name"] for user in admin.get("/v1/users").json()["users"]} == {ADMIN, "Bo", "Cy"}
 
 
 def test_admins_manage_accounts_and_one_of_them_stays(service: Accounts) -> None:
