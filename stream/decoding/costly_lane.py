@@ -39,26 +39,28 @@ class CostlyLane:
         given_up: asked ten times a second while there is none; then GivenUpError is raised. `work` should hold the
         GIL only briefly: the others would wait for a thread that gets no CPU.
         """
-        while not self._places.acquire(timeout=_LOOK_S):
+        places = self._places
+        while not places.acquire(timeout=_LOOK_S):
             if given_up():
                 raise GivenUpError("the picture is no longer wanted")
         done: Future[T] = Future()
         try:
-            threading.Thread(target=self._work, args=(work, done), name="costly-picture", daemon=True).start()
+            threading.Thread(target=_work, args=(work, done, places), name="costly-picture", daemon=True).start()
         except RuntimeError:
-            self._places.release()
+            places.release()
             raise
         return done.result()
 
-    def _work(self, work: Callable[[], T], done: Future[T]) -> None:
-        """The thread."""
-        try:
-            _yield_to_others()
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - the thread that waits gets it
-            done.set_exception(error)
-        finally:
-            self._places.release()
+
+def _work(work: Callable[[], T], done: Future[T], places: threading.BoundedSemaphore) -> None:
+    """The thread."""
+    try:
+        _yield_to_others()
+        done.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - the thread that waits gets it
+        done.set_exception(error)
+    finally:
+        places.release()
 
 
 def _yield_to_others() -> None:

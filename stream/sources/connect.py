@@ -26,6 +26,8 @@ _NETWORK_PROTOCOLS = {
     "http": "http,https,crypto,data",
     "rtsp": "rtsp,rtp,tcp,udp",
 }
+_PROBING = 0.7
+"""The share of the connect time-out that FFmpeg may probe for."""
 _MOST_REDIRECTS = 5
 _ARRIVAL_FORMATS = frozenset({"mpjpeg", "mjpeg"})  # their times are counted, not measured
 _UNTIMED_FORMATS = frozenset({"avi"})  # has no presentation times; FFmpeg's guess is wrong with B-frames
@@ -232,6 +234,8 @@ def _options(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> 
         options["protocol_whitelist"] = _NETWORK_PROTOCOLS[target.kind]
     if target.kind == "http":
         options |= {"http_persistent": "0", "http_multiple": "0"}  # would need FFmpeg's own HTTP
+        # FFmpeg gives up probing before we give up on it: then it tells what it saw, such as a frame that is too large
+        options["analyzeduration"] = str(round(_PROBING * settings.connect_timeout_s * 1_000_000))
     if target.kind == "rtsp":
         options |= {"rtsp_transport": settings.rtsp_transport, "allowed_media_types": "video"}
         if live:

@@ -28,7 +28,7 @@ ID_PATTERN = "must match ^[a-z0-9][a-z0-9_-]{0,62}$"
         ("POST", STREAM, {"id": "a", "url": ""}, "url: must not be empty"),
         ("POST", STREAM, {"id": "a", "url": "rtsp://h/", "models": "mask"}, "models: must be a list"),
         ("POST", STREAM, {"id": "a", "url": "rtsp://h/", "blur": "maybe"}, "blur: must be true or false"),
-        ("POST", STREAM, {"id": "a", "url": "rtsp://h/", "max_fps": 0}, "max_fps: must be greater than 0"),
+        ("POST", STREAM, {"id": "a", "url": "rtsp://h/", "max_fps": 0}, "max_fps: must be at least 0.01"),
         ("POST", STREAM, {"id": "a", "url": "rtsp://h/", "max_fps": "fast"}, "max_fps: must be a number"),
         ("POST", STREAM, [], "body: must be an object of keys and values"),
         (
