@@ -30,12 +30,15 @@ class RawClient:
         await self._writer.drain()
 
     async def until_closed(self, timeout_s: float = 10) -> bytes:
-        """Everything the server still sends. Fails with TimeoutError if it does not close."""
+        """Everything the server still sends, also if a reset ends it. Fails with TimeoutError if it does not close."""
+        found = b""
         async with asyncio.timeout(timeout_s):
             try:
-                return await self._reader.read(-1)
+                while part := await self._reader.read(65536):
+                    found += part
             except ConnectionError:
-                return b""
+                pass
+        return found
 
     async def answer(self, ends: bytes = b"", timeout_s: float = 10) -> bytes:
         """What comes next, up to `ends`; empty when the server closed."""
