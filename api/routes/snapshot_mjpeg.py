@@ -21,6 +21,9 @@ router = APIRouter(tags=["images"], route_class=GuardedRoute, dependencies=[Depe
 
 _BOUNDARY = "livesight-frame"
 _NO_STORE = {"cache-control": "no-store"}
+_Again = Annotated[
+    str | None, Query(alias="t", max_length=64, description="Anything: another value has browsers ask again.")
+]
 _FRAME = {
     name: {"description": what, "schema": {"type": "string"}}
     for name, what in (
@@ -45,6 +48,7 @@ async def snapshot(
     stream_id: StreamIdInPath,
     overlay: bool = False,
     width: Annotated[int | None, Query(ge=16, le=8192, description="Maximum width in pixels; never enlarges.")] = None,
+    again: _Again = None,
 ) -> Response:
     """The newest analysed frame, with its boxes when `overlay=1`; the X-Livesight headers identify it."""
     image = await context.jpeg_encoder.still(JpegOptions(stream_id, overlay, width))
@@ -64,6 +68,7 @@ async def mjpeg(
     stream_id: StreamIdInPath,
     overlay: bool = True,
     fps: Annotated[float, Query(gt=0, le=60, description="Maximum images a second.")] = 15.0,
+    again: _Again = None,
 ) -> StreamingResponse:
     """The stream as multipart JPEGs, for players without other codecs; ends when the stream is removed."""
     context.node.streams.view(stream_id)

@@ -21,10 +21,10 @@ CAMERA = b'{"id": "a", "url": "http://127.0.0.1:9/", %s}'
         ("/v1/streams?strem=a", "strem: unknown query parameter; this address takes none"),
         (
             "/v1/streams/a/snapshot.jpg?overlays=1&widht=9",
-            "overlays, widht: unknown query parameter; there are: overlay, width",
+            "overlays, widht: unknown query parameter; there are: overlay, width, t",
         ),
         ("/healthz?x=1", "x: unknown query parameter; this address takes none"),
-        ("/v1/streams/a/mjpeg?exp=1&by=a&sig=b", "by, exp, sig: unknown query parameter; there are: overlay, fps"),
+        ("/v1/streams/a/mjpeg?exp=1&by=a&sig=b", "by, exp, sig: unknown query parameter; there are: overlay, fps, t"),
         ("/v1/streams/a/snapshot.jpg?width=1%00", "query: must not contain the character NUL"),
     ],
 )

@@ -197,7 +197,6 @@ async def browser_without_webcodecs(browser: Browser, service: Service) -> Page:
     return page
 
 
-@pytest.mark.xfail(strict=False, reason="open: at times no MJPEG image arrives in Chromium; cause unknown")
 async def test_without_webcodecs_the_server_draws(service: Service) -> None:
     async with chromium() as browser:
         page = await browser_without_webcodecs(browser, service)
