@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
-from workers.access.declaration import Open
+from workers.access.declaration import CurrentPrincipal, Open
 from workers.access.guarded_route import GuardedRoute
 
 _OPEN = Depends(Open("the pages are the same for everybody and hold no data; they show the page to sign in at"))
@@ -21,26 +21,32 @@ router = APIRouter(include_in_schema=False, route_class=GuardedRoute, dependenci
 WEB = Path(__file__).resolve().parents[1] / "web"
 _FILES = StaticFiles(directory=WEB, check_dir=False)
 _CACHE: dict[str, tuple[bytes, str | None]] = {}
+_STREAMS = b'    <link rel="preload" as="fetch" href="/v1/streams" crossorigin />\n'
+"""Has the browser ask for the list of cameras at once; whoever is not signed in would be refused it."""
 _CACHE_CONTROL = "no-cache"  # always revalidated: after an update no browser mixes old files with new ones
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-async def live_page(request: Request) -> Response:
+async def live_page(request: Request, principal: CurrentPrincipal) -> Response:
     """The live page."""
-    return await _file("index.html", request)
+    body, etag = _load("index.html")
+    if not principal.may("results"):
+        body, etag = body.replace(_STREAMS, b""), f'{etag[:-1]}-signed-out"'
+    return _answer(body, etag, "text/html", request)
 
 
 @router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
 async def static_file(request: Request, path: str) -> Response:
     """A file of the pages. Anything outside their folder is not found."""
-    return await _file(path, request)
+    body, etag = _load(
+        path
+    )  # without a thread: a page is some thirty small files, and a thread for each would cost more
+    return _answer(body, etag, mimetypes.guess_type(path)[0], request)
 
 
-async def _file(path: str, request: Request) -> Response:
-    """With ETag. Read without a thread: a page is some thirty small files, and a thread per file would cost more."""
-    body, etag = _load(path)
+def _answer(body: bytes, etag: str, media_type: str | None, request: Request) -> Response:
     headers = {"etag": etag, "cache-control": _CACHE_CONTROL}
-    response = Response(body, headers=headers, media_type=mimetypes.guess_type(path)[0])
+    response = Response(body, headers=headers, media_type=media_type)
     if _FILES.is_not_modified(response.headers, request.headers):
         return NotModifiedResponse(response.headers)
     return response

@@ -82,8 +82,11 @@ async def sign_in(page: Page, name: str, password: str) -> None:
 
 
 async def test_from_the_printed_link_to_logging_out(service: LivesightProcess, page: Page) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
     await page.goto(f"{service.url}/#/cameras")
     await expect(page.get_by_text("Open the link that the service printed")).to_be_visible()
+    assert said == [], "whoever is not signed in yet asks for nothing that is refused"
     await page.goto(setup_url(service))
     await expect(page.get_by_role("heading", name="Create the first account")).to_be_visible()
     await picture(page, "setup")
