@@ -105,5 +105,10 @@ def _page(store: DatabaseStore, query: AuditQuery) -> AuditPage:
     newest = select(audit_entries.c.body, audit_entries.c.at_ns).where(*where).order_by(audit_entries.c.at_ns.desc())
     rows = store.rows(newest.limit(query.limit + 1))
     shown = rows[: query.limit]
+    if len(rows) > query.limit:  # entries of one moment stay together, so that `before` leaves none out
+        moment = rows[-1].at_ns
+        shown = [row for row in shown if row.at_ns > moment] or store.rows(
+            newest.where(audit_entries.c.at_ns == moment)
+        )
     entries = [AuditEntry.model_validate_json(row.body) for row in shown]
     return AuditPage(entries=entries, next=int(shown[-1].at_ns) if len(rows) > query.limit else None)

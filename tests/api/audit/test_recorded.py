@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from api.audit.entry import AuditFact
+from api.audit.stores import DatabaseStore
 from api.audit.verification import verify
 from tests.api.conftest import Service
 from tests.api.with_accounts import FOREIGN, KEYS, MINE, accounted, ask, knock
@@ -76,6 +78,22 @@ def test_who_was_refused_and_how_often(service: Service) -> None:
         ("anonymous", "401"),
     ]
     assert "no such key" not in json.dumps(refused)
+
+
+def test_pages_leave_no_entry_out(service: Service) -> None:
+    store = DatabaseStore(service.context.access.accounts.database)  # type: ignore[union-attr]
+    facts = [AuditFact(at_ns=at, what="clip", principal="user:paged") for at in (5, 4, 4, 4, 3, 2, 2, 1)]
+    store.append("paged", facts)
+    numbers: list[int] = []
+    before: int | None = None
+    while True:
+        asked = {"principal": "user:paged", "limit": 2, **({} if before is None else {"before": before})}
+        page = httpx.get(f"{service.url}/v1/audit", params=asked, headers=ADMIN).json()
+        numbers += [entry["number"] for entry in page["entries"]]
+        before = page["next"]
+        if before is None:
+            break
+    assert sorted(numbers) == list(range(1, 9))
 
 
 def test_admins_read_export_and_verify_it_and_nobody_else(service: Service) -> None:
