@@ -23,7 +23,6 @@ from api.cli.audit import mount as mount_audit
 from api.cli.explain import mount as mount_explain
 from api.cli.keys import mount as mount_keys
 from api.cli.settings_checks import ROLES, Roles, check_together
-from api.cli.users import UsersContext
 from api.cli.users import mount as mount_users
 from api.http.errors import ApiError
 from api.settings import ApiSettings
@@ -347,14 +346,6 @@ def report_context(config: Path | None) -> ReportContext:
     return ReportContext(database_url, settings.state_dir / "media", settings.monitoring.mlflow_url)
 
 
-def users_context(config: Path | None) -> UsersContext:
-    """Where the accounts are."""
-    settings = command_settings(config)
-    if settings.auth.on_sqlite:
-        make_state_dir(settings.state_dir)
-    return UsersContext(settings.auth.url(settings.state_dir), settings.auth.password_length)
-
-
 def kafka_context(config: Path | None) -> TopicsContext:
     """How Kafka is used."""
     settings = load_settings(config)
@@ -377,12 +368,12 @@ mount_audit(app, command_settings)
 mount_bench(app, command_context)
 mount_doctor(app, examined)
 mount_explain(app, command_context)
-mount_keys(app, load_settings)
+mount_keys(app, command_settings)
 mount_models(app, command_context)
 mount_report(app, report_context)
 mount_topics(app, kafka_context)
 mount_training(app)
-mount_users(app, users_context)
+mount_users(app, command_settings)
 
 
 def main() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.auth.settings import AuthSettings
+from api.cli.accounts import AccountsLocation, OpenAccountsLocation
 from api.http.errors import ApiError
 from workers.cli.command import ConfigOption, JsonOption
 
@@ -25,25 +25,11 @@ FileArgument = Annotated[
 ]
 
 
-class AuditLocation(Protocol):
-    """Where the trail is, as the settings of a service say it."""
-
-    @property
-    def auth(self) -> AuthSettings:
-        """Of accounts, whose database has the trail."""
-        ...
-
-    @property
-    def state_dir(self) -> Path:
-        """The folder of a service's state."""
-        ...
-
-
 class AuditUnreadable(ApiError):
     """There is no trail where one was looked for."""
 
 
-def mount(app: typer.Typer, open_: Callable[[Path | None], AuditLocation]) -> None:
+def mount(app: typer.Typer, open_: OpenAccountsLocation) -> None:
     """Add the commands to `app`. `open_` reads the settings."""
     audit = typer.Typer(help="Who saw and changed what: list, export and verify the trail.", no_args_is_help=True)
     app.add_typer(audit, name="audit")
@@ -81,7 +67,7 @@ def mount(app: typer.Typer, open_: Callable[[Path | None], AuditLocation]) -> No
             raise typer.Exit(1)
 
 
-def _verified(context: AuditLocation, file: Path | None, against: Path | None) -> Verification:
+def _verified(context: AccountsLocation, file: Path | None, against: Path | None) -> Verification:
     from api.audit.trail import HEADS_FILE
     from api.audit.verification import verify
 
@@ -113,7 +99,7 @@ def _print_verification(found: Verification, as_json: bool) -> None:
 class DatabaseScope:
     """The trail in the database, as long as the context lasts."""
 
-    def __init__(self, context: AuditLocation) -> None:
+    def __init__(self, context: AccountsLocation) -> None:
         self._context = context
         self._stack = ExitStack()
 

@@ -6,16 +6,13 @@ They work on the accounts' database directly: a service that runs takes notice w
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.auth.machines.api_key import MAX_LENGTH, MIN_FOREIGN_LENGTH, key_hash, new_key
-from api.auth.settings import AuthSettings
+from api.cli.accounts import AccountsLocation, OpenAccountsLocation, accounts_database, record_change
 from workers.access.roles import ACTIONS, ROLES
 from workers.cli.command import ConfigOption, JsonOption
 from workers.errors import SettingsError
@@ -28,29 +25,7 @@ if TYPE_CHECKING:
 _NS = 1_000_000_000
 
 
-class KeysContext(Protocol):
-    """Where the accounts are, and how long keys work: settings as a whole."""
-
-    @property
-    def auth(self) -> AuthSettings:
-        """How accounts work."""
-        ...
-
-    @property
-    def state_dir(self) -> Path:
-        """Where the database is, if nowhere else."""
-        ...
-
-
-class OpenKeysContext(Protocol):
-    """Reads the settings."""
-
-    def __call__(self, config: Path | None) -> KeysContext:
-        """Raises SettingsError naming every unknown key and bad value."""
-        ...
-
-
-def mount(app: typer.Typer, open_: OpenKeysContext) -> None:
+def mount(app: typer.Typer, open_: OpenAccountsLocation) -> None:
     """Add the commands to `app`."""
     keys = typer.Typer(help="Keys for programs: add, list, revoke, hash.", no_args_is_help=True)
     app.add_typer(keys, name="keys")
@@ -60,7 +35,7 @@ def mount(app: typer.Typer, open_: OpenKeysContext) -> None:
     _mount_hash(keys)
 
 
-def _mount_add(keys: typer.Typer, open_: OpenKeysContext) -> None:
+def _mount_add(keys: typer.Typer, open_: OpenAccountsLocation) -> None:
     @keys.command("add")
     def add(
         account: Annotated[str, typer.Argument(help="The service account; with --role it is made if need be.")],
@@ -78,11 +53,11 @@ def _mount_add(keys: typer.Typer, open_: OpenKeysContext) -> None:
         context = open_(config)
         ends_ns = store.KeyLifetime(context.auth.key_days, context.auth.key_days_max).ends_ns(days)
         grant = _grant(role, stream, action)
-        with _database(context) as database:
+        with accounts_database(context) as database:
             owner = _owner(database, account, grant)
             key_name = name or datetime.now(UTC).strftime("%Y-%m-%d %H.%M.%S")
             made, record = store.add_key(database, owner.id, key_name, ends_ns)
-            _record(database, f"add service:{owner.id} key:{record.id}")
+            record_change(database, f"keys add service:{owner.id} key:{record.id}")
         if as_json:
             return _print_json({**_shown(record), "account": owner.name, "key": made.text})
         typer.echo(made.text)
@@ -90,7 +65,7 @@ def _mount_add(keys: typer.Typer, open_: OpenKeysContext) -> None:
         typer.echo(f"key {record.id} of {owner.name}, ends {ends}; it is not shown again", err=True)
 
 
-def _mount_list(keys: typer.Typer, open_: OpenKeysContext) -> None:
+def _mount_list(keys: typer.Typer, open_: OpenAccountsLocation) -> None:
     @keys.command("list")
     def list_keys(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         """Show all service accounts and their keys, never what the keys are."""
@@ -100,7 +75,7 @@ def _mount_list(keys: typer.Typer, open_: OpenKeysContext) -> None:
         from api.auth.machines import service_accounts as store
         from workers.cli.tables import make_table
 
-        with _database(open_(config)) as database:
+        with accounts_database(open_(config)) as database:
             found = store.accounts(database)
         if as_json:
             return _print_json(
@@ -126,7 +101,7 @@ def _mount_list(keys: typer.Typer, open_: OpenKeysContext) -> None:
         Console(soft_wrap=True).print(table)
 
 
-def _mount_changes(keys: typer.Typer, open_: OpenKeysContext) -> None:
+def _mount_changes(keys: typer.Typer, open_: OpenAccountsLocation) -> None:
     @keys.command("revoke")
     def revoke(
         key_id: Annotated[str, typer.Argument(help="As `keys list` shows it, or the key's beginning ls_…")],
@@ -136,9 +111,9 @@ def _mount_changes(keys: typer.Typer, open_: OpenKeysContext) -> None:
         from api.auth.machines import service_accounts as store
 
         wanted = key_id.removeprefix("ls_")[:12]
-        with _database(open_(config)) as database:
+        with accounts_database(open_(config)) as database:
             store.revoke_key(database, wanted)
-            _record(database, f"revoke key:{wanted}")
+            record_change(database, f"keys revoke key:{wanted}")
         typer.echo(f"key {wanted} is revoked")
 
     @keys.command("disable")
@@ -177,29 +152,6 @@ def _mount_hash(keys: typer.Typer) -> None:
         typer.echo(key_hash(key))
 
 
-@contextmanager
-def _database(context: KeysContext) -> Iterator[Database]:
-    from api.auth.migrations import ACCOUNTS
-    from workers.database.database import Database
-    from workers.database.migrations import migrate
-    from workers.state_directory import make_state_dir
-
-    if context.auth.on_sqlite:
-        make_state_dir(context.state_dir)
-    database = Database(context.auth.url(context.state_dir))
-    try:
-        migrate(database, ACCOUNTS)
-        yield database
-    finally:
-        database.close()
-
-
-def _record(database: Database, what: str) -> None:
-    from api.audit.opening import record_command
-
-    record_command(database, f"keys {what}")
-
-
 def _owner(database: Database, name: str, grant: Grant | None) -> ServiceAccount:
     from api.auth.machines import service_accounts as store
     from api.auth.machines.stored_keys import ServiceAccountUnknown
@@ -235,12 +187,12 @@ def _grant(role: str | None, streams: list[str] | None, actions: list[str] | Non
     return body.grant()
 
 
-def _switch(context: KeysContext, name: str, *, disabled: bool) -> None:
+def _switch(context: AccountsLocation, name: str, *, disabled: bool) -> None:
     from api.auth.machines import service_accounts as store
 
-    with _database(context) as database:
+    with accounts_database(context) as database:
         found = store.change_account(database, store.account_named(database, name).id, disabled=disabled)
-        _record(database, f"{'disable' if disabled else 'enable'} service:{found.id}")
+        record_change(database, f"keys {'disable' if disabled else 'enable'} service:{found.id}")
     typer.echo(f"{found.name} is {'disabled' if disabled else 'enabled'}")
 
 

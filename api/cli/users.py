@@ -6,10 +6,8 @@ Passwords come from a prompt or the standard input, never as arguments, which ot
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +15,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from api.cli.accounts import AccountsLocation, OpenAccountsLocation, accounts_database, record_change
 from workers.cli.command import ConfigOption, JsonOption
 from workers.errors import SettingsError
 
@@ -32,18 +31,7 @@ GrantOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class UsersContext:
-    """Where the accounts are; `database_url` may contain a password. password_length: the least, in characters."""
-
-    database_url: str
-    password_length: int
-
-
-OpenUsersContext = Callable[[Path | None], UsersContext]
-
-
-def mount(app: typer.Typer, open_: OpenUsersContext) -> None:
+def mount(app: typer.Typer, open_: OpenAccountsLocation) -> None:
     """Add the commands to `app`."""
     users = typer.Typer(help="Accounts of people.", no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(users, name="users")
@@ -52,7 +40,7 @@ def mount(app: typer.Typer, open_: OpenUsersContext) -> None:
     _mount_changes(users, open_)
 
 
-def _mount_reading(users: typer.Typer, open_: OpenUsersContext) -> None:
+def _mount_reading(users: typer.Typer, open_: OpenAccountsLocation) -> None:
     @users.command("list")
     def list_users(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         """Show all accounts."""
@@ -69,7 +57,7 @@ def _mount_reading(users: typer.Typer, open_: OpenUsersContext) -> None:
         Console(soft_wrap=True).print(table)
 
 
-def _mount_switches(users: typer.Typer, open_: OpenUsersContext) -> None:
+def _mount_switches(users: typer.Typer, open_: OpenAccountsLocation) -> None:
     @users.command()
     def disable(name: NameArgument, config: ConfigOption = None) -> None:
         """Keep an account from signing in, and sign it out everywhere."""
@@ -81,7 +69,7 @@ def _mount_switches(users: typer.Typer, open_: OpenUsersContext) -> None:
         _switch(open_(config), name, False)
 
 
-def _mount_changes(users: typer.Typer, open_: OpenUsersContext) -> None:
+def _mount_changes(users: typer.Typer, open_: OpenAccountsLocation) -> None:
     @users.command()
     def add(
         name: NameArgument, grant: GrantOption = None, password_stdin: StdinOption = False, config: ConfigOption = None
@@ -118,21 +106,14 @@ def _mount_changes(users: typer.Typer, open_: OpenUsersContext) -> None:
 
 
 @contextmanager
-def _store(context: UsersContext) -> Iterator[UserStore]:
-    from api.auth.migrations import ACCOUNTS
+def _store(location: AccountsLocation) -> Iterator[UserStore]:
     from api.auth.people.user_store import UserStore
-    from workers.database.database import Database
-    from workers.database.migrations import migrate
 
-    database = Database(context.database_url)
-    try:
-        migrate(database, ACCOUNTS)
+    with accounts_database(location) as database:
         yield UserStore(database)
-    finally:
-        database.close()
 
 
-def _switch(context: UsersContext, name: str, disabled: bool) -> None:
+def _switch(context: AccountsLocation, name: str, disabled: bool) -> None:
     from api.auth.people.user_store import UserChanges
 
     with _store(context) as store:
@@ -141,9 +122,7 @@ def _switch(context: UsersContext, name: str, disabled: bool) -> None:
 
 
 def _record(store: UserStore, command: str, user: User) -> None:
-    from api.audit.opening import record_command
-
-    record_command(store.database, f"users {command} user:{user.id}")
+    record_change(store.database, f"users {command} user:{user.id}")
 
 
 def _named(store: UserStore, name: str) -> User:
@@ -154,7 +133,7 @@ def _named(store: UserStore, name: str) -> User:
     return user
 
 
-def _password(context: UsersContext, name: str, from_stdin: bool) -> str:
+def _password(context: AccountsLocation, name: str, from_stdin: bool) -> str:
     """The hash of what is typed twice, or read once."""
     from api.auth.people.passwords import check_password, make_hash
 
@@ -164,7 +143,7 @@ def _password(context: UsersContext, name: str, from_stdin: bool) -> str:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         raise SettingsError("password: no terminal to ask at; give it on the standard input with --password-stdin")
-    check_password(password, name, context.password_length)
+    check_password(password, name, context.auth.password_length)
     return make_hash(password)
 
 
