@@ -15,6 +15,8 @@ from stream.network.camera_address import parse_address
 _URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://\S+")
 _TRAILING = re.compile(r"['\"`),;:.>\]}]+\Z")
 _LOCAL = frozenset({"file", "sqlite", "unix"})
+_BETWEEN = "'\"`(),;|<>[]{}"
+"""What stands between the addresses of a list without spaces."""
 _API_KEY = re.compile(r"\bls_(?P<id>[0-9a-z]{12})_[0-9A-Za-z]+")
 _PATH_QUERY = re.compile(
     r"(?P<key>[?&;][^=&#\s]*(?:user|usr|pass|pwd|pw|token|key|secret|auth|sig|cred|session)[^=&#\s]*=)[^&#\s'\"]*", re.I
@@ -30,12 +32,12 @@ def redact(text: str) -> str:
 
 def _shown(found: re.Match[str]) -> str:
     scheme, text = found["scheme"].lower(), found[0]
-    if scheme.partition("+")[0] in _LOCAL:
-        return text
+    if scheme.partition("+")[0] in _LOCAL and (local := _local(text)) is not None:
+        return local
     trailing = _TRAILING.search(text)
     end = trailing[0] if trailing else ""
     text = text[: len(text) - len(end)]
-    if text.endswith("://"):
+    if len(text) == len(scheme) + len("://"):
         return found[0]  # the name of a scheme
     as_camera = text if scheme in ("rtsp", "rtsps", "http", "https") else f"http{text[len(scheme) :]}"
     try:
@@ -43,6 +45,18 @@ def _shown(found: re.Match[str]) -> str:
     except CameraAddressError:
         return f"{found['scheme']}://…{end}"
     return found["scheme"] + address.shown[len(address.scheme) :] + end
+
+
+def _local(text: str) -> str | None:
+    """The address of a local file whole, and what follows without a space cut down; None where it names a host or a
+    user, as `file://user:password@nas/a` does.
+    """
+    begin = text.index("://") + len("://")
+    following = _URL.search(text, begin)
+    path = text[begin : following.start() if following else len(text)]
+    if not path.startswith("/") and path.strip(_BETWEEN):
+        return None
+    return text[: begin + len(path)] + _URL.sub(_shown, text[begin + len(path) :])
 
 
 def _has_plain_fragment(url: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from stream.url_redaction import redact, without_credentials
@@ -41,6 +43,18 @@ def test_no_form_of_secret_is_shown(url: str, text: str) -> None:
     assert shown.casefold().count("://") == text.count("{}")
 
 
+@pytest.mark.parametrize("between", [" ", ",", ";", "|", '","', ")(", "'>'", "=", "", "\n", "/", "?next=", "&x=", "#"])
+def test_no_address_hides_the_secret_of_another(between: str) -> None:
+    """In one text, in any order, with and without a space between them: those of local files too."""
+    local = ("file:///a/b.mp4", "sqlite:///var/livesight.db", "sqlite://", "unix:///run/postgresql", "file:c.mp4")
+    secret = ("rtsp://user:secret@cam/1", "postgresql+psycopg://livesight:secret@db/x", "http://cam/s?p=secret")
+    odd = ("file://user:secret@nas/a.mp4", "sqlite+pysqlcipher://:secret@/a.db", "file+http://user:secret@cam/1")
+    for addresses in itertools.permutations((*local, *secret, *odd), 3):
+        shown = redact(f"tried {between.join(addresses)}{between}, and gave up")
+        assert "secret" not in shown, addresses
+        assert shown.startswith("tried ")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -52,8 +66,13 @@ def test_no_form_of_secret_is_shown(url: str, text: str) -> None:
         ("two: rtsp://a:secret@b/ and rtsp://c:secret@d/", "two: rtsp://b/ and rtsp://d/"),
         ("see https://appriseit.com for more", "see https://appriseit.com for more"),
         ("must start with rtsp://, http://", "must start with rtsp://, http://"),
+        ("rtsp://u:secret@cam/1,http://", "rtsp://cam/…"),
         ("file:/a/b.mp4", "file:/a/b.mp4"),
         ("file:///a/b.mp4", "file:///a/b.mp4"),
+        ("file:///a/b.mp4;rtsp://u:secret@cam/1", "file:///a/b.mp4;rtsp://cam/1"),
+        ('["sqlite://","file:///a","http://u:secret@cam/1"]', '["sqlite://","file:///a","http://cam/1"]'),
+        ("rtsp://u:secret@cam/1 file:///a/b.mp4", "rtsp://cam/1 file:///a/b.mp4"),
+        ("file://u:secret@nas/clip.mp4", "file://nas/clip.mp4"),
         ("", ""),
     ],
 )
