@@ -34,7 +34,7 @@ class Repeats:
         """Whether it is to be told now; else it is counted. Beyond a bound every fact is told."""
         if fact.what not in REPEATABLE:
             return True
-        key = (fact.what, fact.principal, fact.address, fact.stream or fact.target, fact.outcome)
+        key = fact.model_copy(update={"at_ns": 0})  # whatever else they say is the same
         known = self._known.get(key)
         if known is None:
             if len(self._known) < _MOST:

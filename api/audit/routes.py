@@ -15,7 +15,6 @@ from starlette.responses import StreamingResponse
 from api.audit.entry import AuditEntry, What
 from api.audit.stores import DatabaseStore
 from api.audit.tables import audit_entries
-from api.audit.verification import verify
 from stream.config import StreamId
 from workers.access.declaration import Needs
 from workers.access.guarded_route import GuardedRoute
@@ -67,7 +66,7 @@ def audit_routes(store: DatabaseStore) -> APIRouter:
     @router.get("/v1/audit/verification")
     async def verify_audit() -> AuditVerification:
         """Check every entry's place in its chain."""
-        found = await asyncio.to_thread(lambda: verify(store.lines(), begin=store.begins()))
+        found = await asyncio.to_thread(store.verified)
         return AuditVerification(
             entries=found.entries,
             faults=[AuditFaultView(chain=fault.chain, text=fault.text) for fault in found.faults[:100]],

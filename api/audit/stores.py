@@ -6,10 +6,11 @@ chain.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 
 from api.audit.entry import GENESIS, AuditEntry, AuditFact
 from api.audit.tables import AUDIT_BRANCH, audit_begins, audit_entries
-from api.audit.verification import Head
+from api.audit.verification import Head, Verification, verify
 from workers.database.database import Database
 from workers.database.dialects import upsert
 from workers.database.migrations import migrate
@@ -73,20 +74,20 @@ class DatabaseStore:
         """Every entry as a line of JSON, each chain in its order. One state of the database."""
         self._prepare()
         with self.database.read() as connection:
-            ordered = select(audit_entries.c.body).order_by(audit_entries.c.chain, audit_entries.c.number)
-            yield from connection.execution_options(yield_per=1000).scalars(ordered)
+            yield from _lines(connection)
+
+    def verified(self, end: Mapping[str, Head] | None = None) -> Verification:
+        """The whole trail checked, with where it begins, in one state of the database; `end` as of `verify`."""
+        self._prepare()
+        with self.database.read() as connection:
+            begins = {row.chain: (row.number, row.hash) for row in connection.execute(select(audit_begins))}
+            return verify(_lines(connection), begin=begins, end=end)
 
     def rows(self, query: Select[Any]) -> list[Row[Any]]:
         """What a query of the trail's tables finds."""
         self._prepare()
         with self.database.read() as connection:
             return list(connection.execute(query).all())
-
-    def begins(self) -> dict[str, Head]:
-        """What each chain had before its first entry, where older ones were deleted."""
-        self._prepare()
-        with self.database.read() as connection:
-            return {row.chain: (row.number, row.hash) for row in connection.execute(select(audit_begins))}
 
     def _prepare(self) -> None:
         if not self._prepared:
@@ -109,8 +110,7 @@ class FileStore:
             tail = _tail(file.fileno())
             entries = _chained(chain, facts, _head_in(tail))
             text = "".join(f"{entry.to_json()}\n" for entry in entries)
-            os.write(descriptor, (b"" if not tail or tail.endswith(b"\n") else b"\n") + text.encode())
-            os.fsync(descriptor)
+            _write_whole(descriptor, (b"" if not tail or tail.endswith(b"\n") else b"\n") + text.encode())
         return entries
 
     def prune(self, before_ns: int) -> int:
@@ -121,6 +121,11 @@ class FileStore:
         """Every line. Raises OSError."""
         with self.path.open(encoding="utf-8", errors="replace") as file:
             yield from file
+
+
+def _lines(connection: Connection) -> Iterator[str]:
+    ordered = select(audit_entries.c.body).order_by(audit_entries.c.chain, audit_entries.c.number)
+    yield from connection.execution_options(yield_per=1000).scalars(ordered)
 
 
 def head_of(connection: Connection, chain: str) -> Head:
@@ -157,6 +162,19 @@ def _prune(connection: Connection, chain: str, before_ns: int) -> int:
     upsert(connection, audit_begins, [{"chain": chain, "number": last.number, "hash": last.hash}])
     connection.execute(delete(audit_entries).where(of_chain, audit_entries.c.number <= last.number))
     return len(rows)
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    """At the end, all of it or nothing: a disk that fills up takes a part. Raises OSError."""
+    size = os.fstat(descriptor).st_size
+    try:
+        written = os.write(descriptor, data)
+        if written < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
 
 
 def _tail(descriptor: int, most: int = 1 << 16) -> bytes:

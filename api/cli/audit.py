@@ -79,7 +79,7 @@ def _verified(context: AccountsLocation, file: Path | None, against: Path | None
         for chain, (number, hash_) in json.loads(heads.read_text()).items():
             end[chain] = max(end.get(chain, (0, "")), (number, hash_))
     with DatabaseScope(context) as store:
-        return verify(store.lines(), begin=store.begins(), end=end)
+        return store.verified(end)
 
 
 def _print_verification(found: Verification, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -80,11 +81,11 @@ def test_old_entries_go_and_the_rest_is_still_whole(tmp_path: Path) -> None:
     store = DatabaseStore(Database(f"sqlite:///{tmp_path / 'a.db'}"))
     store.append("shop", [seen(number, at_ns=number * 1000) for number in range(10)])
     assert store.prune(6000) == 6 and store.prune(6000) == 0
-    assert verify(store.lines(), begin=store.begins()).faults == []
+    assert store.verified().faults == []
     assert [entry.number for entry in entries(store)] == [7, 8, 9, 10]
     assert store.prune(10**9) == 4
     store.append("shop", [seen(1)])
-    assert verify(store.lines(), begin=store.begins()).faults == []
+    assert store.verified().faults == []
     assert [entry.number for entry in entries(store)] == [11]
     store.database.close()
 
@@ -98,6 +99,18 @@ def test_a_file_whose_last_line_was_cut_short(tmp_path: Path) -> None:
     found = verify(store.lines())
     assert [fault.text for fault in found.faults] == ["this is no entry of livesight.audit/1"]
     assert found.heads["node"][0] == 2  # the entry that a crash cut short is lost, and that is told
+
+
+def test_a_disk_that_is_full_takes_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FileStore(tmp_path / "audit.jsonl")
+    store.append("node", [seen(1)])
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[: len(data) // 2]))
+    with pytest.raises(OSError, match="No space"):
+        store.append("node", [seen(2)])
+    monkeypatch.undo()
+    store.append("node", [seen(2)])
+    assert verify(store.lines()).faults == [] and len(entries(store)) == 2
 
 
 class Away:
@@ -180,4 +193,6 @@ def test_repeats_within_a_minute_are_counted() -> None:
     assert repeats.over(59.0) == []
     assert [(again.principal, again.count) for again in repeats.over(60.0)] == [("user:1", 29)]
     assert repeats.is_first(fact, 61.0)
+    changed = fact.model_copy(update={"method": "DELETE"}), fact.model_copy(update={"credential": "link:1"})
+    assert all(repeats.is_first(other, 61.0) for other in changed), "what differs in anything is told"
     assert repeats.over(61.0, everything=True) == []
