@@ -26,6 +26,7 @@ from api.auth.live_connections import LiveConnectionGuard
 from api.auth.live_pushes import LivePushGuard
 from api.auth.machines.signed_redirects import SignedRedirects
 from api.auth.people.session_routes import session_view_routes
+from api.auth.plain_paths import PlainPaths
 from api.auth.process_assertion import AssertionReader
 from api.cluster.proxy import ClusterProxy, Peers, node_client
 from api.cluster.routing import ClusterRoutes
@@ -122,6 +123,7 @@ def _guard(app: FastAPI, context: ApiContext) -> None:
     app.add_middleware(AuditRecorder, trail=context.trail)
     app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
     app.add_middleware(OriginGuard, settings=context.settings, names=_reached_by(context.cluster))
+    app.add_middleware(PlainPaths)
     app.add_middleware(SecurityHeaders, embeds=bool(context.settings.allowed_origins))
     access = context.access
     if access is not None and access.settings.trusted_proxies:

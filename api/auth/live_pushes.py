@@ -22,6 +22,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.live_connections import LiveConnections
+from api.auth.plain_paths import path_fault
 from api.auth.process_assertion import FORWARDED_BY
 from workers.access.assertion import process_principal
 from workers.access.declaration import PRINCIPAL
@@ -83,7 +84,8 @@ class LivePushGuard:
         if scope["method"] == "DELETE":
             return self._forget(scope["path"])
         principal, path = _watched(scope), urlsplit(headers.get("location", "")).path
-        if principal is None or not path.startswith(f"/v1/streams/{stream_id}/whip/"):
+        found = _SESSIONS.fullmatch(path)
+        if principal is None or found is None or found[1] != stream_id or not found[2] or path_fault(path) is not None:
             return
         self._forget_gone()
         push = LivePush(principal, stream_id, path, time.monotonic(), partial(self._end, scope))

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
+from urllib.parse import unquote
 
 import httpx
 import structlog
@@ -81,11 +82,11 @@ class ClusterProxy:
             return await self._app(scope, receive, send)
         try:
             target = self._target(principal_of(HTTPConnection(scope)), scope.get("method", "GET"), scope["path"])
+            url = None if target is None else _url(target, scope)
         except (Problem, WorkerError) as error:
             return await refuse(problem_of(error), scope, receive, send)
-        if target is None:
+        if target is None or url is None:
             return await self._app(scope, receive, send)
-        url = httpx.URL(target.address).copy_with(raw_path=_raw_path(scope))
         identity = self._identity(scope, target, url)
         if scope["type"] == "websocket":
             return await forward_socket(WebSocket(scope, receive, send), target, url, identity)
@@ -180,6 +181,17 @@ async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
             yield chunk
     except httpx.HTTPError as error:
         log.info("node_lost", url=str(answer.url.path), reason=str(error) or repr(error))
+
+
+def _url(target: RemoteNode, scope: Scope) -> httpx.URL:
+    """Where the request goes. Raises Problem where that would be another path than the one that was allowed."""
+    try:
+        url = httpx.URL(target.address).copy_with(raw_path=_raw_path(scope))
+    except (httpx.InvalidURL, UnicodeDecodeError):
+        raise Problem("bad-request", "address: has a character that must be percent-encoded, or is too long") from None
+    if unquote(url.raw_path.split(b"?", 1)[0].decode("ascii")) != scope["path"]:
+        raise Problem("bad-request", "path: other processes would read another one; send it in its plain spelling")
+    return url
 
 
 def _raw_path(scope: Scope) -> bytes:

@@ -58,7 +58,7 @@ _PROBLEM: dict[str, Any] = {
     },
 }
 _WHY = {
-    400: "The request is malformed: its JSON, its percent-encoding, or the form around its files.",
+    400: "The request is malformed: its path, its JSON, its percent-encoding, or the form around its files.",
     401: "No credential came with the request, or one that is wrong, expired or revoked.",
     403: "The principal may not do that; or the page that asks is of an origin that is not allowed.",
     404: "There is no such thing, or the principal may not know of it.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -78,3 +80,41 @@ async def test_a_bad_socket_is_refused_in_plain_words(service: Service, path: st
         await connect(service.ws + path)
     assert refused.value.response.status_code == 422
     assert json.loads(refused.value.response.body)["detail"] == detail
+
+
+AMBIGUOUS = (
+    "/v1/streams/door/./mjpeg",
+    "/v1/streams/door/%2E/frames",
+    "/v1/streams/door/whip/../frames",
+    "/v1/streams/door/whip/%2e./frames",
+    "/v1/predict/..",
+    "/v1//predict",
+    "//v1/predict",
+    "/v1/streams%2Fdoor/mjpeg",
+    "/v1/streams%5cdoor/mjpeg",
+    "/v1\\streams/door/mjpeg",
+    "/v1/predict%0A",
+    "/static/./app.css",
+)
+"""Spellings that some readers take for another path."""
+
+
+@pytest.mark.parametrize("path", AMBIGUOUS)
+async def test_only_the_plain_spelling_of_a_path_is_answered(service: Service, path: str) -> None:
+    for method in ("GET", "POST"):
+        with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)) as connection:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            problem = json.loads(answer.read())
+        assert (answer.status, problem["type"]) == (400, "urn:livesight:problem:bad-request"), path
+        assert problem["detail"].startswith("path: has ")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(service.ws + path, proxy=None)
+    assert refused.value.response.status_code == 400
+    assert json.loads(refused.value.response.body)["detail"].startswith("path: has ")
+
+
+def test_dots_within_a_segment_are_plain(service: Service) -> None:
+    for path in ("/static/app.css", "/static/app%2Ecss", "/"):
+        assert httpx.get(service.url + path).status_code == 200

@@ -58,8 +58,8 @@ def test_roles_choose_the_routes() -> None:
         ("GET", "/v1/streams/nobody/snapshot.jpg", 404, "stream-unknown"),
         ("GET", "/v1/streams/nobody/mjpeg", 404, "stream-unknown"),
         ("GET", "/static/../settings.py", 404, "not-found"),
-        ("GET", "/static/%2e%2e/settings.py", 404, "not-found"),
-        ("GET", "/static/..%2fsettings.py", 404, "not-found"),
+        ("GET", "/static/%2e%2e/settings.py", 400, "bad-request"),
+        ("GET", "/static/..%2fsettings.py", 400, "bad-request"),
     ],
 )
 def test_errors_are_problems(service: Service, method: str, path: str, status: int, kind: str) -> None:

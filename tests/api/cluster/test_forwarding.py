@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -58,6 +60,66 @@ async def test_bodies_and_odd_paths_reach_the_node_as_they_were_asserted(api: Fr
         method, path, seen = recorder.only()
         assert seen["content-type"] == "application/json"
         assert node().read(seen[HEADER], method, path).principal == PEOPLE["anna"]
+
+
+async def ask_raw(app: Any, method: str, raw_path: bytes, path: str | None = None) -> int:
+    """The status of a request by Otto whose path no client has tidied up."""
+    sent: list[Any] = []
+    scope = {
+        "type": "http",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(raw_path.decode("latin-1")) if path is None else path,
+        "raw_path": raw_path,
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), (b"x-api-key", b"otto")],
+        "client": ("127.0.0.1", 1),
+    }
+
+    body: list[Any] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if not body:  # the client stays
+            await asyncio.Event().wait()
+        return body.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize(
+    "raw_path",
+    [
+        b"/v1/streams/door/./mjpeg",
+        b"/v1/streams/door/whip/../../yard/mjpeg",
+        b"/v1/streams/door/%2e%2e/yard/mjpeg",
+        b"/v1/streams/door//mjpeg",
+        b"/v1/streams/door/x%2f..%2fmjpeg",
+        b"/v1/predict/../predict",
+        b"/v1/events/..",
+    ],
+)
+async def test_no_other_path_reaches_a_node_than_the_one_that_was_allowed(
+    api: Front, recorder: RecordingNode, raw_path: bytes
+) -> None:
+    api.tell_monitor(recorder.url)
+    assert await ask_raw(api.app, "POST", raw_path) == 400
+    assert recorder.asked == []
+
+
+async def test_the_proxy_sends_no_other_path_by_itself(api: Front, recorder: RecordingNode) -> None:
+    for raw_path, path in (
+        (b"/v1/streams/yard/mjpeg", "/v1/streams/door/mjpeg"),
+        (b"/v1/streams/door/mj#peg", "/v1/streams/door/mj#peg"),
+        (b"/v1/streams/door/\xc3\xbc", "/v1/streams/door/\u00fc"),
+    ):
+        assert await ask_raw(api.app, "GET", raw_path, path) == 400
+    assert recorder.asked == []
+    assert await ask_raw(api.app, "GET", b"/v1/streams/door/%C3%BC;x=%22", '/v1/streams/door/\u00fc;x="') == 200
+    assert recorder.only()[1] == "/v1/streams/door/%C3%BC;x=%22"
 
 
 async def test_a_node_is_told_only_what_its_stream_needs(api: Front, recorder: RecordingNode) -> None:
