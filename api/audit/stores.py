@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 from api.audit.entry import GENESIS, AuditEntry, AuditFact
 from api.audit.tables import AUDIT_BRANCH, audit_begins, audit_entries
 from api.audit.verification import Head, Verification, verify
-from workers.database.database import Database
+from workers.database.database import MANY_ROWS, Database
 from workers.database.dialects import upsert
 from workers.database.migrations import migrate
 
@@ -125,7 +125,7 @@ class FileStore:
 
 def _lines(connection: Connection) -> Iterator[str]:
     ordered = select(audit_entries.c.body).order_by(audit_entries.c.chain, audit_entries.c.number)
-    yield from connection.execution_options(yield_per=1000).scalars(ordered)
+    yield from connection.scalars(ordered, execution_options=MANY_ROWS)
 
 
 def head_of(connection: Connection, chain: str) -> Head:

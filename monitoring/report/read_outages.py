@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, literal_column, select
 from monitoring.report.report_data import CameraOutages, ReportSubject
 from monitoring.store.tables import events
 from monitoring.store.visible import visible
+from workers.database.database import MANY_ROWS
 
 _UP_DOWN = ("stream_up", "stream_down")
 
@@ -24,7 +25,8 @@ def read_outages(connection: Connection, subject: ReportSubject) -> Mapping[str,
     changes = select(events.c.stream_id, events.c.kind, events.c.captured_at_ns).where(events.c.kind.in_(_UP_DOWN))
     within = changes.where(*subject.conditions(events.c.captured_at_ns, events.c.stream_id))
     cameras = {stream: _Camera(since_ns, is_up) for stream, is_up in _before(connection, subject).items()}
-    for stream, kind, at_ns in connection.execute(within.order_by(events.c.captured_at_ns, events.c.seq)):
+    ordered = within.order_by(events.c.captured_at_ns, events.c.seq)
+    for stream, kind, at_ns in connection.execute(ordered, execution_options=MANY_ROWS):
         cameras.setdefault(stream, _Camera(at_ns, True)).change(kind == "stream_up", at_ns)
     return {stream: camera.end(until_ns) for stream, camera in sorted(cameras.items())}
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Column, ColumnElement, Connection, func, select
 
 from monitoring.drift.report import DriftReport
 from monitoring.report.drift_history import drift_history
-from monitoring.report.period import Period
 from monitoring.report.read_alerts import count_alerts, read_alerts
 from monitoring.report.read_outages import read_outages
 from monitoring.report.report_data import DailyConfidence, DriftSummary, ReportData, ReportSubject, TrainingRuns
@@ -19,26 +18,27 @@ from monitoring.store.media import MediaStore
 from monitoring.store.tables import event_counts, events
 from monitoring.store.visible import visible
 from monitoring.store.writes import HOUR_NS
-from workers.database.database import Database
+from workers.database.database import MANY_ROWS, Database
 
 _QUARTER_NS = HOUR_NS // 4
 _MAX_DAYS = 100
 _TRACKS = "track_ended"
+_BEGAN = "track_began"
 
 
 def read_report(database: Database, media: MediaStore, subject: ReportSubject, runs: TrainingRuns) -> ReportData:
     """Everything in the period, in one state of the database. Raises DatabaseUnavailable."""
     period, zone = subject.period, ZoneInfo(subject.zone)
     with database.read() as connection:
-        hourly = _hourly_counts(connection, subject)
+        by_day, by_hour = _by_time(connection, subject, zone)
         return ReportData(
             period=period,
             zone=subject.zone,
-            kinds=_sum(hourly, "kind"),
-            by_day=_by_day(hourly, period, zone),
-            by_label=_sum(hourly, "label", _TRACKS),
-            by_stream=_sum(hourly, "stream_id", _TRACKS),
-            by_hour=_by_hour(hourly, zone),
+            kinds=_sum(connection, subject, event_counts.c.kind),
+            by_day=by_day,
+            by_label=_sum(connection, subject, event_counts.c.label, _TRACKS),
+            by_stream=_sum(connection, subject, event_counts.c.stream_id, _TRACKS),
+            by_hour=by_hour,
             confidence=_confidence(connection, subject, zone),
             alert_counts=count_alerts(connection, subject),
             alerts=read_alerts(connection, media, subject),
@@ -48,42 +48,43 @@ def read_report(database: Database, media: MediaStore, subject: ReportSubject, r
         )
 
 
-def _hourly_counts(connection: Connection, subject: ReportSubject) -> Sequence[RowMapping]:
-    """The stored counts; hours that the period cuts count whole."""
+def _counted(subject: ReportSubject) -> tuple[ColumnElement[bool], ...]:
+    """Which of the stored counts; hours that the period cuts count whole."""
     since_ns, until_ns = subject.period.bounds_ns
     hours = event_counts.c.hour
     within = (hours >= since_ns // HOUR_NS, hours <= (until_ns - 1) // HOUR_NS)
-    query = select(event_counts).where(*within, *visible(event_counts.c.stream_id, subject.events))
-    return connection.execute(query).mappings().all()
+    return (*within, *visible(event_counts.c.stream_id, subject.events))
 
 
-def _sum(rows: Sequence[RowMapping], column: str, kind: str | None = None) -> Mapping[str, int]:
-    """By the values of a column, the most frequent first."""
-    counted: Counter[str] = Counter()
-    for row in rows:
-        if (kind is None or row["kind"] == kind) and row[column]:
-            counted[row[column]] += row["count"]
-    return dict(counted.most_common())
+def _sum(
+    connection: Connection, subject: ReportSubject, column: Column[str], kind: str | None = None
+) -> Mapping[str, int]:
+    """By the values of a column, the most frequent first. The database adds up: years have millions of counts."""
+    query = select(column, func.sum(event_counts.c.count)).where(*_counted(subject), column != "")
+    if kind is not None:
+        query = query.where(event_counts.c.kind == kind)
+    found = Counter({value: int(count) for value, count in connection.execute(query.group_by(column).order_by(column))})
+    return dict(found.most_common())
 
 
-def _by_day(rows: Sequence[RowMapping], period: Period, zone: ZoneInfo) -> Mapping[str, Mapping[str, int]]:
-    """Includes days without events, unless the period is very long."""
+def _by_time(
+    connection: Connection, subject: ReportSubject, zone: ZoneInfo
+) -> tuple[Mapping[str, Mapping[str, int]], Mapping[int, int]]:
+    """By day and kind, with days without events unless the period is very long; and by hour of the day, tracks."""
+    period, hour, kind = subject.period, event_counts.c.hour, event_counts.c.kind
     days: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    hours = Counter(dict.fromkeys(range(24), 0))
     if period.length <= timedelta(days=_MAX_DAYS):
         first, last = (moment.astimezone(zone).date() for moment in (period.since, period.until))
         for number in range((last - first).days + 1):
             days[(first + timedelta(days=number)).isoformat()] = Counter()
-    for row in rows:
-        days[_local(row["hour"] * HOUR_NS, zone).date().isoformat()][row["kind"]] += row["count"]
-    return dict(sorted(days.items()))
-
-
-def _by_hour(rows: Sequence[RowMapping], zone: ZoneInfo) -> Mapping[int, int]:
-    hours = Counter(dict.fromkeys(range(24), 0))
-    for row in rows:
-        if row["kind"] == "track_began":
-            hours[_local(row["hour"] * HOUR_NS, zone).hour] += row["count"]
-    return dict(sorted(hours.items()))
+    query = select(hour, kind, func.sum(event_counts.c.count)).where(*_counted(subject)).group_by(hour, kind)
+    for number, of_kind, count in connection.execute(query.order_by(hour, kind), execution_options=MANY_ROWS):
+        moment = _local(number * HOUR_NS, zone)
+        days[moment.date().isoformat()][of_kind] += int(count)
+        if of_kind == _BEGAN:
+            hours[moment.hour] += int(count)
+    return dict(sorted(days.items())), dict(sorted(hours.items()))
 
 
 def _confidence(connection: Connection, subject: ReportSubject, zone: ZoneInfo) -> Sequence[DailyConfidence]:
@@ -99,7 +100,7 @@ def _confidence(connection: Connection, subject: ReportSubject, zone: ZoneInfo) 
         .group_by(quarter, events.c.label)
     )
     sums: defaultdict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0.0])
-    for at_ns, label, count, total in connection.execute(query):
+    for at_ns, label, count, total in connection.execute(query, execution_options=MANY_ROWS):
         day = sums[_local(at_ns, zone).date().isoformat(), label]
         day[0] += count
         day[1] += total

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator
-from sqlalchemy import ColumnElement, Connection, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from monitoring.core.errors import BadQuery
 from monitoring.store.query import ALERTS, EventFilters, conditions, narrowed, time_ns
@@ -18,6 +20,7 @@ from monitoring.store.tables import event_counts, event_hours, events
 from monitoring.store.visible import choose
 from monitoring.store.writes import HOUR_NS
 from workers.access.principal import StreamScope
+from workers.database.database import MANY_ROWS
 
 Bucket = Literal["minute", "hour", "day", "week", "month"]
 By = Literal["kind", "label", "stream", "zone", "line", "direction"]
@@ -25,6 +28,8 @@ By = Literal["kind", "label", "stream", "zone", "line", "direction"]
 _MINUTE_NS = 60_000_000_000
 _QUARTER_NS = 15 * _MINUTE_NS  # every time zone's offset is a multiple of that
 _MOST_BUCKETS = 20_000
+_QUARTERS: dict[Bucket, int] = {"minute": 1, "hour": 4, "day": 100, "week": 676, "month": 2980}
+"""How many rows a bucket has at the most, of a minute or a quarter each, with the hour that ends summer."""
 _COUNTED = {"stream": "stream_id", "kind": "kind", "label": "label", "zone": "zone"}
 _BY_HAND = ("line", "direction")  # not counted by hours: an index leads to their events
 
@@ -56,19 +61,16 @@ class EventTotal:
 def counts_of(connection: Connection, query: CountQuery, scope: StreamScope) -> list[EventTotal]:
     """Of streams in the scope, by time, oldest first; buckets without an event are left out.
 
-    Raises BadQuery when there are too many.
+    Raises BadQuery as soon as there are too many: no more are ever held.
     """
     zone = ZoneInfo(query.tz)
     scan = _by_hour if _hours_do(query, zone) else _by_scan
-    rows = scan(connection, query, scope, _Span.of(query))
     found: Counter[tuple[datetime, str | None]] = Counter()
-    starts: dict[int, datetime] = {}
-    for at_ns, value, count in rows:
-        if at_ns not in starts:
-            starts[at_ns] = _start(at_ns, query.bucket, zone)
-        found[starts[at_ns], value or None] += int(count)
-    if len(found) > _MOST_BUCKETS:
-        raise BadQuery(f"bucket: more than {_MOST_BUCKETS} counts; choose a larger bucket, or less time")
+    with closing(scan(connection, query, scope, _Span.of(query))) as rows:
+        for at_ns, value, count in rows:
+            found[_start(at_ns, query.bucket, zone), value or None] += int(count)
+            if len(found) > _MOST_BUCKETS:
+                raise _too_many()
     ordered = sorted(found.items(), key=lambda one: (one[0][0].timestamp(), one[0][1] or ""))
     return [EventTotal(start, count, value) for (start, value), count in ordered]
 
@@ -123,7 +125,7 @@ def _even(zone: ZoneInfo) -> bool:
     return all((moment.utcoffset() or timedelta()) % timedelta(hours=1) == timedelta() for moment in moments)
 
 
-def _by_hour(connection: Connection, query: CountQuery, scope: StreamScope, span: _Span) -> Iterable[Any]:
+def _by_hour(connection: Connection, query: CountQuery, scope: StreamScope, span: _Span) -> Generator[Any]:
     """From the smallest table that knows what is asked for; parts of hours at the ends from the events."""
     edges, whole = span.parts()
     table = event_counts if query.label or query.zone or query.by in ("label", "zone") else event_hours
@@ -138,11 +140,12 @@ def _by_hour(connection: Connection, query: CountQuery, scope: StreamScope, span
         where.append(is_alert if query.alert else ~is_alert)
     groups = [table.c.hour, *([value] if query.by else [])]
     found = select(table.c.hour * HOUR_NS, value, func.sum(table.c.count)).where(*where)
-    rows = connection.execute(found.group_by(*groups)).all()
-    return [*rows, *(row for edge in edges for row in _by_scan(connection, query, scope, edge))]
+    yield from _bounded(connection, found.group_by(*groups), query.bucket)
+    for edge in edges:
+        yield from _by_scan(connection, query, scope, edge)
 
 
-def _by_scan(connection: Connection, query: CountQuery, scope: StreamScope, span: _Span) -> Iterable[Any]:
+def _by_scan(connection: Connection, query: CountQuery, scope: StreamScope, span: _Span) -> Generator[Any]:
     """Reads the events themselves."""
     step = _MINUTE_NS if query.bucket == "minute" else _QUARTER_NS
     slot = events.c.captured_at_ns - events.c.captured_at_ns % step
@@ -150,9 +153,24 @@ def _by_scan(connection: Connection, query: CountQuery, scope: StreamScope, span
     groups = [slot, *([value] if query.by else [])]
     query, seen = narrowed(query, scope)
     where = [*conditions(query), *seen, *span.limits(events.c.captured_at_ns)]
-    return connection.execute(select(slot, value, func.count()).where(*where).group_by(*groups)).all()
+    yield from _bounded(connection, select(slot, value, func.count()).where(*where).group_by(*groups), query.bucket)
 
 
+def _bounded(connection: Connection, groups: Select[Any], bucket: Bucket) -> Generator[Any]:
+    """The rows, some at a time. Raises BadQuery for more than buckets that are not too many have."""
+    most = _MOST_BUCKETS * _QUARTERS[bucket]
+    with connection.execute(groups.limit(most + 1), execution_options=MANY_ROWS) as rows:
+        for number, row in enumerate(rows):
+            if number == most:
+                raise _too_many()
+            yield row
+
+
+def _too_many() -> BadQuery:
+    return BadQuery(f"bucket: more than {_MOST_BUCKETS} counts; choose a larger bucket, or less time")
+
+
+@lru_cache(maxsize=4096)
 def _start(at_ns: int, bucket: Bucket, zone: ZoneInfo) -> datetime:
     """Where the bucket of that time begins."""
     moment = datetime.fromtimestamp(at_ns // 1_000_000_000, zone)

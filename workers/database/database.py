@@ -12,6 +12,9 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from workers.database.dialects import WRITES, open_engine
 from workers.errors import DatabaseRefused, DatabaseUnavailable
 
+MANY_ROWS = {"yield_per": 1000}
+"""Execution options of a query that may find any number of rows: they are fetched some at a time, on PostgreSQL too."""
+
 
 class Database:
     """`read` and `write` give a connection in a transaction, committed at the end of the block unless it raises.
