@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,18 +17,13 @@ from stream.decoding.frame_guard import FrameGuard, decoder_options
 from stream.decoding.image_header import PixelLimit, frame_limit
 from stream.errors import CameraAddressError, SourceError, TooLargeError
 from stream.network.camera_address import CameraAddress, parse_address
-from stream.network.http_camera import HttpCamera, HttpTimes
+from stream.network.http_camera import CameraFile, HttpCamera
+from stream.network.http_connections import HttpTimes
 from stream.network.networks import NetworkPolicy
 from stream.network.rtsp_relay import RtspRelay
+from stream.sources.ffmpeg_options import ffmpeg_options, packet_timeout_s
 from stream.url_redaction import redact
 
-_NETWORK_PROTOCOLS = {
-    # What FFmpeg may open itself. A playlist must not reach local files; HTTP is read for it (http_camera.py).
-    "http": "http,https,crypto,data",
-    "rtsp": "rtsp,rtp,tcp,udp",
-}
-_PROBING = 0.7
-"""The share of the connect time-out that FFmpeg may probe for."""
 _MOST_REDIRECTS = 5
 _ARRIVAL_FORMATS = frozenset({"mpjpeg", "mjpeg"})  # their times are counted, not measured
 _UNTIMED_FORMATS = frozenset({"avi"})  # has no presentation times; FFmpeg's guess is wrong with B-frames
@@ -50,7 +46,7 @@ class ConnectTarget:
     @property
     def is_network(self) -> bool:
         """Whether there is a peer that can fall silent."""
-        return self.kind in _NETWORK_PROTOCOLS
+        return self.kind in ("rtsp", "http")
 
     @property
     def is_file(self) -> bool:
@@ -110,6 +106,21 @@ class Connection:
         """Whether the container knows presentation times at all."""
         return self.container.format.name not in _UNTIMED_FORMATS
 
+    def packets(self) -> Iterator[av.Packet[VideoStream]]:
+        """The video's packets; one at the end is empty. Raises av.FFmpegError, OSError."""
+        packets = self.container.demux(self.video)
+        if not isinstance(self.carrier, HttpCamera):
+            yield from packets
+            return
+        try:
+            for packet in packets:
+                yield packet
+                self.carrier.times.expect_packet()
+        except av.FFmpegError as error:
+            raise self.carrier.failure or error from None
+        if self.carrier.failure is not None:
+            raise self.carrier.failure
+
     def close(self) -> None:
         """Close the container, and what carries it. Does not wait for a server that hangs."""
         self.container.close()
@@ -166,37 +177,55 @@ def _open(
 ) -> Connection:
     """Raises SourceError."""
     begun_s = time.monotonic()
-    over_http = isinstance(carrier, HttpCamera)
     try:
-        container = av.open(
-            target.address if carrier is None else carrier.url,
-            format=carrier.format if isinstance(carrier, HttpCamera) else target.format,
-            options=_options(target, settings, live=live),
-            timeout=None if over_http else _timeouts(target, settings),
-            metadata_errors="replace",
-            io_open=carrier.opener if isinstance(carrier, HttpCamera) else None,
-        )
-    except (av.FFmpegError, ValueError, OSError) as error:
+        container = _container(target, settings, live=live, carrier=carrier)
+    except (av.FFmpegError, ValueError, OSError) as failure:
+        error = (carrier.failure if isinstance(carrier, HttpCamera) else None) or failure
         waited = isinstance(error, TimeoutError) or time.monotonic() - begun_s >= settings.connect_timeout_s
         if target.is_network and waited:
             # FFmpeg reports its interrupted probing as bad data, or as an operation that is not permitted
             wait_s = settings.connect_timeout_s
             raise SourceError(f"{target.label}: no video within {wait_s:g} s of connecting") from None
-        if isinstance(error, av.FFmpegError):
+        if isinstance(error, av.FFmpegError | OSError):
             raise SourceError(explain(target, error)) from None
         raise SourceError(f"{target.label}: {redact(str(error))}") from None
     try:
         if isinstance(carrier, HttpCamera):
-            carrier.times.opened()
+            carrier.times.opened(packet_timeout_s(settings, container.format.name))
         return replace(_pick_video(target, container, frame_limit(settings), live=live), carrier=carrier)
     except BaseException:
         container.close()
         raise
 
 
-def explain(target: ConnectTarget, error: av.FFmpegError) -> str:
-    """An error of FFmpeg in words, without credentials."""
-    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+def _container(
+    target: ConnectTarget, settings: StreamSettings, *, live: bool, carrier: RtspRelay | HttpCamera | None
+) -> InputContainer:
+    """Raises what av.open raises: FFmpegError, ValueError, OSError."""
+    file: str | CameraFile = target.address
+    format, timeout, io_open = target.format, None, None
+    if isinstance(carrier, RtspRelay):
+        # by its address alone FFmpeg would take some cameras for a series of images
+        file, format, timeout = carrier.url, "rtsp", (settings.connect_timeout_s, settings.stall_timeout_s)
+    elif isinstance(carrier, HttpCamera):
+        file, is_playlist = carrier.media()
+        io_open = carrier.opener
+        if is_playlist:  # of anything else each read has a bound of its own; between two playlists FFmpeg only waits
+            format, timeout = "hls", (settings.connect_timeout_s, packet_timeout_s(settings, "hls"))
+    return av.open(
+        file,
+        mode="r",
+        format=format,
+        options=ffmpeg_options(target.kind, settings, live=live) | target.options,
+        timeout=timeout,
+        metadata_errors="replace",
+        io_open=io_open,
+    )
+
+
+def explain(target: ConnectTarget, error: av.FFmpegError | OSError) -> str:
+    """An error of FFmpeg, or of what it reads from, in words, without credentials."""
+    if isinstance(error, av.error.ExitError | TimeoutError):
         return f"{target.label}: timed out, no data arrived"
     if isinstance(error, av.error.InvalidDataError):
         return f"{target.label}: not a readable video"
@@ -225,28 +254,3 @@ def _pick_video(target: ConnectTarget, container: InputContainer, limit: PixelLi
         raise SourceError(f"{target.label}: {error}") from None
     video.codec_context.options = decoder_options(limit)
     return connection
-
-
-def _options(target: ConnectTarget, settings: StreamSettings, *, live: bool) -> dict[str, str]:
-    # FFmpeg decodes frames while it probes; formats whose streams it does not know yet by then ignore the limit
-    options = target.options | decoder_options(frame_limit(settings))
-    if target.is_network:
-        options["protocol_whitelist"] = _NETWORK_PROTOCOLS[target.kind]
-    if target.kind == "http":
-        options |= {"http_persistent": "0", "http_multiple": "0"}  # would need FFmpeg's own HTTP
-        # FFmpeg gives up probing before we give up on it: then it tells what it saw, such as a frame that is too large
-        options["analyzeduration"] = str(round(_PROBING * settings.connect_timeout_s * 1_000_000))
-    if target.kind == "rtsp":
-        options |= {"rtsp_transport": settings.rtsp_transport, "allowed_media_types": "video"}
-        if live:
-            # A third of a second until the first frame, not a whole one. `nobuffer` would throw the packets away
-            # that were probed, and with them the key frame.
-            options["fpsprobesize"] = "0"
-    return options
-
-
-def _timeouts(target: ConnectTarget, settings: StreamSettings) -> tuple[float, float] | None:
-    """For opening and for each read, in seconds."""
-    if not target.is_network:
-        return None
-    return settings.connect_timeout_s, settings.stall_timeout_s

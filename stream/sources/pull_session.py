@@ -89,12 +89,12 @@ class PullSession:
         self._decoder.begin(connection.context, self._guard)
         self._configure(CodecConfig(connection.codec, extradata, connection.size_wh), None)
         try:
-            for packet in connection.container.demux(connection.video):
+            for packet in connection.packets():
                 if self._output.stopping.is_set():
                     return
                 if packet.size:
                     self._receive(packet, connection)
-        except av.FFmpegError as error:
+        except (av.FFmpegError, OSError) as error:
             self._finish(connection)
             raise ConnectionLost(explain(self._output.target, error)) from None
         finally:
@@ -156,15 +156,17 @@ class PullSession:
             if not self._pacer.wait(times.dts_us):
                 return
             arrival = ArrivalTime.now()
-        if not self._is_sound(packet):
+        stored = connection.codec != "rawvideo"
+        data = bytes(packet) if stored else b""
+        if not self._is_sound(data, packet.is_keyframe):
             return self._check_undecoded([], arrival.arrived_s)
-        if connection.codec != "rawvideo":
+        if stored:
             entry = RingPacket(
                 session=self.session,
                 pts_us=times.pts_us,
                 dts_us=times.dts_us,
                 is_key=packet.is_keyframe,
-                data=bytes(packet),
+                data=data,
                 captured_at_ns=arrival.captured_at_ns,
                 exact=(times.known and not self._decoder.in_order) or not connection.context.reorder_depth,
             )
@@ -179,10 +181,10 @@ class PullSession:
         self._deliver(frames, connection)
         self._check_undecoded(frames, arrival.arrived_s)
 
-    def _is_sound(self, packet: av.Packet[VideoStream]) -> bool:
-        """Whether a packet may be stored and decoded. Raises ConnectionLost for a frame that is too large."""
+    def _is_sound(self, data: bytes, is_key: bool) -> bool:
+        """Whether a packet's data may be stored and decoded. Raises ConnectionLost for a frame that is too large."""
         try:
-            self._guard.check(bytes(packet), packet.is_keyframe)
+            self._guard.check(data, is_key)
         except TooLargeError as error:
             FRAMES_DROPPED.labels(self._output.stream_id, "error").inc()
             raise ConnectionLost(f"{self._label}: {error}") from None

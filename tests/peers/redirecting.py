@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 import threading
@@ -46,11 +47,18 @@ class RtspRedirect(BrokenServer):
 
 
 class HttpPages:
-    """An HTTP server of fixed pages: path → (content type, body), or a string to redirect to. A context manager."""
+    """An HTTP server of fixed pages: path → (content type, body), or a string to redirect to. A context manager.
+
+    asked: path and Authorization of each request; agents: who asked; parts: the ranges that were asked for, which are
+    served. digest: pages that want admin:secret, signed for their very path.
+    """
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, bytes] | str] = {}
         self.asked: list[tuple[str, str | None]] = []
+        self.agents: set[str] = set()
+        self.parts: list[str] = []
+        self.digest: frozenset[str] = frozenset()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,18 +66,43 @@ class HttpPages:
 
             def do_GET(self) -> None:
                 outer.asked.append((self.path, self.headers.get("authorization")))
+                outer.agents.add(self.headers.get("user-agent", ""))
                 page = outer.pages.get(self.path)
-                if page is None or isinstance(page, str):
-                    self.send_response(404 if page is None else 302)
-                    self.send_header("location", page or "/")
-                    self.send_header("content-length", "0")
-                    self.end_headers()
+                if self.path in outer.digest and not self._is_signed():
+                    self._answer(401, {"www-authenticate": 'Digest realm="cam", nonce="abc", qop="auth"'})
+                elif page is None:
+                    self._answer(404, {})
+                elif isinstance(page, str):
+                    self._answer(302, {"location": page})
+                else:
+                    self._serve(*page)
+
+            def _serve(self, media_type: str, body: bytes) -> None:
+                found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range", ""))
+                if found is None:
+                    self._answer(200, {"content-type": media_type}, body)
                     return
-                self.send_response(200)
-                self.send_header("content-type", page[0])
-                self.send_header("content-length", str(len(page[1])))
+                outer.parts.append(self.headers["range"])
+                first, last = int(found[1]), int(found[2] or len(body) - 1)
+                place = {"content-type": media_type, "content-range": f"bytes {first}-{last}/{len(body)}"}
+                self._answer(206, place, body[first : last + 1])
+
+            def _is_signed(self) -> bool:
+                told = dict(re.findall(r'(\w+)="?([^",]*)', self.headers.get("authorization", "")))
+
+                def md5(*parts: str) -> str:
+                    return hashlib.md5(":".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+                user, asked = md5("admin", "cam", "secret"), md5("GET", self.path)
+                counted = [told.get(name, "") for name in ("nc", "cnonce", "qop")]
+                return told.get("uri") == self.path and told.get("response") == md5(user, "abc", *counted, asked)
+
+            def _answer(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
+                self.send_response(status)
+                for name, value in {**headers, "content-length": str(len(body))}.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(page[1])
+                self.wfile.write(body)
 
             def log_message(self, format: str, *arguments: object) -> None:
                 pass
@@ -77,7 +110,7 @@ class HttpPages:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port: int = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="http-pages", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http-pages", daemon=True)
 
     def __enter__(self) -> HttpPages:
         self._thread.start()

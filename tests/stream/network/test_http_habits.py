@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Iterator
 from itertools import islice
 
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from stream.config import StreamConfig, StreamSettings
 from stream.errors import SourceError
@@ -16,6 +18,7 @@ from stream.sources.connect import connect
 from stream.sources.source_urls import network_target
 from tests.peers.broken_servers import SilentServer
 from tests.peers.habit_cameras import HEADS, STREAMS, HabitCamera
+from tests.stream.consume import opened, wait_for
 
 SETTINGS = StreamSettings(connect_timeout_s=10)
 
@@ -69,6 +72,38 @@ def test_silence_is_told_in_words() -> None:
     with SilentBody() as camera, pytest.raises(SourceError, match=r"no video within 0\.5 s of connecting"):
         target = network_target(StreamConfig(id="cam", url=camera.url))
         connect(target, StreamSettings(connect_timeout_s=0.5), live=True)
+
+
+class FreezingBody(SilentServer):
+    """Sends a few parts, then nothing, or a part a byte at a time: `drips`."""
+
+    scheme = "http"
+
+    def __init__(self, frame: bytes, drips: bool) -> None:
+        super().__init__()
+        self._part, self._drips = STREAMS["plain"].part(frame), drips
+
+    def answer(self, connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(HEADS["http-1.0"] + self._part * 3)
+        for sign in self._part * 100:
+            if self._closed.wait(0.1 if self._drips else None):
+                return
+            connection.sendall(bytes([sign]))
+
+
+@pytest.mark.parametrize("drips", [False, True])
+def test_a_camera_that_freezes_is_left_as_others_are(drips: bool) -> None:
+    out = io.BytesIO()
+    Image.effect_noise((320, 240), 90).save(out, "JPEG")
+    settings = StreamSettings(connect_timeout_s=5, stall_timeout_s=1, backoff_min_s=0.1, backoff_max_s=0.1)
+    with FreezingBody(out.getvalue(), drips) as camera, capture_logs() as logs:
+        source = opened(camera.url, live=True, settings=settings)
+        wait_for(lambda: source.status().reconnects >= 1, 30)
+        error = source.status().last_error
+        source.close()
+    assert error is not None and "timed out, no data arrived" in error
+    assert "source_failed" not in [entry["event"] for entry in logs]
 
 
 def test_a_length_is_kept_where_there_is_one_body() -> None:
