@@ -24,7 +24,7 @@ from workers.errors import WorkerError
 from workers.kafka.settings import KafkaSettings
 from workers.model_card import CARD_FILE, ModelStore, load_card
 from workers.settings import WorkerSettings
-from workers.state_directory import open_to_others
+from workers.state_directory import open_to_others, why_open, why_refused
 
 PACKAGES = ("livesight", "openvino", "av", "opencv-python", "aiortc", "fastapi", "uvicorn", "kafka-python", "crc32c")
 DECODERS = ("h264", "hevc", "vp8", "vp9", "av1", "mjpeg")
@@ -229,7 +229,9 @@ def _state(path: Path) -> Iterator[CheckResult]:
     writable = existing.is_dir() and os.access(existing, os.W_OK)
     if not writable:
         yield CheckResult(subject="state_dir", verdict="wrong", detail=f"{path}: {existing} is not writable")
-    elif existing == path and open_to_others(path):
-        yield CheckResult(subject="state_dir", verdict="wrong", detail=f"{path}: others may read it; chmod 700 {path}")
+    elif existing == path and (reason := why_refused(path)) is not None:
+        yield CheckResult(subject="state_dir", verdict="wrong", detail=f"{path}: {reason}")
+    elif existing == path and open_to_others(path.resolve()):
+        yield CheckResult(subject="state_dir", verdict="wrong", detail=f"{path}: {why_open(path)}")
     else:
         yield CheckResult(subject="state_dir", verdict="ok", detail=str(path))
