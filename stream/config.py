@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -30,6 +31,13 @@ DEFAULT_MODELS = ("mask",)
 _CREDENTIALS = ("user", "password")
 
 
+class Change(Enum):
+    """What a change of a field does to a stream that runs. A field that says nothing: a new session."""
+
+    TAKEN_OVER = "taken over"
+    """The stream goes on with it: the same connection, session and tracks."""
+
+
 class StreamConfig(BaseModel):
     """One stream as its user configured it. `url` is None for pushed streams (WHIP, WebSocket frames).
 
@@ -46,7 +54,7 @@ class StreamConfig(BaseModel):
     models: tuple[ModelName, ...] = Field(default=DEFAULT_MODELS, min_length=1, max_length=8)
     enabled: bool = True
     blur: bool = Field(default=False, description="Blur what the models find, before any frame leaves the server.")
-    max_fps: MaxFps | None = None
+    max_fps: Annotated[MaxFps | None, Change.TAKEN_OVER] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -59,6 +67,13 @@ class StreamConfig(BaseModel):
         if self.url is None or not is_network_url(self.url):
             return None
         return parse_address(self.url, self.user, self.password)
+
+    def keeps_session(self, after: StreamConfig) -> bool:
+        """Whether a stream that runs takes over all that is different in `after`."""
+        return all(
+            Change.TAKEN_OVER in field.metadata or getattr(self, name) == getattr(after, name)
+            for name, field in StreamConfig.model_fields.items()
+        )
 
     def changed(self, changes: dict[str, Any]) -> StreamConfig:
         """With other values. Another camera does not get the password of the one before: it is to be given again.

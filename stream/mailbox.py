@@ -69,6 +69,11 @@ class Mailbox(Generic[T]):
         """True while there is something to take."""
         return bool(self._items)
 
+    def accept(self, accepts: Callable[[T], bool] | None) -> None:
+        """Decide by another `accepts` from the next item on; None: all of them. Any thread."""
+        with self._changed:
+            self._accepts = accepts
+
     def subscribe(self, on_change: Callable[[], None]) -> None:
         """Call `on_change` after each put and when the mailbox is closed, for a consumer that waits elsewhere.
 

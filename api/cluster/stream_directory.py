@@ -137,7 +137,10 @@ class ClusterDirectory:
         config = spec.stream.changed(changes)
         self._check(config)
         self._cluster.change(config)
-        return waiting(config, self._cluster.board.stream(stream_id))
+        if not spec.stream.keeps_session(config):
+            return waiting(config, self._cluster.board.stream(stream_id))
+        shown = config.model_dump(include=StreamConfig.model_fields.keys() & StreamView.model_fields.keys() - {"url"})
+        return self.stream(stream_id).model_copy(update=shown)
 
     def remove(self, stream_id: str) -> None:
         """See StreamDirectory."""

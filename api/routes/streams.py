@@ -65,7 +65,7 @@ class NewStream(StreamConfig):
 
 
 class StreamChanges(BaseModel):
-    """The fields to change; the others stay. The stream starts a new session."""
+    """The fields to change; the others stay. The stream begins a new session, unless only `max_fps` changes."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", json_schema_extra={"minProperties": 1})
 

@@ -10,12 +10,16 @@ from monitoring.events.track_state import Track
 from monitoring.rules.drift_signals import DriftSignals
 from monitoring.rules.rule import CameraFaultCondition, CountCondition, DriftCondition, EventCondition, SeenCondition
 from workers.bus.event import Event
+from workers.bus.stream_down import DISABLED, INTERRUPTED, REMOVED
 
 _COPIED = (
     "track_id", "detector", "label", "confidence", "xyxy", "size_wh", "person", "zone", "line",
     "direction", "count", "duration_s", "reason", "before",
 )  # fmt: skip
 """Fields that an alert takes from the event that it is about."""
+
+_NO_NEWS = frozenset({*INTERRUPTED, REMOVED, DISABLED})
+"""Why a stream may be down that whoever runs Livesight knows, having done it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ def evaluate_events(when: EventCondition, events: Sequence[Event]) -> Iterator[t
     for event in events:
         if (
             event.kind in when.kinds
+            and not (event.kind == "stream_down" and event.reason in _NO_NEWS)
             and (not when.labels or event.label in when.labels)
             and (when.place is None or when.place in (event.zone, event.line))
             and (when.direction is None or event.direction == when.direction)

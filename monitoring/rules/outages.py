@@ -1,4 +1,8 @@
-"""Streams that are down or silent: what their nodes say, and for how long. Pure."""
+"""Streams that are down or silent: what their nodes say, and for how long. Pure.
+
+Down is what was lost. When Livesight itself stops watching (a change, a restart, another node takes it) nothing is
+known of the camera until it is heard of again: that is no outage, unless it takes far longer than such a thing does.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,17 @@ from monitoring.rules.evaluate import RuleEvaluation, seconds
 from monitoring.rules.rule import DownCondition
 from monitoring.rules.state import StreamRules
 from workers.bus.event import Event
+from workers.bus.stream_down import INTERRUPTED, UNWANTED
 
-SHUTDOWN = "shutdown"
-_INTENDED = frozenset({"removed", "disabled", "push_ended"})
-"""Reasons of stream_down that somebody intended, which are no outage (workers/node/stream_events.py has all)."""
+UNWATCHED_S = 120.0
+"""How long Livesight may take to watch a stream again that it stopped watching itself, beyond a rule's own `for_s`."""
 
 
 def note_down(state: StreamRules, event: Event) -> None:
     """A node says that the stream is down."""
-    state.wanted, state.down_after = event.reason not in _INTENDED, (event.session, event.pts_us)
-    if not state.wanted:
+    state.wanted, state.down_after = event.reason not in UNWANTED, (event.session, event.pts_us)
+    state.interrupted = event.reason if event.reason in INTERRUPTED else None
+    if not state.wanted or state.interrupted is not None:
         state.down_since_ns = state.down_reason = None
     elif state.down_since_ns is None:
         state.down_since_ns, state.down_reason = event.captured_at_ns, event.reason
@@ -23,7 +28,14 @@ def note_down(state: StreamRules, event: Event) -> None:
 
 def note_up(state: StreamRules) -> None:
     """The stream is up."""
-    state.down_since_ns, state.down_reason, state.wanted = None, None, True
+    state.down_since_ns = state.down_reason = state.interrupted = None
+    state.wanted = True
+
+
+def upgrade(state: StreamRules) -> None:
+    """A state of a version that counted interruptions as outages."""
+    if state.down_reason in INTERRUPTED:
+        state.interrupted, state.down_since_ns, state.down_reason = state.down_reason, None, None
 
 
 def evaluate_outage(when: DownCondition, state: StreamRules, now_ns: int) -> RuleEvaluation | None:
@@ -36,6 +48,11 @@ def evaluate_outage(when: DownCondition, state: StreamRules, now_ns: int) -> Rul
     return RuleEvaluation(text, about={"reason": reason}, at_ns=since_ns + round(when.for_s * 1e9))
 
 
-def silence(when: DownCondition) -> RuleEvaluation:
-    """When nothing has come from the stream for long enough, and no node says why."""
-    return RuleEvaluation(f"The stream has sent nothing for {seconds(when.for_s)}", about={"reason": "silent"})
+def silence(when: DownCondition, interrupted: str | None, silent_s: float) -> RuleEvaluation | None:
+    """When nothing has come from the stream for long enough, and no node says why. interrupted: what Livesight did."""
+    if silent_s < when.for_s + (0.0 if interrupted is None else UNWATCHED_S):
+        return None
+    text = f"The stream has sent nothing for {seconds(when.for_s)}"
+    if interrupted is not None:
+        text = f"The stream has not come back within {seconds(when.for_s + UNWATCHED_S)}: {interrupted}"
+    return RuleEvaluation(text, about={"reason": "silent"})

@@ -25,7 +25,7 @@ from monitoring.rules.evaluate import (
     evaluate_faults,
     evaluate_seen,
 )
-from monitoring.rules.outages import SHUTDOWN, evaluate_outage, note_down, note_up, silence
+from monitoring.rules.outages import evaluate_outage, note_down, note_up, silence, upgrade
 from monitoring.rules.rule import (
     CameraFaultCondition,
     CountCondition,
@@ -38,12 +38,15 @@ from monitoring.rules.rule import (
 from monitoring.rules.state import RuleState, StreamRules
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
+from workers.bus.stream_down import INTERRUPTED
 
 log = structlog.get_logger(__name__)
 
 _RELEARN_S = 90.0
 """After a restart drift detection may know half a minute less than the rules (its state is stored "sometimes"), and
 needs up to a minute to find again what it had found: its alerts do not end before."""
+
+_RESTARTED = "monitoring began anew"
 
 _STATE = TypeAdapter(StreamRules)
 
@@ -84,6 +87,7 @@ class Rules:
         self._streams: dict[str, StreamRules] = {}
         self._silent_since_ns: dict[str, int] = {}
         self._restored_ns: dict[str, int | None] = {}
+        self._unheard: set[str] = set()  # streams of before a restart, of which nothing has come since
 
     def restore(self, stream_id: str, state: Any | None) -> None:
         """See Handler. A state of another version that cannot be read is logged and dropped."""
@@ -94,18 +98,19 @@ class Rules:
             log.warning("state_unreadable", handler=self.name, stream=stream_id, error=str(error))
             self._streams[stream_id] = StreamRules()
         known = self._streams[stream_id]
+        upgrade(known)
+        if state is not None:
+            self._unheard.add(stream_id)
         if any(rule_state.is_open for rule_state in known.rules.values()):
             self._restored_ns[stream_id] = None
-        elif known.down_reason == SHUTDOWN:
-            known.wanted, known.down_since_ns = False, None  # perhaps everything was shut down together, and is back
 
     def forget(self, stream_id: str | None) -> None:
         """See Handler."""
-        for known in (self._streams, self._silent_since_ns, self._restored_ns):
-            if stream_id is None:
-                known.clear()
-            else:
-                known.pop(stream_id, None)
+        gone = list(self._streams) if stream_id is None else [stream_id]
+        for one in gone:
+            for known in (self._streams, self._silent_since_ns, self._restored_ns):
+                known.pop(one, None)
+            self._unheard.discard(one)
 
     def dump(self, stream_id: str) -> Any:
         """See Handler."""
@@ -132,6 +137,8 @@ class Rules:
             self._stream_up(event.stream_id, event.captured_at_ns, events)
         elif event.kind == "stream_down":
             note_down(state, event)
+            if state.interrupted is None:
+                self._unheard.discard(event.stream_id)
         if event.session != state.session:
             state.session, state.node, state.pts_us = event.session, event.node, event.pts_us
         state.pts_us, state.captured_at_ns = max(state.pts_us, event.pts_us), event.captured_at_ns
@@ -196,15 +203,22 @@ class Rules:
         if (outage := evaluate_outage(when, state, now.captured_at_ns)) is not None:
             yield outage
             return
-        since_ns = self._silent_since_ns.get(now.factory.stream_id)
-        is_silent = since_ns is not None and now.captured_at_ns - since_ns >= when.for_s * 1e9
-        if is_silent or state.is_open(name):  # an open alert stays open until something comes, over restarts too
-            yield silence(when)
+        if state.is_open(name):  # it stays open until something comes, over restarts too
+            yield RuleEvaluation("The stream is still down")
+            return
+        stream_id = now.factory.stream_id
+        unheard, since_ns = stream_id in self._unheard, self._silent_since_ns.get(stream_id)
+        if since_ns is None or (unheard and state.interrupted is not None):
+            return  # perhaps everything was stopped together, and its node, which says how it is, is not back yet
+        why = INTERRUPTED[state.interrupted] if state.interrupted is not None else _RESTARTED if unheard else None
+        if (silent := silence(when, why, (now.captured_at_ns - since_ns) / 1e9)) is not None:
+            yield silent
 
     def _stream_up(self, stream_id: str, now_ns: int, events: list[Event]) -> None:
         """The stream is up. An outage that lasted long enough is reported even if no monitor ran meanwhile."""
         state = self._streams[stream_id]
         self._silent_since_ns.pop(stream_id, None)
+        self._unheard.discard(stream_id)
         now = EvaluationTime(state.factory(stream_id), state.pts_us, now_ns, events)
         for rule in self._rules.rules():
             if isinstance(rule.when, DownCondition) and _applies(rule, stream_id):

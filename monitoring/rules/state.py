@@ -47,7 +47,7 @@ class StreamRules:
     """One stream. `session` to `captured_at_ns`: of the last result, or of a later event of its node.
 
     `wanted`: whether the stream is meant to run. `down_since_ns`: as its node says; `down_after`: its last frame
-    (session, pts_us).
+    (session, pts_us). `interrupted`: why Livesight itself stopped watching, until something is heard of the stream.
     """
 
     session: str = ""
@@ -57,6 +57,7 @@ class StreamRules:
     captured_at_ns: int = 0
     down_since_ns: int | None = None
     down_reason: str | None = None
+    interrupted: str | None = None
     down_after: tuple[str, int] = ("", 0)
     wanted: bool = True
     late_events: Annotated[LateEventFilter, formerly("late_events", "seen")] = field(default_factory=LateEventFilter)

@@ -47,8 +47,7 @@ class Source(ABC):
     ) -> None:
         self.id = config.id
         if live:
-            accepts = None if config.max_fps is None else FpsLimit(config.max_fps).admits
-            self.mailbox: Mailbox[Frame] = Mailbox("newest", accepts=accepts, on_drop=self._on_drop)
+            self.mailbox: Mailbox[Frame] = Mailbox("newest", accepts=_limit(config), on_drop=self._on_drop)
         else:
             self.mailbox = Mailbox("block", capacity=_BLOCK_CAPACITY)
         self._settings = settings
@@ -84,6 +83,11 @@ class Source(ABC):
             self.ring.close()
         if not started:
             self._finished()
+
+    def take_over(self, config: StreamConfig) -> None:
+        """Go on with this configuration, which keeps the session (StreamConfig.keeps_session)."""
+        if self._live:
+            self.mailbox.accept(_limit(config))
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Stop and free everything. Idempotent; waits for the thread up to `timeout_s`.
@@ -146,3 +150,7 @@ class Source(ABC):
             self.mailbox.close(error)
         self.stop()
         self._finished()
+
+
+def _limit(config: StreamConfig) -> Callable[[Frame], bool] | None:
+    return None if config.max_fps is None else FpsLimit(config.max_fps).admits

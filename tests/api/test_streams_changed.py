@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import statistics
 import threading
 import time
@@ -12,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
 
 from stream.config import StreamConfig
 from stream.sources.frames_source import FramesSource
@@ -20,6 +23,9 @@ from tests.api.push_client import encoded
 from tests.api.test_streams import new
 from tests.api.waiting import eventually
 from tests.peers.number_engine import NumberEngine, number_card
+from tests.peers.video_client import viewing
+from workers.bus.event import Event
+from workers.bus.message_bus import EVENTS
 from workers.engines import hot_swap
 from workers.engines.engine import Engine
 from workers.errors import EngineError
@@ -155,3 +161,40 @@ async def test_what_fails_leaves_the_stream_as_it_was(
         assert (await http.patch("/v1/streams/cam", json={"max_fps": 2})).status_code == 200
         assert (await http.delete("/v1/streams/cam")).status_code == 204
     assert '"cam"' in stored and (tmp_path / "streams.json").read_text() == "[]"
+
+
+async def test_a_change_that_the_source_does_not_see_interrupts_nothing(service: Service, clip_url: str) -> None:
+    """Another `max_fps`: the same session and track, no socket closed, and results at the new rate."""
+    events: list[Event] = []
+    end = service.bus.subscribe(lambda message: events.append(Event.model_validate_json(message.value)), (EVENTS,))
+    async with service.http() as http:
+        assert (await http.post("/v1/streams", json=new(url=clip_url))).status_code == 201
+        await eventually(lambda: service.node.streams.view("cam").analysed > 10, 20)
+        async with connect(f"{service.ws}/v1/streams/cam/detections") as results, viewing(service.ws, "cam") as viewer:
+            await viewer.until(lambda viewer: len(viewer.kinds) > 5)
+            before = await tracked(results)
+            for change in ({"max_fps": 5}, {"max_fps": 5, "models": ["number"], "url": clip_url, "enabled": True}):
+                shown = (await http.patch("/v1/streams/cam", json=change)).json()
+                assert (shown["max_fps"], shown["session"], shown["state"]) == (5, before["session"], "live")
+            seen = len(viewer.kinds)
+            after = [await tracked(results) for _ in range(10)][-4:]
+            await viewer.until(lambda viewer: len(viewer.kinds) > seen + 20)
+            assert {result["session"] for result in after} == {before["session"]}
+            tracks = {result["detections"][0]["track_id"] for result in after}
+            assert tracks == {before["detections"][0]["track_id"]}
+            spaces = [late["pts_us"] - early["pts_us"] for early, late in itertools.pairwise(after)]
+            assert min(spaces) >= 150_000, f"five a second: {spaces}"
+            assert len(viewer.configs) == 1 and viewer.configs[0]["session"] == before["session"]
+        assert (await http.patch("/v1/streams/cam", json={"max_fps": None})).json()["session"] == before["session"]
+        assert (await http.patch("/v1/streams/cam", json={"blur": True})).json()["session"] != before["session"]
+    end()
+    assert [(event.kind, event.reason) for event in events[:2]] == [("stream_up", None), ("stream_down", "replaced")]
+
+
+async def tracked(results: ClientConnection) -> dict[str, Any]:
+    """The next result with a track."""
+    async with asyncio.timeout(20):
+        while True:
+            result: dict[str, Any] = json.loads(await results.recv())
+            if any(found["track_id"] is not None for found in result["detections"]):
+                return result

@@ -106,6 +106,11 @@ def test_the_page_and_its_health_are_there_without_a_node(site: Site) -> None:
 
 def test_a_change_reaches_the_node(site: Site, stream: str) -> None:
     before = site.cluster.streams()[stream]["session"]
+    shown = ask(f"{site.cluster.api.url}/v1/streams/{stream}", "PATCH", b'{"max_fps": 4}')
+    assert (shown["max_fps"], shown["session"], shown["state"]) == (4, before, "live")
+    site.cluster.wait(lambda: site.cluster.streams()[stream]["max_fps"] == 4, PATIENCE_S, "node that has the limit")
+    assert site.cluster.streams()[stream]["session"] == before, "the camera was not connected anew"
+    ask(f"{site.cluster.api.url}/v1/streams/{stream}", "PATCH", b'{"max_fps": null}')
     ask(f"{site.cluster.api.url}/v1/streams/{stream}", "PATCH", b'{"enabled": false}')
     site.cluster.wait(lambda: site.cluster.streams()[stream]["state"] == "disabled", PATIENCE_S, "disabled stream")
     ask(f"{site.cluster.api.url}/v1/streams/{stream}", "PATCH", b'{"enabled": true}')

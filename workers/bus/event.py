@@ -69,7 +69,10 @@ class Event(BaseModel):
     direction: Literal["in", "out"] | None = None
     count: Count | None = None
     duration_s: float | None = Field(default=None, ge=0)
-    reason: str | None = Field(default=None, description="Why a track or stream ended: gone, removed, an error.")
+    reason: str | None = Field(
+        default=None,
+        description="Why a track or stream ended: gone, removed, an error. Of stream_down: docs/events.md.",
+    )
     path: tuple[PathPoint, ...] = Field(default=(), description="Of a track that ended; at most 64 points.")
     rule: str | None = None
     severity: Severity | None = None

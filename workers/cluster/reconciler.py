@@ -11,6 +11,7 @@ from prometheus_client import Counter
 
 from stream.config import StreamConfig
 from stream.errors import StreamError
+from workers.bus.stream_down import DISABLED, RELEASED, REMOVED, REPLACED
 from workers.cluster.lease import Lease
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec_registry import SpecRegistry
@@ -102,14 +103,27 @@ class Reconciler:
         assert lease is not None
         wanted = {stream_id: spec.stream for stream_id, spec in self._specs.all().items() if lease.holds(stream_id)}
         with self._lock:
-            ending = [stream_id for stream_id, config in self._running.items() if wanted.get(stream_id) != config]
+            changed = {name: before for name, before in self._running.items() if wanted.get(name) != before}
             self._failed = {name: entry for name, entry in self._failed.items() if wanted.get(name) == entry[0]}
-        self._stop(ending)
+        self._stop([name for name, before in changed.items() if not self._take_over(before, wanted.get(name))])
         for stream_id, config in wanted.items():
             if self._closing.is_set() or not lease.holds(stream_id):
                 continue
             if stream_id not in self._running and self._is_due(stream_id):
                 self._begin(config, lease)
+
+    def _take_over(self, before: StreamConfig, after: StreamConfig | None) -> bool:
+        """Whether the stream that runs goes on with another spec; else it is to be stopped, and perhaps begun again."""
+        if after is None or before.id in self._stopping or not before.keeps_session(after):
+            return False
+        try:
+            self._node.streams.take_over(after)
+        except StreamUnknown:
+            return False
+        with self._lock:
+            self._running[after.id] = after
+        log.info("leased_stream_changed", stream=after.id)
+        return True
 
     def _is_due(self, stream_id: str) -> bool:
         failed = self._failed.get(stream_id)
@@ -159,10 +173,11 @@ class Reconciler:
         """Why a stream is stopped here, as events say it."""
         spec, lease = self._specs.get(stream_id), self._lease
         if spec is None:
-            return "removed"
+            return REMOVED
         if not spec.stream.enabled:
-            return "disabled"
-        return "replaced" if lease is not None and lease.holds(stream_id) else "released"
+            return DISABLED
+        stays = lease is not None and lease.holds(stream_id) and not lease.is_leaving
+        return REPLACED if stays else RELEASED
 
     def _remove(self, stream_id: str) -> None:
         """In its own thread. Until the end the stream counts as ours, so that nothing late of it is published."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from stream.config import StreamConfig
 from workers.bus.message_bus import STATUS
 from workers.cluster.settings import ClusterSettings
 from workers.cluster.spec_registry import SpecRegistry
@@ -30,6 +31,8 @@ from workers.node.stream_view import StreamView, configured
 log = structlog.get_logger(__name__)
 
 _LOOK_S = 0.4
+_TOLD_AT_ONCE = ("state", "session", "last_error", *(StreamConfig.model_fields.keys() & StreamView.model_fields.keys()))
+"""Fields of a stream that are published when they change; the others every `status_s`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ class StatusPublisher:
     def _publish_streams(self, views: dict[str, StreamView], everything: bool) -> None:
         published: dict[str, tuple[object, ...]] = {}
         for stream_id, view in views.items():
-            published[stream_id] = (view.state, view.session, view.last_error, view.enabled, view.models)
+            published[stream_id] = tuple(getattr(view, name) for name in _TOLD_AT_ONCE)
             if everything or self._published.get(stream_id) != published[stream_id]:
                 self._publish(stream_id, StreamStatus.of(view, self._address).to_json(), STATUS_SCHEMA)
         for stream_id in self._published.keys() - published.keys():

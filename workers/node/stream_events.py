@@ -18,15 +18,13 @@ from stream.frame import new_session
 from stream.sources.health import SourceState, SourceStatus
 from workers.bus.event import Event, event_id
 from workers.bus.result import FrameResult
+from workers.bus.stream_down import PUSH_ENDED, RECONNECTED, SHUTDOWN
 
 log = structlog.get_logger(__name__)
 
 _POLL_S = 0.25
 _LAST_RESULTS_S = 5.0
 """How long the event waits for the last results; a model that hangs must not hold it up for ever."""
-_REQUESTED = frozenset({"removed", "disabled"})
-_RECONNECTED = "reconnected"
-_PUSH_ENDED = "push_ended"
 _DOWN = (SourceState.RECONNECTING, SourceState.FAILED, SourceState.ENDED)
 
 
@@ -83,7 +81,7 @@ class StreamEvents:
     def close(self) -> None:
         """All streams go down with the node. Idempotent."""
         for stream_id in list(self._states):
-            self.stopped(stream_id, "shutdown")
+            self.stopped(stream_id, SHUTDOWN)
 
     def begin(self, stream_id: str, watched: WatchedStream) -> None:
         """The stream is started here."""
@@ -98,17 +96,13 @@ class StreamEvents:
                 state.stopping = True
 
     def stopped(self, stream_id: str, reason: str) -> None:
-        """The stream was stopped here: removed, disabled, replaced (it goes on with other settings), released (another
-        node takes it), shutdown.
-        """
+        """The stream was stopped here, for one of the reasons of workers/bus/stream_down.py."""
         with self._lock:
             state = self._states.pop(stream_id, None)
             if state is None or state.session is None or state.ended:
                 return
-            if not state.up and reason in _REQUESTED:
-                state.pts_us += 1  # it was down already, but now as requested: another event
-            elif not state.up:
-                return
+            if not state.up:
+                state.pts_us += 1  # it was down already, but now nobody looks whether it comes back: another event
             self._publish_down(stream_id, state, reason)
 
     def result(self, result: FrameResult) -> None:
@@ -124,7 +118,7 @@ class StreamEvents:
     def _publish_up(self, state: _StreamState, result: FrameResult) -> None:
         with self._lock:
             if state.up:
-                self._publish_down(result.stream_id, state, _RECONNECTED)
+                self._publish_down(result.stream_id, state, RECONNECTED)
             state.session, state.pts_us, state.up = result.session, result.pts_us, True
             state.models = dict(result.models)
             self._publish_event("stream_up", result.stream_id, state, result.captured_at_ns, None)
@@ -154,8 +148,8 @@ class StreamEvents:
                 if state.ended:
                     return  # a push without a frame
                 state.session = status.session or new_session()
-            reason = _RECONNECTED if reconnected else status.state.value
-            self._publish_down(stream_id, state, _PUSH_ENDED if state.ended else status.last_error or reason)
+            reason = RECONNECTED if reconnected else status.state.value
+            self._publish_down(stream_id, state, PUSH_ENDED if state.ended else status.last_error or reason)
 
     def _is_behind(self, state: _StreamState) -> bool:
         """Whether results of before the source went down are still to come."""

@@ -19,6 +19,7 @@ from stream.metrics import forget_stream as forget_source
 from stream.sources.source import Source
 from stream.sources.source_urls import open_source
 from workers.bus.result import FrameResult
+from workers.bus.stream_down import DISABLED, REMOVED, REPLACED
 from workers.engines.hot_swap import EngineSlots
 from workers.errors import NodeClosed, QuotaReached, StreamExists, StreamUnknown
 from workers.inference.batcher import InferenceStream
@@ -143,7 +144,7 @@ class StreamRunner:
             self._begin(running, config, source)
             return self.view(config.id)
 
-    def remove(self, stream_id: str, reason: str = "removed") -> None:
+    def remove(self, stream_id: str, reason: str = REMOVED) -> None:
         """Stop a stream and forget it; `reason` is what its stream_down event says.
 
         Raises StreamUnknown; StateUnwritable, then it runs on.
@@ -160,7 +161,7 @@ class StreamRunner:
             forget_stream(stream_id)
 
     def update(self, stream_id: str, changes: dict[str, Any]) -> StreamView:
-        """Change a stream (StreamConfig.changed): it stops and starts with a new session.
+        """Change a stream (StreamConfig.changed). It begins a new session, unless it takes over all that is changed.
 
         Raises StreamUnknown, and as `add`; then the stream is as it was.
         """
@@ -168,10 +169,12 @@ class StreamRunner:
             running = self._find(stream_id)
             before = running.config
             config = before.changed(changes)
+            if before.keeps_session(config):
+                return self._take_over(running, config)
             source = self._reopened(config, allow_local=config.url == before.url)
             self._slots.ensure(config.models)
             self._store(running, config)
-            self._stop(running, "replaced" if config.enabled else "disabled")
+            self._stop(running, REPLACED if config.enabled else DISABLED)
             try:
                 self._begin(running, config, source)
             except Exception:
@@ -179,6 +182,13 @@ class StreamRunner:
                 self._begin(running, before, self._reopened(before, allow_local=True))
                 raise
             return self.view(stream_id)
+
+    def take_over(self, config: StreamConfig) -> None:
+        """Have a stream that runs go on with a configuration that keeps its session. Raises StreamUnknown,
+        StateUnwritable.
+        """
+        with self._changes.held(config.id):
+            self._take_over(self._find(config.id), config)
 
     def problems(self) -> list[str]:
         """Readiness reasons: streams that are stored but cannot be read."""
@@ -288,6 +298,14 @@ class StreamRunner:
                 self._publisher.events.begin(config.id, WatchedStream(running.source.status, all_published))
         if running.source is not None:
             running.source.start()  # does nothing where the node was closed meanwhile, and its sources with it
+
+    def _take_over(self, running: _Running, config: StreamConfig) -> StreamView:
+        self._store(running, config)
+        with self._lock:
+            running.config = config
+            if running.source is not None:
+                running.source.take_over(config)
+            return self._view(running)
 
     def _stop(self, running: _Running, reason: str) -> None:
         """End the stream's source and its results. Blocks for seconds: never under the lock."""

@@ -172,6 +172,30 @@ def test_a_camera_that_was_down_before_is_down_until_it_comes(database: Database
     assert (outage.times, outage.share) == (0, pytest.approx(0.5))
 
 
+@pytest.mark.parametrize("before_s", [0, 250])
+def test_what_livesight_does_not_watch_is_neither_up_nor_down(
+    database: Database, tmp_path: Path, before_s: int
+) -> None:
+    """Changed at 100 s and back at 200 s, then lost at 300 s, restarted meanwhile, and back at 400 s."""
+    other = "another-session"
+    happenings = [
+        happened(0, "stream_up"),
+        happened(100, "stream_down", reason="replaced"),
+        happened(200, "stream_up", session=other),
+        happened(201, "stream_down", reason="released"),  # of the session before, which ran on meanwhile
+        happened(300, "stream_down", session=other, reason="no route"),
+        happened(320, "stream_down", session=other, reason="shutdown"),
+        happened(360, "stream_down", session="third", reason="no route"),
+        happened(400, "stream_up", session="fourth"),
+        happened(600, "stream_down", session="fourth", reason="removed"),
+    ]
+    store(database, happenings)
+    period = Period(BEGAN + timedelta(seconds=before_s), BEGAN + timedelta(seconds=1000))
+    outage = data_of(database, tmp_path, period).outages["door"]
+    watched_s = 460 if before_s == 0 else 310
+    assert (outage.times, outage.share) == (1, pytest.approx(60 / watched_s))
+
+
 def test_undelivered_alerts_are_named(database: Database, tmp_path: Path) -> None:
     store(database, a_day())
     with database.write() as connection:

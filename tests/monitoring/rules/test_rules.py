@@ -251,15 +251,88 @@ def test_an_outage_that_is_heard_of_after_the_stream_was_back_is_over() -> None:
     assert not watch.take([], 4, session=NEXT_SESSION, start_s=101)
 
 
-def test_a_shutdown_of_everything_is_no_outage_that_of_a_node_is() -> None:
-    for together in (True, False):
-        watch = Watch.over(Rule(name="down", when=DownCondition(for_s=30)))
-        watch.take([], 3)
-        watch.hear("stream_down", 3, reason="shutdown")
-        if together:
-            watch.restart()
-        assert [event.kind for event in watch.tick(60)] == ["alert"] * (not together)
-        assert [event.kind for event in watch.hear("stream_up", 70, NEXT_SESSION)] == ["alert_ended"] * (not together)
+DOWN = Rule(name="down", when=DownCondition(for_s=30))
+
+
+@pytest.mark.parametrize("reason", ["replaced", "released", "shutdown"])
+@pytest.mark.parametrize("restarted", [True, False])
+def test_what_livesight_interrupts_is_no_outage(reason: str, restarted: bool) -> None:
+    """A change, a hand-over, a node that stops; alone, or together with the service."""
+    seen = Rule(name="here", when=SeenCondition())
+    watch = Watch.over(DOWN, Rule(name="told", when=EventCondition(kinds=("stream_down",))), seen)
+    watch.take([Person(1, 0, 9)], 3)  # an open alert of another rule changes nothing
+    assert not [event for event in watch.hear("stream_down", 3, reason=reason) if event.rule != "here"]
+    if restarted:
+        watch.restart()
+    assert not [event for at_s in (45, 60, 100) for event in watch.tick(at_s) if event.kind == "alert"]
+    assert not watch.hear("stream_up", 110, NEXT_SESSION)
+    assert not watch.take([], 3, session=NEXT_SESSION, start_s=110)
+    assert not watch.tick(114)
+
+
+def test_a_camera_that_is_not_taken_again_is_told_of_after_all() -> None:
+    watch = Watch.over(DOWN)
+    watch.take([], 3)
+    watch.hear("stream_down", 3, reason="shutdown")
+    assert not watch.tick(4) and not watch.tick(153)
+    (raised,) = watch.tick(155)
+    assert raised.text == "entrance: The stream has not come back within 2 min: its node was stopped"
+    assert [event.cause for event in watch.hear("stream_up", 170, NEXT_SESSION)] == [raised.id]
+
+
+def test_a_crash_gives_the_cameras_time_to_come_back() -> None:
+    watch = Watch.over(DOWN)
+    watch.take([], 3)
+    watch.restart()
+    assert not watch.tick(50) and not watch.tick(150)
+    (raised,) = watch.tick(201)
+    assert raised.text == "entrance: The stream has not come back within 2 min: monitoring began anew"
+
+
+def test_an_outage_is_told_once_over_changes_and_restarts() -> None:
+    watch = Watch.over(DOWN)
+    watch.take([], 3)
+    watch.hear("stream_down", 3, reason="unplugged")
+    (raised,) = watch.tick(40)
+    for at_s in (50, 60):
+        assert not watch.hear("stream_down", at_s, reason="replaced")
+        watch.restart()
+        assert not watch.tick(at_s + 5)
+        assert not watch.hear("stream_down", at_s + 6, NEXT_SESSION, reason="still unplugged")
+    assert not watch.tick(300)
+    assert [event.cause for event in watch.hear("stream_up", 400, NEXT_SESSION)] == [raised.id]
+
+
+def test_time_that_nobody_watched_is_no_time_down() -> None:
+    """Down for a moment, then changed and stopped; back when the service is."""
+    watch = Watch.over(DOWN)
+    watch.take([], 3)
+    watch.hear("stream_down", 3, reason="connection refused")
+    watch.hear("stream_down", 5, reason="shutdown")
+    watch.restart()
+    assert not watch.tick(50)
+    assert not watch.hear("stream_up", 51, NEXT_SESSION)
+
+
+def test_a_camera_that_is_gone_after_a_restart_is_an_outage() -> None:
+    watch = Watch.over(DOWN)
+    watch.take([], 3)
+    watch.hear("stream_down", 3, reason="shutdown")
+    watch.restart()
+    watch.hear("stream_down", 50, NEXT_SESSION, reason="no route")
+    assert not watch.tick(79)
+    (raised,) = watch.tick(81)
+    assert raised.text == "entrance: The stream has been down for 30 s: no route"
+
+
+def test_an_interruption_as_an_earlier_version_stored_it() -> None:
+    watch = Watch.over(DOWN)
+    watch.take([], 3)
+    watch.hear("stream_down", 3, reason="lost")
+    stored = watch.handlers[1].dump("entrance") | {"down_reason": "replaced"}
+    del stored["interrupted"]
+    watch.handlers[1].restore("entrance", stored)
+    assert not watch.tick(60)
 
 
 @pytest.mark.parametrize("reason", ["removed", "disabled"])

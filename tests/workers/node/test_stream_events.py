@@ -188,13 +188,17 @@ def test_streams_go_down_with_their_node(walk: Path, node: Node, heard: Heard) -
     with RtspServer({"cam": Mount(walk)}) as server:
         node.streams.add(config(server.url("cam"), "a"))
         node.streams.add(config(server.url("cam"), "b"))
-        heard.wait(lambda: len(heard.events) == 2)
+        node.streams.add(config(f"rtsp://127.0.0.1:{free_port()}/nothing", "lost"))  # nobody looks for it from then on
+        heard.wait(lambda: len(heard.events) == 3)
         node.close()
-    assert {(event.kind, event.stream_id, event.reason) for event in heard.events[2:]} == {
+    assert {(event.kind, event.stream_id, event.reason) for event in heard.events[3:]} == {
         ("stream_down", "a", "shutdown"),
         ("stream_down", "b", "shutdown"),
+        ("stream_down", "lost", "shutdown"),
     }
-    assert all(event.pts_us == heard.newest[event.stream_id].pts_us for event in heard.events[2:])
+    assert len({event.id for event in heard.events}) == 6
+    delivered = [event for event in heard.events[3:] if event.stream_id != "lost"]
+    assert all(event.pts_us == heard.newest[event.stream_id].pts_us for event in delivered)
 
 
 def test_nothing_is_said_of_a_stream_that_another_node_has(walk: Path, local: LocalBus, heard: Heard) -> None:

@@ -1,0 +1,35 @@
+"""Why a stream is down: what its node says as `reason` of a stream_down on `livesight.events`. Pure.
+
+One of these words, or else what the source says of a camera that it lost. Only the latter is an outage, and
+`reconnected`, which is one that was over before it was seen.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REMOVED: Final = "removed"
+DISABLED: Final = "disabled"
+PUSH_ENDED: Final = "push_ended"
+REPLACED: Final = "replaced"
+"""It goes on with other settings, in a session of its own."""
+RELEASED: Final = "released"
+"""Another node takes it."""
+SHUTDOWN: Final = "shutdown"
+"""Its node is stopped in order."""
+RECONNECTED: Final = "reconnected"
+
+UNWANTED: Final = frozenset({REMOVED, DISABLED, PUSH_ENDED})
+"""Nobody wants the stream any more."""
+
+INTERRUPTED: Final = {
+    REPLACED: "it was changed",
+    RELEASED: "its node let go of it",
+    SHUTDOWN: "its node was stopped",
+}
+"""Livesight itself stopped watching, and is to go on: nothing is known of the camera meanwhile. With what was done."""
+
+
+def is_outage(reason: str | None) -> bool:
+    """Whether a stream_down of that reason says that the camera was lost."""
+    return reason not in UNWANTED and reason not in INTERRUPTED
