@@ -13,8 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.audit.entry import AuditFact
 from api.audit.observed import Observation, observed, stream_of, tells_itself
 from api.audit.trail import AuditTrail
-from api.auth.process_assertion import FORWARDED_BY
-from workers.access.declaration import PRINCIPAL
+from workers.access.declaration import FORWARDED_BY, PRINCIPAL
 from workers.access.principal import ANONYMOUS, Principal
 
 _REFUSED = frozenset({401, 403})

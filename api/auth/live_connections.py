@@ -15,9 +15,8 @@ from typing import Protocol, runtime_checkable
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth.process_assertion import FORWARDED_BY
 from api.http.sockets import POLICY_VIOLATION
-from workers.access.declaration import PRINCIPAL
+from workers.access.declaration import FORWARDED_BY, PRINCIPAL
 from workers.access.principal import Principal
 from workers.errors import WorkerError
 

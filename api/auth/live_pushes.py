@@ -23,9 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.live_connections import LiveConnections
 from api.auth.plain_paths import path_fault
-from api.auth.process_assertion import FORWARDED_BY
 from workers.access.assertion import process_principal
-from workers.access.declaration import PRINCIPAL
+from workers.access.declaration import FORWARDED_BY, PRINCIPAL
 from workers.access.principal import Grant, Principal
 
 log = structlog.get_logger(__name__)
@@ -87,7 +86,7 @@ class LivePushGuard:
         found = _SESSIONS.fullmatch(path)
         if principal is None or found is None or found[1] != stream_id or not found[2] or path_fault(path) is not None:
             return
-        self._forget_gone()
+        self._forget_over(stream_id)
         push = LivePush(principal, stream_id, path, time.monotonic(), partial(self._end, scope))
         self._pushes[path] = push
         self._live.add(push)
@@ -97,11 +96,12 @@ class LivePushGuard:
         if push is not None:
             self._live.remove(push)
 
-    def _forget_gone(self) -> None:
-        """A stream has one push at a time, so those whose encoder left are few; they go when others begin."""
+    def _forget_over(self, stream_id: str) -> None:
+        """A stream has one push at a time: whatever pushed to this one before has ended, whoever ended it. Those of
+        streams that are gone go too, so there are never more than streams."""
         before_s = time.monotonic() - _KNOWN_AFTER_S
-        for push in [push for push in self._pushes.values() if push.began_s < before_s]:
-            if not self._exists(push.stream_id):
+        for push in list(self._pushes.values()):
+            if push.stream_id == stream_id or (push.began_s < before_s and not self._exists(push.stream_id)):
                 self._forget(push.path)
 
     def _end(self, scope: Scope, push: LivePush, reason: str) -> None:

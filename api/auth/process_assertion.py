@@ -6,17 +6,13 @@ disagree do not forward it for ever. Nothing else marks a request so, where proc
 
 from __future__ import annotations
 
-from typing import Final
-
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from workers.access.assertion import HEADER, Assertions
+from workers.access.declaration import FORWARDED_BY
 from workers.access.principal import Principal
 from workers.errors import Unauthenticated
-
-FORWARDED_BY: Final = "livesight.forwarded_by"
-"""Where the scope of a forwarded request has the name of the process that forwarded it."""
 
 
 class AssertionReader:

@@ -25,14 +25,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from api.auth.process_assertion import FORWARDED_BY
 from api.cluster.forwarded_headers import VIA, answered, asked, query_of
 from api.cluster.routing import ClusterRoutes, RemoteNode, distrusted, unreachable
 from api.cluster.websocket_proxy import forward_socket
 from api.http.error_responses import problem_of, response_of
 from api.http.errors import Problem
 from workers.access.assertion import Assertions, narrowed
-from workers.access.declaration import check, principal_of
+from workers.access.declaration import FORWARDED_BY, check, principal_of
 from workers.access.principal import Principal
 from workers.cluster.trust import ClusterTrust
 from workers.errors import WorkerError

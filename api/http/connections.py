@@ -23,8 +23,7 @@ from prometheus_client import Counter, Gauge
 
 from api.settings import ApiSettings
 from workers import descriptors
-from workers.access.declaration import PRINCIPAL
-from workers.access.principal import Principal
+from workers.access.declaration import FORWARDED_BY
 from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
@@ -61,9 +60,8 @@ class ClientConnection:
 
     @property
     def of_process(self) -> bool:
-        """Whether another Livesight process proved itself here: many clients are behind it."""
-        principal = self.scope.get(PRINCIPAL)
-        return isinstance(principal, Principal) and principal.kind == "process"
+        """Whether another Livesight process proved itself here, whoever it asked for: many clients are behind it."""
+        return FORWARDED_BY in self.scope
 
 
 class Connections:

@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack
 
 import httpx
 import pytest
+from starlette.requests import HTTPConnection
 from websockets.asyncio.client import connect
 
+from api.auth.process_assertion import AssertionReader
 from api.http.connections import ClientConnection, Connections
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
@@ -18,8 +20,10 @@ from tests.api.push_client import encoded
 from tests.api.raw_client import GET, HALF_HEADER, RawClient, post, raw
 from tests.api.waiting import eventually
 from workers import descriptors
-from workers.access.declaration import PRINCIPAL
-from workers.access.principal import Principal
+from workers.access.assertion import HEADER, Assertions, process_principal
+from workers.access.cluster_keys import ClusterKeys
+from workers.access.principal import Grant, Principal
+from workers.errors import Unauthenticated
 
 
 async def idle(stack: AsyncExitStack, service: Service, count: int) -> list[RawClient]:
@@ -195,15 +199,27 @@ def test_an_ipv6_network_is_one_address() -> None:
     assert connections.enter("2001:db8:0:1::3") is not None
 
 
-def test_another_process_may_have_many() -> None:
+VIEWER = Principal("user:anna", "user", (Grant("viewer"),), "session:1")
+
+
+@pytest.mark.parametrize("asks", [VIEWER, process_principal("api-1", Grant("node"))])
+async def test_another_process_may_have_many(asks: Principal) -> None:
     """A process that proved itself serves many viewers: its connections are not counted as one client's."""
+    keys, path = ClusterKeys(["a secret of the cluster, 32 bytes or more"]), "/v1/streams/yard/mjpeg"
+    api, reader = Assertions(keys, "api-1"), AssertionReader(Assertions(keys, "node-1"))
     connections = Connections(ApiSettings(connections_per_address=2))
     for _ in range(5):
         connection, _ = enter(connections, "192.0.2.9", works=True)
-        connection.scope[PRINCIPAL] = Principal("process:api-1", "process")
+        headers = api.headers(asks, "node-1", "GET", path).items()
+        raw_headers = [(name.encode(), value.encode()) for name, value in headers]
+        connection.scope = {"type": "http", "method": "GET", "path": path, "headers": raw_headers}
+        assert await reader.read(HTTPConnection(connection.scope)) == asks
     for _ in range(2):
-        enter(connections, "192.0.2.9", works=True)
-    assert connections.enter("192.0.2.9") is None
+        stranger, _ = enter(connections, "192.0.2.9", works=True)
+        stranger.scope = {"type": "http", "method": "GET", "path": path, "headers": [(HEADER.encode(), b"x")]}
+        with pytest.raises(Unauthenticated):
+            await reader.read(HTTPConnection(stranger.scope))
+    assert connections.enter("192.0.2.9") is None, "whoever proves nothing has the share of one client"
 
 
 def test_the_address_with_most_that_wait_makes_room() -> None:

@@ -6,7 +6,7 @@ put into its scope by the middleware of api/auth/authentication.py; without that
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -17,6 +17,9 @@ from workers.errors import Forbidden, StreamUnknown, Unauthenticated
 
 PRINCIPAL = "livesight.principal"
 """Where the scope of a request has its principal."""
+
+FORWARDED_BY: Final = "livesight.forwarded_by"
+"""Where the scope of a forwarded request has the name of the process that forwarded it, and proved that it did."""
 
 HOW_TO_SIGN_IN = "sign in, or send a key as X-API-Key or Authorization: Bearer"
 

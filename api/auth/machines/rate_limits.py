@@ -18,8 +18,8 @@ from starlette.types import Message, Scope, Send
 
 from api.auth.machines.bounded_storage import BoundedStorage, Clock
 from api.auth.machines.limit_settings import LimitName, RateLimitSettings, rate_of
-from api.auth.process_assertion import FORWARDED_BY
 from api.http.errors import Problem
+from workers.access.declaration import FORWARDED_BY
 from workers.access.principal import Principal
 
 COUNTED: tuple[tuple[LimitName, str, re.Pattern[str]], ...] = (
