@@ -28,6 +28,7 @@ Result = TypeVar("Result")
 
 AT_ONCE = 8
 WAITING = 1000
+_RECHECKS = 8
 _RETRY_S = 2.0
 
 
@@ -38,6 +39,7 @@ class AccountsDatabase:
         """Connects to nothing yet. Raises DatabaseRefused."""
         self.database = Database(settings.url(state_dir))
         self._calls = BoundedCalls("accounts", AT_ONCE, WAITING)
+        self._rechecks = BoundedCalls("accounts", _RECHECKS, 0)
         self._closed = threading.Event()
         self._migrated = threading.Event()
         self._on_ready: list[Callable[[], None]] = []
@@ -60,10 +62,17 @@ class AccountsDatabase:
 
     async def run(self, call: Callable[[Database], Result]) -> Result:
         """What `call` returns, which is called in a thread. Raises DatabaseUnavailable, AccessBusy, and as it does."""
+        return await self._run(self._calls, call)
+
+    async def recheck(self, call: Callable[[Database], Result]) -> Result:
+        """As `run`, for looking up those again whose sockets are open: no crowd that signs in is waited for."""
+        return await self._run(self._rechecks, call)
+
+    async def _run(self, calls: BoundedCalls, call: Callable[[Database], Result]) -> Result:
         if not self._migrated.is_set():
             raise DatabaseUnavailable(self._problem or f"{self.database.name}: not reached yet")
         try:
-            result = await self._calls.run(lambda: call(self.database))
+            result = await calls.run(lambda: call(self.database))
         except DatabaseUnavailable as error:
             self._problem = str(error)
             raise

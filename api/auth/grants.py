@@ -69,12 +69,33 @@ def shown(grants: Iterable[Grant]) -> list[GrantBody]:
 
 def check_may_grant(principal: Principal, grants: Iterable[Grant]) -> None:
     """Nobody lets an account do more than they may themselves. Raises Forbidden."""
+    lacked = _lacked(principal, grants)
+    if lacked is not None:
+        action, streams = lacked
+        raise Forbidden(f"you may not do {action} on all of {streams}, so nor may it")
+
+
+def check_may_manage(principal: Principal, grants: Iterable[Grant]) -> None:
+    """Nobody changes, removes, or makes a way into an account that may do more than they, by `grants`.
+
+    Raises Forbidden.
+    """
+    lacked = _lacked(principal, grants)
+    if lacked is not None:
+        action, streams = lacked
+        raise Forbidden(f"you may not do {action} on all of {streams}, as this account may; ask somebody who may")
+
+
+def _lacked(principal: Principal, grants: Iterable[Grant]) -> tuple[Action, str] | None:
+    """An action of `grants` that the principal may not do on all the streams they give it on, and those."""
     for grant in grants:
         for action, least in ROLE_OF.items():
             if least != "node" and grant.allows(action) and not _covers(principal, action, grant):
-                raise Forbidden(f"you may not do {action} on all of {', '.join(grant.streams)}, so nor may it")
+                return action, ", ".join(grant.streams)
+    return None
 
 
 def _covers(principal: Principal, action: Action, grant: Grant) -> bool:
+    """Whatever a pattern matches, one that matches the pattern's own text matches too."""
     scope = principal.scope(action)
-    return scope.everything or set(grant.streams) <= set(scope.patterns)
+    return all(pattern in scope for pattern in grant.streams)

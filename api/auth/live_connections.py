@@ -1,15 +1,17 @@
 """Ends sockets and streamed answers of those who may no longer have them. ASGI middleware; runs on the event loop.
 
 Who makes a request is found out when it begins; sockets, server-sent events and MJPEG last for hours. So whoever has
-one is looked up again every few seconds, and at once after a change that this process made. It stands outside the
-cluster's proxy: what another node sends passes here too.
+one is looked up again every few seconds, and at once after a change that this process made: each credential once,
+however many connections it has, and all credentials of a kind in one question, so that a slow database is waited for
+once and not thousands of times. It stands outside the cluster's proxy: what another node sends passes here too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import structlog
@@ -33,8 +35,11 @@ class Revalidator(Protocol):
         """Whether the principal's credential is of its kind."""
         ...
 
-    async def revalidate(self, principal: Principal) -> Principal | None:
-        """Who has that credential now; None: it has ended. Raises WorkerError when it cannot be told now."""
+    async def revalidate(self, principals: Sequence[Principal]) -> Sequence[Principal | None]:
+        """Who has each one's credential now; None: it has ended. Asks its store once for all of them.
+
+        Raises WorkerError when it cannot be told now.
+        """
         ...
 
 
@@ -64,20 +69,27 @@ class LiveConnection:
 
 
 class LiveConnections:
-    """All of this process; `check_soon` after whatever may have ended a session, a key or a grant."""
+    """All of this process; `check_soon` after whatever may have ended a session, a key or a grant.
+
+    Each kind of credential is looked up in a task of its own, and what has expired ends in another: none of them waits
+    for a store that does not answer but whoever is in it.
+    """
 
     def __init__(self, revalidators: Sequence[Revalidator], every_s: float) -> None:
-        self._revalidators = revalidators
         self._every_s = every_s
         self._live: set[Live] = set()
-        self._soon = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._rounds: list[Callable[[], Awaitable[None]]] = [self._end_expired]
+        self._rounds += [partial(self._look_up, revalidator) for revalidator in revalidators]
+        self._soon = [asyncio.Event() for _ in self._rounds]
+        self._tasks: list[asyncio.Task[None] | None] = [None for _ in self._rounds]
 
     def add(self, connection: Live) -> None:
         """Check it from now on."""
         self._live.add(connection)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="live-connections")
+        for place, task in enumerate(self._tasks):
+            if task is None or task.done():
+                rounds = self._run(self._rounds[place], self._soon[place])
+                self._tasks[place] = asyncio.create_task(rounds, name="live-connections")
 
     def remove(self, connection: Live) -> None:
         """It has ended."""
@@ -85,49 +97,57 @@ class LiveConnections:
 
     def check_soon(self) -> None:
         """Look everybody up now."""
-        self._soon.set()
+        for soon in self._soon:
+            soon.set()
 
-    async def _run(self) -> None:
-        """As long as there is one, and a while more."""
+    async def _run(self, check: Callable[[], Awaitable[None]], soon: asyncio.Event) -> None:
+        """As long as there is a connection, and a while more."""
         while self._live:
             try:
-                await asyncio.wait_for(self._soon.wait(), self._every_s)
+                await asyncio.wait_for(soon.wait(), self._every_s)
             except TimeoutError:
                 pass
-            self._soon.clear()
-            by_credential: dict[tuple[str, str], list[Live]] = {}
-            for connection in self._live:
-                by_credential.setdefault((connection.principal.id, connection.principal.credential), []).append(
-                    connection
-                )
-            for connections in by_credential.values():
-                await self._check(connections)
+            soon.clear()
+            await check()
 
-    async def _check(self, connections: Sequence[Live]) -> None:
-        """Those with one credential. When it cannot be looked up they go on: who is away is the database."""
-        principal = connections[0].principal
-        reason = None
-        if principal.expires_at_s is not None and time.time() >= principal.expires_at_s:
-            reason = "the session or key has expired"
-        else:
-            try:
-                reason = await self._why_ended(principal)
-            except WorkerError as error:
-                log.info("not_looked_up", principal=principal.id, reason=str(error))
-            except Exception:
-                log.exception("look_up_failed", principal=principal.id)
-        if reason is not None:
-            for connection in connections:
-                connection.end(reason)
+    async def _end_expired(self) -> None:
+        now_s = time.time()
+        for connection in list(self._live):
+            ends_s = connection.principal.expires_at_s
+            if ends_s is not None and now_s >= ends_s:
+                connection.end("the session or key has expired")
 
-    async def _why_ended(self, principal: Principal) -> str | None:
-        for revalidator in self._revalidators:
+    async def _look_up(self, revalidator: Revalidator) -> None:
+        """One round of one kind of credential."""
+        by_credential: dict[tuple[str, str, float | None], list[Live]] = {}
+        for connection in self._live:
+            principal = connection.principal
             if revalidator.handles(principal):
-                now = await revalidator.revalidate(principal)
+                key = principal.id, principal.credential, principal.expires_at_s  # links of one address end at times
+                by_credential.setdefault(key, []).append(connection)
+        if by_credential:
+            await self._check(revalidator, list(by_credential.values()))
+
+    async def _check(self, revalidator: Revalidator, groups: Sequence[Sequence[Live]]) -> None:
+        """Groups with one credential each. When they cannot be looked up they go on: who is away is the database."""
+        try:
+            found = await revalidator.revalidate([group[0].principal for group in groups])
+        except WorkerError as error:
+            log.info("not_looked_up", credentials=len(groups), reason=str(error))
+            return
+        except Exception:
+            if len(groups) == 1:
+                log.exception("look_up_failed", principal=groups[0][0].principal.id)
+                return
+            for group in groups:  # what cannot be read of one keeps nobody else's
+                await self._check(revalidator, [group])
+            return
+        for group, now in zip(groups, found, strict=True):
+            for connection in group:
                 if now is None:
-                    return "signed out, or the key was revoked"
-                return None if now.grants == principal.grants else "what you may do has changed; connect again"
-        return None
+                    connection.end("signed out, or the key was revoked")
+                elif now.grants != connection.principal.grants:
+                    connection.end("what you may do has changed; connect again")
 
 
 class LiveConnectionGuard:

@@ -33,6 +33,7 @@ users = Table(
     Column("password_hash", String(255)),  # argon2's own form; null: signs in at a provider only
     Column("oidc_issuer", String(500)),
     Column("oidc_subject", String(255)),
+    Column("refused_ns", BigInteger),  # when the provider ended its last session there; null: it has one, or had none
     Column("disabled", Boolean, nullable=False),
     Column("grants", Text, nullable=False),  # JSON, as api/auth/grants.py has it
     Column("created_ns", BigInteger, nullable=False),

@@ -6,7 +6,7 @@ SQLite runs in WAL mode: readers and the writer do not wait for each other.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +19,8 @@ from sqlalchemy import (
     FromClause,
     Integer,
     LargeBinary,
+    RowMapping,
+    Select,
     Table,
     TypeDecorator,
     Uuid,
@@ -34,6 +36,7 @@ WRITES = "livesight_writes"
 
 BUSY_S = 10.0
 _CONNECT_S = 5
+_MOST_VALUES = 10_000
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",
@@ -86,6 +89,14 @@ def open_engine(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def rows_with(
+    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Sequence[Any]
+) -> Iterator[RowMapping]:
+    """The rows of `query` that have one of the values, however many those are: a statement takes 32,766 at most."""
+    for start in range(0, len(values), _MOST_VALUES):
+        yield from connection.execute(query.where(column.in_(values[start : start + _MOST_VALUES]))).mappings()
 
 
 def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

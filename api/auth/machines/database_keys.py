@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from functools import partial
 
 import structlog
@@ -12,7 +13,7 @@ import structlog
 from api.auth.accounts_database import AccountsDatabase
 from api.auth.machines.api_key import key_id_of, same_hash
 from api.auth.machines.remembered import Remembered
-from api.auth.machines.service_accounts import note_use, stored_key
+from api.auth.machines.service_accounts import note_use, stored_key, stored_keys
 from api.auth.machines.stored_keys import StoredKey
 from workers.errors import AccessError, DatabaseError
 
@@ -43,6 +44,10 @@ class DatabaseKeys:
     async def by_id(self, key_id: str) -> StoredKey | None:
         """See KeySource. Raises DatabaseUnavailable, AccessBusy."""
         return await self._keys.get(key_id)
+
+    async def by_ids(self, key_ids: Collection[str]) -> dict[str, StoredKey]:
+        """See KeySource. Raises DatabaseUnavailable, AccessBusy."""
+        return await self._accounts.recheck(partial(stored_keys, key_ids=list(key_ids)))
 
     async def used(self, key: StoredKey) -> None:
         """See KeySource. Written every few minutes, and never waited for."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -167,6 +167,11 @@ class KeyList:
         """See KeySource."""
         await self._look()
         return next((key for key in self.keys if key.id == key_id), None)
+
+    async def by_ids(self, key_ids: Collection[str]) -> dict[str, StoredKey]:
+        """See KeySource."""
+        await self._look()
+        return {key.id: key for key in reversed(self.keys) if key.id in key_ids}
 
     async def used(self, key: StoredKey) -> None:
         """Nothing is written of these."""

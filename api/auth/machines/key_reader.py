@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from starlette.requests import HTTPConnection
 
 from api.auth.machines.api_key import MAX_LENGTH, key_hash
-from api.auth.machines.stored_keys import KEY_CREDENTIAL, KeySource
+from api.auth.machines.stored_keys import KEY_CREDENTIAL, KeySource, StoredKey
 from workers.access.principal import Principal
 from workers.errors import Unauthenticated
 
@@ -42,13 +42,21 @@ class KeyReader:
         """Whether `revalidate` knows its credential."""
         return principal.credential.startswith(KEY_CREDENTIAL)
 
-    async def revalidate(self, principal: Principal) -> Principal | None:
-        """Who has that key now; None: it was revoked, or has expired. Raises as KeySource.by_id."""
-        for source in self._sources:
-            key = await source.by_id(principal.credential.removeprefix(KEY_CREDENTIAL))
-            if key is not None:
-                return key.principal() if key.usable(time.time()) else None
-        return None
+    async def revalidate(self, principals: Sequence[Principal]) -> Sequence[Principal | None]:
+        """See Revalidator. Raises as KeySource.by_ids."""
+        ids = [principal.credential.removeprefix(KEY_CREDENTIAL) for principal in principals]
+        found = await usable_keys(self._sources, ids)
+        return [found[key_id].principal() if key_id in found else None for key_id in ids]
+
+
+async def usable_keys(sources: Sequence[KeySource], ids: Iterable[str]) -> dict[str, StoredKey]:
+    """Those of the keys that are usable now; each is the first source's that has it. Raises as KeySource.by_ids."""
+    found: dict[str, StoredKey] = {}
+    left = set(ids)
+    for source in sources:
+        found |= await source.by_ids(left) if left else {}
+        left -= found.keys()
+    return {key_id: key for key_id, key in found.items() if key.usable(time.time())}
 
 
 def presented_key(connection: HTTPConnection) -> str | None:

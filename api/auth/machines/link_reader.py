@@ -9,6 +9,7 @@ from typing import Protocol
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from api.auth.machines.key_reader import usable_keys
 from api.auth.machines.signed_links import Issuer, LinkKind, LinkSigner, LinkTarget, is_signed, link_target
 from api.auth.machines.stored_keys import KEY_CREDENTIAL, KeySource
 from workers.access.principal import Grant, Principal
@@ -30,6 +31,10 @@ class Issuers(Protocol):
         """The issuer with the grants it has now; None when it is unknown here, disabled or revoked."""
         ...
 
+    async def all_current(self, issuers: Sequence[Issuer]) -> dict[Issuer, Principal]:
+        """As `current` of many, asked in one question and not remembered."""
+        ...
+
 
 class KeyIssuers:
     """Programs: a link ends with the key that made it."""
@@ -48,6 +53,17 @@ class KeyIssuers:
                 return principal if principal.id == issuer.principal_id else None
         return None
 
+    async def all_current(self, issuers: Sequence[Issuer]) -> dict[Issuer, Principal]:
+        """See Issuers. Raises as KeySource.by_ids."""
+        ids = {
+            one: one.credential.removeprefix(KEY_CREDENTIAL)
+            for one in issuers
+            if one.credential.startswith(KEY_CREDENTIAL)
+        }
+        keys = await usable_keys(self._sources, ids.values())
+        found = {one: keys[key_id].principal() for one, key_id in ids.items() if key_id in keys}
+        return {one: principal for one, principal in found.items() if principal.id == one.principal_id}
+
 
 class AlertIssuer:
     """The service itself, for messages about alerts."""
@@ -55,6 +71,11 @@ class AlertIssuer:
     async def current(self, issuer: Issuer) -> Principal | None:
         """See Issuers."""
         return Principal(issuer.principal_id, "service", (Grant("viewer"),)) if issuer == ALERTS else None
+
+    async def all_current(self, issuers: Sequence[Issuer]) -> dict[Issuer, Principal]:
+        """See Issuers."""
+        found = {one: await self.current(one) for one in issuers}
+        return {one: principal for one, principal in found.items() if principal is not None}
 
 
 class LinkReader:
@@ -85,14 +106,18 @@ class LinkReader:
         """Whether `revalidate` knows its credential."""
         return principal.credential.startswith(LINK_CREDENTIAL)
 
-    async def revalidate(self, principal: Principal) -> Principal | None:
-        """What the link may do now; None: nothing. Raises as KeySource.by_id."""
-        credential, _, signed = principal.credential.removeprefix(LINK_CREDENTIAL).partition("~")
-        issuer = await self._issuer(Issuer(principal.id, credential))
-        ends_s = principal.expires_at_s or 0.0
-        if issuer is None or time.time() >= ends_s:
-            return None
-        return link_principal(issuer, link_target(signed), ends_s)
+    async def revalidate(self, principals: Sequence[Principal]) -> Sequence[Principal | None]:
+        """What the links may do now, until they expire; None: nothing. Raises as KeySource.by_ids."""
+        links = [_link_of(principal) for principal in principals]
+        left = list(dict.fromkeys(issuer for issuer, _, _ in links))
+        found: dict[Issuer, Principal] = {}
+        for issuers in self._issuers:
+            found |= await issuers.all_current(left) if left else {}
+            left = [one for one in left if one not in found]
+        return [
+            link_principal(found[issuer], target, ends_s) if issuer in found else None
+            for issuer, target, ends_s in links
+        ]
 
     async def _issuer(self, issuer: Issuer) -> Principal | None:
         for issuers in self._issuers:
@@ -122,6 +147,12 @@ def link_principal(issuer: Principal, target: LinkTarget, expires_s: float) -> P
         ends_s = min(ends_s, issuer.expires_at_s)
     credential = f"{LINK_CREDENTIAL}{issuer_of(issuer).credential}~{target.signed}"
     return Principal(issuer.id, "link", tuple(grants), credential, ends_s, f"link of {issuer.display_name}")
+
+
+def _link_of(principal: Principal) -> tuple[Issuer, LinkTarget, float]:
+    """Of a `link_principal`: who made the link, what it is for, and when it ends."""
+    credential, _, signed = principal.credential.removeprefix(LINK_CREDENTIAL).partition("~")
+    return Issuer(principal.id, credential), link_target(signed), principal.expires_at_s or 0.0
 
 
 def _fits(scope: Scope, kind: LinkKind) -> bool:

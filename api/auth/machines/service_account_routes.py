@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.auth.accounts_database import AccountsDatabase
-from api.auth.grants import GrantBody, Grants, check_may_grant, shown
+from api.auth.grants import GrantBody, Grants, check_may_grant, check_may_manage, shown
 from api.auth.machines import service_accounts as store
 from api.auth.machines.service_accounts import KeyLifetime, KeyRecord, ServiceAccount
 from api.auth.machines.stored_keys import NAME
@@ -136,18 +136,19 @@ def _account_routes(router: APIRouter, accounts: AccountsDatabase, change: Calla
     async def change_service_account(
         principal: CurrentPrincipal, account_id: _Id, changes: ServiceAccountChanges
     ) -> ServiceAccountView:
-        """Rename it, change what it may do, disable or enable it."""
+        """Rename it, change what it may do, disable or enable it. 403 where it may do more than one may oneself."""
         grants = None if changes.grants is None else [body.grant() for body in changes.grants]
         check_may_grant(principal, grants or ())
         call = partial(
             store.change_account, account_id=account_id, name=changes.name, grants=grants, disabled=changes.disabled
         )
-        return _account(await change(call))
+        return _account(await change(partial(call, check=partial(check_may_manage, principal))))
 
     @router.delete("/v1/service-accounts/{account_id}", status_code=204)
-    async def remove_service_account(account_id: _Id) -> None:
-        """Delete it and its keys."""
-        await change(partial(store.remove_account, account_id=account_id))
+    async def remove_service_account(principal: CurrentPrincipal, account_id: _Id) -> None:
+        """Delete it and its keys. 403 where it may do more than one may oneself."""
+        check = partial(check_may_manage, principal)
+        await change(partial(store.remove_account, account_id=account_id, check=check))
 
 
 def _key_routes(router: APIRouter, change: Callable[..., Any], lifetime: KeyLifetime) -> None:
@@ -155,21 +156,23 @@ def _key_routes(router: APIRouter, change: Callable[..., Any], lifetime: KeyLife
     async def add_key(
         principal: CurrentPrincipal, response: Response, account_id: _Id, wish: Annotated[KeyWish, Body()]
     ) -> ShownKey:
-        """Make a key. This answer is the only place where it is shown."""
-        ends_ns = lifetime.ends_ns(wish.days)
+        """Make a key; this answer is the only place where it is shown.
 
-        def make(database: Database) -> tuple[Any, KeyRecord]:
-            check_may_grant(principal, store.account(database, account_id).grants)
-            return store.add_key(database, account_id, wish.name, ends_ns)
-
-        made, record = await change(make)
+        403 where the account may do more than one may oneself.
+        """
+        make = partial(store.add_key, account_id=account_id, name=wish.name, ends_ns=lifetime.ends_ns(wish.days))
+        made, record = await change(partial(make, check=partial(check_may_manage, principal)))
         response.headers["cache-control"] = "no-store"
         return ShownKey(**key_view(record).model_dump(), key=made.text)
 
     @router.delete("/v1/service-accounts/{account_id}/keys/{key_id}", status_code=204)
-    async def revoke_key(account_id: _Id, key_id: _Id) -> None:
-        """Revoke a key. Requests with it are refused at once here, within five seconds in other processes."""
-        await change(partial(store.revoke_key, key_id=key_id, account_id=account_id))
+    async def revoke_key(principal: CurrentPrincipal, account_id: _Id, key_id: _Id) -> None:
+        """Revoke a key. Requests with it are refused at once here, within five seconds in other processes.
+
+        403 where the account may do more than one may oneself.
+        """
+        check = partial(check_may_manage, principal)
+        await change(partial(store.revoke_key, key_id=key_id, account_id=account_id, check=check))
 
 
 def key_view(key: KeyRecord) -> KeyView:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Connection, Row, RowMapping, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
@@ -17,11 +17,15 @@ from api.auth.machines.stored_keys import KeysRefused, ServiceAccountExists, Ser
 from api.auth.tables import service_accounts, service_keys
 from workers.access.principal import Grant
 from workers.database.database import Database
+from workers.database.dialects import rows_with
 from workers.errors import QuotaReached
 
 MOST_ACCOUNTS = 1000
 MOST_KEYS = 20
 """Keys of one account that are neither revoked nor expired."""
+
+GrantsCheck = Callable[[tuple[Grant, ...]], None]
+"""Raises where an account may not be changed, by the grants that it has in the transaction that would change it."""
 
 KeyState = Literal["active", "expired", "revoked"]
 
@@ -122,8 +126,9 @@ def change_account(
     name: str | None = None,
     grants: Sequence[Grant] | None = None,
     disabled: bool | None = None,
+    check: GrantsCheck | None = None,
 ) -> ServiceAccount:
-    """Change what is given. Raises ServiceAccountUnknown, ServiceAccountExists, KeysRefused."""
+    """Change what is given. Raises ServiceAccountUnknown, ServiceAccountExists, KeysRefused, and as `check`."""
     changes: dict[str, Any] = {"changed_ns": time.time_ns()}
     if name is not None:
         changes |= {"name": _checked(name), "name_key": name.casefold()}
@@ -133,29 +138,29 @@ def change_account(
         changes["disabled"] = disabled
     try:
         with database.write() as connection:
+            _lock(connection, account_id, check)
             connection.execute(update(service_accounts).where(service_accounts.c.id == account_id).values(changes))
     except IntegrityError as error:
         raise ServiceAccountExists(f"name: there is a service account {name} already") from error
     return account(database, account_id)
 
 
-def remove_account(database: Database, account_id: str) -> None:
-    """Delete it and its keys. Raises ServiceAccountUnknown."""
+def remove_account(database: Database, account_id: str, check: GrantsCheck | None = None) -> None:
+    """Delete it and its keys. Raises ServiceAccountUnknown, and as `check`."""
     with database.write() as connection:
+        _lock(connection, account_id, check)
         connection.execute(delete(service_keys).where(service_keys.c.account_id == account_id))
-        gone = connection.execute(delete(service_accounts).where(service_accounts.c.id == account_id))
-    if gone.rowcount == 0:
-        raise ServiceAccountUnknown(f"there is no service account {account_id}")
+        connection.execute(delete(service_accounts).where(service_accounts.c.id == account_id))
 
 
-def add_key(database: Database, account_id: str, name: str, ends_ns: int | None) -> tuple[NewKey, KeyRecord]:
-    """A new key, whose text is never to be had again. Raises ServiceAccountUnknown, KeysRefused."""
+def add_key(
+    database: Database, account_id: str, name: str, ends_ns: int | None, check: GrantsCheck | None = None
+) -> tuple[NewKey, KeyRecord]:
+    """A new key, whose text is never to be had again. Raises ServiceAccountUnknown, KeysRefused, and as `check`."""
     made, now_ns = new_key(), time.time_ns()
     record = KeyRecord(made.id, _checked(name), f"ls_{made.id}", now_ns, ends_ns, None, None)
     with database.write() as connection:
-        there = select(service_accounts.c.id).where(service_accounts.c.id == account_id)
-        if connection.execute(there.with_for_update()).first() is None:
-            raise ServiceAccountUnknown(f"there is no service account {account_id}")
+        _lock(connection, account_id, check)
         of_account = select(service_keys).where(service_keys.c.account_id == account_id)
         good = [one for one in map(_key, connection.execute(of_account)) if is_good(one, now_ns)]
         if len(good) >= MOST_KEYS:
@@ -176,33 +181,36 @@ def add_key(database: Database, account_id: str, name: str, ends_ns: int | None)
     return made, record
 
 
-def revoke_key(database: Database, key_id: str, account_id: str | None = None) -> None:
-    """No request may use it any more. Revoking it again changes nothing. Raises ServiceAccountUnknown."""
+def revoke_key(
+    database: Database, key_id: str, account_id: str | None = None, check: GrantsCheck | None = None
+) -> None:
+    """No request may use it any more. Revoking it again changes nothing.
+
+    Raises ServiceAccountUnknown, and as `check`.
+    """
     which = service_keys.c.id == key_id
     if account_id is not None:
         which &= service_keys.c.account_id == account_id
     with database.write() as connection:
-        if connection.execute(select(service_keys.c.id).where(which)).first() is None:
+        owner_id = connection.scalar(select(service_keys.c.account_id).where(which))
+        if owner_id is None:
             raise ServiceAccountUnknown(f"there is no key {key_id}")
+        _lock(connection, owner_id, check)
         unrevoked = which & service_keys.c.revoked_ns.is_(None)
         connection.execute(update(service_keys).where(unrevoked).values(revoked_ns=time.time_ns()))
 
 
 def stored_key(database: Database, key_id: str) -> StoredKey | None:
     """For checking a key that was presented: as it is now; a revoked one is None."""
+    return stored_keys(database, [key_id]).get(key_id)
+
+
+def stored_keys(database: Database, key_ids: Sequence[str]) -> dict[str, StoredKey]:
+    """As `stored_key` of many."""
+    unrevoked = _joined().where(service_keys.c.revoked_ns.is_(None))
     with database.read() as connection:
-        row = connection.execute(_joined().where(service_keys.c.id == key_id)).first()
-    if row is None or row.revoked_ns is not None:
-        return None
-    return StoredKey(
-        id=row.id,
-        hash=HASH_PREFIX + bytes(row.hash).hex(),
-        owner_id=row.account_id,
-        owner_name=row.account_name,
-        grants=restored(row.grants),
-        expires_at_s=None if row.ends_ns is None else row.ends_ns / _NS,
-        disabled=row.disabled,
-    )
+        rows = list(rows_with(connection, unrevoked, service_keys.c.id, key_ids))
+    return {row["id"]: _stored(row) for row in rows}
 
 
 def note_use(database: Database, key_id: str, at_ns: int) -> None:
@@ -221,6 +229,16 @@ def state_of(key: KeyRecord) -> KeyState:
     if key.revoked_ns is not None:
         return "revoked"
     return "active" if is_good(key, time.time_ns()) else "expired"
+
+
+def _lock(connection: Connection, account_id: str, check: GrantsCheck | None) -> None:
+    """The account stays as it is until the transaction is over. Raises ServiceAccountUnknown, and as `check`."""
+    there = select(service_accounts.c.grants).where(service_accounts.c.id == account_id)
+    grants = connection.scalar(there.with_for_update())
+    if grants is None:
+        raise ServiceAccountUnknown(f"there is no service account {account_id}")
+    if check is not None:
+        check(restored(grants))
 
 
 def _checked(name: str) -> str:
@@ -248,6 +266,18 @@ def _columns(one: ServiceAccount) -> dict[str, Any]:
 
 def _account(row: Row[Any]) -> ServiceAccount:
     return ServiceAccount(row.id, row.name, row.disabled, restored(row.grants), row.created_ns, row.changed_ns)
+
+
+def _stored(row: RowMapping) -> StoredKey:
+    return StoredKey(
+        id=row["id"],
+        hash=HASH_PREFIX + bytes(row["hash"]).hex(),
+        owner_id=row["account_id"],
+        owner_name=row["account_name"],
+        grants=restored(row["grants"]),
+        expires_at_s=None if row["ends_ns"] is None else row["ends_ns"] / _NS,
+        disabled=row["disabled"],
+    )
 
 
 def _key(row: Row[Any]) -> KeyRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -74,6 +75,10 @@ class KeySource(Protocol):
 
     async def by_id(self, key_id: str) -> StoredKey | None:
         """The key with that id, as it is stored now; None when it was removed. Never blocks the loop."""
+        ...
+
+    async def by_ids(self, key_ids: Collection[str]) -> dict[str, StoredKey]:
+        """As `by_id` of many, asked in one question and not remembered."""
         ...
 
     async def used(self, key: StoredKey) -> None:

@@ -2,7 +2,8 @@
 
 Each session is asked about within `auth.oidc.recheck_s`, by one of the processes: with its refresh token, which a
 provider takes no more once the account is disabled or signed out there, and then for the groups. What a role allowed
-ends with it, in sockets and streamed answers too (api/auth/live_connections.py).
+ends with it, in sockets and streamed answers too (api/auth/live_connections.py), and with the last session of an
+account what it has signed links for.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ class Rechecks:
 
     async def _end(self, session: ProviderSession, reason: str) -> None:
         log.info("provider_session_ended", session=session.id, user=session.user_id, reason=reason[:300])
-        await self._people.end_session(session.user_id, session.id)
+        await self._in_thread(partial(self._sign_ins.sessions.end, session))
+        self._people.changed(session.user_id)
+        self._people.on_event(AccountEvent("signed-out", "", session.user_id))
 
     async def _in_thread(self, call: Any) -> Any:
         return await self._accounts.run(lambda database: call())

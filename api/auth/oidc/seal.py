@@ -54,3 +54,7 @@ class OnceOnly:
         while len(self._used) > self._most or next(iter(self._used.values())) <= now_s:
             del self._used[next(iter(self._used))]
         return True
+
+    def forget(self, name: str) -> None:
+        """What it was used for did not happen: it counts again."""
+        self._used.pop(name, None)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.auth.grants import stored
@@ -91,8 +91,9 @@ class ProviderSessions:
             return user_id
 
     def add(self, connection: Connection, session: Session, subject: str, sid: str | None, sealed: str) -> None:
-        """That the session began at the provider; in the transaction that opens it."""
+        """That the session began at the provider, which takes the account; in the transaction that opens it."""
         now = time.time_ns()
+        connection.execute(update(users).where(users.c.id == session.user.id).values(refused_ns=None))
         row = {"session_id": session.id, "issuer": self._issuer, "subject": subject, "sid": sid, "sealed": sealed}
         connection.execute(insert(oidc_sessions).values(**row, checked_ns=now, tried_ns=now))
 
@@ -122,8 +123,13 @@ class ProviderSessions:
             row = update(oidc_sessions).where(oidc_sessions.c.session_id == session_id)
             connection.execute(row.values(sealed=sealed, checked_ns=at_ns))
 
+    def end(self, session: ProviderSession) -> None:
+        """The provider does not confirm it. Where it was the account's last, the account counts as refused."""
+        with self._database.write() as connection:
+            _end(connection, user_sessions.c.id == session.id, [session.user_id])
+
     def signed_out(self, subject: str | None, sid: str | None) -> list[str]:
-        """End the provider's session `sid`, or all of `subject`'s; whose they were."""
+        """As `end`, of the provider's session `sid`, or of all of `subject`'s; whose they were."""
         named = [oidc_sessions.c.issuer == self._issuer]
         named += [] if subject is None else [oidc_sessions.c.subject == subject]
         named += [] if sid is None else [or_(oidc_sessions.c.sid == sid, oidc_sessions.c.sid.is_(None))]
@@ -131,13 +137,22 @@ class ProviderSessions:
         with self._database.write() as connection:
             rows = connection.execute(select(user_sessions.c.user_id).where(user_sessions.c.id.in_(ended)))
             user_ids = sorted(set(rows.scalars()))
-            connection.execute(delete(user_sessions).where(user_sessions.c.id.in_(ended)))
+            _end(connection, user_sessions.c.id.in_(ended), user_ids)
         return user_ids
 
 
 _SESSIONS = select(oidc_sessions, user_sessions.c.user_id).join(
     user_sessions, user_sessions.c.id == oidc_sessions.c.session_id
 )
+
+
+def _end(connection: Connection, which: ColumnElement[bool], user_ids: list[str]) -> None:
+    """End those sessions, which are of these accounts."""
+    connection.execute(delete(user_sessions).where(which))
+    of_account = user_sessions.c.user_id == users.c.id
+    left = select(oidc_sessions.c.session_id).join(user_sessions, user_sessions.c.id == oidc_sessions.c.session_id)
+    refused = update(users).where(users.c.id.in_(user_ids), ~left.where(of_account).correlate(users).exists())
+    connection.execute(refused.values(refused_ns=time.time_ns()))
 
 
 def _session(row: Any) -> ProviderSession:

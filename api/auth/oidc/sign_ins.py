@@ -188,9 +188,14 @@ class ProviderSignIns:
     async def signed_out_there(self, logout_token: str) -> None:
         """Back-channel log-out: end what the provider ended. Raises TokenRefused, ProviderAway."""
         claims = await self.provider.logout_claims(logout_token)
-        if not self._used.use(f"logout {claims['jti']}", max(_LOGOUT_TOKEN_S, claims["exp"] - time.time())):
+        used = f"logout {claims['jti']}"
+        if not self._used.use(used, max(_LOGOUT_TOKEN_S, claims["exp"] - time.time())):
             raise TokenRefused("the logout token was used already")
-        ended = await self._accounts.run(partial(self._signed_out, claims))
+        try:
+            ended = await self._accounts.run(partial(self._signed_out, claims))
+        except BaseException:  # the provider may send it again
+            self._used.forget(used)
+            raise
         log.info("signed_out_at_provider", accounts=len(ended))
         for user_id in ended:
             self._people.changed(user_id)

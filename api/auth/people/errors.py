@@ -24,7 +24,7 @@ class NameRefused(AccessError):
 
 
 class LastAdmin(AccessError):
-    """Nobody could manage accounts any more."""
+    """No account could do everything, or manage accounts, any more."""
 
     problem = ("last-admin", 409, "The last admin stays")
 

@@ -26,7 +26,7 @@ from api.auth.people.session_store import AlsoStore, Client, Session, SessionSto
 from api.auth.people.setup_link import SetupLink
 from api.auth.people.sign_in_throttle import Attempt, SignInThrottle
 from api.auth.people.user_issuers import UserIssuers
-from api.auth.people.user_store import User, UserChanges, UserStore, check_name, name_key
+from api.auth.people.user_store import User, UserChanges, UserCheck, UserStore, check_name, name_key
 from api.auth.settings import AuthSettings
 from workers.access.principal import Grant
 from workers.errors import DatabaseUnavailable
@@ -108,12 +108,6 @@ class People:
         self.changed(user_id)
         self.on_event(AccountEvent("signed-out", f"user:{user_id}", user_id))
 
-    async def end_session(self, user_id: str, session_id: str) -> None:
-        """Not by whoever it belongs to."""
-        await self._in_thread(partial(self.sessions.end, session_id))
-        self.changed(user_id)
-        self.on_event(AccountEvent("signed-out", "", user_id))
-
     async def set_up(self, token: str, name: str, password: str, client: Client) -> tuple[str, Session]:
         """The first admin, signed in. Raises SetupLinkRefused, PasswordRefused, NameRefused."""
         hashed = await self._hash(password, check_name(name))
@@ -154,24 +148,27 @@ class People:
         self.on_event(AccountEvent("user-added", by, user.id))
         return user
 
-    async def change_user(self, by: str, user_id: str, changes: UserChanges, password: str | None) -> User:
-        """Raises UserUnknown, LastAdmin, PasswordRefused, SubjectRefused, GrantsFromProvider."""
+    async def change_user(
+        self, by: str, user_id: str, changes: UserChanges, password: str | None, check: UserCheck
+    ) -> User:
+        """Raises UserUnknown, LastAdmin, PasswordRefused, SubjectRefused, GrantsFromProvider, and as `check`."""
         if changes.subject and self.settings.oidc is None:
             raise SubjectRefused("oidc_subject: no provider is set (auth.oidc)")
         user = await self._in_thread(partial(self.users.get, user_id))
+        check(user)  # before a password is hashed for nothing
         if changes.grants is not None and self.settings.oidc is not None and (changes.subject or user.subject):
             raise GrantsFromProvider("grants: this account's come from its groups at the provider (auth.oidc.groups)")
         if password is not None:
             hashed = await self._hash(password, user.name)
             changes = replace(changes, password_hash=hashed)
-        user = await self._in_thread(partial(self.users.change, user_id, changes))
+        user = await self._in_thread(partial(self.users.change, user_id, changes, check))
         self.changed(user_id)
         self.on_event(AccountEvent("user-changed", by, user_id))
         return user
 
-    async def remove_user(self, by: str, user_id: str) -> None:
-        """Raises UserUnknown, LastAdmin."""
-        await self._in_thread(partial(self.users.remove, user_id))
+    async def remove_user(self, by: str, user_id: str, check: UserCheck) -> None:
+        """Raises UserUnknown, LastAdmin, and as `check`."""
+        await self._in_thread(partial(self.users.remove, user_id, check))
         self.changed(user_id)
         self.on_event(AccountEvent("user-removed", by, user_id))
 

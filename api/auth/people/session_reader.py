@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from api.auth.accounts_database import AccountsDatabase
-from api.auth.people.session_store import Session, SessionStore, hash_of
+from api.auth.people.session_store import SESSION_CREDENTIAL, Session, SessionStore, hash_of
 from api.auth.settings import SessionSettings
 from workers.access.principal import Principal
 from workers.errors import DatabaseUnavailable
@@ -84,15 +85,15 @@ class SessionReader:
                 raise
             return known[0]
 
-    async def revalidate(self, principal: Principal) -> Principal | None:
-        """Who has that credential now; None when it has ended. Raises DatabaseUnavailable."""
-        session_id = principal.credential.removeprefix("session:")
-        session = await self._accounts.run(lambda database: self._sessions.by_id(session_id))
-        return None if session is None else session.principal()
+    async def revalidate(self, principals: Sequence[Principal]) -> Sequence[Principal | None]:
+        """See Revalidator. Raises DatabaseUnavailable."""
+        ids = [principal.credential.removeprefix(SESSION_CREDENTIAL) for principal in principals]
+        found = await self._accounts.recheck(lambda database: self._sessions.by_ids(ids))
+        return [found[session_id].principal() if session_id in found else None for session_id in ids]
 
     def handles(self, principal: Principal) -> bool:
         """Whether `revalidate` knows its credential."""
-        return principal.credential.startswith("session:")
+        return principal.credential.startswith(SESSION_CREDENTIAL)
 
     def forget(self, user_id: str) -> None:
         """Look up that account's sessions anew; look-ups that are under way are not believed for longer than once."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, insert, select, update
 from ulid import ULID
 
 from api.auth.people.user_store import User, user_of
@@ -16,7 +17,9 @@ from api.auth.settings import SessionSettings
 from api.auth.tables import user_sessions, users
 from workers.access.principal import Principal
 from workers.database.database import Database
+from workers.database.dialects import rows_with
 
+SESSION_CREDENTIAL = "session:"
 _S = 1_000_000_000
 _SEEN_EVERY_NS = 60 * _S
 
@@ -43,7 +46,7 @@ class Session:
             id=f"user:{self.user.id}",
             kind="user",
             grants=self.user.grants,
-            credential=f"session:{self.id}",
+            credential=f"{SESSION_CREDENTIAL}{self.id}",
             expires_at_s=self.ends_ns / _S,
             display_name=self.user.name,
         )
@@ -91,9 +94,12 @@ class SessionStore:
                 connection.execute(seen.values(seen_ns=now))
         return session
 
-    def by_id(self, session_id: str) -> Session | None:
-        """As `find`, without counting as its use."""
-        return self._found(user_sessions.c.id == session_id)[0]
+    def by_ids(self, ids: Sequence[str]) -> dict[str, Session]:
+        """Those of them that last, without counting as their use."""
+        query = self._query(~users.c.disabled)
+        with self._database.read() as connection:
+            rows = list(rows_with(connection, query, user_sessions.c.id, ids))
+        return {row["session"]: Session(row["session"], user_of(row), row["ends_ns"]) for row in rows}
 
     def end(self, session_id: str) -> None:
         """That one. Idempotent."""
@@ -107,13 +113,17 @@ class SessionStore:
             connection.execute(ended)
 
     def _found(self, where: ColumnElement[bool]) -> tuple[Session | None, int]:
-        columns = (user_sessions.c.id.label("session"), user_sessions.c.ends_ns, user_sessions.c.seen_ns, users)
-        query = select(*columns).join(users, users.c.id == user_sessions.c.user_id).where(where)
         with self._database.read() as connection:
-            row = connection.execute(query.where(~self._over(time.time_ns()))).mappings().first()
+            row = connection.execute(self._query(where)).mappings().first()
         if row is None or row["disabled"]:
             return None, 0
         return Session(row["session"], user_of(row), row["ends_ns"]), row["seen_ns"]
+
+    def _query(self, where: ColumnElement[bool]) -> Select[Any]:
+        """Sessions that last, with their accounts."""
+        columns = (user_sessions.c.id.label("session"), user_sessions.c.ends_ns, user_sessions.c.seen_ns, users)
+        query = select(*columns).join(users, users.c.id == user_sessions.c.user_id).where(where)
+        return query.where(~self._over(time.time_ns()))
 
     def _over(self, now_ns: int) -> ColumnElement[bool]:
         idle_ns = now_ns - round(self._settings.idle_s * _S)

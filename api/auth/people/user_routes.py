@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.auth.grants import GrantBody, Grants, check_may_grant, shown
+from api.auth.grants import GrantBody, Grants, check_may_grant, check_may_manage, shown
 from api.auth.people.people import People
 from api.auth.people.session_routes import Password
 from api.auth.people.user_store import User, UserChanges
@@ -97,19 +98,22 @@ def user_routes(people: People) -> APIRouter:
     async def change_user(principal: MayManageAccounts, user_id: UserIdInPath, body: ChangedUser) -> UserView:
         """Change an account. The last admin can be neither disabled nor made less.
 
-        403 for what gives rights that one lacks: grants, or the password of an account that has them.
+        403 for an account that may do more than one may oneself, and for grants of what one may not do.
         """
         grants = None if body.grants is None else tuple(grant.grant() for grant in body.grants)
         check_may_grant(principal, grants or ())
-        if body.password is not None or body.oidc_subject is not None:  # who signs in so may do what the account may
-            check_may_grant(principal, (await people.get_user(user_id)).grants)
         changes = UserChanges(disabled=body.disabled, grants=grants, subject=body.oidc_subject)
-        return UserView.of(await people.change_user(principal.id, user_id, changes, body.password))
+        check = partial(_check_may_manage, principal)
+        return UserView.of(await people.change_user(principal.id, user_id, changes, body.password, check))
 
     @router.delete("/v1/users/{user_id}", status_code=204, responses=_LAST)
     async def remove_user(principal: MayManageAccounts, user_id: UserIdInPath) -> Response:
-        """Remove an account; it is signed out everywhere."""
-        await people.remove_user(principal.id, user_id)
+        """Remove an account; it is signed out everywhere. 403 for one that may do more than one may oneself."""
+        await people.remove_user(principal.id, user_id, partial(_check_may_manage, principal))
         return Response(status_code=204)
 
     return router
+
+
+def _check_may_manage(principal: Principal, user: User) -> None:
+    check_may_manage(principal, user.grants)

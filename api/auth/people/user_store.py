@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +17,24 @@ from api.auth.grants import restored, stored
 from api.auth.people.errors import LastAdmin, NameRefused, SubjectRefused, UserExists, UserUnknown
 from api.auth.tables import user_sessions, users
 from workers.access.principal import Grant, Principal
+from workers.access.roles import allowed
 from workers.database.database import Database
+from workers.database.dialects import rows_with
 from workers.errors import QuotaReached
 
 MAX_NAME = 64
 MOST_USERS = 10_000
 
+UserCheck = Callable[["User"], None]
+"""Raises where the account, as it is in the transaction that would change it, may not be changed."""
+
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `password_hash` None: signs in at a provider only. `subject`: its name there. Times in ns."""
+    """An account. `password_hash` None: signs in at a provider only. `subject`: its name there. Times in ns.
+
+    refused: the provider ended its last session there, and it has not signed in there again.
+    """
 
     id: str
     name: str
@@ -35,10 +44,17 @@ class User:
     signed_in_ns: int | None
     password_hash: str | None
     subject: str | None = None
+    refused: bool = False
 
     @property
     def is_admin(self) -> bool:
-        """Whether it may manage accounts."""
+        """Whether it may do whatever an admin may, on every stream."""
+        principal = Principal(self.id, "user", self.grants)
+        return not self.disabled and all(principal.scope(action).everything for action in allowed("admin"))
+
+    @property
+    def manages_accounts(self) -> bool:
+        """Whether it may manage those that may do no more than it."""
         return not self.disabled and Principal(self.id, "user", self.grants).may("accounts")
 
 
@@ -100,6 +116,11 @@ class UserStore:
         with self.database.read() as connection:
             return _get(connection, user_id)
 
+    def get_all(self, user_ids: Sequence[str]) -> builtins.list[User]:
+        """Those of the accounts that there are."""
+        with self.database.read() as connection:
+            return [user_of(row) for row in rows_with(connection, select(users), users.c.id, user_ids)]
+
     def list(self) -> list[User]:
         """All, by name."""
         with self.database.read() as connection:
@@ -110,8 +131,8 @@ class UserStore:
         with self.database.read() as connection:
             return _count(connection) > 0
 
-    def change(self, user_id: str, changes: UserChanges) -> User:
-        """The account as it is then. Raises UserUnknown, LastAdmin, SubjectRefused."""
+    def change(self, user_id: str, changes: UserChanges, check: UserCheck | None = None) -> User:
+        """The account as it is then. Raises UserUnknown, LastAdmin, SubjectRefused, and as `check`."""
         now = time.time_ns()
         values: dict[str, Any] = {"changed_ns": now}
         if changes.disabled is not None:
@@ -124,15 +145,15 @@ class UserStore:
             values |= {
                 "oidc_subject": changes.subject or None,
                 "oidc_issuer": self._issuer if changes.subject else None,
+                "refused_ns": None,
             }
         with self.database.write() as connection:
-            before = _admins(connection)
-            _get(connection, user_id)
+            before = _lock(connection)
+            _check(_get(connection, user_id), check)
             if changes.subject:
                 _check_free(connection, user_id, self._issuer, changes.subject)
             connection.execute(update(users).where(users.c.id == user_id).values(values))
-            if before and not _admins(connection):
-                raise LastAdmin("nobody could manage accounts any more; make somebody else admin first")
+            _check_admin_left(before, connection)
             if changes.disabled or changes.password_hash is not None:
                 ended = delete(user_sessions).where(user_sessions.c.user_id == user_id)
                 connection.execute(ended.where(user_sessions.c.id != (changes.keep_session or "")))
@@ -143,14 +164,13 @@ class UserStore:
         with self.database.write() as connection:
             connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
 
-    def remove(self, user_id: str) -> None:
-        """With its sessions. Raises UserUnknown, LastAdmin."""
+    def remove(self, user_id: str, check: UserCheck | None = None) -> None:
+        """With its sessions. Raises UserUnknown, LastAdmin, and as `check`."""
         with self.database.write() as connection:
-            before = _admins(connection)
-            _get(connection, user_id)
+            before = _lock(connection)
+            _check(_get(connection, user_id), check)
             connection.execute(delete(users).where(users.c.id == user_id))
-            if before and not _admins(connection):
-                raise LastAdmin("nobody could manage accounts any more; make somebody else admin first")
+            _check_admin_left(before, connection)
 
 
 def add_user(connection: Connection, name: str, password_hash: str | None, grants: Iterable[Grant]) -> User:
@@ -174,6 +194,7 @@ def user_of(row: RowMapping) -> User:
         signed_in_ns=row["signed_in_ns"],
         password_hash=row["password_hash"],
         subject=row["oidc_subject"],
+        refused=row["refused_ns"] is not None,
     )
 
 
@@ -196,7 +217,21 @@ def _count(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(users)) or 0
 
 
-def _admins(connection: Connection) -> int:
-    """Locks the accounts, so that two who make each other the last but one wait for each other."""
+def _check(user: User, check: UserCheck | None) -> None:
+    if check is not None:
+        check(user)
+
+
+def _lock(connection: Connection) -> list[User]:
+    """All accounts, locked, so that two who make each other the last but one wait for each other."""
     rows = connection.execute(select(users).order_by(users.c.id).with_for_update()).mappings()
-    return sum(user_of(row).is_admin for row in rows)
+    return [user_of(row) for row in rows]
+
+
+def _check_admin_left(before: list[User], connection: Connection) -> None:
+    """Raises LastAdmin."""
+    after = _lock(connection)
+    if any(user.manages_accounts for user in before) and not any(user.manages_accounts for user in after):
+        raise LastAdmin("nobody could manage accounts any more; make somebody else admin first")
+    if any(user.is_admin for user in before) and not any(user.is_admin for user in after):
+        raise LastAdmin("no account could do everything any more; make somebody else admin first")

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import Connection, delete
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from api.auth.access_control import AccessControl
+from api.auth.accounts_database import AT_ONCE
+from api.auth.machines import service_accounts
+from api.auth.machines.link_reader import link_principal
+from api.auth.machines.signed_links import link_target
 from api.auth.people.session_reader import PLAIN_COOKIE
+from api.auth.people.session_store import Client
 from api.auth.settings import AuthSettings
 from api.auth.tables import user_sessions
 from tests.api.auth.running_accounts import Accounts, add_camera, running_accounts
+from tests.api.waiting import eventually
+from workers.access.principal import Grant, Principal
+from workers.database.database import Database
 
 LONG_S = 60.0
 """What never takes as long here but with a fault, however busy the machine is."""
@@ -105,6 +118,81 @@ def test_sockets_end_when_the_account_is_disabled_or_may_less(service: Accounts,
             while True:
                 socket.recv(LONG_S)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
+
+
+class Socket:
+    """A Live."""
+
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
+        self.ended: str | None = None
+
+    def end(self, reason: str) -> None:
+        self.ended = reason
+
+
+async def test_many_sockets_are_one_question_to_a_slow_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2,000 sockets of 50 sessions, 500 of 100 keys and 500 of links of theirs, where each question takes a second:
+    whoever is revoked is out soon, and so is whoever has expired, though a crowd waits for the same database."""
+    access = AccessControl(AuthSettings.model_validate({"mode": "accounts", "recheck_s": 0.2}), tmp_path)
+    access.start()
+    accounts = access.accounts
+    assert accounts is not None and access.people is not None
+    database = accounts.database
+    user = access.people.users.add("Ada", None, [Grant("viewer")])
+    sessions = [access.people.sessions.open(user, Client("", ""))[1] for _ in range(50)]
+    account = service_accounts.add_account(database, "encoder", [Grant("viewer")])
+    keys = {}
+    for number in range(100):
+        if number % 20 == 0:
+            account = service_accounts.add_account(database, f"encoder {number}", [Grant("viewer")])
+        key = service_accounts.add_key(database, account.id, f"key {number}", None)[0]
+        stored = service_accounts.stored_key(database, key.id)
+        assert stored is not None
+        keys[key.id] = stored.principal()
+    by_session = [Socket(sessions[number % 50].principal()) for number in range(2000)]
+    by_key = [Socket(principal) for principal in keys.values() for _ in range(5)]
+    by_link = []
+    for number in range(500):
+        target = link_target(f"/v1/streams/cam-{number}/mjpeg")
+        principal = link_principal(by_key[number].principal, target, 2_000_000_000)
+        assert principal is not None
+        by_link.append(Socket(principal))
+    expired = Socket(replace(sessions[1].principal(), expires_at_s=time.time() - 1))
+    questions: list[float] = []
+    read = Database.read
+
+    @contextmanager
+    def slow(self: Database) -> Iterator[Connection]:
+        questions.append(time.monotonic())
+        time.sleep(1)
+        with read(self) as connection:
+            yield connection
+
+    access.people.sessions.end(sessions[0].id)
+    revoked_key = next(iter(keys))
+    service_accounts.revoke_key(database, revoked_key)
+    monkeypatch.setattr(Database, "read", slow)
+    crowd = [asyncio.create_task(accounts.run(partial(service_accounts.account, account_id="x"))) for _ in range(60)]
+    everybody = [*by_session, *by_key, *by_link, expired]
+    began_s = time.monotonic()
+    for socket in everybody:
+        access.live.add(socket)
+    await eventually(lambda: all(one.ended for one in (by_session[0], by_key[0], by_link[0], expired)), 30)
+    assert not all(task.done() for task in crowd)
+    took_s = time.monotonic() - began_s
+    asked = len(questions) - sum(task.done() for task in crowd) - AT_ONCE
+    assert asked <= 3 * (took_s + 1), f"{asked} questions in {took_s:.1f} s: each round asks once for each kind"
+    await eventually(lambda: sum(one.ended is not None for one in everybody) == 40 + 5 + 5 + 1, 30)
+    for socket in everybody:
+        access.live.remove(socket)
+    for task in crowd:
+        task.cancel()
+    await asyncio.gather(*crowd, return_exceptions=True)
+    monkeypatch.undo()
+    access.close(20)
 
 
 def test_sessions_live_on_while_the_database_is_away(service: Accounts) -> None:

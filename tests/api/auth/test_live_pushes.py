@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from api.auth.live_connections import LiveConnections
+from api.auth.live_pushes import LivePushGuard
 from api.auth.machines import service_accounts as store
 from api.auth.people.session_reader import PLAIN_COOKIE
 from api.auth.settings import AuthSettings
 from tests.api.auth.running_accounts import Accounts, running_accounts
 from tests.api.waiting import eventually
 from tests.peers.whip_client import NumberedTrack, WhipClient, loopback_ice
-from workers.access.principal import Grant
+from workers.access.declaration import PRINCIPAL
+from workers.access.principal import Grant, Principal
 
 LONG_S = 60.0
 
@@ -75,3 +79,59 @@ async def test_a_revoked_key_ends_the_push(service: Accounts, what: str) -> None
             fewer = (Grant("operator", ("other",)),)
             await asyncio.to_thread(store.change_account, database, account.id, grants=fewer)
         await eventually(lambda: state(service, "cam") == "ended", LONG_S)
+
+
+async def test_an_encoder_that_reconnects_for_ever_is_watched_once() -> None:
+    """It leaves without ending what it had, 1,000 times; what it has now still ends with its key."""
+    encoder = Principal("service:1", "service", (Grant("operator", ("cam",)),), "key:1")
+    other = Principal("service:2", "service", (Grant("operator", ("yard",)),), "key:2")
+    asked: list[tuple[str, str]] = []
+
+    async def whip(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append((scope["method"], scope["path"]))
+        location = f"{scope['path']}/{len(asked)}".encode() if scope["method"] == "POST" else b""
+        await send({"type": "http.response.start", "status": 201, "headers": [(b"location", location)]})
+        await send({"type": "http.response.body", "body": b""})
+
+    keys = Keys()
+    live = LiveConnections((keys,), LONG_S)
+    guard = LivePushGuard(whip, live, "api-1", lambda stream_id: True)
+
+    async def request(principal: Principal, method: str, path: str) -> None:
+        scope = {"type": "http", "method": method, "path": path, "headers": [], PRINCIPAL: principal}
+        await guard(scope, unused, ignored)
+
+    await request(other, "POST", "/v1/streams/yard/whip")
+    for _ in range(1000):
+        await request(encoder, "POST", "/v1/streams/cam/whip")
+    keys.revoked.add(encoder.credential)
+    live.check_soon()
+    await eventually(lambda: asked[-1] == ("DELETE", "/v1/streams/cam/whip/1001"), LONG_S)
+    assert [method for method, _ in asked].count("DELETE") == 1, "what had ended was not watched any more"
+    keys.looked_up.clear()
+    live.check_soon()
+    await eventually(lambda: keys.looked_up == [other.id], LONG_S)
+    await request(other, "DELETE", "/v1/streams/yard/whip/1")
+
+
+class Keys:
+    """A Revalidator."""
+
+    def __init__(self) -> None:
+        self.revoked: set[str] = set()
+        self.looked_up: list[str] = []
+
+    def handles(self, principal: Principal) -> bool:
+        return principal.credential.startswith("key:")
+
+    async def revalidate(self, principals: Sequence[Principal]) -> Sequence[Principal | None]:
+        self.looked_up += [principal.id for principal in principals]
+        return [None if one.credential in self.revoked else one for one in principals]
+
+
+async def unused() -> Message:
+    raise AssertionError("a WHIP request's body is the routes' business")
+
+
+async def ignored(message: Message) -> None:
+    return None

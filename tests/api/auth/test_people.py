@@ -112,7 +112,16 @@ def test_nobody_gives_rights_that_they_lack(service: Accounts) -> None:
     ):
         assert (answer.status_code, answer.json()["type"]) == (403, "urn:livesight:problem:forbidden")
         assert answer.json()["detail"].startswith("you may not do ")
+    for answer in (
+        bo.patch(f"/v1/users/{mine}", json={"disabled": True}),
+        bo.patch(f"/v1/users/{mine}", json={"grants": [watch]}),
+        bo.delete(f"/v1/users/{mine}"),
+    ):
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:livesight:problem:forbidden")
+        assert answer.json()["detail"].endswith("as this account may; ask somebody who may")
     assert bo.patch(f"/v1/users/{her}", json={"password": "eleven blue umbrellas"}).status_code == 200
+    assert bo.patch(f"/v1/users/{her}", json={"grants": [watch | {"streams": ["gate-1"]}]}).status_code == 200
+    assert bo.patch(f"/v1/users/{her}", json={"disabled": True}).status_code == 200
     assert {user["name"] for user in admin.get("/v1/users").json()["users"]} == {ADMIN, "Bo", "Cy"}
 
 
@@ -126,7 +135,8 @@ def test_admins_manage_accounts_and_one_of_them_stays(service: Accounts) -> None
     watching = service.signed_in("bo", new["password"])  # type: ignore[arg-type]
     assert watching.get("/v1/users").status_code == 403
     me = admin.get("/v1/session").json()["id"].removeprefix("user:")
-    for changes in ({"disabled": True}, {"grants": [{"role": "operator"}]}):
+    less = ({"role": "operator"}, {"role": "admin", "streams": ["gate-*"]}, {"role": "admin", "actions": ["accounts"]})
+    for changes in ({"disabled": True}, *({"grants": [grant]} for grant in less)):
         assert admin.patch(f"/v1/users/{me}", json=changes).json()["type"].endswith("last-admin")
     assert admin.delete(f"/v1/users/{me}").status_code == 409
     assert admin.patch(f"/v1/users/{bo}", json={"grants": [{"role": "admin"}]}).status_code == 200

@@ -106,8 +106,25 @@ def test_nobody_makes_an_account_that_may_do_more_than_they(site: Guarded) -> No
         name = f"made {grant}".translate(str.maketrans("", "", "{}':,[]*"))
         answer = call(site, "POST", "", limited, json={"name": name, "grants": [grant]})
         assert answer.status_code == status, (grant, answer.text)
-    admin = next(one["id"] for one in call(site, "GET", "").json()["service_accounts"] if one["name"] == "admin")
-    assert call(site, "POST", f"/{admin}/keys", limited, json={"name": "mine"}).status_code == 403
+
+
+def test_nobody_manages_an_account_that_may_do_more_than_they(site: Guarded) -> None:
+    limited = site.key(Grant("admin", actions=frozenset({"accounts"})), Grant("viewer", ("yard-*",)))
+    lesser = call(site, "POST", "", json={"name": "lesser", "grants": [{"role": "viewer", "streams": ["yard-1"]}]})
+    accounts = {one["name"]: one for one in call(site, "GET", "").json()["service_accounts"]}
+    of_admin = accounts["admin"]["keys"][0]["id"]
+    made = call(site, "POST", f"/{lesser.json()['id']}/keys", limited, json={"name": "first"})
+    assert made.status_code == 201, "it may do no more than they"
+    for name, key, statuses in (("admin", of_admin, (403, 403)), ("lesser", made.json()["id"], (200, 204))):
+        path = f"/{accounts[name]['id']}"
+        for body in ({"disabled": True}, {"name": f"{name} 2"}, {"grants": []}):
+            answer = call(site, "PATCH", path, limited, json=body)
+            assert answer.status_code == statuses[0], (name, body, answer.text)
+        assert call(site, "DELETE", f"{path}/keys/{key}", limited).status_code == statuses[1]
+        assert call(site, "DELETE", path, limited).status_code == statuses[1]
+        if name == "admin":
+            assert call(site, "POST", f"{path}/keys", limited, json={"name": "mine"}).status_code == 403
+    assert call(site, "GET", "").json()["service_accounts"][0]["name"] != "lesser"
 
 
 def test_unknown_ones(site: Guarded) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import stat
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,9 @@ async def test_a_link_of_a_person_ends_with_the_account() -> None:
         async def current(self, issuer: Issuer) -> Principal | None:
             return self.known if issuer == Issuer("user:anna", "") else None
 
+        async def all_current(self, issuers: Sequence[Issuer]) -> dict[Issuer, Principal]:
+            return {one: found for one in issuers if (found := await self.current(one)) is not None}
+
     people = People()
     reader = LinkReader(SIGNER, [people])
 
@@ -231,12 +235,12 @@ async def test_a_link_of_a_person_ends_with_the_account() -> None:
     found = await read("/v1/streams/yard/mjpeg", issuer_of(anna))
     assert found is not None
     assert found.grants == (Grant("viewer", ("yard",), frozenset({"pictures"})),)
-    assert await reader.revalidate(found) == found
+    assert await reader.revalidate([found]) == [found]
     for path, issuer in (("/v1/streams/hall/mjpeg", ANNA), ("/v1/streams/yard/mjpeg", Issuer("user:bert", ""))):
         with pytest.raises(Unauthenticated):
             await read(path, issuer)
     people.known = None
-    assert await reader.revalidate(found) is None
+    assert await reader.revalidate([found]) == [None]
     with pytest.raises(Unauthenticated):
         await read("/v1/streams/yard/mjpeg", ANNA)
 
@@ -253,12 +257,13 @@ async def test_live_connections_learn_of_revoked_keys_and_links(pushed: Guarded)
         found = await reader.read(HTTPConnection(scope))
         assert found is not None
         assert reader.handles(found)
-        assert await reader.revalidate(found) == found
+        assert await reader.revalidate([found]) == [found]
         assert not (machines.keys if reader is machines.links else machines.links).handles(found)
     store.revoke_key(pushed.database, key[3:15])
     machines.changed()
-    assert await reader.revalidate(found) is None
-    assert await machines.keys.revalidate(Principal("x", "service", credential=f"key:{key[3:15]}")) is None
+    assert await reader.revalidate([found]) == [None]
+    gone = Principal("x", "service", credential=f"key:{key[3:15]}")
+    assert await machines.keys.revalidate([gone]) == [None]
 
 
 def test_links_in_messages_about_alerts(site: Guarded) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
+from sqlalchemy import text
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from stream.config import StreamConfig
 from tests.api.auth.oidc.conftest import Signing, oidc_settings, who
 from tests.api.auth.running_accounts import running_accounts
 from tests.peers.oidc_provider import CLIENT, OidcProvider
@@ -56,6 +59,35 @@ def test_a_session_ends_with_the_account_and_the_session_there(watched: Signing)
     assert signed_in(ada)
     watched.provider.sessions.clear()
     wait_for(lambda: not signed_in(ada), "a session that ended there goes on")
+
+
+def test_links_of_a_refused_account_end_until_it_signs_in_again(watched: Signing) -> None:
+    ada, bo = watched.signed_in("ada"), watched.signed_in("bo")
+    bo_elsewhere = watched.signed_in("bo")
+    watched.service.node.streams.add(StreamConfig(id="yard", url="demo:", models=("number",)), allow_local=True)
+    links = {}
+    for name, client in (("ada", ada), ("bo", bo)):
+        answer = client.post("/v1/links", json={"path": "/v1/streams/yard/detections"})
+        links[name] = f"{watched.service.ws}{answer.json()['url']}"
+    with connect(links["ada"]) as others, connect(links["bo"]) as socket:
+        assert bo.post("/v1/logout", json={}).status_code == 200
+        assert signed_in(bo_elsewhere)
+        assert json.loads(socket.recv(timeout=20))["stream_id"] == "yard", "they outlive the session"
+        watched.provider.users["bo"].enabled = False
+        with pytest.raises(ConnectionClosed) as ended:
+            while True:
+                socket.recv(timeout=60)
+        assert ended.value.rcvd is not None and ended.value.rcvd.code == 1008
+        assert not signed_in(bo_elsewhere)
+        with pytest.raises(InvalidStatus) as refused:
+            connect(links["bo"])
+        assert refused.value.response.status_code == 401
+        for _ in range(5):
+            others.recv(timeout=20)
+    watched.provider.users["bo"].enabled = True
+    watched.signed_in("bo")
+    with connect(links["bo"]) as socket:
+        socket.recv(timeout=20)
 
 
 def test_refresh_tokens_that_count_once_are_kept(watched: Signing) -> None:
@@ -123,6 +155,8 @@ def test_logging_out_at_the_provider_ends_sessions_here(signing: Signing) -> Non
     assert send(signing, signing.provider.logout_token(sid=second)).status_code == 200
     assert (signed_in(there), signed_in(bo)) == (False, True)
     token = signing.provider.logout_token(sub="subject-bo")
+    link = bo.post("/v1/links", json={"path": "/v1/streams/yard/snapshot.jpg"}).json()["url"]
+    assert signing.service.client().get(link).status_code == 404, "there is no such camera"
     cookie = f"livesight={bo.cookies['livesight']}"
     with connect(f"{signing.service.ws}/v1/detections", additional_headers={"cookie": cookie}) as socket:
         answer = send(signing, token)
@@ -130,9 +164,27 @@ def test_logging_out_at_the_provider_ends_sessions_here(signing: Signing) -> Non
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=20)
     assert not signed_in(bo)
+    linked = signing.service.client().get(link)
+    assert linked.json()["detail"].startswith("this link is not valid any more"), "nobody would tell us of bo again"
     again = signing.signed_in("bo")
     assert send(signing, token).status_code == 400, "a token that was sent before"
     assert signed_in(again)
+
+
+def test_a_log_out_that_could_not_be_stored_may_be_sent_again(signing: Signing) -> None:
+    bo = signing.signed_in("bo")
+    token = signing.provider.logout_token(sub="subject-bo")
+    assert signing.service.access.accounts is not None
+    database = signing.service.access.accounts.database
+    with database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE user_sessions RENAME TO hidden"))
+    assert send(signing, token).status_code >= 500
+    with database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE hidden RENAME TO user_sessions"))
+    assert signed_in(bo)
+    assert send(signing, token).status_code == 200
+    assert not signed_in(bo)
+    assert send(signing, token).status_code == 400, "now it was used"
 
 
 def test_logout_tokens_that_are_none_end_nothing(signing: Signing) -> None:
