@@ -18,6 +18,7 @@ REFUSED = (
     "stream.networks.allow"
 )
 _LEAST_S = 0.2
+_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT, from Python 3.12 on
 
 
 def dial(host: str, port: int, policy: NetworkPolicy, timeout_s: float) -> socket.socket:
@@ -58,11 +59,15 @@ def resolve(host: str, port: int, policy: NetworkPolicy) -> list[str]:
 
 
 def camera_tls() -> ssl.SSLContext:
-    """TLS as cameras speak it: with certificates that they signed themselves, and old ciphers."""
+    """TLS as cameras speak it, old ones too: certificates that they signed themselves, short keys, TLS 1.0, no secure
+    renegotiation. Nothing is proven by it, so nothing is lost; what is newer is preferred where both sides know it.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
+    context.options |= _LEGACY_SERVER_CONNECT
     return context
 
 

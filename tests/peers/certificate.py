@@ -8,13 +8,15 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 
-def make_certificate(path: Path) -> Path:
-    """For 127.0.0.1, with its key, as PEM; who trusts it trusts the server."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def make_certificate(path: Path, rsa_bits: int | None = None) -> Path:
+    """For 127.0.0.1, with its key, as PEM; who trusts it trusts the server. rsa_bits: an RSA key of that length."""
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = ec.generate_private_key(ec.SECP256R1())
+    if rsa_bits is not None:
+        key = rsa.generate_private_key(65537, rsa_bits)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test server")])
     now = datetime.now(UTC)
     found = (

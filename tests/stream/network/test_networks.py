@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from stream.errors import AddressRefused, SourceError
-from stream.network.dialing import dial, resolve
+from stream.network.dialing import camera_tls, dial, resolve
 from stream.network.networks import NetworkPolicy, NetworkSettings
+from tests.peers.certificate import make_certificate
 
 ELSEWHERE = NetworkPolicy(NetworkSettings(loopback=False))
 """As where Livesight listens on more than loopback."""
@@ -91,3 +95,22 @@ def test_denied_says_the_same_of_open_and_closed_ports() -> None:
     assert str(to_open.value) == str(to_closed.value)
     with pytest.raises(SourceError, match="Connection refused"):
         dial("127.0.0.1", port, NetworkPolicy(NetworkSettings()), 5)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1])
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+def test_cameras_of_old_are_spoken_to_over_tls(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    """A short key, a cipher without forward secrecy, TLS 1.0."""
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    old.maximum_version = version
+    old.set_ciphers("AES128-SHA:@SECLEVEL=0")
+    old.load_cert_chain(make_certificate(tmp_path / "old.pem", rsa_bits=1024))
+    ours, theirs = socket.socketpair()
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(old.wrap_socket, theirs, server_side=True)
+        with camera_tls().wrap_socket(ours, server_hostname="127.0.0.1") as connection, serving.result(20) as camera:
+            agreed = connection.cipher()
+            assert agreed is not None and agreed[0] == "AES128-SHA"
+            connection.sendall(b"OPTIONS")
+            assert camera.recv(7) == b"OPTIONS"
