@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, insort
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -49,8 +50,12 @@ class Decoder:
     in `ordinal` and as dropped, reason "undecoded". One thread.
     """
 
-    def __init__(self, stream_id: str, session: str, cpu_gate: CpuGate) -> None:
+    def __init__(
+        self, stream_id: str, session: str, cpu_gate: CpuGate, given_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        """given_up: whether nobody wants the frames any more, asked while a costly one waits for its turn."""
         self.session = session
+        self._given_up = given_up
         self._cpu_gate = cpu_gate
         self._stream_id = stream_id
         self._context: av.VideoCodecContext | None = None
@@ -81,7 +86,8 @@ class Decoder:
     def decode(self, packet: av.Packet[VideoStream], times: PacketTimes, arrival: ArrivalTime) -> list[Frame]:
         """Decode one packet; returns the frames that come out, in presentation order.
 
-        Rewrites the packet's times. Raises av.FFmpegError when the packet is damaged; go on with the next one.
+        Rewrites the packet's times. Raises av.FFmpegError when the packet is damaged; go on with the next one. Raises
+        GivenUpError.
         """
         packet.time_base = MICROSECONDS
         packet.pts = times.pts_us if times.known else None
@@ -95,7 +101,10 @@ class Decoder:
             self._count_lost(max(0, len(self._pending) - self._max_pending()))
 
     def drain(self) -> list[Frame]:
-        """The frames still in the decoder at the end of the file; packets whose frame never came out are counted."""
+        """The frames still in the decoder at the end of the file; packets whose frame never came out are counted.
+
+        Raises av.FFmpegError, GivenUpError.
+        """
         try:
             return self._run(None)
         finally:
@@ -121,7 +130,7 @@ class Decoder:
         if context is None:
             return []
         if self._guard is not None and self._guard.costly:
-            images, decode_s = COSTLY_LANE.run(lambda: _timed(context, packet))
+            images, decode_s = COSTLY_LANE.run(lambda: _timed(context, packet), self._given_up)
         else:
             with self._cpu_gate.decoding():
                 images, decode_s = _timed(context, packet)

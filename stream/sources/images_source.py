@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +17,7 @@ import structlog
 from PIL import Image
 
 from stream.config import StreamConfig, StreamSettings
+from stream.decoding.costly_lane import GivenUpError
 from stream.decoding.image_decoding import decode_bgr
 from stream.decoding.image_formats import ImageLayout
 from stream.decoding.image_header import frame_limit, read_header
@@ -84,7 +85,7 @@ class ImagesSource(Source):
                     return
                 readable += self._show(path, index, pts_us)
                 index += 1
-            if not readable:
+            if not readable and not self._stopping.is_set():
                 others = f", nor is any of the other {len(self.paths) - 1}" if len(self.paths) > 1 else ""
                 raise SourceError(f"{self.paths[0]}: not a readable image{others}")
             if not self._live:
@@ -94,7 +95,9 @@ class ImagesSource(Source):
         """Hand over one image; False when it cannot be read."""
         captured_at_ns, arrived_s = time.time_ns(), time.monotonic()
         try:
-            image = read_image(path, self._settings)
+            image = read_image(path, self._settings, self._stopping.is_set)
+        except GivenUpError:
+            return False  # the source is closed
         except (OSError, BadImageError, cv2.error) as error:
             FRAMES_DROPPED.labels(self.id, "error").inc()
             log.warning("image_unreadable", stream=self.id, path=str(path), error=str(error))
@@ -116,14 +119,17 @@ class ImagesSource(Source):
         return True
 
 
-def read_image(path: Path, settings: StreamSettings) -> av.VideoFrame:
-    """Decode one file, turned by its EXIF, as BGR. Raises OSError, BadImageError."""
+def read_image(path: Path, settings: StreamSettings, given_up: Callable[[], bool]) -> av.VideoFrame:
+    """Decode one file, turned by its EXIF, as BGR. given_up: whether nobody wants it any more while it waits.
+
+    Raises OSError, BadImageError, GivenUpError.
+    """
     data = path.read_bytes()
     if path.suffix.lower() in _OTHER_SUFFIXES:
         image_bgr = _decode_other(data, settings)
     else:
         header = read_header(data, max(settings.image_bytes, len(data)), frame_limit(settings))
-        image_bgr = decode_bgr(data, header)
+        image_bgr = decode_bgr(data, header, given_up)
     return av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
 
 

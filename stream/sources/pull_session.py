@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from stream.config import StreamSettings
 from stream.decoding.catch_up import CatchUpPolicy
+from stream.decoding.costly_lane import GivenUpError
 from stream.decoding.cpu_gate import CpuGate
 from stream.decoding.decoder import ArrivalTime, Decoder
 from stream.decoding.frame_guard import FrameGuard
@@ -65,7 +66,7 @@ class PullSession:
         self._awaiting_pts: list[tuple[av.Packet[VideoStream], RawTimes, ArrivalTime]] = []
         measured = output.live and not output.target.is_file
         self._clock = PtsClock(connection.interval_us, live=measured, by_arrival=connection.by_arrival)
-        self._decoder = Decoder(output.stream_id, self.session, output.cpu_gate)
+        self._decoder = Decoder(output.stream_id, self.session, output.cpu_gate, output.stopping.is_set)
         self._shedder = Shedder(output.cpu_gate.gauge)
         bursts = output.target.is_file or (output.target.kind == "http" and not connection.by_arrival)
         self._pacer = Pacer(output.stopping) if output.live and bursts else None
@@ -81,7 +82,7 @@ class PullSession:
         self._output.health.session_started(self.session, connection.codec, connection.size_wh)
 
     def read(self, connection: Connection) -> None:
-        """Read to the end. Raises ConnectionLost, or MailboxClosed once the source is closed."""
+        """Read to the end, or until the source is closed. Raises ConnectionLost, or MailboxClosed."""
         self._clock.begin_again()
         extradata = connection.context.extradata or b""
         limit = frame_limit(self._output.settings)
@@ -109,8 +110,8 @@ class PullSession:
         if self._output.target.is_file or not self._output.live:
             try:
                 frames = self._decoder.drain()
-            except av.FFmpegError:
-                return  # they were damaged, and are counted
+            except (av.FFmpegError, GivenUpError):
+                return  # they were damaged, and are counted; or the source is closed
             for frame in frames:
                 if self._pacer is None or self._pacer.wait(frame.pts_us):
                     self._deliver([frame], connection)
@@ -175,6 +176,8 @@ class PullSession:
             return
         try:
             frames = self._decoder.decode(packet, times, arrival)
+        except GivenUpError:
+            return  # the source is closed
         except av.FFmpegError as error:
             log.debug("packet_undecodable", stream=self._output.stream_id, error=str(error))
             frames = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import av
@@ -52,8 +53,9 @@ class DecodedFrame:
 class FrameDecoder:
     """One codec at a time, one thread, no delay: a frame in, its frame out. Frame size may change in flight."""
 
-    def __init__(self, limit: PixelLimit) -> None:
-        self._limit = limit
+    def __init__(self, limit: PixelLimit, given_up: Callable[[], bool] = lambda: False) -> None:
+        """given_up: whether nobody wants the frames any more, asked while a costly one waits for its turn."""
+        self._limit, self._given_up = limit, given_up
         self._codec: VideoCodecContext | None = None
         self._guard = FrameGuard("", limit)
         self._name = ""
@@ -61,7 +63,7 @@ class FrameDecoder:
     def decode(self, frame: EncodedFrame, pts_us: int) -> DecodedFrame | None:
         """Decode a frame, whose `pts` is in microseconds; None for one that is not shown.
 
-        Raises av.FFmpegError, and TooLargeError before anything is decoded.
+        Raises av.FFmpegError; TooLargeError and GivenUpError before anything is decoded.
         """
         begun_s = time.perf_counter()
         codec = self._context(frame.codec)
@@ -69,7 +71,10 @@ class FrameDecoder:
         packet = av.Packet(frame.data)
         packet.pts = pts_us
         packet.time_base = MICROSECONDS
-        images = COSTLY_LANE.run(lambda: codec.decode(packet)) if self._guard.costly else codec.decode(packet)
+        if self._guard.costly:
+            images = COSTLY_LANE.run(lambda: codec.decode(packet), self._given_up)
+        else:
+            images = codec.decode(packet)
         if images:
             self._guard.note_size((images[-1].width, images[-1].height))
         return DecodedFrame(images[-1], time.perf_counter() - begun_s) if images else None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import av
 
 from stream.config import StreamConfig, StreamSettings
+from stream.decoding.costly_lane import GivenUpError
 from stream.decoding.encoded_frame import EncodedFrame
 from stream.decoding.image_header import frame_limit
 from stream.errors import TooLargeError
@@ -51,7 +52,7 @@ class WhipSource(Source):
         self._on_finished = on_finished
         self._waiting: deque[EncodedFrame] = deque()
         self._changed = threading.Condition()
-        self._decoder = FrameDecoder(frame_limit(settings))
+        self._decoder = FrameDecoder(frame_limit(settings), self._stopping.is_set)
         self._clock = SessionClock()
         self._configuration: bytes | None = None
         self._number = self._undecoded = self._flooded = 0
@@ -90,6 +91,8 @@ class WhipSource(Source):
         while batch := self._next_batch():
             shed = self._shed(batch)
             for index, frame in enumerate(batch):
+                if self._stopping.is_set():
+                    return
                 self._take(frame, shed=index < shed)
 
     def _next_batch(self) -> list[EncodedFrame]:
@@ -155,6 +158,8 @@ class WhipSource(Source):
         self._until_key = False
         try:
             return self._decoder.decode(frame, pts_us)
+        except GivenUpError:
+            return None  # the source is closed
         except (av.FFmpegError, TooLargeError) as error:
             reason = error if isinstance(error, TooLargeError) else f"a {frame.codec} frame cannot be decoded: {error}"
             self._health.frame_failed(str(reason))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -15,6 +18,7 @@ import pytest
 from PIL import Image
 
 from stream.config import StreamSettings
+from stream.decoding.costly_lane import COSTLY_LANE, CostlyLane
 from stream.sources.health import SourceState
 from stream.sources.pull_source import PullSource
 from tests.peers.hostile_pictures import progressive_jpeg, sized_jpeg
@@ -71,6 +75,37 @@ def test_a_camera_that_sends_many_scans_is_left(scans: int) -> None:
         source.close()
         assert time.monotonic() - begun_s < 3
     assert status.frames == 0 and f"{scans} scans" in (status.last_error or "")
+
+
+@pytest.mark.parametrize("image", [False, True])
+def test_a_closed_source_gives_up_its_costly_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: bool
+) -> None:
+    """It waits for its turn, which does not come: a camera's, and a file's."""
+    lane, asked, go_on = CostlyLane(1), threading.Event(), threading.Event()
+    whole = COSTLY_LANE.run
+
+    def run(work: Callable[[], Any], given_up: Callable[[], bool] = lambda: False) -> Any:
+        asked.set()
+        return whole(work, given_up)
+
+    monkeypatch.setattr(COSTLY_LANE, "_places", lane._places)
+    holder = threading.Thread(target=lane.run, args=(lambda: go_on.wait(60),))
+    holder.start()
+    monkeypatch.setattr(COSTLY_LANE, "run", run)
+    picture = progressive_jpeg((1600, 1200), 12)
+    path = tmp_path / "costly.jpg"
+    path.write_bytes(picture)
+    try:
+        with MjpegCamera([picture]) as camera:
+            source = opened(path if image else camera.url, live=True, settings=QUICK)
+            assert asked.wait(30)
+            begun_s = time.monotonic()
+            source.close(30)
+            assert time.monotonic() - begun_s < 20
+    finally:
+        go_on.set()
+        holder.join(20)
 
 
 def test_a_snapshot_of_many_scans_is_not_decoded() -> None:
