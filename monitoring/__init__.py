@@ -9,6 +9,7 @@ URL_PREFIXES = (
     "/v1/report",
     "/v1/rules",
     "/v1/snapshots",
+    "/v1/tracks",
     "/v1/zones",
 )
 """The paths that monitoring serves; `/v1/events` stands for that path, `/v1/events/…` and `/v1/events.csv`."""

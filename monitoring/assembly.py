@@ -25,6 +25,9 @@ from monitoring.report.routes import report_routes
 from monitoring.rules.rules import Rules
 from monitoring.settings import MonitorSettings
 from monitoring.store.media import MediaStore
+from monitoring.tracks.backfill import TrackBackfill
+from monitoring.tracks.routes import track_routes
+from monitoring.tracks.writer import LiveTracks, TrackWriter
 from workers.bus.message_bus import LocalBus
 from workers.database.database import Database
 from workers.kafka.settings import KafkaSettings
@@ -48,12 +51,16 @@ class MonitoringContext:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where monitoring stores things. `active`: whether this process's monitor works; else another's does."""
+    """Where monitoring stores things, and who follows them.
+
+    `active`: whether this process's monitor works; else another's does.
+    """
 
     database: Database
     media: MediaStore
     clock: WallClock
     active: Callable[[], bool]
+    live_tracks: LiveTracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +85,14 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     return Assembly(
         handlers=[events, drift, Rules(rules, events, drift)],
-        hooks=[drift, DriftHistory(drift.reports), alerts],
-        services=[Reloader((scenes, rules), settings.reread_s), alerts],
+        hooks=[drift, DriftHistory(drift.reports), alerts, TrackWriter(storage.live_tracks)],
+        services=[Reloader((scenes, rules), settings.reread_s), alerts, TrackBackfill(database, storage.active)],
         routers=[
             scene_routes(scenes),
             drift_routes(drift, settings.drift.commission_s),
             rule_routes(rules),
             alert_routes(alerts, database),
+            track_routes(database, storage.live_tracks),
             report_routes(database, media, settings.mlflow_url),
         ],
     )

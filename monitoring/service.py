@@ -26,6 +26,8 @@ from monitoring.store.media import MediaStore
 from monitoring.store.media_routes import media_routes
 from monitoring.store.retention import Retention
 from monitoring.store.retention_clock import Expiry
+from monitoring.tracks.deletion import delete_tracks_before
+from monitoring.tracks.writer import LiveTracks
 from workers.database.database import Database
 from workers.database.migrations import migrate
 from workers.errors import DatabaseUnavailable
@@ -44,15 +46,17 @@ class Monitoring:
         """Connects to nothing that need not be there. Raises DatabaseRefused for a database that can never be used."""
         self.database = Database(settings.url(context.state_dir))
         self.live = LiveEvents()
+        self.live_tracks = LiveTracks()
         media = MediaStore(context.state_dir / "media")
         clock = WallClock()
-        parts = assemble(settings, context, Storage(self.database, media, clock, self._is_active))
+        parts = assemble(settings, context, Storage(self.database, media, clock, self._is_active, self.live_tracks))
         publisher = None if context.kafka is None else OutboxPublisher(self.database, context.kafka, self._is_active)
         targets = CommitTargets(self.database, media, _inbox(settings, context), EventSink(context.local, publisher))
         expiry = Expiry(settings.retention, clock)
         participants = Participants(parts.handlers, [*parts.hooks, self.live])
         self._monitor = Monitor(settings, targets, participants, expiry, self._prepare)
-        own: list[BackgroundService] = [Retention(expiry, self.database, media, self._is_active)]
+        with_events = {"tracks": delete_tracks_before}
+        own: list[BackgroundService] = [Retention(expiry, self.database, media, self._is_active, with_events)]
         self._to_start = [*([] if publisher is None else [publisher]), *own, *parts.services]
         self._services: list[BackgroundService] = []
         self._routers = [event_routes(self.database, self.live), media_routes(self.database, media), *parts.routers]
@@ -85,7 +89,8 @@ class Monitoring:
         """Take what has come in process, commit everything, end all threads. Idempotent."""
         deadline_s = time.monotonic() + timeout_s
         self._monitor.close(timeout_s)
-        self.live.close()  # followers have got the last events by now
+        for live in (self.live, self.live_tracks):
+            live.close()  # followers have got the last events by now
         for service in reversed(self._services):
             service.close(max(0.2, deadline_s - time.monotonic()))
         self.database.close()

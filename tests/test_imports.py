@@ -31,7 +31,8 @@ FLOORS: dict[str, list[str]] = {
     ).split(),
     "api": "settings http auth audit video push predict cluster routes app cli".split(),
     "monitoring": (
-        "core store events rules arrangements alerts drift report ingest settings migrations assembly service doctor"
+        "core store events rules arrangements alerts drift tracks report ingest settings migrations assembly service "
+        "doctor"
     ).split(),
     "training": "errors data evaluation export detector classifier cli".split(),
 }
@@ -51,6 +52,7 @@ STARTERS = {
     "deployment/bench/glass.py",
     "deployment/bench/hostile.py",
     "deployment/bench/run_livesight.py",
+    "deployment/bench/tracks.py",
     "deployment/bench/viewers.py",
     "deployment/fuzz/operations.py",
     "deployment/fuzz/requests_made.py",

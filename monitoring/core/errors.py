@@ -22,6 +22,12 @@ class EventUnknown(MonitoringError):
     problem = ("event-unknown", 404, "The event does not exist")
 
 
+class TrackUnknown(MonitoringError):
+    """There is no track of that id, or it was deleted."""
+
+    problem = ("track-unknown", 404, "The track does not exist")
+
+
 class MediaUnknown(MonitoringError):
     """There is no snapshot or clip of that number, or it was deleted."""
 

@@ -19,9 +19,16 @@ def cursor_of(row: Mapping[Any, Any], newest: bool = True) -> str:
 
 
 def after_cursor(table: Table, cursor: str | None, newest: bool = True) -> list[ColumnElement[bool]]:
-    """Conditions for the rows of `table` that follow a cursor; the first is on the time alone, which has an index.
+    """Conditions for the rows of `table` that follow a cursor. Raises BadQuery."""
+    return after_place(cursor, (table.c.captured_at_ns, table.c.seq), newest)
 
-    Raises BadQuery.
+
+def after_place(
+    cursor: str | None, place: tuple[ColumnElement[int], ColumnElement[int]], newest: bool = True
+) -> list[ColumnElement[bool]]:
+    """As `after_cursor`, where `place` is a row's time and number.
+
+    The first condition is on the time alone, which has an index. Raises BadQuery.
     """
     if cursor is None:
         return []
@@ -34,7 +41,7 @@ def after_cursor(table: Table, cursor: str | None, newest: bool = True) -> list[
         raise BadQuery("cursor: not issued by this server") from error
     if order != ("newest" if newest else "oldest"):
         raise BadQuery(f"cursor: issued for order={order}")
-    time_column, number = table.c.captured_at_ns, table.c.seq
+    time_column, number = place
     if newest:
         return [time_column <= at_ns, or_(time_column < at_ns, number < seq)]
     return [time_column >= at_ns, or_(time_column > at_ns, number > seq)]

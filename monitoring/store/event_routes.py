@@ -6,9 +6,8 @@ Each shows the events of streams in the principal's scope, and a stream outside 
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
@@ -21,25 +20,16 @@ from sqlalchemy import Connection
 
 from monitoring.core.errors import TooManyFollowers
 from monitoring.store.aggregates import CountQuery, EventTotal, counts_of
+from monitoring.store.event_views import StoredEvent, shown_events
 from monitoring.store.export import heading, lines
 from monitoring.store.live_events import LiveEvents
-from monitoring.store.media import of_events, of_tracks, track_of
 from monitoring.store.query import EventFilters, PageQuery, event_of, page_of, wanted_by
 from workers.access.declaration import MaySeeEvents
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import StreamScope
-from workers.bus.event import Event
 from workers.database.database import Database
 
 _CSV_PAGE = 500
-
-
-class StoredEvent(Event):
-    """An event and where its files are; null where there are none."""
-
-    snapshot_url: str | None = None
-    picture_url: str | None = None
-    clip_url: str | None = None
 
 
 class EventPage(BaseModel):
@@ -98,7 +88,7 @@ def _events(router: APIRouter, run_query: RunQuery) -> None:
     async def get_event(principal: MaySeeEvents, event_id: uuid.UUID) -> JSONResponse:
         """One event."""
         scope = principal.scope("events")
-        shown = await run_query(lambda connection: _shown(connection, [event_of(connection, event_id, scope)]))
+        shown = await run_query(lambda connection: shown_events(connection, [event_of(connection, event_id, scope)]))
         return JSONResponse(shown[0])
 
 
@@ -142,27 +132,7 @@ def _streams(router: APIRouter, run_query: RunQuery, live: LiveEvents) -> None:
 
 def _page(connection: Connection, query: PageQuery, scope: StreamScope) -> dict[str, Any]:
     page = page_of(connection, query, scope)
-    return {"events": _shown(connection, page.rows), "next": page.next}
-
-
-def _shown(connection: Connection, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Events with the URLs of their files. An alert has those of the track that caused it."""
-    tracks = {track_of(row) for row in rows if row["track_id"] is not None}
-    files = {(*track_of(one), one["kind"]): one["id"] for one in of_tracks(connection, tracks)}
-    clips = {one["event_id"]: one["id"] for one in of_events(connection, [row["id"] for row in rows])}
-    shown = []
-    for row in rows:
-        crop, picture = (files.get((*track_of(row), kind)) for kind in ("crop", "picture"))
-        clip = clips.get(row["id"])
-        shown.append(
-            {
-                **json.loads(row["body"]),
-                "snapshot_url": None if crop is None else f"/v1/snapshots/{crop}",
-                "picture_url": None if picture is None else f"/v1/snapshots/{picture}",
-                "clip_url": None if clip is None else f"/v1/clips/{clip}",
-            }
-        )
-    return shown
+    return {"events": shown_events(connection, page.rows), "next": page.next}
 
 
 async def _csv(run_query: RunQuery, query: EventFilters, scope: StreamScope) -> AsyncIterator[str]:

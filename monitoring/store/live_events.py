@@ -1,4 +1,7 @@
-"""Events as they are stored, for pages that look on: server-sent events. On the event loop, fed by the monitor."""
+"""For pages that look on: what is wanted, in order, as it happens; events as server-sent events.
+
+On the event loop, fed by the monitor.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Generic, TypeVar
 
 from fastapi.sse import ServerSentEvent
 from sqlalchemy import Connection
@@ -16,43 +20,42 @@ from workers.bus.event import Event
 _MOST_WAITING = 1000
 _MOST_FOLLOWERS = 500
 
+Item = TypeVar("Item")
+Following = tuple[list[Item], int]
+"""What has come, and how many older items a follower missed, being too slow."""
 
-class LiveEvents:
-    """A CommitHook. A follower that is too slow misses the oldest events and is sent how many."""
+
+class Followers(Generic[Item]):
+    """`add` gives items to all that follow. A follower that is too slow misses the oldest."""
 
     def __init__(self) -> None:
-        self._followers: set[_Follower] = set()
+        self._followers: set[_Follower[Item]] = set()
         self._lock = threading.Lock()
         self._closed = False
 
-    def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
-        """See CommitHook."""
-        return ()
-
-    def committed(self, events: Sequence[Event]) -> None:
-        """See CommitHook."""
+    def add(self, items: Sequence[Item]) -> None:
+        """Any thread; never blocks."""
         with self._lock:
             followers = list(self._followers)
         for follower in followers:
-            follower.add(events)
+            follower.add(items)
 
     @property
     def full(self) -> bool:
         """Whether no more can follow."""
         return len(self._followers) >= _MOST_FOLLOWERS
 
-    async def follow(self, wanted: Callable[[Event], bool]) -> AsyncGenerator[ServerSentEvent]:
-        """The events from now on that are wanted, until the monitor ends; a comment first, so that headers go out."""
+    async def batches(self, wanted: Callable[[Item], bool]) -> AsyncGenerator[Following[Item]]:
+        """The items from now on that are wanted, until `close`; first nothing, once that is so."""
         follower = _Follower(wanted, asyncio.get_running_loop())
         with self._lock:
             if self._closed:
                 return
             self._followers.add(follower)
         try:
-            yield ServerSentEvent(comment="events follow as they are stored")
+            yield [], 0
             while (found := await follower.next()) is not None:
-                for one in found:
-                    yield one
+                yield found
         finally:
             with self._lock:
                 self._followers.discard(follower)
@@ -66,19 +69,50 @@ class LiveEvents:
             follower.end()
 
 
-class _Follower:
-    def __init__(self, wanted: Callable[[Event], bool], loop: asyncio.AbstractEventLoop) -> None:
+class LiveEvents(Followers[Event]):
+    """A CommitHook. A follower that is too slow misses the oldest events and is sent how many."""
+
+    def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """See CommitHook."""
+        return ()
+
+    def committed(self, events: Sequence[Event]) -> None:
+        """See CommitHook."""
+        self.add(events)
+
+    async def follow(self, wanted: Callable[[Event], bool]) -> AsyncGenerator[ServerSentEvent]:
+        """The events from now on that are wanted, until the monitor ends; a comment first, so that headers go out."""
+        following = self.batches(wanted)
+        try:
+            async for events, missed in following:
+                if not events:
+                    yield ServerSentEvent(comment="events follow as they are stored")
+                if missed:
+                    yield missed_event(missed)
+                for event in events:
+                    yield ServerSentEvent(id=str(event.id), raw_data=event.to_json().decode())
+        finally:
+            await following.aclose()
+
+
+def missed_event(count: int) -> ServerSentEvent:
+    """What a follower is sent that was too slow."""
+    return ServerSentEvent(event="missed", data={"missed": count})
+
+
+class _Follower(Generic[Item]):
+    def __init__(self, wanted: Callable[[Item], bool], loop: asyncio.AbstractEventLoop) -> None:
         self._wanted = wanted
         self._loop = loop
         self._lock = threading.Lock()
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[Item] = deque()
         self._missed = 0
         self._over = False
         self._awake = asyncio.Event()
 
-    def add(self, events: Sequence[Event]) -> None:
+    def add(self, items: Sequence[Item]) -> None:
         """Any thread."""
-        wanted = [event for event in events if self._wanted(event)]
+        wanted = [item for item in items if self._wanted(item)]
         if not wanted:
             return
         with self._lock:
@@ -93,18 +127,16 @@ class _Follower:
         self._over = True
         self._wake()
 
-    async def next(self) -> list[ServerSentEvent] | None:
+    async def next(self) -> Following[Item] | None:
         """What has come; None at the end."""
         if not self._over:
             await self._awake.wait()
         self._awake.clear()
         with self._lock:
-            events, missed = list(self._waiting), self._missed
+            items, missed = list(self._waiting), self._missed
             self._waiting.clear()
             self._missed = 0
-        found = [ServerSentEvent(event="missed", data={"missed": missed})] if missed else []
-        found += [ServerSentEvent(id=str(event.id), raw_data=event.to_json().decode()) for event in events]
-        return found if found or not self._over else None
+        return (items, missed) if items or not self._over else None
 
     def _wake(self) -> None:
         try:

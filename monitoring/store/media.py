@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, insert, or_, select
 
 from monitoring.store.tables import media
 
 log = structlog.get_logger(__name__)
 
+_MOST_SESSIONS = 200
 EXTENSIONS = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm"}
 
 
@@ -109,12 +110,29 @@ def track_of(row: Mapping[Any, Any]) -> Track:
 
 def of_tracks(connection: Connection, tracks: Collection[Track]) -> Sequence[RowMapping]:
     """The rows of these tracks."""
-    sessions = {session for _, session, _ in tracks}
-    numbers = {number for _, _, number in tracks}
-    found = connection.execute(
-        select(media).where(media.c.session.in_(sessions), media.c.track_id.in_(numbers))
-    ).mappings()
-    return [row for row in found if track_of(row) in tracks]
+    return [
+        row
+        for condition in about_tracks(media, tracks)
+        for row in connection.execute(select(media).where(condition)).mappings()
+    ]
+
+
+def about_tracks(table: Table, tracks: Collection[Track]) -> Iterator[ColumnElement[bool]]:
+    """Conditions for the rows of these tracks in `table`, some tracks each: any index on session and number serves.
+
+    Not a list of tuples, for which SQLite reads the whole table.
+    """
+    numbers: dict[tuple[str, str], list[int | None]] = {}
+    for stream_id, session, number in sorted(tracks, key=str):
+        numbers.setdefault((stream_id, session), []).append(number)
+    sessions = list(numbers.items())
+    for at in range(0, len(sessions), _MOST_SESSIONS):
+        yield or_(
+            *(
+                and_(table.c.stream_id == stream_id, table.c.session == session, table.c.track_id.in_(found))
+                for (stream_id, session), found in sessions[at : at + _MOST_SESSIONS]
+            )
+        )
 
 
 def of_events(connection: Connection, ids: Collection[uuid.UUID]) -> Sequence[RowMapping]:

@@ -16,7 +16,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, 
 from monitoring.core.errors import BadQuery, EventUnknown
 from monitoring.store.cursor import after_cursor, cursor_of
 from monitoring.store.tables import events
-from monitoring.store.visible import choose, visible
+from monitoring.store.visible import by_name, choose, visible
 from stream.config import StreamId
 from workers.access.principal import StreamScope
 from workers.bus.event import Event, Kind, Severity
@@ -108,9 +108,6 @@ _INDEXES = {
     "stream_id": "ix_events_stream",
 }
 _LOOK = 3000
-_MOST_STREAMS = 1000
-_FEW_STREAMS = 16
-"""As many are walked along one by one; of more some will have had an event lately."""
 
 _OTHER: tuple[tuple[str, Column[Any]], ...] = (
     ("line", events.c.line),
@@ -133,7 +130,7 @@ def time_ns(moment: datetime) -> int:
 def page_of(connection: Connection, query: PageQuery, scope: StreamScope) -> Page:
     """The events of a page, of streams in the scope. Raises BadQuery."""
     newest = query.order == "newest"
-    query, seen = narrowed(query, _by_name(connection, query, scope))
+    query, seen = narrowed(query, by_name(connection, events.c.stream_id, query.stream, scope))
     times = [*_times(query), *after_cursor(events, query.cursor, newest)]
     rows = connection.execute(_select(connection, query, times, seen)).mappings().all()
     shown = rows[: query.limit]
@@ -174,24 +171,6 @@ def wanted_by(filters: EventFilters, event: Event, scope: StreamScope) -> bool:
         and (filters.min_confidence is None or (event.confidence or 0) >= filters.min_confidence)
         and (filters.alert is None or filters.alert == (event.kind in ALERTS))
     )
-
-
-def _by_name(connection: Connection, query: PageQuery, scope: StreamScope) -> StreamScope:
-    """The scope with names in place of patterns, where there are few streams: else a page without any reads all events.
-
-    Finds the streams by leaping along their index (https://wiki.postgresql.org/wiki/Loose_indexscan).
-    """
-    if query.stream or scope.everything or not any("*" in pattern for pattern in scope.patterns):
-        return scope
-    found = select(func.min(events.c.stream_id).label("name")).cte("streams", recursive=True)
-    other = events.alias()
-    after = select(func.min(other.c.stream_id)).where(other.c.stream_id > found.c.name).scalar_subquery()
-    found = found.union_all(select(after).where(found.c.name.is_not(None)))
-    names = list(connection.scalars(select(found.c.name).where(found.c.name.is_not(None)).limit(_MOST_STREAMS)))
-    if len(names) == _MOST_STREAMS or any("*" in name for name in names):  # such a name would be taken for a pattern
-        return scope
-    seen = tuple(name for name in names if name in scope)
-    return StreamScope(seen) if len(seen) <= _FEW_STREAMS else scope
 
 
 def _select(

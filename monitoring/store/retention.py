@@ -6,12 +6,14 @@ Events go by whole hours, as they are counted by hours; the present hour stays.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge
-from sqlalchemy import Column, ColumnElement, Table, delete, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, delete, func, select
 
 from monitoring.store.media import MediaStore
 from monitoring.store.retention_clock import Expiry
@@ -33,10 +35,31 @@ _MEDIA = Gauge("livesight_media_bytes", "Size of the stored snapshots and clips.
 _STORED = Gauge("livesight_events_stored", "Events in the database.")
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How many rows a step deleted, and which files (monitoring/store/media.py) are to go once that is committed."""
+
+    rows: int
+    paths: list[str]
+
+
+DeleteStep = Callable[[Connection, int, int], Deleted]
+"""(connection, before_ns, most) → what was deleted of before that time, `most` rows at most."""
+
+
 class Retention:
     """A BackgroundService. `run_once` is what its thread does now and then, while this process's monitor works."""
 
-    def __init__(self, expiry: Expiry, database: Database, store: MediaStore, active: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        expiry: Expiry,
+        database: Database,
+        store: MediaStore,
+        active: Callable[[], bool],
+        with_events: Mapping[str, DeleteStep] = MappingProxyType({}),
+    ) -> None:
+        """with_events: by table, what goes with the events of its hour."""
+        self._with_events = with_events
         self._expiry = expiry
         self._settings = expiry.settings
         self._database = database
@@ -77,11 +100,13 @@ class Retention:
         self._measure()
 
     def delete_events(self, before_ns: int) -> int:
-        """Delete the events of the hours before that one, and their counts; returns how many."""
+        """Delete the events of the hours before that one, their counts, and what goes with them; returns how many."""
         deleted = self._delete(events, events.c.seq, events.c.captured_at_ns < before_ns, events.c.captured_at_ns)
         with self._database.write() as connection:
             for table in (event_counts, event_hours):
                 connection.execute(delete(table).where(table.c.hour < before_ns // HOUR_NS))
+        for table_name, step in self._with_events.items():
+            self._delete_with_events(table_name, step, before_ns)
         return deleted
 
     def sweep(self) -> int:
@@ -160,6 +185,16 @@ class Retention:
             self._store.unlink([row.path for row in rows])
             _DELETED.labels("media").inc(len(rows))
             if len(rows) < _STEP:
+                return
+            self._closing.wait(_PAUSE_S)
+
+    def _delete_with_events(self, table_name: str, step: DeleteStep, before_ns: int) -> None:
+        while not self._closing.is_set():
+            with self._database.write() as connection:
+                gone = step(connection, before_ns, _STEP)
+            self._store.unlink(gone.paths)
+            _DELETED.labels(table_name).inc(gone.rows)
+            if gone.rows < _STEP:
                 return
             self._closing.wait(_PAUSE_S)
 

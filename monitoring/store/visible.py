@@ -1,4 +1,4 @@
-"""Which rows a principal may see: the one place where stream scopes become conditions on queries. Pure.
+"""Which rows a principal may see: the one place where stream scopes become conditions on queries. Pure, but `by_name`.
 
 Patterns are compared as `StreamScope` does it: `*` stands for any characters, everything else for itself, and case
 counts. SQLite's LIKE ignores case, so GLOB is used there.
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, String, bindparam, false, or_
+from sqlalchemy import Boolean, Column, ColumnElement, Connection, String, bindparam, false, func, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -18,6 +18,10 @@ from workers.access.principal import StreamScope
 
 _MOST_NAMES = 64
 """Above that it is quicker to look at each row than to walk along each stream."""
+
+_MOST_STREAMS = 1000
+_FEW_STREAMS = 16
+"""As many are walked along one by one; of more some will have had a row lately."""
 
 
 def visible(column: ColumnElement[str], scope: StreamScope) -> tuple[ColumnElement[bool], ...]:
@@ -50,6 +54,25 @@ def choose(column: ColumnElement[str], asked: Sequence[str], scope: StreamScope)
     if scope and len(scope.patterns) <= _MOST_NAMES and not any("*" in pattern for pattern in scope.patterns):
         return StreamChoice(list(scope.patterns), ())
     return StreamChoice([], visible(column, scope))
+
+
+def by_name(connection: Connection, column: Column[Any], asked: Sequence[str], scope: StreamScope) -> StreamScope:
+    """The scope with names in place of patterns, where there are few streams: else a page without any reads all rows.
+
+    column: of the streams, first in an index. asked: the streams that a query names itself. Finds the streams by
+    leaping along the index (https://wiki.postgresql.org/wiki/Loose_indexscan).
+    """
+    if asked or scope.everything or not any("*" in pattern for pattern in scope.patterns):
+        return scope
+    found = select(func.min(column).label("name")).cte("streams", recursive=True)
+    other = column.table.alias()
+    after = select(func.min(other.c[column.name])).where(other.c[column.name] > found.c.name).scalar_subquery()
+    found = found.union_all(select(after).where(found.c.name.is_not(None)))
+    names = list(connection.scalars(select(found.c.name).where(found.c.name.is_not(None)).limit(_MOST_STREAMS)))
+    if len(names) == _MOST_STREAMS or any("*" in name for name in names):  # such a name would be taken for a pattern
+        return scope
+    seen = tuple(name for name in names if name in scope)
+    return StreamScope(seen) if len(seen) <= _FEW_STREAMS else scope
 
 
 class _Matches(FunctionElement[bool]):

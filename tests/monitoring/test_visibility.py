@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.monitoring.drift.made import START_S, box, result
 from tests.monitoring.happened import happened, message
 from tests.monitoring.shop import HIDDEN, RESULTS, SEEN, Shop, open_shop, until
 from tests.peers.postgres import Postgres
+from workers.bus.message_bus import LocalBus
 
 NOBODY = uuid.UUID(int=7)
 LISTS = {
@@ -30,6 +33,7 @@ LISTS = {
     "/v1/report": "since=1d",
     "/v1/report/runs": "",
     "/v1/rules": "",
+    "/v1/tracks": "limit=500",
     "/v1/zones": "",
 }
 """Routes that show several streams, and what to ask of them."""
@@ -43,10 +47,11 @@ OF_STREAMS = {
     "/v1/events/{event_id}",
     "/v1/rules/{name}",
     "/v1/snapshots/{number}",
+    "/v1/tracks/{track}",
     "/v1/zones/{stream_id}",
 }
 """Routes about something of one stream."""
-ELSEWHERE = {"/v1/events/live": "tested by itself", "/v1/alerts/targets": "for admins"}
+ELSEWHERE = {"/v1/events/live": "tested by itself", "/v1/tracks/live": "too", "/v1/alerts/targets": "for admins"}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -80,6 +85,7 @@ def paths_of(shop: Shop, stream_id: str) -> dict[str, str]:
         "/v1/events/{event_id}": f"/v1/events/{ids['event_id']}",
         "/v1/rules/{name}": "/v1/rules/near" if stream_id == SEEN else "/v1/rules/far",
         "/v1/snapshots/{number}": ids["snapshot"],
+        "/v1/tracks/{track}": f"/v1/tracks/{ids['event_id']}",
         "/v1/zones/{stream_id}": f"/v1/zones/{stream_id}",
     }
 
@@ -101,7 +107,8 @@ def test_a_list_shows_the_streams_in_scope(shop: Shop, path: str, who: str) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/drift", "/v1/alerts", "/v1/drift", "/v1/events", "/v1/events.csv", "/v1/events/counts"]
+    "path",
+    ["/drift", "/v1/alerts", "/v1/drift", "/v1/events", "/v1/events.csv", "/v1/events/counts", "/v1/tracks"],
 )
 def test_a_stream_that_is_not_seen_is_as_one_that_does_not_exist(shop: Shop, path: str) -> None:
     asked = [shop.get("viewer", f"{path}?stream={stream}") for stream in (HIDDEN, "nowhere")]
@@ -126,7 +133,7 @@ def test_what_belongs_to_another_stream_is_answered_as_what_does_not_exist(shop:
     ids = shop.ids(HIDDEN)
     never = {
         ids["alert_id"]: str(NOBODY),
-        ids["event_id"]: str(NOBODY),
+        ids["event_id"]: str(NOBODY),  # a track has the same
         ids["snapshot"]: "/v1/snapshots/99999",
         ids["clip"]: "/v1/clips/99999",
         "/v1/rules/far": "/v1/rules/nothing",
@@ -230,26 +237,76 @@ def test_nobody_is_asked_to_sign_in(shop: Shop) -> None:
     assert {answer.status_code for answer in asyncio.run(ask())} == {401}
 
 
-def test_live_events_are_of_the_streams_in_scope(shop: Shop) -> None:
+def test_a_track_is_shown_with_all_that_it_did(shop: Shop) -> None:
+    row = shop.get("admin", f"/v1/tracks?stream={SEEN}&track=1").json()["tracks"][-1]
+    events = shop.get("admin", f"/v1/events?session={row['session']}&track=1&order=oldest").json()["events"]
+    began, *_, ended = events
+    assert (row["id"], row["began_at_ns"], row["ended_at_ns"]) == (
+        began["id"],
+        began["captured_at_ns"],
+        ended["captured_at_ns"],
+    )
+    assert (row["label"], row["duration_s"], row["event_count"]) == ("without_mask", ended["duration_s"], len(events))
+    assert shop.get("viewer", row["snapshot_url"]).content.startswith(b"\xff\xd8")
+    assert [one["rule"] for one in row["alerts"]] == ["anybody", "near", "shared"]
+    one = shop.get("viewer", f"/v1/tracks/{row['id']}").json()
+    assert one.pop("events") == events and one == row
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/v1/tracks?colour=red", 422, "colour"),
+        ("/v1/tracks?kind=track_began", 422, "kind"),
+        ("/v1/tracks?cursor=x", 422, "cursor: not issued by this server"),
+        ("/v1/tracks?since=1817-01-01T00:00:00Z", 422, "1817"),
+        ("/v1/tracks?min_duration_s=-1", 422, "min_duration_s"),
+        ("/v1/tracks/7", 422, "track"),
+        ("/v1/tracks/live?in_view=perhaps", 422, "in_view"),
+    ],
+)
+def test_what_cannot_be_asked_of_tracks_is_said(shop: Shop, path: str, status: int, told: str) -> None:
+    answer = shop.get("viewer", path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert told in answer.json()["detail"]
+
+
+def come(bus: LocalBus, stream_id: str) -> None:
+    """Somebody comes into view, and stays."""
+    for step in range(8):
+        at_s = START_S + step / 4
+        shown = result(at_s, [box(50)], session=f"again-{stream_id}", stream_id=stream_id)
+        bus.publish(message(shown.model_copy(update={"captured_at_ns": time.time_ns()})))
+
+
+def test_live_events_and_tracks_are_of_the_streams_in_scope(shop: Shop) -> None:
     """Runs last: it ends the sockets."""
 
-    async def follow(who: str) -> str:
+    async def follow(who: str, path: str) -> str:
         async with shop.client(who) as client:
-            return (await client.get("/v1/events/live")).text
+            return (await client.get(path)).text
 
     async def follow_all() -> list[str]:
-        asked = [asyncio.create_task(follow(who)) for who in ("admin", "viewer", "pattern")]
-        while len(shop.running.live._followers) < len(asked):
+        people = ("admin", "viewer", "pattern")
+        asked = [
+            asyncio.create_task(follow(who, f"/v1/{what}/live")) for what in ("events", "tracks") for who in people
+        ]
+        feeds = (shop.running.live, shop.running.live_tracks)
+        while any(len(feed._followers) < len(people) for feed in feeds):
             await asyncio.sleep(0.01)
         for stream_id in (HIDDEN, SEEN):
+            come(shop.bus, stream_id)
             shop.bus.publish(message(happened(RESULTS + 700, "stream_down", stream_id, reason="ended")))
         path = "/v1/events?kind=stream_down&limit=500"
         before = 2
         await asyncio.to_thread(until, lambda: len(shop.get("admin", path).json()["events"]) >= before + 2)
-        shop.running.live.close()
+        await asyncio.to_thread(until, lambda: len(shop.get("admin", "/v1/tracks?in_view=true").json()["tracks"]) == 2)
+        for feed in feeds:
+            feed.close()
         return await asyncio.gather(*asked)
 
     everything, *seen = asyncio.run(follow_all())
-    assert SEEN in everything and HIDDEN in everything
-    for text in seen:
-        assert SEEN in text and HIDDEN not in text
+    for whole, parts in ((everything, seen[:2]), (seen[2], seen[3:])):
+        assert SEEN in whole and HIDDEN in whole
+        for text in parts:
+            assert SEEN in text and HIDDEN not in text

@@ -1,0 +1,120 @@
+"""Tracks over HTTP: pages, one, live. Runs on the event loop; queries run in its executor.
+
+Each shows the tracks of streams in the principal's scope, and a stream outside it as one that never had any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy import Connection
+
+from monitoring.core.errors import TooManyFollowers
+from monitoring.store.live_events import missed_event
+from monitoring.tracks.filters import TrackFilters, TrackPageQuery, wanted_track
+from monitoring.tracks.query import track_body, tracks_page
+from monitoring.tracks.record import TrackRecord, read_record
+from monitoring.tracks.views import TrackDetail, TrackPage, track_detail, track_views
+from monitoring.tracks.writer import LiveTracks
+from workers.access.declaration import MaySeeEvents
+from workers.access.guarded_route import GuardedRoute
+from workers.access.principal import StreamScope
+from workers.database.database import Database
+
+_MOST_IN_VIEW = 500
+
+Answer = TypeVar("Answer")
+
+
+def track_routes(database: Database, live: LiveTracks) -> APIRouter:
+    """The routes of tracks."""
+    router = APIRouter(tags=["tracks"], route_class=GuardedRoute)
+    reader = _Reader(database)
+    _add_live(router, reader, live)
+    _add_reading(router, reader)
+    return router
+
+
+class _Reader:
+    """Queries on connections of its own, in the loop's executor."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self, query: Callable[[Connection], Answer]) -> Answer:
+        """What `query` returns."""
+
+        def run() -> Answer:
+            with self._database.read() as connection:
+                return query(connection)
+
+        return await asyncio.to_thread(run)
+
+
+def _add_reading(router: APIRouter, reader: _Reader) -> None:
+    @router.get("/v1/tracks", response_model=TrackPage)
+    async def list_tracks(principal: MaySeeEvents, query: Annotated[TrackPageQuery, Query()]) -> JSONResponse:
+        """Tracks, those that began last first, a page at a time."""
+        return JSONResponse(await reader.run(partial(_page, query=query, scope=principal.scope("events"))))
+
+    @router.get("/v1/tracks/{track}", response_model=TrackDetail)
+    async def get_track(principal: MaySeeEvents, track: uuid.UUID) -> JSONResponse:
+        """One track, with its events."""
+        scope = principal.scope("events")
+        return JSONResponse(
+            await reader.run(lambda found: track_detail(found, read_record(track_body(found, track, scope))))
+        )
+
+
+def _add_live(router: APIRouter, reader: _Reader, live: LiveTracks) -> None:
+    def has_room() -> None:
+        if live.full:
+            raise TooManyFollowers("too many clients follow the tracks already; try again later")
+
+    @router.get("/v1/tracks/live", response_class=EventSourceResponse)
+    async def follow_tracks(
+        principal: MaySeeEvents, query: Annotated[TrackFilters, Query()], room: None = Depends(has_room)
+    ) -> AsyncIterator[ServerSentEvent]:
+        """The tracks in view now, then each again whenever something of it changes, its end included.
+
+        Server-sent events; `data` is a track as in a page, whose id is the event's. Times, and whether a track is over,
+        do not filter here.
+        """
+        scope = principal.scope("events")
+        async with aclosing(live.batches(lambda record: wanted_track(query, record, scope))) as batches:
+            async for records, missed in batches:
+                if not records:
+                    yield ServerSentEvent(comment="tracks follow as they change")
+                    shown = await reader.run(partial(_in_view, query=query, scope=scope))
+                else:
+                    newest = list({record.id: record for record in records}.values())
+                    shown = await reader.run(partial(track_views, records=newest))
+                if missed:
+                    yield missed_event(missed)
+                for one in shown:
+                    yield ServerSentEvent(id=one["id"], raw_data=json.dumps(one))
+
+
+def _page(connection: Connection, query: TrackPageQuery, scope: StreamScope) -> dict[str, Any]:
+    page = tracks_page(connection, query, scope)
+    return {"tracks": track_views(connection, _records(page.rows)), "next": page.next}
+
+
+def _in_view(connection: Connection, query: TrackFilters, scope: StreamScope) -> list[dict[str, Any]]:
+    """The oldest first; of very many the newest."""
+    filters = query.model_dump() | {"since": None, "until": None, "in_view": True}
+    rows = tracks_page(connection, TrackPageQuery(**filters, limit=_MOST_IN_VIEW), scope).rows
+    return track_views(connection, _records(rows)[::-1])
+
+
+def _records(rows: Sequence[Any]) -> list[TrackRecord]:
+    return [read_record(row["body"]) for row in rows]

@@ -1,0 +1,92 @@
+"""Keeps the rows of tracks true: within the transaction that stores the events. Runs in the monitor's thread."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from monitoring.core.contracts import Outgoing
+from monitoring.store.live_events import Followers
+from monitoring.store.media import Track
+from monitoring.tracks.record import TrackRecord
+from monitoring.tracks.rows import Rows, TrackRow, insert_rows, key_of, open_rows, row_at, rows_of, told, update_rows
+from workers.bus.event import Event
+
+
+class LiveTracks(Followers[TrackRecord]):
+    """For pages that look on: the tracks that were changed by what the monitor has just stored."""
+
+
+class TrackWriter:
+    """A CommitHook. What it changed is shown to those who follow the live tracks once it is committed."""
+
+    def __init__(self, live: LiveTracks) -> None:
+        self._live = live
+        self._changed: list[TrackRecord] = []
+        self._sessions: dict[str, str] = {}
+
+    def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
+        """See CommitHook."""
+        rows = take_events(connection, events)
+        begun = {event.stream_id: event.session for event in events if event.kind == "track_began"}
+        others = {stream for stream, session in begun.items() if self._sessions.get(stream) != session}
+        if others:
+            rows += lose_others(connection, {stream: begun[stream] for stream in others})
+            self._sessions |= begun
+        self._changed = [row.record for row in rows]
+        return ()
+
+    def committed(self, events: Sequence[Event]) -> None:
+        """See CommitHook."""
+        changed, self._changed = self._changed, []
+        self._live.add(changed)
+
+
+def take_events(connection: Connection, happened: Sequence[Event]) -> list[TrackRow]:
+    """Take events that are stored, each once, into the rows of their tracks. Returns the rows that changed."""
+    about = [event for event in happened if event.track_id is not None]
+    if not about:
+        return []
+    rows = rows_of(connection, {key_of(event) for event in about})
+    _tell_missing(connection, rows, about)
+    changed: dict[uuid.UUID, TrackRow] = {}
+    for event in about:
+        known = rows[key_of(event)]
+        if event.kind == "track_began":
+            row = next((one for one in known if one.record.id == event.id), None)
+            if row is None:
+                row = TrackRow(TrackRecord.begun(event))
+                known.append(row)
+                known.sort(key=lambda one: one.record.pts_us)
+            if row.seq is None:
+                changed[row.record.id] = row
+            continue
+        row = row_at(known, event)
+        if row is not None and (row.record.add(event) or row.seq is None):
+            changed[row.record.id] = row
+    fresh = [row for row in changed.values() if row.seq is None]
+    known_before = [row for row in changed.values() if row.seq is not None]
+    insert_rows(connection, fresh, replace=True)
+    update_rows(connection, known_before)
+    return list(changed.values())
+
+
+def lose_others(connection: Connection, sessions: dict[str, str]) -> list[TrackRow]:
+    """End the tracks of these streams' other sessions: their own end got lost with the state of a monitor."""
+    lost = [row for row in open_rows(connection, sessions) if row.record.session != sessions[row.record.stream_id]]
+    for row in lost:
+        row.record.lose()
+    update_rows(connection, lost)
+    return lost
+
+
+def _tell_missing(connection: Connection, rows: Rows, about: Sequence[Event]) -> None:
+    """Tracks that began before there were rows are told from their events, which are all stored."""
+    begun = {key_of(event) for event in about if event.kind == "track_began"}
+    known = {key for key, found in rows.items() if found}
+    missing: set[Track] = {key_of(event) for event in about} - begun - known
+    if missing:
+        for key, found in told(connection, missing).items():
+            rows[key] = found
