@@ -1,14 +1,15 @@
 """Cameras under hostile pictures: their analysed rate, and how long `/healthz` takes, before and meanwhile.
 
-    python deployment/bench/hostile.py [--cameras N] [--fps F] [--seconds S] [--json]
+    python deployment/bench/hostile.py [--cameras N] [--fps F] [--seconds S] [--pushed-only] [--json]
 
 A service of its own looks at numbered cameras over HTTP. Then, at once: two clients that post progressive JPEGs of as
 many scans as are taken, two that post such of 3,000 scans, one that pushes them as frames, and an MJPEG camera that
 sends the costliest frames allowed. Then once more without. Exit code 1 when cameras keep less than 0.9 of their mean
 rate before and after, or `/healthz` takes more than a second.
 
-Choose so few cameras and frames that all of them are analysed: the two hostile streams get their share of the analysis
-as every other stream does, and where it is full, that is a share of what the cameras had.
+The hostile camera is configured as the others are: choose so few cameras and frames that all of them are analysed, for
+where the analysis is full it gets its turn as every other camera does. With `--pushed-only` there is none, but four
+clients that push: where the analysis is full they have one place together (workers/inference/batcher.py).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -110,8 +112,8 @@ def summary(times_s: list[float]) -> dict[str, float]:
     return {"median": round(statistics.median(times_s), 4), "most": round(max(times_s), 3)}
 
 
-def attack(url: str, stop: threading.Event) -> list[threading.Thread]:
-    """Start the clients."""
+def attack(url: str, stop: threading.Event, pushes: int) -> list[threading.Thread]:
+    """Start the clients, so many of which push."""
     allowed, beyond = progressive_jpeg((4096, 3072), 16), progressive_jpeg((4000, 3000), 3000)
 
     def post(image: bytes) -> None:
@@ -121,13 +123,14 @@ def attack(url: str, stop: threading.Event) -> list[threading.Thread]:
                     client.post(f"{url}/v1/predict", content=image)
                 stop.wait(_PAUSE_S)
 
-    def push() -> None:
-        with connect(f"{url.replace('http', 'ws')}/v1/streams/pushed/frames", max_size=None) as socket:
+    def push(number: int) -> None:
+        with connect(f"{url.replace('http', 'ws')}/v1/streams/pushed{number}/frames", max_size=None) as socket:
             while not stop.is_set():
                 socket.send(progressive_jpeg((3000, 3000), 16))
                 socket.recv(60)
 
-    works = [lambda: post(allowed), lambda: post(allowed), lambda: post(beyond), lambda: post(beyond), push]
+    works = [partial(post, image) for image in (allowed, allowed, beyond, beyond)]
+    works += [partial(push, number) for number in range(pushes)]
     threads = [threading.Thread(target=work, daemon=True) for work in works]
     for thread in threads:
         thread.start()
@@ -140,6 +143,7 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, default=2)
     parser.add_argument("--fps", type=float, default=2)
     parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--pushed-only", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     frames = [cv2.imencode(".jpg", numbered_image(number, (1280, 720)))[1].tobytes() for number in range(25)]
@@ -155,14 +159,16 @@ def main() -> None:
             answer.raise_for_status()
         wait_until(lambda: analysed(url)[0] > 20 * options.cameras, 120)
         before = measure(url, options.seconds)
-        httpx.post(f"{url}/v1/streams", json={"id": "bomb", "url": bomber.url}, timeout=60).raise_for_status()
-        threads = attack(url, stop)
+        if not options.pushed_only:
+            httpx.post(f"{url}/v1/streams", json={"id": "bomb", "url": bomber.url}, timeout=60).raise_for_status()
+        threads = attack(url, stop, 4 if options.pushed_only else 1)
         time.sleep(3)
         under = measure(url, options.seconds)
         stop.set()
         for thread in threads:
             thread.join(60)
-        httpx.delete(f"{url}/v1/streams/bomb", timeout=60).raise_for_status()
+        if not options.pushed_only:
+            httpx.delete(f"{url}/v1/streams/bomb", timeout=60).raise_for_status()
         after = measure(url, options.seconds)
     calm_fps = (before.fps + after.fps) / 2
     report = {

@@ -49,12 +49,14 @@ class StreamOptions:
     stills: images that have nothing to do with each other, each of whose boxes is classified. blur: what the detectors
     find is unrecognisable in the frames that `emit` gets. confidence: overrides the thresholds of the models' cards.
     on_finished: called once, on any thread, when the mailbox is closed and all its results are out; must not block.
+    pushed: a push made the stream; see `workers/inference/batcher.py`.
     """
 
     stills: bool = False
     blur: bool = False
     confidence: float | None = None
     on_finished: Callable[[], None] | None = None
+    pushed: bool = False
 
 
 class Pipeline:
@@ -115,7 +117,7 @@ class Pipeline:
             self._deliver(builder, job, blurrer)
 
         most = 2 if mailbox.policy == "newest" else self._count
-        stream = InferenceStream(stream_id, mailbox, models, deliver, most, options.on_finished)
+        stream = InferenceStream(stream_id, mailbox, models, deliver, most, options.on_finished, options.pushed)
         self._batcher.add(stream)
         return stream
 

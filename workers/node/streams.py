@@ -288,9 +288,8 @@ class StreamRunner:
             self._refuse_more(running)
             running.config = config
             if config.enabled and source is not None:
-                running.inference = self._pipeline.add(
-                    config.id, source.mailbox, config.models, StreamOptions(blur=config.blur)
-                )
+                options = StreamOptions(blur=config.blur, pushed=running.ephemeral)
+                running.inference = self._pipeline.add(config.id, source.mailbox, config.models, options)
                 running.source, running.recent = source, RecentResults()
             self._streams[config.id] = running
             if running.source is not None and running.inference is not None:

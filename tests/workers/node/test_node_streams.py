@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from stream.config import StreamConfig
+from stream.sources.frames_source import FramesSource
 from tests.peers.number_engine import NumberEngine
 from tests.peers.ports import free_port
 from tests.stream.consume import QUICK
 from workers.bus.message_bus import LocalBus
 from workers.engines.hot_swap import EngineSlot
 from workers.errors import ModelError, NodeClosed, StateUnwritable, StreamUnknown
+from workers.inference.batcher import Batcher, InferenceStream
 from workers.model_card import ModelStore
 from workers.node import local_streams
 from workers.node.local_streams import LocalStreams
@@ -127,3 +129,20 @@ def test_an_entry_that_cannot_be_read_costs_itself_only(tmp_path: Path) -> None:
         "stream No! is stored but cannot be used",
         "stream None is stored but cannot be used",
     ]
+
+
+def test_a_push_is_analysed_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batcher tells apart what somebody configured and what only a push made."""
+    added: dict[str, bool] = {}
+    add = Batcher.add
+
+    def noted(batcher: Batcher, stream: InferenceStream) -> None:
+        added[stream.stream_id] = stream.pushed
+        add(batcher, stream)
+
+    monkeypatch.setattr(Batcher, "add", noted)
+    pushed = StreamConfig(id="phone", models=("number",))
+    with running(tmp_path) as node:
+        node.streams.add(config())
+        node.streams.attach(FramesSource(pushed, QUICK), pushed)
+        assert added == {"cam": False, "phone": True}
