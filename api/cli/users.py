@@ -85,12 +85,13 @@ def _mount_changes(users: typer.Typer, open_: OpenAccountsLocation) -> None:
     @users.command()
     def passwd(name: NameArgument, password_stdin: StdinOption = False, config: ConfigOption = None) -> None:
         """Set an account's password, and sign it out everywhere."""
-        from api.auth.people.user_store import UserChanges
+        from api.auth.people.user_store import PasswordChange, UserChanges
 
         context = open_(config)
         with _store(context) as store:
             user = _named(store, name)
-            store.change(user.id, UserChanges(password_hash=_password(context, user.name, password_stdin)))
+            hashed = _password(context, user.name, password_stdin)
+            store.change(user.id, UserChanges(password=PasswordChange(hashed, user.password_hash)))
             _record(store, "passwd", user)
 
     @users.command("grant")

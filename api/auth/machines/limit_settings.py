@@ -64,7 +64,7 @@ class RateLimitSettings(_Rates):
     predict: RateText = Field(default="30/minute", description="Images to POST /v1/predict.")
     batch: RateText = Field(default="5/minute", description="Requests to POST /v1/predict/batch.")
     explain: RateText = Field(default="10/minute", description="Requests to POST /v1/predict/explain.")
-    login: RateText = Field(default="5/minute", description="Tries to sign in, by address.")
+    login: RateText = Field(default="5/minute", description="Tries with a password, by address.")
     push: RateText = Field(default="30/minute", description="New sessions of WHIP and of frames.")
     camera_test: RateText = Field(default="10/minute", description="Requests to POST /v1/streams/test.")
     link: RateText = Field(default="300/minute", description="Links that are signed.")

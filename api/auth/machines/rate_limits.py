@@ -26,7 +26,7 @@ COUNTED: tuple[tuple[LimitName, str, re.Pattern[str]], ...] = (
     ("predict", "POST", re.compile(r"/v1/predict|/predict")),
     ("batch", "POST", re.compile(r"/v1/predict/batch|/batch-predict")),
     ("explain", "POST", re.compile(r"/v1/predict/explain")),
-    ("login", "POST", re.compile(r"/v1/login")),
+    ("login", "POST", re.compile(r"/v1/login|/v1/setup|/v1/session/password")),
     ("push", "POST", re.compile(r"/v1/streams/[^/]+/whip")),
     ("push", "WEBSOCKET", re.compile(r"/v1/streams/[^/]+/frames")),
     ("camera_test", "POST", re.compile(r"/v1/streams/test")),

@@ -41,6 +41,12 @@ class SignInRefused(AccessError):
     problem = ("sign-in-refused", 401, "Signing in failed")
 
 
+class AccountChanged(AccessError):
+    """Somebody else was quicker: the password is another one by now, or the account is disabled."""
+
+    problem = ("account-changed", 409, "The account was changed meanwhile")
+
+
 class PasswordSignInOff(AccessError):
     """People sign in at the provider only (`auth.password_sign_in`)."""
 

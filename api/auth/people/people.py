@@ -26,7 +26,15 @@ from api.auth.people.session_store import AlsoStore, Client, Session, SessionSto
 from api.auth.people.setup_link import SetupLink
 from api.auth.people.sign_in_throttle import Attempt, SignInThrottle
 from api.auth.people.user_issuers import UserIssuers
-from api.auth.people.user_store import User, UserChanges, UserCheck, UserStore, check_name, name_key
+from api.auth.people.user_store import (
+    PasswordChange,
+    User,
+    UserChanges,
+    UserCheck,
+    UserStore,
+    check_name,
+    name_key,
+)
 from api.auth.settings import AuthSettings
 from workers.access.principal import Grant
 from workers.errors import DatabaseUnavailable
@@ -89,13 +97,21 @@ class People:
             raise SignInRefused("name or password is wrong, or the account is disabled")
         self._throttle.succeeded(attempt)
         if stored is not None and outdated(stored):
-            renewed = await self._hashing.run(partial(make_hash, password))
+            renewed = PasswordChange(await self._hashing.run(partial(make_hash, password)), stored)
             await self._in_thread(partial(self.users.rehash, user.id, renewed))
+            user = replace(user, password_hash=renewed.hash)
         return await self.open_session(user, client)
 
     async def open_session(self, user: User, client: Client, also: AlsoStore | None = None) -> tuple[str, Session]:
-        """Whoever `user` is has proved it. `also` is called in the transaction that opens the session."""
-        opened = await self._in_thread(partial(self.sessions.open, user, client, also))
+        """Whoever `user` is has proved it. `also` is called in the transaction that opens the session.
+
+        Raises SignInRefused where the account was changed meanwhile.
+        """
+        try:
+            opened = await self._in_thread(partial(self.sessions.open, user, client, also))
+        except SignInRefused:
+            self.on_event(AccountEvent("sign-in-failed", "", user.id, client.address))
+            raise
         self.on_event(AccountEvent("signed-in", f"user:{user.id}", user.id, client.address))
         return opened
 
@@ -109,26 +125,33 @@ class People:
         self.on_event(AccountEvent("signed-out", f"user:{user_id}", user_id))
 
     async def set_up(self, token: str, name: str, password: str, client: Client) -> tuple[str, Session]:
-        """The first admin, signed in. Raises SetupLinkRefused, PasswordRefused, NameRefused."""
+        """The first admin, signed in. Raises SetupLinkRefused, PasswordRefused, NameRefused.
+
+        The link first: a password costs more, and without the link nobody is told anything of theirs.
+        """
+        await self._in_thread(partial(self._setup.check, token))
         hashed = await self._hash(password, check_name(name))
         user = await self._in_thread(partial(self._setup.use, token, name, hashed))
         self.setup_token = None
         self.on_event(AccountEvent("user-added", f"user:{user.id}", user.id, client.address))
         return await self.open_session(user, client)
 
-    async def change_password(self, session: str, user_id: str, old: str, new: str) -> None:
-        """One's own; other sessions of the account end. Raises SignInRefused, TooManyAttempts, PasswordRefused."""
+    async def change_password(self, user_id: str, old: str, new: str, session: str, address: str) -> None:
+        """One's own; other sessions of the account than `session` end.
+
+        Raises SignInRefused, TooManyAttempts, PasswordRefused, AccountChanged.
+        """
         user = await self._in_thread(partial(self.users.get, user_id))
         if user.password_hash is None:
             raise PasswordRefused("this account has no password: it signs in at the provider")
-        attempt = Attempt(f"password of {user_id}", "")
+        attempt = Attempt(f"password of {user_id}", address)
         if (wait_s := self._throttle.begin(attempt)) > 0:
             raise TooManyAttempts(wait_s)
         if not await self._hashing.run(partial(matches, user.password_hash, old)):
             raise SignInRefused("the old password is wrong")
         self._throttle.succeeded(attempt)
         hashed = await self._hash(new, user.name)
-        changes = UserChanges(password_hash=hashed, keep_session=session)
+        changes = UserChanges(password=PasswordChange(hashed, user.password_hash, session))
         await self._in_thread(partial(self.users.change, user_id, changes))
         self.changed(user_id)
         self.on_event(AccountEvent("password-changed", f"user:{user_id}", user_id))
@@ -136,10 +159,6 @@ class People:
     async def list_users(self) -> list[User]:
         """All, by name."""
         return await self._in_thread(self.users.list)
-
-    async def get_user(self, user_id: str) -> User:
-        """One of them. Raises UserUnknown."""
-        return await self._in_thread(partial(self.users.get, user_id))
 
     async def add_user(self, by: str, name: str, password: str, grants: tuple[Grant, ...]) -> User:
         """Raises UserExists, NameRefused, PasswordRefused."""
@@ -151,7 +170,8 @@ class People:
     async def change_user(
         self, by: str, user_id: str, changes: UserChanges, password: str | None, check: UserCheck
     ) -> User:
-        """Raises UserUnknown, LastAdmin, PasswordRefused, SubjectRefused, GrantsFromProvider, and as `check`."""
+        """Raises UserUnknown, LastAdmin, PasswordRefused, SubjectRefused, GrantsFromProvider, AccountChanged, and as
+        `check`."""
         if changes.subject and self.settings.oidc is None:
             raise SubjectRefused("oidc_subject: no provider is set (auth.oidc)")
         user = await self._in_thread(partial(self.users.get, user_id))
@@ -160,7 +180,7 @@ class People:
             raise GrantsFromProvider("grants: this account's come from its groups at the provider (auth.oidc.groups)")
         if password is not None:
             hashed = await self._hash(password, user.name)
-            changes = replace(changes, password_hash=hashed)
+            changes = replace(changes, password=PasswordChange(hashed, user.password_hash))
         user = await self._in_thread(partial(self.users.change, user_id, changes, check))
         self.changed(user_id)
         self.on_event(AccountEvent("user-changed", by, user_id))

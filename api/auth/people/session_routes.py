@@ -25,6 +25,10 @@ NO_STORE = {"cache-control": "no-store"}
 _COOKIE: dict[int | str, dict[str, Any]] = {
     200: {"headers": {"Set-Cookie": {"description": "The session.", "schema": {"type": "string"}}}}
 }
+_CHANGED: dict[int | str, dict[str, Any]] = {
+    409: {"description": "The password was changed, or the account disabled, meanwhile."}
+}
+Somebody = Annotated[Principal, Depends(SignedIn())]
 Password = Annotated[str, Field(max_length=1024)]
 
 
@@ -170,12 +174,13 @@ def own_session_routes(people: People, provider: ProviderLogout | None = None) -
             await people.sign_out(user_id_of(principal), session_id_of(principal), everywhere=everywhere)
         return response
 
-    @router.post("/v1/session/password", status_code=204)
-    async def change_password(principal: Annotated[Principal, Depends(SignedIn())], body: NewPassword) -> Response:
+    @router.post("/v1/session/password", status_code=204, responses=_CHANGED)
+    async def change_password(request: Request, principal: Somebody, body: NewPassword) -> Response:
         """Change one's own password, which is asked for again. All other sessions of the account end."""
         if principal.kind != "user":
             raise Forbidden("only people have a password; sign in with a name and a password first")
-        await people.change_password(session_id_of(principal), user_id_of(principal), body.old, body.new)
+        session, address = session_id_of(principal), client_of(request).address
+        await people.change_password(user_id_of(principal), body.old, body.new, session, address)
         return Response(status_code=204, headers=NO_STORE)
 
     return router

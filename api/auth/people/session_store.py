@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, delete, insert, select, update
 from ulid import ULID
 
-from api.auth.people.user_store import User, user_of
+from api.auth.people.errors import SignInRefused
+from api.auth.people.user_store import User, locked_user, user_of
 from api.auth.settings import SessionSettings
 from api.auth.tables import user_sessions, users
 from workers.access.principal import Principal
@@ -70,13 +71,17 @@ class SessionStore:
     def open(self, user: User, client: Client, also: AlsoStore | None = None) -> tuple[str, Session]:
         """A new session and its token: 256 random bits, which only the cookie holds. Deletes those that have ended.
 
-        `also` is called in the same transaction, and may raise to open none.
+        `user`: as it was when they proved who they are. Raises SignInRefused where the account is gone or disabled by
+        now, or has another password. `also` is called in the same transaction, and may raise to open none.
         """
         token, now = secrets.token_urlsafe(32), time.time_ns()
         session = Session(str(ULID()), user, now + round(self._settings.absolute_s * _S))
         row = {"hash": hash_of(token), "id": session.id, "user_id": user.id, "ends_ns": session.ends_ns}
         about = {"address": client.address[:64], "agent": client.agent[:200]}
         with self._database.write() as connection:
+            now_it_is = locked_user(connection, user.id)
+            if now_it_is is None or now_it_is.disabled or now_it_is.password_hash != user.password_hash:
+                raise SignInRefused("the account was changed at this moment; sign in again")
             connection.execute(delete(user_sessions).where(self._over(now)))
             connection.execute(insert(user_sessions).values(**row, **about, created_ns=now, seen_ns=now))
             connection.execute(update(users).where(users.c.id == user.id).values(signed_in_ns=now))

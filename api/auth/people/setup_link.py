@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import secrets
 import time
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from api.auth.people.errors import SetupLinkRefused
 from api.auth.people.session_store import hash_of
@@ -41,13 +42,23 @@ class SetupLink:
             connection.execute(insert(setup_links).values(row))
         return token
 
+    def check(self, token: str) -> None:
+        """Raises SetupLinkRefused for one that `use` would not take."""
+        with self._database.read() as connection:
+            _check(connection, token, select(setup_links))
+
     def use(self, token: str, name: str, password_hash: str) -> User:
         """The first admin. Raises SetupLinkRefused, NameRefused."""
         with self._database.write() as connection:
-            mine = (setup_links.c.hash == hash_of(token)) & (setup_links.c.ends_ns > time.time_ns())
-            found = connection.execute(select(setup_links.c.hash).where(mine).with_for_update()).first()
-            if found is None or connection.scalar(select(func.count()).select_from(users)):
-                raise SetupLinkRefused("the link was used, or has expired; start the service again for a new one")
+            # Locks other processes' links too: of two that are used at once the second waits, and finds an account.
+            _check(connection, token, select(setup_links).order_by(setup_links.c.hash).with_for_update())
             user = add_user(connection, name, password_hash, (Grant("admin"),))
             connection.execute(delete(setup_links))
         return user
+
+
+def _check(connection: Connection, token: str, links: Select[Any]) -> None:
+    hashed, now = hash_of(token), time.time_ns()
+    mine = [row for row in connection.execute(links).mappings() if row["hash"] == hashed and row["ends_ns"] > now]
+    if not mine or connection.scalar(select(func.count()).select_from(users)):
+        raise SetupLinkRefused("the link was used, or has expired; start the service again for a new one")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
 from api.auth.grants import restored, stored
-from api.auth.people.errors import LastAdmin, NameRefused, SubjectRefused, UserExists, UserUnknown
+from api.auth.people.errors import AccountChanged, LastAdmin, NameRefused, SubjectRefused, UserExists, UserUnknown
 from api.auth.tables import user_sessions, users
 from workers.access.principal import Grant, Principal
 from workers.access.roles import allowed
@@ -59,16 +59,27 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordChange:
+    """Takes the place of `replaces`, and of no other password that was set meanwhile; None: there was none.
+
+    keep_session: by its owner, in that session, and only while the account is not disabled; None: by an admin.
+    """
+
+    hash: str
+    replaces: str | None
+    keep_session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UserChanges:
-    """None: as it was. Another password, and `disabled`, end sessions: all of them but `keep_session`.
+    """None: as it was. Another password, and `disabled`, end sessions.
 
     subject: of the account at the provider; empty: none any more.
     """
 
     disabled: bool | None = None
     grants: tuple[Grant, ...] | None = None
-    password_hash: str | None = None
-    keep_session: str | None = None
+    password: PasswordChange | None = None
     subject: str | None = None
 
 
@@ -93,12 +104,10 @@ class UserStore:
         self.database = database
         self._issuer = issuer
 
-    def add(self, name: str, password_hash: str | None, grants: Iterable[Grant], *, first: bool = False) -> User:
-        """Raises UserExists (`first`: also when there is any account), NameRefused, QuotaReached."""
+    def add(self, name: str, password_hash: str | None, grants: Iterable[Grant]) -> User:
+        """Raises UserExists, NameRefused, QuotaReached."""
         try:
             with self.database.write() as connection:
-                if first and _count(connection):
-                    raise UserExists("there is an account already")
                 if _count(connection) >= MOST_USERS:
                     raise QuotaReached(f"there are {MOST_USERS} accounts, the maximum; delete one first")
                 return add_user(connection, name, password_hash, grants)
@@ -132,15 +141,15 @@ class UserStore:
             return _count(connection) > 0
 
     def change(self, user_id: str, changes: UserChanges, check: UserCheck | None = None) -> User:
-        """The account as it is then. Raises UserUnknown, LastAdmin, SubjectRefused, and as `check`."""
-        now = time.time_ns()
+        """The account as it is then. Raises UserUnknown, LastAdmin, SubjectRefused, AccountChanged, and as `check`."""
+        now, password = time.time_ns(), changes.password
         values: dict[str, Any] = {"changed_ns": now}
         if changes.disabled is not None:
             values["disabled"] = changes.disabled
         if changes.grants is not None:
             values["grants"] = stored(changes.grants)
-        if changes.password_hash is not None:
-            values |= {"password_hash": changes.password_hash, "password_ns": now}
+        if password is not None:
+            values |= {"password_hash": password.hash, "password_ns": now}
         if changes.subject is not None:
             values |= {
                 "oidc_subject": changes.subject or None,
@@ -149,20 +158,24 @@ class UserStore:
             }
         with self.database.write() as connection:
             before = _lock(connection)
-            _check(_get(connection, user_id), check)
+            user = _get(connection, user_id)
+            _check(user, check)
+            _check_password(user, password)
             if changes.subject:
                 _check_free(connection, user_id, self._issuer, changes.subject)
             connection.execute(update(users).where(users.c.id == user_id).values(values))
             _check_admin_left(before, connection)
-            if changes.disabled or changes.password_hash is not None:
+            if changes.disabled or password is not None:
+                kept = None if password is None else password.keep_session
                 ended = delete(user_sessions).where(user_sessions.c.user_id == user_id)
-                connection.execute(ended.where(user_sessions.c.id != (changes.keep_session or "")))
+                connection.execute(ended.where(user_sessions.c.id != (kept or "")))
             return _get(connection, user_id)
 
-    def rehash(self, user_id: str, password_hash: str) -> None:
-        """The same password, hashed anew: sessions stay."""
+    def rehash(self, user_id: str, password: PasswordChange) -> None:
+        """The same password, hashed anew: sessions stay. Does nothing where it is another one by now."""
         with self.database.write() as connection:
-            connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+            same = (users.c.id == user_id, users.c.password_hash == password.replaces)
+            connection.execute(update(users).where(*same).values(password_hash=password.hash))
 
     def remove(self, user_id: str, check: UserCheck | None = None) -> None:
         """With its sessions. Raises UserUnknown, LastAdmin, and as `check`."""
@@ -196,6 +209,22 @@ def user_of(row: RowMapping) -> User:
         subject=row["oidc_subject"],
         refused=row["refused_ns"] is not None,
     )
+
+
+def locked_user(connection: Connection, user_id: str) -> User | None:
+    """The account, which nobody else changes until the transaction of the caller's ends."""
+    row = connection.execute(select(users).where(users.c.id == user_id).with_for_update()).mappings().first()
+    return None if row is None else user_of(row)
+
+
+def _check_password(user: User, password: PasswordChange | None) -> None:
+    """`user`: locked. Raises AccountChanged."""
+    if password is None:
+        return
+    if user.password_hash != password.replaces:
+        raise AccountChanged("somebody else set another password meanwhile; look at the account again")
+    if password.keep_session is not None and user.disabled:
+        raise AccountChanged("the account was disabled meanwhile; ask an admin")
 
 
 def _get(connection: Connection, user_id: str) -> User:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -50,13 +52,15 @@ def test_the_printed_link_makes_the_first_admin_once(service: Accounts) -> None:
     assert (refused.status_code, refused.json()["type"]) == (401, "urn:livesight:problem:unauthenticated")
     body = {"token": service.access.setup_token, "name": ADMIN, "password": "short"}
     assert nobody.post("/v1/setup", json=body).json()["type"].endswith("password-refused")
-    assert nobody.post("/v1/setup", json=body | {"token": "x", "password": PASSWORD}).status_code == 403
+    assert nobody.post("/v1/setup", json=body | {"token": "x"}).status_code == 403, "the password is not looked at"
     admin = service.first_admin()
     who = admin.get("/v1/session").json()
     assert (who["signed_in"], who["name"], who["setup"]) == (True, ADMIN, False)
     assert {"accounts", "cameras", "pictures"} <= set(who["actions"])
     assert admin.get("/v1/users").status_code == 200
     assert nobody.post("/v1/setup", json=body | {"password": PASSWORD, "name": "Eve"}).status_code == 403
+    more = [nobody.post("/v1/setup", json=body) for _ in range(10)]  # a minute's window may end meanwhile
+    assert "urn:livesight:problem:rate-limited" in {answer.json()["type"] for answer in more}
 
 
 def test_a_session_ends_at_once_and_its_token_is_nowhere_stored(service: Accounts) -> None:
@@ -90,6 +94,19 @@ def test_a_new_password_ends_the_other_sessions(service: Accounts) -> None:
     assert admin.get("/v1/users").status_code == 200
     assert other.get("/v1/users").status_code == 401
     service.signed_in(password="another fine secret")
+
+
+def test_of_two_new_passwords_at_a_time_one_counts(service: Accounts) -> None:
+    browsers = [service.first_admin(), service.signed_in()]
+
+    def change(browser: httpx.Client, new: str) -> int:
+        return browser.post("/v1/session/password", json={"old": PASSWORD, "new": new}).status_code
+
+    new = ["another fine secret", "yet another fine secret"]
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(change, browsers, new))
+    assert sorted(answers)[0] == 204 and sorted(answers)[1] in (401, 409)
+    service.signed_in(password=new[answers.index(204)])
 
 
 def test_nobody_gives_rights_that_they_lack(service: Accounts) -> None:
@@ -217,6 +234,15 @@ def test_waits_double_and_end() -> None:
 def test_easily_guessed_passwords_are_refused(password: str) -> None:
     with pytest.raises(PasswordRefused):
         check_password(password, "ada", 12)
+
+
+def test_no_password_takes_long_to_estimate() -> None:
+    symbols = "4@8({[<369&#!1/|0$5+7%2"
+    began_s = time.thread_time()
+    check_password(symbols * 44, "ada", 12)
+    assert time.thread_time() - began_s < 1, "zxcvbn looks words up in each way to read the symbols as letters"
+    with pytest.raises(PasswordRefused):
+        check_password("P@ssw0rd1234", "ada", 12)
 
 
 def test_passwords_of_any_letters_are_taken_and_hashed_anew_when_that_changes() -> None:
