@@ -11,6 +11,7 @@ import ssl
 import time
 
 from stream.errors import AddressRefused, SourceError
+from stream.network.name_lookup import addresses_of
 from stream.network.networks import NetworkPolicy
 
 REFUSED = (
@@ -18,6 +19,7 @@ REFUSED = (
     "stream.networks.allow"
 )
 _LEAST_S = 0.2
+_LOOKUP_S = 10.0
 _LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT, from Python 3.12 on
 
 
@@ -27,7 +29,7 @@ def dial(host: str, port: int, policy: NetworkPolicy, timeout_s: float) -> socke
     Raises AddressRefused where no address of the host is allowed; SourceError, with a text for users.
     """
     deadline_s = time.monotonic() + timeout_s
-    allowed = resolve(host, port, policy)
+    allowed = resolve(host, port, policy, timeout_s)
     failure: OSError = TimeoutError()
     for left, address in zip(range(len(allowed), 0, -1), allowed, strict=True):
         wait_s = max(_LEAST_S, (deadline_s - time.monotonic()) / left)
@@ -41,17 +43,14 @@ def dial(host: str, port: int, policy: NetworkPolicy, timeout_s: float) -> socke
     raise SourceError(_reason(failure, timeout_s)) from None
 
 
-def resolve(host: str, port: int, policy: NetworkPolicy) -> list[str]:
-    """The numeric addresses of a host that are allowed. Raises AddressRefused where there are others only, and
-    SourceError where there are none.
+def resolve(host: str, port: int, policy: NetworkPolicy, wait_s: float | None = None) -> list[str]:
+    """The numeric addresses of a host that are allowed, within `wait_s` (ten seconds for None).
+
+    Raises AddressRefused where there are others only, and SourceError where there are none.
     """
     if not policy.allows_name(host):
         raise AddressRefused(REFUSED)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise SourceError("its host name is not known") from None
-    addresses = list(dict.fromkeys(str(place[0]) for *_, place in found))
+    addresses = addresses_of(host, _LOOKUP_S if wait_s is None else wait_s)
     allowed = [address for address in addresses if policy.allows(address, port)]
     if not allowed:
         raise AddressRefused(REFUSED)

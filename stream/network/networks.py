@@ -7,15 +7,12 @@ about (dialing.py). An IPv6 address that carries an IPv4 address is both.
 from __future__ import annotations
 
 import ipaddress
-import socket
-import time
-from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+from stream.network.ip_addresses import IpAddress, IpNetwork, forms, parsed_ip
+from stream.network.reserved_places import ReservedPlaces
 
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _NEVER = ("0.0.0.0/8", "::/128", "169.254.0.0/16", "fe80::/10", "224.0.0.0/4", "ff00::/8", "240.0.0.0/4")
@@ -33,10 +30,6 @@ _METADATA = (
 )
 """What gives a cloud's credentials to whoever asks from inside; only an entry for the very address allows it."""
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
-_V4_COMPATIBLE = ipaddress.IPv6Network("::/96")
-_RESERVED_S = 60.0
 
 
 def _from_text(value: object) -> object:
@@ -62,7 +55,8 @@ class NetworkSettings(BaseModel):
         default=None, description="Allow this machine's own. Null: while Livesight itself listens on loopback only."
     )
     reserved: Networks = Field(
-        default=(), description="HOST:PORT that are never connected to; broker and databases are added to them."
+        default=(),
+        description="HOST:PORT never connected to, at any address of the host; broker and databases are added.",
     )
 
     @field_validator("allow", "deny")
@@ -89,28 +83,25 @@ class NetworkSettings(BaseModel):
 
 
 class NetworkPolicy:
-    """Any thread. A name among `reserved` is resolved when it is needed, at most once a minute."""
+    """Any thread. A name among `reserved` is looked up when its port is asked about, at most once a minute."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         self._allow = _parsed(settings.allow)
         self._deny = _parsed(settings.deny)
         self._only = settings.only
         self._loopback = settings.loopback is not False
-        places = (entry.rpartition(":") for entry in settings.reserved)
-        self._reserved = [(host.strip("[]"), int(port)) for host, _, port in places]
-        self._resolved: tuple[float, frozenset[tuple[IpAddress, int]]] | None = None
+        self._reserved = ReservedPlaces(settings.reserved)
 
     def allows(self, address: str, port: int) -> bool:
         """Whether a connection to this numeric address and port may be made."""
-        literal = ipaddress.ip_address(address.partition("%")[0])
-        return all(self._allows(form, port) for form in _forms(literal))
+        return all(self._allows(form, port) for form in forms(parsed_ip(address)))
 
     def allows_name(self, host: str) -> bool:
         """Whether the name may be resolved at all."""
         return host.removesuffix(".").lower() not in _METADATA_NAMES
 
     def _allows(self, address: IpAddress, port: int) -> bool:
-        if _within(address, self._deny) or (address, port) in self._reserved_now():
+        if _within(address, self._deny) or self._reserved.has(address, port):
             return False
         listed = [network for network in self._allow if address in network]
         if str(address) in _METADATA:
@@ -121,24 +112,6 @@ class NetworkPolicy:
             return False
         return self._loopback or not _within(address, _parsed(_LOOPBACK))
 
-    def _reserved_now(self) -> frozenset[tuple[IpAddress, int]]:
-        if not self._reserved:
-            return frozenset()
-        if self._resolved is None or time.monotonic() - self._resolved[0] > _RESERVED_S:
-            found = frozenset(pair for place in self._reserved for pair in _resolve(*place))
-            self._resolved = (time.monotonic(), found)
-        return self._resolved[1]
-
-
-def _resolve(host: str, port: int) -> Iterator[tuple[IpAddress, int]]:
-    """The addresses of a name; none of one that is not known now."""
-    try:
-        for *_, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            for form in _forms(ipaddress.ip_address(str(place[0]).partition("%")[0])):
-                yield form, port
-    except (OSError, UnicodeError):
-        return
-
 
 def _parsed(entries: tuple[str, ...]) -> tuple[IpNetwork, ...]:
     return tuple(ipaddress.ip_network(entry) for entry in entries)
@@ -146,21 +119,3 @@ def _parsed(entries: tuple[str, ...]) -> tuple[IpNetwork, ...]:
 
 def _within(address: IpAddress, networks: tuple[IpNetwork, ...]) -> bool:
     return any(address in network for network in networks)
-
-
-def _forms(address: IpAddress) -> Iterator[IpAddress]:
-    """The address, or the IPv4 address that is reached by it, and both where both may be."""
-    if isinstance(address, ipaddress.IPv4Address):
-        yield address
-        return
-    if address.ipv4_mapped is not None:
-        yield address.ipv4_mapped
-        return
-    yield address
-    if address.sixtofour is not None:
-        yield address.sixtofour
-    if address.teredo is not None:
-        yield from address.teredo
-    local = address in _V4_COMPATIBLE and int(address) > 1
-    if local or address in _NAT64 or address in _NAT64_LOCAL:
-        yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

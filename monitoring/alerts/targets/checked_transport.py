@@ -55,7 +55,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """See AsyncNetworkBackend. Raises DeliveryFailed, which httpx hands on."""
         try:
-            addresses = await asyncio.to_thread(resolve, host, port, self._policy)
+            addresses = await asyncio.to_thread(resolve, host, port, self._policy, timeout)
         except AddressRefused:
             raise DeliveryFailed(REFUSED) from None
         except SourceError as error:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from pydantic import ValidationError
 
@@ -46,8 +49,60 @@ def test_settings_say_more() -> None:
     assert NetworkPolicy(NetworkSettings(allow=("169.254.169.254",))).allows("169.254.169.254", 80)
     only = NetworkPolicy(NetworkSettings(allow=("10.1.0.0/16",), only=True))
     assert only.allows("10.1.2.3", 80) and not only.allows("10.2.0.1", 80) and not only.allows("127.0.0.1", 80)
-    own = NetworkPolicy(NetworkSettings(reserved=("localhost:9092",)))
-    assert own.allows("127.0.0.1", 554) and not own.allows("127.0.0.1", 9092)
+
+
+@pytest.mark.parametrize("written", ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "LOCALHOST"])
+def test_a_reserved_place_is_reserved_at_all_addresses_of_its_host(written: str) -> None:
+    own = NetworkPolicy(NetworkSettings(reserved=(f"{written}:9092", "10.1.2.3:5432", "10.1.2.4:5432")))
+    found = [place for interface in psutil.net_if_addrs().values() for place in interface]
+    here = [place.address for place in found if place.family in (socket.AF_INET, socket.AF_INET6)]
+    for address in (*here, "127.0.0.1", "127.0.0.2", "::1", "::ffff:127.3.2.1", "64:ff9b::7f00:1"):
+        assert not own.allows(address, 9092)
+    assert own.allows("127.0.0.1", 554) and own.allows("10.1.2.3", 9092) and own.allows("127.0.0.1", 5432)
+    assert not own.allows("10.1.2.3", 5432) and not own.allows("::ffff:10.1.2.4", 5432)
+
+
+def test_the_port_of_a_host_that_nobody_knows_is_reserved_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> object:
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    own = NetworkPolicy(NetworkSettings(reserved=("broker-unknown.example:9092",)))
+    assert not own.allows("10.1.2.3", 9092) and own.allows("10.1.2.3", 554)
+
+
+def test_a_reserved_host_is_looked_up_once_and_for_its_port_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = socket.getaddrinfo, []
+
+    def counted(host: str, *arguments: object, **more: object) -> object:
+        asked.append(host)
+        return real("10.1.2.3", *arguments, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(socket, "getaddrinfo", counted)
+    settings = NetworkSettings(reserved=("broker-counted.example:9092",))
+    assert all(NetworkPolicy(settings).allows("10.1.2.3", 554) for _ in range(3)) and not asked
+    assert not any(NetworkPolicy(settings).allows("10.1.2.3", 9092) for _ in range(3))
+    assert NetworkPolicy(settings).allows("10.1.2.4", 9092)
+    assert asked == ["broker-counted.example"]
+
+
+def test_a_resolver_that_hangs_holds_nobody_longer_than_they_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, asked = threading.Event(), []
+
+    def hanging(host: str, *_: object, **__: object) -> object:
+        asked.append(host)
+        go_on.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    begun_s = time.monotonic()
+    try:
+        for _ in range(3):
+            with pytest.raises(SourceError, match=r"could not be looked up within 0\.2 s"):
+                dial("slow.example", 554, ELSEWHERE, 0.2)
+        assert time.monotonic() - begun_s < 30 and asked == ["slow.example"]
+    finally:
+        go_on.set()
 
 
 @pytest.mark.parametrize("entry", ["10.0.0.1/8", "camera.example", "10.0.0.0/40"])
