@@ -59,6 +59,7 @@ STARTERS = {
     "deployment/fuzz/service.py",
     "deployment/fuzz/targets.py",
     "deployment/soak/loopback_livesight.py",
+    "deployment/soak/alarms.py",
     "deployment/soak/cluster.py",
     "deployment/soak/numbered_livesight.py",
     "deployment/soak/outage.py",

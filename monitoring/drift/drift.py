@@ -26,6 +26,7 @@ from monitoring.rules.drift_signals import DriftAlarm, Fault
 from workers.bus.event import Event
 from workers.bus.message_bus import DRIFT
 from workers.bus.result import FrameResult
+from workers.bus.stream_down import REMOVED
 from workers.errors import ModelError
 from workers.model_card import ModelCard, ModelStore, load_card, shipped_models_dir
 
@@ -65,6 +66,7 @@ class Drift:
         self._published_s: dict[str, float] = {}
         self._last_result_s: dict[str, float] = {}  # of streams that are not compressed
         self._unpublished: list[DriftReport] = []
+        self._removed: dict[str, str] = {}  # streams → their last session, of which results may be read later
         self._to_commission: set[str] = set()
         self._commission_lock = threading.Lock()
         self._metrics = DriftMetrics()
@@ -82,19 +84,25 @@ class Drift:
 
     def forget(self, stream_id: str | None) -> None:
         """See Handler."""
-        self._unpublished = [report for report in self._unpublished if stream_id not in (None, report.stream_id)]
         for one in [stream_id] if stream_id is not None else list(self._streams):
             self._streams.pop(one, None)
-            self._reports.pop(one, None)
-            self._reported_s.pop(one, None)
-            self._published_s.pop(one, None)
             self._last_result_s.pop(one, None)
+            self._removed.pop(one, None)
+        self._forget_reports(stream_id)
+
+    def _forget_reports(self, stream_id: str | None) -> None:
+        """Of one stream, or of all (None); the gauges too."""
+        self._unpublished = [report for report in self._unpublished if stream_id not in (None, report.stream_id)]
+        for one in [stream_id] if stream_id is not None else list(self._reports):
+            for known in (self._reports, self._reported_s, self._published_s):
+                known.pop(one, None)
         self._update_metrics()
 
     def take_result(self, result: FrameResult, events: list[Event]) -> None:
         """See Handler. Makes no events: rules make alerts of the signals."""
-        if not self._settings.enabled:
+        if not self._settings.enabled or self._removed.get(result.stream_id) == result.session:
             return
+        self._removed.pop(result.stream_id, None)
         stream = self._streams[result.stream_id]
         self._last_result_s[result.stream_id] = time.monotonic()
         with self._commission_lock:
@@ -112,7 +120,13 @@ class Drift:
             self._report(result.stream_id, stream, now_s, True)
 
     def take_event(self, event: Event, events: list[Event]) -> None:
-        """See Handler."""
+        """See Handler. What is known of a camera goes with it; one that gets its name later is another."""
+        if event.kind == "stream_down" and event.reason == REMOVED:
+            self.restore(event.stream_id, None)
+            self._forget_reports(event.stream_id)
+            self._removed[event.stream_id] = event.session
+            with self._commission_lock:
+                self._to_commission.discard(event.stream_id)
 
     def tick(self, now_ns: int, events: list[Event]) -> None:
         """See Handler. Compresses streams that have had no results for a while, one a tick."""
@@ -154,15 +168,16 @@ class Drift:
         )
 
     def knows(self, stream_id: str) -> bool:
-        """Whether there was a result of a stream. Any thread."""
-        return stream_id in self._streams
+        """Whether there was a result of a stream that is not removed. Any thread."""
+        return stream_id in self._streams and stream_id not in self._removed
 
     def commission(self, stream_id: str) -> bool:
         """Learn a stream's reference anew from its next result on. Returns False for an unknown stream. Any thread."""
         with self._commission_lock:
-            if stream_id in self._streams:
+            known = self.knows(stream_id)
+            if known:
                 self._to_commission.add(stream_id)
-            return stream_id in self._to_commission
+            return known
 
     def _compare(self, stream: StreamDrift, now_s: float) -> None:
         stream.compare(now_s)
@@ -194,9 +209,7 @@ class Drift:
 
     def _update_metrics(self) -> None:
         self._metrics.set_reports(report for reports in self._reports.values() for report in reports)
-        self._metrics.set_faults(
-            {(stream_id, kind) for stream_id, stream in self._streams.items() for kind in stream.camera.faults()}
-        )
+        self._metrics.set_faults({(stream_id, kind) for stream_id in self._reports for kind in self.faults(stream_id)})
 
     def _card(self, model: str, version: int) -> ModelCard | None:
         if (model, version) not in self._known_cards:

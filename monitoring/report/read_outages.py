@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 from monitoring.report.report_data import CameraOutages, ReportSubject
 from monitoring.store.tables import events
 from monitoring.store.visible import visible
-from workers.bus.stream_down import RELEASED, is_outage
+from workers.bus.stream_down import RELEASED, REMOVED, is_outage
 from workers.database.database import MANY_ROWS
 
 _UP_DOWN = ("stream_up", "stream_down")
@@ -67,11 +67,13 @@ class _Camera:
     down_ns: int = 0
     known_ns: int = 0
     times: int = 0
+    removed: bool = False
 
     def change(self, event: dict[str, Any], at_ns: int) -> None:
         """It went up or down, or is watched no more; a repeated event changes nothing."""
         self._add_until(at_ns)
         reason = event.get("reason")
+        self.removed = event["kind"] == "stream_down" and reason == REMOVED
         if event["kind"] == "stream_up":
             self.state, self.session, self.was_down = "up", event["session"], False
         elif is_outage(reason):
@@ -83,7 +85,7 @@ class _Camera:
     def end(self, until_ns: int) -> CameraOutages:
         """The result at the end of the period."""
         self._add_until(until_ns)
-        return CameraOutages(self.times, self.down_ns / max(1, self.known_ns))
+        return CameraOutages(self.times, self.down_ns / max(1, self.known_ns), self.removed)
 
     def _add_until(self, at_ns: int) -> None:
         elapsed_ns, self.changed_ns = at_ns - self.changed_ns, at_ns

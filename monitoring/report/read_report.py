@@ -31,6 +31,8 @@ def read_report(database: Database, media: MediaStore, subject: ReportSubject, r
     period, zone = subject.period, ZoneInfo(subject.zone)
     with database.read() as connection:
         by_day, by_hour = _by_time(connection, subject, zone)
+        outages = read_outages(connection, subject)
+        removed = {stream_id for stream_id, camera in outages.items() if camera.removed}
         return ReportData(
             period=period,
             zone=subject.zone,
@@ -42,8 +44,8 @@ def read_report(database: Database, media: MediaStore, subject: ReportSubject, r
             confidence=_confidence(connection, subject, zone),
             alert_counts=count_alerts(connection, subject),
             alerts=read_alerts(connection, media, subject),
-            outages=read_outages(connection, subject),
-            drift=_drift(connection, subject),
+            outages=outages,
+            drift=[one for one in _drift(connection, subject) if one.newest.stream_id not in removed],
             runs=runs,
         )
 

@@ -58,10 +58,14 @@ class DailyConfidence:
 
 @dataclass(frozen=True, slots=True)
 class CameraOutages:
-    """How often a camera was down, and for which share of the period, 0 to 1."""
+    """How often a camera was down, and for which share of the time that it was watched, 0 to 1.
+
+    removed: it was, at the end of the period.
+    """
 
     times: int
     share: float
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

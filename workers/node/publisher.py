@@ -9,6 +9,7 @@ from stream.frame import Frame
 from workers.bus.event import EVENT_SCHEMA, Event
 from workers.bus.message_bus import DETECTIONS, EVENTS, MODELS, Bus, Message
 from workers.bus.result import FRAME_SCHEMA, FrameResult
+from workers.bus.stream_down import RELEASED
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.best_shots import BestShots
 from workers.node.stream_events import StreamEvents
@@ -26,7 +27,9 @@ def always(stream_id: str) -> bool:
 
 
 class ResultPublisher:
-    """Owned by the node. Where the gate is shut, nothing of the stream leaves: another node has it."""
+    """Owned by the node. Where the gate is shut, nothing of the stream leaves but that it was released: another node
+    has it.
+    """
 
     def __init__(self, settings: NodeSettings, bus: Bus, jobs: BackgroundJobs, gate: Gate) -> None:
         self._node = settings.name
@@ -58,7 +61,11 @@ class ResultPublisher:
         self.events.close()
 
     def _send_event(self, event: Event) -> None:
-        self._send(self._message(EVENTS, event.stream_id, event.to_json(), EVENT_SCHEMA))
+        message = self._message(EVENTS, event.stream_id, event.to_json(), EVENT_SCHEMA)
+        if event.kind == "stream_down" and event.reason == RELEASED:
+            self._bus.publish(message)  # the gate is shut by then; whoever hears it waits for the next node
+        else:
+            self._send(message)
 
     def _send(self, message: Message) -> None:
         if self._gate(message.key):

@@ -13,6 +13,7 @@ from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import START_S, box, figures, result
+from tests.monitoring.happened import happened
 from tests.monitoring.who import admit
 
 
@@ -51,3 +52,13 @@ async def test_reports_of_streams_and_commissioning(tmp_path: Path) -> None:
         accepted = await http.post("/v1/drift/door/commission")
         assert accepted.status_code == 202
         assert accepted.json() == {"stream_id": "door", "commission_s": 604800.0}
+
+        drift.take_event(happened(131, "stream_down", "door", session="s1", reason="removed"), [])
+        late = result(START_S + 131, [box(1)], figures(START_S + 131), stream_id="door")
+        drift.take_result(late, [])  # read after the event
+        assert {one["stream_id"] for one in (await http.get("/v1/drift")).json()["reports"]} == {"yard"}
+        assert (await http.get("/v1/drift/door")).status_code == 404
+        assert (await http.post("/v1/drift/door/commission")).status_code == 404
+        assert drift.dump("door")["series"] == [], "another camera of that name begins anew"
+        drift.take_result(result(START_S + 200, [box(1)], figures(START_S + 200), session="s2", stream_id="door"), [])
+        assert (await http.get("/v1/drift/door")).status_code == 200

@@ -149,6 +149,8 @@ def test_it_shows_what_is_stored(database: Database, tmp_path: Path) -> None:
     assert data.outages["door"].share == 0
     assert (data.outages["gate"].times, data.outages["gate"].share) == (1, pytest.approx(1 / 23))
     assert [(one.stored, one.drifted) for one in data.drift] == [(1, 1)]
+    store(database, [happened(50_000, "stream_down", reason="removed")])
+    assert data_of(database, tmp_path).drift == [], "of a camera that is gone"
     assert [(alert.waiting, alert.image) for alert in data.alerts] == [(["ops"], JPEG)]
 
     document = Document(render_report(data))

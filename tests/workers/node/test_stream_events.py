@@ -211,6 +211,18 @@ def test_nothing_is_said_of_a_stream_that_another_node_has(walk: Path, local: Lo
     assert {event.stream_id for event in heard.events} == {"mine"} and set(heard.newest) == {"mine"}
 
 
+def test_a_stream_that_is_let_go_is_said_to_be_although_it_is_not_held_any_more(
+    walk: Path, local: LocalBus, heard: Heard
+) -> None:
+    held = {"cam"}
+    with RtspServer({"cam": Mount(walk)}) as server, running(local, lambda stream_id: stream_id in held) as node:
+        node.streams.add(config(server.url("cam")))
+        heard.wait(lambda: heard.said() == [("stream_up", None)])
+        held.clear()
+        node.streams.remove("cam", "released")
+    assert heard.said() == [("stream_up", None), ("stream_down", "released")]
+
+
 def test_events_and_snapshots_of_a_real_camera_reach_kafka(walk: Path) -> None:
     with Broker() as broker, RtspServer({"cam": Mount(walk)}) as server:
         settings = KafkaSettings.model_validate(
