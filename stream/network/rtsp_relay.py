@@ -1,7 +1,8 @@
 """Stands between FFmpeg and an RTSP camera, so that FFmpeg connects to nothing that was not checked. Own thread.
 
 FFmpeg resolves names itself, and follows redirects without asking. So it is given an address on loopback, where one
-connection is accepted; the camera is reached from here. Until the video plays, each message is read and written again
+connection is accepted: the one whose requests name a secret as their User-Agent, which nobody else on this machine
+knows and no camera sees. The camera is reached from here. Until the video plays, each message is read and written again
 (rtsp_messages.py), and a redirect is not passed on but ends the relay, for the caller to check and open. After that
 bytes are passed on as they are: FFmpeg then follows no redirect any more.
 """
@@ -9,18 +10,21 @@ bytes are passed on as they are: FFmpeg then follows no redirect any more.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import select
 import socket
 import ssl
 import threading
 from dataclasses import replace
 
+import av
 import structlog
 
 from stream.errors import SourceError
 from stream.network.camera_address import CameraAddress
 from stream.network.dialing import camera_tls, dial
 from stream.network.networks import NetworkPolicy
+from stream.network.own_client import accept_own
 from stream.network.rtsp_messages import BadMessage, RtspMessage, take_message
 
 log = structlog.get_logger(__name__)
@@ -28,10 +32,11 @@ log = structlog.get_logger(__name__)
 _CHUNK = 256 * 1024
 _BUFFER = 128 * 1024  # a reader that is late must not find much more than before in buffers
 _LAST_S = 0.5
+_USER_AGENT = "Lavf{}.{}.{}".format(*av.library_versions["libavformat"]).encode()  # as FFmpeg calls itself
 
 
 class RtspRelay:
-    """One connection. `url` is what FFmpeg opens; `redirect` is where the camera sent us instead, if it did.
+    """One connection. FFmpeg opens `url`, as `user_agent`; `redirect` is where the camera sent us instead, if it did.
 
     Connects in the constructor: raises AddressRefused, SourceError.
     """
@@ -45,6 +50,8 @@ class RtspRelay:
         place = self._listener.getsockname()
         here = CameraAddress("rtsp", str(place[0]), place[1], address.path)
         self.url = replace(here, user=address.user, password=address.password).url()
+        self.user_agent = secrets.token_urlsafe(24)
+        self._secret = self.user_agent.encode()
         self._playing = False
         self._unread = bytearray()
         self._thread = threading.Thread(target=self._run, name=f"relay-{here.port}", daemon=True)
@@ -66,11 +73,12 @@ class RtspRelay:
         try:
             with self._camera:
                 with self._listener:
-                    self._client, _ = self._listener.accept()
+                    self._client, asked = accept_own(self._listener, self._secret)
                 with self._client:
                     self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self._client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
                     try:
+                        self._ask(asked)
                         self._pass_on(self._client)
                     finally:
                         self._pass_last(self._client)
@@ -86,20 +94,24 @@ class RtspRelay:
             for descriptor, _ in waiting.poll():
                 if descriptor == client.fileno():
                     asked = client.recv(_CHUNK)
-                    self._playing = self._playing or asked.startswith(b"PLAY ")
-                    self._camera.sendall(asked)
+                    self._ask(asked)
                     alive = bool(asked)
                 else:
                     alive = self._answer(client)
                 if not alive:
                     return
 
+    def _ask(self, asked: bytes) -> None:
+        """Pass on what FFmpeg says. Raises OSError."""
+        self._playing = self._playing or asked.startswith(b"PLAY ")
+        self._camera.sendall(asked.replace(self._secret, _USER_AGENT))
+
     def _pass_last(self, client: socket.socket) -> None:
         """What FFmpeg said before it closed its connection, where passing on to it failed. Raises OSError."""
         self._camera.settimeout(_LAST_S)
         with contextlib.suppress(BlockingIOError):
             while said := client.recv(_CHUNK, socket.MSG_DONTWAIT):
-                self._camera.sendall(said)
+                self._ask(said)
 
     def _answer(self, client: socket.socket) -> bool:
         """Pass on what the camera has sent; False when that was the last."""
@@ -130,13 +142,13 @@ class RtspRelay:
 
 
 def _listening(family: int) -> socket.socket:
-    """For one connection from here, of the camera's family where there is such a loopback: FFmpeg takes media over UDP
+    """For a connection from here, of the camera's family where there is such a loopback: FFmpeg takes media over UDP
     by the family of its connection.
     """
     if family == socket.AF_INET6:
         with contextlib.suppress(OSError):
-            return socket.create_server(("::1", 0), family=socket.AF_INET6, backlog=1)
-    return socket.create_server(("127.0.0.1", 0), backlog=1)
+            return socket.create_server(("::1", 0), family=socket.AF_INET6, backlog=8)
+    return socket.create_server(("127.0.0.1", 0), backlog=8)
 
 
 def _connected(address: CameraAddress, policy: NetworkPolicy, timeout_s: float) -> socket.socket:

@@ -204,9 +204,11 @@ def _container(
     """Raises what av.open raises: FFmpegError, ValueError, OSError."""
     file: str | CameraFile = target.address
     format, timeout, io_open = target.format, None, None
+    options = ffmpeg_options(target.kind, settings, live=live) | target.options
     if isinstance(carrier, RtspRelay):
         # by its address alone FFmpeg would take some cameras for a series of images
         file, format, timeout = carrier.url, "rtsp", (settings.connect_timeout_s, settings.stall_timeout_s)
+        options["user_agent"] = carrier.user_agent
     elif isinstance(carrier, HttpCamera):
         file, is_playlist = carrier.media()
         io_open = carrier.opener
@@ -216,7 +218,7 @@ def _container(
         file,
         mode="r",
         format=format,
-        options=ffmpeg_options(target.kind, settings, live=live) | target.options,
+        options=options,
         timeout=timeout,
         metadata_errors="replace",
         io_open=io_open,

@@ -38,7 +38,7 @@ class Habits:
 
 
 class ScriptedRtsp(BrokenServer):
-    """Plays a raw H.264 file for ever. `requests` has the methods that players asked for."""
+    """Plays a raw H.264 file for ever. `requests` has the methods that players asked for, `agents` their names."""
 
     def __init__(self, clip: Path, habits: Habits = Habits()) -> None:
         super().__init__()
@@ -46,6 +46,7 @@ class ScriptedRtsp(BrokenServer):
             self._units = [_nal_units(bytes(packet)) for packet in container.demux(video=0) if packet.size]
         self._habits = habits
         self.requests: list[str] = []
+        self.agents: list[str] = []
         self.expired = 0
         self._asked_s = 0.0
 
@@ -108,6 +109,8 @@ class ScriptedRtsp(BrokenServer):
     def _answered(self, head: str) -> bytes:
         method, url, _ = head.split(" ", 2)
         self.requests.append(method)
+        agent = re.search(r"User-Agent: (.*)\r?", head)
+        self.agents.append(agent[1] if agent else "")
         self._asked_s = time.monotonic()
         sequence = re.search(r"CSeq: (\d+)", head)
         lines = ["RTSP/1.0 200 OK", f"CSeq: {sequence[1] if sequence else 0}"]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
 from stream.config import StreamSettings
+from stream.network.camera_address import parse_address
+from stream.network.networks import NetworkPolicy, NetworkSettings
+from stream.network.rtsp_relay import RtspRelay
 from tests.peers.certificate import make_certificate
 from tests.peers.rtsp import Mount, RtspServer
 from tests.peers.scripted_rtsp import Habits, ScriptedRtsp
@@ -37,6 +43,26 @@ def test_keep_alives_and_the_farewell_reach_the_camera(numbered_h264: Path) -> N
         assert camera.expired == 0 and camera.connections == 1 and source.status().reconnects == 0
         source.close()
         wait_for(lambda: camera.requests[-1] == "TEARDOWN")
+
+
+def test_nobody_else_on_this_machine_gets_the_camera(numbered_h264: Path) -> None:
+    """Who connects to the relay first, asks, or says nothing, is not served, and FFmpeg is."""
+    with ScriptedRtsp(numbered_h264) as camera:
+        assert isinstance(camera, ScriptedRtsp)
+        relay = RtspRelay(parse_address(camera.url), NetworkPolicy(NetworkSettings()), 20)
+        place = ("127.0.0.1", parse_address(relay.url).port_used)
+        with ExitStack() as stack:
+            silent = [stack.enter_context(socket.create_connection(place, 20)) for _ in range(3)]
+            asking = stack.enter_context(socket.create_connection(place, 20))
+            asking.sendall(f"OPTIONS {relay.url} RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: Lavf\r\n\r\n".encode())
+            assert asking.recv(100) == b"" and not camera.requests
+            options = {"rtsp_transport": "tcp", "user_agent": relay.user_agent}
+            with av.open(relay.url, format="rtsp", options=options, timeout=(20, 20)) as container:
+                assert next(container.demux(video=0)).size
+            assert all(one.recv(100) == b"" for one in silent)
+        relay.close()
+    assert camera.requests[0] == "OPTIONS" and relay.user_agent not in camera.agents
+    assert all(agent.startswith("Lavf") for agent in camera.agents)
 
 
 @pytest.mark.parametrize(
