@@ -66,14 +66,23 @@ class RateLimits:
         self._of_principals = FixedWindowRateLimiter(self.by_principal)
         self._of_addresses = FixedWindowRateLimiter(self.by_address)
 
-    def count(self, scope: Scope, principal: Principal) -> Spent | None:
-        """Count a request. Raises Problem `rate-limited` when it is one too many. None: it has no limit."""
+    def check_anonymous(self, scope: Scope) -> None:
+        """Counts nothing. Raises Problem `rate-limited` where one more request of nobody at that address would be."""
+        rate, address = rate_of(self._settings.anonymous), address_of(scope)
+        if rate is not None and not self._of_addresses.test(rate, "requests", address):
+            raise _too_many("requests", rate, self._spent(self._of_addresses, rate, "requests", address))
+
+    def count(self, scope: Scope, principal: Principal, *, presented: bool = False) -> Spent | None:
+        """Count a request. Raises Problem `rate-limited` when it is one too many. None: it has no limit.
+
+        presented: it has a key or a session, which an anonymous principal's proved nothing; that counts everywhere.
+        """
         if FORWARDED_BY in scope:
             return None  # by a process that counted it
         name = counted_as(scope)
         address = address_of(scope)
         spent = None
-        if principal.kind == "anonymous" and scope["path"] not in UNLIMITED:
+        if principal.kind == "anonymous" and (presented or scope["path"] not in UNLIMITED):
             spent = self._hit(self._of_addresses, rate_of(self._settings.anonymous), "requests", address)
         if name is None or principal.kind in ("local", "process"):
             return spent
@@ -92,15 +101,14 @@ class RateLimits:
         if rate is None:
             return None
         allowed = limiter.hit(rate, name, whose)
-        stats = limiter.get_window_stats(rate, name, whose)
-        spent = Spent(rate.amount, max(0, stats.remaining), max(1, math.ceil(stats.reset_time - self._clock())))
+        spent = self._spent(limiter, rate, name, whose)
         if allowed:
             return spent
-        raise Problem(
-            "rate-limited",
-            f"{name}: more than {rate.amount} in {_words(rate)}; try again in {spent.reset_s} s",
-            headers={"retry-after": str(spent.reset_s), **spent.headers()},
-        )
+        raise _too_many(name, rate, spent)
+
+    def _spent(self, limiter: FixedWindowRateLimiter, rate: RateLimitItem, name: str, whose: str) -> Spent:
+        stats = limiter.get_window_stats(rate, name, whose)
+        return Spent(rate.amount, max(0, stats.remaining), max(1, math.ceil(stats.reset_time - self._clock())))
 
 
 def counted_as(scope: Scope) -> LimitName | None:
@@ -138,6 +146,14 @@ def telling(send: Send, spent: Spent | None) -> Send:
         await send(message)
 
     return send_with_limit
+
+
+def _too_many(name: str, rate: RateLimitItem, spent: Spent) -> Problem:
+    return Problem(
+        "rate-limited",
+        f"{name}: more than {rate.amount} in {_words(rate)}; try again in {spent.reset_s} s",
+        headers={"retry-after": str(spent.reset_s), **spent.headers()},
+    )
 
 
 def _words(rate: RateLimitItem) -> str:

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import event
 
+from api.auth.machines.api_key import new_key
 from api.auth.machines.bounded_storage import BoundedStorage
 from api.auth.machines.limit_settings import LIMITS, RateLimitSettings, ServiceLimits, rate_of
 from api.auth.machines.rate_limits import COUNTED, RateLimits, address_of, counted_as
+from api.auth.people.session_reader import PLAIN_COOKIE
 from api.http.errors import Problem
 from api.routes.route_table import declared_routes
 from tests.api.auth.machines.conftest import Guarded, StartGuarded
@@ -192,3 +195,13 @@ def test_over_http(start_guarded: StartGuarded) -> None:
     wrong = [site.get("/v1/streams", "x" * 40).status_code for _ in range(6)]
     assert wrong == [401] * 4 + [429] * 2
     assert site.get("/v1/streams", key).status_code == 200, "the address is refused to nobody else"
+
+    asked: list[str] = []
+    event.listen(site.database.engine, "before_cursor_execute", lambda *about: asked.append(about[2]))
+    for path in ("/v1/streams", "/healthz"):
+        assert site.get(path, new_key().text).status_code == 429
+        assert site.get(path, cookies={PLAIN_COOKIE: new_key().text}).status_code == 429
+    assert [statement for statement in asked if statement.startswith("SELECT")] == [], (
+        "guesses cost the database nothing"
+    )
+    assert site.get("/healthz").status_code == 200
