@@ -48,6 +48,9 @@ from workers.cli.configuration import (
 from workers.cli.doctor_command import mount as mount_doctor
 from workers.cli.models import mount as mount_models
 from workers.cli.own_places import with_networks
+from workers.cli.secret_commands import examine_secrets
+from workers.cli.secret_commands import mount as mount_secrets
+from workers.cli.stored_keys import keys_of
 from workers.cli.stream_names import named_sources
 from workers.cli.topics import TopicsContext
 from workers.cli.topics import mount as mount_topics
@@ -59,6 +62,7 @@ from workers.errors import SettingsError, WorkerError
 from workers.kafka.settings import KafkaSettings
 from workers.logs import LogFormat, LogLevel, configure_logs, writes_json
 from workers.memory import freeze_loaded, limit_arenas
+from workers.secrets.settings import SecretSettings
 from workers.settings import NodeSettings, WorkerSettings
 from workers.state_directory import make_state_dir
 
@@ -88,6 +92,7 @@ class Settings(BaseModel):
     workers: WorkerSettings = WorkerSettings()
     kafka: KafkaSettings | None = None
     cluster: ClusterSettings = ClusterSettings()
+    secrets: SecretSettings = SecretSettings()
     monitoring: MonitorSettings = MonitorSettings()
     streams: ConfiguredStreams = ()
     roles: Roles = ROLES
@@ -228,7 +233,8 @@ def new_cluster(settings: Settings, sock: socket.socket) -> Cluster | None:
     from workers.cluster.trust import Exposure, trust_of
 
     address = settings.cluster.address or advertised_address(sock)
-    member, apart = Member(settings.node_name, address, settings.state_dir), not set(ROLES) <= set(settings.roles)
+    member = Member(settings.node_name, address, settings.state_dir, keys_of(settings))
+    apart = not set(ROLES) <= set(settings.roles)
     trust = trust_of(settings.cluster, Exposure(settings.auth.mode == "accounts", apart, settings.api.on_loopback))
     return Cluster(settings.kafka, settings.cluster, member, trust)
 
@@ -239,7 +245,8 @@ def new_node(settings: Settings, bus: Bus, cluster: Cluster | None) -> Node:
     from workers.node.publisher import always
 
     stores = cluster is None or not settings.cluster.lease
-    own = NodeSettings(settings.node_name, settings.workers, settings.stream, settings.state_dir if stores else None)
+    kept_in = settings.state_dir if stores else None
+    own = NodeSettings(settings.node_name, settings.workers, settings.stream, kept_in, keys_of(settings))
     return Node(own, model_store(settings), bus, always if cluster is None else cluster.may_publish)
 
 
@@ -360,7 +367,7 @@ def examined(config: Path | None) -> list[CheckResult]:
     settings = load_settings(config)
     configure_logs("error", settings.log_format)
     findings = examine(settings.workers, settings.kafka, model_store(settings), settings.state_dir)
-    return [*findings, examine_database(settings.monitoring, settings.state_dir)]
+    return [*findings, examine_secrets(settings), examine_database(settings.monitoring, settings.state_dir)]
 
 
 mount_analyze(app, command_context)
@@ -371,6 +378,7 @@ mount_explain(app, command_context)
 mount_keys(app, command_settings)
 mount_models(app, command_context)
 mount_report(app, report_context)
+mount_secrets(app, command_settings)
 mount_topics(app, kafka_context)
 mount_training(app)
 mount_users(app, command_settings)

@@ -29,6 +29,8 @@ DEFAULT_MODELS = ("mask",)
 
 
 _CREDENTIALS = ("user", "password")
+SECRET_FIELDS = ("url", *_CREDENTIALS)
+"""The fields of StreamConfig that are secret, or may hold what is: addresses carry tokens."""
 
 
 class Change(Enum):

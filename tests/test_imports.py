@@ -25,7 +25,7 @@ OURS = {*MAY_IMPORT, "livesight", "tests"}
 FLOORS: dict[str, list[str]] = {
     "stream": "errors metrics network url_redaction config frame mailbox ring decoding sources webrtc".split(),
     "workers": (
-        "errors validation metrics cpu memory descriptors logs wall_clock atomic_files state_directory access "
+        "errors validation metrics cpu memory descriptors logs wall_clock atomic_files state_directory access secrets "
         "model_files model_card settings database bus spool kafka engines images inference registry explain "
         "node cluster cli bench"
     ).split(),

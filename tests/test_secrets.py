@@ -1,4 +1,7 @@
-"""Secrets in addresses of cameras reach nothing that leaves: events, CSV, report, alerts, Kafka, commands, logs."""
+"""Secrets in addresses of cameras reach nothing that leaves: events, CSV, report, alerts, Kafka, commands, logs.
+
+Nor are they in plain text in anything that is stored: the state directory, and what Kafka has of a camera.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
+from stream.config import StreamConfig
 from tests.peers.kafka import Broker
 from tests.peers.livesight_process import ROOT, LivesightProcess
 from tests.peers.ports import free_port
 from tests.peers.webhook import WebhookServer
+from tests.workers.secrets.test_secret_commands import NEW, OLD, Location, run
+from workers.cluster.spec_registry import SpecRegistry
+from workers.cluster.stream_spec import read_spec
+from workers.kafka.settings import KafkaSettings
+from workers.secrets.keys import KeyMaterial, SecretKeys
+from workers.secrets.settings import SecretSettings
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -40,6 +52,7 @@ FORMS = (
     "http://{}/cgi-bin/hunter2/mjpg",
     "http://{}/x?token=%68unter2&u=hunter2",
 )
+ADDED = {"id": "added", "url": f"rtsp://127.0.0.1:{free_port()}/x?token={SECRET}", "user": "admin", "password": SECRET}
 READ = ("/v1/events?limit=200", "/v1/events.csv", "/v1/report?since=1d", "/v1/alerts", "/v1/streams")
 READ += ("/health", "/metrics", "/v1/models", "/v1/rules")
 
@@ -63,11 +76,13 @@ def test_no_secret_of_an_address_leaves(tmp_path: Path) -> None:
             "log_level": "debug",
             "streams": streams,
             "kafka": {"bootstrap_servers": broker.address},
+            "secrets": {"key": OLD},
             "monitoring": {"rules": [rule], "alerts": {"targets": [target]}},
         }
         config.write_text(json.dumps(settings))
         with LivesightProcess(["--config", str(config)], state_dir=tmp_path / "state") as service:
-            hook.wait_for(lambda: len({body["data"]["stream_id"] for body in hook.accepted}) == len(FORMS), 90)
+            assert httpx.post(f"{service.url}/v1/streams", json=ADDED, timeout=60).status_code == 201
+            hook.wait_for(lambda: len({body["data"]["stream_id"] for body in hook.accepted}) > len(FORMS), 90)
             told = {path: service.get(path).decode() for path in READ}
             for topic in ("livesight.events", "livesight.status"):
                 records = broker.read(topic, len(FORMS), 30)
@@ -75,8 +90,23 @@ def test_no_secret_of_an_address_leaves(tmp_path: Path) -> None:
                 told[topic] = str(records)
             told["hooks"] = str([(one.headers, one.body) for one in hook.received])
             told["log"] = service.log(10**8)
-        for command in (("doctor",), ("models", "list")):
+        for command in (("doctor",), ("models", "list"), ("secrets", "status")):
             told[" ".join(command)] = printed(config, tmp_path / "state", *command)
+        assert "livesight.streams: 1 with key" in told["secrets status"], told["secrets status"]
+        told |= {str(path): str(path.read_bytes()) for path in (tmp_path / "state").rglob("*") if path.is_file()}
+        told["livesight.streams"] = str(broker.read("livesight.streams", 2, 30))
+        both = SecretSettings(key=SecretStr(NEW), older_keys=(SecretStr(OLD),))
+        location = Location(tmp_path / "state", both, kafka=KafkaSettings(bootstrap_servers=(broker.address,)))
+        code, told["secrets rotate"] = run(location, "rotate")
+        assert code == 0, told["secrets rotate"]
+        rotated = [record for record in broker.read("livesight.streams", 3, 30) if record.key == "added"]
+    keys = SecretKeys([KeyMaterial(NEW.encode(), "secrets.key")])
+    before, after = (read_spec("added", record.value, keys) for record in rotated)
+    assert before.locked and before.version == after.version and after.stream == StreamConfig.model_validate(ADDED)
+    assert SpecRegistry(tmp_path / "state", keys=keys).all() == {"added": after}
+    assert "livesight.streams: 1 encrypted anew" in told["secrets rotate"]
+    assert "remove it from secrets.older_keys" in told["secrets rotate"]
+    assert any(name.endswith("wishes.json") for name in told)
     assert all(f"cam{at}" in told["/v1/events?limit=200"] for at in range(len(FORMS)))
     assert "127.0.0.1" in told["log"] and "cam0" in told["/v1/events.csv"]
     assert [name for name, text in told.items() if SECRET in text] == []

@@ -110,6 +110,12 @@ class StateUnwritable(WorkerError):
     problem = ("state-unwritable", 503, "The state directory cannot be written")
 
 
+class SecretLocked(WorkerError):
+    """A stored secret cannot be decrypted; it stays as it is. The message says why, and names the key."""
+
+    problem = ("secret-locked", 409, "A stored secret cannot be read")
+
+
 class ClipUnavailable(WorkerError):
     """No packets of that time of a stream are stored, or no longer."""
 

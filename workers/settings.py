@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from stream.config import StreamSettings
+from workers.secrets.keys import NO_KEYS, SecretKeys
 
 Backend = Literal["auto", "openvino", "torch"]
 
@@ -70,9 +71,13 @@ class WorkerSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What a node is given. name: unique among nodes. state_dir: where streams added over HTTP are stored, if any."""
+    """What a node is given. name: unique among nodes. state_dir: where streams added over HTTP are stored, if any.
+
+    keys: encrypt the addresses among them.
+    """
 
     name: str
     workers: WorkerSettings = field(default_factory=WorkerSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
     state_dir: Path | None = None
+    keys: SecretKeys = NO_KEYS

@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 UMASK = 0o077
 _OTHERS = 0o077
 _OWN_FILE = re.compile(
-    r"\.?(livesight\.db|accounts\.db|streams\.json|wishes\.json|links\.secret|audit\.jsonl|audit-heads\.json)(-\w+|\.lock)?"
+    r"\.?(livesight\.db|accounts\.db|streams\.json|wishes\.json|links\.secret|secrets\.key|audit\.jsonl|audit-heads\.json)"
+    r"(-\w+|\.lock)?"
     r"|(streams|wishes)\.broken(-\w+)?"
 )
 """With what is kept beside a database, what is being written, and what could not be read and was moved aside."""

@@ -13,7 +13,7 @@ from workers.bus.media import Snapshot
 from workers.bus.message_bus import AUDIT, DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 from workers.bus.result import FrameResult
 from workers.cluster.status import MonitorStatus, NodeStatus, StreamStatus
-from workers.cluster.stream_spec import StreamSpec, TopicEpoch
+from workers.cluster.stream_spec import SpecRecord, TopicEpoch
 from workers.registry.active_versions import ActiveVersion
 
 
@@ -41,7 +41,7 @@ MESSAGES = {
     "snapshot": MessageKind(
         "A track's best crop, or the frame it was cut from, as JPEG.", Snapshot, SNAPSHOTS, "image/jpeg"
     ),
-    "stream": MessageKind("That a stream shall run, and how; a tombstone ends it.", StreamSpec, STREAMS),
+    "stream": MessageKind("That a stream shall run, and how; a tombstone ends it.", SpecRecord, STREAMS),
     "epoch": MessageKind(
         "Identifies this topic as it was made, keyed _epoch: a broker that lost its data has none.", TopicEpoch, STREAMS
     ),

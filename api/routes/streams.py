@@ -21,8 +21,9 @@ from workers.access.declaration import MaySeeResults, Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
 from workers.access.roles import ROLE_OF
-from workers.errors import Forbidden
+from workers.errors import Forbidden, SecretLocked
 from workers.node.stream_view import StreamView
+from workers.secrets.stored_stream import LockedStream
 
 router = APIRouter(tags=["streams"], route_class=GuardedRoute)
 
@@ -125,15 +126,21 @@ async def get_stream(context: Context, principal: MaySeeResults, stream_id: Stre
     return _shown(context, context.directory.stream(stream_id), principal)
 
 
-@router.get("/v1/streams/{stream_id}/address")
+@router.get(
+    "/v1/streams/{stream_id}/address",
+    responses={409: {"description": "It is stored encrypted, and the key is not there."}},
+)
 async def stream_address(context: Context, _: MayChangeCameras, stream_id: StreamIdInPath) -> StreamAddress:
     """Where a stream's camera is, in full."""
     config = context.directory.config(stream_id)
+    if isinstance(config, LockedStream):
+        raise SecretLocked(f"stream {stream_id}: {config.reason}")
     return StreamAddress(url=config.url, user=config.user, has_password=config.password is not None)
 
 
 @router.patch(
-    "/v1/streams/{stream_id}", responses={409: {"description": "The stream is pushed by a client, or being changed."}}
+    "/v1/streams/{stream_id}",
+    responses={409: {"description": "The stream is pushed by a client, being changed, or cannot be decrypted."}},
 )
 async def change_stream(
     context: Context, principal: MayChangeCameras, stream_id: StreamIdInPath, changes: StreamChanges

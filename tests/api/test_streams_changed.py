@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from stream.config import StreamConfig
 from stream.sources.frames_source import FramesSource
-from tests.api.conftest import Service
+from tests.api.conftest import Service, running
 from tests.api.push_client import encoded
 from tests.api.test_streams import new
 from tests.api.waiting import eventually
@@ -29,6 +29,8 @@ from workers.bus.message_bus import EVENTS
 from workers.engines import hot_swap
 from workers.engines.engine import Engine
 from workers.errors import EngineError
+from workers.node.local_streams import LocalStreams
+from workers.secrets.keys import KeyMaterial, SecretKeys
 
 
 class SlowLoad:
@@ -198,3 +200,33 @@ async def tracked(results: ClientConnection) -> dict[str, Any]:
             result: dict[str, Any] = json.loads(await results.recv())
             if any(found["track_id"] is not None for found in result["detections"]):
                 return result
+
+
+async def test_a_camera_whose_address_cannot_be_decrypted_is_shown_kept_and_given_anew(
+    tmp_path: Path, clip_url: str
+) -> None:
+    keys = SecretKeys([KeyMaterial(b"of another process, or lost since", "secrets.key")])
+    config = StreamConfig(id="cam", url="rtsp://camera.example/x?token=hunter2", password="hunter2", models=("number",))
+    LocalStreams(tmp_path, keys).put(config)
+    stored = (tmp_path / "streams.json").read_text()
+    why = f"its secret cannot be read: it is encrypted with key {keys.current}"
+    with running(tmp_path) as service:
+        async with service.http() as http:
+            (shown,) = (await http.get("/v1/streams")).json()["streams"]
+            assert (shown["state"], shown["kind"], shown["url"]) == ("failed", "rtsp", "rtsp://camera.example/x…")
+            assert why in shown["last_error"] and why in (await http.get("/readyz")).json()["reasons"][0]
+            for refused in (
+                await http.get("/v1/streams/cam/address"),
+                await http.patch("/v1/streams/cam", json={"password": "another"}),
+            ):
+                assert refused.status_code == 409, refused.text
+                assert refused.json()["type"] == "urn:livesight:problem:secret-locked" and why in refused.text
+            assert (await http.post("/v1/streams", json=new())).status_code == 409, "the id is taken"
+            assert (tmp_path / "streams.json").read_text() == stored
+            assert (await http.patch("/v1/streams/cam", json={"blur": True})).json()["blur"] is True
+            assert [one.changed({"blur": False}) for one in LocalStreams(tmp_path, keys).read()] == [config]
+            changed = await http.patch("/v1/streams/cam", json={"url": clip_url, "blur": False})
+            assert changed.status_code == 200, changed.text
+            await eventually(lambda: service.node.streams.view("cam").analysed > 0, 10)
+            assert (await http.get("/readyz")).json()["reasons"] == []
+            assert (await http.get("/v1/streams/cam/address")).json()["has_password"] is False

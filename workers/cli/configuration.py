@@ -27,7 +27,7 @@ _INJECTED = re.compile(
 )
 _INJECTED_PORT = re.compile(r"LIVESIGHT_(?:[A-Z0-9]+_)*PORT")
 _MAX_LISTED = 20
-_SECRET = re.compile(r"password|secret|token|key$", re.I)
+_SECRET = re.compile(r"password|secret|token|keys?$", re.I)
 
 
 def default_state_dir() -> Path:
@@ -99,7 +99,7 @@ def explain(error: ValidationError, model: type[BaseModel], sources: SettingsSou
 
 def _line(found: ErrorDetails, model: type[BaseModel], sources: SettingsSources) -> str:
     path = [str(part) for part in found["loc"]]
-    where, kind, given = sources.name(found["loc"]), found["type"], _given(path[-1] if path else "", found["input"])
+    where, kind, given = sources.name(found["loc"]), found["type"], _given(path, found["input"])
     if kind == "extra_forbidden":
         return f"{where}: unknown key{_hint(path[-1], _keys(model, path[:-1]))}"
     if kind == "missing" and not any(part.isdecimal() for part in path):
@@ -180,7 +180,8 @@ def _hint(wrong: str, known: list[str]) -> str:
     return f"; there are: {', '.join(known)}" if 0 < len(known) <= _MAX_LISTED else ""
 
 
-def _given(key: str, value: object) -> str:
-    if _SECRET.search(key) or not isinstance(value, str | int | float | bool):
+def _given(path: Sequence[str], value: object) -> str:
+    """Nothing of what is secret, or in what is: an item of a list has a number for a name."""
+    if any(_SECRET.search(part) for part in path) or not isinstance(value, str | int | float | bool):
         return ""
     return f" (given: {redact(str(value))!r})"

@@ -30,15 +30,17 @@ from workers.kafka.control_writer import ControlWriter
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.tail import Record, Tail, TailPlan
 from workers.node.node import Node
+from workers.secrets.keys import NO_KEYS, SecretKeys
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Who this process is. `address`: where others reach it, as http://host:port."""
+    """Who this process is. `address`: where others reach it, as http://host:port; `keys` encrypt what is stored."""
 
     name: str
     address: str
     state_dir: Path | None
+    keys: SecretKeys = NO_KEYS
 
 
 class Cluster:
@@ -54,7 +56,7 @@ class Cluster:
         self.assertions = None if trust.keys is None else Assertions(trust.keys, member.name)
         self._guard = StatusGuard(trust, AddressPolicy(trust.networks, member.address), settings.away_s)
         self._kafka = kafka
-        self.specs = SpecRegistry(member.state_dir, self._wake)
+        self.specs = SpecRegistry(member.state_dir, self._wake, member.keys)
         self.board = StatusBoard(settings.away_s)
         signer = None if trust.keys is None else RecordSigner(trust.keys, member.name).header
         self._writer = ControlWriter(kafka, signer)
@@ -63,7 +65,7 @@ class Cluster:
         self._node: NodeMember | None = None
         self._tail: Tail | None = None
         callbacks = ControlCallbacks(self._apply_status, self._apply_model, self._removed, self._read_again)
-        self._reader = ControlReader(self.specs, self._writer, callbacks)
+        self._reader = ControlReader(self.specs, self._writer, callbacks, member.keys)
 
     def start(self, node: Node | None) -> None:
         """Read, and with a node: lease and run cameras. The broker need not be there."""
@@ -104,7 +106,7 @@ class Cluster:
     def problems(self) -> list[str]:
         """What is wrong now, in words."""
         found = [] if self._tail is None else _tail_problems(self._tail)
-        found += self._guard.problems()
+        found += [*self._guard.problems(), *self.specs.problems()]
         if self._node is not None:
             found += self._node.problems()
         if self._monitor is not None and self._monitor.active:
@@ -155,7 +157,7 @@ class Cluster:
 
     def _write(self, config: StreamConfig, before: StreamSpec | None) -> None:
         spec = new_spec(config, before, self.member.name)
-        self._writer.write(STREAMS, config.id, spec.to_json(), SPEC_SCHEMA)
+        self._writer.write(STREAMS, config.id, spec.to_json(self.member.keys), SPEC_SCHEMA)
         self.specs.apply(config.id, spec)
 
     def _read_again(self) -> None:

@@ -20,6 +20,7 @@ from workers.cluster.stream_spec import (
     EPOCH_SCHEMA,
     SPEC_SCHEMA,
     SpecError,
+    StreamSpec,
     TopicContent,
     TopicEpoch,
     read_epoch,
@@ -28,6 +29,7 @@ from workers.cluster.stream_spec import (
 from workers.errors import BusDenied
 from workers.kafka.control_writer import ControlWriter
 from workers.kafka.tail import Record
+from workers.secrets.keys import NO_KEYS, SecretKeys
 
 log = structlog.get_logger(__name__)
 
@@ -47,11 +49,14 @@ class ControlCallbacks:
 class ControlReader:
     """A RecordHandler. `caught_up_once`: whether all specs have been read since the start."""
 
-    def __init__(self, specs: SpecRegistry, writer: ControlWriter, callbacks: ControlCallbacks) -> None:
+    def __init__(
+        self, specs: SpecRegistry, writer: ControlWriter, callbacks: ControlCallbacks, keys: SecretKeys = NO_KEYS
+    ) -> None:
         self.caught_up_once = False
         self._specs = specs
         self._writer = writer
         self._callbacks = callbacks
+        self._keys = keys
         self._unreadable = UnreadableMessages(log)
         self._content: TopicContent | None = TopicContent()  # None once everything was read
 
@@ -87,7 +92,7 @@ class ControlReader:
         if content is None:
             self._apply(key, value)
         elif key != EPOCH_KEY:
-            content.streams[key] = None if value is None else read_spec(key, value)
+            content.streams[key] = None if value is None else read_spec(key, value, self._keys)
         elif value is not None:
             content.epoch = read_epoch(value)
 
@@ -97,18 +102,27 @@ class ControlReader:
             if value is not None and read_epoch(value) != self._specs.epoch:
                 self._callbacks.restart()
             return
-        spec = None if value is None else read_spec(key, value)
+        spec = None if value is None else read_spec(key, value, self._keys)
         self._specs.apply(key, spec)
         if spec is None:
             self._callbacks.removed(key)
+
+    def _plain(self, content: TopicContent) -> list[StreamSpec]:
+        """What the topic has in plain text, to be encrypted. Its version stays, so that nobody starts it anew."""
+        if self._keys.current is None:
+            return []
+        found = [spec for spec in content.streams.values() if spec is not None and spec.plain]
+        if found:
+            log.warning("specs_encrypted", streams=[spec.stream.id for spec in found])
+        return [spec for spec in found if (held := self._specs.get(spec.stream.id)) and held.version == spec.version]
 
     def _merge(self, content: TopicContent) -> None:
         """Take over what the whole topic says, and write again what it has lost. Raises BusError."""
         missing = self._specs.merge(content)
         epoch = content.epoch
         try:
-            for spec in missing:
-                self._writer.write(STREAMS, spec.stream.id, spec.to_json(), SPEC_SCHEMA)
+            for spec in (*missing, *self._plain(content)):
+                self._writer.write(STREAMS, spec.stream.id, spec.to_json(self._keys), SPEC_SCHEMA)
             if missing:
                 log.warning("specs_written_again", streams=[spec.stream.id for spec in missing])
             if epoch is None:

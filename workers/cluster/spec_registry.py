@@ -11,9 +11,11 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from workers.atomic_files import OWNER_ONLY, write_text
-from workers.cluster.stream_spec import StreamSpec, TopicContent, newer
+from workers.atomic_files import OWNER_ONLY, exclusive, write_text
+from workers.cluster.stream_spec import SpecRecord, StreamSpec, TopicContent, newer
 from workers.node.local_streams import LocalStreams
+from workers.secrets.keys import NO_KEYS, SecretKeys
+from workers.secrets.stored_stream import LockedStream, shows_secrets
 from workers.validation import first_reason
 
 log = structlog.get_logger(__name__)
@@ -27,8 +29,14 @@ class _File(BaseModel):
 class SpecRegistry:
     """What shall run. `changed` is called, without a lock held, whenever that is another than before."""
 
-    def __init__(self, state_dir: Path | None, changed: Callable[[], None] = lambda: None) -> None:
-        """Reads what was stored; streams that this node ran without leases before are taken over."""
+    def __init__(
+        self, state_dir: Path | None, changed: Callable[[], None] = lambda: None, keys: SecretKeys = NO_KEYS
+    ) -> None:
+        """Reads what was stored; streams that this node ran without leases before are taken over.
+
+        What the file has in plain text, or encrypted with an older key, is encrypted anew.
+        """
+        self._keys = keys
         self._path = state_dir / "wishes.json" if state_dir else None
         self._changed = changed
         self._lock = threading.Lock()
@@ -36,6 +44,8 @@ class SpecRegistry:
         self._specs: dict[str, StreamSpec] = {}
         if state_dir is not None:
             self._read(state_dir)
+            if any(spec.stale for spec in self._specs.values()):
+                self._encrypt_anew(state_dir)
 
     @property
     def epoch(self) -> str | None:
@@ -51,6 +61,18 @@ class SpecRegistry:
         """The spec for a stream, if there is one."""
         with self._lock:
             return self._specs.get(stream_id)
+
+    def problems(self) -> list[str]:
+        """Readiness reasons: addresses that cannot be decrypted, or that everybody can read."""
+        streams = [spec.stream for spec in self.all().values()]
+        found = [f"stream {one.id}: {one.reason}" for one in streams if isinstance(one, LockedStream)]
+        plain = sum(shows_secrets(one) for one in streams)
+        if plain and self._keys.current is None:
+            found.append(
+                f"the secrets of {plain} cameras are plain text on livesight.streams: set secrets.key, or "
+                "cluster.secret, to the same text in all processes"
+            )
+        return found
 
     def apply(self, stream_id: str, spec: StreamSpec | None) -> None:
         """A record of the topic, or what this process has just written there."""
@@ -84,9 +106,9 @@ class SpecRegistry:
                         missing.append(known)
                     else:
                         del self._specs[stream_id]
-                elif content.streams[stream_id] is None:
+                elif (found := content.streams[stream_id]) is None:
                     del self._specs[stream_id]
-                elif newer(known, content.streams[stream_id]):
+                elif known.version > found.version:
                     missing.append(known)
             for stream_id, spec in content.streams.items():
                 if spec is not None and newer(spec, self._specs.get(stream_id)):
@@ -110,8 +132,9 @@ class SpecRegistry:
         try:
             found = _File.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
-            local = [config for config in LocalStreams(state_dir).read() if config.url]
-            self._specs = {config.id: StreamSpec(stream=config, version=1) for config in local}
+            local = LocalStreams(state_dir, self._keys).read()
+            taken = [config for config in local if config.url or isinstance(config, LockedStream)]
+            self._specs = {config.id: StreamSpec(stream=config, version=1) for config in taken}
             return
         except (OSError, ValidationError) as error:
             aside = self._path.with_suffix(".broken")
@@ -123,18 +146,33 @@ class SpecRegistry:
         self._epoch = found.epoch
         for entry in found.wishes:
             try:
-                spec = StreamSpec.model_validate(entry)
+                spec = StreamSpec.of(SpecRecord.model_validate(entry), self._keys)
             except ValidationError as error:  # one that an earlier version took costs no other
                 log.error("spec_unreadable", reason=first_reason(error, "spec"))
             else:
                 self._specs[spec.stream.id] = spec
 
+    def _encrypt_anew(self, state_dir: Path) -> None:
+        """Read and write the file while nobody else writes it. A disk that refuses costs the copy, not the service."""
+        assert self._path is not None
+        try:
+            if self._path.exists():  # else the specs are those of streams.json
+                with exclusive(self._path):
+                    self._read(state_dir)
+                    self._replace(self._path)
+        except OSError as error:
+            log.error("secrets_not_encrypted", path=str(self._path), error=str(error))
+
     def _write(self) -> None:
         """With the lock held. A disk that refuses costs the copy, not the service."""
         if self._path is None:
             return
-        content = _File(epoch=self._epoch, wishes=list(self._specs.values())).model_dump(mode="json", by_alias=True)
         try:
-            write_text(self._path, json.dumps(content, indent=1), OWNER_ONLY)
+            with exclusive(self._path):
+                self._replace(self._path)
         except OSError as error:
             log.error("specs_not_stored", path=str(self._path), error=str(error))
+
+    def _replace(self, path: Path) -> None:
+        content = {"epoch": self._epoch, "wishes": [spec.record(self._keys) for spec in self._specs.values()]}
+        write_text(path, json.dumps(content, indent=1), OWNER_ONLY)

@@ -15,6 +15,7 @@ from stream.sources.health import RateMeter
 from stream.sources.source import Source
 from stream.url_redaction import redact
 from workers.bus.result import FrameResult
+from workers.secrets.stored_stream import LockedStream
 
 _WINDOW_S = 3.0
 
@@ -95,16 +96,21 @@ class RecentResults:
 
 def configured(config: StreamConfig, node: str, state: str, last_error: str | None) -> StreamView:
     """A stream that is specified only: it does not run, or not yet."""
-    url = config.url or ""
+    if isinstance(config, LockedStream):
+        url, state, last_error = config.camera or "", "failed" if config.enabled else "disabled", config.reason
+    else:
+        url = redact(config.url or "")
     shared = config.model_dump(include=set(StreamView.model_fields))
-    own = {"kind": url.split(":", 1)[0], "url": redact(url), "ephemeral": False, "node": node, "state": state}
+    own = {"kind": url.split(":", 1)[0], "url": url, "ephemeral": False, "node": node, "state": state}
     return StreamView.model_validate({**shared, **own, "last_error": last_error})
 
 
 def running_view(
     config: StreamConfig, node: str, ephemeral: bool, source: Source | None, recent: RecentResults
 ) -> StreamView:
-    """A stream of this process; without a source it is disabled."""
+    """A stream of this process; without a source it is disabled, or its address cannot be decrypted."""
+    if isinstance(config, LockedStream):
+        return configured(config, node, "failed", None)
     url = redact(config.url) if config.url else None
     known: dict[str, Any] = {"state": "disabled", "kind": "push" if url is None else url.split(":", 1)[0]}
     if source is not None:

@@ -30,6 +30,7 @@ from workers.node.passthrough import Passthrough, passthrough_of
 from workers.node.publisher import ResultPublisher
 from workers.node.stream_events import WatchedStream
 from workers.node.stream_view import RecentResults, StreamView, running_view
+from workers.secrets.stored_stream import LockedStream
 from workers.settings import NodeSettings
 
 log = structlog.get_logger(__name__)
@@ -91,7 +92,7 @@ class StreamRunner:
         self._pipeline = pipeline
         self._publisher = publisher
         self._cpu_gate = cpu_gate
-        self._stored = LocalStreams(settings.state_dir) if settings.state_dir else None
+        self._stored = LocalStreams(settings.state_dir, settings.keys) if settings.state_dir else None
         self._streams: dict[str, _Running] = {}
         self._lock = threading.RLock()  # what readers take: nothing slow under it
         self._changes = StreamLocks()  # held by a change of one stream, however long it takes; taken before the other
@@ -117,7 +118,7 @@ class StreamRunner:
         config, keep = running.config, running.stored
         with self._changes.held(config.id):
             self._refuse_taken(running)
-            source = self._open(config, allow_local)
+            source = None if isinstance(config, LockedStream) else self._open(config, allow_local)
             self._slots.ensure(config.models)
             before = self._store(running, config)
             try:
@@ -278,7 +279,9 @@ class StreamRunner:
         return open_source(config, self._settings, live=True, allow_local=allow_local, cpu_gate=self._cpu_gate)
 
     def _reopened(self, config: StreamConfig, *, allow_local: bool) -> Source | None:
-        """The source of a stream's URL, not started yet; None for a pushed stream, whose source comes with the push."""
+        """The source of a stream's URL, not started yet; None for a pushed stream, whose source comes with the push,
+        and where the URL cannot be decrypted.
+        """
         return None if config.url is None else self._open(config, allow_local)
 
     def _begin(self, running: _Running, config: StreamConfig, source: Source | None) -> None:

@@ -5,15 +5,14 @@ Reads the disk.
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from api.auth.settings import AuthSettings
 from workers.access.cluster_keys import ClusterKeys
+from workers.atomic_files import make_once
 from workers.errors import SettingsError
 
 FILE = "links.secret"
@@ -45,8 +44,8 @@ def link_secret(configured: SecretStr | None, file: Path | None, state_dir: Path
         return configured.get_secret_value().encode()
     path = file or state_dir / FILE
     try:
-        if file is None and not path.exists():
-            _make(path)
+        if file is None:
+            make_once(path, secrets.token_hex(32), SettingsError)
         secret = path.read_bytes().strip()
     except OSError as error:
         raise SettingsError(f"auth.link_secret_file: {path}: {error.strerror or error}") from error
@@ -54,19 +53,3 @@ def link_secret(configured: SecretStr | None, file: Path | None, state_dir: Path
         hint = "write `openssl rand -hex 32` into it" if file else "delete the file, and a new one is made"
         raise SettingsError(f"auth.link_secret_file: {path}: fewer than {MIN_CHARACTERS} characters; {hint}")
     return secret
-
-
-def _make(path: Path) -> None:
-    """Whole or not at all; another process may be making it too, and the first one wins."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{FILE}-")  # for its owner only
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return
-    finally:
-        Path(temporary).unlink()

@@ -1,0 +1,1 @@
+"""Secrets at rest: the keys that encrypt them, and streams as they are stored."""
