@@ -5,11 +5,13 @@ Everything is added here, at one place, from what the routes declare: `complete`
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import compile_path
 
 from api.auth.machines.rate_limits import UNLIMITED
 from api.http.errors import MEDIA_TYPE, TYPE_PREFIX
@@ -110,6 +112,7 @@ def complete(document: dict[str, Any], routes: Iterable[DeclaredRoute], *, accou
         if operation is not None:
             _say_who(operation, route, accounts)
             _say_what_goes_wrong(operation, problems_of(route, "requestBody" in operation, accounts))
+    _say_what_answers_too(document["paths"])
     mend_schemas(document)
 
 
@@ -159,6 +162,29 @@ def _say_what_goes_wrong(operation: dict[str, Any], statuses: set[int]) -> None:
             own_words = None if _is_of_fastapi(response) else response.get("description")
             responses[name] = problem_response(int(name), own_words)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _say_what_answers_too(paths: dict[str, Any]) -> None:
+    """Operations of `/v1/streams/{stream_id}` at `/v1/streams/test`, as there may be a stream of that name.
+
+    In OpenAPI a path that is written out hides those with parameters; here it hides only what it has itself.
+    """
+    patterns = {path: compile_path(path)[0] for path in paths if "{" in path}
+    for path, item in paths.items():
+        for template, pattern in patterns.items():
+            if path in patterns or not pattern.match(path):
+                continue
+            for method in paths[template].keys() - item.keys():
+                item[method] = _at(paths[template][method], path, template)
+
+
+def _at(operation: dict[str, Any], path: str, template: str) -> dict[str, Any]:
+    """An operation with its parameters in the path filled in; `x-livesight-path`: whose it is."""
+    found = copy.deepcopy(operation)
+    found["parameters"] = [one for one in found.get("parameters", ()) if one["in"] != "path"]
+    found["operationId"] = f"{found['operationId']}_at_{path.rpartition('/')[2]}"
+    found["x-livesight-path"] = template
+    return found
 
 
 def _is_of_fastapi(response: dict[str, Any]) -> bool:

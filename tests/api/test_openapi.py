@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from starlette.routing import compile_path
 
 from deployment.authorization import whole_application
 
@@ -112,3 +113,15 @@ def test_no_object_that_is_sent_may_have_members_that_nobody_knows(
             if "$ref" in one:
                 schema = document["components"]["schemas"][one["$ref"].rpartition("/")[2]]
                 assert schema["additionalProperties"] is False, name
+
+
+def test_a_path_has_the_operations_of_all_paths_that_match_it(document: dict[str, Any]) -> None:
+    """`/v1/streams/test` may be a stream too: what `Allow` names there is described there."""
+    paths = document["paths"]
+    for path, item in paths.items():
+        if "{" not in path:
+            matching = [of for name, of in paths.items() if compile_path(name)[0].match(path)]
+            assert item.keys() == {method for of in matching for method in of}, path
+    assert paths["/v1/streams/test"].keys() == {"get", "patch", "delete", "post"}
+    names = [operation["operationId"] for item in paths.values() for operation in item.values()]
+    assert len(names) == len(set(names))

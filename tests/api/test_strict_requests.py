@@ -96,6 +96,9 @@ def test_405_names_all_methods_of_the_path(service: Service) -> None:
     for path, methods in (("/v1/streams", "GET, POST"), ("/v1/streams/a", "DELETE, GET, PATCH")):
         answer = httpx.request("TRACE", service.url + path)
         assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+    answer = httpx.options(f"{service.url}/v1/streams/test")
+    described = httpx.get(f"{service.url}/openapi.json").json()["paths"]["/v1/streams/test"]
+    assert sorted(answer.headers["allow"].lower().split(", ")) == sorted(described)
 
 
 def test_a_whole_number_is_an_integer_however_it_is_written(service: Service) -> None:
