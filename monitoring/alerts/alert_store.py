@@ -18,6 +18,9 @@ from workers.access.principal import ALL_STREAMS, StreamScope
 from workers.bus.event import Event, Severity
 from workers.database.database import Database
 
+MOST_AT_ONCE = 1000
+"""Alerts that one request acknowledges: a short transaction, as the monitor waits for it."""
+
 AlertState = Literal["open", "ended", "acknowledged", "unacknowledged"]
 
 
@@ -32,6 +35,7 @@ class AlertFilter:
     streams: Sequence[str] = ()
     rules: Sequence[str] = ()
     severities: Sequence[Severity] = ()
+    ids: Sequence[uuid.UUID] = ()
     state: AlertState | None = None
     since_ns: int | None = None
     until_ns: int | None = None
@@ -69,6 +73,22 @@ class AlertStore:
             "acknowledged_by": func.coalesce(alerts.c.acknowledged_by, who),
         }
         return self._change(alert_id, first if note is None else first | {"note": note})
+
+    def acknowledge_many(self, which: AlertFilter, who: str, note: str | None) -> tuple[int, bool]:
+        """Acknowledge those of the alerts that nobody has, newest first, MOST_AT_ONCE at most.
+
+        Returns how many, and whether there are more.
+        """
+        unseen = [*_conditions(which), alerts.c.acknowledged_at_ns.is_(None)]
+        newest = alerts.c.captured_at_ns.desc(), alerts.c.seq.desc()
+        chosen = select(alerts.c.seq).where(*unseen).order_by(*newest).limit(MOST_AT_ONCE)
+        values: dict[str, Any] = {"acknowledged_at_ns": time.time_ns(), "acknowledged_by": who}
+        if note is not None:
+            values["note"] = note
+        change = update(alerts).where(alerts.c.seq.in_(chosen), alerts.c.acknowledged_at_ns.is_(None)).values(values)
+        with self._database.write() as connection:
+            count = connection.execute(change).rowcount
+            return count, connection.execute(select(alerts.c.seq).where(*unseen).limit(1)).first() is not None
 
     def unacknowledge(self, alert_id: uuid.UUID) -> RowMapping:
         """Withdraw the acknowledgement and its note. Raises AlertUnknown."""
@@ -113,6 +133,7 @@ def _conditions(filters: AlertFilter) -> list[ColumnElement[bool]]:
         (alerts.c.stream_id, chosen.names),
         (alerts.c.rule, filters.rules),
         (alerts.c.severity, filters.severities),
+        (alerts.c.id, filters.ids),
     )
     found += [column.in_(values) for column, values in lists if values]
     if filters.since_ns is not None:

@@ -10,15 +10,18 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import RowMapping
 
+from monitoring.alerts.alert_store import AlertFilter
 from monitoring.alerts.errors import AlertClipUnavailable, AlertImageUnavailable
 from monitoring.alerts.service import Alerts
 from monitoring.alerts.targets.notice import notice_json_schema
 from monitoring.alerts.views import (
+    AcknowledgedCount,
     Acknowledgement,
     AlertPage,
     AlertQuery,
     AlertView,
     DeliveryList,
+    ManyAcknowledged,
     TargetList,
     TestedTarget,
     alert_views,
@@ -50,7 +53,8 @@ def alert_routes(alerts: Alerts, database: Database) -> APIRouter:
     views = _Views(alerts, database)
     _add_reading(router, alerts, views)
     _add_files(router, views)
-    _add_actions(router, alerts, views)
+    _add_acknowledging(router, alerts, views)
+    _add_sending(router, alerts, views)
     return router
 
 
@@ -136,11 +140,17 @@ def _add_files(router: APIRouter, views: _Views) -> None:
         return RedirectResponse(url, 307, {"cache-control": "no-store"})
 
 
-def _add_actions(router: APIRouter, alerts: Alerts, views: _Views) -> None:
-    @router.post("/v1/alerts/test/{target}", responses={502: {"description": "The target did not accept the message"}})
-    async def test_target(principal: MaySeeTargets, target: TargetInPath) -> TestedTarget:
-        """Send a test message to a target, now and once."""
-        return TestedTarget(target=target, took_ms=round(await alerts.test(target) * 1000, 1))
+def _add_acknowledging(router: APIRouter, alerts: Alerts, views: _Views) -> None:
+    @router.post("/v1/alerts/acknowledge")
+    async def acknowledge_alerts(principal: MayAcknowledge, body: ManyAcknowledged) -> AcknowledgedCount:
+        """Acknowledge many alerts: those of `ids`, or all that match `filter`; of the streams where you may only.
+
+        The same request again changes nothing more. While it answers `more`, send it again.
+        """
+        scope, who = principal.scope("acknowledge"), _who(principal, body.by)
+        which = AlertFilter(scope, ids=body.ids or ()) if body.filter is None else body.filter.filters(scope)
+        count, more = await asyncio.to_thread(alerts.store.acknowledge_many, which, who, body.note)
+        return AcknowledgedCount(acknowledged=count, more=more)
 
     @router.post("/v1/alerts/{alert_id}/acknowledge", response_model=AlertView)
     async def acknowledge(
@@ -158,6 +168,13 @@ def _add_actions(router: APIRouter, alerts: Alerts, views: _Views) -> None:
         await asyncio.to_thread(views.may_acknowledge, principal, alert_id)
         row = await asyncio.to_thread(alerts.store.unacknowledge, alert_id)
         return JSONResponse((await asyncio.to_thread(views.of, principal, [row]))[0])
+
+
+def _add_sending(router: APIRouter, alerts: Alerts, views: _Views) -> None:
+    @router.post("/v1/alerts/test/{target}", responses={502: {"description": "The target did not accept the message"}})
+    async def test_target(principal: MaySeeTargets, target: TargetInPath) -> TestedTarget:
+        """Send a test message to a target, now and once."""
+        return TestedTarget(target=target, took_ms=round(await alerts.test(target) * 1000, 1))
 
     @router.post(
         "/v1/alerts/{alert_id}/deliveries/{target}/retry",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection, RowMapping
 
-from monitoring.alerts.alert_store import AlertFilter, AlertState
+from monitoring.alerts.alert_store import MOST_AT_ONCE, AlertFilter, AlertState
 from monitoring.alerts.deliveries import Delivery
 from monitoring.alerts.target_queue import TargetQueue
 from monitoring.store.media import of_events, of_tracks, track_of
@@ -94,19 +95,17 @@ class TestedTarget(BaseModel):
     took_ms: float
 
 
-class AlertQuery(BaseModel):
-    """Which alerts. A repeated parameter matches any of its values; different parameters must all match."""
+class AlertFilters(BaseModel):
+    """Which alerts. Of a field with several values any will do; different fields must all match."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     since: Moment | None = Field(default=None, description="From this time on; UTC unless it has an offset.")
     until: Moment | None = Field(default=None, description="Before this time.")
-    stream: list[StreamId] = Field(default=[], max_length=64)
-    rule: list[str] = Field(default=[], max_length=32)
-    severity: list[Severity] = Field(default=[], max_length=3)
-    state: AlertState | None = None
-    cursor: str | None = Field(default=None, max_length=200, description="`next` of the page before.")
-    limit: int = Field(default=50, ge=1, le=500)
+    stream: list[StreamId] = Field(default=[], max_length=64, description="Of these cameras.")
+    rule: list[str] = Field(default=[], max_length=32, description="Raised by these rules.")
+    severity: list[Severity] = Field(default=[], max_length=3, description="Of these severities.")
+    state: AlertState | None = Field(default=None, description="Open or ended, seen (acknowledged) or not.")
 
     def filters(self, scope: StreamScope) -> AlertFilter:
         """As AlertStore takes them. Raises BadQuery."""
@@ -121,6 +120,13 @@ class AlertQuery(BaseModel):
         )
 
 
+class AlertQuery(AlertFilters):
+    """One page of alerts."""
+
+    cursor: str | None = Field(default=None, max_length=200, description="`next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=500)
+
+
 class Acknowledgement(BaseModel):
     """Who acknowledges an alert, with a note."""
 
@@ -128,6 +134,26 @@ class Acknowledgement(BaseModel):
 
     by: str | None = Field(default=None, min_length=1, max_length=200)
     note: str | None = Field(default=None, max_length=4000)
+
+
+class ManyAcknowledged(Acknowledgement):
+    """Acknowledges alerts that nobody has acknowledged: those of `ids`, or all that match `filter`."""
+
+    ids: list[uuid.UUID] | None = Field(default=None, min_length=1, max_length=MOST_AT_ONCE)
+    filter: AlertFilters | None = Field(default=None, description="As `GET /v1/alerts` takes it; {}: all.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.ids is None) == (self.filter is None):
+            raise ValueError("say which alerts: either ids, or a filter ({} for all)")
+        return self
+
+
+class AcknowledgedCount(BaseModel):
+    """How many alerts were acknowledged by this request: not those that were already, or are not there."""
+
+    acknowledged: int
+    more: bool = Field(description=f"More match than the {MOST_AT_ONCE} of one request: send it again.")
 
 
 def alert_views(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:

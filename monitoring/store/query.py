@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?\s*")
 
 def _written(value: Any) -> Any:
     """Refuses a bare number, which pydantic would take for seconds, or milliseconds, since 1970."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise PydanticCustomError("datetime_parsing", "not a date and time")
     return value
 

@@ -227,6 +227,25 @@ def test_targets_and_what_they_said_are_for_admins(shop: Shop) -> None:
         assert "secret-hook" not in whole["error"]
 
 
+def test_many_alerts_are_acknowledged_where_one_may(shop: Shop) -> None:
+    hidden, seen = (shop.ids(stream_id)["alert_id"] for stream_id in (HIDDEN, SEEN))
+    at = "/v1/alerts/acknowledge"
+    for who in ("viewer", "pattern", "texts"):
+        assert shop.ask(who, "POST", at, json={"filter": {}}).status_code == 403
+    nothing = {"acknowledged": 0, "more": False}
+    for body in ({"ids": [hidden]}, {"filter": {"stream": [HIDDEN]}}, {"ids": [str(NOBODY)]}):
+        for who in ("reviewer", "both", "operator"):
+            assert shop.ask(who, "POST", at, json=body).json() == nothing, (who, body)
+    count = len(shop.get("admin", f"/v1/alerts?stream={SEEN}&state=unacknowledged&limit=500").json()["alerts"])
+    try:
+        assert count > 0 and shop.ask("both", "POST", at, json={"filter": {}}).json()["acknowledged"] == count
+        assert shop.get("admin", f"/v1/alerts/{seen}").json()["acknowledged_by"] == "user:bo"
+        assert shop.get("admin", f"/v1/alerts/{hidden}").json()["acknowledged_by"] is None
+    finally:
+        for alert in shop.get("admin", f"/v1/alerts?stream={SEEN}&limit=500").json()["alerts"]:
+            shop.ask("admin", "DELETE", f"/v1/alerts/{alert['id']}/acknowledge")
+
+
 def test_nobody_is_asked_to_sign_in(shop: Shop) -> None:
     async def ask() -> list[httpx.Response]:
         async with shop.client("viewer") as client:

@@ -122,6 +122,45 @@ async def test_acknowledging(tmp_path: Path, database_url: str) -> None:
             assert (await http.get("/v1/alerts/nonsense")).status_code == 422
 
 
+async def test_acknowledging_many(tmp_path: Path, database_url: str) -> None:
+    with running_alerts(tmp_path, url=database_url) as monitor:
+        monitor.store([monitor.alert("mask", captured_at_ns=10**18 + number) for number in range(1003)])
+        door, hall, ended = (monitor.raise_alert("crowd", stream) for stream in ("door", "hall", "hall"))
+        monitor.end_alert(ended)
+        at = "/v1/alerts/acknowledge"
+
+        async with client(monitor) as http:
+
+            async def answered(**body: Any) -> tuple[int, bool]:
+                answer = await http.post(at, json=body)
+                assert answer.status_code == 200, answer.text
+                return answer.json()["acknowledged"], answer.json()["more"]
+
+            chosen = [str(door.id), str(door.id), str(uuid.uuid4())]
+            assert await answered(ids=chosen, by="ada", note="all of them") == (1, False)
+            assert await answered(ids=chosen, by="bob") == (0, False), "the same again changes nothing"
+            first = (await http.get(f"/v1/alerts/{door.id}")).json()
+            assert (first["acknowledged_by"], first["note"]) == ("ada", "all of them")
+            only_open = {"rule": ["crowd"], "state": "open", "since": "2001-09-10T00:00:00Z"}
+            assert await answered(filter=only_open) == (1, False)
+            assert await ids(http, state="unacknowledged", rule="crowd") == [str(ended.id)]
+            assert await answered(filter={"rule": ["mask"]}) == (1000, True), "the bound of one request"
+            assert await answered(filter={"rule": ["mask"]}) == (3, False)
+            assert await answered(filter={}) == (1, False)
+            assert await ids(http, state="unacknowledged") == [] and str(hall.id) in await ids(http)
+            for body, named in (
+                ({}, "ids"),
+                ({"ids": [], "by": "ada"}, "ids"),
+                ({"ids": chosen, "filter": {}}, "ids"),
+                ({"ids": [str(uuid.uuid4())] * 1001}, "1000"),
+                ({"filter": {"colour": ["red"]}}, "colour"),
+                ({"filter": {"since": 1}}, "since"),
+                ({"filter": {"limit": 1}}, "limit"),
+            ):
+                refused = await http.post(at, json=body)
+                assert refused.status_code == 422 and named in refused.json()["detail"], refused.text
+
+
 async def test_targets_their_test_and_another_try(tmp_path: Path) -> None:
     with WebhookServer() as server:
         target = {"type": "webhook", "name": "ops", "url": server.url, "give_up_s": 0.3, **FAST}
