@@ -13,7 +13,7 @@ import typer
 
 from api.auth.machines.api_key import MAX_LENGTH, MIN_FOREIGN_LENGTH, key_hash, new_key
 from api.cli.accounts import AccountsLocation, OpenAccountsLocation, accounts_database, record_change
-from workers.access.roles import ACTIONS, ROLES
+from api.cli.grant_options import ActionOption, GrantOption, grants_of, words_of
 from workers.cli.command import ConfigOption, JsonOption
 from workers.errors import SettingsError
 
@@ -38,11 +38,12 @@ def mount(app: typer.Typer, open_: OpenAccountsLocation) -> None:
 def _mount_add(keys: typer.Typer, open_: OpenAccountsLocation) -> None:
     @keys.command("add")
     def add(
-        account: Annotated[str, typer.Argument(help="The service account; with --role it is made if need be.")],
+        account: Annotated[str, typer.Argument(help="The service account; with --grant it is made if need be.")],
         name: Annotated[str | None, typer.Option(help="The key's name.", show_default="today's date")] = None,
-        role: Annotated[str | None, typer.Option(help=", ".join(ROLES))] = None,
-        stream: Annotated[list[str] | None, typer.Option(help="Streams, * for any characters; repeatable.")] = None,
-        action: Annotated[list[str] | None, typer.Option(help="Only this action of the role's; repeatable.")] = None,
+        grant: GrantOption = None,
+        role: Annotated[str | None, typer.Option(hidden=True)] = None,  # before there was --grant
+        stream: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
+        action: ActionOption = None,
         days: Annotated[int | None, typer.Option(help="How long it works.", show_default="auth.key_days")] = None,
         as_json: JsonOption = False,
         config: ConfigOption = None,
@@ -52,9 +53,9 @@ def _mount_add(keys: typer.Typer, open_: OpenAccountsLocation) -> None:
 
         context = open_(config)
         ends_ns = store.KeyLifetime(context.auth.key_days, context.auth.key_days_max).ends_ns(days)
-        grant = _grant(role, stream, action)
+        grants = _grants(grant, role, stream, action or [])
         with accounts_database(context) as database:
-            owner = _owner(database, account, grant)
+            owner = _owner(database, account, grants)
             key_name = name or datetime.now(UTC).strftime("%Y-%m-%d %H.%M.%S")
             made, record = store.add_key(database, owner.id, key_name, ends_ns)
             record_change(database, f"keys add service:{owner.id} key:{record.id}")
@@ -93,7 +94,7 @@ def _mount_list(keys: typer.Typer, open_: OpenAccountsLocation) -> None:
         table = make_table(("account", "may", "key", "name", "state", "ends", "last used"))
         table.columns[2].no_wrap = True
         for one in found:
-            may = "\n".join(_words(grant) for grant in one.grants) or "nothing"
+            may = "\n".join(map(words_of, one.grants)) or "nothing"
             owner = f"{one.name}{' (disabled)' if one.disabled else ''}"
             for key in one.keys or (None,):
                 cells = ("", "", "no key", "", "") if key is None else _cells(key)
@@ -152,39 +153,33 @@ def _mount_hash(keys: typer.Typer) -> None:
         typer.echo(key_hash(key))
 
 
-def _owner(database: Database, name: str, grant: Grant | None) -> ServiceAccount:
+def _owner(database: Database, name: str, grants: tuple[Grant, ...]) -> ServiceAccount:
     from api.auth.machines import service_accounts as store
     from api.auth.machines.stored_keys import ServiceAccountUnknown
 
     try:
         found = store.account_named(database, name)
     except ServiceAccountUnknown:
-        if grant is None:
-            raise ServiceAccountUnknown(f"there is no service account {name}; give a --role to make it") from None
-        return store.add_account(database, name, (grant,))
-    if grant is not None and (grant,) != found.grants:
-        raise SettingsError(f"the service account {name} is there already and may do something else; leave out --role")
+        if not grants:
+            raise ServiceAccountUnknown(f"there is no service account {name}; give a --grant to make it") from None
+        return store.add_account(database, name, grants)
+    if grants and grants != found.grants:
+        raise SettingsError(f"the service account {name} is there already and may do something else; leave out --grant")
     return found
 
 
-def _grant(role: str | None, streams: list[str] | None, actions: list[str] | None) -> Grant | None:
-    from pydantic import ValidationError
-
-    from api.auth.grants import GrantBody
-    from workers.validation import first_reason
-
-    if role is None:
-        if streams or actions:
-            raise SettingsError("--stream and --action belong to a --role")
-        return None
-    if unknown := sorted(set(actions or ()) - set(ACTIONS)):
-        raise SettingsError(f"--action: there is no {unknown[0]}; there are {', '.join(ACTIONS)}")
-    wanted: dict[str, Any] = {"role": role, "actions": actions or None}
-    try:
-        body = GrantBody.model_validate({**wanted, **({"streams": streams} if streams else {})})
-    except ValidationError as error:
-        raise SettingsError(f"--{first_reason(error, 'role')}") from error
-    return body.grant()
+def _grants(
+    grants: list[str] | None, role: str | None, streams: list[str] | None, actions: list[str]
+) -> tuple[Grant, ...]:
+    if role is not None and grants:
+        raise SettingsError("--role: is --grant in another spelling; give --grant only")
+    if streams and role is None:
+        raise SettingsError("--stream belongs to a --role; write --grant ROLE:PATTERN")
+    if role is not None:
+        grants = [f"{role}:{','.join(streams)}" if streams else role]
+    if actions and not grants:
+        raise SettingsError("--action belongs to a --grant")
+    return grants_of(grants or [], actions)
 
 
 def _switch(context: AccountsLocation, name: str, *, disabled: bool) -> None:
@@ -194,11 +189,6 @@ def _switch(context: AccountsLocation, name: str, *, disabled: bool) -> None:
         found = store.change_account(database, store.account_named(database, name).id, disabled=disabled)
         record_change(database, f"keys {'disable' if disabled else 'enable'} service:{found.id}")
     typer.echo(f"{found.name} is {'disabled' if disabled else 'enabled'}")
-
-
-def _words(grant: Grant) -> str:
-    actions = f" ({', '.join(sorted(grant.actions))})" if grant.actions is not None else ""
-    return f"{grant.role} on {', '.join(grant.streams)}{actions}"
 
 
 def _cells(key: KeyRecord) -> tuple[str, ...]:

@@ -11,24 +11,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from api.cli.accounts import AccountsLocation, OpenAccountsLocation, accounts_database, record_change
+from api.cli.grant_options import GrantOption, grants_of, words_of
 from workers.cli.command import ConfigOption, JsonOption
 from workers.errors import SettingsError
 
 if TYPE_CHECKING:
     from api.auth.people.user_store import User, UserStore
-    from workers.access.principal import Grant
 
 NameArgument = Annotated[str, typer.Argument(help="The account's name.")]
 StdinOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password from the standard input.")]
-GrantOption = Annotated[
-    list[str] | None,
-    typer.Option(help="ROLE for all streams, or ROLE:PATTERN,PATTERN such as viewer:gate-*; repeatable."),
-]
 
 
 def mount(app: typer.Typer, open_: OpenAccountsLocation) -> None:
@@ -75,7 +70,7 @@ def _mount_changes(users: typer.Typer, open_: OpenAccountsLocation) -> None:
         name: NameArgument, grant: GrantOption = None, password_stdin: StdinOption = False, config: ConfigOption = None
     ) -> None:
         """Add an account."""
-        context, grants = open_(config), _grants(grant or [])
+        context, grants = open_(config), grants_of(grant or [])
         hashed = _password(context, name, password_stdin)
         with _store(context) as store:
             user = store.add(name, hashed, grants)
@@ -99,7 +94,7 @@ def _mount_changes(users: typer.Typer, open_: OpenAccountsLocation) -> None:
         """Set what an account may do, in place of what it might before; without --grant nothing."""
         from api.auth.people.user_store import UserChanges
 
-        grants = _grants(grant or [])
+        grants = grants_of(grant or [])
         with _store(open_(config)) as store:
             user = store.change(_named(store, name).id, UserChanges(grants=grants))
             _record(store, "grant", user)
@@ -148,24 +143,5 @@ def _password(context: AccountsLocation, name: str, from_stdin: bool) -> str:
     return make_hash(password)
 
 
-def _grants(texts: list[str]) -> tuple[Grant, ...]:
-    from api.auth.grants import GrantBody
-
-    found = []
-    for text in texts:
-        role, _, streams = text.partition(":")
-        try:
-            body = GrantBody.model_validate({"role": role, **({"streams": streams.split(",")} if streams else {})})
-        except ValidationError as error:
-            from workers.access.roles import ROLES
-
-            raise SettingsError(
-                f"--grant {text}: must be a role ({', '.join(ROLES)}), perhaps with streams, such as viewer:gate-*,hall"
-            ) from error
-        found.append(body.grant())
-    return tuple(found)
-
-
 def _words(user: User) -> str:
-    parts = [grant.role if "*" in grant.streams else f"{grant.role}:{','.join(grant.streams)}" for grant in user.grants]
-    return " ".join(parts) or "nothing"
+    return " ".join(map(words_of, user.grants)) or "nothing"

@@ -29,7 +29,7 @@ A grant gives a role on the streams that its patterns match. In the table:
 Who may not is answered 401 `unauthenticated` without a credential, 404 `stream-unknown` where the principal may see
 nothing of the stream that the path names, as if it did not exist, and else 403 `forbidden`. What operators do to a
 stream (push, zones, rules, drift) is 403 in both cases, for such a stream need not exist. All this is decided before
-the request's body is read. With `auth.mode: none`, whoever reaches the service has the roles admin and node.
+the request's body is read. With `auth.mode: none`, whoever reaches the service has the role admin.
 """
 
 

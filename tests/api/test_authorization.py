@@ -69,7 +69,7 @@ def expected(route: DeclaredRoute, role: Role, pattern: str) -> Answer | None:
     word, on_it = route.word(role), pattern in ("*", MINE)
     if word == "yes" or (word == "its streams" and on_it) or (word == "all streams" and pattern == "*"):
         return None
-    knows = on_it and role not in ("metrics", "node")
+    knows = on_it and role != "metrics"
     hidden = route.names_stream and not knows and ROLE_OF[route.declaration.action] != "operator"
     return Answer(404, "stream-unknown") if hidden else Answer(403, "forbidden")
 

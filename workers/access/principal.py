@@ -89,7 +89,7 @@ class Principal:
         return any(self.may(action, stream_id) for action in ("pictures", "results", "events", "cameras"))
 
 
-LOCAL_ADMIN = Principal("local", "local", (Grant("admin"), Grant("node")))
+LOCAL_ADMIN = Principal("local", "local", (Grant("admin"),))
 """Whoever reaches a service whose `auth.mode` is none."""
 
 ANONYMOUS = Principal("anonymous", "anonymous")

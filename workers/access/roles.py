@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Role = Literal["viewer", "reviewer", "operator", "admin", "metrics", "node"]
+Role = Literal["viewer", "reviewer", "operator", "admin", "metrics"]
 Action = Literal[
     "pictures",
     "results",
@@ -25,7 +25,6 @@ Action = Literal[
     "accounts",
     "audit",
     "metrics",
-    "node",
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -47,7 +46,6 @@ ROLE_OF: dict[Action, Role] = {
     "accounts": "admin",
     "audit": "admin",
     "metrics": "metrics",
-    "node": "node",
 }
 """The least role that allows each action: pictures are live video, snapshots and clips; results are streams, their
 state and detections; events are stored happenings, alerts, drift and reports, read; drift commissions a reference;
@@ -60,7 +58,7 @@ _LADDER: tuple[Role, ...] = ("viewer", "reviewer", "operator", "admin")
 
 
 def includes(role: Role, other: Role) -> bool:
-    """Whether `role` may do what `other` may. An admin may read metrics; nobody else is a node."""
+    """Whether `role` may do what `other` may. An admin may read metrics."""
     if role == other:
         return True
     if role in _LADDER and other in _LADDER:

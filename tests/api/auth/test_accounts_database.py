@@ -34,6 +34,7 @@ def test_migrations_lead_to_the_tables(accounts: Database) -> None:
 def test_grants_are_stored_as_they_were() -> None:
     grants = (Grant("operator", ("gate-*", "hall"), frozenset({"push", "zones"})), Grant("viewer"))
     assert restored(stored(grants)) == grants
+    assert restored('[{"role":"node","streams":["*"],"actions":null},{"role":"viewer"}]') == (Grant("viewer"),)
     assert GrantBody(role="viewer", actions=frozenset({"cameras", "events"})).grant().actions == {"events"}
     with pytest.raises(ValidationError, match="pattern"):
         GrantBody(role="viewer", streams=("../etc",))

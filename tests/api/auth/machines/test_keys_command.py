@@ -35,7 +35,7 @@ def listed(run: Any) -> list[dict[str, Any]]:
 
 
 def test_a_key_is_made_used_listed_and_revoked(site: Guarded, run: Any) -> None:
-    made = run("add", "nvr", "--role", "viewer", "--stream", "yard-*", "--action", "results", "--name", "first")
+    made = run("add", "nvr", "--grant", "viewer:yard-*", "--action", "results", "--name", "first")
     key = made.stdout.strip()
     assert made.exit_code == 0
     assert key_id_of(key) is not None
@@ -62,11 +62,14 @@ def test_an_account_is_disabled_and_enabled(run: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["add", "nvr"], "there is no service account nvr; give a --role"),
-        (["add", "nvr", "--role", "god"], "--role: must be"),
-        (["add", "nvr", "--role", "viewer", "--action", "fly"], "--action: there is no fly"),
-        (["add", "nvr", "--role", "viewer", "--stream", "A B"], "--streams.0: must match"),
-        (["add", "nvr", "--stream", "a"], "belong to a --role"),
+        (["add", "nvr"], "there is no service account nvr; give a --grant"),
+        (["add", "nvr", "--grant", "god"], "--grant god: must be a role (viewer, "),
+        (["add", "nvr", "--grant", "node"], "--grant node: must be a role (viewer, "),
+        (["add", "nvr", "--grant", "viewer", "--action", "fly"], "--action: there is no fly"),
+        (["add", "nvr", "--grant", "viewer:A B"], "--grant viewer:A B: must be a role"),
+        (["add", "nvr", "--role", "viewer", "--grant", "viewer"], "give --grant only"),
+        (["add", "nvr", "--stream", "a"], "belongs to a --role"),
+        (["add", "nvr", "--action", "results"], "belongs to a --grant"),
         (["add", "nvr", "--role", "viewer", "--days", "9999"], "auth.key_days_max"),
         (["add", "", "--role", "viewer"], "name: must be 1 to 64"),
         (["revoke", "nokey"], "there is no key nokey"),
@@ -84,6 +87,14 @@ def test_what_an_account_may_is_not_changed_in_passing(run: Any) -> None:
     run("add", "nvr", "--role", "viewer")
     assert "may do something else" in str(run("add", "nvr", "--role", "admin").exception)
     assert run("add", "nvr", "--role", "viewer", "--name", "second").exit_code == 0
+
+
+def test_grants_are_written_as_those_of_people(run: Any) -> None:
+    assert run("add", "nvr", "--grant", "viewer:yard-*,hall", "--grant", "operator:gate").exit_code == 0
+    spelled_before = run("add", "old", "--role", "viewer", "--stream", "yard-*", "--stream", "hall")
+    assert spelled_before.exit_code == 0
+    grants = {one["name"]: [(grant["role"], grant["streams"]) for grant in one["grants"]] for one in listed(run)}
+    assert grants == {"nvr": [("viewer", ["yard-*", "hall"]), ("operator", ["gate"])], "old": grants["nvr"][:1]}
 
 
 def test_a_name_is_taken_once_while_its_key_is_good(run: Any) -> None:
