@@ -112,8 +112,6 @@ class ControlReader:
         if self._keys.current is None:
             return []
         found = [spec for spec in content.streams.values() if spec is not None and spec.plain]
-        if found:
-            log.warning("specs_encrypted", streams=[spec.stream.id for spec in found])
         return [spec for spec in found if (held := self._specs.get(spec.stream.id)) and held.version == spec.version]
 
     def _merge(self, content: TopicContent) -> None:
@@ -121,10 +119,13 @@ class ControlReader:
         missing = self._specs.merge(content)
         epoch = content.epoch
         try:
-            for spec in (*missing, *self._plain(content)):
+            plain = self._plain(content)
+            for spec in (*missing, *plain):
                 self._writer.write(STREAMS, spec.stream.id, spec.to_json(self._keys), SPEC_SCHEMA)
             if missing:
                 log.warning("specs_written_again", streams=[spec.stream.id for spec in missing])
+            if plain:
+                log.warning("specs_encrypted", streams=[spec.stream.id for spec in plain])
             if epoch is None:
                 epoch = str(ULID())
                 self._writer.write(STREAMS, EPOCH_KEY, TopicEpoch(epoch=epoch).to_json(), EPOCH_SCHEMA)

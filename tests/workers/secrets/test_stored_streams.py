@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
 from stream.config import SECRET_FIELDS, StreamConfig
 from workers.access.cluster_keys import ClusterKeys
+from workers.bus.message_bus import STREAMS
+from workers.cluster.control_reader import ControlCallbacks, ControlReader
 from workers.cluster.spec_registry import SpecRegistry
-from workers.cluster.stream_spec import SpecError, StreamSpec, TopicContent, read_spec
+from workers.cluster.stream_spec import SpecError, StreamSpec, TopicContent, TopicEpoch, read_spec
 from workers.errors import SecretLocked, SettingsError
+from workers.kafka.control_writer import ControlWriter
+from workers.kafka.tail import Record
 from workers.node.local_streams import LocalStreams
 from workers.secrets.keys import NO_KEYS, KeyMaterial, SecretKeys
 from workers.secrets.opening import FILE, has_own_key, renew_own_key, secret_keys
@@ -145,6 +149,43 @@ def test_a_process_without_the_key_writes_nothing_over_what_others_can_read(tmp_
     lacks.apply("gate", later)
     lacks.apply("gate", StreamSpec(gate(), 1))  # the same, which this process can read
     assert lacks.all()["gate"].stream == gate()
+
+
+class Topic:
+    """In place of the broker: what is written there, by key."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, bytes | None] = {}
+
+    def write(self, topic: str, key: str, value: bytes | None, schema: str) -> None:
+        """See ControlWriter."""
+        self.written[key] = value
+
+
+def test_who_finds_a_plain_record_encrypts_it_under_its_own_version_and_leaves_those_of_other_keys() -> None:
+    """With another version every node would start the camera anew; two processes with two keys would take turns."""
+    topic = Topic()
+    callbacks = ControlCallbacks(lambda _: None, lambda *_: None, lambda _: None, lambda: None)
+    changes: list[None] = []
+    specs = SpecRegistry(None, lambda: changes.append(None), keys(NEW, OLD))
+    reader = ControlReader(specs, cast("ControlWriter", topic), callbacks, keys(NEW, OLD))
+    demo = StreamConfig(id="demo", url="demo:")
+    records = {
+        "gate": StreamSpec(gate(), 7).to_json(),
+        "yard": StreamSpec(gate("yard"), 7).to_json(keys(OLD)),
+        "demo": StreamSpec(demo, 7).to_json(),
+        "_epoch": TopicEpoch(epoch="e").to_json(),
+    }
+    reader.begin()
+    for key, value in records.items():
+        reader.take(Record(STREAMS, key, value, (), 0))
+    reader.caught_up(())
+    assert list(topic.written) == ["gate"]
+    written = topic.written["gate"]
+    assert written is not None and PASSWORD.encode() not in written and TOKEN.encode() not in written
+    assert read_spec("gate", written, keys(NEW)) == StreamSpec(gate(), 7) == specs.get("gate")
+    reader.take(Record(STREAMS, "gate", written, (), 0))
+    assert len(changes) == 1, "nothing is another than before"
 
 
 def test_keys_come_from_settings_the_cluster_or_a_file_of_ones_own(tmp_path: Path) -> None:
