@@ -13,6 +13,7 @@ import time
 from stream.errors import AddressRefused, SourceError
 from stream.network.name_lookup import addresses_of
 from stream.network.networks import NetworkPolicy
+from stream.network.refusals import connection_in_words
 
 REFUSED = (
     "refused by policy: no connection is made to this address; whoever runs Livesight can list it in "
@@ -40,7 +41,7 @@ def dial(host: str, port: int, policy: NetworkPolicy, timeout_s: float) -> socke
             continue
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
-    raise SourceError(_reason(failure, timeout_s)) from None
+    raise SourceError(connection_in_words(failure, timeout_s)) from None
 
 
 def resolve(host: str, port: int, policy: NetworkPolicy, wait_s: float | None = None) -> list[str]:
@@ -68,11 +69,3 @@ def camera_tls() -> ssl.SSLContext:
     context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
     context.options |= _LEGACY_SERVER_CONNECT
     return context
-
-
-def _reason(error: OSError, timeout_s: float) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {timeout_s:g} s of connecting"
-    if isinstance(error, ConnectionRefusedError):
-        return "Connection refused"
-    return error.strerror or "cannot be reached"

@@ -16,6 +16,7 @@ import httpx
 from stream.network.dialing import camera_tls, dial
 from stream.network.http_heads import take_head
 from stream.network.networks import NetworkPolicy
+from stream.network.refusals import tls_in_words
 
 _AGENT = "Livesight"
 _READ_BYTES = 64 * 1024
@@ -102,12 +103,13 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """See NetworkStream."""
+        left_s = self._times.left_s()
         try:
-            self._socket.settimeout(self._times.left_s())
+            self._socket.settimeout(left_s)
             return _Stream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname), self._times)
         except OSError as error:
             self._socket.close()
-            raise httpcore.ConnectError(f"no TLS connection: {error.strerror or type(error).__name__}") from error
+            raise httpcore.ConnectError(tls_in_words(error, left_s)) from error
 
     def get_extra_info(self, info: str) -> Any:
         """See NetworkStream."""

@@ -9,6 +9,7 @@ import httpx
 
 from stream.errors import CameraAddressError, SourceError
 from stream.network.camera_address import CameraAddress, parse_address
+from stream.network.refusals import CLOSED, status_in_words
 
 _MOST_REDIRECTS = 8
 
@@ -30,7 +31,8 @@ def request(client: httpx.Client, url: str, headers: dict[str, str], secrets: Ca
         raise SourceError(reason_of(error)) from None
     if not response.is_success:
         response.close()
-        raise SourceError(f"answered {response.status_code} {response.reason_phrase}".rstrip())
+        signed = "authorization" in response.request.headers
+        raise SourceError(status_in_words(response.status_code, signed=signed))
     return response
 
 
@@ -78,6 +80,8 @@ def reason_of(error: Exception) -> str:
     """In words, without any URL."""
     if isinstance(error, httpx.RemoteProtocolError):
         return "closed the connection, or does not speak HTTP"
+    if isinstance(error, httpx.ReadError | httpx.WriteError):
+        return CLOSED
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
         return "redirects to something that is not HTTP"
     return str(error) or type(error).__name__

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 
 from stream.errors import SourceError
 from stream.network.ip_addresses import parsed_ip
+from stream.network.refusals import name_in_words
 
 Addresses = tuple[str, ...]
 
@@ -63,5 +64,5 @@ def addresses_of(host: str, wait_s: float) -> Addresses:
         return NAMES.begin(host).result(wait_s)
     except TimeoutError:
         raise SourceError(f"its host name could not be looked up within {wait_s:.1f} s") from None
-    except (OSError, UnicodeError):
-        raise SourceError("its host name is not known") from None
+    except (OSError, UnicodeError) as error:
+        raise SourceError(name_in_words(error)) from None

@@ -25,6 +25,7 @@ from stream.network.camera_address import CameraAddress
 from stream.network.dialing import camera_tls, dial
 from stream.network.networks import NetworkPolicy
 from stream.network.own_client import accept_own
+from stream.network.refusals import CLOSED, status_in_words, tls_in_words
 from stream.network.rtsp_messages import BadMessage, RtspMessage, take_message
 
 log = structlog.get_logger(__name__)
@@ -36,13 +37,16 @@ _USER_AGENT = "Lavf{}.{}.{}".format(*av.library_versions["libavformat"]).encode(
 
 
 class RtspRelay:
-    """One connection. FFmpeg opens `url`, as `user_agent`; `redirect` is where the camera sent us instead, if it did.
+    """One connection. FFmpeg opens `url`, as `user_agent`; `redirect` is where the camera sent us instead, if it did,
+    and `failure` why it shows nothing, in words, where it said so.
 
     Connects in the constructor: raises AddressRefused, SourceError.
     """
 
     def __init__(self, address: CameraAddress, policy: NetworkPolicy, timeout_s: float) -> None:
         self.redirect: str | None = None
+        self.failure: str | None = None
+        self._signed = address.user is not None
         self._camera = _connected(address, policy, timeout_s)
         self._peer = str(self._camera.getpeername()[0])
         self._listener = _listening(self._camera.family)
@@ -83,6 +87,8 @@ class RtspRelay:
                     finally:
                         self._pass_last(self._client)
         except (OSError, BadMessage) as error:
+            if isinstance(error, BadMessage):
+                self.failure = "does not speak RTSP"
             log.debug("relay_ended", reason=type(error).__name__)
 
     def _pass_on(self, client: socket.socket) -> None:
@@ -117,6 +123,8 @@ class RtspRelay:
         """Pass on what the camera has sent; False when that was the last."""
         while True:
             data = self._camera.recv(_CHUNK)
+            if not (data or self._playing):
+                self.failure = self.failure or CLOSED
             if self._playing:
                 client.sendall(bytes(self._unread) + data if self._unread else data)
                 self._unread.clear()
@@ -136,9 +144,16 @@ class RtspRelay:
                 if message.status is not None and 300 <= message.status < 400:
                     self.redirect = message.header("location") or ""
                     return False
+                self._note(message.status)
                 message = message.encoded(self._peer)
             client.sendall(message)
         return True
+
+    def _note(self, status: int | None) -> None:
+        """What the camera answers: after a refusal that FFmpeg takes for an end, that was why."""
+        if status is not None:
+            refused = status >= 400
+            self.failure = status_in_words(status, signed=self._signed, rtsp=True) if refused else None
 
 
 def _listening(family: int) -> socket.socket:
@@ -160,5 +175,5 @@ def _connected(address: CameraAddress, policy: NetworkPolicy, timeout_s: float) 
         camera.settimeout(None)
     except OSError as error:
         camera.close()
-        raise SourceError(f"no TLS connection: {error.strerror or type(error).__name__}") from None
+        raise SourceError(tls_in_words(error, timeout_s)) from None
     return camera

@@ -186,6 +186,8 @@ def _open(
             # FFmpeg reports its interrupted probing as bad data, or as an operation that is not permitted
             wait_s = settings.connect_timeout_s
             raise SourceError(f"{target.label}: no video within {wait_s:g} s of connecting") from None
+        if isinstance(carrier, RtspRelay) and carrier.failure is not None:
+            raise SourceError(f"{target.label}: {carrier.failure}") from None
         if isinstance(error, av.FFmpegError | OSError):
             raise SourceError(explain(target, error)) from None
         raise SourceError(f"{target.label}: {redact(str(error))}") from None

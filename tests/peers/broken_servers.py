@@ -105,6 +105,33 @@ class HttpGarbageServer(BrokenServer):
             connection.sendall(os.urandom(8192))
 
 
+class RefusingServer(BrokenServer):
+    """Answers each request, RTSP or HTTP, with one status; asked for OPTIONS it is ordinary. status 0: hangs up."""
+
+    def __init__(self, scheme: str, status: int) -> None:
+        super().__init__()
+        self._scheme, self._status = scheme, status
+
+    @property
+    def url(self) -> str:
+        """Where a camera would be."""
+        return f"{self._scheme}://127.0.0.1:{self.port}/camera"
+
+    def answer(self, connection: socket.socket) -> None:
+        """Request after request; hanging up once the first has come."""
+        lines = connection.makefile("rb")
+        while first := lines.readline():
+            headers = [header.strip() for header in iter(lines.readline, b"\r\n")]
+            if self._status == 0:
+                connection.close()
+                return
+            sequence = [header for header in headers if header.lower().startswith(b"cseq")]
+            status = b"200" if first.startswith(b"OPTIONS") else b"%d" % self._status
+            head = [b"%s %s Whatever" % (b"RTSP/1.0" if sequence else b"HTTP/1.1", status), *sequence]
+            challenge = b'WWW-Authenticate: Digest realm="camera", nonce="abc"'
+            connection.sendall(b"\r\n".join([*head, challenge, b"Content-Length: 0", b"", b""]))
+
+
 class FreezingServer(BrokenServer):
     """Speaks RTSP up to a method, then freezes: by default it answers OPTIONS and DESCRIBE, and never SETUP."""
 

@@ -57,7 +57,7 @@ def test_redirects_and_signing_in_with_odd_heads(camera: HabitCamera, path: str)
 
 
 def test_a_challenge_that_nobody_knows_is_a_refusal(camera: HabitCamera) -> None:
-    with pytest.raises(SourceError, match="answered 401 Unauthorized"):
+    with pytest.raises(SourceError, match="401 Unauthorized"):
         sizes(camera, "odd-digest/plain")
 
 
