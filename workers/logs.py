@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Hashable, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
@@ -30,6 +31,7 @@ _LIBRARIES: dict[str, int] = {
 
 
 _MOST_KINDS = 10_000
+_SETTLED_S = 60.0  # a state that was over for so long, or has lasted so long, is another than before
 
 
 def writes_json(style: LogFormat) -> bool:
@@ -136,10 +138,25 @@ class RepeatLimit(logging.Filter):
             return 0 if count < self._most else None
 
 
-class StateLog:
-    """Logs a state when it changes, and again every ten minutes while it lasts; not each time it is noticed.
+@dataclass(slots=True)
+class _LoggedState:
+    """A state. at_s: when it was logged last; times: how often it was noted since; over_s: when it ended, None while it
+    lasts. began_s: when it came last, and said: whether that was logged.
+    """
 
-    One thread, or under its owner's lock.
+    state: str
+    at_s: float
+    began_s: float
+    times: int = 0
+    said: bool = True
+    over_s: float | None = None
+
+
+class StateLog:
+    """Logs a state when it begins, and again every ten minutes while it lasts; not each time it is noticed.
+
+    One that comes and goes, within a minute, is one that lasts. `times` says how often it was noticed since the last
+    line. One thread, or under its owner's lock.
     """
 
     def __init__(self, logger: Any, event: str, repeat_s: float = 600.0) -> None:
@@ -147,16 +164,39 @@ class StateLog:
         self._logger = logger
         self._event = event
         self._repeat_s = repeat_s
-        self._logged: dict[str, tuple[str, float]] = {}
+        self._logged: dict[str, _LoggedState] = {}
 
     def note(self, state: str, key: str = "", /, **fields: object) -> None:
         """The state of `key` now."""
-        before, at_s = self._logged.get(key, (None, 0.0))
-        now_s = time.monotonic()
-        if state != before or now_s - at_s >= self._repeat_s:
-            self._logged[key] = (state, now_s)
-            self._logger.warning(self._event, **{"reason": state, **fields})
+        now_s, known = time.monotonic(), self._logged.get(key)
+        times = 0
+        if known is not None and known.state == state and not _is_over(known, now_s):
+            if known.over_s is not None:
+                known.began_s, known.said, known.over_s = now_s, False, None
+            known.times += 1
+            lasts = not known.said and now_s - known.began_s >= _SETTLED_S
+            if now_s - known.at_s < self._repeat_s and not lasts:
+                return
+            times = known.times
+        self._logged[key] = _LoggedState(state, now_s, now_s)
+        counted = {"times": times} if times > 1 else {}
+        self._logger.warning(self._event, **{"reason": state, **counted, **fields})
+
+    def lasts(self, key: str = "") -> bool:
+        """Whether the state was noted and is not over."""
+        known = self._logged.get(key)
+        return known is not None and known.over_s is None
 
     def clear(self, key: str = "") -> bool:
-        """The state is over; whether it had been logged."""
-        return self._logged.pop(key, None) is not None
+        """The state is over; whether its beginning was logged, so that its end is worth a line."""
+        known, now_s = self._logged.get(key), time.monotonic()
+        for other in [other for other, one in self._logged.items() if other != key and _is_over(one, now_s)]:
+            del self._logged[other]
+        if known is None or known.over_s is not None:
+            return False
+        known.over_s = now_s
+        return known.said
+
+
+def _is_over(known: _LoggedState, now_s: float) -> bool:
+    return known.over_s is not None and now_s - known.over_s >= _SETTLED_S

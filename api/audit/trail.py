@@ -135,8 +135,8 @@ class AuditTrail:
             self._problem = str(error)
             self._problem_log.note(str(error))
             return False
-        except Exception as error:
-            log.exception("audit_failed")
+        except Exception as error:  # noqa: BLE001 - logged, when it begins and then rarely
+            self._problem_log.note(repr(error), exc_info=error)
             self._problem = f"internal error ({type(error).__name__}), see the log"
             return False
         self._problem = None

@@ -25,6 +25,7 @@ from workers.bus.event import Event
 from workers.bus.media import Clip
 from workers.database.database import Database
 from workers.errors import ClipNotYet, DatabaseUnavailable, WorkerError
+from workers.logs import StateLog
 from workers.wall_clock import WallClock
 
 log = structlog.get_logger(__name__)
@@ -72,13 +73,16 @@ class AlertClips:
 
     async def run(self) -> None:
         """Run until cancelled."""
+        database_log = StateLog(log, "clips_wait_for_database")
         while True:
             self._wake.clear()
             try:
                 pause_s = await self._cut_due()
             except DatabaseUnavailable as error:
-                log.warning("clips_wait_for_database", reason=str(error))
+                database_log.note(str(error))
                 pause_s = _STORE_RETRY_S
+            else:
+                database_log.clear()
             try:
                 async with asyncio.timeout(pause_s):
                     await self._wake.wait()

@@ -26,6 +26,7 @@ from monitoring.alerts.targets.target import make_target
 from monitoring.core.contracts import SignLink
 from workers.bus.event import Event
 from workers.errors import DatabaseUnavailable
+from workers.logs import StateLog
 from workers.wall_clock import WallClock
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,7 @@ class Dispatcher:
         self._deliveries = deliveries
         self._image_of = image_of
         self._active = active
+        self._database_log = StateLog(log, "alerts_wait_for_database")
         self._stopping = False
         self.queues = {one.name: TargetQueue(one, make_target(one, settings.networks)) for one in settings.targets}
         for name in self.queues:
@@ -204,15 +206,15 @@ class Dispatcher:
 
     async def _in_database(self, call: Callable[[], Result]) -> Result:
         """The result of a database call, repeated for as long as the database is unreachable."""
-        logged = False
         while True:
             try:
-                return await run_blocking(DATABASE, call)
+                found = await run_blocking(DATABASE, call)
             except DatabaseUnavailable as error:
-                if not logged:
-                    log.warning("alerts_wait_for_database", reason=str(error))
-                    logged = True
+                self._database_log.note(str(error))
                 await asyncio.sleep(_STORE_RETRY_S)
+            else:
+                self._database_log.clear()
+                return found
 
 
 def _count_given_up(queue: TargetQueue, messages: int, why: str) -> None:

@@ -10,6 +10,7 @@ import structlog
 
 from monitoring.arrangements.config_store import ConfigStore
 from workers.errors import DatabaseError
+from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
 
@@ -42,13 +43,15 @@ class Reloader:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
+        problem_log = StateLog(log, "reload_failed")
         while not self._closing.wait(self._every_s):
             try:
                 for store in self._stores:
                     store.reload()
                 self._problem = None
+                problem_log.clear()
             except DatabaseError as error:
                 self._problem = str(error)
-            except Exception as error:
-                log.exception("reload_failed")
+            except Exception as error:  # noqa: BLE001 - logged, when it begins and then rarely
+                problem_log.note(repr(error), exc_info=error)
                 self._problem = f"internal error ({type(error).__name__}), see the log"

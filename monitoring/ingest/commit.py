@@ -23,6 +23,7 @@ from workers.bus.message_bus import LocalBus, Message
 from workers.database.database import Database
 from workers.descriptors import is_shortage
 from workers.errors import DatabaseUnavailable
+from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,7 @@ class Committer:
         self._targets = targets
         self._hooks = hooks
         self.disk_problem: str | None = None
+        self._disk_log = StateLog(log, "snapshots_not_stored")
 
     def commit(self, output: HandlerOutput, states: Mapping[Key, str]) -> None:
         """Raises DatabaseUnavailable, StaleReader, and what is wrong with the data."""
@@ -112,9 +114,10 @@ class Committer:
             if is_shortage(error):  # which passes: all of it is stored a little later
                 raise DatabaseUnavailable(f"snapshots: {error.strerror or error}") from error
             _FILES.inc()
-            if self.disk_problem is None:
-                log.warning("snapshot_not_stored", reason=str(error))
+            self._disk_log.note(error.strerror or str(error))
             self.disk_problem = f"snapshots cannot be stored: {error.strerror or error}"
             return None
         self.disk_problem = None
+        if self._disk_log.clear():
+            log.info("snapshots_stored")
         return path

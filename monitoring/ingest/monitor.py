@@ -27,6 +27,7 @@ from monitoring.store.settings import IngestSettings
 from monitoring.store.writes import known_ids
 from workers.bus.event import Event
 from workers.errors import WorkerError
+from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +72,7 @@ class Monitor:
         self._forget_s = 0.0
         self._active = False
         self._problem: str | None = None
+        self._problem_log = StateLog(log, "monitor_stopped")
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
 
@@ -113,9 +115,8 @@ class Monitor:
                 continue
             except WorkerError as error:
                 self._failed(str(error))
-            except Exception as error:
-                log.exception("monitor_failed")
-                self._failed(f"{type(error).__name__}: {error}"[:300])
+            except Exception as error:  # noqa: BLE001 - logged, when it begins and then rarely
+                self._failed(f"{type(error).__name__}: {error}"[:300], exc_info=error)
                 self._careful = _CAREFUL
             finally:
                 self._active = False
@@ -152,6 +153,10 @@ class Monitor:
         self._problem = None
         self._active = True
         _ACTIVE.set(1)
+        if not self._problem_log.lasts():  # else that is to be seen: a full disk can be read
+            self._say_works()
+
+    def _say_works(self) -> None:
         log.info("monitor_works", database=self._targets.database.name, streams=self._chain.streams)
 
     def _advance(self) -> int:
@@ -191,6 +196,8 @@ class Monitor:
         now_s = time.monotonic()
         if now_s - self._states_s >= self._settings.states_s:
             self._commit(every=True)
+            if self._problem_log.clear():
+                self._say_works()
             self._forget()
         if now_s - self._ticked_s >= self._settings.tick_s and self._targets.inbox.caught_up(took):
             self._ticked_s = now_s
@@ -233,7 +240,6 @@ class Monitor:
         with self._targets.database.read() as connection:
             return read_state(connection, key)
 
-    def _failed(self, reason: str) -> None:
-        if self._problem != reason:
-            log.warning("monitor_stopped", reason=reason)
+    def _failed(self, reason: str, **fields: object) -> None:
+        self._problem_log.note(reason, **fields)
         self._problem = reason

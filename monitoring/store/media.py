@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, insert, or_, select
 
 from monitoring.store.tables import media
+from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,8 @@ class MediaStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock = threading.Lock()
+        self._problem_log = StateLog(log, "media_not_deleted")
 
     def put(self, connection: Connection, file: MediaFile, data: bytes) -> list[str]:
         """Write the file and, in the caller's transaction, its row. Raises OSError.
@@ -84,7 +88,8 @@ class MediaStore:
             try:
                 (self.folder / path).unlink(missing_ok=True)
             except OSError as error:
-                log.warning("media_not_deleted", path=path, reason=str(error))
+                with self._lock:
+                    self._problem_log.note(error.strerror or str(error), path=path)
         for folder in {(self.folder / path).parent for path in paths}:
             try:
                 folder.rmdir()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from workers.logs import RepeatLimit, configure_logs
+from workers.logs import RepeatLimit, StateLog, configure_logs
 
 
 @pytest.fixture
@@ -56,3 +56,48 @@ def test_what_was_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [logged() for _ in range(5)] == [{"event": "x"}, {"event": "x"}, None, None, None]
     now_s += 61
     assert [logged() for _ in range(3)] == [{"event": "x", "left_out": 3}, {"event": "x"}, None]
+
+
+class Recorder:
+    """What was logged: (seconds, fields)."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        self.lines: list[tuple[float, dict[str, object]]] = []
+        monkeypatch.setattr("workers.logs.time.monotonic", lambda: self.now_s)
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.lines.append((self.now_s, fields))
+
+
+def test_a_state_that_lasts_is_said_at_first_and_then_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = Recorder(monkeypatch)
+    log = StateLog(logger, "disk_full")
+    for second in range(1300):
+        logger.now_s = float(second)
+        log.note("no space left", path=second)
+    assert logger.lines == [
+        (0.0, {"reason": "no space left", "path": 0}),
+        (600.0, {"reason": "no space left", "path": 600, "times": 600}),
+        (1200.0, {"reason": "no space left", "path": 1200, "times": 600}),
+    ]
+    assert log.clear() and not log.clear() and not log.lasts()
+    logger.now_s += 61
+    log.note("no space left")
+    assert len(logger.lines) == 4, "the next one"
+
+
+def test_a_state_that_comes_and_goes_is_one_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger, ends = Recorder(monkeypatch), 0
+    log = StateLog(logger, "disk_full")
+    for second in range(660):
+        logger.now_s = float(second)
+        log.note("no space left")
+        ends += log.clear()  # what is small finds room
+    assert [at_s for at_s, _ in logger.lines] == [0.0, 600.0] and ends == 2
+    log.note("no space left")
+    logger.now_s += 61
+    log.note("no space left")
+    assert len(logger.lines) == 3, "it has lasted for a minute since it was said to be over"
+    log.note("read-only")
+    assert logger.lines[-1][1] == {"reason": "read-only"}

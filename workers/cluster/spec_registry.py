@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from workers.atomic_files import OWNER_ONLY, exclusive, write_text
 from workers.cluster.stream_spec import SpecRecord, StreamSpec, TopicContent, newer
+from workers.logs import StateLog
 from workers.node.local_streams import LocalStreams
 from workers.secrets.keys import NO_KEYS, SecretKeys
 from workers.secrets.stored_stream import LockedStream, shows_secrets
@@ -40,6 +41,7 @@ class SpecRegistry:
         self._path = state_dir / "wishes.json" if state_dir else None
         self._changed = changed
         self._lock = threading.Lock()
+        self._problem_log = StateLog(log, "specs_not_stored")
         self._epoch: str | None = None
         self._specs: dict[str, StreamSpec] = {}
         if state_dir is not None:
@@ -171,7 +173,9 @@ class SpecRegistry:
             with exclusive(self._path):
                 self._replace(self._path)
         except OSError as error:
-            log.error("specs_not_stored", path=str(self._path), error=str(error))
+            self._problem_log.note(str(error), path=str(self._path))
+        else:
+            self._problem_log.clear()
 
     def _replace(self, path: Path) -> None:
         content = {"epoch": self._epoch, "wishes": [spec.record(self._keys) for spec in self._specs.values()]}

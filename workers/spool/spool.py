@@ -19,6 +19,7 @@ import structlog
 from workers.bus.backlog import importance
 from workers.bus.message_bus import Message
 from workers.descriptors import is_shortage
+from workers.logs import StateLog
 from workers.metrics import REPLAYED, SPOOL_FAILURES, SPOOL_WRITTEN, SPOOLED, SPOOLED_BYTES, Reason, give_up
 from workers.spool.ledger import Entry, SpoolLedger
 from workers.spool.log import Position, TopicLog
@@ -44,6 +45,7 @@ class Spool:
         self._ledger: SpoolLedger | None = None
         self._lock_fd = -1
         self._problem: str | None = None
+        self._problem_log = StateLog(log, "spool_failed")
         self._retry_at_s = 0.0
         self._synced_at_s = 0.0
         self._had_some = False
@@ -207,7 +209,7 @@ class Spool:
                 give_up(topic, "crash", lost)
         if any(found.values()):
             log.warning("spool_recovered", messages=found, bytes=self.size)
-        self._problem = None
+        self._well()
         return found
 
     def _take_lock(self) -> None:
@@ -224,7 +226,7 @@ class Spool:
                 self._overflow(message.topic, 1)
                 return
         self._log(message.topic).append(message)
-        self._problem = None
+        self._well()
         SPOOL_WRITTEN.inc()
 
     def _drop_for(self, topic: str) -> bool:
@@ -247,10 +249,13 @@ class Spool:
             self._logs[topic] = TopicLog(self._folder / topic, topic, self._segment_bytes)
         return self._logs[topic]
 
+    def _well(self) -> None:
+        self._problem = None
+        if self._problem_log.clear():
+            log.info("spool_works", folder=str(self._folder))
+
     def _fail(self, error: OSError) -> None:
         SPOOL_FAILURES.inc()
-        problem = f"{self._folder}: {error.strerror or error}"
-        if problem != self._problem:
-            log.error("spool_failed", folder=str(self._folder), reason=error.strerror or str(error))
-        self._problem = problem
+        self._problem_log.note(error.strerror or str(error), folder=str(self._folder))
+        self._problem = f"{self._folder}: {error.strerror or error}"
         self._retry_at_s = time.monotonic() + RETRY_S
