@@ -19,6 +19,9 @@ export class LivePage {
   constructor(streams, alerts) {
     this.#streams = streams;
     streams.addEventListener("change", () => this.#show());
+    streams.addEventListener("trouble", () => {
+      for (const tile of this.#wall.tiles) tile.setTrouble(streams.trouble);
+    });
     alerts.addEventListener("change", () => {
       for (const tile of this.#wall.tiles) tile.setAlert(alerts.of(tile.id));
     });
@@ -55,7 +58,7 @@ export class LivePage {
       before = tile;
     }
     this.#wall.arrange();
-    showSummary(views);
+    showSummary(views.map(({ id }) => this.#wall.tile(id))); // as their badges say
     this.#showEmpty();
   }
 

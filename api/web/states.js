@@ -12,6 +12,19 @@ const NAMES = {
 
 export const nameOfState = (state) => NAMES[state] ?? state;
 
+/**
+ * What is said of a camera that is shown: what is seen here, and where nothing moves, what the server knows of it.
+ * @param {{state: string, text: string, moving: boolean}} picture of `<livesight-view>`
+ * @param {object|null} view of `GET /v1/streams`, up to two seconds old @param {string|null} trouble why it is older
+ * @returns {{state: string, text: string}}
+ */
+export function shownState(picture, view, trouble) {
+  if (picture.moving) return { state: "live", text: "" };
+  if (trouble) return { state: "reconnecting", text: trouble };
+  if (view && view.state !== "live") return { state: view.state, text: view.last_error ?? "" };
+  return { state: picture.state, text: picture.text };
+}
+
 /** "1280 × 720, H.264" */
 export function videoWords({ size_wh: size, codec }) {
   return [size ? `${size[0]} × ${size[1]}` : null, codec ? nameOfCodec(codec) : null].filter(Boolean).join(", ") || "–";

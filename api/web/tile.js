@@ -3,7 +3,7 @@
 import { colourOf, wordsOf } from "./colours.js";
 import { countLabels } from "./overlay.js";
 import { mayOn } from "./session.js";
-import { nameOfCodec, nameOfState, number, rateWords, short } from "./states.js";
+import { nameOfCodec, nameOfState, number, rateWords, short, shownState } from "./states.js";
 
 const COUNTS_MS = 500;
 const RATE_WINDOW_MS = 3000;
@@ -14,6 +14,7 @@ export class Tile {
   #parts;
   #countedAt = 0;
   #resultTimes = []; // of the last RATE_WINDOW_MS
+  #trouble = null; // why `view` is old
   #broken = null; // words of our own that go before the server's, as when the uplink is lost
 
   /** @param {HTMLTemplateElement} template @param {string} id @param {(action: string, tile: Tile) => void} onAction */
@@ -90,6 +91,17 @@ export class Tile {
     this.#showState();
   }
 
+  /** Why the list of streams cannot be read, in words; null when it can. */
+  setTrouble(trouble) {
+    this.#trouble = trouble;
+    this.#showState();
+  }
+
+  /** What the badge says. */
+  get state() {
+    return this.element.dataset.state;
+  }
+
   /** The alert that is shown over the video, null for none. */
   setAlert(alert) {
     const words = alert ? (alert.text ?? alert.rule) : "";
@@ -123,8 +135,8 @@ export class Tile {
   }
 
   #showState() {
-    const state = this.#broken?.state ?? this.view?.state ?? "connecting";
-    const words = this.#broken?.text || this.view?.last_error || FALLBACK_TEXTS[state] || "";
+    const { state, text } = this.#broken ?? shownState(this.#video.picture, this.view, this.#trouble);
+    const words = text || FALLBACK_TEXTS[state] || "";
     this.element.dataset.state = state;
     this.#parts.badge.dataset.state = state;
     this.#parts.badgeText.textContent = nameOfState(state);
@@ -146,6 +158,7 @@ export class Tile {
   /** Labels as chips, and the rate; updating them twice a second is enough. */
   #onResult(result) {
     const now = performance.now();
+    if (this.state !== "live") this.#showState();
     this.#resultTimes.push(now);
     if (now - this.#countedAt < COUNTS_MS) return;
     this.#countedAt = now;

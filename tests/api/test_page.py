@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import os
 import re
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -389,14 +391,22 @@ async def test_from_nothing_to_a_camera_and_through_a_restart(numbered_h264: Pat
 
             view = tile.locator("livesight-view")
             session = await view.get_attribute("data-session")
+            badge = tile.locator(".badge-text")
+            os.kill(service.pid, signal.SIGSTOP)  # the picture stands, and nobody answers
+            await expect(badge).to_have_text("Stalled", timeout=15 * SECOND)
+            os.kill(service.pid, signal.SIGCONT)
+            await expect(badge).to_have_text("Live", timeout=30 * SECOND)
+            await expect(view.locator(".notice")).to_be_hidden()
             await asyncio.to_thread(service.stop, 20)
             await expect(page.locator("#banner")).to_contain_text("unreachable")
+            await expect(badge).to_have_text("Reconnecting", timeout=15 * SECOND)
             await expect(page.locator("#link")).to_have_attribute("data-state", "waiting")
             await expect(tile).to_be_visible()
             await asyncio.to_thread(service.start)
             await expect(page.locator("#banner")).to_be_hidden(timeout=30 * SECOND)
             await expect(view).not_to_have_attribute("data-session", session or "", timeout=30 * SECOND)
             await expect(page.locator("#link")).to_have_attribute("data-state", "open")
+            await expect(badge).to_have_text("Live", timeout=30 * SECOND)
             witness.complaints.clear()  # the browser's lines about the time without a server
 
 

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 82963debabec11cf39d18b93a12b8040b1808b35582e1960ff38bdc3ebc22a49
+// Made by `make web` out of api/web; do not edit. 3b6f21ac992874a48309013294538fa5c6e8d9003fa6a6fd6a9a9dd1b3fa3fe7
 import {
   ApiError,
   HealthWatch,
@@ -28,6 +28,7 @@ import {
   showGate,
   showLink,
   showSummary,
+  shownState,
   snapshot,
   toast,
   whenSignedOut,
@@ -194,6 +195,10 @@ var streams = 0;
 var Fallback = class {
   via = "stills";
   // or "mjpeg"
+  why = "";
+  // it is needed
+  shows = false;
+  // the newest request brought an image
   #image;
   #url;
   #running = false;
@@ -214,11 +219,13 @@ var Fallback = class {
     if (this.via === "mjpeg")
       streams += 1;
     this.#image.onload = () => {
+      this.shows = true;
       this.#onTrouble(null);
       if (this.via === "stills")
         this.#later(STILL_MS);
     };
     this.#image.onerror = () => {
+      this.shows = false;
       this.#onTrouble("No image arrives; trying again.");
       this.#later(AGAIN_MS);
     };
@@ -1094,10 +1101,12 @@ function watchSight(element, onSight, onSize) {
 
 // view/element.js
 var SILENT_MS = 3e3;
+var MOVING_MS = 1500;
 var ASK_MS = 2500;
 var WORDS_MS = 500;
 var REFUSALS = 2;
 var OWN_STALE_MS = 1500;
+var STILL = "No new frame arrives here; trying again.";
 var TITLES = {
   connecting: "Connecting",
   live: "Live",
@@ -1117,7 +1126,7 @@ var TEXTS = {
   failed: "The camera cannot be shown.",
   disabled: "This camera is paused."
 };
-var _stage, _canvas, _video, _notice, _hint, _painter, _player, _fallback, _videoLink, _results, _running, _inSight, _unwatch, _frame, _askTimer, _asking, _lastPacket, _wordsAt, _state, _said, _codec, _configured, _early, _staleTimer, _givesLinks, _signed, _applyLook, applyLook_fn, _look, look_fn, _start, start_fn, _startVideo, startVideo_fn, _stop, stop_fn, _onResult, onResult_fn, _onMessage, onMessage_fn, _onConfiguration, onConfiguration_fn, _onLink, onLink_fn, _onDecodeError, onDecodeError_fn, _ask, ask_fn, _askNobody, askNobody_fn, _fallBack, fallBack_fn, _turn, turn_fn, _showOverPreview, showOverPreview_fn, _tellResult, tellResult_fn, _become, become_fn, _showState, showState_fn, _link, link_fn, _image, image_fn, _links, links_fn, _server, server_get, _path, path_fn, _url, url_fn;
+var _stage, _canvas, _video, _notice, _hint, _painter, _player, _fallback, _videoLink, _results, _running, _inSight, _unwatch, _frame, _askTimer, _asking, _shownAt, _wordsAt, _state, _said, _codec, _configured, _early, _staleTimer, _givesLinks, _signed, _applyLook, applyLook_fn, _look, look_fn, _start, start_fn, _startVideo, startVideo_fn, _stop, stop_fn, _onResult, onResult_fn, _onMessage, onMessage_fn, _onConfiguration, onConfiguration_fn, _onLink, onLink_fn, _onDecodeError, onDecodeError_fn, _ask, ask_fn, _askNobody, askNobody_fn, _fallBack, fallBack_fn, _turn, turn_fn, _showOverPreview, showOverPreview_fn, _tellResult, tellResult_fn, _sees, sees_fn, _become, become_fn, _showState, showState_fn, _link, link_fn, _image, image_fn, _links, links_fn, _server, server_get, _path, path_fn, _url, url_fn;
 var LivesightView = class extends HTMLElement {
   // SignedLinks
   constructor() {
@@ -1143,6 +1152,8 @@ var LivesightView = class extends HTMLElement {
     __privateAdd(this, _turn);
     __privateAdd(this, _showOverPreview);
     __privateAdd(this, _tellResult);
+    /** A frame is shown. */
+    __privateAdd(this, _sees);
     __privateAdd(this, _become);
     __privateAdd(this, _showState);
     __privateAdd(this, _link);
@@ -1169,7 +1180,8 @@ var LivesightView = class extends HTMLElement {
     __privateAdd(this, _frame, 0);
     __privateAdd(this, _askTimer, 0);
     __privateAdd(this, _asking, null);
-    __privateAdd(this, _lastPacket, 0);
+    __privateAdd(this, _shownAt, 0);
+    // when the newest frame was shown
     __privateAdd(this, _wordsAt, 0);
     __privateAdd(this, _state, { state: "connecting", text: "", via: "webcodecs" });
     __privateAdd(this, _said, null);
@@ -1222,6 +1234,12 @@ var LivesightView = class extends HTMLElement {
   /** `{state, text, via}`: via "webcodecs", "mjpeg", "stills" or "preview". */
   get state() {
     return __privateGet(this, _said) ? { ...__privateGet(this, _state), ...__privateGet(this, _said) } : __privateGet(this, _state);
+  }
+  /** As `state`, of what is seen here alone, whatever the page says; `moving`: whether frames are being shown. */
+  get picture() {
+    const { state } = __privateGet(this, _state);
+    const moving = state === "live" && (this.preview !== null || performance.now() - __privateGet(this, _shownAt) < MOVING_MS);
+    return { ...__privateGet(this, _state), moving };
   }
   /** `{decoded, shown, passed, skipped, delayMs, codec, via}` since the view began. */
   get stats() {
@@ -1304,7 +1322,7 @@ _unwatch = new WeakMap();
 _frame = new WeakMap();
 _askTimer = new WeakMap();
 _asking = new WeakMap();
-_lastPacket = new WeakMap();
+_shownAt = new WeakMap();
 _wordsAt = new WeakMap();
 _state = new WeakMap();
 _said = new WeakMap();
@@ -1343,7 +1361,9 @@ start_fn = function() {
   if (__privateGet(this, _running))
     return;
   __privateSet(this, _running, true);
-  __privateSet(this, _lastPacket, performance.now());
+  __privateSet(this, _shownAt, performance.now());
+  if (__privateGet(this, _state).state === "live")
+    __privateMethod(this, _become, become_fn).call(this, "connecting", "");
   __privateSet(this, _results, __privateMethod(this, _link, link_fn).call(this, "detections"));
   __privateGet(this, _results).addEventListener("message", ({ detail }) => __privateMethod(this, _onResult, onResult_fn).call(this, detail));
   __privateGet(this, _results).open();
@@ -1391,15 +1411,17 @@ onResult_fn = function(text) {
   __privateGet(this, _player).addResult(result);
   if (this.preview)
     __privateMethod(this, _showOverPreview, showOverPreview_fn).call(this, result);
-  else if (__privateGet(this, _fallback))
+  else if (__privateGet(this, _fallback)) {
+    if (__privateGet(this, _fallback).shows)
+      __privateMethod(this, _sees, sees_fn).call(this, __privateGet(this, _fallback).why);
     __privateMethod(this, _tellResult, tellResult_fn).call(this, { result, kind: "own", detections: result.detections });
+  }
 };
 _onMessage = new WeakSet();
 onMessage_fn = async function(data) {
   const message = parseMessage(data);
   if (!message)
     return;
-  __privateSet(this, _lastPacket, performance.now());
   if (message.type === "skipped")
     __privateGet(this, _player).stats.skipped += message.count;
   else if (message.type === "configuration")
@@ -1449,9 +1471,12 @@ onDecodeError_fn = function(message, fatal) {
 };
 _ask = new WeakSet();
 ask_fn = async function(refused = false) {
-  const silent = performance.now() - __privateGet(this, _lastPacket) > SILENT_MS;
-  if (!__privateGet(this, _running) || __privateGet(this, _fallback) || this.preview || !(silent || refused || __privateGet(this, _videoLink).state === "waiting"))
+  const silent = performance.now() - __privateGet(this, _shownAt) > SILENT_MS;
+  const waiting = !__privateGet(this, _fallback) && __privateGet(this, _videoLink)?.state === "waiting";
+  if (!__privateGet(this, _running) || this.preview || !(silent || refused || waiting))
     return;
+  if (silent && __privateGet(this, _state).state === "live")
+    __privateMethod(this, _become, become_fn).call(this, "stalled", STILL);
   __privateGet(this, _asking)?.abort();
   __privateSet(this, _asking, new AbortController());
   const { signal } = __privateGet(this, _asking);
@@ -1474,12 +1499,18 @@ ask_fn = async function(refused = false) {
     return __privateMethod(this, _become, become_fn).call(this, view.state, view.last_error ?? "");
   if (refused)
     return __privateMethod(this, _fallBack, fallBack_fn).call(this, "This server does not offer encoded video.");
-  __privateMethod(this, _become, become_fn).call(this, __privateGet(this, _videoLink).state === "open" ? "connecting" : "reconnecting", "");
-  __privateGet(this, _videoLink).retry();
+  const open = __privateGet(this, _fallback) !== null || __privateGet(this, _videoLink).state === "open";
+  const frozen = __privateGet(this, _fallback) !== null || Boolean(__privateGet(this, _painter).shown?.frame);
+  if (open && frozen)
+    __privateMethod(this, _become, become_fn).call(this, "stalled", STILL);
+  else
+    __privateMethod(this, _become, become_fn).call(this, open ? "connecting" : "reconnecting", "");
+  if (!__privateGet(this, _fallback))
+    __privateGet(this, _videoLink).retry();
 };
 _askNobody = new WeakSet();
 askNobody_fn = function(refused) {
-  __privateMethod(this, _become, become_fn).call(this, __privateGet(this, _videoLink).state === "open" ? "connecting" : "reconnecting", "");
+  __privateMethod(this, _become, become_fn).call(this, __privateGet(this, _videoLink)?.state === "open" ? "connecting" : "reconnecting", "");
   if (refused)
     for (const what of ["video", "detections"])
       __privateMethod(this, _links, links_fn).call(this).forget(__privateMethod(this, _path, path_fn).call(this, `/${what}`));
@@ -1495,8 +1526,9 @@ fallBack_fn = function(why) {
   __privateSet(this, _fallback, new Fallback(
     this.shadowRoot.querySelector("img"),
     (path, fresh) => __privateMethod(this, _image, image_fn).call(this, path, fresh),
-    (trouble) => trouble ? __privateMethod(this, _become, become_fn).call(this, "reconnecting", trouble) : __privateMethod(this, _become, become_fn).call(this, "live", why)
+    (trouble) => trouble ? __privateMethod(this, _become, become_fn).call(this, "reconnecting", trouble) : __privateMethod(this, _sees, sees_fn).call(this, why)
   ));
+  __privateGet(this, _fallback).why = why;
   __privateGet(this, _fallback).start();
   __privateMethod(this, _become, become_fn).call(this, "connecting", why, __privateGet(this, _fallback).via);
 };
@@ -1510,7 +1542,7 @@ turn_fn = function(now) {
   this.dataset.ptsUs = shown.frame.ptsUs;
   this.dataset.boxes = shown.kind;
   const trouble = shown.kind === "none" && __privateGet(this, _player).blind ? "No results arrive, so no boxes are drawn." : "";
-  __privateMethod(this, _become, become_fn).call(this, "live", trouble, "webcodecs");
+  __privateMethod(this, _sees, sees_fn).call(this, trouble, "webcodecs");
   __privateMethod(this, _tellResult, tellResult_fn).call(this, shown);
 };
 _showOverPreview = new WeakSet();
@@ -1538,6 +1570,11 @@ tellResult_fn = function({ kind, result, detections }) {
     if (element.getAttribute(name) !== text)
       element.setAttribute(name, text);
   }
+};
+_sees = new WeakSet();
+sees_fn = function(text, via = __privateGet(this, _state).via) {
+  __privateSet(this, _shownAt, performance.now());
+  __privateMethod(this, _become, become_fn).call(this, "live", text, via);
 };
 _become = new WeakSet();
 become_fn = function(state, text, via = __privateGet(this, _state).via) {
@@ -1962,6 +1999,8 @@ var Tile = class {
   #countedAt = 0;
   #resultTimes = [];
   // of the last RATE_WINDOW_MS
+  #trouble = null;
+  // why `view` is old
   #broken = null;
   // words of our own that go before the server's, as when the uplink is lost
   /** @param {HTMLTemplateElement} template @param {string} id @param {(action: string, tile: Tile) => void} onAction */
@@ -2031,6 +2070,15 @@ var Tile = class {
     this.#broken = broken;
     this.#showState();
   }
+  /** Why the list of streams cannot be read, in words; null when it can. */
+  setTrouble(trouble) {
+    this.#trouble = trouble;
+    this.#showState();
+  }
+  /** What the badge says. */
+  get state() {
+    return this.element.dataset.state;
+  }
   /** The alert that is shown over the video, null for none. */
   setAlert(alert) {
     const words2 = alert ? alert.text ?? alert.rule : "";
@@ -2060,8 +2108,8 @@ var Tile = class {
     this.element.remove();
   }
   #showState() {
-    const state = this.#broken?.state ?? this.view?.state ?? "connecting";
-    const words2 = this.#broken?.text || this.view?.last_error || FALLBACK_TEXTS[state] || "";
+    const { state, text } = this.#broken ?? shownState(this.#video.picture, this.view, this.#trouble);
+    const words2 = text || FALLBACK_TEXTS[state] || "";
     this.element.dataset.state = state;
     this.#parts.badge.dataset.state = state;
     this.#parts.badgeText.textContent = nameOfState(state);
@@ -2081,6 +2129,8 @@ var Tile = class {
   /** Labels as chips, and the rate; updating them twice a second is enough. */
   #onResult(result) {
     const now = performance.now();
+    if (this.state !== "live")
+      this.#showState();
     this.#resultTimes.push(now);
     if (now - this.#countedAt < COUNTS_MS)
       return;
@@ -2262,6 +2312,10 @@ var LivePage = class {
   constructor(streams3, alerts2) {
     this.#streams = streams3;
     streams3.addEventListener("change", () => this.#show());
+    streams3.addEventListener("trouble", () => {
+      for (const tile of this.#wall.tiles)
+        tile.setTrouble(streams3.trouble);
+    });
     alerts2.addEventListener("change", () => {
       for (const tile of this.#wall.tiles)
         tile.setAlert(alerts2.of(tile.id));
@@ -2300,7 +2354,7 @@ var LivePage = class {
       before = tile;
     }
     this.#wall.arrange();
-    showSummary(views);
+    showSummary(views.map(({ id }) => this.#wall.tile(id)));
     this.#showEmpty();
   }
   #tile(id, before = null) {

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 82963debabec11cf39d18b93a12b8040b1808b35582e1960ff38bdc3ebc22a49
+// Made by `make web` out of api/web; do not edit. 3b6f21ac992874a48309013294538fa5c6e8d9003fa6a6fd6a9a9dd1b3fa3fe7
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -617,6 +617,15 @@ var NAMES = {
   disabled: "Paused"
 };
 var nameOfState = (state) => NAMES[state] ?? state;
+function shownState(picture, view, trouble) {
+  if (picture.moving)
+    return { state: "live", text: "" };
+  if (trouble)
+    return { state: "reconnecting", text: trouble };
+  if (view && view.state !== "live")
+    return { state: view.state, text: view.last_error ?? "" };
+  return { state: picture.state, text: picture.text };
+}
 function videoWords({ size_wh: size, codec }) {
   return [size ? `${size[0]} \xD7 ${size[1]}` : null, codec ? nameOfCodec(codec) : null].filter(Boolean).join(", ") || "\u2013";
 }
@@ -692,6 +701,7 @@ export {
   accessWords,
   ask,
   nameOfState,
+  shownState,
   videoWords,
   nameOfCodec,
   number,

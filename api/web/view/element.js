@@ -11,11 +11,14 @@ import { SignedLinks, linksFrom } from "./signed.js";
 import { sheet } from "./style.js";
 import { watchSight } from "./sight.js";
 
-const SILENT_MS = 3000; // without packets for so long, the server is asked what the matter is
+const SILENT_MS = 3000; // without a new frame for so long, the server is asked what the matter is
+const MOVING_MS = 1500; // a picture moves when its newest frame is no older
 const ASK_MS = 2500;
 const WORDS_MS = 500; // how often the description of a frame changes
 const REFUSALS = 2; // handshakes refused in a row before the fallback
 const OWN_STALE_MS = 1500;
+
+const STILL = "No new frame arrives here; trying again.";
 
 const TITLES = {
   connecting: "Connecting",
@@ -56,7 +59,7 @@ export class LivesightView extends HTMLElement {
   #frame = 0;
   #askTimer = 0;
   #asking = null;
-  #lastPacket = 0;
+  #shownAt = 0; // when the newest frame was shown
   #wordsAt = 0;
   #state = { state: "connecting", text: "", via: "webcodecs" };
   #said = null; // {state, text} from outside, before our own
@@ -114,6 +117,13 @@ export class LivesightView extends HTMLElement {
   /** `{state, text, via}`: via "webcodecs", "mjpeg", "stills" or "preview". */
   get state() {
     return this.#said ? { ...this.#state, ...this.#said } : this.#state;
+  }
+
+  /** As `state`, of what is seen here alone, whatever the page says; `moving`: whether frames are being shown. */
+  get picture() {
+    const { state } = this.#state;
+    const moving = state === "live" && (this.preview !== null || performance.now() - this.#shownAt < MOVING_MS);
+    return { ...this.#state, moving };
   }
 
   /** `{decoded, shown, passed, skipped, delayMs, codec, via}` since the view began. */
@@ -206,7 +216,8 @@ export class LivesightView extends HTMLElement {
   #start() {
     if (this.#running) return;
     this.#running = true;
-    this.#lastPacket = performance.now();
+    this.#shownAt = performance.now();
+    if (this.#state.state === "live") this.#become("connecting", ""); // what is there was seen when it last ran
     this.#results = this.#link("detections");
     this.#results.addEventListener("message", ({ detail }) => this.#onResult(detail));
     this.#results.open();
@@ -251,13 +262,15 @@ export class LivesightView extends HTMLElement {
     if (!result?.schema?.startsWith("livesight.frame/")) return;
     this.#player.addResult(result);
     if (this.preview) this.#showOverPreview(result);
-    else if (this.#fallback) this.#tellResult({ result, kind: "own", detections: result.detections });
+    else if (this.#fallback) {
+      if (this.#fallback.shows) this.#sees(this.#fallback.why);
+      this.#tellResult({ result, kind: "own", detections: result.detections });
+    }
   }
 
   async #onMessage(data) {
     const message = parseMessage(data);
     if (!message) return;
-    this.#lastPacket = performance.now();
     if (message.type === "skipped") this.#player.stats.skipped += message.count;
     else if (message.type === "configuration") await this.#onConfiguration(message);
     else if (this.#early) this.#early.push(message);
@@ -297,9 +310,10 @@ export class LivesightView extends HTMLElement {
 
   /** Asks how the stream is when nothing comes: the server knows why, in words. */
   async #ask(refused = false) {
-    const silent = performance.now() - this.#lastPacket > SILENT_MS;
-    if (!this.#running || this.#fallback || this.preview || !(silent || refused || this.#videoLink.state === "waiting"))
-      return;
+    const silent = performance.now() - this.#shownAt > SILENT_MS;
+    const waiting = !this.#fallback && this.#videoLink?.state === "waiting";
+    if (!this.#running || this.preview || !(silent || refused || waiting)) return;
+    if (silent && this.#state.state === "live") this.#become("stalled", STILL); // the answer may take its time
     this.#asking?.abort();
     this.#asking = new AbortController();
     const { signal } = this.#asking;
@@ -316,13 +330,16 @@ export class LivesightView extends HTMLElement {
     if (view === null) return this.#become("unknown", `Camera “${this.stream}” does not exist.`);
     if (view.state !== "live") return this.#become(view.state, view.last_error ?? "");
     if (refused) return this.#fallBack("This server does not offer encoded video.");
-    this.#become(this.#videoLink.state === "open" ? "connecting" : "reconnecting", "");
-    this.#videoLink.retry();
+    const open = this.#fallback !== null || this.#videoLink.state === "open";
+    const frozen = this.#fallback !== null || Boolean(this.#painter.shown?.frame);
+    if (open && frozen) this.#become("stalled", STILL);
+    else this.#become(open ? "connecting" : "reconnecting", "");
+    if (!this.#fallback) this.#videoLink.retry();
   }
 
   /** With links there is nobody to ask: they are for pictures and results only. */
   #askNobody(refused) {
-    this.#become(this.#videoLink.state === "open" ? "connecting" : "reconnecting", "");
+    this.#become(this.#videoLink?.state === "open" ? "connecting" : "reconnecting", "");
     if (refused) for (const what of ["video", "detections"]) this.#links().forget(this.#path(`/${what}`));
   }
 
@@ -333,8 +350,9 @@ export class LivesightView extends HTMLElement {
     this.#player.close();
     this.#painter.clear();
     this.#fallback = new Fallback(this.shadowRoot.querySelector("img"), (path, fresh) => this.#image(path, fresh), (trouble) =>
-      trouble ? this.#become("reconnecting", trouble) : this.#become("live", why),
+      trouble ? this.#become("reconnecting", trouble) : this.#sees(why),
     );
+    this.#fallback.why = why;
     this.#fallback.start();
     this.#become("connecting", why, this.#fallback.via);
   }
@@ -349,7 +367,7 @@ export class LivesightView extends HTMLElement {
     this.dataset.ptsUs = shown.frame.ptsUs;
     this.dataset.boxes = shown.kind;
     const trouble = shown.kind === "none" && this.#player.blind ? "No results arrive, so no boxes are drawn." : "";
-    this.#become("live", trouble, "webcodecs");
+    this.#sees(trouble, "webcodecs");
     this.#tellResult(shown);
   }
 
@@ -374,6 +392,12 @@ export class LivesightView extends HTMLElement {
       const name = element === this.#canvas ? "aria-label" : "alt";
       if (element.getAttribute(name) !== text) element.setAttribute(name, text);
     }
+  }
+
+  /** A frame is shown. */
+  #sees(text, via = this.#state.via) {
+    this.#shownAt = performance.now();
+    this.#become("live", text, via);
   }
 
   #become(state, text, via = this.#state.via) {

@@ -11,6 +11,8 @@ let streams = 0;
 
 export class Fallback {
   via = "stills"; // or "mjpeg"
+  why = ""; // it is needed
+  shows = false; // the newest request brought an image
   #image;
   #url;
   #running = false;
@@ -31,10 +33,12 @@ export class Fallback {
     this.via = streams < MOST_STREAMS ? "mjpeg" : "stills";
     if (this.via === "mjpeg") streams += 1;
     this.#image.onload = () => {
+      this.shows = true;
       this.#onTrouble(null);
       if (this.via === "stills") this.#later(STILL_MS);
     };
     this.#image.onerror = () => {
+      this.shows = false;
       this.#onTrouble("No image arrives; trying again.");
       this.#later(AGAIN_MS);
     };
