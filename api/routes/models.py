@@ -14,12 +14,12 @@ from fastapi import APIRouter, Depends, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.errors import Problem
+from api.predict.model_list import ModelList, listed
 from api.predict.promotion_jobs import PromotionStatus
 from api.routes.context import Context
 from stream.config import ModelName
-from workers.access.declaration import Needs
+from workers.access.declaration import MaySeeResults, Needs
 from workers.access.guarded_route import GuardedRoute
-from workers.model_card import ModelCard
 from workers.registry.promotion import Promotion
 
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
@@ -40,22 +40,6 @@ NodePath = Annotated[str, Path(description="A node's name.", max_length=200)]
 Prefer = Annotated[str | None, Header(description="`wait=SECONDS`: how long to wait, at most 120.", max_length=200)]
 
 
-class Model(BaseModel):
-    """One version of a model; `backend` is the engine that runs it, null while it is not in service."""
-
-    name: str
-    version: int
-    in_service: bool
-    backend: str | None
-    card: ModelCard
-
-
-class ModelList(BaseModel):
-    """All versions of all models."""
-
-    models: list[Model]
-
-
 class PromotionRequest(BaseModel):
     """The version to promote."""
 
@@ -64,12 +48,18 @@ class PromotionRequest(BaseModel):
     version: int = Field(ge=1)
 
 
-@router.get("/v1/models", dependencies=[Depends(Needs("results"))])
-async def list_models(context: Context) -> ModelList:
-    """List every version of every model, with its card and whether it is in service."""
-    cards = await asyncio.to_thread(context.node.models.cards)
+@router.get("/v1/models")
+async def list_models(context: Context, principal: MaySeeResults) -> ModelList:
+    """List every version of every model: its card, since when it is in service, on which nodes and cameras."""
+    versions = await asyncio.to_thread(context.node.models.versions)
     loaded = context.node.models.loaded()
-    return ModelList(models=[_shown(card, loaded.get(card.name)) for card in cards])
+    seen = principal.scope("results")
+    views = [view for view in context.directory.streams() if view.id in seen]
+    nodes = context.cluster.board.nodes() if context.cluster is not None else []
+    running = {node.node: node.models for node in nodes}
+    if loaded:
+        running[context.node.name] = {name: version for name, (version, _) in loaded.items()}
+    return listed(versions, loaded, running, views)
 
 
 @router.post("/v1/models/{name}/promote", dependencies=[_PROMOTES], responses=_ANSWERS)
@@ -131,9 +121,3 @@ def _wait_s(prefer: str | None) -> float:
     """RFC 7240, 4.3."""
     asked = _WAIT.search(prefer or "")
     return PROMPT_S if asked is None else min(float(asked[1]), MOST_WAIT_S)
-
-
-def _shown(card: ModelCard, loaded: tuple[int, str] | None) -> Model:
-    in_service = loaded is not None and loaded[0] == card.version
-    backend = loaded[1] if loaded is not None and in_service else None
-    return Model(name=card.name, version=card.version, in_service=in_service, backend=backend, card=card)

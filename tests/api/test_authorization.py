@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -22,12 +23,13 @@ from api.routes.route_table import SOCKET, DeclaredRoute, declared_routes, markd
 from deployment.authorization import PAGE, whole_application
 from tests.api.conftest import Service
 from tests.api.with_accounts import EXPIRED, FOREIGN, KEYS, MINE, Answer, accounted, add, ask, knock
+from tests.peers.number_engine import number_card
 from workers.access.declaration import Needs, Open, SignedIn
 from workers.access.guarded_route import GuardedRoute, UndeclaredRoute
 from workers.access.principal import Principal
 from workers.access.roles import ROLE_OF, Role
 from workers.bus.message_bus import LocalBus
-from workers.model_card import ModelStore
+from workers.model_card import CARD_FILE, ModelStore
 from workers.node.node import Node
 from workers.settings import NodeSettings
 
@@ -94,6 +96,21 @@ def test_every_route_answers_as_the_table_says(service: Service) -> None:
                     wrong.append(f"{route.method} {route.path} by {key}: {found}, not {want or 'let in'}")
     assert wrong == []
     assert asked > 400
+
+
+def test_the_list_of_models_names_only_the_cameras_that_one_may_see(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "number" / "1"
+    folder.mkdir(parents=True)
+    (folder / CARD_FILE).write_text(number_card().model_dump_json(by_alias=True))
+    monkeypatch.setattr(service.node.models, "_store", ModelStore([tmp_path]))
+    for stream_id in (MINE, FOREIGN):
+        add(service, stream_id)
+    for pattern, told in (("*", [FOREIGN, MINE]), (MINE, [MINE]), (FOREIGN, [FOREIGN])):
+        answer = httpx.get(f"{service.url}/v1/models", headers={"x-api-key": f"viewer {pattern}"}, timeout=20)
+        (model,) = answer.raise_for_status().json()["models"]
+        assert (model["streams"], model["nodes"]) == (told, [service.node.name])
 
 
 def test_what_is_open_lets_everybody_in(service: Service) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.api.conftest import Service, Start
@@ -26,6 +28,31 @@ def service(start: Start, tmp_path: Path) -> Iterator[Service]:
     (write_colour_model(promoted, version=3) / "model.bin").write_bytes(b"cut off")
     write_colour_model(promoted, version=2)
     yield start(store=ModelStore([promoted, own], promoted=promoted))
+
+
+async def chosen(http: httpx.AsyncClient) -> tuple[int, int | None, int | None]:
+    """(version, since when, what a rollback gives) of the version of `colour` that cameras get."""
+    models = (await http.get("/v1/models")).raise_for_status().json()["models"]
+    assert sorted(one["version"] for one in models if one["name"] == "colour") == [1, 2, 3]
+    (found,) = (one for one in models if one["name"] == "colour" and one["chosen"])
+    others = [one for one in models if not one["chosen"]]
+    assert all(one["in_service_since_ns"] is None and one["previous"] is None for one in others)
+    return found["version"], found["in_service_since_ns"], found["previous"]
+
+
+async def test_the_list_says_since_when_a_version_serves_and_what_a_rollback_gives(service: Service) -> None:
+    began_ns = time.time_ns() - 1_000_000_000  # clocks of file systems are coarse
+    waits = {"prefer": "wait=120"}
+    async with service.http() as http:
+        assert await chosen(http) == (1, None, None), "it came with the service"
+        (await http.post(f"{PATH}/promote", json={"version": 2}, headers=waits)).raise_for_status()
+        version, since_ns, previous = await chosen(http)
+        assert (version, previous) == (2, 1)
+        assert since_ns is not None and began_ns < since_ns <= time.time_ns()
+        (await http.post(f"{PATH}/rollback", headers=waits)).raise_for_status()
+        version, again_ns, previous = await chosen(http)
+        assert (version, previous) == (1, None)
+        assert again_ns is not None and again_ns >= since_ns
 
 
 async def test_who_waits_is_answered_when_it_is_done(service: Service) -> None:

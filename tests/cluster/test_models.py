@@ -54,6 +54,18 @@ def test_a_promotion_reaches_the_nodes_that_have_the_version(cluster: LocalClust
 
     cluster.wait(told, PATIENCE_S, "the node without the version to say so")
     assert version(nodes["node-3"]) == 1
+
+    def listed() -> bool:
+        models = nodes["node-3"].get_json("/v1/models")["models"]
+        return {one["version"]: one["nodes"] for one in models if one["name"] == "squares"} == {1: ["node-3"]}
+
+    def listed_where_both_are() -> bool:
+        models = nodes["node-1"].get_json("/v1/models")["models"]
+        found = {one["version"]: one["nodes"] for one in models if one["name"] == "squares"}
+        return found == {1: ["node-3"], 2: ["node-1", "node-2"]}
+
+    cluster.wait(listed, PATIENCE_S, "the list of a node that has one version only")
+    cluster.wait(listed_where_both_are, PATIENCE_S, "the list to say which node runs which version")
     records = [json.loads(record.value or b"{}") for record in cluster.broker.read("livesight.models", 100, 5)]
     assert [(said["name"], said["version"], said["before"], said["node"]) for said in records] == [
         ("squares", 2, 1, "node-1")

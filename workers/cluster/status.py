@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stream.config import ModelName
 from workers.bus.identifiers import Count, NodeName, SessionId, ShortText, StreamId, UnreadableMessages
 from workers.bus.message_bus import STATUS
 from workers.node.stream_view import StreamView
@@ -28,7 +29,7 @@ class NodeStatus(BaseModel):
     """A node that lives. `leasing`: whether it may run shared cameras now.
 
     `partitions`: how many of those of the specs the group assigned to it. `heirs`: of one that ends: which of its
-    partitions its successors take, by their names.
+    partitions its successors take, by their names. `models`: the versions that it has loaded, by the models' names.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
@@ -40,6 +41,7 @@ class NodeStatus(BaseModel):
     streams: Count
     partitions: Count = 0
     heirs: dict[str, tuple[int, ...]] | None = None
+    models: dict[ModelName, Annotated[int, Field(ge=1, lt=2**31)]] = Field(default_factory=dict, max_length=1000)
 
     def to_json(self) -> bytes:
         """The record's value."""

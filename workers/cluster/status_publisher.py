@@ -110,6 +110,7 @@ class StatusPublisher:
             streams=streams,
             partitions=partitions,
             heirs=self._successors,
+            models={name: version for name, (version, _) in self._node.models.loaded().items()},
         )
         self._publish(NODE_PREFIX + status.node, status.to_json(), NODE_SCHEMA)
 

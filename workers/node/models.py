@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import av
 
@@ -12,11 +13,26 @@ from stream.frame import Frame, new_session
 from workers.bus.result import FrameResult
 from workers.engines.engine import U8
 from workers.engines.hot_swap import EngineSlots
+from workers.errors import ModelError
 from workers.explain.explain import Explainer
 from workers.inference.detect import image_result
 from workers.model_card import ModelCard, ModelStore
 from workers.registry.promotion import Promotion, Promotions
 from workers.settings import NodeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVersion:
+    """One version on this node's disk.
+
+    chosen: a camera that names the model gets it. since_ns: wall clock of the promotion or rollback that chose it;
+    None when it came with the service. previous: what a rollback would choose instead; None where it is not chosen.
+    """
+
+    card: ModelCard
+    chosen: bool
+    since_ns: int | None
+    previous: int | None
 
 
 class NodeModels:
@@ -55,6 +71,28 @@ class NodeModels:
     def cards(self) -> list[ModelCard]:
         """The cards of all models that can be loaded, all versions. Reads the disk."""
         return self._store.cards()
+
+    def versions(self) -> list[KnownVersion]:
+        """All versions of all models that can be loaded, by name and version. Reads the disk."""
+        cards = self.cards()
+        chosen = {name: self._chosen(name) for name in {card.name for card in cards}}
+        return [self._known(card, chosen[card.name] == card.version) for card in cards]
+
+    def _known(self, card: ModelCard, chosen: bool) -> KnownVersion:
+        if not chosen:
+            return KnownVersion(card, False, None, None)
+        since_ns = self.promotions.since_ns(card.name, card.version)
+        return KnownVersion(card, True, since_ns, self.promotions.previous(card.name))
+
+    def _chosen(self, name: str) -> int | None:
+        """None where `current` points nowhere; loading says so."""
+        slot = self.slots.get(name)
+        if slot is not None:
+            return slot.card.version
+        try:
+            return int(self._store.folder(name).name)
+        except ModelError:
+            return None
 
     def loaded(self) -> dict[str, tuple[int, str]]:
         """The models in service: name → (version, backend). Never waits."""

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from workers.engines.engine import Engine
 from workers.engines.hot_swap import EngineSlots
 from workers.engines.load import open_engine
-from workers.errors import EngineError, PromotionError, WorkerError
+from workers.errors import EngineError, ModelDamaged, PromotionError, WorkerError
 from workers.model_card import ModelCard, ModelStore, load_card
 from workers.registry.store import PromotedModels
 from workers.settings import WorkerSettings
@@ -104,6 +104,19 @@ class Promotions:
         """(before, after, wall clock in ns) of the promotions that can be rolled back, oldest first."""
         changes = self._disk.history(name) if self._disk else ()
         return [(change.before, change.after, change.at_ns) for change in changes]
+
+    def since_ns(self, name: str, version: int) -> int | None:
+        """Wall clock at which a promotion or rollback put `version` in service here; None when none did."""
+        if self._disk is None or self._disk.current(name) != version:
+            return None
+        return self._disk.stamp(name) or None
+
+    def previous(self, name: str) -> int | None:
+        """The version that a rollback would put in service; None where there is none, or the history is unreadable."""
+        try:
+            return self._needs_disk().previous(name)
+        except (PromotionError, ModelDamaged):
+            return None
 
     def watch(self) -> None:
         """Follow promotions that other processes make in the same folder, from now on."""
