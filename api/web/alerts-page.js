@@ -1,28 +1,34 @@
-// Alerts that were raised, with whom they were told; the rules that raise them.
+// Alerts that were raised, chosen one by one or all that match, and seen; the rules that raise them.
 
-import { acknowledgeAlert, listAlerts, tellAgain } from "./api.js";
-import { badge, el } from "./dom.js";
+import { acknowledgeAlert, acknowledgeAlerts, ifThere, listAlerts, tellAgain } from "./api.js";
+import { alertCard } from "./alert-card.js";
+import { addressOf, chosenIn, FIELDS, filterBody, filtersOf } from "./alert-query.js";
+import { ask } from "./confirm.js";
 import { EventDialog } from "./event-dialog.js";
-import { ago, durationOf, SEVERITIES, TONES } from "./event-words.js";
 import { RuleList } from "./rule-list.js";
 import { toast } from "./status.js";
 import { TargetList } from "./target-list.js";
 
 const EVERY_MS = 3000;
 const PAGE = 50;
+const MOST_AT_ONCE = 1000; // the server takes no more in one request
 
 export class AlertsPage {
   title = "Alerts";
   #watch;
+  #streams;
   #timer = 0;
   #abort = null;
   #alerts = [];
   #next = null;
+  #chosen = new Set(); // ids of alerts that nobody has seen
+  #cards = new Map(); // id → {drawn, card}: one that is as it was stays where it is, with the keyboard in it
   #targets = new TargetList();
-  #shown = ""; // what is drawn, so that nothing is drawn again without need
   #detail = new EventDialog();
   #rules;
   #tools = document.getElementById("alerts-tools");
+  #bar = document.getElementById("alerts-choice");
+  #all = document.getElementById("alerts-all");
   #list = document.getElementById("alert-list");
   #note = document.getElementById("alerts-note");
   #older = document.getElementById("alerts-older");
@@ -30,19 +36,29 @@ export class AlertsPage {
   /** @param {import("./streams.js").Streams} streams @param {import("./alert-watch.js").AlertWatch} watch */
   constructor(streams, watch) {
     this.#watch = watch;
+    this.#streams = streams;
     this.#rules = new RuleList(
       () => streams.views.map(({ id }) => id),
       () => this.#targets.names,
     );
+    this.#tools.addEventListener("submit", (event) => event.preventDefault());
     this.#tools.addEventListener("change", () => {
-      this.#alerts = [];
-      this.#load();
+      history.pushState(null, "", addressOf(this.#choice));
+      this.#again();
     });
+    document.getElementById("alerts-reset").addEventListener("click", () => {
+      history.pushState(null, "", "#/alerts");
+      this.#read();
+    });
+    window.addEventListener("popstate", () => this.#shown && this.#read());
     this.#older.addEventListener("click", () => this.#load(this.#next));
+    this.#all.addEventListener("change", () => this.#chooseAll(this.#all.checked));
+    document.getElementById("alerts-see").addEventListener("click", () => this.#seeChosen());
+    document.getElementById("alerts-see-all").addEventListener("click", () => this.#seeMatching());
   }
 
   show() {
-    this.#load();
+    this.#read();
     this.#rules.load();
     this.#targets.load();
   }
@@ -52,12 +68,51 @@ export class AlertsPage {
     this.#abort?.abort();
   }
 
+  get #shown() {
+    return location.hash.startsWith("#/alerts");
+  }
+
+  get #choice() {
+    return Object.fromEntries(FIELDS.map((name) => [name, this.#tools.elements[name].value]));
+  }
+
+  /** Shows what the address says. */
+  async #read() {
+    const chosen = chosenIn(location.hash);
+    this.#offer("stream", [...this.#streams.views.map(({ id }) => id), chosen.stream]);
+    this.#offer("rule", [chosen.rule]);
+    for (const name of FIELDS) this.#tools.elements[name].value = chosen[name];
+    this.#again();
+    const rules = await ifThere("/v1/rules").catch(() => null);
+    this.#offer("rule", rules?.rules.map(({ name }) => name) ?? []);
+  }
+
+  /** Has a select offer these, too. */
+  #offer(name, values) {
+    const select = this.#tools.elements[name];
+    const [all, ...offered] = select.options;
+    const known = new Set(offered.map(({ value }) => value));
+    const fresh = [...new Set(values)].filter((value) => value && !known.has(value));
+    if (fresh.length === 0) return;
+    const chosen = select.value;
+    select.replaceChildren(all, ...[...known, ...fresh].sort().map((value) => new Option(value, value)));
+    select.value = chosen;
+  }
+
+  #again() {
+    const custom = this.#tools.elements.range.value === "custom";
+    for (const name of ["since", "until"]) this.#tools.elements[name].closest("label").hidden = !custom;
+    this.#alerts = [];
+    this.#chosen.clear();
+    this.#load();
+  }
+
   async #load(cursor = null) {
     clearTimeout(this.#timer);
     this.#abort?.abort();
     const { signal } = (this.#abort = new AbortController());
     try {
-      const answer = await listAlerts({ state: this.#tools.elements.state.value, limit: PAGE, cursor }, signal);
+      const answer = await listAlerts({ ...filtersOf(this.#choice), limit: PAGE, cursor }, signal);
       if (signal.aborted) return;
       if (answer === null) this.#say("No alerts", "No process with the role monitor is running.");
       else this.#take(answer, cursor !== null);
@@ -79,82 +134,97 @@ export class AlertsPage {
       this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
     this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     this.#older.hidden = this.#next === null;
+    this.#offer("rule", alerts.map(({ rule }) => rule)); // it may be deleted, as may the camera
+    this.#offer("stream", alerts.map(({ stream_id: id }) => id));
+    const unseen = new Set(this.#unseen.map(({ id }) => id));
+    for (const id of this.#chosen) if (!unseen.has(id)) this.#chosen.delete(id);
     if (this.#alerts.length) this.#note.hidden = true;
     else this.#say("No alerts", "No alert matches the filter.");
-    const drawn = JSON.stringify(this.#alerts);
-    if (drawn === this.#shown) return;
-    this.#shown = drawn;
-    this.#list.replaceChildren(...this.#alerts.map((alert) => this.#card(alert)));
+    this.#draw();
+  }
+
+  get #unseen() {
+    return this.#alerts.filter(({ acknowledged_at_ns: seen }) => !seen);
+  }
+
+  #draw() {
+    const wanted = this.#alerts.map((alert) => this.#card(alert));
+    this.#cards = new Map(wanted.map((entry) => [entry.card.dataset.id, entry]));
+    const cards = wanted.map(({ card }) => card);
+    for (const card of [...this.#list.children]) if (!cards.includes(card)) card.remove();
+    cards.forEach((card, at) => {
+      if (this.#list.children[at] !== card) this.#list.insertBefore(card, this.#list.children[at] ?? null);
+    });
+    this.#count();
   }
 
   #card(alert) {
-    const { id, severity, rule, text, stream_id: stream, captured_at_ns: at, ended_at_ns: ended } = alert;
-    const time = new Date(at / 1e6);
-    const lasted = ended ? `, lasted ${durationOf((ended - at) / 1e9)}` : "";
-    const seen = alert.acknowledged_at_ns;
-    return el(
-      "li",
-      { class: "card alert", dataset: { id, severity, open: ended === null } },
-      el(
-        "div",
-        { class: "camera-head" },
-        badge(ended ? "idle" : TONES[severity], ended ? "Ended" : SEVERITIES[severity]),
-        el(
-          "time",
-          { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() },
-          `${ago(time.getTime())}${lasted}`,
-        ),
-      ),
-      el("h3", {}, text ?? rule),
-      el("p", { class: "quiet" }, el("a", { href: `#/live/${stream}` }, stream), `, rule ${rule}`),
-      told(alert.deliveries ?? []),
-      seen
-        ? el(
-            "p",
-            { class: "quiet" },
-            `Acknowledged by ${alert.acknowledged_by}, ${ago(seen / 1e6)}${alert.note ? `: ${alert.note}` : ""}`,
-          )
-        : null,
-      el(
-        "div",
-        { class: "card-actions" },
-        el(
-          "button",
-          {
-            class: "button",
-            type: "button",
-            "aria-label": `Details of ${text ?? rule}`,
-            on: { click: () => this.#detail.open(eventOf(alert)) },
-          },
-          "Details",
-        ),
-        seen
-          ? null
-          : el(
-              "button",
-              {
-                class: "button",
-                type: "button",
-                dataset: { needs: "acknowledge" },
-                "aria-label": `Acknowledge ${text ?? rule}`,
-                on: { click: () => this.#see(id) },
-              },
-              "Acknowledge",
-            ),
-        ...givenUpTo(alert).map((target) =>
-          el(
-            "button",
-            {
-              class: "button",
-              type: "button",
-              dataset: { needs: "targets" },
-              on: { click: () => this.#tellAgain(id, target) },
-            },
-            `Tell ${target} again`,
-          ),
-        ),
-      ),
-    );
+    const { id } = alert;
+    const drawn = JSON.stringify(alert);
+    const known = this.#cards.get(id);
+    if (known?.drawn === drawn) return known;
+    const card = alertCard(alert, this.#chosen.has(id), {
+      choose: (on) => this.#choose(id, on),
+      details: () => this.#detail.open(eventOf(alert)),
+      see: () => this.#see(id),
+      tellAgain: (target) => this.#tellAgain(id, target),
+    });
+    return { drawn, card };
+  }
+
+  #choose(id, on) {
+    if (on) this.#chosen.add(id);
+    else this.#chosen.delete(id);
+    this.#count();
+  }
+
+  #chooseAll(on) {
+    this.#chosen = new Set(on ? this.#unseen.map(({ id }) => id) : []);
+    for (const box of this.#list.querySelectorAll(".alert-choice input"))
+      box.checked = this.#chosen.has(box.closest(".alert").dataset.id);
+    this.#count();
+  }
+
+  /** Says how many are chosen. */
+  #count() {
+    const [chosen, unseen] = [this.#chosen.size, this.#unseen.length];
+    this.#bar.hidden = unseen === 0;
+    this.#all.checked = chosen > 0 && chosen === unseen;
+    this.#all.indeterminate = chosen > 0 && chosen < unseen;
+    const see = document.getElementById("alerts-see");
+    see.disabled = chosen === 0;
+    see.textContent = chosen ? `Acknowledge ${chosen}` : "Acknowledge selected";
+  }
+
+  async #seeChosen() {
+    const ids = [...this.#chosen];
+    const bodies = [];
+    while (ids.length) bodies.push({ ids: ids.splice(0, MOST_AT_ONCE) });
+    await this.#seeMany(bodies);
+  }
+
+  async #seeMatching() {
+    const text = "All that match the filter, also those that are not loaded yet.";
+    if (!(await ask("Acknowledge all alerts that match?", text, "Acknowledge all"))) return;
+    await this.#seeMany([{ filter: filterBody(filtersOf(this.#choice), this.#alerts[0]?.captured_at_ns ?? 0) }]);
+  }
+
+  /** Asks again while there are more than one request may change. */
+  async #seeMany(bodies) {
+    let seen = 0;
+    try {
+      for (const body of bodies)
+        for (let more = true; more; ) {
+          const answer = await acknowledgeAlerts(body);
+          seen += answer.acknowledged;
+          more = answer.more && answer.acknowledged > 0;
+        }
+      toast(`${seen} ${seen === 1 ? "alert was" : "alerts were"} acknowledged.`);
+    } catch (error) {
+      toast(`The alerts could not be acknowledged: ${error.message}`, "bad");
+    }
+    this.#watch.poll();
+    this.#again();
   }
 
   async #see(id) {
@@ -178,9 +248,10 @@ export class AlertsPage {
   }
 
   #say(title, text) {
-    this.#shown = "";
+    this.#cards.clear();
     this.#list.replaceChildren();
     this.#older.hidden = true;
+    this.#bar.hidden = true;
     this.#note.hidden = false;
     this.#note.querySelector("h2").textContent = title;
     this.#note.querySelector("p").textContent = text;
@@ -189,20 +260,3 @@ export class AlertsPage {
 
 /** An alert as the dialog of events shows it. */
 const eventOf = (alert) => ({ kind: "alert", ...(alert.event ?? {}), ...alert });
-
-const givenUpTo = ({ deliveries = [] }) => [
-  ...new Set(deliveries.filter(({ state }) => state === "given_up").map(({ target }) => target)),
-];
-
-const STATES = { delivered: "delivered", waiting: "waiting", given_up: "failed" };
-
-function told(deliveries) {
-  if (deliveries.length === 0) return null;
-  const words = ({ target, state, error }) =>
-    `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
-  return el(
-    "p",
-    { class: deliveries.some(({ state }) => state === "given_up") ? "camera-trouble" : "quiet" },
-    deliveries.map(words).join(", "),
-  );
-}

@@ -175,6 +175,9 @@ export const listAlerts = (filters, signal) => ifThere(queried("/v1/alerts", fil
 
 export const acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
 
+/** @param {{ids: string[]}|{filter: object}} which @returns {Promise<{acknowledged: number, more: boolean}>} */
+export const acknowledgeAlerts = (which) => json("/v1/alerts/acknowledge", asJson("POST", which));
+
 /** Has what was given up told after all. */
 export const tellAgain = (id, target) =>
   json(`/v1/alerts/${id}/deliveries/${encodeURIComponent(target)}/retry`, asJson("POST", {}));

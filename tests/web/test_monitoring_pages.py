@@ -54,6 +54,11 @@ def put(service: LivesightProcess, path: str, body: Any) -> None:
         assert answer.status in (200, 201)
 
 
+def delete(service: LivesightProcess, path: str) -> None:
+    with urllib.request.urlopen(urllib.request.Request(service.url + path, method="DELETE"), timeout=10) as answer:
+        assert answer.status in (200, 204)
+
+
 async def click_at(page: Page, canvas: Locator, x: float, y: float) -> None:
     """At shares of the picture."""
     box = await canvas.bounding_box()
@@ -194,6 +199,67 @@ async def test_alerts_are_on_every_page_and_are_seen(service: LivesightProcess) 
         await expect(card).to_contain_text("Acknowledged by")
         await expect(bell).to_be_hidden()
         assert service.get_json("/v1/alerts?state=acknowledged")["alerts"]
+
+
+async def test_fifty_alerts_are_seen_at_once_by_mouse_by_keys_and_on_a_phone(service: LivesightProcess) -> None:
+    rules = [f"many {number:02}" for number in range(50)]
+    for rule in rules:
+        put(service, f"/v1/rules/{rule.replace(' ', '%20')}", {"when": {"type": "seen"}, "streams": ["clip"]})
+    unseen = "/v1/alerts?state=unacknowledged&stream=clip&limit=500"
+    async with chromium() as browser, opened(browser, service) as (page, _):
+        async with asyncio.timeout(120):
+            while len(service.get_json(unseen)["alerts"]) < len(rules):
+                await asyncio.sleep(0.5)
+        for rule in rules:
+            delete(service, f"/v1/rules/{rule.replace(' ', '%20')}")
+        await page.goto(f"{service.url}/#/alerts?state=unacknowledged&stream=clip")
+        cards = page.locator(".alert")
+        await expect(cards).to_have_count(50, timeout=30 * SECOND)
+        loaded = "[...document.querySelectorAll('.alert img')].some(({ naturalWidth }) => naturalWidth > 0)"
+        await page.wait_for_function(loaded, timeout=60 * SECOND)
+        assert await faults(page) == []
+        if path := artifact("alerts-many.png"):
+            await page.screenshot(path=path)
+
+        see = page.locator("#alerts-see")
+        for at in (0, 1):  # by mouse: two of them
+            await cards.nth(at).get_by_role("checkbox").check()
+        await expect(see).to_have_text("Acknowledge 2")
+        await see.click()
+        await expect(page.locator("#toasts")).to_contain_text("2 alerts were acknowledged")
+        await expect(cards).to_have_count(48)
+        await page.locator("#alerts-all").focus()  # by keys: all that are shown
+        await page.keyboard.press("Space")
+        await expect(see).to_have_text("Acknowledge 48")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(cards).to_have_count(0)
+        assert service.get_json(unseen)["alerts"] == []
+
+        await page.locator("#alerts-tools [name=state]").select_option("acknowledged")
+        await expect(cards).to_have_count(50)
+        await page.locator("#alerts-tools [name=rule]").select_option("many 07")
+        await expect(cards).to_have_count(1)
+        address = page.url
+        await page.reload()
+        await expect(cards).to_have_count(1)
+        await page.go_back()
+        await expect(cards).to_have_count(50)
+        await page.goto(address)
+        await expect(page.locator("#alerts-tools [name=rule]")).to_have_value("many 07")
+        await expect(cards).to_have_count(1)
+        for alert in service.get_json("/v1/alerts?state=acknowledged&stream=clip&limit=500")["alerts"]:
+            delete(service, f"/v1/alerts/{alert['id']}/acknowledge")
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await page.goto(f"{service.url}/#/alerts?state=unacknowledged&stream=clip")
+        await expect(cards).to_have_count(50)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        if path := artifact("alerts-many-phone.png"):
+            await page.screenshot(path=path)
+        await page.get_by_role("button", name="Acknowledge all that match").click()
+        await page.locator("#confirm-dialog").get_by_role("button", name="Acknowledge all").click()
+        await expect(cards).to_have_count(0, timeout=30 * SECOND)
+        assert service.get_json(unseen)["alerts"] == []
 
 
 async def test_a_rule_is_made_changed_and_deleted(service: LivesightProcess) -> None:

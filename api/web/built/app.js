@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 3b6f21ac992874a48309013294538fa5c6e8d9003fa6a6fd6a9a9dd1b3fa3fe7
+// Made by `make web` out of api/web; do not edit. 559cdc5ba2a03e80e6cb3f87a09e2724665ba3240421f34d5252f28ce9a7475b
 import {
   ApiError,
   HealthWatch,

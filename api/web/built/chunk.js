@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 3b6f21ac992874a48309013294538fa5c6e8d9003fa6a6fd6a9a9dd1b3fa3fe7
+// Made by `make web` out of api/web; do not edit. 559cdc5ba2a03e80e6cb3f87a09e2724665ba3240421f34d5252f28ce9a7475b
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -152,6 +152,7 @@ var listEvents = (filters, signal) => ifThere(queried("/v1/events", filters), si
 var eventCounts = (filters, signal) => ifThere(queried("/v1/events/counts", filters), signal);
 var listAlerts = (filters, signal) => ifThere(queried("/v1/alerts", filters), signal);
 var acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
+var acknowledgeAlerts = (which) => json("/v1/alerts/acknowledge", asJson("POST", which));
 var tellAgain = (id, target) => json(`/v1/alerts/${id}/deliveries/${encodeURIComponent(target)}/retry`, asJson("POST", {}));
 var testTarget = (name) => request(`/v1/alerts/test/${encodeURIComponent(name)}`, asJson("POST", {}));
 var commission = (stream) => request(`/v1/drift/${encodeURIComponent(stream)}/commission`, asJson("POST", {}));
@@ -671,6 +672,7 @@ export {
   eventCounts,
   listAlerts,
   acknowledgeAlert,
+  acknowledgeAlerts,
   tellAgain,
   testTarget,
   commission,

@@ -1,7 +1,8 @@
-// Made by `make web` out of api/web; do not edit. 3b6f21ac992874a48309013294538fa5c6e8d9003fa6a6fd6a9a9dd1b3fa3fe7
+// Made by `make web` out of api/web; do not edit. 559cdc5ba2a03e80e6cb3f87a09e2724665ba3240421f34d5252f28ce9a7475b
 import {
   accessWords,
   acknowledgeAlert,
+  acknowledgeAlerts,
   addKey,
   addServiceAccount,
   addStream,
@@ -116,6 +117,160 @@ function ago(ms, now = Date.now()) {
   return new Date(ms).toLocaleString();
 }
 
+// alert-card.js
+var STATES = { delivered: "delivered", waiting: "waiting", given_up: "failed" };
+var WORST_FIRST = ["given_up", "waiting", "delivered"];
+var near = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries)
+    if (isIntersecting) {
+      near.unobserve(target);
+      target.src = target.dataset.src;
+    }
+});
+function alertCard(alert, chosen, act) {
+  const { id, severity, rule, text, stream_id: stream, ended_at_ns: ended } = alert;
+  const said = text ?? rule;
+  const seen = alert.acknowledged_at_ns;
+  const choice = el("input", {
+    type: "checkbox",
+    checked: chosen,
+    disabled: Boolean(seen),
+    "aria-label": `Select ${said}`,
+    on: { change: ({ currentTarget }) => act.choose(currentTarget.checked) }
+  });
+  return el(
+    "li",
+    { class: "card alert", dataset: { id, severity, open: ended === null } },
+    pictureOf(alert),
+    el(
+      "div",
+      { class: "camera-head" },
+      el("label", { class: "alert-choice", dataset: { needs: "acknowledge" } }, choice),
+      badge(ended ? "idle" : TONES[severity], ended ? "Ended" : SEVERITIES[severity]),
+      when(alert)
+    ),
+    el("h3", {}, said),
+    el("p", { class: "quiet" }, el("a", { href: `#/live/${stream}` }, stream), `, rule ${rule}`),
+    told(alert.deliveries ?? []),
+    seen ? el("p", { class: "quiet" }, seenBy(alert)) : null,
+    actions(alert, said, act)
+  );
+}
+function when({ captured_at_ns: at, ended_at_ns: ended }) {
+  const time = new Date(at / 1e6);
+  const lasted = ended ? `, lasted ${durationOf((ended - at) / 1e9)}` : "";
+  const attributes = { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() };
+  return el("time", attributes, `${ago(time.getTime())}${lasted}`);
+}
+var seenBy = ({ acknowledged_by: who, acknowledged_at_ns: at, note }) => `Acknowledged by ${who}, ${ago(at / 1e6)}${note ? `: ${note}` : ""}`;
+function actions(alert, said, act) {
+  const button = (words, label2, click, needs = null) => el(
+    "button",
+    { class: "button", type: "button", "aria-label": label2, on: { click }, ...needs && { dataset: { needs } } },
+    words
+  );
+  return el(
+    "div",
+    { class: "card-actions" },
+    button("Details", `Details of ${said}`, act.details),
+    alert.acknowledged_at_ns ? null : button("Acknowledge", `Acknowledge ${said}`, act.see, "acknowledge"),
+    ...targetsOf(alert.deliveries).filter(({ state }) => state === "given_up").map(({ target }) => button(`Tell ${target} again`, null, () => act.tellAgain(target), "targets"))
+  );
+}
+function pictureOf(alert) {
+  const blank = el("span", { class: "alert-picture", "aria-hidden": "true" }, icon(alert.track_id ? "person" : "webcam"));
+  const url = alert.picture_url ?? alert.snapshot_url;
+  if (!may("pictures") || !(url || alert.clip_url))
+    return blank;
+  const shown = url ? el("img", { class: "alert-picture", src: url, alt: "", loading: "lazy" }) : el("video", { class: "alert-picture", muted: true, preload: "metadata", tabIndex: -1, "aria-hidden": "true" });
+  shown.addEventListener("error", () => shown.replaceWith(blank));
+  if (!url) {
+    shown.dataset.src = `${alert.clip_url}#t=0.1`;
+    near.observe(shown);
+  }
+  return shown;
+}
+function targetsOf(deliveries = []) {
+  const worst2 = /* @__PURE__ */ new Map();
+  const rank = ({ state }) => WORST_FIRST.indexOf(state);
+  for (const delivery of deliveries) {
+    const known = worst2.get(delivery.target);
+    if (!known || rank(delivery) < rank(known))
+      worst2.set(delivery.target, delivery);
+  }
+  return [...worst2.values()];
+}
+function told(deliveries) {
+  const targets = targetsOf(deliveries);
+  if (targets.length === 0)
+    return null;
+  const words = ({ target, state, error }) => `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
+  const failed = targets.some(({ state }) => state === "given_up");
+  return el("p", { class: failed ? "camera-trouble" : "quiet" }, targets.map(words).join(", "));
+}
+
+// event-query.js
+var HOUR_MS = 36e5;
+var RANGES = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 168 * HOUR_MS, "30d": 720 * HOUR_MS };
+function rangeOf(chosen, now = Date.now()) {
+  const named2 = RANGES[chosen.get("range")];
+  if (named2)
+    return [now - named2, now];
+  const [since, until] = ["since", "until"].map((name) => Date.parse(chosen.get(name) ?? ""));
+  const end = Number.isFinite(until) ? until : now;
+  return [Number.isFinite(since) && since < end ? since : end - RANGES["24h"], end];
+}
+function queryOf(chosen, now = Date.now()) {
+  const [since, until] = rangeOf(chosen, now);
+  const custom = chosen.get("range") === "custom";
+  const filters = {
+    since: new Date(since).toISOString(),
+    until: custom ? new Date(until).toISOString() : null,
+    min_confidence: chosen.get("confidence"),
+    ...Object.fromEntries(["stream", "kind", "label", "zone"].map((name) => [name, chosen.get(name)]))
+  };
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
+}
+function countQueryOf(chosen, now = Date.now()) {
+  const [since, until] = rangeOf(chosen, now);
+  const hours = (until - since) / HOUR_MS;
+  const bucket = hours <= 3 ? "minute" : hours <= 24 * 4 ? "hour" : "day";
+  const whole = bucket === "minute" ? since : Math.floor(since / HOUR_MS) * HOUR_MS;
+  const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return { ...queryOf(chosen, now), since: new Date(whole).toISOString(), bucket, by: "kind", tz };
+}
+
+// alert-query.js
+var FIELDS = ["state", "severity", "rule", "stream", "range", "since", "until"];
+function chosenIn(hash) {
+  const given = new URLSearchParams(hash.split("?")[1] ?? "");
+  return Object.fromEntries(FIELDS.map((name) => [name, given.get(name) ?? ""]));
+}
+function addressOf(chosen) {
+  const custom = chosen.range === "custom";
+  const given = FIELDS.filter((name) => chosen[name] && (custom || !["since", "until"].includes(name)));
+  const query = new URLSearchParams(given.map((name) => [name, chosen[name]]));
+  return given.length ? `#/alerts?${query}` : "#/alerts";
+}
+function filtersOf(chosen, now = Date.now()) {
+  const { state, severity, rule, stream, range } = chosen;
+  const named2 = RANGES[range];
+  const moment = (name) => range === "custom" && Number.isFinite(Date.parse(chosen[name])) ? chosen[name] : null;
+  const [since, until] = [moment("since"), moment("until")].map((text) => text && new Date(text).toISOString());
+  const filters = { state, severity, rule, stream, since: named2 ? new Date(now - named2).toISOString() : since, until };
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
+}
+function filterBody(filters, newestNs) {
+  const { since, until, state, ...lists } = filters;
+  const known = new Date(Math.floor(newestNs / 1e6) + 1).toISOString();
+  return {
+    ...Object.fromEntries(Object.entries(lists).map(([name, value]) => [name, [value]])),
+    ...since && { since },
+    ...state && { state },
+    until: until && until < known ? until : known
+  };
+}
+
 // event-dialog.js
 var SVG = "http://www.w3.org/2000/svg";
 var EventDialog = class {
@@ -202,21 +357,21 @@ function facts(event) {
 
 // rule-words.js
 var list = (items, none = "") => items?.length ? items.join(", ").replace(/, ([^,]*)$/, " or $1") : none;
-var labels = (when, none) => list(when.labels?.map(wordsOf), none);
+var labels = (when2, none) => list(when2.labels?.map(wordsOf), none);
 var seconds = (value) => value > 0 ? ` for ${value} s` : "";
 var where = ({ zone }) => zone ? ` in ${zone}` : "";
 var SENTENCES = {
-  seen: (when) => `${labels(when, "Anything")}${where(when)}${seconds(when.for_s)}${when.attribute ? ` (${when.attribute})` : ""}`,
-  count: (when) => `More than ${when.above} ${labels(when, "objects")}${where(when)}${seconds(when.for_s)}`,
-  event: (when) => [
-    list(when.kinds.map((kind) => KINDS[kind] ?? kind)),
-    when.place && `at ${when.place}`,
-    when.direction && `going ${when.direction}`,
-    labels(when, "") && `by ${labels(when, "")}`
+  seen: (when2) => `${labels(when2, "Anything")}${where(when2)}${seconds(when2.for_s)}${when2.attribute ? ` (${when2.attribute})` : ""}`,
+  count: (when2) => `More than ${when2.above} ${labels(when2, "objects")}${where(when2)}${seconds(when2.for_s)}`,
+  event: (when2) => [
+    list(when2.kinds.map((kind) => KINDS[kind] ?? kind)),
+    when2.place && `at ${when2.place}`,
+    when2.direction && `going ${when2.direction}`,
+    labels(when2, "") && `by ${labels(when2, "")}`
   ].filter(Boolean).join(", "),
-  stream_down: (when) => `Camera down or silent${seconds(when.for_s)}`,
-  camera: (when) => `Image ${list(when.faults)}`,
-  drift: (when) => `Drift of ${list(when.causes.map((cause) => DRIFT[cause] ?? cause))}`
+  stream_down: (when2) => `Camera down or silent${seconds(when2.for_s)}`,
+  camera: (when2) => `Image ${list(when2.faults)}`,
+  drift: (when2) => `Drift of ${list(when2.causes.map((cause) => DRIFT[cause] ?? cause))}`
 };
 var DRIFT = {
   picture: "image quality",
@@ -232,8 +387,8 @@ var TYPES = {
   camera: "Camera image fault",
   drift: "Drift"
 };
-var sentence = ({ when }) => {
-  const text = SENTENCES[when.type]?.(when) ?? when.type;
+var sentence = ({ when: when2 }) => {
+  const text = SENTENCES[when2.type]?.(when2) ?? when2.type;
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
@@ -375,25 +530,25 @@ var RuleDialog = class {
     this.#known = { cards: models.map(({ name, card: card2 }) => ({ ...card2, name })), zones, places: [...zones, ...lines] };
   }
   #show() {
-    const { name, when, streams, severity, cooldown_s: cooldown, clip: clip2, enabled } = this.#rule;
+    const { name, when: when2, streams, severity, cooldown_s: cooldown, clip: clip2, enabled } = this.#rule;
     const fields = this.#form.elements;
     fields.name.value = name;
     fields.name.disabled = this.#rule !== NEW;
-    fields.type.value = when.type;
-    fields.above.value = when.above ?? 10;
-    fields.for.value = when.for_s ?? 2;
+    fields.type.value = when2.type;
+    fields.above.value = when2.above ?? 10;
+    fields.for.value = when2.for_s ?? 2;
     fields.severity.value = severity;
     fields.cooldown.value = cooldown;
     fields.clip.checked = clip2;
     fields.enabled.checked = enabled;
-    this.#choose("zone", this.#known.zones, when.zone, "Anywhere");
-    this.#choose("place", this.#known.places, when.place, "Any zone or line");
-    this.#choose("direction", ["in", "out"], when.direction, "Either direction");
+    this.#choose("zone", this.#known.zones, when2.zone, "Anywhere");
+    this.#choose("place", this.#known.places, when2.place, "Any zone or line");
+    this.#choose("direction", ["in", "out"], when2.direction, "Either direction");
     const classifiers = this.#known.cards.filter(({ task }) => task === "classify").map((card2) => card2.name);
-    this.#choose("attribute", [...new Set(classifiers)], when.attribute, "The detector");
-    this.#check("kinds", when.kinds ?? []);
-    this.#check("faults", when.faults ?? Object.keys(FAULTS));
-    this.#check("causes", when.causes ?? Object.keys(DRIFT));
+    this.#choose("attribute", [...new Set(classifiers)], when2.attribute, "The detector");
+    this.#check("kinds", when2.kinds ?? []);
+    this.#check("faults", when2.faults ?? Object.keys(FAULTS));
+    this.#check("causes", when2.causes ?? Object.keys(DRIFT));
     this.#fill(
       "streams",
       [.../* @__PURE__ */ new Set([...this.streams(), ...streams])].sort().map((id) => [id, id]),
@@ -406,7 +561,7 @@ var RuleDialog = class {
       this.#rule.targets ?? targets
     );
     this.#part("targets").hidden = targets.length === 0;
-    this.#offerLabels(when.labels ?? []);
+    this.#offerLabels(when2.labels ?? []);
     this.#showParts();
   }
   #part(name) {
@@ -450,22 +605,22 @@ var RuleDialog = class {
   get #wish() {
     const fields = this.#form.elements;
     const parts = PARTS[fields.type.value];
-    const when = { type: fields.type.value };
+    const when2 = { type: fields.type.value };
     for (const name of ["labels", "kinds", "faults", "causes"])
       if (parts.includes(name))
-        when[name] = this.#all(name);
+        when2[name] = this.#all(name);
     for (const name of ["zone", "place", "direction", "attribute"])
       if (parts.includes(name))
-        when[name] = fields[name].value || null;
+        when2[name] = fields[name].value || null;
     if (parts.includes("for"))
-      when.for_s = Number(fields.for.value);
+      when2.for_s = Number(fields.for.value);
     if (parts.includes("above"))
-      when.above = Number(fields.above.value);
+      when2.above = Number(fields.above.value);
     const targets = this.#all("targets");
     const everyTarget = targets.length === this.#part("targets").querySelectorAll("input").length;
     return {
       name: fields.name.value.trim(),
-      when,
+      when: when2,
       streams: this.#all("streams"),
       severity: fields.severity.value,
       cooldown_s: Number(fields.cooldown.value),
@@ -496,16 +651,16 @@ var RuleDialog = class {
     this.#error.textContent = words ?? "";
   }
 };
-function complaint2({ name, when, cooldown_s: cooldown }) {
+function complaint2({ name, when: when2, cooldown_s: cooldown }) {
   if (!NAME.test(name))
     return "Enter a name of letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D that starts with a letter or digit.";
   for (const part of ["kinds", "faults", "causes"])
-    if (when[part] && when[part].length === 0)
+    if (when2[part] && when2[part].length === 0)
       return "Select at least one option.";
-  const amounts = [when.for_s ?? 0, when.above ?? 0, cooldown];
+  const amounts = [when2.for_s ?? 0, when2.above ?? 0, cooldown];
   if (amounts.some((value) => !(value >= 0)))
     return "Times and numbers must be 0 or more.";
-  if (when.above !== void 0 && !Number.isInteger(when.above))
+  if (when2.above !== void 0 && !Number.isInteger(when2.above))
     return "\u201CMore than\u201D must be a whole number.";
   return null;
 }
@@ -647,37 +802,53 @@ var TargetList = class {
 // alerts-page.js
 var EVERY_MS = 3e3;
 var PAGE = 50;
+var MOST_AT_ONCE = 1e3;
 var AlertsPage = class {
   title = "Alerts";
   #watch;
+  #streams;
   #timer = 0;
   #abort = null;
   #alerts = [];
   #next = null;
+  #chosen = /* @__PURE__ */ new Set();
+  // ids of alerts that nobody has seen
+  #cards = /* @__PURE__ */ new Map();
+  // id → {drawn, card}: one that is as it was stays where it is, with the keyboard in it
   #targets = new TargetList();
-  #shown = "";
-  // what is drawn, so that nothing is drawn again without need
   #detail = new EventDialog();
   #rules;
   #tools = document.getElementById("alerts-tools");
+  #bar = document.getElementById("alerts-choice");
+  #all = document.getElementById("alerts-all");
   #list = document.getElementById("alert-list");
   #note = document.getElementById("alerts-note");
   #older = document.getElementById("alerts-older");
   /** @param {import("./streams.js").Streams} streams @param {import("./alert-watch.js").AlertWatch} watch */
   constructor(streams, watch) {
     this.#watch = watch;
+    this.#streams = streams;
     this.#rules = new RuleList(
       () => streams.views.map(({ id }) => id),
       () => this.#targets.names
     );
+    this.#tools.addEventListener("submit", (event) => event.preventDefault());
     this.#tools.addEventListener("change", () => {
-      this.#alerts = [];
-      this.#load();
+      history.pushState(null, "", addressOf(this.#choice));
+      this.#again();
     });
+    document.getElementById("alerts-reset").addEventListener("click", () => {
+      history.pushState(null, "", "#/alerts");
+      this.#read();
+    });
+    window.addEventListener("popstate", () => this.#shown && this.#read());
     this.#older.addEventListener("click", () => this.#load(this.#next));
+    this.#all.addEventListener("change", () => this.#chooseAll(this.#all.checked));
+    document.getElementById("alerts-see").addEventListener("click", () => this.#seeChosen());
+    document.getElementById("alerts-see-all").addEventListener("click", () => this.#seeMatching());
   }
   show() {
-    this.#load();
+    this.#read();
     this.#rules.load();
     this.#targets.load();
   }
@@ -685,12 +856,49 @@ var AlertsPage = class {
     clearTimeout(this.#timer);
     this.#abort?.abort();
   }
+  get #shown() {
+    return location.hash.startsWith("#/alerts");
+  }
+  get #choice() {
+    return Object.fromEntries(FIELDS.map((name) => [name, this.#tools.elements[name].value]));
+  }
+  /** Shows what the address says. */
+  async #read() {
+    const chosen = chosenIn(location.hash);
+    this.#offer("stream", [...this.#streams.views.map(({ id }) => id), chosen.stream]);
+    this.#offer("rule", [chosen.rule]);
+    for (const name of FIELDS)
+      this.#tools.elements[name].value = chosen[name];
+    this.#again();
+    const rules = await ifThere("/v1/rules").catch(() => null);
+    this.#offer("rule", rules?.rules.map(({ name }) => name) ?? []);
+  }
+  /** Has a select offer these, too. */
+  #offer(name, values) {
+    const select = this.#tools.elements[name];
+    const [all, ...offered] = select.options;
+    const known = new Set(offered.map(({ value }) => value));
+    const fresh = [...new Set(values)].filter((value) => value && !known.has(value));
+    if (fresh.length === 0)
+      return;
+    const chosen = select.value;
+    select.replaceChildren(all, ...[...known, ...fresh].sort().map((value) => new Option(value, value)));
+    select.value = chosen;
+  }
+  #again() {
+    const custom = this.#tools.elements.range.value === "custom";
+    for (const name of ["since", "until"])
+      this.#tools.elements[name].closest("label").hidden = !custom;
+    this.#alerts = [];
+    this.#chosen.clear();
+    this.#load();
+  }
   async #load(cursor = null) {
     clearTimeout(this.#timer);
     this.#abort?.abort();
     const { signal } = this.#abort = new AbortController();
     try {
-      const answer = await listAlerts({ state: this.#tools.elements.state.value, limit: PAGE, cursor }, signal);
+      const answer = await listAlerts({ ...filtersOf(this.#choice), limit: PAGE, cursor }, signal);
       if (signal.aborted)
         return;
       if (answer === null)
@@ -716,80 +924,100 @@ var AlertsPage = class {
     const rest = this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
     this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     this.#older.hidden = this.#next === null;
+    this.#offer("rule", alerts.map(({ rule }) => rule));
+    this.#offer("stream", alerts.map(({ stream_id: id }) => id));
+    const unseen = new Set(this.#unseen.map(({ id }) => id));
+    for (const id of this.#chosen)
+      if (!unseen.has(id))
+        this.#chosen.delete(id);
     if (this.#alerts.length)
       this.#note.hidden = true;
     else
       this.#say("No alerts", "No alert matches the filter.");
-    const drawn = JSON.stringify(this.#alerts);
-    if (drawn === this.#shown)
-      return;
-    this.#shown = drawn;
-    this.#list.replaceChildren(...this.#alerts.map((alert) => this.#card(alert)));
+    this.#draw();
+  }
+  get #unseen() {
+    return this.#alerts.filter(({ acknowledged_at_ns: seen }) => !seen);
+  }
+  #draw() {
+    const wanted = this.#alerts.map((alert) => this.#card(alert));
+    this.#cards = new Map(wanted.map((entry) => [entry.card.dataset.id, entry]));
+    const cards = wanted.map(({ card: card2 }) => card2);
+    for (const card2 of [...this.#list.children])
+      if (!cards.includes(card2))
+        card2.remove();
+    cards.forEach((card2, at) => {
+      if (this.#list.children[at] !== card2)
+        this.#list.insertBefore(card2, this.#list.children[at] ?? null);
+    });
+    this.#count();
   }
   #card(alert) {
-    const { id, severity, rule, text, stream_id: stream, captured_at_ns: at, ended_at_ns: ended } = alert;
-    const time = new Date(at / 1e6);
-    const lasted = ended ? `, lasted ${durationOf((ended - at) / 1e9)}` : "";
-    const seen = alert.acknowledged_at_ns;
-    return el(
-      "li",
-      { class: "card alert", dataset: { id, severity, open: ended === null } },
-      el(
-        "div",
-        { class: "camera-head" },
-        badge(ended ? "idle" : TONES[severity], ended ? "Ended" : SEVERITIES[severity]),
-        el(
-          "time",
-          { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() },
-          `${ago(time.getTime())}${lasted}`
-        )
-      ),
-      el("h3", {}, text ?? rule),
-      el("p", { class: "quiet" }, el("a", { href: `#/live/${stream}` }, stream), `, rule ${rule}`),
-      told(alert.deliveries ?? []),
-      seen ? el(
-        "p",
-        { class: "quiet" },
-        `Acknowledged by ${alert.acknowledged_by}, ${ago(seen / 1e6)}${alert.note ? `: ${alert.note}` : ""}`
-      ) : null,
-      el(
-        "div",
-        { class: "card-actions" },
-        el(
-          "button",
-          {
-            class: "button",
-            type: "button",
-            "aria-label": `Details of ${text ?? rule}`,
-            on: { click: () => this.#detail.open(eventOf(alert)) }
-          },
-          "Details"
-        ),
-        seen ? null : el(
-          "button",
-          {
-            class: "button",
-            type: "button",
-            dataset: { needs: "acknowledge" },
-            "aria-label": `Acknowledge ${text ?? rule}`,
-            on: { click: () => this.#see(id) }
-          },
-          "Acknowledge"
-        ),
-        ...givenUpTo(alert).map(
-          (target) => el(
-            "button",
-            {
-              class: "button",
-              type: "button",
-              dataset: { needs: "targets" },
-              on: { click: () => this.#tellAgain(id, target) }
-            },
-            `Tell ${target} again`
-          )
-        )
-      )
-    );
+    const { id } = alert;
+    const drawn = JSON.stringify(alert);
+    const known = this.#cards.get(id);
+    if (known?.drawn === drawn)
+      return known;
+    const card2 = alertCard(alert, this.#chosen.has(id), {
+      choose: (on) => this.#choose(id, on),
+      details: () => this.#detail.open(eventOf(alert)),
+      see: () => this.#see(id),
+      tellAgain: (target) => this.#tellAgain(id, target)
+    });
+    return { drawn, card: card2 };
+  }
+  #choose(id, on) {
+    if (on)
+      this.#chosen.add(id);
+    else
+      this.#chosen.delete(id);
+    this.#count();
+  }
+  #chooseAll(on) {
+    this.#chosen = new Set(on ? this.#unseen.map(({ id }) => id) : []);
+    for (const box of this.#list.querySelectorAll(".alert-choice input"))
+      box.checked = this.#chosen.has(box.closest(".alert").dataset.id);
+    this.#count();
+  }
+  /** Says how many are chosen. */
+  #count() {
+    const [chosen, unseen] = [this.#chosen.size, this.#unseen.length];
+    this.#bar.hidden = unseen === 0;
+    this.#all.checked = chosen > 0 && chosen === unseen;
+    this.#all.indeterminate = chosen > 0 && chosen < unseen;
+    const see = document.getElementById("alerts-see");
+    see.disabled = chosen === 0;
+    see.textContent = chosen ? `Acknowledge ${chosen}` : "Acknowledge selected";
+  }
+  async #seeChosen() {
+    const ids = [...this.#chosen];
+    const bodies = [];
+    while (ids.length)
+      bodies.push({ ids: ids.splice(0, MOST_AT_ONCE) });
+    await this.#seeMany(bodies);
+  }
+  async #seeMatching() {
+    const text = "All that match the filter, also those that are not loaded yet.";
+    if (!await ask("Acknowledge all alerts that match?", text, "Acknowledge all"))
+      return;
+    await this.#seeMany([{ filter: filterBody(filtersOf(this.#choice), this.#alerts[0]?.captured_at_ns ?? 0) }]);
+  }
+  /** Asks again while there are more than one request may change. */
+  async #seeMany(bodies) {
+    let seen = 0;
+    try {
+      for (const body of bodies)
+        for (let more = true; more; ) {
+          const answer = await acknowledgeAlerts(body);
+          seen += answer.acknowledged;
+          more = answer.more && answer.acknowledged > 0;
+        }
+      toast(`${seen} ${seen === 1 ? "alert was" : "alerts were"} acknowledged.`);
+    } catch (error) {
+      toast(`The alerts could not be acknowledged: ${error.message}`, "bad");
+    }
+    this.#watch.poll();
+    this.#again();
   }
   async #see(id) {
     try {
@@ -810,29 +1038,16 @@ var AlertsPage = class {
     this.#load();
   }
   #say(title, text) {
-    this.#shown = "";
+    this.#cards.clear();
     this.#list.replaceChildren();
     this.#older.hidden = true;
+    this.#bar.hidden = true;
     this.#note.hidden = false;
     this.#note.querySelector("h2").textContent = title;
     this.#note.querySelector("p").textContent = text;
   }
 };
 var eventOf = (alert) => ({ kind: "alert", ...alert.event ?? {}, ...alert });
-var givenUpTo = ({ deliveries = [] }) => [
-  ...new Set(deliveries.filter(({ state }) => state === "given_up").map(({ target }) => target))
-];
-var STATES = { delivered: "delivered", waiting: "waiting", given_up: "failed" };
-function told(deliveries) {
-  if (deliveries.length === 0)
-    return null;
-  const words = ({ target, state, error }) => `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
-  return el(
-    "p",
-    { class: deliveries.some(({ state }) => state === "given_up") ? "camera-trouble" : "quiet" },
-    deliveries.map(words).join(", ")
-  );
-}
 
 // audit-page.js
 var WORDS = {
@@ -1998,37 +2213,6 @@ function resolved(colour) {
   return plain;
 }
 
-// event-query.js
-var HOUR_MS = 36e5;
-var RANGES = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 168 * HOUR_MS, "30d": 720 * HOUR_MS };
-function rangeOf(chosen, now = Date.now()) {
-  const named2 = RANGES[chosen.get("range")];
-  if (named2)
-    return [now - named2, now];
-  const [since, until] = ["since", "until"].map((name) => Date.parse(chosen.get(name) ?? ""));
-  const end = Number.isFinite(until) ? until : now;
-  return [Number.isFinite(since) && since < end ? since : end - RANGES["24h"], end];
-}
-function queryOf(chosen, now = Date.now()) {
-  const [since, until] = rangeOf(chosen, now);
-  const custom = chosen.get("range") === "custom";
-  const filters = {
-    since: new Date(since).toISOString(),
-    until: custom ? new Date(until).toISOString() : null,
-    min_confidence: chosen.get("confidence"),
-    ...Object.fromEntries(["stream", "kind", "label", "zone"].map((name) => [name, chosen.get(name)]))
-  };
-  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
-}
-function countQueryOf(chosen, now = Date.now()) {
-  const [since, until] = rangeOf(chosen, now);
-  const hours = (until - since) / HOUR_MS;
-  const bucket = hours <= 3 ? "minute" : hours <= 24 * 4 ? "hour" : "day";
-  const whole = bucket === "minute" ? since : Math.floor(since / HOUR_MS) * HOUR_MS;
-  const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return { ...queryOf(chosen, now), since: new Date(whole).toISOString(), bucket, by: "kind", tz };
-}
-
 // events-page.js
 var EVERY_MS2 = 5e3;
 var SOON_MS = 500;
@@ -2538,7 +2722,7 @@ var ACTIONS = {
 function grantFields(grants) {
   const rows = el("div", { class: "grants" });
   const add = (grant) => rows.append(row2(grant));
-  grants.filter(({ actions }) => !actions || actions.length).forEach(add);
+  grants.filter(({ actions: actions2 }) => !actions2 || actions2.length).forEach(add);
   const more = () => add({ role: "viewer", streams: ["*"] });
   return el(
     "fieldset",
@@ -2550,21 +2734,21 @@ function grantFields(grants) {
   );
 }
 var grantsOf = (form) => [...form.querySelectorAll(".grant")].map((one) => {
-  const chosen = chosenIn(one);
+  const chosen = chosenIn2(one);
   return {
     role: one.querySelector("select").value,
     streams: one.querySelector('input[type="text"]').value.split(",").map((pattern) => pattern.trim()).filter(Boolean),
     ...chosen.length ? { actions: chosen } : {}
   };
 });
-var chosenIn = (one) => [...one.querySelectorAll("input:checked")].map(({ value }) => value);
-function row2({ role, streams, actions }) {
+var chosenIn2 = (one) => [...one.querySelectorAll("input:checked")].map(({ value }) => value);
+function row2({ role, streams, actions: actions2 }) {
   const choices = Object.entries({ ...role in ROLES ? {} : { [role]: role }, ...ROLES });
   const summary = el("summary");
   const boxes = el("div", { class: "choices", role: "group", "aria-label": "Only these actions; none selected means all" });
   const one = el(
     "div",
-    { class: "grant", on: { change: ({ target }) => target.matches("select") ? offer(chosenIn(one)) : tell() } },
+    { class: "grant", on: { change: ({ target }) => target.matches("select") ? offer(chosenIn2(one)) : tell() } },
     el("select", { "aria-label": "Role" }, ...choices.map(([value, words]) => el("option", { value }, words))),
     el("input", { type: "text", value: streams.join(", "), required: true, "aria-label": "Cameras" }),
     el(
@@ -2576,7 +2760,7 @@ function row2({ role, streams, actions }) {
   );
   const select = one.querySelector("select");
   const tell = () => {
-    const chosen = chosenIn(one);
+    const chosen = chosenIn2(one);
     summary.textContent = chosen.length ? `Only ${chosen.join(", ")}` : "All that the role allows";
   };
   const offer = (chosen) => {
@@ -2590,7 +2774,7 @@ function row2({ role, streams, actions }) {
     tell();
   };
   select.value = role;
-  offer(actions ?? []);
+  offer(actions2 ?? []);
   return one;
 }
 
