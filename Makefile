@@ -65,8 +65,8 @@ define each
 done; [ -z "$$failed" ] || { echo "missed, or could not run:$$failed"; exit 1; }
 endef
 
-bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and ten minutes of them; the live page; the bus; drift by simulation (most of an hour)
-	$(call each,bench,"standing.py $(BENCH)" "glass.py $(GLASS)" "exact.py $(EXACT)" "viewers.py $(VIEWERS)" "bus.py $(BUS)" "drift.py $(DRIFT)")
+bench: $(VENV)/.test peers ## the standing cases: 8 and 16 RTSP cameras, 1280x720 at 25 fps, and ten minutes of them; the live page; the bus; tracking at four rates; drift by simulation (an hour)
+	$(call each,bench,"standing.py $(BENCH)" "glass.py $(GLASS)" "exact.py $(EXACT)" "viewers.py $(VIEWERS)" "bus.py $(BUS)" "tracking.py $(TRACKING)" "drift.py $(DRIFT)")
 
 soak: $(VENV)/.test peers ## 75 minutes: sessions opened and dropped (memory, threads, descriptors), the broker's outages, nodes that come, end, sleep and die; alarms that are none
 	$(call each,soak,"memory.py $(SOAK)" "outage.py $(OUTAGE)" "cluster.py $(CLUSTER)" "alarms.py $(ALARMS)")
