@@ -121,6 +121,18 @@ export async function listModels() {
   return (await json("/v1/models")).models;
 }
 
+/** @param {number|null} version null: the one before. `where` to ask after it; null when it is `done` already */
+export async function beginPromotion(name, version) {
+  const options = version === null ? { method: "POST", timeoutMs: 20000 } : asJson("POST", { version });
+  const path = `/v1/models/${encodeURIComponent(name)}/${version === null ? "rollback" : "promote"}`;
+  const response = await request(path, { ...options, headers: { ...options.headers, prefer: "wait=0" } });
+  if (response.status !== 202) return { where: null, done: await response.json() };
+  return { where: response.headers.get("location"), done: null };
+}
+
+/** How a promotion fares: `{state: "running"|"done"|"refused", promotion, problem}`. */
+export const promotionStatus = (where) => json(where);
+
 export const addStream = (config) => json("/v1/streams", asJson("POST", config));
 
 /** @param {{url?: string, models?: string[], enabled?: boolean}} changes */

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 559cdc5ba2a03e80e6cb3f87a09e2724665ba3240421f34d5252f28ce9a7475b
+// Made by `make web` out of api/web; do not edit. 780bcbbdf8aafaa4a95e2f6b801c33d54a69e28d2731c017b5ad94d90424e53e
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -118,6 +118,15 @@ async function listStreams(signal) {
 async function listModels() {
   return (await json("/v1/models")).models;
 }
+async function beginPromotion(name, version) {
+  const options = version === null ? { method: "POST", timeoutMs: 2e4 } : asJson("POST", { version });
+  const path = `/v1/models/${encodeURIComponent(name)}/${version === null ? "rollback" : "promote"}`;
+  const response = await request(path, { ...options, headers: { ...options.headers, prefer: "wait=0" } });
+  if (response.status !== 202)
+    return { where: null, done: await response.json() };
+  return { where: response.headers.get("location"), done: null };
+}
+var promotionStatus = (where) => json(where);
 var addStream = (config) => json("/v1/streams", asJson("POST", config));
 var changeStream = (id, changes) => json(streamPath(id), asJson("PATCH", changes));
 var streamAddress = (id) => json(`${streamPath(id)}/address`);
@@ -661,6 +670,8 @@ export {
   revokeKey,
   listStreams,
   listModels,
+  beginPromotion,
+  promotionStatus,
   addStream,
   changeStream,
   streamAddress,

@@ -1,5 +1,6 @@
-// Made by `make web` out of api/web; do not edit. 559cdc5ba2a03e80e6cb3f87a09e2724665ba3240421f34d5252f28ce9a7475b
+// Made by `make web` out of api/web; do not edit. 780bcbbdf8aafaa4a95e2f6b801c33d54a69e28d2731c017b5ad94d90424e53e
 import {
+  ApiError,
   accessWords,
   acknowledgeAlert,
   acknowledgeAlerts,
@@ -9,6 +10,7 @@ import {
   addUser,
   ask,
   badge,
+  beginPromotion,
   changeServiceAccount,
   changeStream,
   changeUser,
@@ -33,6 +35,7 @@ import {
   nameOfState,
   newPasswordField,
   number,
+  promotionStatus,
   putRule,
   putScene,
   rateWords,
@@ -164,7 +167,7 @@ function when({ captured_at_ns: at, ended_at_ns: ended }) {
 }
 var seenBy = ({ acknowledged_by: who, acknowledged_at_ns: at, note }) => `Acknowledged by ${who}, ${ago(at / 1e6)}${note ? `: ${note}` : ""}`;
 function actions(alert, said, act) {
-  const button = (words, label2, click, needs = null) => el(
+  const button2 = (words, label2, click, needs = null) => el(
     "button",
     { class: "button", type: "button", "aria-label": label2, on: { click }, ...needs && { dataset: { needs } } },
     words
@@ -172,9 +175,9 @@ function actions(alert, said, act) {
   return el(
     "div",
     { class: "card-actions" },
-    button("Details", `Details of ${said}`, act.details),
-    alert.acknowledged_at_ns ? null : button("Acknowledge", `Acknowledge ${said}`, act.see, "acknowledge"),
-    ...targetsOf(alert.deliveries).filter(({ state }) => state === "given_up").map(({ target }) => button(`Tell ${target} again`, null, () => act.tellAgain(target), "targets"))
+    button2("Details", `Details of ${said}`, act.details),
+    alert.acknowledged_at_ns ? null : button2("Acknowledge", `Acknowledge ${said}`, act.see, "acknowledge"),
+    ...targetsOf(alert.deliveries).filter(({ state }) => state === "given_up").map(({ target }) => button2(`Tell ${target} again`, null, () => act.tellAgain(target), "targets"))
   );
 }
 function pictureOf(alert) {
@@ -213,18 +216,18 @@ function told(deliveries) {
 var HOUR_MS = 36e5;
 var RANGES = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 168 * HOUR_MS, "30d": 720 * HOUR_MS };
 function rangeOf(chosen, now = Date.now()) {
-  const named2 = RANGES[chosen.get("range")];
-  if (named2)
-    return [now - named2, now];
-  const [since, until] = ["since", "until"].map((name) => Date.parse(chosen.get(name) ?? ""));
+  const named = RANGES[chosen.get("range")];
+  if (named)
+    return [now - named, now];
+  const [since2, until] = ["since", "until"].map((name) => Date.parse(chosen.get(name) ?? ""));
   const end = Number.isFinite(until) ? until : now;
-  return [Number.isFinite(since) && since < end ? since : end - RANGES["24h"], end];
+  return [Number.isFinite(since2) && since2 < end ? since2 : end - RANGES["24h"], end];
 }
 function queryOf(chosen, now = Date.now()) {
-  const [since, until] = rangeOf(chosen, now);
+  const [since2, until] = rangeOf(chosen, now);
   const custom = chosen.get("range") === "custom";
   const filters = {
-    since: new Date(since).toISOString(),
+    since: new Date(since2).toISOString(),
     until: custom ? new Date(until).toISOString() : null,
     min_confidence: chosen.get("confidence"),
     ...Object.fromEntries(["stream", "kind", "label", "zone"].map((name) => [name, chosen.get(name)]))
@@ -232,10 +235,10 @@ function queryOf(chosen, now = Date.now()) {
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
 }
 function countQueryOf(chosen, now = Date.now()) {
-  const [since, until] = rangeOf(chosen, now);
-  const hours = (until - since) / HOUR_MS;
+  const [since2, until] = rangeOf(chosen, now);
+  const hours = (until - since2) / HOUR_MS;
   const bucket = hours <= 3 ? "minute" : hours <= 24 * 4 ? "hour" : "day";
-  const whole = bucket === "minute" ? since : Math.floor(since / HOUR_MS) * HOUR_MS;
+  const whole = bucket === "minute" ? since2 : Math.floor(since2 / HOUR_MS) * HOUR_MS;
   const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
   return { ...queryOf(chosen, now), since: new Date(whole).toISOString(), bucket, by: "kind", tz };
 }
@@ -254,18 +257,18 @@ function addressOf(chosen) {
 }
 function filtersOf(chosen, now = Date.now()) {
   const { state, severity, rule, stream, range } = chosen;
-  const named2 = RANGES[range];
+  const named = RANGES[range];
   const moment = (name) => range === "custom" && Number.isFinite(Date.parse(chosen[name])) ? chosen[name] : null;
-  const [since, until] = [moment("since"), moment("until")].map((text) => text && new Date(text).toISOString());
-  const filters = { state, severity, rule, stream, since: named2 ? new Date(now - named2).toISOString() : since, until };
+  const [since2, until] = [moment("since"), moment("until")].map((text) => text && new Date(text).toISOString());
+  const filters = { state, severity, rule, stream, since: named ? new Date(now - named).toISOString() : since2, until };
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
 }
 function filterBody(filters, newestNs) {
-  const { since, until, state, ...lists } = filters;
+  const { since: since2, until, state, ...lists } = filters;
   const known = new Date(Math.floor(newestNs / 1e6) + 1).toISOString();
   return {
     ...Object.fromEntries(Object.entries(lists).map(([name, value]) => [name, [value]])),
-    ...since && { since },
+    ...since2 && { since: since2 },
     ...state && { state },
     until: until && until < known ? until : known
   };
@@ -403,7 +406,7 @@ function shapesOf({ zones = [], lines = [] }) {
 }
 function sceneOf(shapes) {
   const of = (kind) => shapes.filter((shape) => shape.kind === kind);
-  const common = ({ name, labels: labels2 = [], anchor = "foot" }) => ({ name, labels: labels2, anchor });
+  const common = ({ name, labels: labels3 = [], anchor = "foot" }) => ({ name, labels: labels3, anchor });
   return {
     zones: of("zone").map((shape) => ({ ...common(shape), polygon: shape.points, stay_s: shape.stay_s ?? null })),
     lines: of("line").map((shape) => ({ ...common(shape), start: shape.points[0], end: shape.points[1] }))
@@ -527,7 +530,7 @@ var RuleDialog = class {
     const [models, scenes] = await Promise.all([listModels().catch(() => []), ifThere("/v1/zones").catch(() => null)]);
     const zones = [...new Set((scenes?.scenes ?? []).flatMap((scene) => scene.zones.map(({ name }) => name)))].sort();
     const lines = [...new Set((scenes?.scenes ?? []).flatMap((scene) => scene.lines.map(({ name }) => name)))].sort();
-    this.#known = { cards: models.map(({ name, card: card2 }) => ({ ...card2, name })), zones, places: [...zones, ...lines] };
+    this.#known = { cards: models.map(({ name, card }) => ({ ...card, name })), zones, places: [...zones, ...lines] };
   }
   #show() {
     const { name, when: when2, streams, severity, cooldown_s: cooldown, clip: clip2, enabled } = this.#rule;
@@ -544,7 +547,7 @@ var RuleDialog = class {
     this.#choose("zone", this.#known.zones, when2.zone, "Anywhere");
     this.#choose("place", this.#known.places, when2.place, "Any zone or line");
     this.#choose("direction", ["in", "out"], when2.direction, "Either direction");
-    const classifiers = this.#known.cards.filter(({ task }) => task === "classify").map((card2) => card2.name);
+    const classifiers = this.#known.cards.filter(({ task }) => task === "classify").map((card) => card.name);
     this.#choose("attribute", [...new Set(classifiers)], when2.attribute, "The detector");
     this.#check("kinds", when2.kinds ?? []);
     this.#check("faults", when2.faults ?? Object.keys(FAULTS));
@@ -591,11 +594,11 @@ var RuleDialog = class {
   }
   #offerLabels(chosen = this.#all("labels")) {
     const attribute = this.#form.elements.attribute.value;
-    const cards = this.#known.cards.filter((card2) => attribute ? card2.name === attribute : card2.task === "detect");
-    const labels2 = [.../* @__PURE__ */ new Set([...cards.flatMap(({ classes }) => classes), ...chosen])];
+    const cards = this.#known.cards.filter((card) => attribute ? card.name === attribute : card.task === "detect");
+    const labels3 = [.../* @__PURE__ */ new Set([...cards.flatMap(({ classes }) => classes), ...chosen])];
     this.#fill(
       "labels",
-      labels2.map((label2) => [label2, wordsOf(label2)]),
+      labels3.map((label2) => [label2, wordsOf(label2)]),
       chosen
     );
   }
@@ -691,7 +694,7 @@ var RuleList = class {
     const { origin, ...rule } = entry;
     const { name, severity, enabled, streams } = rule;
     const fixed = origin === "configuration";
-    const button = (words, what, act) => el(
+    const button2 = (words, what, act) => el(
       "button",
       {
         class: "button",
@@ -721,13 +724,13 @@ var RuleList = class {
       fixed ? null : el(
         "div",
         { class: "card-actions" },
-        button(
+        button2(
           enabled ? "Turn off" : "Turn on",
           enabled ? "pause" : "play",
           () => this.#put({ ...rule, enabled: !enabled })
         ),
-        button("Edit", "edit", () => this.#form.open(rule)),
-        origin === "api" ? button("Delete", "trash", () => this.#delete(name)) : null
+        button2("Edit", "edit", () => this.#form.open(rule)),
+        origin === "api" ? button2("Delete", "trash", () => this.#delete(name)) : null
       )
     );
   }
@@ -942,13 +945,13 @@ var AlertsPage = class {
   #draw() {
     const wanted = this.#alerts.map((alert) => this.#card(alert));
     this.#cards = new Map(wanted.map((entry) => [entry.card.dataset.id, entry]));
-    const cards = wanted.map(({ card: card2 }) => card2);
-    for (const card2 of [...this.#list.children])
-      if (!cards.includes(card2))
-        card2.remove();
-    cards.forEach((card2, at) => {
-      if (this.#list.children[at] !== card2)
-        this.#list.insertBefore(card2, this.#list.children[at] ?? null);
+    const cards = wanted.map(({ card }) => card);
+    for (const card of [...this.#list.children])
+      if (!cards.includes(card))
+        card.remove();
+    cards.forEach((card, at) => {
+      if (this.#list.children[at] !== card)
+        this.#list.insertBefore(card, this.#list.children[at] ?? null);
     });
     this.#count();
   }
@@ -958,13 +961,13 @@ var AlertsPage = class {
     const known = this.#cards.get(id);
     if (known?.drawn === drawn)
       return known;
-    const card2 = alertCard(alert, this.#chosen.has(id), {
+    const card = alertCard(alert, this.#chosen.has(id), {
       choose: (on) => this.#choose(id, on),
       details: () => this.#detail.open(eventOf(alert)),
       see: () => this.#see(id),
       tellAgain: (target) => this.#tellAgain(id, target)
     });
-    return { drawn, card: card2 };
+    return { drawn, card };
   }
   #choose(id, on) {
     if (on)
@@ -1268,7 +1271,7 @@ var CameraForm = class {
       this.#say(`The models could not be listed: ${error.message}`);
       return;
     }
-    const detectors = [...new Set(models.filter(({ card: card2 }) => card2.task === "detect").map(({ name }) => name))];
+    const detectors = [...new Set(models.filter(({ card }) => card.task === "detect").map(({ name }) => name))];
     const first = detectors.includes("mask") ? "mask" : detectors[0];
     const chosen = new Set(this.#editing?.models ?? [first]);
     const names = [.../* @__PURE__ */ new Set([...detectors, ...this.#editing?.models ?? []])];
@@ -1687,14 +1690,14 @@ var SceneDialog = class {
   #classes = [];
   constructor() {
     const canvas = this.#canvas;
-    for (const button of this.#dialog.querySelectorAll("[data-draw]"))
-      button.addEventListener("click", (event) => {
+    for (const button2 of this.#dialog.querySelectorAll("[data-draw]"))
+      button2.addEventListener("click", (event) => {
         if (event.detail === 0)
-          canvas.place(button.dataset.draw);
-        else if (canvas.drawing?.kind === button.dataset.draw)
+          canvas.place(button2.dataset.draw);
+        else if (canvas.drawing?.kind === button2.dataset.draw)
           canvas.cancel();
         else
-          canvas.draw(button.dataset.draw);
+          canvas.draw(button2.dataset.draw);
       });
     canvas.addEventListener("change", () => this.#changed());
     canvas.addEventListener("select", () => this.#showShape());
@@ -1770,7 +1773,7 @@ var SceneDialog = class {
   }
   async #loadLabels(models) {
     try {
-      const cards = (await listModels()).filter(({ name }) => models.includes(name)).map(({ card: card2 }) => card2);
+      const cards = (await listModels()).filter(({ name }) => models.includes(name)).map(({ card }) => card);
       this.#classes = [...new Set(cards.filter(({ task }) => task === "detect").flatMap(({ classes }) => classes))];
     } catch {
       this.#classes = [];
@@ -1782,8 +1785,8 @@ var SceneDialog = class {
   }
   #showTools() {
     const { drawing } = this.#canvas;
-    for (const button of this.#dialog.querySelectorAll("[data-draw]"))
-      button.setAttribute("aria-pressed", drawing?.kind === button.dataset.draw);
+    for (const button2 of this.#dialog.querySelectorAll("[data-draw]"))
+      button2.setAttribute("aria-pressed", drawing?.kind === button2.dataset.draw);
     this.#hint.textContent = HINTS[drawing?.kind ?? "none"];
   }
   #showList() {
@@ -1965,21 +1968,21 @@ var CamerasPage = class {
     row4.pause.hidden = row4.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
     row4.remove.hidden = !mayOn("cameras", view.id);
     row4.zones.hidden = !mayOn("zones", view.id);
-    for (const button of [row4.pause, row4.edit, row4.remove])
-      button.disabled = this.#busy.has(view.id);
+    for (const button2 of [row4.pause, row4.edit, row4.remove])
+      button2.disabled = this.#busy.has(view.id);
   }
   #make(id) {
     const row4 = { view: null };
-    const button = (label2, name, act, needs = "cameras") => el("button", { class: "button", type: "button", dataset: { needs }, on: { click: act } }, icon(name), label2);
+    const button2 = (label2, name, act, needs = "cameras") => el("button", { class: "button", type: "button", dataset: { needs }, on: { click: act } }, icon(name), label2);
     Object.assign(row4, {
       state: el("span"),
       url: el("p", { class: "camera-url quiet" }),
       trouble: el("p", { class: "camera-trouble" }),
       facts: el("dl", { class: "facts" }),
-      pause: button("Pause", "pause", () => this.#toggle(row4.view)),
-      zones: button("Zones", "zone", () => this.#scenes.open(row4.view), "zones"),
-      edit: button("Edit", "edit", () => this.#form.open(row4.view)),
-      remove: button("Delete", "trash", () => this.#remove(id))
+      pause: button2("Pause", "pause", () => this.#toggle(row4.view)),
+      zones: button2("Zones", "zone", () => this.#scenes.open(row4.view), "zones"),
+      edit: button2("Edit", "edit", () => this.#form.open(row4.view)),
+      remove: button2("Delete", "trash", () => this.#remove(id))
     });
     for (const [name, what] of [[row4.zones, "Zones of"], [row4.edit, "Edit"], [row4.remove, "Delete"]])
       name.setAttribute("aria-label", `${what} ${id}`);
@@ -2166,23 +2169,23 @@ function datasetOf({ name, points, shape = "line", colour, dotted = false, fille
   };
 }
 function axisOf(axis, { text, line, font, stacked, fromZero }) {
-  const { min, max, labels: labels2, unit = "", title, grid = true, ticks: most = 6, time = false } = axis;
+  const { min, max, labels: labels3, unit = "", title, grid = true, ticks: most = 6, time = false } = axis;
   return {
-    type: labels2 ? "category" : "linear",
+    type: labels3 ? "category" : "linear",
     min,
     max,
     stacked,
     beginAtZero: fromZero,
     border: { display: false },
-    grid: { display: grid && !labels2, color: line },
+    grid: { display: grid && !labels3, color: line },
     title: { display: Boolean(title), text: title, color: text, font },
     ticks: {
       color: text,
       font,
       maxRotation: 0,
-      autoSkip: !labels2,
-      maxTicksLimit: labels2?.length ?? most,
-      ...!labels2 && !time && { callback: (value) => `${value.toLocaleString()}${unit}` },
+      autoSkip: !labels3,
+      maxTicksLimit: labels3?.length ?? most,
+      ...!labels3 && !time && { callback: (value) => `${value.toLocaleString()}${unit}` },
       ...time && { callback: (value, index, { [index]: tick }) => tick.label }
     },
     ...time && {
@@ -2193,13 +2196,13 @@ function axisOf(axis, { text, line, font, stacked, fromZero }) {
   };
 }
 function legendOf(series, { text, font }) {
-  const labels2 = { color: text, font, boxWidth: 14, boxHeight: 2, padding: 8 };
-  return { display: series.length > 1, align: "start", labels: labels2 };
+  const labels3 = { color: text, font, boxWidth: 14, boxHeight: 2, padding: 8 };
+  return { display: series.length > 1, align: "start", labels: labels3 };
 }
 function tooltipOf({ formatTitle, formatValue }, { unit = "", title = "" }) {
-  const spoken = formatValue ?? ((value) => `${Number(value.toFixed(1)).toLocaleString()}${unit || ` ${title}`}`);
+  const spoken2 = formatValue ?? ((value) => `${Number(value.toFixed(1)).toLocaleString()}${unit || ` ${title}`}`);
   const callbacks = {
-    label: ({ dataset, parsed, chart }) => `${dataset.label}: ${spoken(chart.options.indexAxis === "y" ? parsed.x : parsed.y)}`,
+    label: ({ dataset, parsed, chart }) => `${dataset.label}: ${spoken2(chart.options.indexAxis === "y" ? parsed.x : parsed.y)}`,
     ...formatTitle && { title: ([item]) => item ? formatTitle(item.dataIndex, item.parsed.x) : "" }
   };
   return { animation: false, callbacks, filter: ({ parsed }) => parsed.x !== null && parsed.y !== null };
@@ -2268,7 +2271,7 @@ var EventsPage = class {
     this.#fill(
       "label",
       "All labels",
-      (await listModels().catch(() => [])).flatMap(({ card: card2 }) => card2.classes)
+      (await listModels().catch(() => [])).flatMap(({ card }) => card.classes)
     );
   }
   hide() {
@@ -2488,19 +2491,19 @@ function parseMetrics(text) {
     const found = line.startsWith("#") ? null : LINE.exec(line.trim());
     if (!found)
       continue;
-    const labels2 = Object.fromEntries([...(found[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
+    const labels3 = Object.fromEntries([...(found[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
     if (!samples.has(found[1]))
       samples.set(found[1], []);
-    samples.get(found[1]).push({ labels: labels2, value: Number(found[3]) });
+    samples.get(found[1]).push({ labels: labels3, value: Number(found[3]) });
   }
   return samples;
 }
 function byLabel(samples, name, label2, unlike = {}) {
   const values = /* @__PURE__ */ new Map();
-  for (const { labels: labels2, value } of samples.get(name) ?? []) {
-    if (Object.entries(unlike).some(([key, unwanted]) => labels2[key] === unwanted))
+  for (const { labels: labels3, value } of samples.get(name) ?? []) {
+    if (Object.entries(unlike).some(([key, unwanted]) => labels3[key] === unwanted))
       continue;
-    values.set(labels2[label2], (values.get(labels2[label2]) ?? 0) + value);
+    values.set(labels3[label2], (values.get(labels3[label2]) ?? 0) + value);
   }
   return values;
 }
@@ -2510,21 +2513,21 @@ function rates(before, after, seconds2) {
 }
 function buckets(samples, name, match = {}) {
   const sums = /* @__PURE__ */ new Map();
-  for (const { labels: labels2, value } of samples.get(`${name}_bucket`) ?? []) {
-    if (Object.entries(match).some(([key, wanted]) => labels2[key] !== wanted))
+  for (const { labels: labels3, value } of samples.get(`${name}_bucket`) ?? []) {
+    if (Object.entries(match).some(([key, wanted]) => labels3[key] !== wanted))
       continue;
-    const bound = labels2.le === "+Inf" ? Infinity : Number(labels2.le);
+    const bound = labels3.le === "+Inf" ? Infinity : Number(labels3.le);
     sums.set(bound, (sums.get(bound) ?? 0) + value);
   }
   return [...sums].sort(([a], [b]) => a - b);
 }
-function quantile(before, after, share) {
+function quantile(before, after, share2) {
   const known = new Map(before);
   const grown = after.map(([bound, count]) => [bound, count - (known.get(bound) ?? 0)]);
   const total = grown.at(-1)?.[1] ?? 0;
   if (!(total > 0) || grown.some(([, count]) => count < 0))
     return null;
-  const rank = share * total;
+  const rank = share2 * total;
   let [low, below] = [0, 0];
   for (const [bound, count] of grown) {
     if (count >= rank)
@@ -2609,8 +2612,8 @@ var HealthPage = class {
     if (!before)
       return;
     const seconds2 = (at - before.at) / 1e3;
-    const latency = (share) => {
-      const value = quantile(...[before.samples, samples].map((each) => buckets(each, "livesight_latency_seconds")), share);
+    const latency = (share2) => {
+      const value = quantile(...[before.samples, samples].map((each) => buckets(each, "livesight_latency_seconds")), share2);
       return value === null ? null : value * 1e3;
     };
     const rate = (name, unlike) => rates(...[before.samples, samples].map((each) => byLabel(each, name, "stream", unlike)), seconds2);
@@ -2966,64 +2969,61 @@ var nameField = (example) => el(
   el("input", { type: "text", name: "name", autocomplete: "off", required: true, maxLength: 64, placeholder: example })
 );
 
-// models-page.js
-var TASKS = { detect: "detector", classify: "classifier", embed: "embedding model", caption: "captioning model" };
-var ModelsPage = class {
-  title = "Models";
-  #list = document.getElementById("model-list");
-  #note = document.getElementById("models-note");
-  show() {
-    this.#load();
-  }
-  hide() {
-  }
-  async #load() {
-    try {
-      const models = await listModels();
-      this.#note.hidden = models.length > 0;
-      this.#note.textContent = "The server has no models.";
-      models.sort((a, b) => a.name.localeCompare(b.name) || b.version - a.version);
-      this.#list.replaceChildren(...models.map(card));
-    } catch (error) {
-      this.#note.hidden = false;
-      this.#note.textContent = `The models could not be loaded: ${error.message}`;
-    }
-  }
+// model-figures.js
+var share = (value) => `${Number((100 * value).toPrecision(3))} %`;
+var percentOff = (value) => `${Number((100 * value).toFixed(1))} %`;
+var milliseconds = (value) => `${Number(value.toPrecision(3))} ms`;
+var FIVE = {
+  detect: [
+    ["mAP50", ["map50"], share, "Overall mark from 0 to 100 %: how well the right boxes come first over all labels, when a box counts that covers at least half of the true one. Compare versions by it; higher is better."],
+    ["Found", ["at_thresholds", "recall"], share, "Recall: of 100 things that were there, so many were found at the thresholds in use. What is missing was overlooked; higher is better."],
+    ["Right", ["at_thresholds", "precision"], share, "Precision: of 100 boxes that were reported, so many were really there. What is missing were false finds; higher is better."],
+    ["Small ones", ["by_size", "small", "map50"], share, "The overall mark (mAP50), for small things alone: less than 32 \xD7 32 pixels, such as faces far away. If your cameras look from afar this counts most."],
+    ["Time per frame", ["latency_ms", "total", "p50"], milliseconds, "How long one frame takes, half of them less, on the machine that measured it. Yours differs; the order of two versions is mostly the same. Lower is better."]
+  ],
+  classify: [
+    ["Accuracy", ["accuracy"], share, "Of 100 crops, so many got the right label. Higher is better."],
+    ["F1", ["f1"], share, "Like accuracy, but each label counts the same, however rare. Much lower than accuracy: rare labels are confused."],
+    ["Ranking", ["auc"], share, "AUC: how often the right label gets the higher confidence of a right and a wrong example. 50 % would be guessing."],
+    ["Confidence off by", ["calibration", "ece"], percentOff, "How far stated confidence is from how often it is right, on average. Small: \u201C90 %\u201D means right nine times of ten."],
+    ["Tested on", ["images"], (value) => `${value} crops`, "How many crops all of this was measured on. With few, the figures could be luck."]
+  ]
 };
-function card({ name, version, in_service: serving, backend, card: facts2 }) {
+function measured({ metrics }, backend) {
+  const int8 = backend?.endsWith("int8") ? metrics?.int8 : null;
+  return int8 ?? metrics?.full ?? metrics ?? {};
+}
+function fiveFigures(card, backend) {
+  const from = measured(card, backend);
+  return (FIVE[card.task] ?? []).flatMap(([name, path, show, words]) => {
+    const value = path.reduce((inner, key) => inner?.[key], from);
+    return typeof value === "number" ? [{ name, shown: show(value), words }] : [];
+  });
+}
+function figureList(card, backend) {
+  const five = fiveFigures(card, backend);
+  if (five.length === 0)
+    return el("p", { class: "quiet" }, "Its card has no figures: nobody has measured it.");
   return el(
-    "li",
-    { class: "card model", dataset: { model: `${name}/${version}` } },
-    el(
-      "div",
-      { class: "camera-head" },
-      el("h2", {}, name, el("span", { class: "quiet" }, ` version ${version}`)),
-      badge(serving ? "live" : "idle", serving ? "In service" : "Not in service")
-    ),
-    el("p", { class: "quiet" }, `${TASKS[facts2.task] ?? facts2.task}${backend ? `, runs on ${backend}` : ""}`),
-    el(
-      "dl",
-      { class: "facts wide" },
-      ...named({
-        Classes: (facts2.classes ?? []).map((label2) => label2.replaceAll("_", " ")).join(", "),
-        "Applies to": [facts2.applies_to].flat().filter(Boolean).join(", ").replaceAll("_", " "),
-        "Input sizes": (facts2.shapes_wh ?? []).map((size) => size.join(" \xD7 ")).join(", "),
-        Thresholds: Object.entries(facts2.thresholds ?? {}).map(([label2, value]) => `${label2.replaceAll("_", " ")} ${value}`).join(", "),
-        Licence: facts2.licence
-      })
-    ),
-    figures("Metrics", facts2.metrics, true),
-    figures("Data", facts2.data)
+    "div",
+    { class: "key-figures" },
+    ...five.map(
+      ({ name, shown, words }) => el(
+        "details",
+        { class: "key-figure" },
+        el("summary", { title: words }, el("span", { class: "quiet" }, name), el("strong", {}, shown)),
+        el("p", {}, words)
+      )
+    )
   );
 }
-var named = (values) => Object.entries(values).filter(([, value]) => value).map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)));
-function figures(title, value, open = false) {
+function folded(title, value) {
   const rows = flat(value);
   if (rows.length === 0)
     return null;
   return el(
     "details",
-    { open },
+    {},
     el("summary", {}, title),
     el(
       "table",
@@ -3044,6 +3044,309 @@ function flat(value, prefix = "") {
   );
 }
 var figure = (value) => Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+
+// model-card.js
+function modelCard(versions, many, state, acts) {
+  const shown = versions.find(({ chosen }) => chosen) ?? versions[0];
+  const { name, version, previous } = shown;
+  const others = versions.filter((each) => each !== shown);
+  const element = el("li", { class: "card model", dataset: { model: name, version: String(version) } });
+  element.append(
+    el(
+      "div",
+      { class: "camera-head" },
+      el("h3", { tabIndex: -1 }, name, el("span", { class: "quiet" }, ` version ${version}`)),
+      shown.in_service ? badge("live", "In service") : badge("idle", "Not in use")
+    ),
+    facts2({
+      [shown.in_service ? "In service since" : "Promoted"]: since(shown),
+      Cameras: cameras(shown.streams),
+      "Runs on": shown.backend,
+      Nodes: many ? shown.nodes.join(", ") || "none" : null,
+      Labels: labels2(shown.card)
+    }),
+    figureList(shown.card, shown.backend),
+    ...told2(state)
+  );
+  if (previous !== null) {
+    const words = [`Roll back to version ${previous}`, `Roll back ${name} to version ${previous}`];
+    element.append(el("div", { class: "card-actions" }, button(words, state, "rollback", () => acts.rollBack(previous))));
+  }
+  if (others.length)
+    element.append(
+      el(
+        "section",
+        { class: "other-versions", "aria-label": `Other versions of ${name}` },
+        el("h4", {}, "Other versions"),
+        el("ul", {}, ...others.map((other) => otherVersion(other, state, acts)))
+      )
+    );
+  element.append(allOf(shown));
+  return element;
+}
+function otherVersion({ name, version, card, nodes, streams }, state, acts) {
+  const five = fiveFigures(card, null).map(({ name: what, shown }) => `${what} ${shown}`);
+  return el(
+    "li",
+    { dataset: { version: String(version) } },
+    el(
+      "div",
+      {},
+      el("strong", {}, `Version ${version}`),
+      nodes.length ? el("p", {}, `In service on ${nodes.join(", ")}; cameras: `, cameras(streams)) : null,
+      el("p", { class: "quiet" }, five.join(" \xB7 ") || "Nobody has measured it.")
+    ),
+    button(["Promote", `Promote ${name} version ${version}`], state, `promote-${version}`, () => acts.promote(version))
+  );
+}
+var button = ([words, label2], { running }, act, click) => {
+  const made = el("button", { class: "button", type: "button", dataset: { needs: "models", act }, on: { click } }, words);
+  made.setAttribute("aria-label", label2);
+  made.disabled = running !== null;
+  return made;
+};
+function told2({ running, refused }) {
+  const found = [];
+  if (running)
+    found.push(el("div", { class: "promotion" }, el("progress", { "aria-label": running }), el("p", {}, running)));
+  if (refused)
+    found.push(
+      el(
+        "div",
+        { class: "camera-trouble" },
+        el("strong", {}, refused.title),
+        refused.why ? el("p", {}, refused.why) : null,
+        el("p", { class: refused.why ? "technical" : "" }, refused.detail)
+      )
+    );
+  return found;
+}
+function since({ in_service: serves, in_service_since_ns: at }) {
+  if (at === null)
+    return serves ? "the service began: as installed, never promoted" : null;
+  return new Date(at / 1e6).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+function cameras(streams) {
+  if (streams.length === 0)
+    return "none";
+  return el("span", {}, ...streams.flatMap((id, n) => [n ? ", " : "", el("a", { href: `#/live/${id}` }, id)]));
+}
+var spoken = (label2) => label2.replaceAll("_", " ");
+var MOST_LABELS = 12;
+function labels2({ classes, task, applies_to: applies }) {
+  const more = classes.length - MOST_LABELS;
+  const list2 = classes.slice(0, MOST_LABELS).map(spoken).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  if (task !== "classify")
+    return list2;
+  return `${list2}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map(spoken).join(", ")}`}`;
+}
+var facts2 = (values) => el(
+  "dl",
+  { class: "facts wide" },
+  ...Object.entries(values).filter(([, value]) => value).map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)))
+);
+var allOf = ({ card: { classes, thresholds, shapes_wh: shapes, licence, metrics, data } }) => folded("All figures and facts", {
+  licence,
+  classes: classes.map(spoken),
+  thresholds,
+  "input sizes": shapes.map((size) => size.join(" \xD7 ")),
+  metrics,
+  data
+});
+
+// promotion.js
+var EVERY_MS4 = 700;
+var PATIENCE_MS = 3e4;
+var later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+async function changeVersion(name, version) {
+  const begun = await beginPromotion(name, version);
+  if (begun.where === null)
+    return begun.done;
+  for (let answeredAt = Date.now(); ; await later(EVERY_MS4)) {
+    let status;
+    try {
+      status = await promotionStatus(begun.where);
+    } catch (error) {
+      const passes = error.status === 0 || error.status === 502 || error.status === 503;
+      if (!passes || Date.now() - answeredAt > PATIENCE_MS)
+        throw error;
+      continue;
+    }
+    answeredAt = Date.now();
+    if (status.state === "done")
+      return status.promotion;
+    if (status.state === "refused") {
+      const { detail, title, status: code, type } = status.problem ?? {};
+      throw new ApiError(detail ?? title ?? "The service ended before it was done.", code, type);
+    }
+  }
+}
+
+// models-page.js
+var TASKS = {
+  detect: ["Detectors", "Find what is in a frame, and where: they draw the boxes."],
+  classify: ["Classifiers", "Look at each thing that was found, or at the whole picture, and say more about it."],
+  embed: ["Recognition", "Turn a face into figures, so that the same person is known again."],
+  caption: ["Captions", "Say in a sentence what a picture shows."]
+};
+var REFUSALS = {
+  "model-damaged": "One of its files is not what its card says: it was changed or cut off. Put the version there again.",
+  "engine-unavailable": "It cannot be loaded on this machine, or what it computes is nonsense.",
+  "model-unknown": "The version is not on this node: versions are not copied from one to another."
+};
+var EVERY_MS5 = 1e4;
+var TICK_MS = 1e3;
+var ModelsPage = class {
+  title = "Models";
+  #list = document.getElementById("model-list");
+  #note = document.getElementById("models-note");
+  #said = document.getElementById("models-said");
+  #models = [];
+  #running = /* @__PURE__ */ new Map();
+  // name → {words, since}
+  #refused = /* @__PURE__ */ new Map();
+  // name → {title, why, detail}
+  #drawn = "";
+  #timer = 0;
+  #ticks = 0;
+  show() {
+    this.#load();
+    this.#timer = setInterval(() => this.#load(), EVERY_MS5);
+  }
+  hide() {
+    clearInterval(this.#timer);
+  }
+  async #load() {
+    try {
+      this.#models = await listModels();
+    } catch (error) {
+      this.#note.hidden = false;
+      this.#note.textContent = `The models could not be loaded: ${error.message}`;
+      return;
+    }
+    this.#note.hidden = this.#models.length > 0;
+    this.#note.textContent = "The server has no models.";
+    this.#show();
+  }
+  /** Anew only when something has changed: what the reader has opened stays open, and the focus where it was. */
+  #show() {
+    const state = JSON.stringify([this.#models, [...this.#running.keys()], [...this.#refused]]);
+    if (state !== this.#drawn) {
+      this.#drawn = state;
+      this.#draw();
+    }
+    for (const [name, { words, since: since2 }] of this.#running) {
+      const line = this.#list.querySelector(`[data-model="${name}"] .promotion p`);
+      const elapsed = Math.round((Date.now() - since2) / 1e3);
+      if (line)
+        line.textContent = `${words} ${elapsed} s so far.`;
+    }
+  }
+  #draw() {
+    const kept = keep(this.#list);
+    const byName = grouped(this.#models, ({ name }) => name);
+    const groups = [...byName.values()].map((versions) => versions.sort((a, b) => b.version - a.version));
+    const used = (versions) => versions.some(({ nodes, streams }) => nodes.length + streams.length > 0);
+    groups.sort((a, b) => used(b) - used(a) || a[0].name.localeCompare(b[0].name));
+    const byTask = grouped(groups, ([{ card }]) => card.task);
+    const many = new Set(this.#models.flatMap(({ nodes }) => nodes)).size > 1;
+    const order = [.../* @__PURE__ */ new Set([...Object.keys(TASKS), ...byTask.keys()])].filter((task) => byTask.has(task));
+    this.#list.replaceChildren(
+      ...order.map(
+        (task) => el(
+          "section",
+          { class: "task", dataset: { task }, "aria-labelledby": `task-${task}` },
+          el("h2", { id: `task-${task}` }, TASKS[task]?.[0] ?? task),
+          el("p", { class: "quiet" }, TASKS[task]?.[1] ?? ""),
+          el("ul", { class: "cards models" }, ...byTask.get(task).map((versions) => this.#card(versions, many)))
+        )
+      )
+    );
+    kept();
+  }
+  #card(versions, many) {
+    const [{ name }] = versions;
+    const state = { running: this.#running.get(name)?.words ?? null, refused: this.#refused.get(name) ?? null };
+    return modelCard(versions, many, state, {
+      promote: (version) => this.#change(versions, version, false),
+      rollBack: (version) => this.#change(versions, version, true)
+    });
+  }
+  /** Asks, does it, and tells what came of it. */
+  async #change(versions, version, back) {
+    const now = versions.find(({ chosen }) => chosen);
+    const name = versions[0].name;
+    const verb = back ? "Roll back" : "Promote";
+    const streams = now?.streams ?? [];
+    const count = streams.length === 1 ? "1 camera changes" : `${streams.length || "No"} cameras change`;
+    const text = `${count} to version ${version}; their video goes on. The files are checked and the model tried first: if anything is wrong, ${now ? `version ${now.version}` : "the present version"} stays.`;
+    if (!await ask(`${verb} ${name} to version ${version}?`, text, verb))
+      return;
+    const words = `Putting version ${version} in service: checking its files, loading and trying it.`;
+    this.#running.set(name, { words, since: Date.now() });
+    this.#refused.delete(name);
+    this.#said.textContent = words;
+    this.#tick();
+    this.#show();
+    try {
+      const done = await changeVersion(name, back ? null : version);
+      const told3 = `${name}: version ${done.version} is now in service; it replaced ${done.before}.`;
+      this.#said.textContent = "";
+      toast(told3);
+    } catch (error) {
+      const title = `Version ${version} was not put in service${now ? `; version ${now.version} stays` : ""}.`;
+      const why = REFUSALS[error.type?.split(":").at(-1)];
+      this.#refused.set(name, { title, why, detail: error.message });
+      this.#said.textContent = [title, why, error.message].filter(Boolean).join(" ");
+    }
+    this.#running.delete(name);
+    this.#tick();
+    await this.#load();
+    this.#show();
+    if (document.activeElement === document.body)
+      this.#list.querySelector(`[data-model="${name}"] h3`)?.focus();
+  }
+  /** Every second while something is under way. */
+  #tick() {
+    clearInterval(this.#ticks);
+    if (this.#running.size)
+      this.#ticks = setInterval(() => this.#show(), TICK_MS);
+  }
+};
+function grouped(list2, keyOf2) {
+  const groups = /* @__PURE__ */ new Map();
+  for (const each of list2) {
+    const key = keyOf2(each);
+    if (groups.has(key))
+      groups.get(key).push(each);
+    else
+      groups.set(key, [each]);
+  }
+  return groups;
+}
+function keep(list2) {
+  const place = (element) => {
+    const card = element.closest("[data-model]");
+    return card && [card.dataset.model, [...card.querySelectorAll(element.localName)].indexOf(element)];
+  };
+  const open = [...list2.querySelectorAll("details[open]")].map(place);
+  const active = list2.contains(document.activeElement) ? document.activeElement : null;
+  const at = active?.closest("[data-model]")?.dataset.model;
+  const focused = active?.dataset.act ? `[data-act="${active.dataset.act}"]` : null;
+  const summary = active?.localName === "summary" ? place(active) : null;
+  return () => {
+    const cardOf = (name) => list2.querySelector(`[data-model="${name}"]`);
+    for (const [name, index] of open) {
+      const details = cardOf(name)?.querySelectorAll("details")[index];
+      if (details)
+        details.open = true;
+    }
+    if (summary)
+      cardOf(summary[0])?.querySelectorAll("summary")[summary[1]]?.focus();
+    else if (focused)
+      cardOf(at)?.querySelector(`${focused}:not(:disabled)`)?.focus();
+  };
+}
 
 // drift-words.js
 var GROUPS = {
@@ -3068,7 +3371,7 @@ var FEATURES = {
   distance: "Distance between faces"
 };
 var nameOf = (feature) => FEATURES[feature] ?? feature.replaceAll("_", " ");
-function stateOf({ state, drifted, cause, commissioned_share: share, faults }) {
+function stateOf({ state, drifted, cause, commissioned_share: share2, faults }) {
   if (faults?.length)
     return ["failed", faults.map(({ kind }) => kind).join(", ")];
   if (drifted)
@@ -3076,7 +3379,7 @@ function stateOf({ state, drifted, cause, commissioned_share: share, faults }) {
   if (state === "watching")
     return ["live", "No drift"];
   if (state === "commissioning")
-    return ["stalled", `Learning, ${Math.round(share * 100)} %`];
+    return ["stalled", `Learning, ${Math.round(share2 * 100)} %`];
   return ["idle", "Not enough data yet"];
 }
 var probability = (p) => p < 1e-4 ? "p < 0.0001" : `p ${p.toPrecision(2)}`;
@@ -3086,15 +3389,15 @@ function verdict({ score, p_value: p, samples, effective_samples: worth, referen
   const worthOf = `${samples} samples (${Math.round(worth)} independent)`;
   return `${score.toFixed(2)} away ${against} (${which} window), ${probability(p)}, ${worthOf}`;
 }
-function grouped(features) {
+function grouped2(features) {
   const rank = (feature) => (feature.drifted ? 10 : 0) + feature.score;
   return Object.keys(GROUPS).map((group) => [group, features.filter((feature) => feature.group === group).sort((a, b) => rank(b) - rank(a))]).filter(([, found]) => found.length);
 }
-function seriesOf({ edges, labels: labels2, shares, reference_shares: reference }) {
+function seriesOf({ edges, labels: labels3, shares, reference_shares: reference }) {
   const now = { name: "now", colour: "#0b8f81" };
   const before = { name: "reference", colour: "#8793a1" };
   const percent = (values) => values.map((value) => value * 100);
-  if (labels2)
+  if (labels3)
     return [
       { ...before, shape: "bar", points: percent(reference) },
       { ...now, shape: "bar", points: percent(shares) }
@@ -3218,16 +3521,16 @@ var DriftView = class {
     if (names.join() !== [...this.#charts.keys()].join())
       this.#arrange(report);
     for (const feature of report.features) {
-      const { card: card2, chart, words } = this.#charts.get(feature.feature);
-      card2.dataset.drifted = feature.drifted;
+      const { card, chart, words } = this.#charts.get(feature.feature);
+      card.dataset.drifted = feature.drifted;
       words.textContent = verdict(feature);
-      const { labels: labels2, edges } = feature;
+      const { labels: labels3, edges } = feature;
       const figure2 = (value) => Number(value.toPrecision(3)).toLocaleString();
       chart.draw(seriesOf(feature), {
-        x: labels2 ? { labels: labels2.map((label2) => label2.replaceAll("_", " ")) } : { min: edges[0], max: edges.at(-1), grid: false },
+        x: labels3 ? { labels: labels3.map((label2) => label2.replaceAll("_", " ")) } : { min: edges[0], max: edges.at(-1), grid: false },
         y: { unit: " %", ticks: 5 },
         height: 170,
-        ...!labels2 && { formatTitle: (index) => edges.slice(index, index + 2).map(figure2).join(" to ") }
+        ...!labels3 && { formatTitle: (index) => edges.slice(index, index + 2).map(figure2).join(" to ") }
       });
     }
   }
@@ -3237,12 +3540,12 @@ var DriftView = class {
       const id = `drift-${feature}`;
       const place = el("div", { class: "chart short", role: "img", "aria-labelledby": id });
       const words = el("p", { class: "verdict" });
-      const card2 = el("section", { class: "card drift" }, el("h4", { id }, nameOf(feature)), place, words);
-      this.#charts.set(feature, { card: card2, chart: new Chart(place), words });
-      return card2;
+      const card = el("section", { class: "card drift" }, el("h4", { id }, nameOf(feature)), place, words);
+      this.#charts.set(feature, { card, chart: new Chart(place), words });
+      return card;
     };
     this.#groups.replaceChildren(
-      ...grouped(features).flatMap(([group, found]) => [
+      ...grouped2(features).flatMap(([group, found]) => [
         el("h3", { class: "drift-group" }, GROUPS[group]),
         el("div", { class: "cards charts small" }, ...found.map(make))
       ])
@@ -3256,8 +3559,8 @@ function worst({ features }) {
 function factsOf({ features, captured_at_ns: at, unlike_card: unlike }) {
   if (features.length === 0)
     return "Not enough frames and tracks yet to compare.";
-  const card2 = " The video differs from the model's training data; that alone raises no alert.";
-  return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card2 : ""}`;
+  const card = " The video differs from the model's training data; that alone raises no alert.";
+  return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card : ""}`;
 }
 async function learnAnew(stream) {
   const text = "Livesight learns a new reference from now on. Until it is complete, this camera raises no drift alerts.";
@@ -3272,7 +3575,7 @@ async function learnAnew(stream) {
 }
 
 // monitoring-page.js
-var EVERY_MS4 = 1e4;
+var EVERY_MS6 = 1e4;
 var MonitoringPage = class {
   title = "Monitoring";
   #streams;
@@ -3303,7 +3606,7 @@ var MonitoringPage = class {
       if (signal.aborted)
         return;
     }
-    this.#timer = setTimeout(() => this.#load(), EVERY_MS4);
+    this.#timer = setTimeout(() => this.#load(), EVERY_MS6);
   }
   async #showHealth(signal) {
     const metrics = may("metrics") ? metricsText(signal).catch(() => null) : null;
@@ -3314,7 +3617,7 @@ var MonitoringPage = class {
     const sum = (name, label2) => [...byLabel(samples, name, label2).values()].reduce((total, value) => total + value, 0);
     const { views } = this.#streams;
     const open = this.#alerts.open;
-    const facts2 = {
+    const facts3 = {
       Service: { ready: "Healthy", degraded: "Degraded", down: "Not ready" }[health.state],
       "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
       "Frames per second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
@@ -3326,7 +3629,7 @@ var MonitoringPage = class {
     };
     const place = document.getElementById("monitoring-facts");
     place.replaceChildren(
-      ...Object.entries(facts2).map(
+      ...Object.entries(facts3).map(
         ([name, value]) => el("div", { class: "card fact" }, el("dt", {}, name), el("dd", {}, value))
       )
     );
@@ -3371,14 +3674,14 @@ var delay = (views) => {
   const known = views.map(({ latency_ms: ms }) => ms).filter((ms) => typeof ms === "number");
   return known.length ? `${Math.max(...known).toFixed(0)} ms` : "\u2013";
 };
-function row3({ name, version, backend, card: card2 }) {
+function row3({ name, version, backend, card }) {
   return el(
     "tr",
     {},
     el("th", { scope: "row" }, name),
     el("td", {}, String(version)),
     el("td", {}, backend ?? "not loaded"),
-    el("td", {}, headline(card2.metrics ?? {})),
+    el("td", {}, headline(card.metrics ?? {})),
     el("td", {}, el("a", { href: "#/models" }, "model card"))
   );
 }
@@ -3395,7 +3698,7 @@ function headline(metrics, prefix = "") {
   return found.slice(0, 4).join(", ");
 }
 function runRow({ name, experiment, status, started_ms: started, metrics, url }) {
-  const figures2 = Object.entries(metrics).slice(0, 4).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`);
+  const figures = Object.entries(metrics).slice(0, 4).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`);
   const label2 = url ? el("a", { href: url, target: "_blank", rel: "noopener" }, name) : name;
   return el(
     "tr",
@@ -3404,7 +3707,7 @@ function runRow({ name, experiment, status, started_ms: started, metrics, url })
     el("td", {}, experiment),
     el("td", {}, status.toLowerCase()),
     el("td", {}, started ? new Date(started).toLocaleString() : "\u2013"),
-    el("td", {}, figures2.join(", "))
+    el("td", {}, figures.join(", "))
   );
 }
 
