@@ -47,11 +47,11 @@ class AuditVerification(BaseModel):
 class AuditQuery(BaseModel):
     """Which entries."""
 
-    what: list[What] | None = None
-    principal: str | None = Field(default=None, max_length=200)
-    stream: StreamId | None = None
+    what: list[What] | None = Field(default=None, description="What was done; repeatable: any of them will do.")
+    principal: str | None = Field(default=None, max_length=200, description="Who did it: the id of a principal.")
+    stream: StreamId | None = Field(default=None, description="The stream that it was done to.")
     before: int | None = Field(default=None, ge=0, le=2**63 - 1, description="Older than this: `next` of a page.")
-    limit: int = Field(default=100, ge=1, le=1000)
+    limit: int = Field(default=100, ge=1, le=1000, description="How many entries at most.")
 
 
 def audit_routes(store: DatabaseStore) -> APIRouter:

@@ -12,7 +12,7 @@ from api.http.errors import Problem
 from stream.config import STREAM_ID_PATTERN, MaxFps, ModelName, StreamConfig
 from workers.validation import reason
 
-StreamIdInPath = Annotated[str, Path(pattern=STREAM_ID_PATTERN)]
+StreamIdInPath = Annotated[str, Path(pattern=STREAM_ID_PATTERN, description="The stream's id.", examples=["entrance"])]
 
 ModelsQuery = Annotated[
     list[str] | None, Query(alias="models", description="Model names, repeated or separated by commas.")
@@ -34,7 +34,11 @@ class PushOptions:
         return config.model_copy(update={"models": names}) if names else config
 
 
-def _push_options(models: ModelsQuery = None, blur: bool = False, max_fps: MaxFps | None = None) -> PushOptions:
+def _push_options(
+    models: ModelsQuery = None,
+    blur: Annotated[bool, Query(description="Blur what the models find, before any image leaves the server.")] = False,
+    max_fps: Annotated[MaxFps | None, Query(description="Analyse at most this many frames a second.")] = None,
+) -> PushOptions:
     return PushOptions(models, blur, max_fps)
 
 

@@ -10,16 +10,17 @@ from starlette.requests import Request
 from api.http.errors import Problem
 
 FILE = {"type": "string", "format": "binary"}
-"""The JSON Schema of an uploaded file."""
+"""The JSON Schema of a file, uploaded or answered."""
 
-_MEDIA_TYPES: dict[str, Any] = {"image/jpeg": {}, "image/png": {}, "image/webp": {}, "application/octet-stream": {}}
+_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
 _FORM = "multipart/form-data"
 
 
 def upload_body(field: str, schema: dict[str, Any], raw: bool) -> dict[str, Any]:
     """OpenAPI of a request that uploads images in the form field `field` or, with `raw`, as the body itself."""
     form = {"schema": {"type": "object", "properties": {field: schema}, "required": [field]}}
-    return {"requestBody": {"required": True, "content": {_FORM: form, **(_MEDIA_TYPES if raw else {})}}}
+    images = {media_type: {"schema": FILE} for media_type in _MEDIA_TYPES} if raw else {}
+    return {"requestBody": {"required": True, "content": {_FORM: form, **images}}}
 
 
 async def uploaded_image(request: Request) -> bytes:

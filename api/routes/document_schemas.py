@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from api.predict.uploads import FILE
+
 NO_NUL = r"^[^\u0000]*$"
 """Of text that is sent and has no pattern of its own: NUL is refused in all of them (api/http/strict_requests.py)."""
+
+_TEXT = {"type": "string"}
+_OF_TEXT = ("text/", "application/jsonl")
+_EVENTS = {"description": "Server-sent events without end; the operation says what `data` of each is."}
+"""Without a type: some tools hold one event against it, as OpenAPI 3.1 leaves that open, others the whole."""
 
 _SAYS_ALREADY = ("pattern", "enum", "const", "format", "contentMediaType", "contentEncoding")
 
@@ -19,13 +26,24 @@ def mend_schemas(document: dict[str, Any]) -> None:
             schema["items"] = items[0]
             del schema["prefixItems"]
         if schema.pop("itemSchema", None) is not None:  # of OpenAPI 3.2; ours is 3.1
-            schema["schema"] = {"type": "string"}
+            schema["schema"] = dict(_EVENTS)
         _name_kinds(schema, document)
+    for content in _contents(document):
+        for media_type, body in content.items():
+            body.setdefault("schema", dict(_TEXT if media_type.startswith(_OF_TEXT) else FILE))
     for schema in _sent(document):
         if isinstance(schema.get("uniqueItems"), bool):
             del schema["uniqueItems"]  # what is said twice counts once
         if schema.get("type") == "string" and not any(word in schema for word in _SAYS_ALREADY):
             schema["pattern"] = NO_NUL
+
+
+def _contents(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """By media type what is sent and answered."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for one in [operation.get("requestBody", {}), *operation["responses"].values()]:
+                yield one.get("content", {})
 
 
 def _name_kinds(schema: dict[str, Any], document: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
         }
     },
 )
-async def explain(
+async def explain_image(
     request: Request,
     context: Context,
     model: Annotated[ModelName, Query(description="The detector or classifier to explain.")] = DEFAULT_DETECTOR,

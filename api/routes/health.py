@@ -62,13 +62,13 @@ class Health(BaseModel):
 
 
 @router.get("/healthz", dependencies=[Depends(Open("whether the process answers; no data"))])
-async def healthz() -> Liveness:
+async def check_liveness() -> Liveness:
     """Whether the process answers at all."""
     return Liveness()
 
 
 @router.get("/readyz", dependencies=[_STATUS_ONLY], responses={503: {"model": Readiness}})
-async def readyz(context: Context, response: Response, principal: CurrentPrincipal) -> Readiness:
+async def check_readiness(context: Context, response: Response, principal: CurrentPrincipal) -> Readiness:
     """Whether models are loaded and results are published: 200 when ready or degraded, else 503."""
     readiness = _readiness(context)
     if readiness.status == "not ready":
@@ -77,9 +77,9 @@ async def readyz(context: Context, response: Response, principal: CurrentPrincip
 
 
 @router.get("/health", dependencies=[_STATUS_ONLY], responses={503: {"model": Health}})
-async def health(context: Context, response: Response, principal: CurrentPrincipal) -> Health:
+async def check_health(context: Context, response: Response, principal: CurrentPrincipal) -> Health:
     """Liveness and readiness in one; the status is that of /readyz."""
-    ready = await readyz(context, response, principal)
+    ready = await check_readiness(context, response, principal)
     return Health(live=Liveness(), ready=ready, node=context.node.name if _told(principal) else None)
 
 
@@ -88,7 +88,7 @@ async def health(context: Context, response: Response, principal: CurrentPrincip
     response_class=Response,
     responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}},
 )
-async def metrics(principal: Annotated[Principal, Depends(Needs("metrics"))]) -> Response:
+async def get_metrics(principal: Annotated[Principal, Depends(Needs("metrics"))]) -> Response:
     """The metrics as Prometheus text; of the series that belong to a stream those that the principal may see."""
     shown = MetricsOf(principal.scope("metrics"))
     return Response(await asyncio.to_thread(generate_latest, shown), headers={"content-type": CONTENT_TYPE_LATEST})

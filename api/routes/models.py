@@ -63,7 +63,7 @@ async def list_models(context: Context, principal: MaySeeResults) -> ModelList:
 
 
 @router.post("/v1/models/{name}/promote", dependencies=[_PROMOTES], responses=_ANSWERS)
-async def promote(
+async def promote_model(
     name: NamePath, request: PromotionRequest, context: Context, response: Response, prefer: Prefer = None
 ) -> Promotion | PromotionStatus:
     """Put a version in service, at once and at every later start.
@@ -78,7 +78,7 @@ async def promote(
 
 
 @router.post("/v1/models/{name}/rollback", dependencies=[_PROMOTES], responses=_ANSWERS)
-async def rollback(
+async def roll_back_model(
     name: NamePath, context: Context, response: Response, prefer: Prefer = None
 ) -> Promotion | PromotionStatus:
     """Undo the last promotion; repeat to go back further. Answers, and fails, as promote does."""
@@ -87,7 +87,7 @@ async def rollback(
 
 
 @router.get("/v1/models/{name}/promotion/{node}", dependencies=[_PROMOTES])
-async def promotion_status(name: NamePath, node: NodePath, context: Context) -> PromotionStatus:
+async def get_promotion(name: NamePath, node: NodePath, context: Context) -> PromotionStatus:
     """How the newest promotion of a model fares that this node was asked for since its start."""
     found = context.promotions.status(name) if node == context.node.name else None
     if found is None:

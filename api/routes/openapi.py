@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
 from api.auth.machines.rate_limits import UNLIMITED
@@ -31,6 +32,8 @@ SCHEMES: dict[str, dict[str, str]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The same key, as WHIP clients send it."},
 }
 """The ways to prove who one is; each of them suffices."""
+
+SERVERS = [{"url": "/", "description": "Whoever serves this document."}]
 
 _NO_CREDENTIAL: dict[str, list[str]] = {}
 _FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
@@ -82,6 +85,14 @@ _HEADERS: dict[int, dict[str, Any]] = {
 _ANY = frozenset({400, 401, 403, 421, 422, 503})
 """Problems that every operation may answer: of the request as it is written, of who asks, of the service as a whole."""
 _OF_BODIES = frozenset({408, 413, 415})
+
+
+def operation_id(route: APIRoute) -> str:
+    """The id of the operation: the name of its function, which says what it does to what, as in `list_streams`.
+
+    Clients that are generated from the document have methods of these names; tests/api/test_openapi.py holds them.
+    """
+    return route.name
 
 
 class DescribedApp(FastAPI):

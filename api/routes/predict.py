@@ -39,7 +39,7 @@ class BatchResult(BaseModel):
 
 
 @router.post("/v1/predict", openapi_extra=upload_body("file", FILE, raw=True))
-async def predict(request: Request, context: Context, models: ModelsQuery = None) -> FrameResult:
+async def predict_image(request: Request, context: Context, models: ModelsQuery = None) -> FrameResult:
     """Analyse one image, sent as multipart `file` or as the raw body.
 
     The answer is a frame result whose stream_id is `predict`; track ids are null, `frame` and `pts_us` are 0.
@@ -50,7 +50,7 @@ async def predict(request: Request, context: Context, models: ModelsQuery = None
 
 
 @router.post("/v1/predict/batch", openapi_extra=upload_body("files", _FILES, raw=False))
-async def predict_batch(request: Request, context: Context, models: ModelsQuery = None) -> BatchResult:
+async def predict_images(request: Request, context: Context, models: ModelsQuery = None) -> BatchResult:
     """Analyse several images, sent as multipart `files`. An image that cannot be used fails only its own entry."""
     names = model_names(models)
     images = await uploaded_images(request, context.settings.predict_images)
@@ -58,21 +58,21 @@ async def predict_batch(request: Request, context: Context, models: ModelsQuery 
 
 
 @router.post("/predict", deprecated=True, openapi_extra=upload_body("file", FILE, raw=True))
-async def predict_alias(
+async def predict_image_alias(
     request: Request, response: Response, context: Context, models: ModelsQuery = None
 ) -> FrameResult:
     """Alias of /v1/predict."""
     response.headers["link"] = '</v1/predict>; rel="successor-version"'
-    return await predict(request, context, models)
+    return await predict_image(request, context, models)
 
 
 @router.post("/batch-predict", deprecated=True, openapi_extra=upload_body("files", _FILES, raw=False))
-async def predict_batch_alias(
+async def predict_images_alias(
     request: Request, response: Response, context: Context, models: ModelsQuery = None
 ) -> BatchResult:
     """Alias of /v1/predict/batch."""
     response.headers["link"] = '</v1/predict/batch>; rel="successor-version"'
-    return await predict_batch(request, context, models)
+    return await predict_images(request, context, models)
 
 
 async def _all(context: ApiContext, images: list[bytes], names: tuple[str, ...] | None) -> BatchResult:

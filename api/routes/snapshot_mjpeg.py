@@ -24,6 +24,7 @@ _NO_STORE = {"cache-control": "no-store"}
 _Again = Annotated[
     str | None, Query(alias="t", max_length=64, description="Anything: another value has browsers ask again.")
 ]
+_Overlay = Annotated[bool, Query(description="Draw boxes and labels into the picture.")]
 _FRAME = {
     name: {"description": what, "schema": {"type": "string"}}
     for name, what in (
@@ -43,10 +44,10 @@ _FRAME = {
         503: {"description": "No frame of the stream was analysed yet; or the service is overloaded."},
     },
 )
-async def snapshot(
+async def get_live_picture(
     context: Context,
     stream_id: StreamIdInPath,
-    overlay: bool = False,
+    overlay: _Overlay = False,
     width: Annotated[int | None, Query(ge=16, le=8192, description="Maximum width in pixels; never enlarges.")] = None,
     again: _Again = None,
 ) -> Response:
@@ -63,10 +64,10 @@ async def snapshot(
     response_class=StreamingResponse,
     responses={200: {"content": {"multipart/x-mixed-replace": {}}}},
 )
-async def mjpeg(
+async def get_mjpeg(
     context: Context,
     stream_id: StreamIdInPath,
-    overlay: bool = True,
+    overlay: _Overlay = True,
     fps: Annotated[float, Query(gt=0, le=60, description="Maximum images a second.")] = 15.0,
     again: _Again = None,
 ) -> StreamingResponse:

@@ -130,7 +130,7 @@ async def get_stream(context: Context, principal: MaySeeResults, stream_id: Stre
     "/v1/streams/{stream_id}/address",
     responses={409: {"description": "It is stored encrypted, and the key is not there."}},
 )
-async def stream_address(context: Context, _: MayChangeCameras, stream_id: StreamIdInPath) -> StreamAddress:
+async def get_stream_address(context: Context, _: MayChangeCameras, stream_id: StreamIdInPath) -> StreamAddress:
     """Where a stream's camera is, in full."""
     config = context.directory.config(stream_id)
     if isinstance(config, LockedStream):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Path, Response
 from starlette.requests import Request
 
 from api.http.errors import Problem
 from api.http.parameters import PushQuery, StreamIdInPath
+from api.predict.uploads import FILE
 from api.routes.context import Context
 from stream.config import StreamSettings
 from stream.webrtc.ice import ice_server
@@ -20,9 +21,13 @@ router = APIRouter(tags=["whip"], route_class=GuardedRoute)
 _PUSHES = Depends(Needs("push"))
 _TYPES = Depends(Open("it tells the media type; browsers ask without credentials"))
 
+SessionInPath = Annotated[str, Path(description="The session, as `Location` of the answer to the offer names it.")]
+
 _SDP = "application/sdp"
 _FRAGMENT = "application/trickle-ice-sdpfrag"
 _TEXT = {"type": "string"}
+_OFFER = {**FILE, "description": "SDP (RFC 8866): UTF-8, byte for byte, as WebRTC makes and takes it."}
+_CANDIDATES = {**FILE, "description": "An SDP fragment (RFC 8840): ufrag, password and candidates."}
 _ANSWERED = {
     "Location": {"description": "Of the session, for PATCH and DELETE.", "schema": _TEXT},
     "ETag": {"description": "For If-Match.", "schema": _TEXT},
@@ -32,7 +37,7 @@ _ANSWERED = {
 
 
 @router.options("/v1/streams/{stream_id}/whip", dependencies=[_TYPES], response_class=Response)
-async def whip_options(stream_id: StreamIdInPath) -> Response:
+async def get_whip_options(stream_id: StreamIdInPath) -> Response:
     """The media type to post. OriginGuard answers the preflights of other origins."""
     return Response(headers={"accept-post": _SDP, "allow": "POST, OPTIONS"})
 
@@ -43,13 +48,13 @@ async def whip_options(stream_id: StreamIdInPath) -> Response:
     status_code=201,
     response_class=Response,
     responses={
-        201: {"content": {_SDP: {"schema": _TEXT}}, "description": "The SDP answer.", "headers": _ANSWERED},
+        201: {"content": {_SDP: {"schema": _OFFER}}, "description": "The SDP answer.", "headers": _ANSWERED},
         406: {"description": "Nothing of what the offer has can be taken."},
         409: {"description": "Another client feeds this stream."},
     },
-    openapi_extra={"requestBody": {"required": True, "content": {_SDP: {"schema": _TEXT}}}},
+    openapi_extra={"requestBody": {"required": True, "content": {_SDP: {"schema": _OFFER}}}},
 )
-async def whip_offer(request: Request, context: Context, stream_id: StreamIdInPath, options: PushQuery) -> Response:
+async def offer_whip(request: Request, context: Context, stream_id: StreamIdInPath, options: PushQuery) -> Response:
     """Answer an SDP offer. Creates the stream if it does not exist; 409 if another client feeds it."""
     offer_sdp = await _text(request, _SDP)
     answer = await context.whip.create(options.config(stream_id), offer_sdp)
@@ -64,7 +69,7 @@ async def whip_offer(request: Request, context: Context, stream_id: StreamIdInPa
 
 
 @router.options("/v1/streams/{stream_id}/whip/{session_id}", dependencies=[_TYPES], response_class=Response)
-async def session_options(stream_id: StreamIdInPath, session_id: str) -> Response:
+async def get_whip_session_options(stream_id: StreamIdInPath, session_id: SessionInPath) -> Response:
     """The methods and media type of a session."""
     return Response(headers={"accept-patch": _FRAGMENT, "allow": "PATCH, DELETE, OPTIONS"})
 
@@ -78,14 +83,14 @@ async def session_options(stream_id: StreamIdInPath, session_id: str) -> Respons
         412: {"description": "The session has changed: If-Match is of another one."},
         428: {"description": "If-Match is missing."},
     },
-    openapi_extra={"requestBody": {"required": True, "content": {_FRAGMENT: {"schema": _TEXT}}}},
+    openapi_extra={"requestBody": {"required": True, "content": {_FRAGMENT: {"schema": _CANDIDATES}}}},
 )
-async def whip_trickle(
+async def add_whip_candidates(
     request: Request,
     context: Context,
     stream_id: StreamIdInPath,
-    session_id: str,
-    if_match: Annotated[str | None, Header()] = None,
+    session_id: SessionInPath,
+    if_match: Annotated[str | None, Header(description="The ETag of the answer to the offer.")] = None,
 ) -> Response:
     """Add ICE candidates of the client (trickle). `If-Match` carries the ETag of the answer."""
     context.whip.check(stream_id, session_id)
@@ -95,7 +100,7 @@ async def whip_trickle(
 
 
 @router.delete("/v1/streams/{stream_id}/whip/{session_id}", dependencies=[_PUSHES], response_class=Response)
-async def whip_end(context: Context, stream_id: StreamIdInPath, session_id: str) -> Response:
+async def end_whip(context: Context, stream_id: StreamIdInPath, session_id: SessionInPath) -> Response:
     """End the session; answers once everything of it is closed."""
     context.whip.check(stream_id, session_id)
     await context.whip.sessions.delete(session_id)

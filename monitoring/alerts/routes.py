@@ -44,7 +44,8 @@ _WITHOUT_CLIP = {
 
 MayAcknowledge = Annotated[Principal, Depends(Needs("acknowledge"))]
 MaySeeTargets = Annotated[Principal, Depends(Needs("targets"))]
-TargetInPath = Annotated[str, Path(max_length=63)]
+TargetInPath = Annotated[str, Path(max_length=63, description="The target's name.")]
+AlertInPath = Annotated[uuid.UUID, Path(description="The alert's id.")]
 
 
 def alert_routes(alerts: Alerts, database: Database) -> APIRouter:
@@ -99,22 +100,22 @@ def _add_reading(router: APIRouter, alerts: Alerts, views: _Views) -> None:
         return JSONResponse(await asyncio.to_thread(views.page, principal, query))
 
     @router.get("/v1/alerts/targets")
-    async def list_targets(principal: MaySeeTargets) -> TargetList:
+    async def list_alert_targets(principal: MaySeeTargets) -> TargetList:
         """The configured targets and their state. URLs and other secrets are not shown."""
         return TargetList(targets=[target_view(queue) for queue in alerts.queues()])
 
     @router.get("/v1/alerts/schema")
-    async def get_schema(principal: MaySeeEvents) -> dict[str, Any]:
+    async def get_alert_schema(principal: MaySeeEvents) -> dict[str, Any]:
         """The JSON Schema of the messages that webhooks and MQTT subscribers get."""
         return notice_json_schema()
 
     @router.get("/v1/alerts/{alert_id}", response_model=AlertView)
-    async def get_alert(principal: MaySeeEvents, alert_id: uuid.UUID) -> JSONResponse:
+    async def get_alert(principal: MaySeeEvents, alert_id: AlertInPath) -> JSONResponse:
         """One alert."""
         return JSONResponse(await asyncio.to_thread(views.one, principal, alert_id))
 
     @router.get("/v1/alerts/{alert_id}/deliveries", response_model=DeliveryList)
-    async def list_deliveries(principal: MaySeeEvents, alert_id: uuid.UUID) -> JSONResponse:
+    async def list_deliveries(principal: MaySeeEvents, alert_id: AlertInPath) -> JSONResponse:
         """The messages about an alert, one a target, and their outcome."""
         view = await asyncio.to_thread(views.one, principal, alert_id)
         return JSONResponse({"deliveries": view["deliveries"]})
@@ -122,7 +123,7 @@ def _add_reading(router: APIRouter, alerts: Alerts, views: _Views) -> None:
 
 def _add_files(router: APIRouter, views: _Views) -> None:
     @router.get("/v1/alerts/{alert_id}/clip", response_class=RedirectResponse, status_code=307)
-    async def get_clip(principal: MaySeePictures, alert_id: uuid.UUID) -> RedirectResponse:
+    async def get_alert_clip(principal: MaySeePictures, alert_id: AlertInPath) -> RedirectResponse:
         """Redirect to the alert's clip. Messages link here before there is one."""
         view = await asyncio.to_thread(views.one, principal, alert_id, "pictures")
         if view["clip_url"] is None:
@@ -131,7 +132,7 @@ def _add_files(router: APIRouter, views: _Views) -> None:
         return RedirectResponse(view["clip_url"], 307, {"cache-control": "no-store"})
 
     @router.get("/v1/alerts/{alert_id}/picture", response_class=RedirectResponse, status_code=307)
-    async def get_image(principal: MaySeePictures, alert_id: uuid.UUID) -> RedirectResponse:
+    async def get_alert_picture(principal: MaySeePictures, alert_id: AlertInPath) -> RedirectResponse:
         """Redirect to the best image of the track that the alert is about."""
         view = await asyncio.to_thread(views.one, principal, alert_id, "pictures")
         url = view["picture_url"] or view["snapshot_url"]
@@ -153,8 +154,8 @@ def _add_acknowledging(router: APIRouter, alerts: Alerts, views: _Views) -> None
         return AcknowledgedCount(acknowledged=count, more=more)
 
     @router.post("/v1/alerts/{alert_id}/acknowledge", response_model=AlertView)
-    async def acknowledge(
-        principal: MayAcknowledge, alert_id: uuid.UUID, body: Acknowledgement | None = None
+    async def acknowledge_alert(
+        principal: MayAcknowledge, alert_id: AlertInPath, body: Acknowledgement | None = None
     ) -> JSONResponse:
         """Acknowledge an alert. The first name stays; a note replaces the one before."""
         body = body or Acknowledgement()
@@ -163,7 +164,7 @@ def _add_acknowledging(router: APIRouter, alerts: Alerts, views: _Views) -> None
         return JSONResponse((await asyncio.to_thread(views.of, principal, [row]))[0])
 
     @router.delete("/v1/alerts/{alert_id}/acknowledge", response_model=AlertView)
-    async def unacknowledge(principal: MayAcknowledge, alert_id: uuid.UUID) -> JSONResponse:
+    async def withdraw_acknowledgement(principal: MayAcknowledge, alert_id: AlertInPath) -> JSONResponse:
         """Withdraw the acknowledgement and its note."""
         await asyncio.to_thread(views.may_acknowledge, principal, alert_id)
         row = await asyncio.to_thread(alerts.store.unacknowledge, alert_id)
@@ -172,7 +173,7 @@ def _add_acknowledging(router: APIRouter, alerts: Alerts, views: _Views) -> None
 
 def _add_sending(router: APIRouter, alerts: Alerts, views: _Views) -> None:
     @router.post("/v1/alerts/test/{target}", responses={502: {"description": "The target did not accept the message"}})
-    async def test_target(principal: MaySeeTargets, target: TargetInPath) -> TestedTarget:
+    async def test_alert_target(principal: MaySeeTargets, target: TargetInPath) -> TestedTarget:
         """Send a test message to a target, now and once."""
         return TestedTarget(target=target, took_ms=round(await alerts.test(target) * 1000, 1))
 
@@ -181,7 +182,7 @@ def _add_sending(router: APIRouter, alerts: Alerts, views: _Views) -> None:
         response_model=DeliveryList,
         responses={409: {"description": "No message for this target was given up."}},
     )
-    async def retry(principal: MaySeeTargets, alert_id: uuid.UUID, target: TargetInPath) -> JSONResponse:
+    async def retry_delivery(principal: MaySeeTargets, alert_id: AlertInPath, target: TargetInPath) -> JSONResponse:
         """Send given-up messages after all, before those that wait."""
         await asyncio.to_thread(alerts.deliveries.retry, alert_id, target)
         alerts.wake()

@@ -124,7 +124,7 @@ class AlertQuery(AlertFilters):
     """One page of alerts."""
 
     cursor: str | None = Field(default=None, max_length=200, description="`next` of the page before.")
-    limit: int = Field(default=50, ge=1, le=500)
+    limit: int = Field(default=50, ge=1, le=500, description="How many alerts at most.")
 
 
 class Acknowledgement(BaseModel):

@@ -21,10 +21,10 @@ from workers.access.declaration import MaySeeEvents, Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal, StreamScope
 
-StreamIdInPath = Annotated[StreamId, Path()]
+StreamIdInPath = Annotated[StreamId, Path(description="The stream's id.")]
 MayChangeZones = Annotated[Principal, Depends(Needs("zones"))]
 MayChangeRules = Annotated[Principal, Depends(Needs("rules"))]
-NameInPath = Annotated[Name, Path()]
+NameInPath = Annotated[Name, Path(description="The rule's name.")]
 
 _FIXED: dict[int | str, dict[str, Any]] = {
     409: {"description": "The configuration says it, so it cannot be changed here; or there are as many as may be."}
@@ -80,14 +80,14 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
     router = APIRouter(tags=["zones"], route_class=GuardedRoute)
 
     @router.get("/v1/zones")
-    async def list_scenes(principal: MaySeeEvents) -> SceneList:
+    async def list_zones(principal: MaySeeEvents) -> SceneList:
         """The zones and lines of all streams that have any."""
         scope = principal.scope("events")
         items = [item for stream_id, item in scenes.items().items() if stream_id in scope]
         return SceneList(scenes=[SceneView(**scene.model_dump(), origin=origin) for scene, origin in items])
 
     @router.get("/v1/zones/{stream_id}")
-    async def get_scene(principal: MaySeeEvents, stream_id: StreamIdInPath) -> SceneView:
+    async def get_zones(principal: MaySeeEvents, stream_id: StreamIdInPath) -> SceneView:
         """The zones and lines of a stream; empty when it has none."""
         found = scenes.items().get(stream_id)
         if found is None:
@@ -97,7 +97,7 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
     @router.put(
         "/v1/zones/{stream_id}", responses={201: {"description": "The stream had none.", "model": SceneView}, **_FIXED}
     )
-    async def put_scene(
+    async def put_zones(
         principal: MayChangeZones, stream_id: StreamIdInPath, body: SceneBody, response: Response
     ) -> SceneView:
         """Replace the zones and lines of a stream, from the next frame on."""
@@ -107,7 +107,7 @@ def scene_routes(scenes: SceneStore) -> APIRouter:
         return SceneView(**scene.model_dump(), origin="api")
 
     @router.delete("/v1/zones/{stream_id}", status_code=204, responses=_FIXED)
-    async def delete_scene(principal: MayChangeZones, stream_id: StreamIdInPath) -> None:
+    async def delete_zones(principal: MayChangeZones, stream_id: StreamIdInPath) -> None:
         """Remove the zones and lines of a stream; tracks leave the zones."""
         await asyncio.to_thread(scenes.delete, stream_id)
 

@@ -14,7 +14,7 @@ from stream.config import StreamId
 from workers.access.declaration import MaySeeEvents, Needs
 from workers.access.guarded_route import GuardedRoute
 
-StreamIdInPath = Annotated[StreamId, Path()]
+StreamIdInPath = Annotated[StreamId, Path(description="The stream's id.")]
 
 
 class DriftList(BaseModel):
@@ -35,12 +35,12 @@ def drift_routes(drift: Drift, commission_s: float) -> APIRouter:
     """The routes of drift."""
     router = APIRouter(tags=["drift"], route_class=GuardedRoute)
 
-    @router.get("/drift", deprecated=True)
+    @router.get("/drift", deprecated=True, name="list_drift_alias")
     @router.get("/v1/drift")
     async def list_drift(
         principal: MaySeeEvents,
-        stream: Annotated[StreamId | None, Query()] = None,
-        model: Annotated[str | None, Query(max_length=63)] = None,
+        stream: Annotated[StreamId | None, Query(description="Of this camera only.")] = None,
+        model: Annotated[str | None, Query(max_length=63, description="Of this model only.")] = None,
     ) -> DriftList:
         """Whether cameras and models still see what they were made for, feature by feature."""
         scope = principal.scope("events")
@@ -56,7 +56,7 @@ def drift_routes(drift: Drift, commission_s: float) -> APIRouter:
         return DriftList(drifted=any(report.drifted for report in reports), reports=reports)
 
     @router.post("/v1/drift/{stream_id}/commission", status_code=202, dependencies=[Depends(Needs("drift"))])
-    async def commission(stream_id: StreamIdInPath) -> Commissioning:
+    async def commission_camera(stream_id: StreamIdInPath) -> Commissioning:
         """Learn the camera's reference anew, after it was moved on purpose or its surroundings changed."""
         if not drift.commission(stream_id):
             raise DriftUnknown(f"there is no result of stream {stream_id} since monitoring started")

@@ -78,7 +78,7 @@ def report_routes(database: Database, media: MediaStore, mlflow_url: str | None)
         return HTMLResponse(await asyncio.to_thread(render, query, principal), headers=headers)
 
     @router.get("/v1/report/runs")
-    async def list_runs(principal: MaySeeEvents) -> RunList:
+    async def list_report_runs(principal: MaySeeEvents) -> RunList:
         """The newest training runs of the MLflow server at `monitoring.mlflow_url`."""
         found = await asyncio.to_thread(runs_for, principal.scope("events"))
         runs = [

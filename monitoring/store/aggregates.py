@@ -37,7 +37,7 @@ _BY_HAND = ("line", "direction")  # not counted by hours: an index leads to thei
 class CountQuery(EventFilters):
     """What to count, and by what."""
 
-    bucket: Bucket = "hour"
+    bucket: Bucket = Field(default="hour", description="How long the time is that is counted together.")
     by: By | None = Field(default=None, description="Count each value of this by itself.")
     tz: str = Field(default="UTC", max_length=64, description="Whose hours, days, weeks and months, as Europe/Berlin.")
 

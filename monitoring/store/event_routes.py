@@ -12,7 +12,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
@@ -30,6 +30,8 @@ from workers.access.principal import StreamScope
 from workers.database.database import Database
 
 _CSV_PAGE = 500
+
+EventInPath = Annotated[uuid.UUID, Path(description="The event's id.")]
 
 
 class EventPage(BaseModel):
@@ -85,7 +87,7 @@ def _events(router: APIRouter, run_query: RunQuery) -> None:
         return JSONResponse(await run_query(partial(_page, query=query, scope=principal.scope("events"))))
 
     @router.get("/v1/events/{event_id}", response_model=StoredEvent)
-    async def get_event(principal: MaySeeEvents, event_id: uuid.UUID) -> JSONResponse:
+    async def get_event(principal: MaySeeEvents, event_id: EventInPath) -> JSONResponse:
         """One event."""
         scope = principal.scope("events")
         shown = await run_query(lambda connection: shown_events(connection, [event_of(connection, event_id, scope)]))

@@ -24,8 +24,8 @@ from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import StreamScope
 from workers.database.database import Database
 
-Number = Annotated[int, Path(ge=1, le=2**62)]
-IfNoneMatch = Annotated[str | None, Header(max_length=4000)]
+Number = Annotated[int, Path(ge=1, le=2**62, description="Its number, as events, tracks and alerts name it.")]
+IfNoneMatch = Annotated[str | None, Header(max_length=4000, description="ETags of what the client has.")]
 
 _KINDS = {"snapshot": ("crop", "picture"), "clip": ("clip",)}
 _RANGE: dict[int | str, dict[str, Any]] = {

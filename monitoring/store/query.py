@@ -22,6 +22,7 @@ from workers.access.principal import StreamScope
 from workers.bus.event import Event, Kind, Severity
 
 ALERTS: tuple[Kind, ...] = ("alert", "alert_ended")
+_ANY = "Repeatable: any of them will do."
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?\s*")
 
@@ -44,18 +45,18 @@ class EventFilters(BaseModel):
 
     since: Moment | None = Field(default=None, description="From this time on; UTC unless it says otherwise.")
     until: Moment | None = Field(default=None, description="Before this time.")
-    stream: list[StreamId] = Field(default=[], max_length=64)
-    kind: list[Kind] = Field(default=[], max_length=16)
-    label: list[str] = Field(default=[], max_length=32)
-    zone: list[str] = Field(default=[], max_length=32)
-    line: list[str] = Field(default=[], max_length=32)
+    stream: list[StreamId] = Field(default=[], max_length=64, description=f"The camera. {_ANY}")
+    kind: list[Kind] = Field(default=[], max_length=16, description=f"What happened. {_ANY}")
+    label: list[str] = Field(default=[], max_length=32, description=f"The label of the track then. {_ANY}")
+    zone: list[str] = Field(default=[], max_length=32, description=f"The name of a zone. {_ANY}")
+    line: list[str] = Field(default=[], max_length=32, description=f"The name of a line. {_ANY}")
     direction: list[Literal["in", "out"]] = Field(default=[], max_length=2, description="Of line crossings.")
-    person: list[str] = Field(default=[], max_length=32)
-    rule: list[str] = Field(default=[], max_length=32)
-    severity: list[Severity] = Field(default=[], max_length=3)
-    session: str | None = Field(default=None, max_length=64)
-    track: int | None = Field(default=None, ge=-(2**62), le=2**62)
-    min_confidence: float | None = Field(default=None, ge=0, le=1)
+    person: list[str] = Field(default=[], max_length=32, description=f"The id of a person. {_ANY}")
+    rule: list[str] = Field(default=[], max_length=32, description=f"The rule, of alerts. {_ANY}")
+    severity: list[Severity] = Field(default=[], max_length=3, description=f"Of alerts. {_ANY}")
+    session: str | None = Field(default=None, max_length=64, description="The stream's session.")
+    track: int | None = Field(default=None, ge=-(2**62), le=2**62, description="The number of a track in its session.")
+    min_confidence: float | None = Field(default=None, ge=0, le=1, description="Of the detection.")
     alert: bool | None = Field(default=None, description="true: alerts, and that they ended, only; false: neither.")
 
     @field_validator("kind", mode="before")
@@ -78,8 +79,8 @@ class PageQuery(EventFilters):
     """One page."""
 
     cursor: str | None = Field(default=None, max_length=200, description="`next` of the page before.")
-    limit: int = Field(default=50, ge=1, le=500)
-    order: Literal["newest", "oldest"] = "newest"
+    limit: int = Field(default=50, ge=1, le=500, description="How many events at most.")
+    order: Literal["newest", "oldest"] = Field(default="newest", description="Which come first.")
 
 
 Filters = TypeVar("Filters", bound=EventFilters)

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import Connection
@@ -31,6 +31,8 @@ from workers.access.principal import StreamScope
 from workers.database.database import Database
 
 _MOST_IN_VIEW = 500
+
+TrackInPath = Annotated[uuid.UUID, Path(description="The track's id.")]
 
 Answer = TypeVar("Answer")
 
@@ -67,7 +69,7 @@ def _add_reading(router: APIRouter, reader: _Reader) -> None:
         return JSONResponse(await reader.run(partial(_page, query=query, scope=principal.scope("events"))))
 
     @router.get("/v1/tracks/{track}", response_model=TrackDetail)
-    async def get_track(principal: MaySeeEvents, track: uuid.UUID) -> JSONResponse:
+    async def get_track(principal: MaySeeEvents, track: TrackInPath) -> JSONResponse:
         """One track, with its events."""
         scope = principal.scope("events")
         return JSONResponse(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -98,10 +99,59 @@ def test_answers_with_a_body_say_of_which_media_type(operations: Operations) -> 
                 assert response.get("content"), f"{name} {status}"
 
 
-def test_operations_have_ids_and_words_of_their_own(operations: Operations) -> None:
+def test_operations_have_words_of_their_own_and_ids_that_read_as_names(operations: Operations) -> None:
+    """Generators name methods by them: what is done, to what, and nothing of the path's spelling."""
     ids = [operation["operationId"] for operation in operations.values()]
     assert len(set(ids)) == len(ids)
-    assert all(operation.get("description") and operation["tags"] for operation in operations.values())
+    for name, operation in operations.items():
+        method = name.partition(" ")[0].lower()
+        assert operation.get("description") and operation["tags"], name
+        assert re.fullmatch(r"[a-z]+(_[a-z]+){1,4}", operation["operationId"]), f"{name}: {operation['operationId']}"
+        assert not re.search(rf"_v\d|_{method}$", operation["operationId"]), f"{name}: {operation['operationId']}"
+    assert operations["GET /v1/streams"]["operationId"] == "list_streams"
+
+
+def test_parameters_say_what_they_are_and_bodies_what_they_are_made_of(
+    document: dict[str, Any], operations: Operations
+) -> None:
+    assert document["servers"] == [{"url": "/", "description": "Whoever serves this document."}]
+    for name, operation in operations.items():
+        for parameter in operation.get("parameters", ()):
+            assert parameter.get("description", "").endswith("."), f"{name}: {parameter['name']}"
+        for status, answer in [*operation["responses"].items(), ("body", operation.get("requestBody", {}))]:
+            for media_type, content in answer.get("content", {}).items():
+                assert content.get("schema"), f"{name} {status} {media_type}"
+
+
+def test_files_are_bytes_and_lines_are_text(operations: Operations) -> None:
+    def answered(name: str, media_type: str) -> Any:
+        return operations[name]["responses"]["200"]["content"][media_type]["schema"]
+
+    for name, media_type in (
+        ("GET /v1/snapshots/{number}", "image/jpeg"),
+        ("GET /v1/clips/{number}", "video/webm"),
+        ("GET /v1/streams/{stream_id}/mjpeg", "multipart/x-mixed-replace"),
+    ):
+        assert answered(name, media_type) == {"type": "string", "format": "binary"}
+    for name, media_type in (("GET /v1/audit.jsonl", "application/jsonl"), ("GET /v1/events.csv", "text/csv")):
+        assert answered(name, media_type) == {"type": "string"}
+
+
+def test_an_event_stream_is_held_against_its_schema_as_a_whole_and_event_by_event(operations: Operations) -> None:
+    for name in ("GET /v1/events/live", "GET /v1/tracks/live"):
+        schema = operations[name]["responses"]["200"]["content"]["text/event-stream"]["schema"]
+        for one in ("data: {}\n\n", {"data": "{}", "id": "01"}):
+            jsonschema.validate(one, schema)
+
+
+def test_whip_is_told_whole(operations: Operations) -> None:
+    offer = operations["POST /v1/streams/{stream_id}/whip"]
+    assert offer["requestBody"]["content"].keys() == {"application/sdp"}
+    assert offer["responses"]["201"]["content"].keys() == {"application/sdp"}
+    assert {"Location", "ETag", "Link"} <= offer["responses"]["201"]["headers"].keys()
+    trickle = operations["PATCH /v1/streams/{stream_id}/whip/{session_id}"]
+    assert trickle["requestBody"]["content"].keys() == {"application/trickle-ice-sdpfrag"}
+    assert "if-match" in {one["name"] for one in trickle["parameters"]}
 
 
 def test_no_object_that_is_sent_may_have_members_that_nobody_knows(

@@ -20,7 +20,8 @@ from workers.access.guarded_route import GuardedRoute
 from workers.database.database import Database
 
 _NS = 1_000_000_000
-_Id = Annotated[str, Path(max_length=64)]
+_Id = Annotated[str, Path(max_length=64, description="The service account's id.")]
+_KeyId = Annotated[str, Path(max_length=64, description="The key's id, as the account lists it.")]
 _Name = Annotated[str, Field(pattern=NAME)]
 _TAKEN: dict[int | str, dict[str, Any]] = {409: {"description": "The name is taken, or there are as many as may be."}}
 
@@ -166,7 +167,7 @@ def _key_routes(router: APIRouter, change: Callable[..., Any], lifetime: KeyLife
         return ShownKey(**key_view(record).model_dump(), key=made.text)
 
     @router.delete("/v1/service-accounts/{account_id}/keys/{key_id}", status_code=204)
-    async def revoke_key(principal: CurrentPrincipal, account_id: _Id, key_id: _Id) -> None:
+    async def revoke_key(principal: CurrentPrincipal, account_id: _Id, key_id: _KeyId) -> None:
         """Revoke a key. Requests with it are refused at once here, within five seconds in other processes.
 
         403 where the account may do more than one may oneself.

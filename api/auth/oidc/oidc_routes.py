@@ -31,6 +31,7 @@ OwnPath = Annotated[
         description="Where to go then: a path of this service.",
     ),
 ]
+AskAgain = Annotated[bool, Query(description="Be asked there who one is, even if it knows.")]
 FromProvider = Annotated[str | None, Query(max_length=4096)]
 
 
@@ -46,8 +47,8 @@ def oidc_routes(sign_ins: ProviderSignIns, people: People) -> APIRouter:
         response_class=RedirectResponse,
         dependencies=[Depends(Open("this is where one proves who one is"))],
     )
-    async def login(request: Request, to: OwnPath = "/", again: bool = False) -> Response:
-        """Go to the provider to sign in. `again`: be asked there who one is, even if it knows."""
+    async def begin_oidc_sign_in(request: Request, to: OwnPath = "/", again: AskAgain = False) -> Response:
+        """Go to the provider to sign in."""
         try:
             begun = await sign_ins.begin(to, base_url_of(request), again=again)
         except ProviderError as error:

@@ -103,7 +103,7 @@ def session_view_routes(people: People | None, insecure: bool) -> APIRouter:
     router = APIRouter(tags=["accounts"], route_class=GuardedRoute)
 
     @router.get("/v1/session", dependencies=[Depends(Open("tells who asks, also that nobody does"))])
-    async def session(principal: CurrentPrincipal, response: Response) -> SessionView:
+    async def get_session(principal: CurrentPrincipal, response: Response) -> SessionView:
         """Who makes this request."""
         response.headers.update(NO_STORE)
         setup = people is not None and await people.needs_setup()
@@ -122,7 +122,7 @@ def sign_in_routes(people: People) -> APIRouter:
         response_model=SessionView,
         responses=_COOKIE,
     )
-    async def login(request: Request, body: SignIn) -> Response:
+    async def sign_in(request: Request, body: SignIn) -> Response:
         """Sign in: the answer sets a cookie. Each sign-in is a new session."""
         return await _signed_in(request, await people.sign_in(body.name, body.password, client_of(request)))
 
@@ -132,7 +132,7 @@ def sign_in_routes(people: People) -> APIRouter:
         response_model=SessionView,
         responses={**_COOKIE, 409: {"description": "The name is taken."}},
     )
-    async def setup(request: Request, body: FirstAdmin) -> Response:
+    async def add_first_admin(request: Request, body: FirstAdmin) -> Response:
         """Make the first account, an admin, and sign in with it."""
         opened = await people.set_up(body.token, body.name, body.password, client_of(request))
         return await _signed_in(request, opened)
@@ -157,7 +157,7 @@ def own_session_routes(people: People, provider: ProviderLogout | None = None) -
         responses={200: {"model": SignedOut, "description": "Signed out here; go on at the provider."}},
         dependencies=[Depends(Open("ends one's own session, if there is one"))],
     )
-    async def logout(request: Request, principal: CurrentPrincipal, body: SignOut | None = None) -> Response:
+    async def sign_out(request: Request, principal: CurrentPrincipal, body: SignOut | None = None) -> Response:
         """Sign out: here, or everywhere. Sockets and streamed answers of the session end.
 
         200 for a session that began at a provider: the browser then goes where the answer says.

@@ -18,7 +18,7 @@ from workers.access.principal import Principal
 
 MayManageAccounts = Annotated[Principal, Depends(Needs("accounts"))]
 _LAST: dict[int | str, dict[str, Any]] = {409: {"description": "It is the last admin, or was changed meanwhile."}}
-UserIdInPath = Annotated[str, Path(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+UserIdInPath = Annotated[str, Path(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$", description="The person's id.")]
 
 
 class NewUser(BaseModel):
