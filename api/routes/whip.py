@@ -37,7 +37,7 @@ _ANSWERED = {
 
 
 @router.options("/v1/streams/{stream_id}/whip", dependencies=[_TYPES], response_class=Response)
-async def get_whip_options(stream_id: StreamIdInPath) -> Response:
+async def get_whip_media_type(stream_id: StreamIdInPath) -> Response:
     """The media type to post. OriginGuard answers the preflights of other origins."""
     return Response(headers={"accept-post": _SDP, "allow": "POST, OPTIONS"})
 
@@ -69,7 +69,7 @@ async def offer_whip(request: Request, context: Context, stream_id: StreamIdInPa
 
 
 @router.options("/v1/streams/{stream_id}/whip/{session_id}", dependencies=[_TYPES], response_class=Response)
-async def get_whip_session_options(stream_id: StreamIdInPath, session_id: SessionInPath) -> Response:
+async def get_whip_session_methods(stream_id: StreamIdInPath, session_id: SessionInPath) -> Response:
     """The methods and media type of a session."""
     return Response(headers={"accept-patch": _FRAGMENT, "allow": "PATCH, DELETE, OPTIONS"})
 
