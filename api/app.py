@@ -60,7 +60,7 @@ from api.routes import (
     whip,
 )
 from api.routes.context import ApiContext
-from api.routes.openapi import SERVERS, DescribedApp, operation_id
+from api.routes.openapi import DescribedApp
 from api.settings import ApiSettings
 from api.video.channels import VideoChannels
 from api.video.mjpeg import JpegEncoder
@@ -98,8 +98,6 @@ def create_app(
         title="Livesight",
         version=_version(),
         summary="Live video in; boxes, labels and tracks out, frame by frame.",
-        servers=SERVERS,
-        generate_unique_id_function=operation_id,
         openapi_url=None,  # api/routes/schemas.py serves it
         docs_url=None,  # would load scripts from other hosts
         redoc_url=None,

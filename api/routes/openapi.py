@@ -33,7 +33,7 @@ SCHEMES: dict[str, dict[str, str]] = {
 }
 """The ways to prove who one is; each of them suffices."""
 
-SERVERS = [{"url": "/", "description": "Whoever serves this document."}]
+_SERVERS = [{"url": "/", "description": "Whoever serves this document."}]
 
 _NO_CREDENTIAL: dict[str, list[str]] = {}
 _FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
@@ -100,6 +100,9 @@ class DescribedApp(FastAPI):
 
     accounts: bool = False
     """Whether requests need a credential."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, servers=_SERVERS, generate_unique_id_function=operation_id)
 
     def openapi(self) -> dict[str, Any]:
         """The document; made once, when all routes are there."""
