@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -65,7 +66,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stills(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of pictures whose order by name is not the order in which they were made."""
     folder = tmp_path_factory.mktemp("stills")
-    for number in (2, 0, 1):
+    for number in (2, 10, 1):
         cv2.imwrite(str(folder / f"{number}.png"), face_picture(number, SIZE_WH))
     return folder
 
@@ -106,10 +107,27 @@ def test_analyze_a_folder_in_order_into_a_file_with_a_summary(stills: Path, tmp_
     assert [result["stream_id"] for result in results] == ["yard"] * 3
     places = [max(result["detections"], key=lambda found: found["confidence"])["xyxy"][0] for result in results]
     assert places == sorted(places)
+    assert [result["source"] for result in results] == [str(stills / f"{number}.png") for number in (1, 2, 10)]
+    for result in results:
+        jsonschema.validate(result, frame_json_schema())
     assert "3 frames" in done.stdout
     assert "mask" in done.stdout
-    confident = livesight("analyze", stills, "--json", "--confidence", "1")
-    assert [result["detections"] for result in lines(confident.stdout)] == [[], [], []]
+
+
+def test_analyze_names_what_of_a_folder_it_could_not_read(stills: Path, tmp_path: Path) -> None:
+    """After the others' results; each line still says its own file."""
+    folder = tmp_path / "mixed"
+    shutil.copytree(stills, folder)
+    (folder / "3.jpg").write_bytes(b"no picture")
+    (folder / "clip.mp4").write_bytes(b"a video")
+    done = livesight("analyze", folder, "--json", "--confidence", "1")
+    assert done.returncode == 2, done.stderr
+    results = lines(done.stdout)
+    assert [Path(result["source"]).name for result in results] == ["1.png", "2.png", "10.png"]
+    assert [result["detections"] for result in results] == [[], [], []]
+    assert f"livesight: {folder / '3.jpg'}: " in done.stderr
+    assert "1 of 4 images cannot be read" in done.stderr
+    assert "left out, as they are no images: clip.mp4" in done.stderr
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(clip: Path) -> None:

@@ -41,10 +41,10 @@ def natural_key(path: Path) -> list[tuple[int, int | str]]:
 
 
 def find_images(path: Path) -> list[Path]:
-    """The images of a folder or a glob, or one image; sorted by name. Raises SourceError when there are none."""
+    """The images of a folder or a glob, or one image; sorted naturally. Raises SourceError when there are none."""
     if path.is_dir():
         found = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-        missing = f"{path}: this folder contains no images ({', '.join(sorted(IMAGE_SUFFIXES))})"
+        missing = f"{path}: this folder contains no images ({', '.join(sorted(IMAGE_SUFFIXES))}); name a video itself"
     elif path.exists():
         found, missing = [path], ""
     elif any(mark in path.name for mark in "*?["):
@@ -57,11 +57,21 @@ def find_images(path: Path) -> list[Path]:
     return sorted(found, key=natural_key)
 
 
+def others_in(folder: Path) -> list[Path]:
+    """What lies in a folder beside its images, such as videos and folders, sorted naturally; hidden files excepted."""
+    if not folder.is_dir():
+        return []
+    images = IMAGE_SUFFIXES
+    others = (file for file in folder.iterdir() if file.is_dir() or file.suffix.lower() not in images)
+    return sorted((file for file in others if not file.name.startswith(".")), key=natural_key)
+
+
 class ImagesSource(Source):
     """Images in the given order, `image_fps` a second when live (again and again), else each once and unpaced.
 
     An image that cannot be read is logged and counted, and the others go on; when none of them can be read, the
     mailbox closes with a SourceError. `Frame.number` is the index in the list (goes on counting over the loops).
+    paths: the list. unreadable: those that could not be read, each with why; whole when the mailbox is closed.
     """
 
     kind = "images"
@@ -70,6 +80,7 @@ class ImagesSource(Source):
     def __init__(self, config: StreamConfig, settings: StreamSettings, paths: Sequence[Path], *, live: bool) -> None:
         super().__init__(config, settings, live=live, can_stall=False)
         self.paths = list(paths)
+        self.unreadable: dict[Path, str] = {}
         self._session = new_session()
 
     def _deliver_all(self) -> None:
@@ -100,6 +111,7 @@ class ImagesSource(Source):
             return False  # the source is closed
         except (OSError, BadImageError, cv2.error) as error:
             FRAMES_DROPPED.labels(self.id, "error").inc()
+            self.unreadable[path] = (error.strerror if isinstance(error, OSError) else None) or str(error)
             log.warning("image_unreadable", stream=self.id, path=str(path), error=str(error))
             return False
         image.pts, image.time_base = pts_us, MICROSECONDS

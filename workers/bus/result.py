@@ -10,6 +10,7 @@ from workers.bus.identifiers import Count, Nanoseconds, NodeName, Number, Sessio
 
 FRAME_SCHEMA = "livesight.frame/1"
 MOST_DETECTIONS = 10_000
+_LONGEST_PATH = 4096
 Side = Annotated[int, Field(ge=0, le=2**20)]
 
 
@@ -90,6 +91,12 @@ class FrameResult(_Result):
     image: ImageFigures | None = None
     models: Versions
     latency_ms: Latency
+    source: str | None = Field(
+        default=None,
+        max_length=_LONGEST_PATH,
+        exclude_if=lambda source: source is None,
+        description="The image's file; only in the lines of `analyze` of a folder, a pattern or an image.",
+    )
 
     def to_json(self) -> bytes:
         """The wire form, UTF-8."""

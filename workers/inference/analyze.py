@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from stream.errors import MailboxClosed
+from stream.errors import MailboxClosed, SourceError
 from stream.frame import Frame
 from stream.mailbox import Mailbox
+from stream.sources.images_source import ImagesSource
 from stream.sources.source import Source
 from workers.bus.result import FrameResult
 from workers.engines.hot_swap import EngineSlots
@@ -38,16 +40,17 @@ def analyze(
     """Results of a source that is not live (its mailbox blocks), one for each frame, in presentation order.
 
     Nothing is skipped and nothing depends on timing: two runs give the same detections. A slow consumer slows the
-    decoder. Raises the source's error (SourceError), ModelError, EngineError; closing the iterator stops everything.
+    decoder. Results of images name their files. Raises SourceError, for images that cannot be read after the others'
+    results; ModelError, EngineError. Closing the iterator stops everything.
     """
     options = options or AnalyzeOptions()
     results: Mailbox[FrameResult] = Mailbox("block", capacity=8)
     slots = EngineSlots(store, settings)
     slots.ensure(models)
 
-    def emit(_: Frame, result: FrameResult) -> None:
+    def emit(frame: Frame, result: FrameResult) -> None:
         with suppress(MailboxClosed):  # the consumer went away
-            results.put(result)
+            results.put(_named(result, source, frame))
 
     pipeline = Pipeline(slots, settings, options.node, emit)
     stills = source.kind == "images"
@@ -60,6 +63,7 @@ def analyze(
             while True:
                 yield results.get()
         _raise_failure(source)
+        _raise_unreadable(source)
     finally:
         results.close()
         source.close()
@@ -71,3 +75,17 @@ def _raise_failure(source: Source) -> None:
     """Raise what ended the source: its mailbox is closed and empty, so it raises its producer's error now."""
     with suppress(MailboxClosed):
         source.mailbox.get(0)
+
+
+def _named(result: FrameResult, source: Source, frame: Frame) -> FrameResult:
+    """With the path of an image as it was opened; bytes that are no UTF-8 cannot be in JSON."""
+    if not isinstance(source, ImagesSource):
+        return result
+    path = os.fsencode(source.paths[frame.number]).decode(errors="replace")
+    return result.model_copy(update={"source": path})
+
+
+def _raise_unreadable(source: Source) -> None:
+    if isinstance(source, ImagesSource) and source.unreadable:
+        many = f"{len(source.unreadable)} of {len(source.paths)} images cannot be read"
+        raise SourceError("\n".join([f"{path}: {why}" for path, why in source.unreadable.items()] + [many]))
