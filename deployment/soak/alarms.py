@@ -104,7 +104,7 @@ class Site:
 
     def quiet(self, factor: float = 1.5) -> None:
         """Long enough for a false alarm to be raised."""
-        time.sleep(factor * self._for_s + 2)
+        time.sleep(factor * self._for_s + 1)
 
     def case(self, what: str, wanted: int, rounds: int, do: Callable[[int], None]) -> Case:
         """Do it so often."""
@@ -141,7 +141,7 @@ class Site:
             self.quiet(0.5)
             camera.start()
             self.wait(lambda: self.counts()[1] > before[1], "end of the alert")
-            self.quiet()
+            self.quiet(0.5)
 
         return do
 
@@ -154,7 +154,7 @@ def cameras(folder: Path) -> Iterator[tuple[RtspServer, RtspServer]]:
         yield steady, other
 
 
-def service(rounds: int, folder: Path) -> list[Case]:
+def service(rounds: int, folder: Path, for_s: float = SERVICE_FOR_S) -> list[Case]:
     """One process, which is its own monitor."""
     with cameras(folder) as (steady, other), ExitStack() as stack:
 
@@ -165,7 +165,7 @@ def service(rounds: int, folder: Path) -> list[Case]:
             return made
 
         running = [started()]
-        site = Site(lambda: running[-1], SERVICE_FOR_S)
+        site = Site(lambda: running[-1], for_s)
         site.set_rule()
         site.add("steady", steady.url("cam"))
         site.add("other", other.url("cam"))
@@ -174,7 +174,7 @@ def service(rounds: int, folder: Path) -> list[Case]:
         def edit_and_restart(number: int) -> None:
             site.ask("/v1/streams/steady", "PATCH", {"blur": number % 2 == 0})
             running[-1].stop(30)
-            time.sleep(2 * SERVICE_FOR_S)
+            time.sleep(2 * for_s)
             running.append(started())
             site.wait_live("steady", "other")
             site.quiet()
