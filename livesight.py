@@ -180,18 +180,17 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
 
     make_state_dir(settings.state_dir)
     early = EarlySignals()
-    with (
-        early.listening(),
-        closing(listen(settings.api.host, settings.api.port)) as sock,
-        DeadlineStack(ALL_S) as stack,
-    ):
+    place = settings.api.host, settings.api.port
+    with early.listening(), closing(listen(*place)) as sock, DeadlineStack(ALL_S) as stack:
         access = start_access(settings, stack)
         local = LocalBus()
         bus = open_bus(settings, local)
         stack.closes(bus.close, BUS_S)
         cluster = new_cluster(settings, sock)
         node = new_node(settings, bus, cluster)
-        monitoring = start_monitoring(settings, local, ClipCutter(node, cluster), access, stack)
+        if monitoring := new_monitoring(settings, local, ClipCutter(node, cluster), access, cluster):
+            stack.closes(monitoring.close, MONITOR_S)
+            monitoring.start()
         start_node(settings, node, streams, stack)
         start_cluster(settings, cluster, node, stack)
         start_feed(settings, local, stack)
@@ -250,21 +249,19 @@ def new_node(settings: Settings, bus: Bus, cluster: Cluster | None) -> Node:
     return Node(own, model_store(settings), bus, always if cluster is None else cluster.may_publish)
 
 
-def start_monitoring(
-    settings: Settings, local: LocalBus, cut_clip: CutClip, access: AccessControl | None, stack: DeadlineStack
+def new_monitoring(
+    settings: Settings, local: LocalBus, cut_clip: CutClip, access: AccessControl | None, cluster: Cluster | None
 ) -> Monitoring | None:
-    """Begin to read results, before the node makes any; closed after it, with its last results."""
+    """What reads results, begun before the node makes any, and closed after it, with its last results."""
     if "monitor" not in settings.roles:
         return None
     from monitoring.assembly import MonitoringContext
     from monitoring.service import Monitoring
 
     sign = None if access is None else access.machines.alert_link
-    context = MonitoringContext(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip, sign)
-    monitoring = Monitoring(settings.monitoring, context)
-    stack.closes(monitoring.close, MONITOR_S)
-    monitoring.start()
-    return monitoring
+    ended = None if cluster is None else cluster.ended
+    context = MonitoringContext(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip, sign, ended)
+    return Monitoring(settings.monitoring, context)
 
 
 def start_access(settings: Settings, stack: DeadlineStack) -> AccessControl | None:
@@ -302,7 +299,7 @@ def start_node(settings: Settings, node: Node, streams: Sequence[StreamConfig], 
     for stream in streams:
         if node.streams.runs(stream.id):
             structlog.get_logger(__name__).warning("kept_stream_replaced", stream=stream.id)
-            node.streams.remove(stream.id)
+            node.streams.remove(stream.id, "replaced")
         node.streams.add(stream, allow_local=True)
 
 

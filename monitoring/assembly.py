@@ -38,7 +38,8 @@ from workers.wall_clock import WallClock
 class MonitoringContext:
     """What the process gives monitoring. `node`: the process's name; `local`: the in-process bus.
 
-    `kafka`: None without; `cut_clip`: fetches a clip from whichever node runs the stream; `sign_link`: for messages.
+    `kafka`: None without; `cut_clip`: fetches a clip from whichever node runs the stream; `sign_link`: for messages;
+    `ended`: whether a stream was removed, also one that no node ran, and so none says it.
     """
 
     state_dir: Path
@@ -47,6 +48,7 @@ class MonitoringContext:
     kafka: KafkaSettings | None
     cut_clip: CutClip
     sign_link: SignLink | None = None
+    ended: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,11 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     targets = (target.name for target in settings.alerts.targets)
     rules = RuleStore(database, settings.rules, targets, settings.max_rules)
     events = TrackEvents(settings.events, scenes)
-    drift = Drift(settings.drift, card_lookup(context.state_dir))
+    drift = Drift(settings.drift, card_lookup(context.state_dir), context.ended)
     resources = AlertResources(context.cut_clip, media, database, storage.clock, storage.active, context.sign_link)
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     return Assembly(
-        handlers=[events, drift, Rules(rules, events, drift)],
+        handlers=[events, drift, Rules(rules, events, drift, context.ended)],
         hooks=[drift, DriftHistory(drift.reports), alerts, TrackWriter(storage.live_tracks)],
         services=[Reloader((scenes, rules), settings.reread_s), alerts, TrackBackfill(database, storage.active)],
         routers=[

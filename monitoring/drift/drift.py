@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,12 @@ class Drift:
     name = "drift"
     durability: Durability = "sometimes"
 
-    def __init__(self, settings: DriftSettings, card_of: CardLookup) -> None:
+    def __init__(
+        self, settings: DriftSettings, card_of: CardLookup, ended: Callable[[str], bool] | None = None
+    ) -> None:
+        """ended: whether a stream was removed, also one whose node is gone and cannot say it."""
         self._settings = settings
+        self._ended = ended
         self._load_card = card_of
         self._known_cards: dict[tuple[str, int], ModelCard | None] = {}
         self._streams: dict[str, StreamDrift] = {}
@@ -122,14 +126,19 @@ class Drift:
     def take_event(self, event: Event, events: list[Event]) -> None:
         """See Handler. What is known of a camera goes with it; one that gets its name later is another."""
         if event.kind == "stream_down" and event.reason == REMOVED:
-            self.restore(event.stream_id, None)
-            self._forget_reports(event.stream_id)
-            self._removed[event.stream_id] = event.session
-            with self._commission_lock:
-                self._to_commission.discard(event.stream_id)
+            self._remove(event.stream_id, event.session)
+
+    def _remove(self, stream_id: str, session: str) -> None:
+        self.restore(stream_id, None)
+        self._forget_reports(stream_id)
+        self._removed[stream_id] = session
+        with self._commission_lock:
+            self._to_commission.discard(stream_id)
 
     def tick(self, now_ns: int, events: list[Event]) -> None:
         """See Handler. Compresses streams that have had no results for a while, one a tick."""
+        for stream_id in [one for one in self._reports if self._ended is not None and self._ended(one)]:
+            self._remove(stream_id, "")
         before_s = time.monotonic() - COMPRESS_AFTER_S
         idle = next((stream_id for stream_id, at_s in self._last_result_s.items() if at_s <= before_s), None)
         if idle is not None:

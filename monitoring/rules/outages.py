@@ -26,6 +26,12 @@ def note_down(state: StreamRules, event: Event) -> None:
         state.down_since_ns, state.down_reason = event.captured_at_ns, event.reason
 
 
+def note_removed(state: StreamRules) -> None:
+    """Nobody wants the stream any more, and no node is there to say so."""
+    state.wanted = False
+    state.down_since_ns = state.down_reason = state.interrupted = None
+
+
 def note_up(state: StreamRules) -> None:
     """The stream is up."""
     state.down_since_ns = state.down_reason = state.interrupted = None

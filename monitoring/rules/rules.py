@@ -5,7 +5,7 @@ The last handler (monitoring/core/handler.py): it looks at the tracks of TrackEv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -25,7 +25,7 @@ from monitoring.rules.evaluate import (
     evaluate_faults,
     evaluate_seen,
 )
-from monitoring.rules.outages import evaluate_outage, note_down, note_up, silence, upgrade
+from monitoring.rules.outages import evaluate_outage, note_down, note_removed, note_up, silence, upgrade
 from monitoring.rules.rule import (
     CameraFaultCondition,
     CountCondition,
@@ -80,7 +80,15 @@ class Rules:
     name = "rules"
     durability: Durability = "each"
 
-    def __init__(self, rules: RuleSource, tracks: TrackSource, signals: DriftSignals) -> None:
+    def __init__(
+        self,
+        rules: RuleSource,
+        tracks: TrackSource,
+        signals: DriftSignals,
+        ended: Callable[[str], bool] | None = None,
+    ) -> None:
+        """ended: whether a stream was removed, also one whose node is gone and cannot say it."""
+        self._ended = ended
         self._rules = rules
         self._tracks = tracks
         self._signals = signals
@@ -147,8 +155,10 @@ class Rules:
     def tick(self, now_ns: int, events: list[Event]) -> None:
         """See Handler: silence, outages, and what drift detection finds by the clock."""
         new = tuple(events)
-        for stream_id in list(self._streams):
+        for stream_id, state in list(self._streams.items()):
             self._silent_since_ns.setdefault(stream_id, now_ns)
+            if self._ended is not None and self._ended(stream_id):
+                note_removed(state)
             self._evaluate(stream_id, now_ns, [event for event in new if event.stream_id == stream_id], events)
 
     def _evaluate(self, stream_id: str, now_ns: int, new: Sequence[Event], events: list[Event]) -> None:

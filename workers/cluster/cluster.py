@@ -61,6 +61,7 @@ class Cluster:
         signer = None if trust.keys is None else RecordSigner(trust.keys, member.name).header
         self._writer = ControlWriter(kafka, signer)
         self._listeners: tuple[Callable[[str], object], ...] = ()
+        self._ended: set[str] = set()
         self._monitor: MonitorStatusPublisher | None = None
         self._node: NodeMember | None = None
         self._tail: Tail | None = None
@@ -88,6 +89,12 @@ class Cluster:
             self._listeners = tuple(one for one in self._listeners if one is not callback)
 
         return unsubscribe
+
+    def ended(self, stream_id: str) -> bool:
+        """Whether a shared stream was ended since the start and is not there again; also one that no node ran. Any
+        thread.
+        """
+        return stream_id in self._ended and self.specs.get(stream_id) is None and self.board.stream(stream_id) is None
 
     def may_publish(self, stream_id: str) -> bool:
         """Whether this node may publish what concerns a stream now: a shared one only while it is leased here."""
@@ -169,6 +176,7 @@ class Cluster:
             self._node.wake()
 
     def _removed(self, stream_id: str) -> None:
+        self._ended.add(stream_id)
         for callback in self._listeners:
             callback(stream_id)
 

@@ -18,7 +18,8 @@ from tests.monitoring.who import admit
 
 
 async def test_reports_of_streams_and_commissioning(tmp_path: Path) -> None:
-    drift = Drift(DriftSettings(), card_lookup(tmp_path))
+    removed: set[str] = set()
+    drift = Drift(DriftSettings(), card_lookup(tmp_path), removed.__contains__)
     for stream_id in ("door", "yard"):
         drift.restore(stream_id, None)
         for number in range(130):
@@ -62,3 +63,6 @@ async def test_reports_of_streams_and_commissioning(tmp_path: Path) -> None:
         assert drift.dump("door")["series"] == [], "another camera of that name begins anew"
         drift.take_result(result(START_S + 200, [box(1)], figures(START_S + 200), session="s2", stream_id="door"), [])
         assert (await http.get("/v1/drift/door")).status_code == 200
+        removed.add("yard")  # while no node ran it
+        drift.tick(round((START_S + 201) * 1e9), [])
+        assert {one["stream_id"] for one in (await http.get("/v1/drift")).json()["reports"]} == {"door"}

@@ -303,6 +303,21 @@ def test_an_outage_is_told_once_over_changes_and_restarts() -> None:
     assert [event.cause for event in watch.hear("stream_up", 400, NEXT_SESSION)] == [raised.id]
 
 
+def test_a_camera_that_is_removed_while_its_node_is_gone_is_no_outage() -> None:
+    removed: set[str] = set()
+    watch = Watch.over(DOWN)
+    watch.handlers[1] = Rules(
+        watch.rules, TrackEvents(EventSettings(), FixedScenes({})), FixedConditions(), removed.__contains__
+    )
+    started(watch.handlers)
+    watch.take([], 3)
+    assert not watch.tick(4)
+    (raised,) = watch.tick(35)
+    removed.add("entrance")
+    assert [event.cause for event in watch.tick(36)] == [raised.id]
+    assert not watch.tick(100)
+
+
 def test_time_that_nobody_watched_is_no_time_down() -> None:
     """Down for a moment, then changed and stopped; back when the service is."""
     watch = Watch.over(DOWN)
