@@ -172,12 +172,19 @@ export async function ifThere(path, signal) {
 // what the role monitor has; null where no process has it
 
 const queried = (path, filters) => {
-  const given = Object.entries(filters).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const pairs = Array.isArray(filters) ? filters : Object.entries(filters); // of pairs a name may come several times
+  const given = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 };
 
 /** @returns {Promise<{events: object[], next: string|null}|null>} newest first */
 export const listEvents = (filters, signal) => ifThere(queried("/v1/events", filters), signal);
+
+/** @returns {Promise<{tracks: object[], next: string|null}|null>} those that began last first */
+export const listTracks = (filters, signal) => ifThere(queried("/v1/tracks", filters), signal);
+
+/** @returns {Promise<object|null>} with its `events` */
+export const getTrack = (id) => ifThere(`/v1/tracks/${id}`);
 
 /** @returns {Promise<{counts: object[]}|null>} */
 export const eventCounts = (filters, signal) => ifThere(queried("/v1/events/counts", filters), signal);

@@ -17,15 +17,16 @@ export class EventDialog {
   /** @param {object} event of `GET /v1/events` */
   open(event) {
     document.getElementById("event-title").textContent = whatOf(event);
-    this.#body.replaceChildren(...[imageOf(event), clip(event), facts(event)].filter(Boolean));
+    const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
+    this.#body.replaceChildren(...[imageOf(event, words), clip(event), factList(factsOf(event))].filter(Boolean));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 }
 
-function imageOf(event) {
+/** The image of an event or a track, with the way of a track that ended. */
+export function imageOf(event, words) {
   const source = event.picture_url ?? event.snapshot_url;
   if (!source) return null;
-  const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
   const frame = el("div", { class: "event-image" });
   const image = el("img", { src: source, alt: words });
   image.addEventListener("error", () =>
@@ -66,9 +67,9 @@ function clip({ clip_url: source }) {
   });
 }
 
-function facts(event) {
+function factsOf(event) {
   const time = new Date(timeOf(event));
-  const known = {
+  return {
     When: time.toLocaleString(),
     Camera: el("a", { href: `#/live/${event.stream_id}` }, event.stream_id),
     Kind: KINDS[event.kind] ?? event.kind,
@@ -84,6 +85,10 @@ function facts(event) {
       .join(", "),
     Node: event.node,
   };
+}
+
+/** What is known, by name; what is not is left out. */
+export function factList(known) {
   const rows = Object.entries(known).filter(([, value]) => value);
   return el(
     "dl",

@@ -1,114 +1,91 @@
-// What happened: filtered by the server, newest first, live; counts over time; images and clips.
+// What happened: tracks, or single events; filtered by the server, the newest first, live; how many over time.
 
-import { eventCounts, ifThere, listEvents, listModels } from "./api.js";
-import { Chart } from "./chart.js";
-import { colourOf, wordsOf } from "./colours.js";
-import { badge, el } from "./dom.js";
+import { listEvents, listTracks } from "./api.js";
 import { EventDialog } from "./event-dialog.js";
-import { KINDS, SEVERITIES, timeOf, TONES, whatOf, whoOf } from "./event-words.js";
-import { countQueryOf, queryOf, rangeOf } from "./event-query.js";
+import { EventFilters } from "./event-filters.js";
+import { eventQueryOf, liveQueryOf, queryOf } from "./event-query.js";
+import { eventRow, trackRow } from "./event-rows.js";
+import { EventTimeline } from "./event-timeline.js";
+import { timeOf } from "./event-words.js";
+import { LiveList } from "./live-list.js";
+import { TrackDialog } from "./track-dialog.js";
+import { beganOf } from "./track-words.js";
 
 const EVERY_MS = 5000;
 const SOON_MS = 500; // after something happened: what comes together is read together
 const COUNTS_MS = 10000;
-const BUCKETS_MS = { minute: 60e3, hour: 3600e3, day: 86400e3 };
 const PAGE = 50;
-const MOST = 500; // rows kept while new ones come
+
+const VIEWS = {
+  tracks: { list: listTracks, itemsIn: ({ tracks }) => tracks, live: "/v1/tracks/live", one: "track" },
+  events: { list: listEvents, itemsIn: ({ events }) => events, live: "/v1/events/live", one: "event" },
+};
 
 export class EventsPage {
   title = "Events";
   #streams;
+  #filters = new EventFilters();
+  #timeline = new EventTimeline();
   #timer = 0;
+  #soon = 0;
   #abort = null;
-  #live = null; // EventSource: tells that something happened
-  #events = []; // newest first
+  #live = null; // EventSource: tells what happened
+  #heard = new Map(); // what it told since the list was drawn, by id
   #next = null; // cursor of the older ones
   #countedAt = 0;
-  #dialog = new EventDialog();
-  #chart = null;
+  #rows = null; // LiveList, of the view that is shown
+  #reveals = false; // the reader has asked for what is new: the next page of the newest takes the place of all
+  #dialogs = { track: new TrackDialog(), event: new EventDialog() };
   #note = document.getElementById("events-note");
-  #tools = document.getElementById("events-tools");
   #list = document.getElementById("events-list");
+  #newer = document.getElementById("events-new");
   #older = document.getElementById("events-older");
   #csv = document.getElementById("events-csv");
-  #timeline = document.getElementById("events-timeline");
 
   constructor(streams) {
     this.#streams = streams;
-    const { kind } = this.#tools.elements;
-    kind.append(...Object.entries(KINDS).map(([value, words]) => new Option(words, value)));
-    this.#tools.addEventListener("submit", (event) => event.preventDefault());
-    this.#tools.addEventListener("change", () => this.#again());
+    this.#filters.addEventListener("change", () => this.#shown && this.#again());
     this.#older.addEventListener("click", () => this.#load(this.#next));
-    document.getElementById("events-reset").addEventListener("click", () => {
-      this.#tools.reset();
-      this.#again();
-    });
+    this.#newer.addEventListener("click", () => this.#reveal());
     document.addEventListener("themechange", () => this.#shown && this.#count());
-    streams.addEventListener("change", () => this.#shown && this.#offerStreams());
+    streams.addEventListener("change", () => this.#shown && this.#filters.offerStreams(this.#streamIds));
   }
 
   get #shown() {
     return this.#abort !== null;
   }
 
+  get #streamIds() {
+    return this.#streams.views.map(({ id }) => id);
+  }
+
   async show() {
-    this.#offerStreams();
+    this.#filters.read();
     this.#again();
-    this.#fill(
-      "zone",
-      "Anywhere",
-      (await ifThere("/v1/zones").catch(() => null))?.scenes.flatMap(({ zones }) => zones.map(({ name }) => name)),
-    );
-    this.#fill(
-      "label",
-      "All labels",
-      (await listModels().catch(() => [])).flatMap(({ card }) => card.classes),
-    );
+    await this.#filters.offer(this.#streamIds);
   }
 
   hide() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#soon);
     this.#abort?.abort();
     this.#abort = null;
     this.#live?.close();
     this.#live = null;
-  }
-
-  /** The cameras that there are, and the one that is chosen, which may be gone while its events are not. */
-  #offerStreams() {
-    const { stream } = this.#tools.elements;
-    const chosen = stream.value;
-    const ids = [...new Set([...this.#streams.views.map(({ id }) => id), ...(chosen ? [chosen] : [])])].sort();
-    if (
-      ids.join() ===
-      [...stream.options]
-        .slice(1)
-        .map(({ value }) => value)
-        .join()
-    )
-      return;
-    stream.replaceChildren(new Option("All cameras", ""), ...ids.map((id) => new Option(id, id, false, id === chosen)));
-  }
-
-  /** Offers names in a list; without any there is no list. */
-  #fill(name, none, found) {
-    const select = this.#tools.elements[name];
-    const names = [...new Set([...(found ?? []), ...(select.value ? [select.value] : [])])].sort();
-    select.replaceChildren(
-      new Option(none, ""),
-      ...names.map((each) => new Option(wordsOf(each), each, false, each === select.value)),
-    );
-    select.hidden = names.length === 0;
+    this.#newer.hidden = true;
   }
 
   /** Another question: everything anew. */
   #again() {
-    this.#events = [];
-    this.#next = null;
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close(); // a link in it led here
+    const { one } = VIEWS[this.#filters.view];
+    const [rowOf, at] = one === "track" ? [trackRow, beganOf] : [eventRow, timeOf];
+    const elements = { list: this.#list, button: this.#newer };
     this.#list.replaceChildren();
-    const custom = this.#tools.elements.range.value === "custom";
-    for (const name of ["since", "until"]) this.#tools.elements[name].closest("label").hidden = !custom;
+    this.#rows = new LiveList(elements, (item) => rowOf(item, (opened) => this.#dialogs[one].open(opened)), at);
+    this.#rows.clear();
+    this.#next = null;
+    this.#reveals = false;
     this.#load();
     this.#count();
     this.#listen();
@@ -117,33 +94,54 @@ export class EventsPage {
   /** What fits comes at once; without that (a proxy that keeps it back) every few seconds. */
   #listen() {
     this.#live?.close();
-    const { since: _, until, ...filters } = this.#filters;
-    if (until) return; // what is over does not change
-    this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(filters)}`);
-    this.#live.addEventListener("message", () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#load(), SOON_MS);
+    clearTimeout(this.#soon);
+    this.#soon = 0;
+    this.#heard.clear();
+    const { said, view } = this.#filters;
+    if (said.get("until")) return; // what is over does not change
+    const rows = this.#rows;
+    const inView = said.get("in_view");
+    this.#live = new EventSource(`${VIEWS[view].live}?${new URLSearchParams(liveQueryOf(said))}`);
+    this.#live.addEventListener("missed", () => rows.missed());
+    this.#live.addEventListener("message", ({ data }) => {
+      const item = JSON.parse(data);
+      if (view === "tracks" && inView && (inView === "true") !== (item.ended_at_ns === null)) return;
+      this.#heard.set(item.id, item);
+      this.#soon ||= setTimeout(() => this.#hear(), SOON_MS);
     });
   }
 
-  get #filters() {
-    return queryOf(new FormData(this.#tools));
+  /** Who is at the top sees the newest page, with images; who is not is told how much is new. */
+  #hear() {
+    this.#soon = 0;
+    const heard = [...this.#heard.values()];
+    this.#heard.clear();
+    if (this.#rows.atTop) this.#load();
+    else this.#rows.take(heard);
   }
 
+  #reveal() {
+    this.#reveals = true;
+    this.#load();
+  }
+
+  /** A page: of older ones with a cursor, else the newest. */
   async #load(cursor = null) {
     clearTimeout(this.#timer);
     this.#abort?.abort();
     const { signal } = (this.#abort = new AbortController());
+    const { list, itemsIn } = VIEWS[this.#filters.view];
     try {
-      const answer = await listEvents({ ...this.#filters, limit: PAGE, cursor }, signal);
+      const page = [["limit", PAGE], ...(cursor ? [["cursor", cursor]] : [])];
+      const answer = await list([...queryOf(this.#filters.said), ...page], signal);
       if (signal.aborted) return;
       if (answer === null) return this.#absent();
-      this.#take(answer, cursor !== null);
+      this.#take(itemsIn(answer), answer.next, cursor !== null);
     } catch (error) {
       if (signal.aborted) return;
       this.#say("Events could not be loaded", error.message);
     }
-    if (performance.now() - this.#countedAt > COUNTS_MS) this.#count();
+    if (performance.now() - this.#countedAt > COUNTS_MS && this.#rows.atTop) this.#count();
     this.#wait();
   }
 
@@ -152,125 +150,41 @@ export class EventsPage {
   }
 
   #absent() {
-    this.#tools.hidden = this.#older.hidden = this.#timeline.hidden = this.#csv.hidden = true;
-    this.#list.replaceChildren();
+    this.#filters.hidden = this.#older.hidden = this.#csv.hidden = true;
+    this.#timeline.hide();
+    this.#rows.clear();
     const text = "No process with the role monitor is running. Live results are still available.";
     this.#say("Events are not stored", text);
     this.#wait();
   }
 
-  #take({ events, next }, older) {
-    const first = this.#events.length === 0;
-    const known = new Map(this.#events.map((event) => [event.id, event]));
-    const fresh = new Set(first || older ? [] : events.map(({ id }) => id).filter((id) => !known.has(id)));
-    if (older || first) this.#next = next;
-    for (const event of events) known.set(event.id, event); // images and clips arrive after their events
-    this.#events = [...known.values()].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
-    if (!older && this.#events.length > MOST) this.#events.length = MOST;
-    this.#tools.hidden = this.#csv.hidden = false;
-    this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#filters)}`;
+  #take(items, next, older) {
+    if (older) {
+      this.#rows.append(items);
+      this.#next = next;
+    } else if (this.#reveals || this.#rows.size === 0) {
+      this.#rows.replace(items);
+      this.#next = next;
+      if (this.#reveals) this.#goToTop();
+      this.#reveals = false;
+    } else if (this.#rows.take(items, { whole: true })) this.#next = next;
+    this.#filters.hidden = this.#csv.hidden = false;
+    this.#csv.href = `/v1/events.csv?${new URLSearchParams(eventQueryOf(this.#filters.said))}`;
     this.#older.hidden = this.#next === null;
-    if (this.#events.length) this.#note.hidden = true;
+    if (this.#rows.size) this.#note.hidden = true;
+    else if (this.#filters.view === "tracks")
+      this.#say("Nobody came into view", "No track matches the filter. New ones appear here as they come.");
     else this.#say("No events", "No event matches the filter. New events appear here as they happen.");
-    this.#show(fresh);
   }
 
-  /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
-  #show(fresh) {
-    const rows = new Map([...this.#list.children].map((row) => [row.dataset.id, row]));
-    const shown = this.#events.map((event) => {
-      const said = JSON.stringify(event);
-      let row = rows.get(event.id);
-      if (row?.said !== said) row = Object.assign(this.#row(event), { said });
-      if (fresh.has(event.id)) row.classList.add("fresh");
-      return row;
-    });
-    const focused = document.activeElement?.closest?.(".event");
-    for (const row of [...this.#list.children]) if (!shown.includes(row)) row.remove();
-    shown.forEach((row, at) => {
-      if (this.#list.children[at] !== row) this.#list.insertBefore(row, this.#list.children[at] ?? null);
-    });
-    if (focused && !focused.isConnected)
-      shown
-        .find(({ dataset }) => dataset.id === focused.dataset.id)
-        ?.querySelector("button")
-        .focus({ preventScroll: true });
+  #goToTop() {
+    document.scrollingElement.scrollTop = this.#list.closest(".page").scrollTop = 0;
+    this.#list.querySelector("button")?.focus({ preventScroll: true });
   }
 
-  #row(event) {
-    const time = new Date(timeOf(event));
-    const dot = event.label ? el("i", { class: "dot" }) : null;
-    dot?.style.setProperty("--dot", colourOf(event.label));
-    const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
-    const image = event.snapshot_url && el("img", { src: event.snapshot_url, alt: "", loading: "lazy" });
-    // a better image may have replaced it since; the next answer names that one
-    image?.addEventListener("error", () => image.replaceWith(blank));
-    const thumbnail = image ?? blank;
-    return el(
-      "li",
-      {
-        class: "event",
-        dataset: { id: event.id, kind: event.kind },
-        on: { animationend: ({ currentTarget: row }) => row.classList.remove("fresh") },
-      },
-      el(
-        "button",
-        { class: "event-open", type: "button", on: { click: () => this.#dialog.open(event) } },
-        thumbnail,
-        el(
-          "span",
-          { class: "event-what" },
-          el("strong", {}, whatOf(event)),
-          el("span", { class: "event-who" }, dot, whoOf(event)),
-        ),
-        event.severity ? badge(TONES[event.severity], SEVERITIES[event.severity]) : null,
-        event.clip_url ? el("span", { class: "badge" }, "Clip") : null,
-      ),
-      el("time", { dateTime: time.toISOString() }, time.toLocaleString()),
-      el("a", { href: `#/live/${event.stream_id}` }, event.stream_id),
-    );
-  }
-
-  /** How many there were, over the time that is shown. */
-  async #count() {
+  #count() {
     this.#countedAt = performance.now();
-    const { signal } = this.#abort ?? new AbortController();
-    const chosen = new FormData(this.#tools);
-    try {
-      const answer = await eventCounts(countQueryOf(chosen), signal);
-      if (signal.aborted || answer === null) return;
-      this.#timeline.hidden = false;
-      this.#draw(answer, rangeOf(chosen));
-    } catch {
-      if (!signal.aborted) this.#timeline.hidden = true; // the list says what the matter is
-    }
-  }
-
-  #draw({ counts, total, bucket }, range) {
-    document.getElementById("events-total").textContent =
-      `${total.toLocaleString()} ${total === 1 ? "event" : "events"}, by ${bucket}`;
-    this.#chart ??= new Chart(document.getElementById("chart-events"));
-    const barWidth = BUCKETS_MS[bucket];
-    const starts = [...new Set(counts.map(({ start }) => start))];
-    const bars = (name, colour, wanted) => {
-      const sums = new Map(starts.map((start) => [start, 0]));
-      for (const { start, count, value } of counts) if (wanted(value)) sums.set(start, sums.get(start) + count);
-      const points = [...sums].map(([start, y]) => ({ x: Date.parse(start) + barWidth / 2, y }));
-      return { name, colour, shape: "bar", points };
-    };
-    const isAlert = (kind) => kind === "alert";
-    const series = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];
-    const narrow = matchMedia("(max-width: 699px)").matches;
-    const times = starts.map((start) => Date.parse(start));
-    const [min, max] = [Math.min(range[0], ...times), Math.max(range[1], ...times.map((time) => time + barWidth))];
-    this.#chart.draw(series, {
-      x: { min, max, time: true, ticks: narrow ? 3 : 6, grid: false },
-      y: { ticks: 5 },
-      height: 150,
-      stacked: true,
-      barWidth,
-      formatTitle: (index) => new Date(starts[index]).toLocaleString(),
-    });
+    return this.#timeline.show(this.#filters.said, this.#abort?.signal);
   }
 
   #say(title, text) {

@@ -73,7 +73,16 @@ class HasUrl(Protocol):
 
 # Of the role monitor, which services within a test process do not have; the browser says so by itself. As it does of a
 # snapshot in whose place a better one came between the list and the picture.
-MONITORS = ("/v1/snapshots", "/v1/events", "/v1/alerts", "/v1/drift", "/v1/rules", "/v1/zones", "/v1/report")
+MONITORS = (
+    "/v1/snapshots",
+    "/v1/events",
+    "/v1/tracks",
+    "/v1/alerts",
+    "/v1/drift",
+    "/v1/rules",
+    "/v1/zones",
+    "/v1/report",
+)
 
 
 @dataclass

@@ -124,12 +124,16 @@ async def test_zones_and_lines_are_drawn_and_their_events_appear(service: Livesi
         assert near(scene["zones"][0]["polygon"], [corners[0], (0.70, 0.25), *corners[2:]])
         assert near([scene["lines"][0]["start"], scene["lines"][0]["end"]], [(0.5, 0.98), (0.5, 0.02)])
 
-        await page.goto(f"{service.url}/#/events")
+        await page.goto(f"{service.url}/#/events?view=events")
         rows = page.locator(".event")
         await page.locator("#events-tools [name=kind]").select_option("zone_entered")
         await expect(rows.filter(has_text="Entered entrance").first).to_be_visible(timeout=60 * SECOND)
         await page.locator("#events-tools [name=kind]").select_option("line_crossed")
         await expect(rows.filter(has_text="Crossed door, in").first).to_be_visible(timeout=60 * SECOND)
+        await page.get_by_role("radio", name="Tracks").check()
+        track = rows.filter(has_text="entrance").filter(has_text="door in").filter(has=page.locator("img"))
+        await expect(track.first).to_be_visible(timeout=60 * SECOND)
+        await expect(rows.first.locator(".badge").filter(has_text="In view")).to_be_visible(timeout=60 * SECOND)
 
 
 async def test_a_zone_is_drawn_with_the_keys_alone(service: LivesightProcess) -> None:
@@ -164,6 +168,7 @@ async def test_events_are_filtered_counted_and_come_by_themselves(service: Lives
         rows = page.locator(".event")
         await expect(rows.first).to_be_visible(timeout=30 * SECOND)
         await charted(page, "#chart-events")
+        await page.get_by_role("radio", name="Single events").check()
         await page.locator("#events-tools [name=stream]").select_option("gate")
         await expect(rows.filter(has_text="clip")).to_have_count(0)
         await expect(rows.filter(has_text="Camera down").first).to_be_visible()

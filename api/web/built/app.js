@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 780bcbbdf8aafaa4a95e2f6b801c33d54a69e28d2731c017b5ad94d90424e53e
+// Made by `make web` out of api/web; do not edit. 771600f866a6942acb0771de4997acd3544dc90e528c6ba9e82902b1a09d903c
 import {
   ApiError,
   HealthWatch,

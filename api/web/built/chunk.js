@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 780bcbbdf8aafaa4a95e2f6b801c33d54a69e28d2731c017b5ad94d90424e53e
+// Made by `make web` out of api/web; do not edit. 771600f866a6942acb0771de4997acd3544dc90e528c6ba9e82902b1a09d903c
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -154,10 +154,13 @@ async function ifThere(path, signal) {
   }
 }
 var queried = (path, filters) => {
-  const given = Object.entries(filters).filter(([, value]) => value !== null && value !== void 0 && value !== "");
+  const pairs = Array.isArray(filters) ? filters : Object.entries(filters);
+  const given = pairs.filter(([, value]) => value !== null && value !== void 0 && value !== "");
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 };
 var listEvents = (filters, signal) => ifThere(queried("/v1/events", filters), signal);
+var listTracks = (filters, signal) => ifThere(queried("/v1/tracks", filters), signal);
+var getTrack = (id) => ifThere(`/v1/tracks/${id}`);
 var eventCounts = (filters, signal) => ifThere(queried("/v1/events/counts", filters), signal);
 var listAlerts = (filters, signal) => ifThere(queried("/v1/alerts", filters), signal);
 var acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
@@ -573,36 +576,6 @@ function askForPassword(name) {
   });
 }
 
-// colours.js
-var KNOWN = /* @__PURE__ */ new Map([
-  ["with_mask", "#2fbf71"],
-  ["without_mask", "#f0484e"],
-  ["mask_weared_incorrect", "#f5a524"],
-  ["mask_worn_incorrectly", "#f5a524"],
-  ["incorrect_mask", "#f5a524"],
-  ["incorrect", "#f5a524"]
-]);
-var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
-function colourOf(label) {
-  const known2 = KNOWN.get(label);
-  if (known2)
-    return known2;
-  let hash = 2166136261;
-  for (const character of label)
-    hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
-  return OTHERS[(hash >>> 0) % OTHERS.length];
-}
-function inkOn(colour) {
-  const [r, g, b] = [1, 3, 5].map((at) => {
-    const c = parseInt(colour.slice(at, at + 2), 16) / 255;
-    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#07090c" : "#ffffff";
-}
-function wordsOf(label) {
-  return label === "mask_weared_incorrect" ? "mask worn wrongly" : label.replaceAll("_", " ");
-}
-
 // confirm.js
 function ask(title, text, yes) {
   const dialog = document.getElementById("confirm-dialog");
@@ -645,6 +618,36 @@ var number = (value, digits = 0) => typeof value === "number" && Number.isFinite
 var rateWords = (fps) => fps > 0 && fps < 0.1 ? "<0.1" : number(fps, fps > 0 && fps < 9.95 ? 1 : 0);
 var short = (value) => value >= 1e4 ? `${Math.round(value / 1e3)}k` : String(value ?? 0);
 
+// colours.js
+var KNOWN = /* @__PURE__ */ new Map([
+  ["with_mask", "#2fbf71"],
+  ["without_mask", "#f0484e"],
+  ["mask_weared_incorrect", "#f5a524"],
+  ["mask_worn_incorrectly", "#f5a524"],
+  ["incorrect_mask", "#f5a524"],
+  ["incorrect", "#f5a524"]
+]);
+var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
+function colourOf(label) {
+  const known2 = KNOWN.get(label);
+  if (known2)
+    return known2;
+  let hash = 2166136261;
+  for (const character of label)
+    hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
+  return OTHERS[(hash >>> 0) % OTHERS.length];
+}
+function inkOn(colour) {
+  const [r, g, b] = [1, 3, 5].map((at) => {
+    const c = parseInt(colour.slice(at, at + 2), 16) / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#07090c" : "#ffffff";
+}
+function wordsOf(label) {
+  return label === "mask_weared_incorrect" ? "mask worn wrongly" : label.replaceAll("_", " ");
+}
+
 export {
   __publicField,
   __privateGet,
@@ -680,6 +683,8 @@ export {
   testStream,
   ifThere,
   listEvents,
+  listTracks,
+  getTrack,
   eventCounts,
   listAlerts,
   acknowledgeAlert,

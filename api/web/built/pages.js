@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 780bcbbdf8aafaa4a95e2f6b801c33d54a69e28d2731c017b5ad94d90424e53e
+// Made by `make web` out of api/web; do not edit. 771600f866a6942acb0771de4997acd3544dc90e528c6ba9e82902b1a09d903c
 import {
   ApiError,
   accessWords,
@@ -21,6 +21,7 @@ import {
   el,
   eventCounts,
   formDialog,
+  getTrack,
   icon,
   ifThere,
   listAlerts,
@@ -28,6 +29,7 @@ import {
   listEvents,
   listModels,
   listServiceAccounts,
+  listTracks,
   listUsers,
   may,
   mayOn,
@@ -215,32 +217,60 @@ function told(deliveries) {
 // event-query.js
 var HOUR_MS = 36e5;
 var RANGES = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 168 * HOUR_MS, "30d": 720 * HOUR_MS };
-function rangeOf(chosen, now = Date.now()) {
-  const named = RANGES[chosen.get("range")];
-  if (named)
-    return [now - named, now];
-  const [since2, until] = ["since", "until"].map((name) => Date.parse(chosen.get(name) ?? ""));
+var USUAL_RANGE = "24h";
+var SHARED = [
+  ...["range", "since", "until", "stream", "label", "zone", "line", "direction", "person", "rule", "severity"],
+  ...["session", "track", "min_confidence"]
+];
+var OWN = { tracks: ["min_duration_s", "has_alert", "in_view"], events: ["kind", "alert"] };
+var REPEATABLE = /* @__PURE__ */ new Set(["stream", "label", "zone", "line", "direction", "person", "rule", "severity", "kind"]);
+var viewOf = (said) => said.get("view") === "events" ? "events" : "tracks";
+var hasTracksOnly = (said) => OWN.tracks.some((name) => said.get(name));
+var namesOf = (view) => [...SHARED, ...OWN[view]];
+function saidIn(hash) {
+  const given = new URLSearchParams(hash.split("?")[1] ?? "");
+  return narrowed(given, viewOf(given));
+}
+function narrowed(given, view) {
+  const said = new URLSearchParams(view === "events" ? { view } : {});
+  for (const name of namesOf(view)) {
+    const values = [...new Set(given.getAll(name).filter(Boolean))];
+    for (const value of REPEATABLE.has(name) ? values : values.slice(0, 1))
+      said.append(name, value);
+  }
+  if (said.get("range") === USUAL_RANGE || !RANGES[said.get("range")] || said.get("since") || said.get("until"))
+    said.delete("range");
+  return said;
+}
+var addressOf = (said) => said.size ? `#/events?${said}` : "#/events";
+var isCustom = (said) => Boolean(said.get("since") || said.get("until"));
+function rangeOf(said, now = Date.now()) {
+  if (!isCustom(said))
+    return [now - RANGES[said.get("range") ?? USUAL_RANGE], now];
+  const [since2, until] = ["since", "until"].map((name) => Date.parse(said.get(name) ?? ""));
   const end = Number.isFinite(until) ? until : now;
-  return [Number.isFinite(since2) && since2 < end ? since2 : end - RANGES["24h"], end];
+  return [Number.isFinite(since2) && since2 < end ? since2 : end - RANGES[USUAL_RANGE], end];
 }
-function queryOf(chosen, now = Date.now()) {
-  const [since2, until] = rangeOf(chosen, now);
-  const custom = chosen.get("range") === "custom";
-  const filters = {
-    since: new Date(since2).toISOString(),
-    until: custom ? new Date(until).toISOString() : null,
-    min_confidence: chosen.get("confidence"),
-    ...Object.fromEntries(["stream", "kind", "label", "zone"].map((name) => [name, chosen.get(name)]))
-  };
-  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
+function queryOf(said, now = Date.now()) {
+  const [since2, until] = rangeOf(said, now);
+  const pairs = [["since", new Date(since2).toISOString()]];
+  if (said.get("until"))
+    pairs.push(["until", new Date(until).toISOString()]);
+  const others = new Set(namesOf(viewOf(said)).filter((name) => !["range", "since", "until"].includes(name)));
+  return [...pairs, ...[...said].filter(([name]) => others.has(name))];
 }
-function countQueryOf(chosen, now = Date.now()) {
-  const [since2, until] = rangeOf(chosen, now);
+var liveQueryOf = (said) => queryOf(said).filter(([name]) => !["since", "until"].includes(name));
+function eventQueryOf(said, now = Date.now()) {
+  return queryOf(said, now).filter(([name]) => !OWN.tracks.includes(name));
+}
+function countQueryOf(said, now = Date.now()) {
+  const [since2, until] = rangeOf(said, now);
   const hours = (until - since2) / HOUR_MS;
   const bucket = hours <= 3 ? "minute" : hours <= 24 * 4 ? "hour" : "day";
   const whole = bucket === "minute" ? since2 : Math.floor(since2 / HOUR_MS) * HOUR_MS;
   const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return { ...queryOf(chosen, now), since: new Date(whole).toISOString(), bucket, by: "kind", tz };
+  const filters = eventQueryOf(said, now).filter(([name]) => name !== "since");
+  return [["since", new Date(whole).toISOString()], ...filters, ["bucket", bucket], ["by", "kind"], ["tz", tz]];
 }
 
 // alert-query.js
@@ -249,7 +279,7 @@ function chosenIn(hash) {
   const given = new URLSearchParams(hash.split("?")[1] ?? "");
   return Object.fromEntries(FIELDS.map((name) => [name, given.get(name) ?? ""]));
 }
-function addressOf(chosen) {
+function addressOf2(chosen) {
   const custom = chosen.range === "custom";
   const given = FIELDS.filter((name) => chosen[name] && (custom || !["since", "until"].includes(name)));
   const query = new URLSearchParams(given.map((name) => [name, chosen[name]]));
@@ -286,16 +316,16 @@ var EventDialog = class {
   /** @param {object} event of `GET /v1/events` */
   open(event) {
     document.getElementById("event-title").textContent = whatOf(event);
-    this.#body.replaceChildren(...[imageOf(event), clip(event), facts(event)].filter(Boolean));
+    const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
+    this.#body.replaceChildren(...[imageOf(event, words), clip(event), factList(factsOf(event))].filter(Boolean));
     if (!this.#dialog.open)
       this.#dialog.showModal();
   }
 };
-function imageOf(event) {
+function imageOf(event, words) {
   const source = event.picture_url ?? event.snapshot_url;
   if (!source)
     return null;
-  const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
   const frame = el("div", { class: "event-image" });
   const image = el("img", { src: source, alt: words });
   image.addEventListener(
@@ -334,9 +364,9 @@ function clip({ clip_url: source }) {
     "aria-label": "Clip of this event"
   });
 }
-function facts(event) {
+function factsOf(event) {
   const time = new Date(timeOf(event));
-  const known = {
+  return {
     When: time.toLocaleString(),
     Camera: el("a", { href: `#/live/${event.stream_id}` }, event.stream_id),
     Kind: KINDS[event.kind] ?? event.kind,
@@ -350,6 +380,8 @@ function facts(event) {
     Models: Object.entries(event.models ?? {}).map(([name, version]) => `${name} ${version}`).join(", "),
     Node: event.node
   };
+}
+function factList(known) {
   const rows = Object.entries(known).filter(([, value]) => value);
   return el(
     "dl",
@@ -837,7 +869,7 @@ var AlertsPage = class {
     );
     this.#tools.addEventListener("submit", (event) => event.preventDefault());
     this.#tools.addEventListener("change", () => {
-      history.pushState(null, "", addressOf(this.#choice));
+      history.pushState(null, "", addressOf2(this.#choice));
       this.#again();
     });
     document.getElementById("alerts-reset").addEventListener("click", () => {
@@ -2020,6 +2052,265 @@ var CamerasPage = class {
 };
 var fact = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
 
+// event-filters.js
+var BETWEEN = "";
+var isHere = () => /^#\/events\b/.test(location.hash);
+var localTime = (iso) => {
+  const at = new Date(iso);
+  return Number.isNaN(at.valueOf()) ? "" : new Date(at - at.getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
+};
+var EventFilters = class extends EventTarget {
+  #form = document.getElementById("events-tools");
+  #more = document.getElementById("events-more");
+  #said = new URLSearchParams();
+  constructor() {
+    super();
+    this.#form.elements.kind.append(...Object.entries(KINDS).map(([value, words]) => new Option(words, value)));
+    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    this.#form.addEventListener("change", (event) => this.#changed(event.target.name));
+    document.getElementById("events-reset").addEventListener("click", () => {
+      this.#go(new URLSearchParams(this.view === "events" ? { view: "events" } : {}));
+    });
+    for (const kind of ["hashchange", "popstate"])
+      window.addEventListener(kind, () => isHere() && this.#follow());
+  }
+  /** @returns {URLSearchParams} */
+  get said() {
+    return this.#said;
+  }
+  get view() {
+    return viewOf(this.#said);
+  }
+  set hidden(hidden) {
+    this.#form.hidden = hidden;
+  }
+  /** Takes over what the address says; nobody is told. */
+  read() {
+    this.#said = saidIn(location.hash);
+    this.#fillIn();
+  }
+  /** What there is to choose from. @param {string[]} streams */
+  async offer(streams) {
+    this.offerStreams(streams);
+    const [scenes, rules, models] = await Promise.all([
+      ifThere("/v1/zones").catch(() => null),
+      ifThere("/v1/rules").catch(() => null),
+      listModels().catch(() => [])
+    ]);
+    const places = (which) => scenes?.scenes.flatMap((scene) => scene[which].map(({ name }) => name)) ?? [];
+    this.#offer("zone", places("zones"));
+    this.#offer("line", places("lines"));
+    this.#offer("rule", rules?.rules.map(({ name }) => name) ?? []);
+    this.#offer(
+      "label",
+      models.flatMap(({ card }) => card.classes)
+    );
+    this.#fillIn();
+  }
+  offerStreams(ids) {
+    this.#offer("stream", ids);
+    this.#fillIn();
+  }
+  #offer(name, values) {
+    const select = this.#form.elements[name];
+    const words = name === "label" ? wordsOf : String;
+    const known = [...new Set(values)].sort().map((value) => [value, words(value)]);
+    if (known.join() === [...select.options].slice(1).map(({ value, text }) => [value, text]).join())
+      return;
+    select.replaceChildren(select.options[0], ...known.map(([value, text]) => new Option(text, value)));
+  }
+  #follow() {
+    const said = saidIn(location.hash);
+    if (said.toString() === this.#said.toString())
+      return;
+    this.#said = said;
+    this.#fillIn();
+    this.dispatchEvent(new Event("change"));
+  }
+  #changed(name) {
+    const { elements } = this.#form;
+    const given = new URLSearchParams(new FormData(this.#form).get("view") === "events" ? { view: "events" } : {});
+    const custom = elements.range.value === "custom";
+    for (const each of namesOf(viewOf(given))) {
+      const { value } = elements[each];
+      if (!value || ["since", "until"].includes(each) && !custom)
+        continue;
+      if (["since", "until"].includes(each))
+        given.set(each, new Date(value).toISOString());
+      else
+        for (const one of value.split(BETWEEN))
+          given.append(each, one);
+    }
+    this.#showTimes(custom);
+    if (name === "range" && custom)
+      return elements.since.focus();
+    this.#go(narrowed(given, viewOf(given)));
+  }
+  #go(said) {
+    history.pushState(null, "", addressOf(said));
+    this.#follow();
+  }
+  #fillIn() {
+    const { elements } = this.#form;
+    const view = this.view;
+    for (const radio of elements.view)
+      radio.checked = radio.value === view;
+    const here = new Set(namesOf(view));
+    let more = false;
+    for (const name of /* @__PURE__ */ new Set([...namesOf("tracks"), ...namesOf("events")])) {
+      const field = elements[name];
+      const values = this.#said.getAll(name);
+      if (name === "range")
+        field.value = this.#custom ? "custom" : values[0] ?? "24h";
+      else if (["since", "until"].includes(name))
+        field.value = values[0] ? localTime(values[0]) : "";
+      else
+        this.#choose(field, values, here.has(name));
+      more ||= values.length > 0 && this.#more.contains(field);
+    }
+    this.#showTimes(this.#custom);
+    if (more)
+      this.#more.open = true;
+  }
+  /** Sets a field; a choice that is not offered (a camera that is gone, several labels) is added. */
+  #choose(field, values, applies) {
+    const value = values.join(BETWEEN);
+    if (field.options) {
+      for (const option of [...field.options])
+        if ("added" in option.dataset && option.value !== value)
+          option.remove();
+      if (![...field.options].some((option) => option.value === value)) {
+        const words = field.name === "label" ? values.map(wordsOf) : values;
+        const option = new Option(words.join(", "), value);
+        option.dataset.added = "";
+        field.add(option);
+      }
+    }
+    field.value = value;
+    const nothing = field.options?.length === 1 && "offered" in field.dataset;
+    (field.closest("label.inline") ?? field).hidden = !applies || nothing;
+  }
+  get #custom() {
+    return Boolean(this.#said.get("since") || this.#said.get("until"));
+  }
+  #showTimes(custom) {
+    for (const name of ["since", "until"])
+      this.#form.elements[name].closest("label").hidden = !custom;
+  }
+};
+
+// track-words.js
+var MOST_LABELS = 3;
+var beganOf = ({ began_at_ns: at }) => at / 1e6;
+function labelsOf({ labels: labels3, detector }) {
+  const names = labels3.map(({ label: label2 }) => wordsOf(label2)).filter((name, at, all) => name !== all[at - 1]);
+  if (!names.length)
+    return detector ?? "Somebody";
+  return `${names.length > MOST_LABELS ? "\u2026 " : ""}${names.slice(-MOST_LABELS).join(" \u2192 ")}`;
+}
+function whoOfTrack({ person, confidence, track_id: number2 }) {
+  const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
+  return [person, percent, `#${number2}`].filter(Boolean).join(" ");
+}
+var dayOf = (at) => at.toLocaleDateString();
+function whenOf(track, now = new Date()) {
+  const began = new Date(beganOf(track));
+  const date = dayOf(began) === dayOf(now) ? "" : `${dayOf(began)} `;
+  if (track.ended_at_ns === null)
+    return `since ${date}${began.toLocaleTimeString()}`;
+  const ended = new Date(track.ended_at_ns / 1e6);
+  const other = dayOf(ended) === dayOf(began) ? "" : `${dayOf(ended)} `;
+  return `${date}${began.toLocaleTimeString()} \u2013 ${other}${ended.toLocaleTimeString()}`;
+}
+function stayOf({ duration_s: over, inside_since_ns: since2, visits }, now) {
+  if (since2 !== null)
+    return `in for ${durationOf(Math.max(0, (now - since2 / 1e6) / 1e3))}`;
+  return `${durationOf(over)}${visits > 1 ? ` in ${visits} visits` : ""}`;
+}
+var zonesOf = ({ zones }, now = Date.now()) => zones.map((one) => `${one.zone} ${stayOf(one, now)}`);
+var linesOf = ({ lines }) => lines.map(({ line, direction }) => `${line}${direction ? ` ${direction}` : ""}`);
+var RANKS = ["info", "warning", "critical"];
+function severityOf({ alerts }) {
+  const ranks = alerts.map(({ severity }) => RANKS.indexOf(severity));
+  return ranks.length ? RANKS[Math.max(0, ...ranks)] : null;
+}
+
+// event-rows.js
+var noLonger = ({ currentTarget: row4 }) => row4.classList.remove("fresh");
+function trackRow(track, open) {
+  const places = [...zonesOf(track), ...linesOf(track)];
+  const severity = severityOf(track);
+  const count = track.alerts.length;
+  const alerts = count === 1 ? SEVERITIES[severity] : `${count} alerts`;
+  const inView = track.ended_at_ns === null;
+  return el(
+    "li",
+    { class: "event track", dataset: { id: track.id, stream: track.stream_id }, on: { animationend: noLonger } },
+    el(
+      "button",
+      { class: "event-open", type: "button", on: { click: () => open(track) } },
+      thumbnail(track.snapshot_url),
+      el(
+        "span",
+        { class: "event-what" },
+        el("strong", {}, dot(track.label), labelsOf(track)),
+        el("span", { class: "event-who" }, whoOfTrack(track))
+      ),
+      el("span", { class: "track-places", title: places.join(", ") }, places.join(", ")),
+      el(
+        "span",
+        { class: "track-badges" },
+        inView ? badge("live", "In view") : null,
+        severity ? badge(TONES[severity], alerts) : null
+      ),
+      el(
+        "span",
+        { class: "track-when" },
+        el("time", { dateTime: new Date(beganOf(track)).toISOString() }, whenOf(track)),
+        el("span", { class: "quiet" }, inView ? "" : durationOf(track.duration_s))
+      )
+    ),
+    el("a", { href: `#/live/${track.stream_id}` }, track.stream_id)
+  );
+}
+function eventRow(event, open) {
+  const time = new Date(timeOf(event));
+  return el(
+    "li",
+    { class: "event", dataset: { id: event.id, kind: event.kind }, on: { animationend: noLonger } },
+    el(
+      "button",
+      { class: "event-open", type: "button", on: { click: () => open(event) } },
+      thumbnail(event.snapshot_url),
+      el(
+        "span",
+        { class: "event-what" },
+        el("strong", {}, whatOf(event)),
+        el("span", { class: "event-who" }, dot(event.label), whoOf(event))
+      ),
+      event.severity ? badge(TONES[event.severity], SEVERITIES[event.severity]) : null,
+      event.clip_url ? el("span", { class: "badge" }, "Clip") : null
+    ),
+    el("time", { dateTime: time.toISOString() }, time.toLocaleString()),
+    el("a", { href: `#/live/${event.stream_id}` }, event.stream_id)
+  );
+}
+function thumbnail(source) {
+  const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
+  if (!source)
+    return blank;
+  const image = el("img", { src: source, alt: "", loading: "lazy" });
+  image.addEventListener("error", () => image.replaceWith(blank));
+  return image;
+}
+function dot(label2) {
+  if (!label2)
+    return null;
+  const found = el("i", { class: "dot" });
+  found.style.setProperty("--dot", colourOf(label2));
+  return found;
+}
+
 // time-ticks.js
 var MINUTE = 6e4;
 var HOUR = 60 * MINUTE;
@@ -2216,240 +2507,32 @@ function resolved(colour) {
   return plain;
 }
 
-// events-page.js
-var EVERY_MS2 = 5e3;
-var SOON_MS = 500;
-var COUNTS_MS = 1e4;
+// event-timeline.js
 var BUCKETS_MS = { minute: 6e4, hour: 36e5, day: 864e5 };
-var PAGE2 = 50;
-var MOST = 500;
-var EventsPage = class {
-  title = "Events";
-  #streams;
-  #timer = 0;
-  #abort = null;
-  #live = null;
-  // EventSource: tells that something happened
-  #events = [];
-  // newest first
-  #next = null;
-  // cursor of the older ones
-  #countedAt = 0;
-  #dialog = new EventDialog();
+var EventTimeline = class {
   #chart = null;
-  #note = document.getElementById("events-note");
-  #tools = document.getElementById("events-tools");
-  #list = document.getElementById("events-list");
-  #older = document.getElementById("events-older");
-  #csv = document.getElementById("events-csv");
-  #timeline = document.getElementById("events-timeline");
-  constructor(streams) {
-    this.#streams = streams;
-    const { kind } = this.#tools.elements;
-    kind.append(...Object.entries(KINDS).map(([value, words]) => new Option(words, value)));
-    this.#tools.addEventListener("submit", (event) => event.preventDefault());
-    this.#tools.addEventListener("change", () => this.#again());
-    this.#older.addEventListener("click", () => this.#load(this.#next));
-    document.getElementById("events-reset").addEventListener("click", () => {
-      this.#tools.reset();
-      this.#again();
-    });
-    document.addEventListener("themechange", () => this.#shown && this.#count());
-    streams.addEventListener("change", () => this.#shown && this.#offerStreams());
-  }
-  get #shown() {
-    return this.#abort !== null;
-  }
-  async show() {
-    this.#offerStreams();
-    this.#again();
-    this.#fill(
-      "zone",
-      "Anywhere",
-      (await ifThere("/v1/zones").catch(() => null))?.scenes.flatMap(({ zones }) => zones.map(({ name }) => name))
-    );
-    this.#fill(
-      "label",
-      "All labels",
-      (await listModels().catch(() => [])).flatMap(({ card }) => card.classes)
-    );
-  }
+  #figure = document.getElementById("events-timeline");
+  #total = document.getElementById("events-total");
   hide() {
-    clearTimeout(this.#timer);
-    this.#abort?.abort();
-    this.#abort = null;
-    this.#live?.close();
-    this.#live = null;
+    this.#figure.hidden = true;
   }
-  /** The cameras that there are, and the one that is chosen, which may be gone while its events are not. */
-  #offerStreams() {
-    const { stream } = this.#tools.elements;
-    const chosen = stream.value;
-    const ids = [.../* @__PURE__ */ new Set([...this.#streams.views.map(({ id }) => id), ...chosen ? [chosen] : []])].sort();
-    if (ids.join() === [...stream.options].slice(1).map(({ value }) => value).join())
-      return;
-    stream.replaceChildren(new Option("All cameras", ""), ...ids.map((id) => new Option(id, id, false, id === chosen)));
-  }
-  /** Offers names in a list; without any there is no list. */
-  #fill(name, none, found) {
-    const select = this.#tools.elements[name];
-    const names = [.../* @__PURE__ */ new Set([...found ?? [], ...select.value ? [select.value] : []])].sort();
-    select.replaceChildren(
-      new Option(none, ""),
-      ...names.map((each) => new Option(wordsOf(each), each, false, each === select.value))
-    );
-    select.hidden = names.length === 0;
-  }
-  /** Another question: everything anew. */
-  #again() {
-    this.#events = [];
-    this.#next = null;
-    this.#list.replaceChildren();
-    const custom = this.#tools.elements.range.value === "custom";
-    for (const name of ["since", "until"])
-      this.#tools.elements[name].closest("label").hidden = !custom;
-    this.#load();
-    this.#count();
-    this.#listen();
-  }
-  /** What fits comes at once; without that (a proxy that keeps it back) every few seconds. */
-  #listen() {
-    this.#live?.close();
-    const { since: _, until, ...filters } = this.#filters;
-    if (until)
-      return;
-    this.#live = new EventSource(`/v1/events/live?${new URLSearchParams(filters)}`);
-    this.#live.addEventListener("message", () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#load(), SOON_MS);
-    });
-  }
-  get #filters() {
-    return queryOf(new FormData(this.#tools));
-  }
-  async #load(cursor = null) {
-    clearTimeout(this.#timer);
-    this.#abort?.abort();
-    const { signal } = this.#abort = new AbortController();
+  /** Events know nothing of what only tracks have: filtered by that, nothing is counted. */
+  async show(said, signal) {
+    if (hasTracksOnly(said))
+      return this.hide();
     try {
-      const answer = await listEvents({ ...this.#filters, limit: PAGE2, cursor }, signal);
-      if (signal.aborted)
+      const answer = await eventCounts(countQueryOf(said), signal);
+      if (signal?.aborted || answer === null)
         return;
-      if (answer === null)
-        return this.#absent();
-      this.#take(answer, cursor !== null);
-    } catch (error) {
-      if (signal.aborted)
-        return;
-      this.#say("Events could not be loaded", error.message);
-    }
-    if (performance.now() - this.#countedAt > COUNTS_MS)
-      this.#count();
-    this.#wait();
-  }
-  #wait() {
-    this.#timer = setTimeout(() => document.hidden ? this.#wait() : this.#load(), EVERY_MS2);
-  }
-  #absent() {
-    this.#tools.hidden = this.#older.hidden = this.#timeline.hidden = this.#csv.hidden = true;
-    this.#list.replaceChildren();
-    const text = "No process with the role monitor is running. Live results are still available.";
-    this.#say("Events are not stored", text);
-    this.#wait();
-  }
-  #take({ events, next }, older) {
-    const first = this.#events.length === 0;
-    const known = new Map(this.#events.map((event) => [event.id, event]));
-    const fresh = new Set(first || older ? [] : events.map(({ id }) => id).filter((id) => !known.has(id)));
-    if (older || first)
-      this.#next = next;
-    for (const event of events)
-      known.set(event.id, event);
-    this.#events = [...known.values()].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
-    if (!older && this.#events.length > MOST)
-      this.#events.length = MOST;
-    this.#tools.hidden = this.#csv.hidden = false;
-    this.#csv.href = `/v1/events.csv?${new URLSearchParams(this.#filters)}`;
-    this.#older.hidden = this.#next === null;
-    if (this.#events.length)
-      this.#note.hidden = true;
-    else
-      this.#say("No events", "No event matches the filter. New events appear here as they happen.");
-    this.#show(fresh);
-  }
-  /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
-  #show(fresh) {
-    const rows = new Map([...this.#list.children].map((row4) => [row4.dataset.id, row4]));
-    const shown = this.#events.map((event) => {
-      const said = JSON.stringify(event);
-      let row4 = rows.get(event.id);
-      if (row4?.said !== said)
-        row4 = Object.assign(this.#row(event), { said });
-      if (fresh.has(event.id))
-        row4.classList.add("fresh");
-      return row4;
-    });
-    const focused = document.activeElement?.closest?.(".event");
-    for (const row4 of [...this.#list.children])
-      if (!shown.includes(row4))
-        row4.remove();
-    shown.forEach((row4, at) => {
-      if (this.#list.children[at] !== row4)
-        this.#list.insertBefore(row4, this.#list.children[at] ?? null);
-    });
-    if (focused && !focused.isConnected)
-      shown.find(({ dataset }) => dataset.id === focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
-  }
-  #row(event) {
-    const time = new Date(timeOf(event));
-    const dot = event.label ? el("i", { class: "dot" }) : null;
-    dot?.style.setProperty("--dot", colourOf(event.label));
-    const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
-    const image = event.snapshot_url && el("img", { src: event.snapshot_url, alt: "", loading: "lazy" });
-    image?.addEventListener("error", () => image.replaceWith(blank));
-    const thumbnail = image ?? blank;
-    return el(
-      "li",
-      {
-        class: "event",
-        dataset: { id: event.id, kind: event.kind },
-        on: { animationend: ({ currentTarget: row4 }) => row4.classList.remove("fresh") }
-      },
-      el(
-        "button",
-        { class: "event-open", type: "button", on: { click: () => this.#dialog.open(event) } },
-        thumbnail,
-        el(
-          "span",
-          { class: "event-what" },
-          el("strong", {}, whatOf(event)),
-          el("span", { class: "event-who" }, dot, whoOf(event))
-        ),
-        event.severity ? badge(TONES[event.severity], SEVERITIES[event.severity]) : null,
-        event.clip_url ? el("span", { class: "badge" }, "Clip") : null
-      ),
-      el("time", { dateTime: time.toISOString() }, time.toLocaleString()),
-      el("a", { href: `#/live/${event.stream_id}` }, event.stream_id)
-    );
-  }
-  /** How many there were, over the time that is shown. */
-  async #count() {
-    this.#countedAt = performance.now();
-    const { signal } = this.#abort ?? new AbortController();
-    const chosen = new FormData(this.#tools);
-    try {
-      const answer = await eventCounts(countQueryOf(chosen), signal);
-      if (signal.aborted || answer === null)
-        return;
-      this.#timeline.hidden = false;
-      this.#draw(answer, rangeOf(chosen));
+      this.#figure.hidden = false;
+      this.#draw(answer, rangeOf(said));
     } catch {
-      if (!signal.aborted)
-        this.#timeline.hidden = true;
+      if (!signal?.aborted)
+        this.hide();
     }
   }
   #draw({ counts, total, bucket }, range) {
-    document.getElementById("events-total").textContent = `${total.toLocaleString()} ${total === 1 ? "event" : "events"}, by ${bucket}`;
+    this.#total.textContent = `${total.toLocaleString()} ${total === 1 ? "event" : "events"}, by ${bucket}`;
     this.#chart ??= new Chart(document.getElementById("chart-events"));
     const barWidth = BUCKETS_MS[bucket];
     const starts = [...new Set(counts.map(({ start }) => start))];
@@ -2474,6 +2557,408 @@ var EventsPage = class {
       barWidth,
       formatTitle: (index) => new Date(starts[index]).toLocaleString()
     });
+  }
+};
+
+// live-list.js
+var MOST = 500;
+var TOP_PX = 8;
+var LiveList = class {
+  #list;
+  #button;
+  #rowOf;
+  #timeOf;
+  #items = [];
+  // newest first
+  #waiting = /* @__PURE__ */ new Set();
+  // ids of what came and is not shown
+  #gap = false;
+  // more came than is known of
+  /**
+   * @param {{list: HTMLElement, button: HTMLButtonElement}} elements
+   * @param {(item: object) => HTMLElement} rowOf with `data-id`
+   * @param {(item: object) => number} timeOf what the list is in the order of
+   */
+  constructor({ list: list2, button: button2 }, rowOf, timeOf2) {
+    this.#list = list2;
+    this.#button = button2;
+    this.#rowOf = rowOf;
+    this.#timeOf = timeOf2;
+  }
+  get size() {
+    return this.#items.length;
+  }
+  /** Whether the reader is where the page begins. On phones the document scrolls, elsewhere the page does. */
+  get atTop() {
+    const page = this.#list.closest(".page");
+    return Math.max(page.scrollTop, document.scrollingElement.scrollTop) <= TOP_PX;
+  }
+  clear() {
+    this.replace([]);
+  }
+  /** These and no others. */
+  replace(items) {
+    this.#items = [...items];
+    this.#waiting.clear();
+    this.#gap = false;
+    this.#draw(/* @__PURE__ */ new Set());
+    this.#tell();
+  }
+  /** Older ones, at the end. */
+  append(items) {
+    const known = new Set(this.#items.map(({ id }) => id));
+    this.#items = this.#sorted([...this.#items, ...items.filter(({ id }) => !known.has(id))]);
+    this.#draw(/* @__PURE__ */ new Set());
+  }
+  /**
+   * The newest, or some of them: what is shown is changed, what is new is put in or told of.
+   * @param {object[]} items @param {{whole?: boolean}} [how] whole: the newest page, so that it may follow a gap
+   * @returns {boolean} whether they took the place of all that was shown
+   */
+  take(items, { whole = false } = {}) {
+    const known = new Map(this.#items.map((item) => [item.id, item]));
+    const fresh = items.filter((item) => !known.has(item.id) && this.#belongs(item));
+    const { atTop } = this;
+    const joins = ({ id }) => known.has(id) || !atTop && this.#waiting.has(id);
+    const apart = whole && items.length > 0 && known.size > 0 && !items.some(joins);
+    if (atTop) {
+      if (apart) {
+        this.replace(items);
+        return true;
+      }
+      for (const item of [...items.filter(({ id }) => known.has(id)), ...fresh])
+        known.set(item.id, item);
+      this.#items = this.#sorted([...known.values()]).slice(0, MOST);
+      for (const { id } of this.#items)
+        this.#waiting.delete(id);
+      if (whole) {
+        this.#waiting.clear();
+        this.#gap = false;
+      }
+      this.#draw(new Set(fresh.map(({ id }) => id)));
+    } else {
+      for (const item of items)
+        if (known.has(item.id))
+          known.set(item.id, item);
+      this.#items = [...known.values()];
+      for (const { id } of fresh)
+        this.#waiting.add(id);
+      this.#gap ||= apart;
+      this.#draw(/* @__PURE__ */ new Set());
+    }
+    this.#tell();
+    return false;
+  }
+  /** Nobody knows how many came: the live feed was too slow. */
+  missed() {
+    this.#gap = true;
+  }
+  /** Whether it is newer than the end of the list: what is older, and changed, comes by "Load older". */
+  #belongs(item) {
+    const last = this.#items.at(-1);
+    return last === void 0 || this.#timeOf(item) > this.#timeOf(last);
+  }
+  #sorted(items) {
+    return items.sort((a, b) => this.#timeOf(b) - this.#timeOf(a));
+  }
+  #tell() {
+    const count = this.#waiting.size;
+    this.#button.hidden = count === 0;
+    if (count)
+      this.#button.lastElementChild.textContent = `${count}${this.#gap ? "+" : ""} new`;
+  }
+  /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
+  #draw(fresh) {
+    const rows = new Map([...this.#list.children].map((row4) => [row4.dataset.id, row4]));
+    const shown = this.#items.map((item) => {
+      const said = JSON.stringify(item);
+      let row4 = rows.get(item.id);
+      if (row4?.said !== said)
+        row4 = Object.assign(this.#rowOf(item), { said });
+      if (fresh.has(item.id))
+        row4.classList.add("fresh");
+      return row4;
+    });
+    const focused = document.activeElement?.closest?.("[data-id]");
+    const kept = new Set(shown);
+    const replaced = new Map(shown.map((row4) => [row4.dataset.id, row4]));
+    for (const row4 of [...this.#list.children]) {
+      if (kept.has(row4))
+        continue;
+      const other = replaced.get(row4.dataset.id);
+      if (other)
+        row4.replaceWith(other);
+      else
+        row4.remove();
+    }
+    shown.forEach((row4, at) => {
+      if (this.#list.children[at] !== row4)
+        this.#list.insertBefore(row4, this.#list.children[at] ?? null);
+    });
+    if (focused && !focused.isConnected)
+      replaced.get(focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
+  }
+};
+
+// track-dialog.js
+var TrackDialog = class {
+  #dialog = document.getElementById("track-dialog");
+  #title = document.getElementById("track-title");
+  #body = document.getElementById("track-body");
+  #event = new EventDialog();
+  #opened = null;
+  constructor() {
+    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("close", () => {
+      this.#opened = null;
+      this.#body.replaceChildren();
+    });
+  }
+  /** What the list knows is there at once; the events follow. @param {object} track of `GET /v1/tracks` */
+  async open(track) {
+    this.#opened = track.id;
+    this.#show(track, [el("p", { class: "quiet" }, "Loading events\u2026")]);
+    if (!this.#dialog.open)
+      this.#dialog.showModal();
+    try {
+      const whole = await getTrack(track.id);
+      if (this.#opened !== track.id)
+        return;
+      if (whole === null)
+        return this.#show(track, [el("p", { class: "quiet" }, "The track has been deleted.")]);
+      this.#show(whole, [this.#events(whole)]);
+    } catch (error) {
+      if (this.#opened === track.id)
+        this.#show(track, [el("p", { class: "form-error" }, error.message)]);
+    }
+  }
+  #show(track, rest) {
+    this.#title.textContent = `${labelsOf(track)} ${whoOfTrack(track)}`;
+    const path = track.events?.find(({ kind }) => kind === "track_ended")?.path;
+    const words = `Image of the track: ${labelsOf(track)}`;
+    const parts = [imageOf({ ...track, path }, words), factList(factsOf2(track)), ...rest];
+    this.#body.replaceChildren(...parts.filter(Boolean));
+  }
+  #events(track) {
+    const all = new URLSearchParams({ view: "events", stream: track.stream_id, session: track.session });
+    all.set("track", track.track_id);
+    all.set("since", new Date(track.began_at_ns / 1e6 - 1e3).toISOString());
+    const rows = track.events.map(
+      (event) => el(
+        "li",
+        {},
+        el(
+          "button",
+          { class: "track-event", type: "button", on: { click: () => this.#event.open(event) } },
+          el("time", { dateTime: new Date(timeOf(event)).toISOString() }, new Date(timeOf(event)).toLocaleTimeString()),
+          el("strong", {}, whatOf(event)),
+          el("span", { class: "quiet" }, whoOf(event))
+        )
+      )
+    );
+    return el(
+      "section",
+      { "aria-label": "Events of the track" },
+      el("h3", {}, track.events.length === 1 ? "1 event" : `${track.events.length} events`),
+      el("ol", { class: "track-events" }, ...rows),
+      el("a", { href: `#/events?${all}` }, "Show them in the list")
+    );
+  }
+};
+function factsOf2(track) {
+  return {
+    When: whenOf(track),
+    Duration: track.ended_at_ns === null ? "in view now" : durationOf(track.duration_s),
+    Camera: el("a", { href: `#/live/${track.stream_id}` }, track.stream_id),
+    Labels: labelTimes(track),
+    Zones: zonesOf(track).join(", "),
+    Lines: linesOf(track).join(", "),
+    Alerts: track.alerts.length ? el("a", { href: "#/alerts" }, track.alerts.map(({ rule }) => rule).join(", ")) : null,
+    Why: track.reason?.replaceAll("_", " "),
+    Model: track.detector
+  };
+}
+function labelTimes({ labels: labels3, ended_at_ns: ended }) {
+  const until = (span) => span.until_ns ?? ended ?? Date.now() * 1e6;
+  return labels3.map((span) => `${wordsOf(span.label)} ${durationOf(Math.max(0, (until(span) - span.since_ns) / 1e9))}`).join(", ");
+}
+
+// events-page.js
+var EVERY_MS2 = 5e3;
+var SOON_MS = 500;
+var COUNTS_MS = 1e4;
+var PAGE2 = 50;
+var VIEWS = {
+  tracks: { list: listTracks, itemsIn: ({ tracks }) => tracks, live: "/v1/tracks/live", one: "track" },
+  events: { list: listEvents, itemsIn: ({ events }) => events, live: "/v1/events/live", one: "event" }
+};
+var EventsPage = class {
+  title = "Events";
+  #streams;
+  #filters = new EventFilters();
+  #timeline = new EventTimeline();
+  #timer = 0;
+  #soon = 0;
+  #abort = null;
+  #live = null;
+  // EventSource: tells what happened
+  #heard = /* @__PURE__ */ new Map();
+  // what it told since the list was drawn, by id
+  #next = null;
+  // cursor of the older ones
+  #countedAt = 0;
+  #rows = null;
+  // LiveList, of the view that is shown
+  #reveals = false;
+  // the reader has asked for what is new: the next page of the newest takes the place of all
+  #dialogs = { track: new TrackDialog(), event: new EventDialog() };
+  #note = document.getElementById("events-note");
+  #list = document.getElementById("events-list");
+  #newer = document.getElementById("events-new");
+  #older = document.getElementById("events-older");
+  #csv = document.getElementById("events-csv");
+  constructor(streams) {
+    this.#streams = streams;
+    this.#filters.addEventListener("change", () => this.#shown && this.#again());
+    this.#older.addEventListener("click", () => this.#load(this.#next));
+    this.#newer.addEventListener("click", () => this.#reveal());
+    document.addEventListener("themechange", () => this.#shown && this.#count());
+    streams.addEventListener("change", () => this.#shown && this.#filters.offerStreams(this.#streamIds));
+  }
+  get #shown() {
+    return this.#abort !== null;
+  }
+  get #streamIds() {
+    return this.#streams.views.map(({ id }) => id);
+  }
+  async show() {
+    this.#filters.read();
+    this.#again();
+    await this.#filters.offer(this.#streamIds);
+  }
+  hide() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#soon);
+    this.#abort?.abort();
+    this.#abort = null;
+    this.#live?.close();
+    this.#live = null;
+    this.#newer.hidden = true;
+  }
+  /** Another question: everything anew. */
+  #again() {
+    for (const dialog of document.querySelectorAll("dialog[open]"))
+      dialog.close();
+    const { one } = VIEWS[this.#filters.view];
+    const [rowOf, at] = one === "track" ? [trackRow, beganOf] : [eventRow, timeOf];
+    const elements = { list: this.#list, button: this.#newer };
+    this.#list.replaceChildren();
+    this.#rows = new LiveList(elements, (item) => rowOf(item, (opened) => this.#dialogs[one].open(opened)), at);
+    this.#rows.clear();
+    this.#next = null;
+    this.#reveals = false;
+    this.#load();
+    this.#count();
+    this.#listen();
+  }
+  /** What fits comes at once; without that (a proxy that keeps it back) every few seconds. */
+  #listen() {
+    this.#live?.close();
+    clearTimeout(this.#soon);
+    this.#soon = 0;
+    this.#heard.clear();
+    const { said, view } = this.#filters;
+    if (said.get("until"))
+      return;
+    const rows = this.#rows;
+    const inView = said.get("in_view");
+    this.#live = new EventSource(`${VIEWS[view].live}?${new URLSearchParams(liveQueryOf(said))}`);
+    this.#live.addEventListener("missed", () => rows.missed());
+    this.#live.addEventListener("message", ({ data }) => {
+      const item = JSON.parse(data);
+      if (view === "tracks" && inView && inView === "true" !== (item.ended_at_ns === null))
+        return;
+      this.#heard.set(item.id, item);
+      this.#soon ||= setTimeout(() => this.#hear(), SOON_MS);
+    });
+  }
+  /** Who is at the top sees the newest page, with images; who is not is told how much is new. */
+  #hear() {
+    this.#soon = 0;
+    const heard = [...this.#heard.values()];
+    this.#heard.clear();
+    if (this.#rows.atTop)
+      this.#load();
+    else
+      this.#rows.take(heard);
+  }
+  #reveal() {
+    this.#reveals = true;
+    this.#load();
+  }
+  /** A page: of older ones with a cursor, else the newest. */
+  async #load(cursor = null) {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+    const { signal } = this.#abort = new AbortController();
+    const { list: list2, itemsIn } = VIEWS[this.#filters.view];
+    try {
+      const page = [["limit", PAGE2], ...cursor ? [["cursor", cursor]] : []];
+      const answer = await list2([...queryOf(this.#filters.said), ...page], signal);
+      if (signal.aborted)
+        return;
+      if (answer === null)
+        return this.#absent();
+      this.#take(itemsIn(answer), answer.next, cursor !== null);
+    } catch (error) {
+      if (signal.aborted)
+        return;
+      this.#say("Events could not be loaded", error.message);
+    }
+    if (performance.now() - this.#countedAt > COUNTS_MS && this.#rows.atTop)
+      this.#count();
+    this.#wait();
+  }
+  #wait() {
+    this.#timer = setTimeout(() => document.hidden ? this.#wait() : this.#load(), EVERY_MS2);
+  }
+  #absent() {
+    this.#filters.hidden = this.#older.hidden = this.#csv.hidden = true;
+    this.#timeline.hide();
+    this.#rows.clear();
+    const text = "No process with the role monitor is running. Live results are still available.";
+    this.#say("Events are not stored", text);
+    this.#wait();
+  }
+  #take(items, next, older) {
+    if (older) {
+      this.#rows.append(items);
+      this.#next = next;
+    } else if (this.#reveals || this.#rows.size === 0) {
+      this.#rows.replace(items);
+      this.#next = next;
+      if (this.#reveals)
+        this.#goToTop();
+      this.#reveals = false;
+    } else if (this.#rows.take(items, { whole: true }))
+      this.#next = next;
+    this.#filters.hidden = this.#csv.hidden = false;
+    this.#csv.href = `/v1/events.csv?${new URLSearchParams(eventQueryOf(this.#filters.said))}`;
+    this.#older.hidden = this.#next === null;
+    if (this.#rows.size)
+      this.#note.hidden = true;
+    else if (this.#filters.view === "tracks")
+      this.#say("Nobody came into view", "No track matches the filter. New ones appear here as they come.");
+    else
+      this.#say("No events", "No event matches the filter. New events appear here as they happen.");
+  }
+  #goToTop() {
+    document.scrollingElement.scrollTop = this.#list.closest(".page").scrollTop = 0;
+    this.#list.querySelector("button")?.focus({ preventScroll: true });
+  }
+  #count() {
+    this.#countedAt = performance.now();
+    return this.#timeline.show(this.#filters.said, this.#abort?.signal);
   }
   #say(title, text) {
     this.#note.hidden = false;
@@ -3058,7 +3543,7 @@ function modelCard(versions, many, state, acts) {
       el("h3", { tabIndex: -1 }, name, el("span", { class: "quiet" }, ` version ${version}`)),
       shown.in_service ? badge("live", "In service") : badge("idle", "Not in use")
     ),
-    facts2({
+    facts({
       [shown.in_service ? "In service since" : "Promoted"]: since(shown),
       Cameras: cameras(shown.streams),
       "Runs on": shown.backend,
@@ -3132,15 +3617,15 @@ function cameras(streams) {
   return el("span", {}, ...streams.flatMap((id, n) => [n ? ", " : "", el("a", { href: `#/live/${id}` }, id)]));
 }
 var spoken = (label2) => label2.replaceAll("_", " ");
-var MOST_LABELS = 12;
+var MOST_LABELS2 = 12;
 function labels2({ classes, task, applies_to: applies }) {
-  const more = classes.length - MOST_LABELS;
-  const list2 = classes.slice(0, MOST_LABELS).map(spoken).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const more = classes.length - MOST_LABELS2;
+  const list2 = classes.slice(0, MOST_LABELS2).map(spoken).join(", ") + (more > 0 ? ` and ${more} more` : "");
   if (task !== "classify")
     return list2;
   return `${list2}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map(spoken).join(", ")}`}`;
 }
-var facts2 = (values) => el(
+var facts = (values) => el(
   "dl",
   { class: "facts wide" },
   ...Object.entries(values).filter(([, value]) => value).map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)))
@@ -3516,7 +4001,7 @@ var DriftView = class {
     if (!report)
       return;
     this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: current values and reference`;
-    this.#facts.textContent = factsOf(report);
+    this.#facts.textContent = factsOf3(report);
     const names = report.features.map(({ feature }) => feature);
     if (names.join() !== [...this.#charts.keys()].join())
       this.#arrange(report);
@@ -3556,7 +4041,7 @@ function worst({ features }) {
   const [feature] = [...features].sort((a, b) => b.score - a.score);
   return `${nameOf(feature.feature).toLowerCase()}, ${feature.score.toFixed(2)} of 1`;
 }
-function factsOf({ features, captured_at_ns: at, unlike_card: unlike }) {
+function factsOf3({ features, captured_at_ns: at, unlike_card: unlike }) {
   if (features.length === 0)
     return "Not enough frames and tracks yet to compare.";
   const card = " The video differs from the model's training data; that alone raises no alert.";
@@ -3617,7 +4102,7 @@ var MonitoringPage = class {
     const sum = (name, label2) => [...byLabel(samples, name, label2).values()].reduce((total, value) => total + value, 0);
     const { views } = this.#streams;
     const open = this.#alerts.open;
-    const facts3 = {
+    const facts2 = {
       Service: { ready: "Healthy", degraded: "Degraded", down: "Not ready" }[health.state],
       "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
       "Frames per second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
@@ -3629,7 +4114,7 @@ var MonitoringPage = class {
     };
     const place = document.getElementById("monitoring-facts");
     place.replaceChildren(
-      ...Object.entries(facts3).map(
+      ...Object.entries(facts2).map(
         ([name, value]) => el("div", { class: "card fact" }, el("dt", {}, name), el("dd", {}, value))
       )
     );
