@@ -123,21 +123,21 @@ def of_tracks(connection: Connection, tracks: Collection[Track]) -> Sequence[Row
 
 
 def about_tracks(table: Table, tracks: Collection[Track]) -> Iterator[ColumnElement[bool]]:
-    """Conditions for the rows of these tracks in `table`, some tracks each: any index on session and number serves.
+    """Conditions for the rows in `table` of these sessions and numbers, some each, by an index on the two.
 
-    Not a list of tuples, for which SQLite reads the whole table.
+    Sessions of two streams may be called the same: of media, whose index begins with it, the stream is demanded too;
+    elsewhere the caller leaves out others, as SQLite would rather read all rows of the stream. Not a list of tuples,
+    for which it reads the whole table.
     """
     numbers: dict[tuple[str, str], list[int | None]] = {}
     for stream_id, session, number in sorted(tracks, key=str):
-        numbers.setdefault((stream_id, session), []).append(number)
-    sessions = list(numbers.items())
+        numbers.setdefault((stream_id if table is media else "", session), []).append(number)
+    sessions = []
+    for (stream_id, session), found in numbers.items():
+        stream = [table.c.stream_id == stream_id] if stream_id else []
+        sessions.append(and_(*stream, table.c.session == session, table.c.track_id.in_(found)))
     for at in range(0, len(sessions), _MOST_SESSIONS):
-        yield or_(
-            *(
-                and_(table.c.stream_id == stream_id, table.c.session == session, table.c.track_id.in_(found))
-                for (stream_id, session), found in sessions[at : at + _MOST_SESSIONS]
-            )
-        )
+        yield or_(*sessions[at : at + _MOST_SESSIONS])
 
 
 def of_events(connection: Connection, ids: Collection[uuid.UUID]) -> Sequence[RowMapping]:

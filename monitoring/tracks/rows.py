@@ -44,7 +44,9 @@ def rows_of(connection: Connection, keys: Collection[Track]) -> Rows:
         query = select(tracks.c.seq, tracks.c.body).where(condition).order_by(tracks.c.pts_us)
         for seq, body in connection.execute(query.with_for_update()):
             row = _stored(seq, body)
-            found[row.record.stream_id, row.record.session, row.record.track_id].append(row)
+            key = (row.record.stream_id, row.record.session, row.record.track_id)
+            if key in keys:
+                found[key].append(row)
     return found
 
 
@@ -57,11 +59,12 @@ def open_rows(connection: Connection, streams: Collection[str]) -> list[TrackRow
 def told(connection: Connection, keys: Collection[Track]) -> Rows:
     """The records of these tracks as their stored events tell them, without rows."""
     found: Rows = defaultdict(list)
-    about = [
+    happened = [
         Event.model_validate_json(body)
         for condition in about_tracks(events, keys)
         for body in connection.scalars(select(events.c.body).where(condition).order_by(events.c.seq))
     ]
+    about = [event for event in happened if key_of(event) in keys]
     for event in sorted(about, key=lambda event: event.pts_us):  # stable: of one frame in the order of storing
         if event.kind == "track_began":
             found[key_of(event)].append(TrackRow(TrackRecord.begun(event)))

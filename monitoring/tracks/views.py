@@ -180,6 +180,7 @@ def _events_of(connection: Connection, record: TrackRecord) -> list[RowMapping]:
     next_us = connection.scalar(
         select(tracks.c.pts_us)
         .where(*same, tracks.c.stream_id == record.stream_id, tracks.c.pts_us > record.pts_us)
+        .with_hint(tracks, "INDEXED BY ix_tracks_session", "sqlite")
         .order_by(tracks.c.pts_us)
         .limit(1)
     )
@@ -191,6 +192,7 @@ def _events_of(connection: Connection, record: TrackRecord) -> list[RowMapping]:
             events.c.stream_id == record.stream_id,
             events.c.captured_at_ns >= record.captured_at_ns,
         )
+        .with_hint(events, "INDEXED BY ix_events_session", "sqlite")
         .order_by(events.c.captured_at_ns, events.c.seq)
     ).mappings()
     found = []
