@@ -42,12 +42,14 @@ class TrackIds:
 class TrackerSettings:
     """What a tracker takes for the same object; chosen by deployment/bench/tracking.py.
 
-    lost_s: a track without a box for longer is lost. overlap, doubtful_overlap: the least overlap, with margin, of a
-    confident box and of one that is not. doubtful_s: a doubtful box follows a track that was seen that recently (or in
-    the frame before). margin: in standard deviations of the expected place; most_margin: in sizes of the box.
+    lost_s: a track without a box for longer is lost; but one of the frame before only after `step_s`, as cameras may be
+    looked at once a second, or less. overlap, doubtful_overlap: the least overlap, with margin, of a confident box and
+    of one that is not. doubtful_s: a doubtful box follows a track that was seen that recently (or in the frame before).
+    margin: in standard deviations of the expected place; most_margin: in sizes of the box.
     """
 
     lost_s: float = 1.0
+    step_s: float = 3.0
     overlap: float = 0.15
     doubtful_overlap: float = 0.3
     doubtful_s: float = 0.3
@@ -64,7 +66,8 @@ class Tracker:
     expected place (Buffered IoU: Yang et al. 2023): next to none for a track that moves evenly, much for one that was
     seen once only, and the more the longer ago.
 
-    A track is confirmed by its second frame in a row, and lost after `lost_s` seconds without a box.
+    A track is confirmed by its second frame in a row, and lost after `lost_s` seconds without a box, at the
+    earliest in the second frame without.
     """
 
     def __init__(self, confident: float, settings: TrackerSettings | None = None) -> None:
@@ -100,12 +103,15 @@ class Tracker:
 
     def _advance(self, now_s: float) -> float:
         """Move all tracks on to now and forget the lost. Returns since when a track counts as seen just now."""
-        before_s = now_s if self._now_s is None else min(self._now_s, now_s)
-        self._now_s = now_s if self._now_s is None else max(self._now_s, now_s)
-        if self._now_s > before_s:
-            self._keep(self._seen_s >= self._now_s - self._settings.lost_s - _ROUNDING_S)
-            if len(self._motion):
-                self._motion.advance(self._now_s - before_s)
+        before_s = now_s if self._now_s is None else self._now_s
+        self._now_s = max(before_s, now_s)
+        elapsed_s = self._now_s - before_s
+        if elapsed_s > 0:
+            kept_s = min(self._now_s - self._settings.lost_s, before_s)
+            if elapsed_s > self._settings.step_s:
+                kept_s = self._now_s - self._settings.lost_s
+            self._keep(self._seen_s >= kept_s - _ROUNDING_S)
+            self._motion.advance(elapsed_s)
         return min(before_s, self._now_s - self._settings.doubtful_s) - _ROUNDING_S
 
     def _pair(self, tracks: I64, xyxy: F64, least: float) -> tuple[I64, I64]:

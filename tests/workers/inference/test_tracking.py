@@ -120,6 +120,15 @@ def test_a_track_is_lost_after_a_second_whatever_the_rate(fps: int) -> None:
         assert numbers(tracker.update(here, round(1e6 + away_s * 1e6))) == [expected]
 
 
+def test_who_is_looked_at_less_than_once_a_second_has_a_track_too() -> None:
+    """A limit of one picture a second on a camera of 25 lets some come 40 ms later."""
+    for moments_s in ((0.0, 1.0, 2.04, 3.0), (0.0, 2.5, 5.0, 7.5)):
+        tracker = Tracker(0.35)
+        here = boxes((100, 50, 150, 150))
+        assert [numbers(tracker.update(here, round(at_s * 1e6))) for at_s in moments_s] == [[-1], [0], [0], [0]]
+        assert numbers(tracker.update(here, round((moments_s[-1] + 60) * 1e6))) == [-1]
+
+
 def test_a_doubtful_box_follows_a_track_and_starts_none() -> None:
     tracker = Tracker(0.35)
     faint = boxes((100, 50, 150, 150), confidence=0.2)
@@ -143,7 +152,7 @@ def test_pictures_of_one_moment_are_no_time() -> None:
     """Cameras that stamp two pictures alike, or step back a little, break no track."""
     tracker = Tracker(0.35)
     here = boxes((100, 50, 150, 150))
-    assert [numbers(tracker.update(here, pts_us)) for pts_us in (0, 40_000, 40_000, 39_000, 80_000)] == [
+    assert [numbers(tracker.update(here, pts_us)) for pts_us in (5_000_000, 5_040_000, 5_040_000, 0, 5_080_000)] == [
         [-1],
         [0],
         [0],
