@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +85,60 @@ def test_it_computes_in_bfloat16_and_learns_in_float32() -> None:
 )
 def test_bfloat16_is_for_processors_that_have_it(flags: list[str], does: bool) -> None:
     assert computes_bfloat16(flags) is does
+
+
+ENDED = """
+import os, signal, sqlite3, sys
+from pathlib import Path
+from training.detector.mlflow_run import TrackSettings, tracked
+
+store = Path(sys.argv[1])
+
+def end(name, how):
+    with tracked(TrackSettings(store / name, store, "ends", name)):
+        how()
+        signal.pause()
+
+def fail():
+    raise OSError("the disk is full")
+
+for name, how in (
+    ("failed", fail),
+    ("interrupted", lambda: os.kill(os.getpid(), signal.SIGINT)),
+    ("hung up", lambda: os.kill(os.getpid(), signal.SIGHUP)),
+):
+    try:
+        end(name, how)
+    except BaseException as error:
+        print(name, type(error).__name__)
+child = os.fork()  # the handler of a run is not its children's
+if child == 0:
+    with tracked(TrackSettings(store / "whole", store, "ends", "whole")):
+        inner = os.fork()
+        if inner == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        print("child", os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+sys.stdout.flush()
+end("terminated", lambda: os.kill(os.getpid(), signal.SIGTERM))
+"""
+
+
+@pytest.mark.skipif(find_spec("mlflow") is None, reason="MLflow, of 'train'")
+def test_a_run_that_is_ended_is_closed(tmp_path: Path) -> None:
+    """By an error, Ctrl-C, a terminal that is closed, or whoever stops the service; only SIGKILL leaves it open."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ENDED, str(tmp_path)],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert done.stdout.splitlines() == [
+        "failed OSError", "interrupted KeyboardInterrupt", "hung up SystemExit", f"child {-signal.SIGTERM}",
+    ]  # fmt: skip
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        statuses = dict(database.execute("select name, status from runs").fetchall())
+    assert statuses == {
+        "failed": "FAILED", "interrupted": "KILLED", "hung up": "KILLED", "whole": "FINISHED", "terminated": "KILLED",
+    }  # fmt: skip

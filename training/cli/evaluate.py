@@ -54,6 +54,9 @@ def evaluate(
         raise typer.BadParameter(f"{precision!r}: must be one of {', '.join(_PRECISIONS)}", param_hint="--precision")
     if model.suffix == ".pt":
         require("torch", "ultralytics")
+    from rich.console import Console
+
+    from training.cli.figures_table import figures_table
     from training.evaluation.evaluate import EvaluateSettings, evaluate, task_of
     from training.evaluation.gates import read_gates
     from training.export.candidate import candidate_version
@@ -73,6 +76,7 @@ def evaluate(
             draws=draws,
         )
         figures, verdicts = evaluate(settings)
+    Console(soft_wrap=True).print(figures_table(figures))
     for key in ("map50", "map50_95", "accuracy", "f1", "auc"):
         if key in figures:
             low_high = figures.get("intervals", {}).get(key)

@@ -7,16 +7,20 @@ MLFLOW_TRACKING_URI names. A run that is resumed goes on as the same MLflow run.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from training.errors import RunError
 
 RUN_FILE = "mlflow_run_id"
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,9 @@ class MlflowRun:
 
 @contextmanager
 def tracked(settings: TrackSettings, resume: bool = False) -> Iterator[MlflowRun]:
-    """A run that ends as finished, as failed when an exception leaves, as killed when the user ends it.
+    """A run that ends as finished, as failed when an exception leaves, as killed when the user or a signal ends it.
 
+    On the main thread SIGTERM and SIGHUP become a SystemExit meanwhile, unless something else handles or ignores them.
     Raises RunError when the tracking store cannot be used.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -75,14 +80,37 @@ def tracked(settings: TrackSettings, resume: bool = False) -> Iterator[MlflowRun
     except (MlflowException, OSError) as error:
         raise RunError(f"MLflow at {uri}: {error}") from error
     status = "FAILED"
+    with _signals_leave():
+        try:
+            yield MlflowRun(client, run_id)
+            status = "FINISHED"
+        except (KeyboardInterrupt, SystemExit):
+            status = "KILLED"
+            raise
+        finally:
+            client.set_terminated(run_id, status)
+
+
+@contextmanager
+def _signals_leave() -> Iterator[None]:
+    """A signal that ends the process unwinds it instead, once: the next one ends it at once, as when nobody answers."""
+    owner = os.getpid()
+
+    def leave(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        if os.getpid() != owner:  # a data loader's process, which has the handler by its fork
+            os.kill(os.getpid(), number)
+        raise SystemExit(128 + number)
+
+    on_main = threading.current_thread() is threading.main_thread()
+    taken = [number for number in _ENDING if on_main and signal.getsignal(number) == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, leave)
     try:
-        yield MlflowRun(client, run_id)
-        status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        raise
+        yield
     finally:
-        client.set_terminated(run_id, status)
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _local(store: Path) -> str:

@@ -119,6 +119,11 @@ def test_without_a_list_all_crops_are_measured_and_the_report_says_so(done: Done
     assert done.outcomes["evaluate all"].code == 0, done.outcomes["evaluate all"].stderr
     metrics = json.loads((done.runs / "evaluation-all" / "metrics.json").read_text())
     assert metrics["part"] == "all" and metrics["images"] == len(list(done.crops.glob("*/*")))
+    rows = [line.strip("│ ").split("│") for line in done.outcomes["evaluate all"].stdout.splitlines()]
+    printed = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows if len(row) == 5}
+    for label, figures in metrics["per_class"].items():
+        shown = [str(figures["objects"]), *(f"{figures[key]:.3f}" for key in ("precision", "recall", "f1"))]
+        assert printed[label] == shown, done.outcomes["evaluate all"].stdout
 
 
 def test_what_cannot_work_is_named(done: Done) -> None:
