@@ -87,6 +87,7 @@ def running(
     store: real models in place of the test engine. access: None: everybody is a local admin. trail: where that is
     recorded. extensions: makes them.
     """
+    state_dir.mkdir(parents=True, exist_ok=True)  # as the command line does before anything is stored
     bus = LocalBus()
     settings = NodeSettings("test", WorkerSettings(threads=2), stream_settings or StreamSettings(), state_dir)
     node = Node(settings, store or ModelStore([]), bus)
