@@ -1,7 +1,8 @@
 // The form for a camera: a new one, or another address or other models for one that is there. Test before save.
 
-import { addStream, changeStream, listModels, streamAddress, testStream } from "./api.js";
+import { addStream, changeStream, streamAddress, testStream } from "./api.js";
 import { el } from "./dom.js";
+import { ModelChoice } from "./model-choice.js";
 
 const ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const MOST_FPS = 240;
@@ -36,11 +37,13 @@ function complaint({ id, url, models, max_fps: fps }, editing) {
   return null;
 }
 
+const sameNames = (one, other) => [...one].sort().join() === [...other].sort().join();
+
 export class CameraForm {
   #dialog = document.getElementById("add-dialog");
   #form = document.getElementById("add-form");
   #error = document.getElementById("add-error");
-  #choices = this.#dialog.querySelector(".choices");
+  #models = new ModelChoice(document.getElementById("add-models"), document.getElementById("add-classifiers"));
   #image = document.getElementById("add-preview");
   #tested = document.getElementById("add-tested");
   #test = document.getElementById("add-test");
@@ -124,23 +127,11 @@ export class CameraForm {
   }
 
   async #fillModels() {
-    let models = [];
     try {
-      models = await listModels();
+      if (!(await this.#models.fill(this.#editing?.models ?? null))) this.#say("The server has no models.");
     } catch (error) {
       this.#say(`The models could not be listed: ${error.message}`);
-      return;
     }
-    const detectors = [...new Set(models.filter(({ card }) => card.task === "detect").map(({ name }) => name))];
-    const first = detectors.includes("mask") ? "mask" : detectors[0];
-    const chosen = new Set(this.#editing?.models ?? [first]);
-    const names = [...new Set([...detectors, ...(this.#editing?.models ?? [])])];
-    this.#choices.replaceChildren(
-      ...names.map((name) =>
-        el("label", {}, el("input", { type: "checkbox", name: "models", value: name, checked: chosen.has(name) }), name),
-      ),
-    );
-    if (names.length === 0) this.#say("The server has no detector.");
   }
 
   async #tryOut() {
@@ -186,7 +177,7 @@ export class CameraForm {
       url: url.value.trim(),
       blur: blur.checked,
       max_fps: fps.value === "" && !fps.validity.badInput ? null : fps.valueAsNumber,
-      models: new FormData(this.#form).getAll("models"),
+      models: this.#models.names,
     };
     const wrong = complaint(config, this.#editing !== null);
     if (wrong) return this.#say(wrong);
@@ -213,7 +204,7 @@ export class CameraForm {
       ...((user ?? null) !== (this.#before?.user ?? null) && { user: user ?? null }),
       ...(url && user && { user }),
       ...(password && { password, ...(user && { user }) }),
-      ...(models.join() !== before.models.join() && { models }),
+      ...(!sameNames(models, before.models) && { models }),
       ...(blur !== (before.blur === true) && { blur }),
       ...(max_fps !== (before.max_fps ?? null) && { max_fps }),
     };

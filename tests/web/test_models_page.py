@@ -120,3 +120,41 @@ async def test_promote_see_a_refusal_and_roll_back(service: Service, monkeypatch
         await expect(card.locator("h3")).to_have_text("squares version 1", timeout=60_000)
         await expect(refusal).to_have_count(0)
         assert service.node.models.loaded()["squares"][0] == 1
+
+
+async def test_a_camera_takes_the_classifiers_that_apply_to_what_its_detectors_find(service: Service) -> None:
+    async with chromium() as browser, opened(browser, service, "/#/cameras") as (page, _):
+        await page.locator('.camera[data-stream="yard"]').get_by_role("button", name="Edit").click()
+        form = page.locator("#add-dialog")
+        squares, animals = form.get_by_label("squares", exact=True), form.get_by_label("animals", exact=True)
+        colour, scene = form.get_by_label("colour", exact=True), form.get_by_label("scene", exact=True)
+        await expect(squares).to_be_checked()
+        await expect(animals).to_have_accessible_description("cat, dog, cow")
+        await expect(scene).to_be_enabled()
+        await colour.check()
+        await photographed(page, "camera-form-classifiers")
+
+        await squares.focus()
+        await page.keyboard.press("Space")  # squares off
+        await expect(colour).to_be_disabled()
+        await expect(colour).not_to_be_checked()
+        await expect(colour).to_have_accessible_description("Needs a detector of red, green, blue.")
+        await animals.check()
+        await expect(colour).to_be_disabled()
+        await squares.check()
+        await expect(colour).to_be_checked()
+        await animals.uncheck()
+        await scene.check()
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await form.get_by_role("button", name="Save changes").click()
+        await expect(form).to_be_hidden(timeout=60_000)
+        assert set(service.node.streams.view("yard").models) == {"squares", "colour", "scene"}
+        await expect(page.locator('.camera[data-stream="yard"] .facts')).to_contain_text("squares, colour, scene")
+
+        await page.locator('.camera[data-stream="yard"]').get_by_role("button", name="Edit").click()
+        await expect(colour).to_be_checked()
+        await expect(scene).to_be_checked()
+        await colour.uncheck()
+        await form.get_by_role("button", name="Save changes").click()
+        await expect(form).to_be_hidden(timeout=60_000)
+        assert set(service.node.streams.view("yard").models) == {"squares", "scene"}

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 771600f866a6942acb0771de4997acd3544dc90e528c6ba9e82902b1a09d903c
+// Made by `make web` out of api/web; do not edit. af61fc8d233c5eaff160717594cd5ad48754609ac27b8fde46df4602b116363f
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {

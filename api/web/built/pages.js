@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 771600f866a6942acb0771de4997acd3544dc90e528c6ba9e82902b1a09d903c
+// Made by `make web` out of api/web; do not edit. af61fc8d233c5eaff160717594cd5ad48754609ac27b8fde46df4602b116363f
 import {
   ApiError,
   accessWords,
@@ -1173,6 +1173,100 @@ function row(entry) {
   );
 }
 
+// model-choice.js
+var MOST_LABELS = 6;
+var FIRST = "mask";
+var spoken = (label2) => label2.replaceAll("_", " ");
+function labelWords(labels3) {
+  const more = labels3.length - MOST_LABELS;
+  return labels3.slice(0, MOST_LABELS).map(spoken).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+var ModelChoice = class {
+  #detectors;
+  #classifiers;
+  #cards = /* @__PURE__ */ new Map();
+  // name → card of the version that cameras get
+  #asked = 0;
+  // answers to older questions are thrown away
+  #wanted = /* @__PURE__ */ new Set();
+  // classifiers, whether they apply now or not
+  /** @param {HTMLFieldSetElement} detectors @param {HTMLFieldSetElement} classifiers hidden while there are none */
+  constructor(detectors, classifiers) {
+    this.#detectors = detectors;
+    this.#classifiers = classifiers;
+    detectors.addEventListener("change", () => this.#judge());
+    classifiers.addEventListener("change", ({ target }) => {
+      if (target.checked)
+        this.#wanted.add(target.value);
+      else
+        this.#wanted.delete(target.value);
+    });
+  }
+  /**
+   * Lists what there is. @param {string[]|null} chosen the camera's models; null: a new camera's
+   * @returns {Promise<boolean>} whether there is any @throws {ApiError}
+   */
+  async fill(chosen) {
+    const asked = ++this.#asked;
+    for (const fieldset of [this.#detectors, this.#classifiers])
+      fieldset.querySelector(".choices").replaceChildren();
+    const models = await listModels();
+    if (asked !== this.#asked)
+      return true;
+    this.#cards = new Map(models.map(({ name, card }) => [name, card]));
+    for (const { name, card, chosen: current } of models)
+      if (current)
+        this.#cards.set(name, card);
+    const ofTask = (task) => [...this.#cards].filter(([, card]) => card.task === task).map(([name]) => name);
+    const classifiers = ofTask("classify");
+    const known = ofTask("detect");
+    const unknown = (chosen ?? []).filter((name) => !classifiers.includes(name));
+    const detectors = [.../* @__PURE__ */ new Set([...known, ...unknown])];
+    const ticked = chosen ?? [detectors.includes(FIRST) ? FIRST : detectors[0]];
+    this.#wanted = new Set(classifiers.filter((name) => ticked.includes(name)));
+    this.#put(this.#detectors, detectors, (name) => ticked.includes(name));
+    this.#put(this.#classifiers, classifiers, (name) => this.#wanted.has(name));
+    this.#classifiers.hidden = classifiers.length === 0;
+    this.#judge();
+    return detectors.length + classifiers.length > 0;
+  }
+  /** The names of those chosen, detectors first. */
+  get names() {
+    return [...this.#boxes(this.#detectors), ...this.#boxes(this.#classifiers)].filter(({ checked }) => checked).map(({ value }) => value);
+  }
+  #boxes(fieldset) {
+    return [...fieldset.querySelectorAll("input")];
+  }
+  #put(fieldset, names, isTicked) {
+    fieldset.querySelector(".choices").replaceChildren(
+      ...names.map((name) => {
+        const id = `${fieldset.id}-${name}`;
+        const box = el("input", { type: "checkbox", value: name, checked: isTicked(name) });
+        box.setAttribute("aria-describedby", id);
+        const card = this.#cards.get(name);
+        const words = el("small", { id }, card ? labelWords(card.classes) : "");
+        return el("div", { class: "choice" }, el("label", {}, box, name), words);
+      })
+    );
+  }
+  /** A classifier of boxes needs a detector with one of its labels; without, it cannot be chosen, and is told why. */
+  #judge() {
+    const ticked = this.#boxes(this.#detectors).filter(({ checked }) => checked);
+    const found = new Set(ticked.flatMap(({ value }) => this.#cards.get(value)?.classes ?? []));
+    for (const box of this.#boxes(this.#classifiers)) {
+      const { applies_to: applies, classes } = this.#cards.get(box.value);
+      const fits = applies === "image" || applies.some((label2) => found.has(label2));
+      box.disabled = !fits;
+      box.checked = fits && this.#wanted.has(box.value);
+      const words = this.#classifiers.querySelector(`#${box.getAttribute("aria-describedby")}`);
+      if (!fits)
+        words.textContent = `Needs a detector of ${labelWords(applies)}.`;
+      else
+        words.textContent = `${labelWords(classes)}: ${applies === "image" ? "of the whole picture" : `of ${labelWords(applies)}`}`;
+    }
+  }
+};
+
 // camera-form.js
 var ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 var MOST_FPS = 240;
@@ -1207,11 +1301,12 @@ function complaint3({ id, url, models, max_fps: fps }, editing) {
     return "Select at least one model.";
   return null;
 }
+var sameNames = (one, other) => [...one].sort().join() === [...other].sort().join();
 var CameraForm = class {
   #dialog = document.getElementById("add-dialog");
   #form = document.getElementById("add-form");
   #error = document.getElementById("add-error");
-  #choices = this.#dialog.querySelector(".choices");
+  #models = new ModelChoice(document.getElementById("add-models"), document.getElementById("add-classifiers"));
   #image = document.getElementById("add-preview");
   #tested = document.getElementById("add-tested");
   #test = document.getElementById("add-test");
@@ -1296,24 +1391,12 @@ var CameraForm = class {
     return this.#editing ? "Save changes" : "Add camera";
   }
   async #fillModels() {
-    let models = [];
     try {
-      models = await listModels();
+      if (!await this.#models.fill(this.#editing?.models ?? null))
+        this.#say("The server has no models.");
     } catch (error) {
       this.#say(`The models could not be listed: ${error.message}`);
-      return;
     }
-    const detectors = [...new Set(models.filter(({ card }) => card.task === "detect").map(({ name }) => name))];
-    const first = detectors.includes("mask") ? "mask" : detectors[0];
-    const chosen = new Set(this.#editing?.models ?? [first]);
-    const names = [.../* @__PURE__ */ new Set([...detectors, ...this.#editing?.models ?? []])];
-    this.#choices.replaceChildren(
-      ...names.map(
-        (name) => el("label", {}, el("input", { type: "checkbox", name: "models", value: name, checked: chosen.has(name) }), name)
-      )
-    );
-    if (names.length === 0)
-      this.#say("The server has no detector.");
   }
   async #tryOut() {
     const url = this.#form.elements.url.value.trim();
@@ -1359,7 +1442,7 @@ var CameraForm = class {
       url: url.value.trim(),
       blur: blur.checked,
       max_fps: fps.value === "" && !fps.validity.badInput ? null : fps.valueAsNumber,
-      models: new FormData(this.#form).getAll("models")
+      models: this.#models.names
     };
     const wrong = complaint3(config, this.#editing !== null);
     if (wrong)
@@ -1386,7 +1469,7 @@ var CameraForm = class {
       ...(user ?? null) !== (this.#before?.user ?? null) && { user: user ?? null },
       ...url && user && { user },
       ...password && { password, ...user && { user } },
-      ...models.join() !== before.models.join() && { models },
+      ...!sameNames(models, before.models) && { models },
       ...blur !== (before.blur === true) && { blur },
       ...max_fps !== (before.max_fps ?? null) && { max_fps }
     };
@@ -2200,13 +2283,13 @@ var EventFilters = class extends EventTarget {
 };
 
 // track-words.js
-var MOST_LABELS = 3;
+var MOST_LABELS2 = 3;
 var beganOf = ({ began_at_ns: at }) => at / 1e6;
 function labelsOf({ labels: labels3, detector }) {
   const names = labels3.map(({ label: label2 }) => wordsOf(label2)).filter((name, at, all) => name !== all[at - 1]);
   if (!names.length)
     return detector ?? "Somebody";
-  return `${names.length > MOST_LABELS ? "\u2026 " : ""}${names.slice(-MOST_LABELS).join(" \u2192 ")}`;
+  return `${names.length > MOST_LABELS2 ? "\u2026 " : ""}${names.slice(-MOST_LABELS2).join(" \u2192 ")}`;
 }
 function whoOfTrack({ person, confidence, track_id: number2 }) {
   const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
@@ -2491,9 +2574,9 @@ function legendOf(series, { text, font }) {
   return { display: series.length > 1, align: "start", labels: labels3 };
 }
 function tooltipOf({ formatTitle, formatValue }, { unit = "", title = "" }) {
-  const spoken2 = formatValue ?? ((value) => `${Number(value.toFixed(1)).toLocaleString()}${unit || ` ${title}`}`);
+  const spoken3 = formatValue ?? ((value) => `${Number(value.toFixed(1)).toLocaleString()}${unit || ` ${title}`}`);
   const callbacks = {
-    label: ({ dataset, parsed, chart }) => `${dataset.label}: ${spoken2(chart.options.indexAxis === "y" ? parsed.x : parsed.y)}`,
+    label: ({ dataset, parsed, chart }) => `${dataset.label}: ${spoken3(chart.options.indexAxis === "y" ? parsed.x : parsed.y)}`,
     ...formatTitle && { title: ([item]) => item ? formatTitle(item.dataIndex, item.parsed.x) : "" }
   };
   return { animation: false, callbacks, filter: ({ parsed }) => parsed.x !== null && parsed.y !== null };
@@ -3616,14 +3699,14 @@ function cameras(streams) {
     return "none";
   return el("span", {}, ...streams.flatMap((id, n) => [n ? ", " : "", el("a", { href: `#/live/${id}` }, id)]));
 }
-var spoken = (label2) => label2.replaceAll("_", " ");
-var MOST_LABELS2 = 12;
+var spoken2 = (label2) => label2.replaceAll("_", " ");
+var MOST_LABELS3 = 12;
 function labels2({ classes, task, applies_to: applies }) {
-  const more = classes.length - MOST_LABELS2;
-  const list2 = classes.slice(0, MOST_LABELS2).map(spoken).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const more = classes.length - MOST_LABELS3;
+  const list2 = classes.slice(0, MOST_LABELS3).map(spoken2).join(", ") + (more > 0 ? ` and ${more} more` : "");
   if (task !== "classify")
     return list2;
-  return `${list2}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map(spoken).join(", ")}`}`;
+  return `${list2}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map(spoken2).join(", ")}`}`;
 }
 var facts = (values) => el(
   "dl",
@@ -3632,7 +3715,7 @@ var facts = (values) => el(
 );
 var allOf = ({ card: { classes, thresholds, shapes_wh: shapes, licence, metrics, data } }) => folded("All figures and facts", {
   licence,
-  classes: classes.map(spoken),
+  classes: classes.map(spoken2),
   thresholds,
   "input sizes": shapes.map((size) => size.join(" \xD7 ")),
   metrics,
