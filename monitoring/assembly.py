@@ -14,7 +14,9 @@ from monitoring.alerts.service import Alerts
 from monitoring.arrangements.reloader import Reloader
 from monitoring.arrangements.routes import rule_routes, scene_routes
 from monitoring.arrangements.rule_store import RuleStore
+from monitoring.arrangements.rule_trial import RuleTrials
 from monitoring.arrangements.scene_store import SceneStore
+from monitoring.arrangements.trial_routes import trial_routes
 from monitoring.core.contracts import BackgroundService, CommitHook, CutClip, SignLink
 from monitoring.core.handler import Handler
 from monitoring.drift.drift import Drift, card_lookup
@@ -93,6 +95,7 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             scene_routes(scenes),
             drift_routes(drift, settings.drift.commission_s),
             rule_routes(rules),
+            trial_routes(RuleTrials(database, settings.events), rules, database),
             alert_routes(alerts, database),
             track_routes(database, storage.live_tracks),
             report_routes(database, media, settings.mlflow_url),

@@ -46,12 +46,16 @@ class RuleStore(ConfigStore[Rule]):
         defaults = {} if by_name else {rule.name: rule for rule in DEFAULT_RULES}
         super().__init__(database, ItemKind(rules_table, Rule, most), by_name, defaults)
 
-    def put(self, name: str, item: Rule, allow: Allow[Rule] = allow_all) -> bool:
-        """See ConfigStore. Raises ArrangementRefused when the rule names an unknown target."""
+    def check(self, item: Rule) -> None:
+        """Raises ArrangementRefused when the rule names an unknown target."""
         for target in item.targets or ():
             if target not in self._targets:
                 known = ", ".join(sorted(self._targets)) or "none"
                 raise ArrangementRefused(f"targets: there is no target {target}; the configuration has {known}")
+
+    def put(self, name: str, item: Rule, allow: Allow[Rule] = allow_all) -> bool:
+        """See ConfigStore. Raises as `check`."""
+        self.check(item)
         return super().put(name, item, allow)
 
     def rules(self) -> tuple[Rule, ...]:

@@ -64,6 +64,18 @@ class ArrangementRefused(MonitoringError):
     problem = ("invalid-request", 422, "The request is invalid")
 
 
+class TrialRunning(MonitoringError):
+    """Whoever asks has a rule tried already."""
+
+    problem = ("conflict", 409, "The request conflicts with the current state")
+
+
+class TooManyTrials(MonitoringError):
+    """As many rules are being tried as may."""
+
+    problem = ("overloaded", 503, "The service is overloaded")
+
+
 class TooManyFollowers(MonitoringError):
     """As many clients follow the live events as may."""
 

@@ -161,6 +161,17 @@ class Rules:
                 note_removed(state)
             self._evaluate(stream_id, now_ns, [event for event in new if event.stream_id == stream_id], events)
 
+    def look(
+        self, stream_id: str, session: str, now_ns: int, events: list[Event], *, new: Sequence[Event] = ()
+    ) -> None:
+        """Evaluate the rules of a stream at a moment without a result: a replay of stored events (replay.py) does.
+
+        `pts_us` is the wall clock in µs then, for the stream as for its tracks. new: events made at that moment.
+        """
+        state = self._streams.setdefault(stream_id, StreamRules())
+        state.session, state.pts_us, state.captured_at_ns = session, now_ns // 1000, now_ns
+        self._evaluate(stream_id, now_ns, new, events)
+
     def _evaluate(self, stream_id: str, now_ns: int, new: Sequence[Event], events: list[Event]) -> None:
         """Evaluate all rules of a stream; `new`: the events of the handlers before."""
         state = self._streams[stream_id]

@@ -246,6 +246,52 @@ def test_many_alerts_are_acknowledged_where_one_may(shop: Shop) -> None:
             shop.ask("admin", "DELETE", f"/v1/alerts/{alert['id']}/acknowledge")
 
 
+def test_a_rule_is_tried_where_one_may_make_it(shop: Shop) -> None:
+    """What it would have raised is what it did raise, on the cameras that are seen."""
+    at = "/v1/rules/try"
+
+    def tried(who: str, rule: str, **changes: Any) -> dict[str, Any]:
+        body = {**shop.get("admin", f"/v1/rules/{rule}").json(), **changes}
+        answer = shop.ask(who, "POST", f"{at}?days=1", json=body)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    for rule, streams in (("anybody", {SEEN, HIDDEN}), ("near", {SEEN}), ("shared", {SEEN, HIDDEN})):
+        raised = shop.get("admin", f"/v1/alerts?rule={rule}").json()["alerts"]
+        trial = tried("admin", rule)
+        facts = ("stream_id", "track_id", "label", "severity", "text")
+        assert sorted(tuple(alert[fact] for fact in facts) for alert in trial["alerts"]) == sorted(
+            tuple(alert[fact] for fact in facts) for alert in raised
+        )
+        assert (trial["count"], trial["complete"]) == (len(raised), True)
+        assert {alert["stream_id"] for alert in raised} == streams
+        times = [sorted(alert["captured_at_ns"] for alert in alerts) for alerts in (trial["alerts"], raised)]
+        assert all(abs(a - b) <= 10**9 for a, b in zip(*times, strict=True)), "a result a second"
+        assert trial["first_at_ns"] == times[0][0] and trial["last_at_ns"] == times[0][-1]
+        assert "stored from before" in trial["gaps"][0], "a day is more than there is"
+    pictured = [alert for alert in tried("operator", "near")["alerts"] if alert["track_id"] == 1]
+    assert pictured and shop.get("operator", pictured[0]["picture_url"]).content.endswith(SEEN.encode())
+    for who, status in (("viewer", 403), ("reviewer", 403), ("both", 403)):
+        body = shop.get("admin", "/v1/rules/near").json()
+        assert shop.ask(who, "POST", at, json=body).status_code == status
+    for rule in ("anybody", "shared", "far"):
+        body = shop.get("admin", f"/v1/rules/{rule}").json()
+        assert HIDDEN not in told(shop.ask("operator", "POST", at, json={**body, "name": "x"})).replace(rule, "")
+        assert shop.ask("operator", "POST", at, json=body).status_code == 403
+    elsewhere = tried("admin", "near", when={"type": "seen", "zone": "never drawn"})
+    assert elsewhere["count"] == 0 and any("may be new" in gap for gap in elsewhere["gaps"])
+    unknown = tried("admin", "near", when={"type": "camera"})
+    assert unknown["count"] is None and "not stored" in unknown["gaps"][0]
+    for bad, named in (({"targets": ["pager"]}, "pager"), ({"when": {"type": "odd"}}, "when")):
+        body = {**shop.get("admin", "/v1/rules/near").json(), **bad}
+        refused = shop.ask("admin", "POST", at, json=body)
+        assert refused.status_code == 422 and named in refused.json()["detail"]
+    assert shop.ask("admin", "POST", f"{at}?days=32", json={"when": {"type": "seen"}}).status_code == 422
+    assert {rule["name"] for rule in shop.get("admin", "/v1/rules").json()["rules"]} >= {"near", "far"}
+    assert "new rule" not in shop.get("admin", "/v1/rules").text, "nothing is saved"
+
+
 def test_nobody_is_asked_to_sign_in(shop: Shop) -> None:
     async def ask() -> list[httpx.Response]:
         async with shop.client("viewer") as client:

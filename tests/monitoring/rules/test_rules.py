@@ -14,6 +14,7 @@ from monitoring.events.settings import EventSettings
 from monitoring.events.tracks import TrackEvents
 from monitoring.events.zone import Scene, Zone
 from monitoring.rules.drift_signals import DriftAlarm, Fault
+from monitoring.rules.replay import Replay, kinds_of
 from monitoring.rules.rule import (
     CameraFaultCondition,
     CountCondition,
@@ -85,7 +86,11 @@ class Watch:
         return [event for event in events if event.rule]
 
     def hear(self, kind: str, at_s: float, session: str = SESSION, reason: str | None = None) -> list[Event]:
-        """The alerts that a node's event brings; the monitor gives it with the events, as the first."""
+        """The alerts that a node's event brings."""
+        return [event for event in self.hear_all(kind, at_s, session, reason) if event.rule]
+
+    def hear_all(self, kind: str, at_s: float, session: str = SESSION, reason: str | None = None) -> list[Event]:
+        """A node's event and what it brings; the monitor gives it with the events, as the first."""
         event = Event.model_validate(
             {
                 "id": event_id(kind, "entrance", session, round(at_s * 1e6)),
@@ -100,7 +105,64 @@ class Watch:
         events = [event]
         for handler in self.handlers:
             handler.take_event(event, events)
-        return [event for event in events if event.rule]
+        return events
+
+
+PEOPLE = (
+    Person(1, 0, 20, standing(0.2, 0.5), lambda at_s: "with_mask" if at_s < 8 else "without_mask"),
+    Person(2, 2, 9, walking((0.9, 0.5), (0.1, 0.5), 2, 8)),
+    Person(3, 4, 30, walking((0.1, 0.5), (0.9, 0.5), 10, 18)),
+    Person(4, 12, 12.3),  # a flicker
+    Person(5, 31, 40, walking((0.2, 0.4), (0.8, 0.4), 32, 36), lambda _: "with_mask"),
+    Person(6, 33, 44, standing(0.3, 0.8)),
+)
+
+
+@pytest.mark.parametrize("cooldown_s", [0.0, 10.0])
+@pytest.mark.parametrize(
+    "when",
+    [
+        SeenCondition(),
+        SeenCondition(labels=("without_mask",), for_s=2),
+        SeenCondition(zone="left"),
+        SeenCondition(labels=("without_mask",), zone="left", for_s=4),
+        SeenCondition(labels=("with_mask",), for_s=7.96),
+        CountCondition(above=1),
+        CountCondition(above=0, labels=("without_mask",), for_s=3),
+        CountCondition(above=1, zone="left", for_s=1.5),
+        EventCondition(kinds=("track_began", "track_ended")),
+        EventCondition(kinds=("zone_entered", "zone_left", "label_changed"), labels=("without_mask",)),
+        DownCondition(for_s=5),
+        DownCondition(for_s=90),
+    ],
+    ids=lambda when: when.model_dump_json(exclude_defaults=True),
+)
+def test_what_a_rule_would_have_raised_is_what_it_raised(when: Any, cooldown_s: float) -> None:
+    """From the stored events alone, with another rule running while they were made."""
+    rule = Rule(name="tried", when=when, cooldown_s=cooldown_s)
+
+    def happened(watch: Watch) -> list[Event]:
+        made = run(watch.handlers, results(PEOPLE, 46))
+        made += watch.hear_all("stream_down", 46, reason="unreachable")
+        for at_s in range(47, 160):
+            made += watch.tick(at_s)
+        made += watch.hear_all("stream_up", 160, session=NEXT_SESSION)
+        late = [Person(7, 1, 9, standing(0.2, 0.5))]
+        return made + run(watch.handlers, results(late, 14, session=NEXT_SESSION, start_s=160))
+
+    live = [event for event in happened(Watch.over(rule)) if event.kind == "alert"]
+    stored = [event for event in happened(Watch.over()) if event.kind in kinds_of(rule)]
+    replay = Replay(rule, EventSettings())
+    raised = [alert for event in sorted(stored, key=lambda event: event.captured_at_ns) for alert in replay.take(event)]
+    raised += replay.finish(START_NS + 200 * SECOND)
+
+    def facts(event: Event) -> tuple[object, ...]:
+        return event.text, event.severity, event.track_id, event.label, event.zone, event.count, event.session
+
+    assert [facts(event) for event in raised] == [facts(event) for event in live]
+    assert live, "a scene in which something is raised"
+    for mine, theirs in zip(raised, live, strict=True):
+        assert abs(mine.captured_at_ns - theirs.captured_at_ns) <= 0.16 * SECOND, "two frames"
 
 
 def test_without_mask_in_a_zone_for_two_seconds() -> None:

@@ -1,0 +1,226 @@
+"""What a rule would have raised, from stored events: the very same rules, by a clock that follows the events. Pure.
+
+An event is stored with the time of the frame that it is about, and was made later: a track begins after it has been
+seen for `began_s`, and has ended after `gone_s`. The clock gives each event when it was made, and looks again whenever
+a condition may have held for long enough. Between its first and its last frame a track counts as seen.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import count
+
+from monitoring.events.settings import EventSettings
+from monitoring.events.track_state import Sighting, SmoothedLabel, Track, Visit
+from monitoring.events.tracks import GONE
+from monitoring.rules.drift_signals import DriftAlarm, Fault
+from monitoring.rules.rule import CountCondition, DownCondition, EventCondition, Rule, SeenCondition
+from monitoring.rules.rules import Rules
+from workers.bus.event import Event, Kind
+
+_OF_STREAMS: tuple[Kind, ...] = ("stream_up", "stream_down")
+_OF_TRACKS: tuple[Kind, ...] = ("track_began", "label_changed", "track_ended")
+_OF_ZONES: tuple[Kind, ...] = ("zone_entered", "zone_left")
+
+
+def kinds_of(rule: Rule) -> tuple[str, ...]:
+    """The kinds of events that a rule can be replayed from; none where what it looks at is not stored."""
+    when = rule.when
+    if isinstance(when, EventCondition):
+        return when.kinds
+    if isinstance(when, DownCondition):
+        return _OF_STREAMS
+    if isinstance(when, CountCondition) or (isinstance(when, SeenCondition) and when.attribute is None):
+        return (*_OF_TRACKS, *_OF_STREAMS, *(() if when.zone is None else _OF_ZONES))
+    return ()
+
+
+class StoredTracks:
+    """Tracks as stored events tell of them: a TrackSource. Their times (`pts_us`) are wall clocks in µs."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, dict[int, Track]] = {}
+        self._sessions: dict[str, str] = {}
+        self._last_us: dict[tuple[str, int], int] = {}
+        self._missed: set[tuple[str, int]] = set()
+
+    def tracks(self, stream_id: str) -> Iterable[Track]:
+        """See TrackSource."""
+        return list(self._streams.get(stream_id, {}).values())
+
+    def present(self, stream_id: str) -> Iterable[Track]:
+        """See TrackSource."""
+        return [track for track in self.tracks(stream_id) if (stream_id, track.id) not in self._missed]
+
+    def go_on(self, stream_id: str, now_us: int) -> None:
+        """The tracks of a stream are seen now, but those whose last frame was before."""
+        for track in self.tracks(stream_id):
+            track.last.pts_us = min(now_us, self._last_us.get((stream_id, track.id), now_us))
+
+    def take(self, event: Event) -> None:
+        """What happened to a track; a new session has none of the tracks before."""
+        if self._sessions.get(event.stream_id) != event.session:
+            self._sessions[event.stream_id] = event.session
+            for number in list(self._streams.get(event.stream_id, {})):
+                self.end(event.stream_id, number)
+        if event.track_id is None:
+            return
+        tracks = self._streams.setdefault(event.stream_id, {})
+        if event.kind == "track_began":
+            first = _sighting(event)
+            label = SmoothedLabel(first.label, first.pts_us)
+            tracks[event.track_id] = Track(
+                event.track_id, event.detector or "", first, _sighting(event), label, first.confidence, begun=True
+            )
+        track = tracks.get(event.track_id)
+        if track is None:  # it began before the first event of the replay
+            return
+        track.last, track.person = _sighting(event), event.person or track.person
+        if event.kind == "label_changed":
+            track.smoothed = SmoothedLabel(event.label or "", _us(event))
+        elif event.kind in _OF_ZONES and event.zone is not None:
+            is_inside = event.kind == "zone_entered"
+            track.visits[event.zone] = Visit(is_inside, _sighting(event) if is_inside else None)
+
+    def see_last(self, event: Event) -> None:
+        """The event is of a track's last frame."""
+        if event.track_id is not None:
+            self._last_us[event.stream_id, event.track_id] = _us(event)
+
+    def miss(self, stream_id: str, number: int) -> None:
+        """A track no longer counts as present."""
+        self._missed.add((stream_id, number))
+
+    def end(self, stream_id: str, number: int) -> None:
+        """A track is over."""
+        self._streams.get(stream_id, {}).pop(number, None)
+        self._last_us.pop((stream_id, number), None)
+        self._missed.discard((stream_id, number))
+
+
+class Replay:
+    """Give it the events of `kinds_of` in the order of their time with `take`, then `finish`: both return alerts."""
+
+    def __init__(self, rule: Rule, settings: EventSettings) -> None:
+        """settings: as they were when the events were made, as far as anybody knows."""
+        self._rule = rule.model_copy(update={"enabled": True})
+        self._settings = settings
+        self._tracks = StoredTracks()
+        self._rules = Rules(self, self._tracks, _NoSignals())
+        self._due: list[tuple[int, int, Callable[[int], None]]] = []
+        self._order = count()
+        self._began_ns: dict[tuple[str, str, int | None], int] = {}
+        self._made: list[Event] = []
+
+    def rules(self) -> Sequence[Rule]:
+        """See RuleSource."""
+        return (self._rule,)
+
+    def take(self, event: Event) -> list[Event]:
+        """The next event: the alerts that were raised until then."""
+        self._go_on(event.captured_at_ns)
+        key = (event.stream_id, event.session, event.track_id)
+        at_ns = max(event.captured_at_ns + self._made_after_ns(event), self._began_ns.get(key, 0))
+        if event.kind == "track_began":
+            self._began_ns[key] = at_ns
+        elif event.kind == "track_ended":
+            self._began_ns.pop(key, None)
+            self._tracks.see_last(event)
+            if event.track_id is not None and self._by_tracks:
+                missed_ns = event.captured_at_ns + round(self._settings.missed_s * 1e9)
+                self._at(min(missed_ns, at_ns), partial(self._miss, event))
+        self._at(at_ns, partial(self._happen, event))
+        return self._raised()
+
+    def finish(self, until_ns: int) -> list[Event]:
+        """The alerts that were raised from the last event until then."""
+        self._go_on(until_ns)
+        return self._raised()
+
+    @property
+    def _by_tracks(self) -> bool:
+        return isinstance(self._rule.when, SeenCondition | CountCondition)
+
+    def _made_after_ns(self, event: Event) -> int:
+        """How long after its frame an event is made."""
+        settings = self._settings
+        if event.kind in ("track_ended", "zone_left") and event.reason is not None:
+            return round(settings.gone_s * 1e9) if event.reason == GONE else 0
+        after_s = {
+            "track_began": settings.began_s,
+            "label_changed": settings.label_s,
+            "zone_entered": settings.settle_s,
+            "zone_left": settings.settle_s,
+        }.get(event.kind, 0.0)
+        return round(after_s * 1e9)
+
+    def _at(self, at_ns: int, what: Callable[[int], None]) -> None:
+        heapq.heappush(self._due, (at_ns, next(self._order), what))
+
+    def _go_on(self, now_ns: int) -> None:
+        while self._due and self._due[0][0] <= now_ns:
+            at_ns, _, what = heapq.heappop(self._due)
+            what(at_ns)
+
+    def _happen(self, event: Event, at_ns: int) -> None:
+        when = self._rule.when
+        if isinstance(when, EventCondition):
+            self._look(event, at_ns)  # what has cooled down by now is forgotten
+            self._rules.look(event.stream_id, event.session, at_ns, self._made, new=(event,))
+            return
+        if isinstance(when, DownCondition):
+            self._rules.take_event(event, self._made)
+            self._at(event.captured_at_ns + round(when.for_s * 1e9), partial(self._look, event))
+            return
+        self._tracks.take(event)
+        if event.kind == "track_ended" and event.track_id is not None:
+            self._tracks.end(event.stream_id, event.track_id)
+        self._look(event, at_ns)
+        for_s = when.for_s if isinstance(when, SeenCondition | CountCondition) else 0.0
+        if for_s:
+            for since_ns in {event.captured_at_ns, at_ns}:
+                self._at(max(at_ns, since_ns + round(for_s * 1e9)), partial(self._look, event))
+
+    def _miss(self, event: Event, at_ns: int) -> None:
+        if event.track_id is not None:
+            self._tracks.miss(event.stream_id, event.track_id)
+            self._look(event, at_ns)
+
+    def _look(self, event: Event, at_ns: int) -> None:
+        """Evaluate the rule on the event's stream at a moment."""
+        self._tracks.go_on(event.stream_id, at_ns // 1000)
+        self._rules.look(event.stream_id, event.session, at_ns, self._made)
+
+    def _raised(self) -> list[Event]:
+        made, self._made = self._made, []
+        return [event for event in made if event.kind == "alert"]
+
+
+class _NoSignals:
+    """DriftSignals of what is not stored."""
+
+    def faults(self, stream_id: str) -> Mapping[str, Fault]:
+        """See DriftSignals."""
+        return {}
+
+    def drifts(self, stream_id: str) -> Sequence[DriftAlarm]:
+        """See DriftSignals."""
+        return ()
+
+
+def _us(event: Event) -> int:
+    return event.captured_at_ns // 1000
+
+
+def _sighting(event: Event) -> Sighting:
+    return Sighting(
+        pts_us=_us(event),
+        captured_at_ns=event.captured_at_ns,
+        size_wh=event.size_wh or (1, 1),
+        label=event.label or "",
+        confidence=event.confidence or 0.0,
+        xyxy=event.xyxy or (0.0, 0.0, 0.0, 0.0),
+        person=event.person,
+    )
