@@ -23,7 +23,18 @@ export const TONES = { critical: "failed", warning: "stalled", info: "idle" };
 
 export const SEVERITIES = { critical: "Critical", warning: "Warning", info: "Info" };
 
+/** Why a stream is down where no camera was lost (workers/bus/stream_down.py). */
+const ENDED = {
+  removed: "Camera removed",
+  disabled: "Camera paused",
+  push_ended: "Push ended",
+  replaced: "Camera changed",
+  released: "Camera goes to another node",
+  shutdown: "Node stopped",
+};
+
 const WHERE = {
+  stream_down: ({ reason }) => ENDED[reason] ?? KINDS.stream_down,
   zone_entered: ({ zone }) => `Entered ${zone}`,
   zone_left: ({ zone }) => `Left ${zone}`,
   zone_stayed: ({ zone }) => `Stayed in ${zone}`,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. af61fc8d233c5eaff160717594cd5ad48754609ac27b8fde46df4602b116363f
+// Made by `make web` out of api/web; do not edit. ebe9f09d065e310c07e411874b6dcd6af2bfc5774047643644e3cbe309a61057
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {

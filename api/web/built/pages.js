@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. af61fc8d233c5eaff160717594cd5ad48754609ac27b8fde46df4602b116363f
+// Made by `make web` out of api/web; do not edit. ebe9f09d065e310c07e411874b6dcd6af2bfc5774047643644e3cbe309a61057
 import {
   ApiError,
   accessWords,
@@ -75,7 +75,16 @@ var KINDS = {
 };
 var TONES = { critical: "failed", warning: "stalled", info: "idle" };
 var SEVERITIES = { critical: "Critical", warning: "Warning", info: "Info" };
+var ENDED = {
+  removed: "Camera removed",
+  disabled: "Camera paused",
+  push_ended: "Push ended",
+  replaced: "Camera changed",
+  released: "Camera goes to another node",
+  shutdown: "Node stopped"
+};
 var WHERE = {
+  stream_down: ({ reason }) => ENDED[reason] ?? KINDS.stream_down,
   zone_entered: ({ zone }) => `Entered ${zone}`,
   zone_left: ({ zone }) => `Left ${zone}`,
   zone_stayed: ({ zone }) => `Stayed in ${zone}`,
