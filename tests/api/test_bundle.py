@@ -28,3 +28,13 @@ def test_the_page_names_all_that_it_needs_at_once_and_nothing_else() -> None:
         assert not IMPORT.findall((WEB / "built" / name).read_text()), f"{name} imports more: name that too"
     assert sorted(NAMED.findall(page)) == sorted(needed)
     assert len(needed) == 2
+
+
+def test_what_needs_an_action_is_hidden_from_those_who_may_not() -> None:
+    sources = "".join(path.read_text() for path in (WEB / "index.html", *WEB.glob("*.js")))
+    needed = set(re.findall(r'needs(?:: |=)"([a-z]+)"', sources))
+    styles = (WEB / "account.css").read_text()
+    assert {"cameras", "models"} <= needed
+    for action in needed:
+        hidden = f'body[data-may]:not([data-may~="{action}"]) [data-needs="{action}"]'
+        assert hidden in styles, f"account.css does not hide what needs {action}"
