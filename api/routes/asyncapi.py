@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from api.routes.message_schemas import MESSAGES, MessageKind
 from stream.config import MaxFps
-from workers.bus.message_bus import AUDIT, DETECTIONS, EVENTS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 
 _REF = "#/components/schemas/{model}"
 _ID = {"description": "A stream's id.", "examples": ["entrance"]}
@@ -18,6 +18,8 @@ _ABOUT = {
     SNAPSHOTS: "JPEGs of tracks, keyed by stream id; the headers identify the track.",
     STREAMS: "Compacted: the streams that should run, keyed by stream id.",
     AUDIT: "Who saw or changed what, keyed by principal; each process numbers and chains its own entries.",
+    DRIFT: "Drift reports, keyed by model: of a camera when its state changes, and now and then.",
+    MODELS: "Compacted: which version of a model is in service, keyed by model.",
     STATUS: "Compacted: which node runs which stream, keyed by stream id.",
 }
 

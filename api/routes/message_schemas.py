@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.audit.entry import AuditEntry
+from workers.bus.drift_report import DriftReport
 from workers.bus.event import Event
 from workers.bus.media import Snapshot
-from workers.bus.message_bus import AUDIT, DETECTIONS, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 from workers.bus.result import FrameResult
 from workers.cluster.status import MonitorStatus, NodeStatus, StreamStatus
 from workers.cluster.stream_spec import SpecRecord, TopicEpoch
@@ -45,6 +46,7 @@ MESSAGES = {
     "epoch": MessageKind(
         "Identifies this topic as it was made, keyed _epoch: a broker that lost its data has none.", TopicEpoch, STREAMS
     ),
+    "drift": MessageKind("Whether a camera still shows a model what it was made for.", DriftReport, DRIFT),
     "model": MessageKind("Which version of a model is in service, keyed by the model.", ActiveVersion, MODELS),
     "status": MessageKind("Which node runs a stream, and how that goes.", StreamStatus, STATUS),
     "monitor": MessageKind("Which process's monitor works, keyed _monitor.NAME.", MonitorStatus, STATUS),

@@ -10,10 +10,11 @@ import numpy as np
 from monitoring.drift.comparison import DriftFinding, EffectLimits, rejected
 from monitoring.drift.features import TRACK_FEATURES
 from monitoring.drift.reference.card import compare_card
-from monitoring.drift.report import DriftReport, FeatureReport, fault_report, feature_report
+from monitoring.drift.report import fault_report, feature_report
 from monitoring.drift.series import Series
 from monitoring.drift.settings import DriftSettings
 from monitoring.drift.stream_drift import StreamDrift
+from workers.bus.drift_report import DriftReport, FeatureReport
 from workers.model_card import ModelCard
 
 State = Literal["waiting", "commissioning", "watching"]

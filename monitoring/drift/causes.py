@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitoring.drift.comparison import DriftFinding
-from monitoring.rules.drift_signals import Cause
+from workers.bus.drift_report import Cause
 
 HINT_P = 1e-3
 """A change of the image with this p explains other findings, though it would be none by itself."""

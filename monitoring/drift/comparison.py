@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitoring.drift.features import BINS, HOURS, Feature, Group
+from monitoring.drift.features import BINS, HOURS, Feature
 from monitoring.drift.reference.hourly import I64, HourlyLabels, HourlyNumbers
 from monitoring.drift.statistics import (
     F64,
@@ -20,6 +20,7 @@ from monitoring.drift.statistics import (
     psi,
     total_variation,
 )
+from workers.bus.drift_report import Group
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from monitoring.core.handler import Durability
 from monitoring.drift.build_reports import CardLookup, build_reports, card_findings
 from monitoring.drift.comparison import rejected
 from monitoring.drift.metrics import DriftMetrics
-from monitoring.drift.report import DRIFT_SCHEMA, DriftReport
 from monitoring.drift.settings import DriftSettings
 from monitoring.drift.stream_drift import StreamDrift
 from monitoring.rules.drift_signals import DriftAlarm, Fault
+from workers.bus.drift_report import DRIFT_SCHEMA, DriftReport
 from workers.bus.event import Event
 from workers.bus.message_bus import DRIFT
 from workers.bus.result import FrameResult

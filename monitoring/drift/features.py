@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["picture", "population", "model"]
-"""What a feature is about: the image, who is in view, or the model itself. Part of the settings and reports."""
+from workers.bus.drift_report import Group
+
 BINS = 101
 """Bins of a numeric feature: a hundredth each from 0, and 1 itself; of counts, one per count."""
 HOURS = 24

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from prometheus_client import Gauge
 
-from monitoring.drift.report import DriftReport
+from workers.bus.drift_report import DriftReport
 
 DRIFT_SCORE = Gauge(
     "livesight_drift_score",

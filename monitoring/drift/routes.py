@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from monitoring.core.errors import DriftUnknown
 from monitoring.drift.drift import Drift
-from monitoring.drift.report import DriftReport
 from stream.config import StreamId
 from workers.access.declaration import MaySeeEvents, Needs
 from workers.access.guarded_route import GuardedRoute
+from workers.bus.drift_report import DriftReport
 
 StreamIdInPath = Annotated[StreamId, Path(description="The stream's id.")]
 

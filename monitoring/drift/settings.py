@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitoring.drift.features import Group
+from workers.bus.drift_report import Group
 
 
 class CameraSettings(BaseModel):

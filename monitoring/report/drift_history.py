@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Float, Index, String, Table, Text, func, select
 
 from monitoring.core.contracts import Outgoing
-from monitoring.drift.report import DriftReport
 from monitoring.store.tables import AGED, Aged, metadata
+from workers.bus.drift_report import DriftReport
 from workers.bus.event import Event
 from workers.database.dialects import Serial
 

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from monitoring.drift.report import DriftReport, FeatureReport
 from monitoring.report.charts import SERIES, StackedBars, bar_chart, distribution_chart
 from monitoring.report.html import STYLE, joined, table, tag
 from monitoring.report.read_alerts import MAX_ALERTS
 from monitoring.report.report_data import DriftSummary, ReportData, ReportedAlert, TrainingRun
+from workers.bus.drift_report import DriftReport, FeatureReport
 
 _TONES = {"critical": "bad", "warning": "warn"}
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

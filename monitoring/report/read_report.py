@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Column, ColumnElement, Connection, func, select
 
-from monitoring.drift.report import DriftReport
 from monitoring.report.drift_history import drift_history
 from monitoring.report.read_alerts import count_alerts, read_alerts
 from monitoring.report.read_outages import read_outages
@@ -18,6 +17,7 @@ from monitoring.store.media import MediaStore
 from monitoring.store.tables import event_counts, events
 from monitoring.store.visible import visible
 from monitoring.store.writes import HOUR_NS
+from workers.bus.drift_report import DriftReport
 from workers.database.database import MANY_ROWS, Database
 
 _QUARTER_NS = HOUR_NS // 4

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Column, ColumnElement
 
-from monitoring.drift.report import DriftReport
 from monitoring.report.period import Period
 from monitoring.store.visible import visible
 from workers.access.principal import StreamScope
+from workers.bus.drift_report import DriftReport
 from workers.bus.event import Event
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from workers.bus.drift_report import Cause
+
 FaultKind = Literal["frozen", "black", "covered", "moved"]
-Cause = Literal["picture", "population", "model", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from api.routes.route_table import SOCKET, declared_routes
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded
+from workers.bus import message_bus
 from workers.bus.message_bus import LocalBus
 from workers.model_card import ModelStore
 from workers.node.node import Node
@@ -274,7 +275,11 @@ def test_asyncapi_refers_to_what_is_there(service: Service) -> None:
     routes = declared_routes(create_app(service.node, service.bus))
     sockets = {route.path.replace("{stream_id}", "{streamId}") for route in routes if route.method == SOCKET}
     assert sockets == {channel["address"] for channel in document["channels"].values() if "/" in channel["address"]}
-    assert document["channels"]["detectionsTopic"]["address"] == "livesight.detections"
+    topics = {channel["address"]: channel for channel in document["channels"].values() if "/" not in channel["address"]}
+    assert topics.keys() == {value for name, value in vars(message_bus).items() if name.isupper()}, "every topic"
+    assert all(channel["messages"] for channel in topics.values())
+    assert topics["livesight.drift"] == document["channels"]["driftTopic"]
+    assert document["operations"]["publishModels"]["channel"] == {"$ref": "#/channels/modelsTopic"}
 
 
 @pytest.mark.parametrize(

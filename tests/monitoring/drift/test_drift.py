@@ -17,12 +17,13 @@ import pytest
 from prometheus_client import generate_latest
 from sqlalchemy import create_engine
 
+from api.routes.message_schemas import json_schema
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.metrics import CAMERA_FAULTS, DRIFT_DETECTED, DRIFT_SCORE
-from monitoring.drift.report import DRIFT_SCHEMA, drift_json_schema
 from monitoring.drift.sampler import DriftSample
 from monitoring.drift.settings import DriftSettings
 from tests.monitoring.drift.made import SCENE, START_S, box, figures, result
+from workers.bus.drift_report import DRIFT_SCHEMA
 
 DAY_S = 86400.0
 SETTINGS = DriftSettings(commission_s=DAY_S, keep_firing_s=900)
@@ -143,7 +144,7 @@ def test_changes_are_found_with_their_cause(
     assert report.text
     assert any(feature.drifted for feature in report.features)
     shown = json.loads(report.to_json())
-    jsonschema.validate(shown, drift_json_schema())
+    jsonschema.validate(shown, json_schema("drift"))
     for feature in shown["features"]:
         assert sum(feature["shares"]) == pytest.approx(1, abs=0.01)
         assert sum(feature["reference_shares"]) == pytest.approx(1, abs=0.02)

@@ -22,7 +22,6 @@ from monitoring.alerts.alert_writer import write_alerts
 from monitoring.alerts.tables import deliveries
 from monitoring.alerts.targets.settings import WebhookSettings
 from monitoring.core.errors import BadQuery
-from monitoring.drift.report import DriftReport, FeatureReport
 from monitoring.migrations import MONITORING
 from monitoring.report.drift_history import EVERY_NS, DriftHistory, drift_history
 from monitoring.report.mlflow import newest_runs
@@ -37,6 +36,7 @@ from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from tests.peers.livesight_process import ROOT
 from tests.peers.ports import free_port
 from workers.access.principal import ALL_STREAMS
+from workers.bus.drift_report import DriftReport, FeatureReport
 from workers.bus.event import Event
 from workers.database.database import Database
 from workers.database.migrations import migrate
