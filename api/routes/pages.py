@@ -55,12 +55,12 @@ async def docs_page(request: Request) -> Response:
     return _answer(*_load("docs/index.html"), "text/html", request)
 
 
-@router.api_route("/docs/{name}", methods=["GET", "HEAD"])
-async def docs_file(request: Request, name: str) -> Response:
+@router.api_route("/docs/{file}", methods=["GET", "HEAD"])
+async def docs_file(request: Request, file: str) -> Response:
     """A file of Swagger UI, from the package that carries them: no other host is asked."""
-    if name not in _OF_DOCS:
+    if file not in _OF_DOCS:
         raise HTTPException(404)
-    return _answer(*_load(name, _SWAGGER_UI), mimetypes.guess_type(name)[0], request)
+    return _answer(*_load(file, _SWAGGER_UI), mimetypes.guess_type(file)[0], request)
 
 
 def _answer(body: bytes, etag: str, media_type: str | None, request: Request) -> Response:

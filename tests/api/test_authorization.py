@@ -40,6 +40,7 @@ PLACES = {
     "number": "1",
     "track": "00000000-0000-0000-0000-000000000000",
     "path": "app.css",
+    "file": "swagger-ui.css",
     "name": "nothing",
     "node": "nothing",
     "target": "nothing",
@@ -180,7 +181,7 @@ def test_no_body_is_awaited_from_who_may_not_send_one(service: Service, path: st
 
 
 def test_openapi_tells_who_may_do_what(service: Service) -> None:
-    document = httpx.get(f"{service.url}/openapi.json").json()
+    document = httpx.get(f"{service.url}/openapi.json", timeout=60).json()
     described = {
         (operation.get("x-livesight-path", path), method.upper()): operation
         for path, operations in document["paths"].items()
@@ -201,7 +202,7 @@ def test_openapi_tells_who_may_do_what(service: Service) -> None:
 
 
 def test_openapi_describes_problems_as_they_are(service: Service) -> None:
-    document = httpx.get(f"{service.url}/openapi.json").json()
+    document = httpx.get(f"{service.url}/openapi.json", timeout=60).json()
     schema = document["components"]["schemas"]["Problem"]
     for path, operations in document["paths"].items():
         for operation in operations.values():
