@@ -38,7 +38,7 @@ export class AlertsPage {
     this.#watch = watch;
     this.#streams = streams;
     this.#rules = new RuleList(
-      () => streams.views.map(({ id }) => id),
+      () => streams.views,
       () => this.#targets.names,
     );
     this.#tools.addEventListener("submit", (event) => event.preventDefault());

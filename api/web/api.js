@@ -217,6 +217,10 @@ const rulePath = (name) => `/v1/rules/${encodeURIComponent(name)}`;
 
 export const putRule = (rule) => json(rulePath(rule.name), asJson("PUT", rule));
 
+/** What a rule would have raised. @returns {Promise<{count: number|null, alerts: object[], gaps: string[]}>} */
+export const tryRule = ({ name, ...rule }, days, limit) =>
+  json(`/v1/rules/try?days=${days}&limit=${limit}`, asJson("POST", name ? { name, ...rule } : rule));
+
 export const deleteRule = (name) => request(rulePath(name), { method: "DELETE" });
 
 export const metricsText = async (signal) => (await request("/metrics", { signal })).text();

@@ -1,9 +1,10 @@
 // One rule as a form: a new one, or one to be changed.
 
 import { ifThere, listModels, putRule } from "./api.js";
-import { wordsOf } from "./colours.js";
 import { el } from "./dom.js";
 import { KINDS } from "./event-words.js";
+import { LabelChoice } from "./label-choice.js";
+import { RuleTrial } from "./rule-trial.js";
 import { DRIFT, TYPES } from "./rule-words.js";
 import { NAME } from "./scene-shapes.js";
 
@@ -34,8 +35,10 @@ export class RuleDialog {
   #error = document.getElementById("rule-error");
   #rule = NEW;
   #known = { cards: [], places: [], zones: [] };
+  #labels = new LabelChoice(this.#part("labels").querySelector(".choices"));
+  #trial = new RuleTrial(() => this.#checked());
 
-  /** @param {() => string[]} streams the cameras' ids @param {() => string[]} targets their names @param {() => void} onSaved */
+  /** @param {() => object[]} streams the cameras, `{id, models}` @param {() => string[]} targets their names @param {() => void} onSaved */
   constructor(streams, targets, onSaved) {
     this.streams = streams;
     this.targets = targets;
@@ -44,6 +47,8 @@ export class RuleDialog {
     type.append(...Object.entries(TYPES).map(([value, words]) => new Option(words, value)));
     type.addEventListener("change", () => this.#showParts());
     attribute.addEventListener("change", () => this.#offerLabels());
+    this.#part("streams").addEventListener("change", () => this.#offerLabels());
+    this.#form.addEventListener("input", () => this.#trial.clear());
     this.#fill(
       "kinds",
       Object.entries(KINDS).filter(([kind]) => !kind.startsWith("alert")),
@@ -61,6 +66,7 @@ export class RuleDialog {
   async open(rule = null) {
     this.#rule = rule ?? NEW;
     this.#say(null);
+    this.#trial.clear();
     document.getElementById("rule-title").textContent = rule ? `Change “${rule.name}”` : "Add a rule";
     this.#form.reset();
     await this.#learn();
@@ -99,7 +105,7 @@ export class RuleDialog {
     this.#check("causes", when.causes ?? Object.keys(DRIFT));
     this.#fill(
       "streams",
-      [...new Set([...this.streams(), ...streams])].sort().map((id) => [id, id]),
+      [...new Set([...this.streams().map(({ id }) => id), ...streams])].sort().map((id) => [id, id]),
       streams,
     );
     const targets = [...new Set([...this.targets(), ...(this.#rule.targets ?? [])])].sort();
@@ -143,15 +149,20 @@ export class RuleDialog {
     for (const box of this.#part(name).querySelectorAll("input")) box.checked = values.includes(box.value);
   }
 
-  #offerLabels(chosen = this.#all("labels")) {
+  /** The labels that the models of the chosen cameras have; of a classifier all of its own. */
+  #offerLabels(chosen = this.#labels.chosen) {
     const attribute = this.#form.elements.attribute.value;
-    const cards = this.#known.cards.filter((card) => (attribute ? card.name === attribute : card.task === "detect"));
-    const labels = [...new Set([...cards.flatMap(({ classes }) => classes), ...chosen])];
-    this.#fill(
-      "labels",
-      labels.map((label) => [label, wordsOf(label)]),
-      chosen,
-    );
+    const wanted = this.#all("streams");
+    const cameras = this.streams().filter(({ id }) => wanted.length === 0 || wanted.includes(id));
+    const models = new Set(cameras.flatMap(({ models: names }) => names ?? []));
+    const detectors = this.#known.cards.filter(({ task }) => task === "detect");
+    const theirs = detectors.filter(({ name }) => models.has(name));
+    const cards = attribute
+      ? this.#known.cards.filter(({ name }) => name === attribute)
+      : theirs.length
+        ? theirs
+        : detectors;
+    this.#labels.offer([...new Set(cards.flatMap(({ classes }) => classes))], chosen);
   }
 
   #all(name) {
@@ -162,7 +173,8 @@ export class RuleDialog {
     const fields = this.#form.elements;
     const parts = PARTS[fields.type.value];
     const when = { type: fields.type.value };
-    for (const name of ["labels", "kinds", "faults", "causes"]) if (parts.includes(name)) when[name] = this.#all(name);
+    if (parts.includes("labels")) when.labels = this.#labels.chosen;
+    for (const name of ["kinds", "faults", "causes"]) if (parts.includes(name)) when[name] = this.#all(name);
     for (const name of ["zone", "place", "direction", "attribute"])
       if (parts.includes(name)) when[name] = fields[name].value || null;
     if (parts.includes("for")) when.for_s = Number(fields.for.value);
@@ -181,10 +193,17 @@ export class RuleDialog {
     };
   }
 
-  async #submit() {
+  /** The rule as it can be sent; null, and words about it, where it cannot. A rule is tried without a name, too. */
+  #checked(name = null) {
     const rule = this.#wish;
-    const wrong = complaint(rule);
-    if (wrong) return this.#say(wrong);
+    const wrong = complaint({ ...rule, name: name ?? (rule.name || "new rule") });
+    this.#say(wrong);
+    return wrong ? null : rule;
+  }
+
+  async #submit() {
+    const rule = this.#checked(this.#wish.name);
+    if (rule === null) return;
     const save = this.#form.querySelector("[type=submit]");
     save.disabled = true;
     try {

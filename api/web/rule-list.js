@@ -13,7 +13,7 @@ const ORIGINS = { configuration: "set by the configuration", default: "built in"
 export class RuleList {
   #form;
 
-  /** @param {() => string[]} streams the cameras' ids @param {() => string[]} targets their names */
+  /** @param {() => object[]} streams the cameras, `{id, models}` @param {() => string[]} targets their names */
   constructor(streams, targets) {
     this.#form = new RuleDialog(streams, targets, ({ name }) => {
       toast(`Rule ${name} was saved.`);

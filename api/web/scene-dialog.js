@@ -1,9 +1,9 @@
 // Zones and lines of a camera, drawn over a still image of it, and saved.
 
 import { deleteScene, ifThere, listModels, putScene, snapshot } from "./api.js";
-import { wordsOf } from "./colours.js";
 import { ask } from "./confirm.js";
 import { el } from "./dom.js";
+import { LabelChoice } from "./label-choice.js";
 import { SceneCanvas } from "./scene-canvas.js";
 import { complaint, sceneOf, shapesOf } from "./scene-shapes.js";
 import { toast } from "./status.js";
@@ -24,7 +24,7 @@ export class SceneDialog {
   #list = document.getElementById("scene-list");
   #save = document.getElementById("scene-save");
   #shape = document.getElementById("scene-shape");
-  #labels = document.getElementById("scene-labels");
+  #labels = new LabelChoice(document.querySelector("#scene-labels .choices"));
   #id = null;
   #was = ""; // what the server has
   #url = null;
@@ -164,16 +164,7 @@ export class SceneDialog {
     stay.value = shape.stay_s ?? "";
     document.getElementById("scene-stay").hidden = shape.kind !== "zone";
     document.getElementById("scene-flip").hidden = shape.kind !== "line";
-    const known = [...new Set([...this.#classes, ...shape.labels])];
-    this.#labels.hidden = known.length === 0;
-    const box = (label) =>
-      el(
-        "label",
-        {},
-        el("input", { type: "checkbox", name: "labels", value: label, checked: shape.labels.includes(label) }),
-        wordsOf(label),
-      );
-    this.#labels.querySelector(".choices").replaceChildren(...known.map(box));
+    this.#labels.offer(this.#classes, shape.labels);
   }
 
   /** What the form says of the chosen one. */
@@ -183,7 +174,7 @@ export class SceneDialog {
     const { name, anchor, stay } = this.#form.elements;
     shape.name = name.value.trim();
     shape.anchor = anchor.value;
-    shape.labels = [...this.#labels.querySelectorAll("input:checked")].map(({ value }) => value);
+    shape.labels = this.#labels.chosen;
     shape.stay_s = shape.kind === "zone" && stay.value !== "" ? Number(stay.value) : null;
     this.#canvas.render();
     this.#changed();

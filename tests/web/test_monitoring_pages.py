@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.api.test_page import opened
 from tests.peers.chromium import chromium
@@ -265,6 +265,65 @@ async def test_fifty_alerts_are_seen_at_once_by_mouse_by_keys_and_on_a_phone(ser
         await page.locator("#confirm-dialog").get_by_role("button", name="Acknowledge all").click()
         await expect(cards).to_have_count(0, timeout=30 * SECOND)
         assert service.get_json(unseen)["alerts"] == []
+
+
+async def eighty(route: Route) -> None:
+    """The models as they are, but the detectors have eighty labels."""
+    answer = await route.fetch()
+    body = await answer.json()
+    for model in body["models"]:
+        if model["card"]["task"] == "detect":
+            model["card"]["classes"] = [f"thing_{number:02}" for number in range(79)] + ["number"]
+    await route.fulfill(response=answer, json=body)
+
+
+async def test_one_of_eighty_labels_is_put_into_a_rule_which_is_tried(service: LivesightProcess) -> None:
+    async with chromium() as browser, opened(browser, service) as (page, _):
+        await page.route("**/v1/models", eighty)
+        async with asyncio.timeout(60):
+            while not service.get_json("/v1/events?kind=track_began&stream=clip&limit=1")["events"]:
+                await asyncio.sleep(0.5)
+        await page.goto(f"{service.url}/#/alerts")
+        await page.get_by_role("button", name="Add a rule").click()
+        form = page.locator("#rule-form")
+        labels = form.get_by_role("group", name="Labels")
+        await expect(labels.get_by_role("checkbox")).to_have_count(80)
+        await labels.get_by_role("checkbox", name="thing 03").check()  # by mouse
+        find = labels.get_by_role("searchbox", name="Find a label")
+        await find.fill("thing 7")
+        await expect(labels.get_by_role("checkbox")).to_have_count(9)
+        await find.press("Enter")  # by keys: the first that is found
+        await find.press_sequentially("umbrella")
+        await expect(labels).to_contain_text("No model of these cameras has a label")
+        await find.press("Enter")
+        await expect(labels).to_contain_text("“umbrella”")
+        await find.press_sequentially("numb")
+        await find.press("Enter")
+        chosen = labels.locator("input:checked")
+        assert await chosen.evaluate_all("(all) => all.map(({ value }) => value).sort()") == [
+            "number", "thing_03", "thing_70", "umbrella"
+        ]  # fmt: skip
+        for name in ("thing 03", "thing 70", "umbrella"):
+            await labels.get_by_role("checkbox", name=name).uncheck()
+        await form.get_by_label("For at least (seconds)", exact=True).fill("0")
+        await form.get_by_label("Minimum time between alerts (seconds)").fill("0")
+        await form.get_by_role("button", name="Try it").click()
+        await expect(page.locator("#rule-trial")).to_contain_text("In the last 7 days this would have raised")
+        await expect(page.locator("#rule-trial li").first).to_contain_text("number")
+        assert await faults(page) == []
+        if path := artifact("rule-tried.png"):
+            await page.screenshot(path=path)
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await page.locator("#rule-trial").scroll_into_view_if_needed()
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        if path := artifact("rule-tried-phone.png"):
+            await page.screenshot(path=path)
+        await form.get_by_label("Name").fill("numbers")
+        await expect(page.locator("#rule-trial li")).to_have_count(0)  # what was tried is another rule now
+        await form.get_by_role("button", name="Save").click()
+        await expect(page.locator('.rule[data-rule="numbers"]')).to_be_visible()
+        assert service.get_json("/v1/rules/numbers")["when"]["labels"] == ["number"]
+        delete(service, "/v1/rules/numbers")
 
 
 async def test_a_rule_is_made_changed_and_deleted(service: LivesightProcess) -> None:

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. ebe9f09d065e310c07e411874b6dcd6af2bfc5774047643644e3cbe309a61057
+// Made by `make web` out of api/web; do not edit. fc00f5531f55932a3578b09f6b11a7346eaefc4d48a446b6cf0596f04c8ac56f
 import {
   ApiError,
   HealthWatch,

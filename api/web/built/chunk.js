@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. ebe9f09d065e310c07e411874b6dcd6af2bfc5774047643644e3cbe309a61057
+// Made by `make web` out of api/web; do not edit. fc00f5531f55932a3578b09f6b11a7346eaefc4d48a446b6cf0596f04c8ac56f
 var __defProp = Object.defineProperty;
 var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
 var __publicField = (obj, key, value) => {
@@ -173,6 +173,7 @@ var putScene = (id, scene) => json(zonesPath(id), asJson("PUT", { stream_id: id,
 var deleteScene = (id) => request(zonesPath(id), { method: "DELETE" });
 var rulePath = (name) => `/v1/rules/${encodeURIComponent(name)}`;
 var putRule = (rule) => json(rulePath(rule.name), asJson("PUT", rule));
+var tryRule = ({ name, ...rule }, days, limit) => json(`/v1/rules/try?days=${days}&limit=${limit}`, asJson("POST", name ? { name, ...rule } : rule));
 var deleteRule = (name) => request(rulePath(name), { method: "DELETE" });
 var metricsText = async (signal) => (await request("/metrics", { signal })).text();
 async function readiness(signal) {
@@ -695,6 +696,7 @@ export {
   putScene,
   deleteScene,
   putRule,
+  tryRule,
   deleteRule,
   metricsText,
   readiness,

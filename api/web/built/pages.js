@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. ebe9f09d065e310c07e411874b6dcd6af2bfc5774047643644e3cbe309a61057
+// Made by `make web` out of api/web; do not edit. fc00f5531f55932a3578b09f6b11a7346eaefc4d48a446b6cf0596f04c8ac56f
 import {
   ApiError,
   accessWords,
@@ -53,6 +53,7 @@ import {
   testStream,
   testTarget,
   toast,
+  tryRule,
   verifyAudit,
   videoWords,
   wordsOf
@@ -399,6 +400,158 @@ function factList(known) {
   );
 }
 
+// label-choice.js
+var LabelChoice = class {
+  #place;
+  #find;
+  #boxes = el("div", { class: "choices label-boxes" });
+  #hint = el("p", { class: "quiet", role: "status" });
+  #labels = [];
+  #known = /* @__PURE__ */ new Set();
+  #chosen = /* @__PURE__ */ new Set();
+  /** @param {HTMLElement} place where they are shown */
+  constructor(place) {
+    this.#place = place;
+    this.#find = el("input", { type: "search", class: "select", autocomplete: "off", maxLength: 200 });
+    this.#find.setAttribute("aria-label", "Find a label");
+    this.#find.placeholder = "Find a label";
+    this.#find.addEventListener("input", (event) => {
+      event.stopPropagation();
+      this.#show();
+    });
+    this.#find.addEventListener("change", (event) => event.stopPropagation());
+    this.#find.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter")
+        return;
+      event.preventDefault();
+      this.#take();
+    });
+    this.#boxes.addEventListener("change", ({ target }) => this.#choose(target.value, target.checked));
+    place.replaceChildren(this.#find, this.#boxes, this.#hint);
+  }
+  /** What is chosen, in the order in which it is shown. */
+  get chosen() {
+    return this.#labels.filter((label2) => this.#chosen.has(label2));
+  }
+  /** @param {string[]} labels those of models @param {string[]} chosen they may be of no model */
+  offer(labels3, chosen) {
+    this.#known = new Set(labels3);
+    this.#chosen = new Set(chosen);
+    this.#labels = [.../* @__PURE__ */ new Set([...chosen, ...labels3])];
+    this.#find.value = "";
+    this.#show();
+  }
+  #choose(label2, on) {
+    if (on)
+      this.#chosen.add(label2);
+    else
+      this.#chosen.delete(label2);
+    this.#tell();
+  }
+  #matching() {
+    const wanted = this.#find.value.trim().toLowerCase();
+    return this.#labels.filter((label2) => `${label2} ${wordsOf(label2)}`.toLowerCase().includes(wanted));
+  }
+  /** The first that is found, as if it were clicked; a label that no model has where nothing is found. */
+  #take() {
+    const text = this.#find.value.trim();
+    if (!text)
+      return;
+    const exact = this.#labels.find((label3) => [label3, wordsOf(label3)].includes(text));
+    const label2 = exact ?? this.#matching()[0] ?? text;
+    if (!this.#labels.includes(label2))
+      this.#labels = [label2, ...this.#labels];
+    this.#chosen.add(label2);
+    this.#find.value = "";
+    this.#show();
+    this.#place.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  #show() {
+    const matching = this.#matching();
+    const first = [...matching].sort((a, b) => this.#chosen.has(b) - this.#chosen.has(a));
+    this.#boxes.replaceChildren(
+      ...first.map(
+        (label2) => el(
+          "label",
+          {},
+          el("input", { type: "checkbox", name: "labels", value: label2, checked: this.#chosen.has(label2) }),
+          wordsOf(label2)
+        )
+      )
+    );
+    this.#tell();
+  }
+  #tell() {
+    const text = this.#find.value.trim();
+    const foreign = [...this.#chosen].filter((label2) => !this.#known.has(label2));
+    const none = text && this.#matching().length === 0;
+    this.#hint.textContent = none ? `No model of these cameras has a label \u201C${text}\u201D. Press Enter to use it all the same.` : foreign.length ? `No model of these cameras has ${foreign.map((label2) => `\u201C${wordsOf(label2)}\u201D`).join(", ")}.` : "";
+    this.#hint.hidden = !this.#hint.textContent;
+  }
+};
+
+// rule-trial.js
+var DAYS = 7;
+var SHOWN = 12;
+var RuleTrial = class {
+  #place = document.getElementById("rule-trial");
+  #button = document.getElementById("rule-try");
+  #count = 0;
+  // of what was asked: only the newest answer is shown
+  /** @param {() => object|null} wish the rule as the form has it; null where it cannot be sent */
+  constructor(wish) {
+    this.#button.addEventListener("click", () => this.#try(wish()));
+  }
+  /** Shows nothing: the rule is another one now. */
+  clear() {
+    this.#count += 1;
+    this.#place.replaceChildren();
+    this.#button.disabled = false;
+  }
+  async #try(rule) {
+    if (rule === null)
+      return;
+    const asked = this.#count += 1;
+    this.#button.disabled = true;
+    this.#place.replaceChildren(el("p", { class: "quiet" }, "Trying\u2026"));
+    let shown;
+    try {
+      shown = found(await tryRule(rule, DAYS, SHOWN));
+    } catch (error) {
+      shown = [el("p", { class: "form-error" }, error.message)];
+    }
+    if (asked !== this.#count)
+      return;
+    this.#place.replaceChildren(...shown);
+    this.#button.disabled = false;
+  }
+};
+function found({ count, alerts, gaps }) {
+  const number2 = `${count?.toLocaleString()} ${count === 1 ? "alert" : "alerts"}`;
+  const words = count === null ? "What this rule would have raised is not known." : `In the last ${DAYS} days this would have raised ${count === 0 ? "no alerts" : number2}.`;
+  const older = count > alerts.length ? el("p", { class: "quiet" }, `The newest ${alerts.length} are shown.`) : null;
+  return [
+    el("p", {}, el("strong", {}, words)),
+    ...gaps.map((gap) => el("p", { class: "quiet" }, gap)),
+    alerts.length ? el("ol", { class: "tried" }, ...alerts.map(row)) : null,
+    older
+  ].filter(Boolean);
+}
+function row({ captured_at_ns: at, text, picture_url: whole, snapshot_url: crop }) {
+  const time = new Date(at / 1e6);
+  const blank = el("span", { class: "event-blank tried-blank", "aria-hidden": "true" }, icon("bell"));
+  const url = crop ?? whole;
+  const image = url ? el("img", { class: "event-blank", src: url, alt: "", loading: "lazy" }) : blank;
+  if (url)
+    image.addEventListener("error", () => image.replaceWith(blank));
+  return el(
+    "li",
+    {},
+    image,
+    el("span", {}, text, el("br"), el("time", { class: "quiet", dateTime: time.toISOString() }, time.toLocaleString()))
+  );
+}
+
 // rule-words.js
 var list = (items, none = "") => items?.length ? items.join(", ").replace(/, ([^,]*)$/, " or $1") : none;
 var labels = (when2, none) => list(when2.labels?.map(wordsOf), none);
@@ -534,7 +687,9 @@ var RuleDialog = class {
   #error = document.getElementById("rule-error");
   #rule = NEW;
   #known = { cards: [], places: [], zones: [] };
-  /** @param {() => string[]} streams the cameras' ids @param {() => string[]} targets their names @param {() => void} onSaved */
+  #labels = new LabelChoice(this.#part("labels").querySelector(".choices"));
+  #trial = new RuleTrial(() => this.#checked());
+  /** @param {() => object[]} streams the cameras, `{id, models}` @param {() => string[]} targets their names @param {() => void} onSaved */
   constructor(streams, targets, onSaved) {
     this.streams = streams;
     this.targets = targets;
@@ -543,6 +698,8 @@ var RuleDialog = class {
     type.append(...Object.entries(TYPES).map(([value, words]) => new Option(words, value)));
     type.addEventListener("change", () => this.#showParts());
     attribute.addEventListener("change", () => this.#offerLabels());
+    this.#part("streams").addEventListener("change", () => this.#offerLabels());
+    this.#form.addEventListener("input", () => this.#trial.clear());
     this.#fill(
       "kinds",
       Object.entries(KINDS).filter(([kind]) => !kind.startsWith("alert"))
@@ -559,6 +716,7 @@ var RuleDialog = class {
   async open(rule = null) {
     this.#rule = rule ?? NEW;
     this.#say(null);
+    this.#trial.clear();
     document.getElementById("rule-title").textContent = rule ? `Change \u201C${rule.name}\u201D` : "Add a rule";
     this.#form.reset();
     await this.#learn();
@@ -595,7 +753,7 @@ var RuleDialog = class {
     this.#check("causes", when2.causes ?? Object.keys(DRIFT));
     this.#fill(
       "streams",
-      [.../* @__PURE__ */ new Set([...this.streams(), ...streams])].sort().map((id) => [id, id]),
+      [.../* @__PURE__ */ new Set([...this.streams().map(({ id }) => id), ...streams])].sort().map((id) => [id, id]),
       streams
     );
     const targets = [.../* @__PURE__ */ new Set([...this.targets(), ...this.#rule.targets ?? []])].sort();
@@ -633,15 +791,16 @@ var RuleDialog = class {
     for (const box of this.#part(name).querySelectorAll("input"))
       box.checked = values.includes(box.value);
   }
-  #offerLabels(chosen = this.#all("labels")) {
+  /** The labels that the models of the chosen cameras have; of a classifier all of its own. */
+  #offerLabels(chosen = this.#labels.chosen) {
     const attribute = this.#form.elements.attribute.value;
-    const cards = this.#known.cards.filter((card) => attribute ? card.name === attribute : card.task === "detect");
-    const labels3 = [.../* @__PURE__ */ new Set([...cards.flatMap(({ classes }) => classes), ...chosen])];
-    this.#fill(
-      "labels",
-      labels3.map((label2) => [label2, wordsOf(label2)]),
-      chosen
-    );
+    const wanted = this.#all("streams");
+    const cameras2 = this.streams().filter(({ id }) => wanted.length === 0 || wanted.includes(id));
+    const models = new Set(cameras2.flatMap(({ models: names }) => names ?? []));
+    const detectors = this.#known.cards.filter(({ task }) => task === "detect");
+    const theirs = detectors.filter(({ name }) => models.has(name));
+    const cards = attribute ? this.#known.cards.filter(({ name }) => name === attribute) : theirs.length ? theirs : detectors;
+    this.#labels.offer([...new Set(cards.flatMap(({ classes }) => classes))], chosen);
   }
   #all(name) {
     return [...this.#part(name).querySelectorAll("input:checked")].map(({ value }) => value);
@@ -650,7 +809,9 @@ var RuleDialog = class {
     const fields = this.#form.elements;
     const parts = PARTS[fields.type.value];
     const when2 = { type: fields.type.value };
-    for (const name of ["labels", "kinds", "faults", "causes"])
+    if (parts.includes("labels"))
+      when2.labels = this.#labels.chosen;
+    for (const name of ["kinds", "faults", "causes"])
       if (parts.includes(name))
         when2[name] = this.#all(name);
     for (const name of ["zone", "place", "direction", "attribute"])
@@ -673,11 +834,17 @@ var RuleDialog = class {
       targets: everyTarget ? null : targets
     };
   }
-  async #submit() {
+  /** The rule as it can be sent; null, and words about it, where it cannot. A rule is tried without a name, too. */
+  #checked(name = null) {
     const rule = this.#wish;
-    const wrong = complaint2(rule);
-    if (wrong)
-      return this.#say(wrong);
+    const wrong = complaint2({ ...rule, name: name ?? (rule.name || "new rule") });
+    this.#say(wrong);
+    return wrong ? null : rule;
+  }
+  async #submit() {
+    const rule = this.#checked(this.#wish.name);
+    if (rule === null)
+      return;
     const save = this.#form.querySelector("[type=submit]");
     save.disabled = true;
     try {
@@ -713,7 +880,7 @@ function complaint2({ name, when: when2, cooldown_s: cooldown }) {
 var ORIGINS = { configuration: "set by the configuration", default: "built in", api: "" };
 var RuleList = class {
   #form;
-  /** @param {() => string[]} streams the cameras' ids @param {() => string[]} targets their names */
+  /** @param {() => object[]} streams the cameras, `{id, models}` @param {() => string[]} targets their names */
   constructor(streams, targets) {
     this.#form = new RuleDialog(streams, targets, ({ name }) => {
       toast(`Rule ${name} was saved.`);
@@ -873,7 +1040,7 @@ var AlertsPage = class {
     this.#watch = watch;
     this.#streams = streams;
     this.#rules = new RuleList(
-      () => streams.views.map(({ id }) => id),
+      () => streams.views,
       () => this.#targets.names
     );
     this.#tools.addEventListener("submit", (event) => event.preventDefault());
@@ -1137,7 +1304,7 @@ var AuditPage = class {
     try {
       const { what, principal, stream } = Object.fromEntries(new FormData(this.#form));
       const page = await listAudit({ what, principal: principal.trim(), stream: stream.trim(), before });
-      const rows = page.entries.map(row);
+      const rows = page.entries.map(row2);
       if (before === null)
         this.#rows.replaceChildren(...rows);
       else
@@ -1167,7 +1334,7 @@ var AuditPage = class {
     this.#note.textContent = words ?? "";
   }
 };
-function row(entry) {
+function row2(entry) {
   const at = new Date(entry.at_ns / 1e6);
   const outcome = entry.outcome === "ok" ? "" : ` (${entry.outcome})`;
   return el(
@@ -1261,10 +1428,10 @@ var ModelChoice = class {
   /** A classifier of boxes needs a detector with one of its labels; without, it cannot be chosen, and is told why. */
   #judge() {
     const ticked = this.#boxes(this.#detectors).filter(({ checked }) => checked);
-    const found = new Set(ticked.flatMap(({ value }) => this.#cards.get(value)?.classes ?? []));
+    const found2 = new Set(ticked.flatMap(({ value }) => this.#cards.get(value)?.classes ?? []));
     for (const box of this.#boxes(this.#classifiers)) {
       const { applies_to: applies, classes } = this.#cards.get(box.value);
-      const fits = applies === "image" || applies.some((label2) => found.has(label2));
+      const fits = applies === "image" || applies.some((label2) => found2.has(label2));
       box.disabled = !fits;
       box.checked = fits && this.#wanted.has(box.value);
       const words = this.#classifiers.querySelector(`#${box.getAttribute("aria-describedby")}`);
@@ -1806,7 +1973,7 @@ var SceneDialog = class {
   #list = document.getElementById("scene-list");
   #save = document.getElementById("scene-save");
   #shape = document.getElementById("scene-shape");
-  #labels = document.getElementById("scene-labels");
+  #labels = new LabelChoice(document.querySelector("#scene-labels .choices"));
   #id = null;
   #was = "";
   // what the server has
@@ -1948,15 +2115,7 @@ var SceneDialog = class {
     stay.value = shape.stay_s ?? "";
     document.getElementById("scene-stay").hidden = shape.kind !== "zone";
     document.getElementById("scene-flip").hidden = shape.kind !== "line";
-    const known = [.../* @__PURE__ */ new Set([...this.#classes, ...shape.labels])];
-    this.#labels.hidden = known.length === 0;
-    const box = (label2) => el(
-      "label",
-      {},
-      el("input", { type: "checkbox", name: "labels", value: label2, checked: shape.labels.includes(label2) }),
-      wordsOf(label2)
-    );
-    this.#labels.querySelector(".choices").replaceChildren(...known.map(box));
+    this.#labels.offer(this.#classes, shape.labels);
   }
   /** What the form says of the chosen one. */
   #take() {
@@ -1966,7 +2125,7 @@ var SceneDialog = class {
     const { name, anchor, stay } = this.#form.elements;
     shape.name = name.value.trim();
     shape.anchor = anchor.value;
-    shape.labels = [...this.#labels.querySelectorAll("input:checked")].map(({ value }) => value);
+    shape.labels = this.#labels.chosen;
     shape.stay_s = shape.kind === "zone" && stay.value !== "" ? Number(stay.value) : null;
     this.#canvas.render();
     this.#changed();
@@ -2057,28 +2216,28 @@ var CamerasPage = class {
     const { views, known } = this.#streams;
     document.getElementById("cameras-none").hidden = !known || views.length > 0;
     const ids = new Set(views.map(({ id }) => id));
-    for (const [id, row4] of this.#rows)
+    for (const [id, row5] of this.#rows)
       if (!ids.has(id)) {
-        row4.element.remove();
+        row5.element.remove();
         this.#rows.delete(id);
       }
     for (const view of views)
       this.#showOne(list2, view);
   }
   #showOne(list2, view) {
-    let row4 = this.#rows.get(view.id);
-    if (!row4) {
-      row4 = this.#make(view.id);
-      this.#rows.set(view.id, row4);
-      list2.append(row4.element);
+    let row5 = this.#rows.get(view.id);
+    if (!row5) {
+      row5 = this.#make(view.id);
+      this.#rows.set(view.id, row5);
+      list2.append(row5.element);
     }
     const { state, last_error: error, enabled, ephemeral } = view;
-    row4.view = view;
-    row4.state.replaceChildren(badge(state, nameOfState(state)));
-    row4.trouble.textContent = state === "live" || state === "disabled" ? "" : error || WORDS2[state] || "";
-    row4.trouble.hidden = row4.trouble.textContent === "";
-    row4.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
-    row4.facts.replaceChildren(
+    row5.view = view;
+    row5.state.replaceChildren(badge(state, nameOfState(state)));
+    row5.trouble.textContent = state === "live" || state === "disabled" ? "" : error || WORDS2[state] || "";
+    row5.trouble.hidden = row5.trouble.textContent === "";
+    row5.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
+    row5.facts.replaceChildren(
       fact("Video", videoWords(view)),
       fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
       fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
@@ -2088,38 +2247,38 @@ var CamerasPage = class {
       fact("Viewers", String(view.viewers ?? 0)),
       fact("Node", view.node)
     );
-    row4.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
-    row4.pause.hidden = row4.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
-    row4.remove.hidden = !mayOn("cameras", view.id);
-    row4.zones.hidden = !mayOn("zones", view.id);
-    for (const button2 of [row4.pause, row4.edit, row4.remove])
+    row5.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
+    row5.pause.hidden = row5.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
+    row5.remove.hidden = !mayOn("cameras", view.id);
+    row5.zones.hidden = !mayOn("zones", view.id);
+    for (const button2 of [row5.pause, row5.edit, row5.remove])
       button2.disabled = this.#busy.has(view.id);
   }
   #make(id) {
-    const row4 = { view: null };
+    const row5 = { view: null };
     const button2 = (label2, name, act, needs = "cameras") => el("button", { class: "button", type: "button", dataset: { needs }, on: { click: act } }, icon(name), label2);
-    Object.assign(row4, {
+    Object.assign(row5, {
       state: el("span"),
       url: el("p", { class: "camera-url quiet" }),
       trouble: el("p", { class: "camera-trouble" }),
       facts: el("dl", { class: "facts" }),
-      pause: button2("Pause", "pause", () => this.#toggle(row4.view)),
-      zones: button2("Zones", "zone", () => this.#scenes.open(row4.view), "zones"),
-      edit: button2("Edit", "edit", () => this.#form.open(row4.view)),
+      pause: button2("Pause", "pause", () => this.#toggle(row5.view)),
+      zones: button2("Zones", "zone", () => this.#scenes.open(row5.view), "zones"),
+      edit: button2("Edit", "edit", () => this.#form.open(row5.view)),
       remove: button2("Delete", "trash", () => this.#remove(id))
     });
-    for (const [name, what] of [[row4.zones, "Zones of"], [row4.edit, "Edit"], [row4.remove, "Delete"]])
+    for (const [name, what] of [[row5.zones, "Zones of"], [row5.edit, "Edit"], [row5.remove, "Delete"]])
       name.setAttribute("aria-label", `${what} ${id}`);
-    row4.element = el(
+    row5.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
-      el("div", { class: "camera-head" }, el("h2", {}, el("a", { href: `#/live/${id}` }, id)), row4.state),
-      row4.url,
-      row4.trouble,
-      row4.facts,
-      el("div", { class: "card-actions" }, row4.pause, row4.zones, row4.edit, row4.remove)
+      el("div", { class: "camera-head" }, el("h2", {}, el("a", { href: `#/live/${id}` }, id)), row5.state),
+      row5.url,
+      row5.trouble,
+      row5.facts,
+      el("div", { class: "card-actions" }, row5.pause, row5.zones, row5.edit, row5.remove)
     );
-    return row4;
+    return row5;
   }
   async #toggle({ id, enabled }) {
     await this.#work(id, enabled ? "paused" : "resumed", () => changeStream(id, { enabled: !enabled }));
@@ -2328,7 +2487,7 @@ function severityOf({ alerts }) {
 }
 
 // event-rows.js
-var noLonger = ({ currentTarget: row4 }) => row4.classList.remove("fresh");
+var noLonger = ({ currentTarget: row5 }) => row5.classList.remove("fresh");
 function trackRow(track, open) {
   const places = [...zonesOf(track), ...linesOf(track)];
   const severity = severityOf(track);
@@ -2398,9 +2557,9 @@ function thumbnail(source) {
 function dot(label2) {
   if (!label2)
     return null;
-  const found = el("i", { class: "dot" });
-  found.style.setProperty("--dot", colourOf(label2));
-  return found;
+  const found2 = el("i", { class: "dot" });
+  found2.style.setProperty("--dot", colourOf(label2));
+  return found2;
 }
 
 // time-ticks.js
@@ -2761,31 +2920,31 @@ var LiveList = class {
   }
   /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
   #draw(fresh) {
-    const rows = new Map([...this.#list.children].map((row4) => [row4.dataset.id, row4]));
+    const rows = new Map([...this.#list.children].map((row5) => [row5.dataset.id, row5]));
     const shown = this.#items.map((item) => {
       const said = JSON.stringify(item);
-      let row4 = rows.get(item.id);
-      if (row4?.said !== said)
-        row4 = Object.assign(this.#rowOf(item), { said });
+      let row5 = rows.get(item.id);
+      if (row5?.said !== said)
+        row5 = Object.assign(this.#rowOf(item), { said });
       if (fresh.has(item.id))
-        row4.classList.add("fresh");
-      return row4;
+        row5.classList.add("fresh");
+      return row5;
     });
     const focused = document.activeElement?.closest?.("[data-id]");
     const kept = new Set(shown);
-    const replaced = new Map(shown.map((row4) => [row4.dataset.id, row4]));
-    for (const row4 of [...this.#list.children]) {
-      if (kept.has(row4))
+    const replaced = new Map(shown.map((row5) => [row5.dataset.id, row5]));
+    for (const row5 of [...this.#list.children]) {
+      if (kept.has(row5))
         continue;
-      const other = replaced.get(row4.dataset.id);
+      const other = replaced.get(row5.dataset.id);
       if (other)
-        row4.replaceWith(other);
+        row5.replaceWith(other);
       else
-        row4.remove();
+        row5.remove();
     }
-    shown.forEach((row4, at) => {
-      if (this.#list.children[at] !== row4)
-        this.#list.insertBefore(row4, this.#list.children[at] ?? null);
+    shown.forEach((row5, at) => {
+      if (this.#list.children[at] !== row5)
+        this.#list.insertBefore(row5, this.#list.children[at] ?? null);
     });
     if (focused && !focused.isConnected)
       replaced.get(focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
@@ -3065,13 +3224,13 @@ var LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 function parseMetrics(text) {
   const samples = /* @__PURE__ */ new Map();
   for (const line of text.split("\n")) {
-    const found = line.startsWith("#") ? null : LINE.exec(line.trim());
-    if (!found)
+    const found2 = line.startsWith("#") ? null : LINE.exec(line.trim());
+    if (!found2)
       continue;
-    const labels3 = Object.fromEntries([...(found[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
-    if (!samples.has(found[1]))
-      samples.set(found[1], []);
-    samples.get(found[1]).push({ labels: labels3, value: Number(found[3]) });
+    const labels3 = Object.fromEntries([...(found2[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
+    if (!samples.has(found2[1]))
+      samples.set(found2[1], []);
+    samples.get(found2[1]).push({ labels: labels3, value: Number(found2[3]) });
   }
   return samples;
 }
@@ -3301,7 +3460,7 @@ var ACTIONS = {
 };
 function grantFields(grants) {
   const rows = el("div", { class: "grants" });
-  const add = (grant) => rows.append(row2(grant));
+  const add = (grant) => rows.append(row3(grant));
   grants.filter(({ actions: actions2 }) => !actions2 || actions2.length).forEach(add);
   const more = () => add({ role: "viewer", streams: ["*"] });
   return el(
@@ -3322,7 +3481,7 @@ var grantsOf = (form) => [...form.querySelectorAll(".grant")].map((one) => {
   };
 });
 var chosenIn2 = (one) => [...one.querySelectorAll("input:checked")].map(({ value }) => value);
-function row2({ role, streams, actions: actions2 }) {
+function row3({ role, streams, actions: actions2 }) {
   const choices = Object.entries({ ...role in ROLES ? {} : { [role]: role }, ...ROLES });
   const summary = el("summary");
   const boxes = el("div", { class: "choices", role: "group", "aria-label": "Only these actions; none selected means all" });
@@ -3683,11 +3842,11 @@ var button = ([words, label2], { running }, act, click) => {
   return made;
 };
 function told2({ running, refused }) {
-  const found = [];
+  const found2 = [];
   if (running)
-    found.push(el("div", { class: "promotion" }, el("progress", { "aria-label": running }), el("p", {}, running)));
+    found2.push(el("div", { class: "promotion" }, el("progress", { "aria-label": running }), el("p", {}, running)));
   if (refused)
-    found.push(
+    found2.push(
       el(
         "div",
         { class: "camera-trouble" },
@@ -3696,7 +3855,7 @@ function told2({ running, refused }) {
         el("p", { class: refused.why ? "technical" : "" }, refused.detail)
       )
     );
-  return found;
+  return found2;
 }
 function since({ in_service: serves, in_service_since_ns: at }) {
   if (at === null)
@@ -3968,7 +4127,7 @@ function verdict({ score, p_value: p, samples, effective_samples: worth, referen
 }
 function grouped2(features) {
   const rank = (feature) => (feature.drifted ? 10 : 0) + feature.score;
-  return Object.keys(GROUPS).map((group) => [group, features.filter((feature) => feature.group === group).sort((a, b) => rank(b) - rank(a))]).filter(([, found]) => found.length);
+  return Object.keys(GROUPS).map((group) => [group, features.filter((feature) => feature.group === group).sort((a, b) => rank(b) - rank(a))]).filter(([, found2]) => found2.length);
 }
 function seriesOf({ edges, labels: labels3, shares, reference_shares: reference }) {
   const now = { name: "now", colour: "#0b8f81" };
@@ -4122,9 +4281,9 @@ var DriftView = class {
       return card;
     };
     this.#groups.replaceChildren(
-      ...grouped2(features).flatMap(([group, found]) => [
+      ...grouped2(features).flatMap(([group, found2]) => [
         el("h3", { class: "drift-group" }, GROUPS[group]),
-        el("div", { class: "cards charts small" }, ...found.map(make))
+        el("div", { class: "cards charts small" }, ...found2.map(make))
       ])
     );
   }
@@ -4217,7 +4376,7 @@ var MonitoringPage = class {
       const models = (await listModels()).filter(({ in_service: serving }) => serving);
       if (signal.aborted)
         return;
-      place.replaceChildren(...models.map(row3));
+      place.replaceChildren(...models.map(row4));
     } catch (error) {
       if (!signal.aborted)
         place.replaceChildren(
@@ -4251,7 +4410,7 @@ var delay = (views) => {
   const known = views.map(({ latency_ms: ms }) => ms).filter((ms) => typeof ms === "number");
   return known.length ? `${Math.max(...known).toFixed(0)} ms` : "\u2013";
 };
-function row3({ name, version, backend, card }) {
+function row4({ name, version, backend, card }) {
   return el(
     "tr",
     {},
@@ -4263,16 +4422,16 @@ function row3({ name, version, backend, card }) {
   );
 }
 function headline(metrics, prefix = "") {
-  const found = [];
+  const found2 = [];
   for (const [key, value] of Object.entries(metrics)) {
     if (typeof value === "number" && /^(map50|map50_95|map|accuracy|f1|recall|precision)$/i.test(key.replace("-", "_")))
-      found.push(`${prefix}${key.replace("_", "-")} ${value.toFixed(3)}`);
+      found2.push(`${prefix}${key.replace("_", "-")} ${value.toFixed(3)}`);
     else if (typeof value === "object" && value !== null && !Array.isArray(value) && !prefix)
-      found.push(
+      found2.push(
         ...headline(value, `${key.replaceAll("_", " ")} `).split(", ").filter(Boolean)
       );
   }
-  return found.slice(0, 4).join(", ");
+  return found2.slice(0, 4).join(", ");
 }
 function runRow({ name, experiment, status, started_ms: started, metrics, url }) {
   const figures = Object.entries(metrics).slice(0, 4).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`);

@@ -1,0 +1,102 @@
+// Labels to choose from, with a field that finds them among many. All of it works by keys: each label is a checkbox, and
+// Enter in the field chooses the first that it found, or adds one that no model has.
+
+import { wordsOf } from "./colours.js";
+import { el } from "./dom.js";
+
+export class LabelChoice {
+  #place;
+  #find;
+  #boxes = el("div", { class: "choices label-boxes" });
+  #hint = el("p", { class: "quiet", role: "status" });
+  #labels = [];
+  #known = new Set();
+  #chosen = new Set();
+
+  /** @param {HTMLElement} place where they are shown */
+  constructor(place) {
+    this.#place = place;
+    this.#find = el("input", { type: "search", class: "select", autocomplete: "off", maxLength: 200 });
+    this.#find.setAttribute("aria-label", "Find a label");
+    this.#find.placeholder = "Find a label";
+    this.#find.addEventListener("input", (event) => {
+      event.stopPropagation(); // nothing is chosen yet
+      this.#show();
+    });
+    this.#find.addEventListener("change", (event) => event.stopPropagation());
+    this.#find.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // the form is not sent
+      this.#take();
+    });
+    this.#boxes.addEventListener("change", ({ target }) => this.#choose(target.value, target.checked));
+    place.replaceChildren(this.#find, this.#boxes, this.#hint);
+  }
+
+  /** What is chosen, in the order in which it is shown. */
+  get chosen() {
+    return this.#labels.filter((label) => this.#chosen.has(label));
+  }
+
+  /** @param {string[]} labels those of models @param {string[]} chosen they may be of no model */
+  offer(labels, chosen) {
+    this.#known = new Set(labels);
+    this.#chosen = new Set(chosen);
+    this.#labels = [...new Set([...chosen, ...labels])];
+    this.#find.value = "";
+    this.#show();
+  }
+
+  #choose(label, on) {
+    if (on) this.#chosen.add(label);
+    else this.#chosen.delete(label);
+    this.#tell();
+  }
+
+  #matching() {
+    const wanted = this.#find.value.trim().toLowerCase();
+    return this.#labels.filter((label) => `${label} ${wordsOf(label)}`.toLowerCase().includes(wanted));
+  }
+
+  /** The first that is found, as if it were clicked; a label that no model has where nothing is found. */
+  #take() {
+    const text = this.#find.value.trim();
+    if (!text) return;
+    const exact = this.#labels.find((label) => [label, wordsOf(label)].includes(text));
+    const label = exact ?? this.#matching()[0] ?? text;
+    if (!this.#labels.includes(label)) this.#labels = [label, ...this.#labels];
+    this.#chosen.add(label);
+    this.#find.value = "";
+    this.#show();
+    this.#place.dispatchEvent(new Event("input", { bubbles: true })); // as if it were clicked
+  }
+
+  #show() {
+    const matching = this.#matching();
+    // what is chosen comes first: among eighty it would be out of sight
+    const first = [...matching].sort((a, b) => this.#chosen.has(b) - this.#chosen.has(a));
+    this.#boxes.replaceChildren(
+      ...first.map((label) =>
+        el(
+          "label",
+          {},
+          el("input", { type: "checkbox", name: "labels", value: label, checked: this.#chosen.has(label) }),
+          wordsOf(label),
+        ),
+      ),
+    );
+    this.#tell();
+  }
+
+  #tell() {
+    const text = this.#find.value.trim();
+    const foreign = [...this.#chosen].filter((label) => !this.#known.has(label));
+    const none = text && this.#matching().length === 0;
+    this.#hint.textContent = none
+      ? `No model of these cameras has a label “${text}”. Press Enter to use it all the same.`
+      : foreign.length
+        ? `No model of these cameras has ${foreign.map((label) => `“${wordsOf(label)}”`).join(", ")}.`
+        : "";
+    this.#hint.hidden = !this.#hint.textContent;
+  }
+}
