@@ -341,10 +341,13 @@ def broken_inputs(folder: Path) -> list[tuple[tuple[str, ...], str]]:
     (folder / "broken.pt").write_bytes(b"not a checkpoint")
     (folder / "data").mkdir()
     (folder / "data" / "data.yaml").write_text("names: [disc\n")
+    (folder / "partless").mkdir()
+    (folder / "partless" / "data.yaml").write_text("names: [disc]\nval: val.txt\n")
     data, out = str(folder / "empty"), str(folder / "out")
     return [
         (("train", "detector", "--data", data, "--out", out), "empty/data.yaml: cannot read it"),
         (("train", "detector", "--data", str(folder / "data"), "--out", out), "data.yaml: not a data set's data.yaml"),
+        (("train", "detector", "--data", str(folder / "partless"), "--out", out), "names no images for 'train'"),
         (("evaluate", str(folder / "none.pt"), "--data", data, "--out", out), "none.pt: no such checkpoint"),
         (("evaluate", str(folder / "none"), "--data", data, "--out", out), "none: neither the folder of a version"),
         (("evaluate", data, "--data", data, "--out", out), "card.json: cannot read it"),

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.check import IMAGE_SUFFIXES
 from training.data.compose import FaceBoxer
 from training.data.labelled import Image, read_image
+from training.data.labelled_set import IMAGE_SUFFIXES
 from training.data.near_duplicates import fingerprint, groups, near_duplicates
 from training.data.voc import Box
 from training.errors import DatasetError, RunError

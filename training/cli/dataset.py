@@ -13,13 +13,22 @@ from training.cli import arguments
 if TYPE_CHECKING:
     from training.data.check import CheckReport
 
-MASK_CLASSES = "with_mask,without_mask,mask_weared_incorrect"
+_MOST_SHOWN = 10
 dataset_app = typer.Typer(help="Build, check and show a data set of labelled images.", no_args_is_help=True)
 
-SourceArgument = Annotated[Path, typer.Argument(help="Folder with images/ and annotations/ (Pascal VOC XML).")]
-ClassesOption = Annotated[str, typer.Option(help="Known classes by comma, in the order of their numbers.")]
+SourceArgument = Annotated[
+    Path, typer.Argument(help="A set as Pascal VOC (images/, annotations/), YOLO (data.yaml) or COCO (JSON).")
+]
+ClassesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Known classes by comma, in the order of their numbers.",
+        show_default="the set's; Pascal VOC has no order: by name",
+    ),
+]
 SplitOption = Annotated[
-    Path | None, typer.Option(help="JSON with names for train, val and test.", show_default="SOURCE/split.json")
+    Path | None,
+    typer.Option(help="JSON with names for train, val and test.", show_default="SOURCE/split.json, else the set's own"),
 ]
 
 
@@ -27,7 +36,7 @@ SplitOption = Annotated[
 def build_command(
     source: SourceArgument,
     out: Annotated[Path, typer.Option(help="The folder to write; an earlier data set there is replaced.")],
-    classes: ClassesOption = MASK_CLASSES,
+    classes: ClassesOption = None,
     split: SplitOption = None,
     ratios: Annotated[str, typer.Option(help="Shares of train, val, test, when there is no split.")] = "0.8,0.1,0.1",
     repair: Annotated[bool, typer.Option("--repair", help="Build what is left after a repair; SOURCE stays.")] = False,
@@ -41,13 +50,13 @@ def build_command(
     rare_repeats: Annotated[int, typer.Option(min=1, help="How often an image with the rarest class is listed.")] = 2,
     seed: int = 7,
 ) -> None:
-    """Pascal VOC to YOLO: checked, split, with large and rare objects added; statistics, plots and a data card."""
+    """Labelled images to YOLO: checked, split, with large and rare objects added; statistics, plots and a data card."""
     from training.data.build import BuildSettings, build, remove_leftovers
 
     settings = BuildSettings(
         source=source,
         out=out,
-        classes=arguments.names(classes),
+        classes=arguments.names(classes) if classes else None,
         split=split,
         ratios=arguments.ratios(ratios),
         repair=repair,
@@ -68,20 +77,24 @@ def build_command(
 @dataset_app.command("check")
 def check_command(
     source: SourceArgument,
-    classes: ClassesOption = MASK_CLASSES,
+    classes: ClassesOption = None,
     split: SplitOption = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Correct SOURCE; files removed or changed are moved to SOURCE/removed.")
     ] = False,
+    every: Annotated[bool, typer.Option("--all", help="A line for each fault, not for each kind.")] = False,
 ) -> None:
-    """Report what is wrong with a folder of Pascal VOC: exit code 2 when something has to be repaired."""
+    """Report what is wrong with a data set: exit code 2 when something has to be repaired.
+
+    Pascal VOC, YOLO and COCO are told by their content; --repair is for Pascal VOC.
+    """
     from training.data.check import check
+    from training.data.findings import grouped
     from training.data.repair import repair as apply
 
-    checked = check(source, arguments.names(classes), split)
-    for finding in checked.findings:
-        level = "error" if finding.is_error else "warning"
-        typer.echo(f"{level}: {finding}" + (f" ({finding.remedy})" if repair else ""))
+    checked = check(source, arguments.names(classes) if classes else None, split)
+    for line in _each(checked, repair) if every or repair else grouped(checked.findings):
+        typer.echo(line)
     typer.echo(_summed(checked))
     if repair and checked.findings:
         typer.echo(f"{apply(source, checked, split)} files repaired or removed")
@@ -89,11 +102,16 @@ def check_command(
         raise typer.Exit(2)
 
 
+def _each(checked: CheckReport, repair: bool) -> list[str]:
+    return [f"{item.level}: {item}" + (f" ({item.remedy})" if repair else "") for item in checked.findings]
+
+
 def _summed(checked: CheckReport) -> str:
     counts = Counter(finding.kind for finding in checked.findings)
     found = ", ".join(f"{count} × {kind}" for kind, count in sorted(counts.items())) or "nothing wrong"
     boxes = sum(len(image.boxes) for image in checked.images.values())
-    return f"{len(checked.images)} usable images with {boxes} objects; {found}"
+    classes = ", ".join(checked.classes)
+    return f"{checked.format}: {len(checked.images)} usable images with {boxes} objects of {classes}; {found}"
 
 
 @dataset_app.command("show")
@@ -136,8 +154,11 @@ def _show(record: dict[str, Any]) -> None:
         )
     console = Console(soft_wrap=True)
     console.print(table)
-    for text in record["findings"]:
+    findings = record["findings"]
+    for text in findings[:_MOST_SHOWN]:
         console.print(text, style="dim", markup=False)
+    if len(findings) > _MOST_SHOWN:
+        console.print(f"and {len(findings) - _MOST_SHOWN} more, in DATA_CARD.md", style="dim", markup=False)
 
 
 @dataset_app.command("example")

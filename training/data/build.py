@@ -1,4 +1,4 @@
-"""The detector's data set: VOC annotations and crops in, a YOLO folder out. Pure apart from the disk.
+"""The detector's data set: labelled images and crops in, a YOLO folder out. Pure apart from the disk.
 
 The folder is written aside and renamed, so that there is a whole one or none. Its lists name images relative to
 themselves: it can be moved, and a remote of DVC can hold it.
@@ -33,13 +33,13 @@ from training.data.compose import (
     without_faces,
     zoomed,
 )
+from training.data.findings import grouped
 from training.data.labelled import Labelled, read_image
 from training.data.split import PARTS, Split, stratified
 from training.data.statistics import PLOTS, data_card, data_version, statistics, write_plots
 from training.data.voc import LabelledBox
 from training.errors import DatasetError
 
-CLASSES = ("with_mask", "without_mask", "mask_weared_incorrect")
 RECORD = "dataset.json"
 IMAGE_WH = (640, 400)
 LEAST_ZOOMED_PX = 24
@@ -51,17 +51,18 @@ Crop = tuple[str, Image, Box]  # file's name, u8 HWC BGR, the face in it
 class BuildSettings:
     """Where the data comes from and how much of it is made.
 
-    source: a folder with images/, annotations/ and perhaps split.json; `split` goes before that, `ratios` (train, val,
-    test) are for when there is none. crops: a folder with a folder of crops for each class, of which `large_faces`
-    images with one large face are made, each second one tilted, each third as a poor camera sees it, each fourth
-    before a wall, the others before training images without their faces; `crowds` training images get small ones;
-    `yunet`, the face detector's weights, finds the face in a crop. zooms: windows cut around labelled objects.
-    rare_repeats: how often a training image with the rarest class is listed.
+    source: a set as Pascal VOC, YOLO or COCO, perhaps with split.json; `split` goes before that, that before the set's
+    own parts, and `ratios` (train, val, test) are for when there is none. classes: None for the set's own. crops: a
+    folder with a folder of crops for each class, of which `large_faces` images with one large face are made, each
+    second one tilted, each third as a poor camera sees it, each fourth before a wall, the others before training images
+    without their faces; `crowds` training images get small ones; `yunet`, the face detector's weights, finds the face
+    in a crop. zooms: windows cut around labelled objects. rare_repeats: how often a training image with the rarest
+    class is listed.
     """
 
     source: Path
     out: Path
-    classes: tuple[str, ...] = CLASSES
+    classes: tuple[str, ...] | None = None
     split: Path | None = None
     ratios: tuple[float, float, float] = (0.8, 0.1, 0.1)
     repair: bool = False
@@ -97,7 +98,7 @@ def build(settings: BuildSettings) -> dict[str, Any]:
     _refuse_foreign(settings.out)
     checked = check(settings.source, settings.classes, settings.split)
     if checked.errors and not settings.repair:
-        raise DatasetError("\n".join([*map(str, checked.errors), "Repair them, or build with --repair."]))
+        raise DatasetError("\n".join([*grouped(checked.errors), "Repair them, or build with --repair."]))
     if not checked.images:
         raise DatasetError(f"{settings.source}: has no usable image")
     split = checked.split or _shared_out(checked, settings)
@@ -145,6 +146,7 @@ class _Builder:
 
     def __init__(self, settings: BuildSettings, folder: Path, checked: CheckReport) -> None:
         self._settings, self._folder, self._checked = settings, folder, checked
+        self._classes = checked.classes
         self._rng = random.Random(settings.seed)
         self._parts: dict[str, list[Labelled]] = {}
 
@@ -169,7 +171,7 @@ class _Builder:
 
     def _rarest(self, train: Sequence[CheckedImage]) -> str:
         counts = Counter(box.label for image in train for box in image.boxes)
-        return min((name for name in self._settings.classes if counts[name]), key=lambda name: counts[name], default="")
+        return min((name for name in self._classes if counts[name]), key=lambda name: counts[name], default="")
 
     def _copy(self, part: str, image: CheckedImage) -> Labelled:
         """The image's own bytes: what is measured is what was labelled."""
@@ -196,12 +198,12 @@ class _Builder:
         for box in boxes:
             x1, y1, x2, y2 = box.xyxy
             centre = f"{(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f}"
-            index = self._settings.classes.index(box.label)
+            index = self._classes.index(box.label)
             lines.append(f"{index} {centre} {(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}\n")
         self._place("labels", part, f"{name}.txt").write_text("".join(lines))
 
     def _zooms(self, train: Sequence[CheckedImage]) -> list[Labelled]:
-        pools: dict[str, list[tuple[CheckedImage, LabelledBox]]] = {name: [] for name in self._settings.classes}
+        pools: dict[str, list[tuple[CheckedImage, LabelledBox]]] = {name: [] for name in self._classes}
         for image in train:
             for box in image.boxes:
                 if box.xyxy[3] - box.xyxy[1] >= LEAST_ZOOMED_PX:
@@ -222,9 +224,9 @@ class _Builder:
             return {}
         if yunet is None or not yunet.is_file():
             raise DatasetError(f"{yunet}: images of large faces need YuNet's weights; pass --yunet")
-        labels = [name for name in self._settings.classes if (crops / name).is_dir()]
+        labels = [name for name in self._classes if (crops / name).is_dir()]
         if not labels:
-            raise DatasetError(f"{crops}: has no folder named after a class ({', '.join(self._settings.classes)})")
+            raise DatasetError(f"{crops}: has no folder named after a class ({', '.join(self._classes)})")
         boxer = FaceBoxer(yunet)
         found: dict[str, list[Crop]] = {}
         for label in labels:
@@ -273,7 +275,7 @@ class _Builder:
         for part, paths in listed.items():
             lines = (f"./{path.relative_to(self._folder).as_posix()}\n" for path in paths)
             (self._folder / f"{part}.txt").write_text("".join(lines))
-        names = "".join(f"  {index}: {json.dumps(name)}\n" for index, name in enumerate(self._settings.classes))
+        names = "".join(f"  {index}: {json.dumps(name)}\n" for index, name in enumerate(self._classes))
         parts = "".join(f"{part}: {part}.txt\n" for part in PARTS if part in listed)
         (self._folder / "data.yaml").write_text(f"{parts}names:\n{names}")
 
@@ -281,13 +283,13 @@ class _Builder:
         record = {
             "version": data_version(self._folder),
             "source": str(self._settings.source),
-            "classes": list(self._settings.classes),
+            "classes": list(self._classes),
             "settings": self._settings.recorded(),
-            "parts": statistics(self._parts, self._settings.classes),
+            "parts": statistics(self._parts, self._classes),
             "made": made,
             "findings": [f"{finding} ({finding.remedy})" for finding in self._checked.findings],
         }
-        write_plots(self._parts, self._settings.classes, self._folder / PLOTS)
+        write_plots(self._parts, self._classes, self._folder / PLOTS)
         (self._folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
         (self._folder / "DATA_CARD.md").write_text(data_card(record))
         return record

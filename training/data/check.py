@@ -1,4 +1,4 @@
-"""Checks a folder of Pascal VOC for everything that would spoil training. Pure apart from reading the disk.
+"""Checks a set of labelled images for everything that would spoil training. Pure apart from reading the disk.
 
 Every mistake is a finding with its file, its object and what a repair does about it. What is returned beside the
 findings is the data set as the repair leaves it, so that building and repairing do the same.
@@ -9,42 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 
+from training.data.findings import DatasetFinding, Kind
+from training.data.formats import open_set
+from training.data.labelled_set import Format, LabelledSet
 from training.data.near_duplicates import Fingerprint, fingerprint, groups, near_duplicates
 from training.data.split import PARTS, Split, read_split
-from training.data.voc import Box, LabelledBox, VocObject, clipped, is_empty, read_as_found
+from training.data.voc import Box, FoundObject, LabelledBox, clipped, is_empty
 from training.errors import DatasetError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-Kind = Literal[
-    "bad annotation", "no image", "unreadable image", "no annotation", "unknown class", "bad box", "empty box",
-    "outside", "size differs", "duplicate", "leak", "split: unknown image", "split: twice", "split: left out",
-]  # fmt: skip
-WARNINGS: frozenset[Kind] = frozenset({"no annotation", "size differs", "duplicate", "split: left out"})
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetFinding:
-    """One fault. object: counted from 1; None for the whole file. remedy: what a repair does."""
-
-    kind: Kind
-    file: Path
-    message: str
-    remedy: str
-    object: int | None = None
-
-    @property
-    def is_error(self) -> bool:
-        """Whether it has to be repaired before training."""
-        return self.kind not in WARNINGS
-
-    def __str__(self) -> str:
-        where = f"{self.file}: object {self.object}" if self.object is not None else str(self.file)
-        return f"{where}: {self.kind}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +35,13 @@ class CheckedImage:
 
 @dataclass(slots=True)
 class CheckReport:
-    """What was found, and the data set as a repair leaves it; split is None when there is no split file."""
+    """What was found, and the data set as a repair leaves it; split is None when nothing shares it out.
 
+    format and classes: the set's own, or the classes that were asked for.
+    """
+
+    format: Format = "Pascal VOC"
+    classes: tuple[str, ...] = ()
     findings: list[DatasetFinding] = field(default_factory=list)
     images: dict[str, CheckedImage] = field(default_factory=dict)
     split: Split | None = None
@@ -72,77 +52,70 @@ class CheckReport:
         return [finding for finding in self.findings if finding.is_error]
 
 
-def check(source: Path, classes: Iterable[str], split: Path | None = None) -> CheckReport:
-    """Check SOURCE/annotations/*.xml and SOURCE/images, and the split (SOURCE/split.json when there is one).
+def check(source: Path, classes: Iterable[str] | None = None, split: Path | None = None) -> CheckReport:
+    """Check a set's images and labels, and how it is shared out: by `split`, SOURCE/split.json, or its own files.
 
-    Raises DatasetError when there is no such folder or the split file cannot be read.
+    classes: the known ones; None for the set's own. Raises DatasetError when there is no set or a file of the whole
+    set cannot be read.
     """
-    known = tuple(classes)
-    checked = CheckReport()
-    images = _images(source)
-    annotations = {path.stem: path for path in sorted((source / "annotations").glob("*.xml"))}
+    found = open_set(source)
+    known = found.classes if classes is None else tuple(classes)
+    checked = CheckReport(found.format, known)
     prints: dict[str, Fingerprint] = {}
-    for name in sorted({*images, *annotations}):
-        looked = _check_image(name, images.get(name), annotations.get(name), known, checked.findings)
+    for name in sorted({*found.images, *found.labels}):
+        looked = _check_image(name, found, known, checked.findings)
         if looked is not None:
             checked.images[name], prints[name] = looked
     split_path = split or source / "split.json"
     if split or split_path.is_file():
         checked.split = _check_split(split_path, read_split(split_path), checked)
+    elif found.split is not None and found.split_file is not None:
+        own = {part: sorted(name for name in names if name in checked.images) for part, names in found.split.items()}
+        checked.split = _check_split(found.split_file, own, checked)  # what is unusable was named above
     _check_duplicates(checked, prints)
     return checked
 
 
-def _images(source: Path) -> dict[str, Path]:
-    for folder in (source / "images", source / "annotations"):
-        if not folder.is_dir():
-            raise DatasetError(f"{folder}: no such folder; a data set has images/ and annotations/")
-    found: dict[str, Path] = {}
-    for path in sorted((source / "images").iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            if path.stem in found:
-                raise DatasetError(f"{path}: has the same name as {found[path.stem].name}")
-            found[path.stem] = path
-    return found
-
-
 def _check_image(
-    name: str, image: Path | None, annotation: Path | None, classes: tuple[str, ...], findings: list[DatasetFinding]
+    name: str, found: LabelledSet, classes: tuple[str, ...], findings: list[DatasetFinding]
 ) -> tuple[CheckedImage, Fingerprint] | None:
-    if annotation is None and image is not None:
-        findings.append(DatasetFinding("no annotation", image, "the image has no labels", "left out"))
-        return None
-    assert annotation is not None
+    image, labels = found.images.get(name), found.labels.get(name)
     if image is None:
-        findings.append(DatasetFinding("no image", annotation, f"there is no images/{name}.*", "removed"))
+        assert labels is not None
+        findings.append(DatasetFinding("no image", labels, f"there is no image {name}", "removed"))
+        return None
+    if labels is None:
+        findings.append(DatasetFinding("no annotation", image, "the image has no labels", "left out"))
         return None
     pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
     if pixels is None:
         findings.append(DatasetFinding("unreadable image", image, "it cannot be decoded", "removed with its labels"))
         return None
-    try:
-        voc = read_as_found(annotation)
-    except DatasetError as error:
-        message = str(error).removeprefix(f"{annotation}: ")
-        findings.append(DatasetFinding("bad annotation", annotation, message, "removed with its image"))
-        return None
     size_wh = (pixels.shape[1], pixels.shape[0])
-    if voc.size_wh is not None and voc.size_wh != size_wh:
-        said, real = (f"{width}x{height}" for width, height in (voc.size_wh, size_wh))
-        findings.append(
-            DatasetFinding("size differs", annotation, f"it has {said}, but the image is {real}", "corrected")
-        )
-    boxes = (_check_object(annotation, found, size_wh, classes, findings) for found in voc.objects)
+    try:
+        read = found.read(name, size_wh)
+    except DatasetError as error:
+        message = str(error).removeprefix(f"{labels}: ")
+        findings.append(DatasetFinding("bad annotation", labels, message, "removed with its image"))
+        return None
+    if read.size_wh is not None and read.size_wh != size_wh:
+        said, real = (f"{width}x{height}" for width, height in (read.size_wh, size_wh))
+        findings.append(DatasetFinding("size differs", labels, f"it has {said}, but the image is {real}", "corrected"))
+    boxes = (_check_object(labels, item, size_wh, classes, findings) for item in read.objects)
     checked = CheckedImage(name, image, size_wh, tuple(box for box in boxes if box is not None), name)
     return checked, fingerprint(np.asarray(pixels))
 
 
 def _check_object(
-    path: Path, found: VocObject, size_wh: tuple[int, int], classes: tuple[str, ...], findings: list[DatasetFinding]
+    path: Path, found: FoundObject, size_wh: tuple[int, int], classes: tuple[str, ...], findings: list[DatasetFinding]
 ) -> LabelledBox | None:
     def add(kind: Kind, message: str, remedy: str) -> None:
-        findings.append(DatasetFinding(kind, path, message, remedy, found.number))
+        label = found.label if kind == "unknown class" else None
+        findings.append(DatasetFinding(kind, path, message, remedy, found.number, label))
 
+    if found.crowd:
+        add("crowd", f"{found.label} stands for many objects", "object removed")
+        return None
     if found.label not in classes:
         add("unknown class", f"{found.label!r}; known are {', '.join(classes)}", "object removed")
         return None

@@ -1,4 +1,4 @@
-"""Labelled images to measure on, from a folder of Pascal VOC or from what `dataset build` wrote. Pure.
+"""Labelled images to measure on, from a folder of Pascal VOC, or as YOLO has them, such as `dataset build` wrote. Pure.
 
 A size is the square root of a box's area in pixels of its image; below SMALL it is small, from LARGE on large.
 """
@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import yaml
 
-from training.data.check import IMAGE_SUFFIXES
+from training.data.labelled_set import IMAGE_SUFFIXES
 from training.data.split import read_split
 from training.data.voc import Box, LabelledBox, read_voc
+from training.data.yolo import DATA_YAML, labels_of, part_images, read_data_yaml
 from training.errors import DatasetError
 
 SMALL, LARGE = 16.0, 64.0
@@ -53,7 +52,7 @@ def read_image(path: Path) -> Image:
 
 def read_labelled(folder: Path, part: str) -> list[Labelled]:
     """The images of one part. Raises DatasetError naming the file that is missing or wrong."""
-    if (folder / "data.yaml").is_file():
+    if (folder / DATA_YAML).is_file():
         found = _read_yolo(folder, part)
     elif (folder / "annotations").is_dir():
         found = _read_voc_folder(folder, part)
@@ -77,34 +76,13 @@ def _read_voc_folder(folder: Path, part: str) -> list[Labelled]:
     return found
 
 
-def read_data_yaml(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A data.yaml and its class names. Raises DatasetError."""
-    try:
-        data = yaml.safe_load(path.read_text())
-        names = data["names"]
-        classes = tuple(str(names[index]) for index in range(len(names)))
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot read it: {error.strerror or error}") from error
-    except (yaml.YAMLError, KeyError, TypeError, IndexError) as error:
-        raise DatasetError(f"{path}: not a data set's data.yaml with 'names': {error}") from error
-    return data, classes
-
-
 def _read_yolo(folder: Path, part: str) -> list[Labelled]:
-    data, classes = read_data_yaml(folder / "data.yaml")
-    if part not in data:
-        raise DatasetError(f"{folder / 'data.yaml'}: has no part {part!r}")
-    listing = folder / str(data[part])
-    try:
-        lines = listing.read_text().split("\n")
-    except OSError as error:
-        raise DatasetError(f"{listing}: cannot read it: {error.strerror or error}") from error
-    paths = [folder / line for line in dict.fromkeys(line.strip() for line in lines) if line]
-    return [Labelled(path, _read_labels(path, folder, classes)) for path in paths]
+    data, classes = read_data_yaml(folder / DATA_YAML)
+    return [Labelled(path, _read_labels(path, classes)) for path in part_images(folder, data, part)]
 
 
-def _read_labels(image: Path, folder: Path, classes: tuple[str, ...]) -> tuple[LabelledBox, ...]:
-    path = folder / "labels" / image.parent.name / f"{image.stem}.txt"
+def _read_labels(image: Path, classes: tuple[str, ...]) -> tuple[LabelledBox, ...]:
+    path = labels_of(image)
     height, width = read_image(image).shape[:2]
     try:
         lines = path.read_text().splitlines()

@@ -10,7 +10,8 @@ import os
 import shutil
 from pathlib import Path
 
-from training.data.check import CheckReport, DatasetFinding
+from training.data.check import CheckReport
+from training.data.findings import DatasetFinding
 from training.data.voc import write_voc
 from training.errors import DatasetError
 
@@ -22,8 +23,14 @@ _CONTENT_CHANGES = frozenset({"unknown class", "bad box", "empty box", "outside"
 def repair(source: Path, checked: CheckReport, split: Path | None = None) -> int:
     """Apply every remedy to the folder; returns the number of files changed or removed.
 
-    Raises DatasetError when the folder cannot be written; what was done until then stays done.
+    Raises DatasetError for a set that is not Pascal VOC, and when the folder cannot be written; what was done until
+    then stays done.
     """
+    if checked.format != "Pascal VOC":
+        raise DatasetError(
+            f"{source}: only Pascal VOC is repaired in place; of a {checked.format} set `livesight dataset build "
+            "--repair` builds what is left"
+        )
     leaving = {finding.file.stem for finding in checked.findings if finding.kind in _FILE_LEAVES}
     changing = {finding.file.stem for finding in checked.findings if _changes(finding)} - leaving
     try:

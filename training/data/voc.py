@@ -22,21 +22,25 @@ class LabelledBox:
 
 
 @dataclass(frozen=True, slots=True)
-class VocObject:
-    """One object as the file has it: counted from 1; `xyxy` is None when there is no usable box, `problem` says why."""
+class FoundObject:
+    """One object as the file has it: counted from 1; `xyxy` is None when there is no usable box, `problem` says why.
+
+    crowd: a region of many objects, which COCO has; it is none to learn from.
+    """
 
     number: int
     label: str
     xyxy: Box | None
     problem: str = ""
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class VocFile:
+class FoundLabels:
     """One annotation as found. size_wh is None when the file does not say."""
 
     size_wh: tuple[int, int] | None
-    objects: tuple[VocObject, ...]
+    objects: tuple[FoundObject, ...]
 
 
 def read_voc(path: Path) -> list[LabelledBox]:
@@ -56,7 +60,7 @@ def read_voc(path: Path) -> list[LabelledBox]:
     return boxes
 
 
-def read_as_found(path: Path) -> VocFile:
+def read_as_found(path: Path) -> FoundLabels:
     """Read one VOC XML file with its faults. Raises DatasetError (file and line) when the XML cannot be parsed."""
     try:
         root = ET.parse(path).getroot()  # nosec B314  # expat loads no external entities, and bounds the others
@@ -66,18 +70,20 @@ def read_as_found(path: Path) -> VocFile:
         size = int(root.findtext("size/width", "")), int(root.findtext("size/height", ""))
     except ValueError:
         size = None
-    return VocFile(size, tuple(_read_object(number, node) for number, node in enumerate(root.iter("object"), start=1)))
+    return FoundLabels(
+        size, tuple(_read_object(number, node) for number, node in enumerate(root.iter("object"), start=1))
+    )
 
 
-def _read_object(number: int, node: ET.Element) -> VocObject:
+def _read_object(number: int, node: ET.Element) -> FoundObject:
     label = node.findtext("name", "").strip()
     try:
         x1, y1, x2, y2 = (float(node.findtext(f"bndbox/{side}", "")) for side in ("xmin", "ymin", "xmax", "ymax"))
     except ValueError as error:
-        return VocObject(number, label, None, f"has no usable bndbox: {error}")
+        return FoundObject(number, label, None, f"has no usable bndbox: {error}")
     if not all(abs(value) < 1e9 for value in (x1, y1, x2, y2)):
-        return VocObject(number, label, None, f"has no usable bndbox: {x1, y1, x2, y2}")
-    return VocObject(number, label, (x1, y1, x2, y2))
+        return FoundObject(number, label, None, f"has no usable bndbox: {x1, y1, x2, y2}")
+    return FoundObject(number, label, (x1, y1, x2, y2))
 
 
 def is_empty(xyxy: Box) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path, PosixPath
 from typing import Any
 
 from training.data.build import RECORD
-from training.data.labelled import read_data_yaml
+from training.data.yolo import DATA_YAML, part_images, read_data_yaml
 from training.detector.mlflow_run import MlflowRun, TrackSettings, git_commit, tracked
 from training.errors import RunError
 from workers.atomic_files import write_text, write_whole
@@ -63,7 +63,9 @@ def fit(settings: TrainSettings, resume: bool = False) -> dict[str, Any]:
     `train average`; with `resume` the run goes on from last.pt, at the epoch after the last whole one. Raises RunError
     when it cannot start, DatasetError when the data cannot be used.
     """
-    _, classes = read_data_yaml(settings.data / "data.yaml")
+    listed, classes = read_data_yaml(settings.data / DATA_YAML)
+    for part in ("train", "val"):
+        part_images(settings.data, listed, part)
     model = _use_the_machine(_open(_start_weights(settings, resume)))
     if resume:
         _refuse_finished(model, settings)

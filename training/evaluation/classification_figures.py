@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.data.check import IMAGE_SUFFIXES
 from training.data.labelled import Image, read_image
+from training.data.labelled_set import IMAGE_SUFFIXES
 from training.errors import EvaluationError
 from training.evaluation.average_precision import F64, interval, resamples
 from training.evaluation.detection_figures import calibration, class_figures

@@ -54,7 +54,7 @@ def broken(good: Path) -> Path:
 
 
 def test_every_mistake_is_named_with_its_file_and_object(broken: Path) -> None:
-    done = livesight("dataset", "check", broken, "--classes", ",".join(CLASSES))
+    done = livesight("dataset", "check", broken, "--classes", ",".join(CLASSES), "--all")
     assert done.returncode == 2, done.stderr
     expected = (
         ("outside.xml: object 1: outside: disc (70, 10, 200, 40), image 96x64", "error"),
@@ -151,7 +151,7 @@ def test_a_folder_of_something_else_is_not_overwritten(good: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere", "--out", "out"), "nowhere/images: no such folder"),
+        (("nowhere", "--out", "out"), "nowhere: no such folder"),
         (("good", "--out", "out", "--ratios", "0.5,0.1,0.1"), "add up to 1"),
         (("good", "--out", "out", "--classes", "disc,disc"), "each once"),
         (("good", "--out", "out", "--split", "none.json"), "none.json: not a split file"),
@@ -179,4 +179,6 @@ def test_the_shared_data_has_nothing_to_repair(data_dir: Path) -> None:
     if not (data_dir / "facemask").is_dir():
         pytest.skip("TEST_DATA_DIR has no facemask/")
     done = livesight("dataset", "check", data_dir / "facemask")
-    assert (done.returncode, done.stdout) == (0, "704 usable images with 3310 objects; nothing wrong\n")
+    classes = "mask_weared_incorrect, with_mask, without_mask"
+    told = f"Pascal VOC: 704 usable images with 3310 objects of {classes}; nothing wrong\n"
+    assert (done.returncode, done.stdout) == (0, told)
