@@ -38,7 +38,8 @@ def test_files_hold_one_concept() -> None:
     beside = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "deployment").rglob("*.py")}
     every = lines | {path: len(text.splitlines()) for path, text in beside.items()}
     assert {path: count for path, count in every.items() if count > 400} == {}
-    small = sorted(path for path, count in lines.items() if count < 40)
+    # a migration is as long as what it changes
+    small = sorted(path for path, count in lines.items() if count < 40 and "/versions/" not in path)
     assert len(small) <= 15, small
 
 

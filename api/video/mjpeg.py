@@ -17,9 +17,9 @@ import structlog
 from api.http.result_hub import ResultHub
 from api.http.viewer_queue import ViewerEnded, ViewerQueue
 from api.settings import ApiSettings
-from api.video.draw import jpeg
 from workers.bus.result import FrameResult
 from workers.errors import StreamUnknown
+from workers.images.draw import jpeg
 from workers.node.node import Node
 
 _CACHE_SIZE = 64

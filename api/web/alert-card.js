@@ -84,7 +84,7 @@ function pictureOf(alert) {
   const url = alert.picture_url ?? alert.snapshot_url;
   if (!may("pictures") || !(url || alert.clip_url)) return blank;
   const shown = url
-    ? el("img", { class: "alert-picture", src: url, alt: "", loading: "lazy" })
+    ? el("img", { class: "alert-picture", src: `${url}?overlay=1`, alt: "", loading: "lazy" })
     : el("video", { class: "alert-picture", muted: true, preload: "metadata", tabIndex: -1, "aria-hidden": "true" });
   shown.addEventListener("error", () => shown.replaceWith(blank)); // deleted, or replaced by a better one
   if (!url) {

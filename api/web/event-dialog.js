@@ -28,12 +28,12 @@ export function imageOf(event, words) {
   const source = event.picture_url ?? event.snapshot_url;
   if (!source) return null;
   const frame = el("div", { class: "event-image" });
-  const image = el("img", { src: source, alt: words });
+  const image = el("img", { src: `${source}?overlay=1`, alt: words });
   image.addEventListener("error", () =>
     frame.replaceChildren(el("p", { class: "quiet" }, "The image has been deleted.")),
   );
   frame.append(image);
-  // only the whole image has room for the path; it shows the best moment, so the box is not drawn on it
+  // only the whole image has room for the path; the boxes in it are those of the moment that it shows
   if (event.picture_url && event.path?.length > 1) frame.append(way(event.path));
   return frame;
 }

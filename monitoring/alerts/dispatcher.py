@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -44,12 +43,12 @@ class Dispatcher:
         self,
         settings: AlertSettings,
         deliveries: Deliveries,
-        image_of: Callable[[Event], Path | None],
+        image_of: Callable[[Event], bytes | None],
         clock: WallClock,
         active: Callable[[], bool],
         sign_link: SignLink | None = None,
     ) -> None:
-        """image_of: an alert's image on disk, when there is one; blocks. active: whether this process delivers."""
+        """image_of: an alert's image as a JPEG, when there is one; blocks. active: whether this process delivers."""
         self._sign_link = sign_link
         self._clock = clock
         self._public_url = settings.public_url

@@ -28,6 +28,7 @@ from monitoring.alerts.views import (
     delivery_view,
     target_view,
 )
+from monitoring.store.media_routes import Overlay
 from workers.access.declaration import MaySeeEvents, MaySeePictures, Needs, check
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal, StreamScope
@@ -132,13 +133,15 @@ def _add_files(router: APIRouter, views: _Views) -> None:
         return RedirectResponse(view["clip_url"], 307, {"cache-control": "no-store"})
 
     @router.get("/v1/alerts/{alert_id}/picture", response_class=RedirectResponse, status_code=307)
-    async def get_alert_picture(principal: MaySeePictures, alert_id: AlertInPath) -> RedirectResponse:
+    async def get_alert_picture(
+        principal: MaySeePictures, alert_id: AlertInPath, overlay: Overlay = False
+    ) -> RedirectResponse:
         """Redirect to the best image of the track that the alert is about."""
         view = await asyncio.to_thread(views.one, principal, alert_id, "pictures")
         url = view["picture_url"] or view["snapshot_url"]
         if url is None:
             raise AlertImageUnavailable(f"alert {alert_id} has no image")
-        return RedirectResponse(url, 307, {"cache-control": "no-store"})
+        return RedirectResponse(f"{url}?overlay=1" if overlay else url, 307, {"cache-control": "no-store"})
 
 
 def _add_acknowledging(router: APIRouter, alerts: Alerts, views: _Views) -> None:

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -126,15 +125,22 @@ class Alerts:
             raise TargetFailed("alerts are not running")
         return await self._on_own_loop(self._dispatcher.test(name, _test_event(self._node)))
 
-    def image_of(self, event: Event) -> Path | None:
-        """The best image of the track that an alert is about: the whole frame, else the crop. Blocks."""
+    def image_of(self, event: Event) -> bytes | None:
+        """The best image of the track that an alert is about, a JPEG with boxes: the whole frame, else the crop.
+
+        None when there is none, or its file is gone. Blocks.
+        """
         if event.track_id is None:
             return None
         track = (event.stream_id, event.session, event.track_id)
         with self._resources.database.read() as connection:
             rows = {row["kind"]: row for row in of_tracks(connection, {track})}
         row = rows.get("picture") or rows.get("crop")
-        return None if row is None else self._resources.media.path(row)
+        try:
+            return None if row is None else self._resources.media.image(row, overlay=True)
+        except OSError as error:  # the message matters more
+            log.warning("alert_image_unreadable", alert=str(event.id), reason=str(error))
+            return None
 
     # on the thread `alerts`
 

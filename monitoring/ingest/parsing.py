@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from monitoring.ingest.inbox import SOURCE_HEADER, InboxMessage
 from monitoring.store.media import MediaFile
+from monitoring.store.overlay import boxes_of
 from stream.config import STREAM_ID_PATTERN
 from workers.bus.event import Event
 from workers.bus.identifiers import UnreadableMessages
@@ -60,6 +61,7 @@ def read_snapshot(message: InboxMessage) -> MediaFile | None:
         return None
     try:
         headers = Snapshot.model_validate({name: value.decode() for name, value in message.headers})
+        boxes = boxes_of(headers)
     except ValidationError as error:
         _unreadable.note(message.topic, message.key, error)
         return None
@@ -78,4 +80,5 @@ def read_snapshot(message: InboxMessage) -> MediaFile | None:
         captured_at_ns=headers.captured_at_ns,
         media_type=headers.content_type,
         quality=headers.quality,
+        boxes=boxes,
     )

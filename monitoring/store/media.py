@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, insert, or_, select
 
+from monitoring.store.overlay import with_boxes
 from monitoring.store.tables import media
 from workers.logs import StateLog
 
@@ -30,7 +31,10 @@ EXTENSIONS = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm"}
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """What a file is of. `kind`: crop or picture (the whole image), of a track; clip, of an event."""
+    """What a file is of. `kind`: crop or picture (the whole image), of a track; clip, of an event.
+
+    `boxes`: what was found in that frame, as monitoring/store/overlay.py writes it.
+    """
 
     kind: str
     stream_id: str
@@ -41,6 +45,7 @@ class MediaFile:
     track_id: int | None = None
     event_id: uuid.UUID | None = None
     quality: float | None = None
+    boxes: str | None = None
 
 
 class MediaStore:
@@ -81,6 +86,14 @@ class MediaStore:
     def path(self, row: RowMapping) -> Path:
         """Where a row's file is."""
         return self.folder / str(row["path"])
+
+    def image(self, row: RowMapping, overlay: bool) -> bytes:
+        """A crop or picture as a JPEG, with its boxes if `overlay`. Raises OSError.
+
+        Read in one go: a better one may take its place meanwhile.
+        """
+        data = self.path(row).read_bytes()
+        return with_boxes(data, row["boxes"]) if overlay else data
 
     def unlink(self, paths: Collection[str]) -> None:
         """Delete files whose rows are gone; folders that become empty too."""

@@ -8,10 +8,11 @@ that does not exist.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path
+from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import RowMapping, select
 
@@ -25,7 +26,13 @@ from workers.access.principal import StreamScope
 from workers.database.database import Database
 
 Number = Annotated[int, Path(ge=1, le=2**62, description="Its number, as events, tracks and alerts name it.")]
+Overlay = Annotated[
+    bool, Query(description="1: with the boxes of that frame, the track's own strong. What is stored stays bare.")
+]
 IfNoneMatch = Annotated[str | None, Header(max_length=4000, description="ETags of what the client has.")]
+
+Find = Callable[[str, int, StreamScope], RowMapping]
+"""What (snapshot or clip), its number, which streams may be seen: its row. Raises MediaUnknown."""
 
 _KINDS = {"snapshot": ("crop", "picture"), "clip": ("clip",)}
 _RANGE: dict[int | str, dict[str, Any]] = {
@@ -38,24 +45,33 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The client 
 def media_routes(database: Database, media: MediaStore) -> APIRouter:
     """The routes of the files of events and alerts."""
     router = APIRouter(tags=["events"], route_class=GuardedRoute)
-    find = partial(_find, database)
+    _add_snapshots(router, partial(_find, database), media)
+    _add_clips(router, partial(_find, database), media)
+    return router
 
+
+def _add_snapshots(router: APIRouter, find: Find, media: MediaStore) -> None:
     @router.get(
         "/v1/snapshots/{number}",
         response_class=Response,
         responses={200: {"content": {"image/jpeg": {}}}, **_UNCHANGED},
     )
-    async def get_snapshot(principal: MaySeePictures, number: Number, if_none_match: IfNoneMatch = None) -> Response:
+    async def get_snapshot(
+        principal: MaySeePictures, number: Number, overlay: Overlay = False, if_none_match: IfNoneMatch = None
+    ) -> Response:
         """A track's best crop, or the whole image it was cut from: JPEG."""
         row = await asyncio.to_thread(find, "snapshot", number, principal.scope("pictures"))
-        if _has(if_none_match, row):
-            return Response(status_code=304, headers=_headers(row))
-        try:  # in one go: a better one may take its place meanwhile
-            data = await asyncio.to_thread(media.path(row).read_bytes)
+        headers = _headers(row, overlay)
+        if _has(if_none_match, headers["etag"]):
+            return Response(status_code=304, headers=headers)
+        try:
+            data = await asyncio.to_thread(media.image, row, overlay)
         except FileNotFoundError:
             raise _missing(row) from None
-        return Response(data, media_type=row["media_type"], headers=_headers(row))
+        return Response(data, media_type=row["media_type"], headers=headers)
 
+
+def _add_clips(router: APIRouter, find: Find, media: MediaStore) -> None:
     @router.get(
         "/v1/clips/{number}",
         response_class=FileResponse,
@@ -64,16 +80,15 @@ def media_routes(database: Database, media: MediaStore) -> APIRouter:
     async def get_clip(principal: MaySeePictures, number: Number, if_none_match: IfNoneMatch = None) -> Response:
         """The clip of an alert: MP4 or WebM."""
         row = await asyncio.to_thread(find, "clip", number, principal.scope("pictures"))
-        if _has(if_none_match, row):
-            return Response(status_code=304, headers=_headers(row))
+        headers = _headers(row)
+        if _has(if_none_match, headers["etag"]):
+            return Response(status_code=304, headers=headers)
         path = media.path(row)
         try:
             size = await asyncio.to_thread(path.stat)
         except FileNotFoundError:
             raise _missing(row) from None
-        return FileResponse(path, media_type=row["media_type"], headers=_headers(row), stat_result=size)
-
-    return router
+        return FileResponse(path, media_type=row["media_type"], headers=headers, stat_result=size)
 
 
 def _find(database: Database, what: str, number: int, scope: StreamScope) -> RowMapping:
@@ -86,21 +101,21 @@ def _find(database: Database, what: str, number: int, scope: StreamScope) -> Row
     return row
 
 
-def _etag(row: RowMapping) -> str:
+def _etag(row: RowMapping, overlay: bool) -> str:
     """SQLite gives the highest number again once it is free, and numbers begin anew in a new database."""
-    return f'"{row["id"]}-{row["kind"]}-{row["captured_at_ns"]:x}-{row["bytes"]}"'
+    return f'"{row["id"]}-{row["kind"]}-{row["captured_at_ns"]:x}-{row["bytes"]}{"-overlay" if overlay else ""}"'
 
 
-def _headers(row: RowMapping) -> dict[str, str]:
-    return {"cache-control": "private, no-cache", "etag": _etag(row)}
+def _headers(row: RowMapping, overlay: bool = False) -> dict[str, str]:
+    return {"cache-control": "private, no-cache", "etag": _etag(row, overlay)}
 
 
-def _has(if_none_match: str | None, row: RowMapping) -> bool:
+def _has(if_none_match: str | None, etag: str) -> bool:
     """Whether the client has the file already (RFC 9110, 13.1.2)."""
     if if_none_match is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in tags or _etag(row) in tags
+    return "*" in tags or etag in tags
 
 
 def _missing(row: RowMapping) -> MediaUnknown:

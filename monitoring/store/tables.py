@@ -124,6 +124,7 @@ media = Table(
     Column("path", String(500), nullable=False),  # under state_dir/media
     Column("bytes", BigInteger, nullable=False),
     Column("quality", Float),
+    Column("boxes", Text),  # what was found in that frame, JSON: monitoring/store/overlay.py
     UniqueConstraint("stream_id", "session", "track_id", "kind"),
     UniqueConstraint("event_id", "kind"),
     Index(None, "captured_at_ns"),

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import api.video.mjpeg
-from api.video.draw import color_of, jpeg
 from tests.api.conftest import Service, Start
 from tests.api.push_client import SIZE_WH, Pusher, encoded, pushing
 from tests.api.waiting import eventually
 from tests.peers.numbers import read_number
+from workers.images.draw import color_of, jpeg
 
 
 def decoded(data: bytes) -> Any:

@@ -16,7 +16,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import api.video.mjpeg
-from api.video.draw import jpeg
 from stream.config import StreamConfig, StreamSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded, pushing
@@ -27,6 +26,7 @@ from tests.peers.number_engine import number_in
 from tests.peers.rtsp import Mount, RtspServer
 from tests.peers.video_client import DELTA, KEY, PICTURE, Shown, VideoClient, viewing
 from tests.peers.whip_client import NumberedTrack, WhipClient, loopback_ice
+from workers.images.draw import jpeg
 from workers.node.passthrough import Passthrough
 
 

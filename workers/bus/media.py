@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from workers.bus.identifiers import Nanoseconds, NodeName, Number, SessionId, ShortText
 
 SNAPSHOT_SCHEMA: Final = "livesight.snapshot/1"
+MOST_BOXES = 64
 _NUMBERS = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?(,-?[0-9]{1,9}(\.[0-9]{1,9})?){%d}$"
+
+
+class SeenBox(BaseModel):
+    """One detection of the frame that a snapshot was made of. `xyxy` in pixels, as `box`."""
+
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="ignore")
+
+    track_id: Number | None = None
+    label: ShortText
+    confidence: float = Field(ge=0, le=1)
+    xyxy: tuple[float, float, float, float]
+
+
+SEEN_BOXES: Final = TypeAdapter(Annotated[tuple[SeenBox, ...], Field(max_length=MOST_BOXES)])
+"""`boxes` as JSON."""
 
 
 class Snapshot(BaseModel):
@@ -37,6 +53,20 @@ class Snapshot(BaseModel):
     region: str = Field(pattern=_NUMBERS % 3, description="x1,y1,x2,y2: what the JPEG shows of the coded frame.")
     size: str = Field(pattern=_NUMBERS % 1, description="Width,height of the coded frame.")
     node: NodeName
+    boxes: str = Field(
+        default="[]",
+        max_length=65_536,
+        description="JSON: track_id, label, confidence and xyxy of what was found in this very frame, the track itself "
+        f"first, {MOST_BOXES} at most; empty from nodes of earlier versions.",
+    )
+
+    def seen(self) -> tuple[SeenBox, ...]:
+        """`boxes`, read. Raises ValidationError."""
+        return SEEN_BOXES.validate_json(self.boxes)
+
+    def numbers(self, name: Literal["box", "region", "size"]) -> tuple[float, ...]:
+        """A field of numbers, read."""
+        return tuple(float(number) for number in getattr(self, name).split(","))
 
     def headers(self) -> tuple[tuple[str, bytes], ...]:
         """As they go over the bus."""

@@ -15,7 +15,7 @@ from functools import partial
 from prometheus_client import Counter
 
 from stream.frame import Frame
-from workers.bus.media import Snapshot, joined
+from workers.bus.media import MOST_BOXES, SEEN_BOXES, SeenBox, Snapshot, joined
 from workers.bus.message_bus import SNAPSHOTS, Message
 from workers.bus.result import Detection, FrameResult
 from workers.images.background_jobs import BackgroundJobs
@@ -95,7 +95,9 @@ class BestShots:
             stream.seen_s[found.track_id] = now_s
         if tracked and (fresh or now_s >= stream.due_s):
             stream.due_s = now_s + _INTERVAL_S
-            self._background.submit(("snapshots", frame.stream_id), partial(self._judge, stream, frame, tracked))
+            self._background.submit(
+                ("snapshots", frame.stream_id), partial(self._judge, stream, frame, result.detections)
+            )
 
     def forget(self, stream_id: str) -> None:
         """End the stream's session: unsent crops go out soon."""
@@ -108,9 +110,10 @@ class BestShots:
         while self._streams:
             self._finish(self._streams.popitem()[1])
 
-    def _judge(self, stream: _Stream, frame: Frame, tracked: Sequence[Detection]) -> None:
+    def _judge(self, stream: _Stream, frame: Frame, detections: Sequence[Detection]) -> None:
         """Judge the crops of one frame; store and send the better ones."""
         now_s = time.monotonic()
+        tracked = [found for found in detections if found.track_id is not None]
         better: list[tuple[_Track, Detection, float]] = []
         for found in sorted(tracked, key=lambda found: found.track_id in stream.tracks):
             assert found.track_id is not None
@@ -125,14 +128,18 @@ class BestShots:
                 break
         whole = self._frames.jpeg(frame.image) if better else b""
         for track, found, score in better:
-            track.best = _Shot(score, self._messages(frame, found, score, whole))
+            track.best = _Shot(score, self._messages(frame, (found, detections), score, whole))
         for track, _, _ in better:
             self._send_when_due(track, now_s)
 
     def _region(self, frame: Frame, found: Detection) -> tuple[int, int, int, int]:
         return crop_region(found.xyxy, self._settings.margin, frame.size_wh)
 
-    def _messages(self, frame: Frame, found: Detection, score: float, whole: bytes) -> tuple[Message, ...]:
+    def _messages(
+        self, frame: Frame, seen: tuple[Detection, Sequence[Detection]], score: float, whole: bytes
+    ) -> tuple[Message, ...]:
+        """seen: the track's detection, and all of the frame."""
+        found, detections = seen
         region = self._region(frame, found)
         crop = Snapshot(
             view="crop",
@@ -148,6 +155,7 @@ class BestShots:
             region=joined(region),
             size=joined(frame.size_wh),
             node=self._node,
+            boxes=_boxes(found, detections),
         )
         whole_frame = crop.model_copy(update={"view": "picture", "region": joined((0, 0, *frame.size_wh))})
         small = self._crops.jpeg(crop_image(frame.image, region))
@@ -186,6 +194,16 @@ class BestShots:
     def _finish(self, stream: _Stream) -> None:
         for track in stream.tracks.values():
             self._send(track, time.monotonic())
+
+
+def _boxes(own: Detection, detections: Sequence[Detection]) -> str:
+    """As Snapshot's `boxes`: the own one first, then the surest."""
+    others = sorted((one for one in detections if one is not own), key=lambda one: -one.confidence)
+    seen = tuple(
+        SeenBox(track_id=one.track_id, label=one.label, confidence=one.confidence, xyxy=one.xyxy)
+        for one in (own, *others)[:MOST_BOXES]
+    )
+    return SEEN_BOXES.dump_json(seen).decode()
 
 
 def _is_sure(track: _Track, label: str) -> bool:

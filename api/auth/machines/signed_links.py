@@ -49,8 +49,11 @@ KINDS = (
     LinkKind(re.compile(rf"/v1/streams/({_STREAM})/mjpeg"), ("pictures",), frozenset({"overlay", "fps"})),
     LinkKind(re.compile(rf"/v1/streams/({_STREAM})/video"), ("pictures",), websocket=True),
     LinkKind(re.compile(rf"/v1/streams/({_STREAM})/detections"), ("results",), websocket=True),
-    LinkKind(re.compile(rf"/v1/(?:snapshots|clips)/{_NUMBER}"), ("pictures",)),
-    LinkKind(re.compile(rf"/v1/alerts/{_UUID}/(?:picture|clip)"), ("pictures", "events")),  # they redirect to those
+    LinkKind(re.compile(rf"/v1/snapshots/{_NUMBER}"), ("pictures",), frozenset({"overlay"})),
+    LinkKind(re.compile(rf"/v1/clips/{_NUMBER}"), ("pictures",)),
+    # these redirect to those
+    LinkKind(re.compile(rf"/v1/alerts/{_UUID}/picture"), ("pictures", "events"), frozenset({"overlay"})),
+    LinkKind(re.compile(rf"/v1/alerts/{_UUID}/clip"), ("pictures", "events")),
 )
 
 
@@ -93,7 +96,8 @@ def link_target(address: str) -> LinkTarget:
     if found is None or len(address) > _LONGEST:
         raise LinkRefused(
             "path: links can be signed for /v1/streams/{id}/snapshot.jpg (overlay, width), …/mjpeg (overlay, fps), "
-            "…/video, …/detections, /v1/snapshots/{n}, /v1/clips/{n} and the picture and clip of an alert"
+            "…/video, …/detections, /v1/snapshots/{n} (overlay), /v1/clips/{n}, and the picture "
+            "(overlay) and clip of an alert"
         )
     return found
 

@@ -11,6 +11,7 @@ import re
 
 import apprise
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+from apprise.attachment.memory import AttachMemory
 
 from monitoring.alerts.blocking_calls import run_blocking
 from monitoring.alerts.errors import DeliveryFailed
@@ -81,7 +82,11 @@ class AppriseTarget:
 
     def _notify(self, notice: Notice) -> str | None:
         """Why it failed; None when it was sent."""
-        image = str(notice.image) if self._attach_image and notice.image and notice.image.is_file() else None
+        image = None
+        if self._attach_image and notice.image is not None:
+            image = AttachMemory(  # type: ignore[no-untyped-call]
+                content=notice.image, name="picture.jpg", mimetype="image/jpeg"
+            )
         try:
             result = self._apprise.notify(
                 body=notice.words(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,14 +36,14 @@ class Notice:
     """One message. `id` is the same at every try, so that a target that gets it twice can recognise it.
 
     links: URLs of the alert, its image and clip, by name; absolute when `public_url` is set.
-    image: the alert's image on this machine's disk, when there is one.
+    image: the alert's image as a JPEG, with the boxes of its frame, when there is one.
     """
 
     id: str
     kind: NoticeKind
     event: Event
     links: dict[str, str]
-    image: Path | None = None
+    image: bytes | None = None
 
     @property
     def severity(self) -> str:
@@ -98,7 +97,7 @@ def alert_links(
     if alert_id is None:
         return live
     alert = f"/v1/alerts/{alert_id}"
-    files = {name: f"{alert}/{name}" for name in ("picture", "clip")}
+    files = {"picture": f"{alert}/picture?overlay=1", "clip": f"{alert}/clip"}
     if sign is not None and public_url is not None:
         files = {name: sign(path) for name, path in files.items()}
     return {"alert": base + alert, **{name: base + path for name, path in files.items()}, **live}

@@ -96,6 +96,8 @@ async def test_an_alert_with_all_that_belongs_to_it(tmp_path: Path, database_url
                 assert clip_at.status_code == 307 and clip_at.headers["location"] == found["clip_url"]
                 image_at = await http.get(f"/v1/alerts/{alert.id}/picture")
                 assert image_at.headers["location"] == found["snapshot_url"]
+                image_at = await http.get(f"/v1/alerts/{alert.id}/picture?overlay=1")
+                assert image_at.headers["location"] == found["snapshot_url"] + "?overlay=1"
                 deliveries = (await http.get(f"/v1/alerts/{alert.id}/deliveries")).json()["deliveries"]
                 assert deliveries == found["deliveries"]
                 assert [(one["target"], one["kind"], one["state"], one["attempts"]) for one in deliveries] == [

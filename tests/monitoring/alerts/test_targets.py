@@ -21,6 +21,7 @@ from monitoring.alerts.settings import AlertSettings
 from monitoring.store.media import MediaFile
 from monitoring.store.tables import events
 from tests.monitoring.alerts.running_alerts import SESSION, eventually, rule, running_alerts
+from tests.monitoring.boxes import kept_boxes
 from tests.peers.certificate import make_certificate
 from tests.peers.mailbox_server import MailServer
 from tests.peers.mosquitto import Listener, Mosquitto
@@ -210,7 +211,8 @@ def test_apprise_sends_a_mail_with_the_picture_and_tries_again(tmp_path: Path) -
         target = {"type": "apprise", "name": "mail", "url": url, **FAST}
         with running_alerts(tmp_path, targets=[target], public_url="https://cams.example") as monitor:
             jpeg = cv2.imencode(".jpg", np.full((90, 160, 3), 90, np.uint8))[1].tobytes()
-            shown = MediaFile("picture", "door", SESSION, 1, time.time_ns(), "image/jpeg", track_id=7)
+            boxes = kept_boxes((0, 0, 160, 90), (7, (40, 30, 100, 80)))
+            shown = MediaFile("picture", "door", SESSION, 1, time.time_ns(), "image/jpeg", 7, boxes=boxes)
             with monitor.database.write() as connection:
                 monitor.media.put(connection, shown, jpeg)
             mail.refuses = True
@@ -226,7 +228,12 @@ def test_apprise_sends_a_mail_with_the_picture_and_tries_again(tmp_path: Path) -
     assert body is not None
     text = body.get_content()
     assert "Alert number 1" in text and f"https://cams.example/v1/alerts/{alert.id}" in text
-    assert [part.get_content() for part in first.iter_attachments()] == [jpeg]
+    [attached] = [part.get_content() for part in first.iter_attachments()]
+    seen = cv2.imdecode(np.frombuffer(attached, np.uint8), cv2.IMREAD_COLOR)
+    assert seen is not None and seen.shape == (90, 160, 3)
+    assert np.abs(seen[80, 50:90].astype(int) - 90).max() > 50, "the box of the track"
+    assert np.abs(seen[50:70, 50:90].astype(int) - 90).max() < 20 and monitor.media.folder.exists()
+    assert [path.read_bytes() for path in monitor.media.folder.glob("*/*.jpg")] == [jpeg], "stored bare"
     assert "Alert number 2" in second.as_string() and not list(second.iter_attachments())
 
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
 
@@ -21,6 +23,7 @@ from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.media_routes import media_routes
 from monitoring.store.writes import add_events
+from tests.monitoring.boxes import kept_boxes
 from tests.monitoring.happened import BEGAN_NS, SESSION, happened
 from workers.bus.message_bus import LocalBus
 from workers.database.database import Database
@@ -68,19 +71,40 @@ class Site:
         with self.database.write() as connection:
             add_events(connection, events)
 
-    def put(self, **fields: Any) -> None:
+    def put(self, data: bytes = JPEG, **fields: Any) -> None:
         """A file with its row."""
         shown = MediaFile(
             **{"stream_id": "door", "session": SESSION, "pts_us": 1, "captured_at_ns": BEGAN_NS, **fields}
         )
         with self.database.write() as connection:
-            self.media.put(connection, shown, JPEG)
+            self.media.put(connection, shown, data)
 
 
 @pytest.fixture
 def site(database: Database, tmp_path: Path) -> Iterator[Site]:
     """Nothing has happened yet."""
     yield Site(database, tmp_path)
+
+
+def test_a_picture_with_its_boxes(site: Site) -> None:
+    """The track's own one strong, others faint; bare without `overlay`, and on the disk."""
+    bare = np.full((90, 160, 3), 90, np.uint8)
+    boxes = kept_boxes((0, 0, 320, 180), (7, (20, 20, 100, 160)), (8, (200, 20, 280, 160)))
+    jpeg = cv2.imencode(".jpg", bare)[1].tobytes()
+    site.store(happened(1, track_id=7))
+    site.put(jpeg, kind="picture", track_id=7, media_type="image/jpeg", boxes=boxes)
+    url = site.get("/v1/events").json()["events"][0]["picture_url"]
+    plain, drawn = site.get(url), site.get(f"{url}?overlay=1")
+    assert plain.content == jpeg and [path.read_bytes() for path in site.media.folder.glob("*/*")] == [jpeg]
+    assert plain.headers["etag"] != drawn.headers["etag"]
+    assert site.get(f"{url}?overlay=1", {"if-none-match": drawn.headers["etag"]}).status_code == 304
+    assert site.get(f"{url}?overlay=1", {"if-none-match": plain.headers["etag"]}).status_code == 200
+    image = cv2.imdecode(np.frombuffer(drawn.content, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None and image.shape == bare.shape
+    change = np.abs(image.astype(int) - 90).max(2)
+    own, other = change[77:83, 15:45].max(0).mean(), change[77:83, 105:135].max(0).mean()
+    assert own > 1.5 * other > 15
+    assert site.get(f"{url}?overlay=maybe").status_code == 422
 
 
 def test_events_come_with_their_pictures_and_clips(site: Site) -> None:

@@ -123,6 +123,7 @@ def test_a_track_is_seen_at_once_as_a_crop_and_as_the_whole_image(start: Start) 
     assert result.detections[0].track_id == crop.track and (crop.session, crop.node) == (camera.session, "node-1")
     assert (crop.label, crop.detector) == ("thing", "things")
     assert crop.confidence == result.detections[0].confidence and crop.captured_at_ns == result.captured_at_ns
+    assert [(one.track_id, one.xyxy) for one in crop.seen()] == [(crop.track, result.detections[0].xyxy)]
     assert numbers(crop.box) == list(result.detections[0].xyxy) and crop.size == "640,360"
     left, top, right, bottom = numbers(crop.region)
     assert small.shape == (bottom - top, right - left, 3) and whole.shape == (360, 640, 3)

@@ -278,6 +278,7 @@ def test_links_in_messages_about_alerts(site: Guarded) -> None:
         found = site.access.machines.signer.check(path, query)
         assert path == f"/v1/alerts/{number}/{name}"
         assert found is not None
+        assert found.target.query == ("overlay=1" if name == "picture" else "")
         assert found.issuer == ALERTS
         assert found.expires_s == at_ns // 1_000_000_000 + 86400
     assert "sig=" not in links["alert"] + links["live"]

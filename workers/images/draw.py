@@ -15,6 +15,7 @@ from workers.bus.result import Detection, FrameResult
 
 _PALETTE_BGR = ((76, 175, 80), (54, 67, 244), (0, 152, 255), (243, 150, 33), (176, 39, 156), (212, 188, 0))
 _KNOWN = {"with_mask": 0, "without_mask": 1, "mask_weared_incorrect": 2}
+_FAINT = 0.45
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -44,10 +45,21 @@ def _scaled(found: Detection, scale: float) -> Detection:
     return found.model_copy(update={"xyxy": (x1 * scale, y1 * scale, x2 * scale, y2 * scale)})
 
 
-def draw(image_bgr: npt.NDArray[np.uint8], detections: tuple[Detection, ...]) -> None:
-    """Draw into `image_bgr` (u8 HWC). Lines and text scale with the image."""
+def draw_own(image_bgr: npt.NDArray[np.uint8], own: Detection, others: tuple[Detection, ...]) -> None:
+    """Draw into `image_bgr` (u8 HWC) which one is meant: its box strong and with its label, those of others faint."""
+    faint_bgr = image_bgr.copy()
+    thickness = max(1, round(image_bgr.shape[0] / 540))
+    for found in others:
+        x1, y1, x2, y2 = (round(value) for value in found.xyxy)
+        cv2.rectangle(faint_bgr, (x1, y1), (x2, y2), color_of(found.label), thickness)
+    cv2.addWeighted(faint_bgr, _FAINT, image_bgr, 1 - _FAINT, 0, dst=image_bgr)
+    draw(image_bgr, (own,), weight=3)
+
+
+def draw(image_bgr: npt.NDArray[np.uint8], detections: tuple[Detection, ...], weight: float = 1) -> None:
+    """Draw into `image_bgr` (u8 HWC). Lines and text scale with the image; `weight`: of the lines."""
     scale = max(0.4, image_bgr.shape[0] / 1080)
-    thickness = max(1, round(2 * scale))
+    thickness = max(1, round(2 * scale * weight))
     for found in detections:
         color_bgr = color_of(found.label)
         x1, y1, x2, y2 = (round(value) for value in found.xyxy)
