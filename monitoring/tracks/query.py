@@ -95,7 +95,7 @@ def _walks(
 ) -> tuple[list[_Walk], str]:
     """The index that leaves fewest rows, as far as a look of bounded length can tell, once for each of its values.
 
-    Where the best is a tag of very many tracks and few of them may pass for what their rows say, it is the stream's or
+    Where the only tag is one of very many tracks, few of which may pass for what their rows say, it is the stream's or
     that of time, which hold what rows say: looking up each row of a tag takes twenty times as long.
     """
     if query.session is not None:
@@ -113,7 +113,7 @@ def _walks(
     sizes = _sizes(connection, query, [walk for walks in groups.values() for walk in walks])
     of_groups = {name: sum(next(sizes) for _ in walks) for name, walks in groups.items()}
     leading = min(of_groups, key=lambda name: of_groups[name])
-    if picky and of_groups[leading] >= _LOOK:
+    if picky and len(tags) == 1 and of_groups[leading] >= _LOOK:
         return (groups["stream"], "stream") if streams else by_time
     return groups[leading], leading
 
