@@ -36,19 +36,22 @@ export class RuleTrial {
     }
     if (asked !== this.#count) return;
     this.#place.replaceChildren(...shown);
+    this.#place.scrollIntoView({ block: "nearest" }); // the form is longer than most screens
     this.#button.disabled = false;
   }
 }
 
-function found({ count, alerts, gaps }) {
+function found({ count, alerts, gaps, since_ns: since }) {
   const number = `${count?.toLocaleString()} ${count === 1 ? "alert" : "alerts"}`;
   const words =
     count === null
       ? "What this rule would have raised is not known."
       : `In the last ${DAYS} days this would have raised ${count === 0 ? "no alerts" : number}.`;
+  const from = `Looked at what happened since ${new Date(since / 1e6).toLocaleString()}.`;
   const older = count > alerts.length ? el("p", { class: "quiet" }, `The newest ${alerts.length} are shown.`) : null;
   return [
     el("p", {}, el("strong", {}, words)),
+    count === null ? null : el("p", { class: "quiet" }, from),
     ...gaps.map((gap) => el("p", { class: "quiet" }, gap)),
     alerts.length ? el("ol", { class: "tried" }, ...alerts.map(row)) : null,
     older,

@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, func, select
 
 from monitoring.core.errors import TooManyTrials, TrialRunning
 from monitoring.events.settings import EventSettings
 from monitoring.rules.replay import Replay, kinds_of
 from monitoring.rules.rule import CameraFaultCondition, DownCondition, DriftCondition, Rule, SeenCondition
 from monitoring.store.cursor import after_cursor, cursor_of
-from monitoring.store.tables import events
+from monitoring.store.tables import event_hours, events
 from monitoring.store.visible import choose
+from monitoring.store.writes import HOUR_NS
 from workers.access.principal import StreamScope
 from workers.bus.event import Event
 from workers.database.database import Database
@@ -33,6 +34,8 @@ _BEFORE_NS = 600 * 10**9
 """Events from that long before are replayed as well: tracks that were there, and alerts that cooled down."""
 _PAGE = 1000
 _LONGEST_S = 12.0
+_MOST_EVENTS = 60_000
+"""As many are replayed in some six seconds: of a busy week the newest hours."""
 _MOST_AT_ONCE = 2
 
 _NOT_STORED = {
@@ -47,7 +50,7 @@ class Trial:
     """What a rule would have raised from `since_ns` until `until_ns` (wall clocks).
 
     `count` is None where that cannot be known; `gaps` say what could not be known and why. `alerts`: the newest, first.
-    `complete`: whether the time sufficed to look at everything.
+    `complete`: whether everything was looked at that is stored of the time that was asked for.
     """
 
     since_ns: int
@@ -63,7 +66,11 @@ class Trial:
 class RuleTrials:
     """Runs trials: one at a time for each principal, and few altogether."""
 
-    def __init__(self, database: Database, settings: EventSettings, longest_s: float = _LONGEST_S) -> None:
+    def __init__(
+        self, database: Database, settings: EventSettings, longest_s: float = _LONGEST_S, most: int = _MOST_EVENTS
+    ) -> None:
+        """longest_s, most: the time, and the events, of one trial."""
+        self._most = most
         self._database = database
         self._settings = settings
         self._longest_s = longest_s
@@ -97,6 +104,10 @@ class RuleTrials:
         chosen = choose(events.c.stream_id, rule.streams, scope)
         seen = [*chosen.conditions, *([events.c.stream_id.in_(chosen.names)] if chosen.names else [])]
         self._note_gaps(trial, rule, seen)
+        busy_ns = self._busy_since(trial, rule, scope)
+        if busy_ns > trial.since_ns:
+            trial.since_ns, trial.complete = busy_ns, False
+            trial.gaps.append("There are too many events to look at all of them: only the newest were tried.")
         self._replay(trial, rule, [self._of_kind(kind, trial, seen) for kind in kinds], most)
         return trial
 
@@ -132,6 +143,27 @@ class RuleTrials:
                 return
             cursor = cursor_of(rows[-1], newest=False)
 
+    def _busy_since(self, trial: Trial, rule: Rule, scope: StreamScope) -> int:
+        """The hour since which there are as many events as one trial looks at; 0 where there are fewer."""
+        chosen = choose(event_hours.c.stream_id, rule.streams, scope)
+        streams = [event_hours.c.stream_id.in_(chosen.names)] if chosen.names else []
+        hour = event_hours.c.hour
+        query = (
+            select(hour, func.sum(event_hours.c.count))
+            .where(hour >= trial.since_ns // HOUR_NS, event_hours.c.kind.in_(kinds_of(rule)))
+            .where(*chosen.conditions, *streams)
+            .group_by(hour)
+            .order_by(hour.desc())
+        )
+        total, since_ns = 0, 0
+        with self._database.read() as connection:
+            for number, count in connection.execute(query):
+                total += int(count)
+                if total > self._most:
+                    return since_ns or number * HOUR_NS  # the newest hour in any case
+                since_ns = number * HOUR_NS
+        return 0
+
     def _note_gaps(self, trial: Trial, rule: Rule, seen: list[ColumnElement[bool]]) -> None:
         """What the stored events cannot tell of this rule. Events kept for less long begin later."""
         oldest = select(events.c.captured_at_ns).where(*seen).order_by(events.c.captured_at_ns).limit(1)
@@ -140,7 +172,7 @@ class RuleTrials:
             known = _has_zone(connection, rule, seen)
         if oldest_ns is None or oldest_ns > trial.since_ns:
             trial.since_ns = trial.until_ns if oldest_ns is None else oldest_ns
-            trial.gaps.append("No events are stored from before, so only the time since then was tried.")
+            trial.gaps.append("No events are stored from before: the rule was tried on less time than was asked for.")
         if not known:
             trial.gaps.append("Nothing that is stored tells of that zone or line: it may be new.")
         if isinstance(rule.when, DownCondition):

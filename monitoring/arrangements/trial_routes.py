@@ -42,9 +42,9 @@ class TriedRule(BaseModel):
     count: int | None = Field(description="How many alerts; null where stored events cannot tell.")
     first_at_ns: int | None
     last_at_ns: int | None
-    since_ns: int = Field(description="From when on there was something to look at.")
+    since_ns: int = Field(description="From when on was looked.")
     until_ns: int = Field(description="Until when was looked; now, if it is complete.")
-    complete: bool = Field(description="False where the time of one request did not suffice.")
+    complete: bool = Field(description="False where there was more than one request looks at.")
     gaps: list[str] = Field(description="What could not be known, and why, in sentences.")
     alerts: list[TriedAlert] = Field(description="The newest of them, the newest first.")
 

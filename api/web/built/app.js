@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. fc00f5531f55932a3578b09f6b11a7346eaefc4d48a446b6cf0596f04c8ac56f
+// Made by `make web` out of api/web; do not edit. 8ff267899505d0947622793299be8e122edbfb4eb554ca988f06cb3a8447f902
 import {
   ApiError,
   HealthWatch,

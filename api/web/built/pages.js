@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. fc00f5531f55932a3578b09f6b11a7346eaefc4d48a446b6cf0596f04c8ac56f
+// Made by `make web` out of api/web; do not edit. 8ff267899505d0947622793299be8e122edbfb4eb554ca988f06cb3a8447f902
 import {
   ApiError,
   accessWords,
@@ -523,15 +523,18 @@ var RuleTrial = class {
     if (asked !== this.#count)
       return;
     this.#place.replaceChildren(...shown);
+    this.#place.scrollIntoView({ block: "nearest" });
     this.#button.disabled = false;
   }
 };
-function found({ count, alerts, gaps }) {
+function found({ count, alerts, gaps, since_ns: since2 }) {
   const number2 = `${count?.toLocaleString()} ${count === 1 ? "alert" : "alerts"}`;
   const words = count === null ? "What this rule would have raised is not known." : `In the last ${DAYS} days this would have raised ${count === 0 ? "no alerts" : number2}.`;
+  const from = `Looked at what happened since ${new Date(since2 / 1e6).toLocaleString()}.`;
   const older = count > alerts.length ? el("p", { class: "quiet" }, `The newest ${alerts.length} are shown.`) : null;
   return [
     el("p", {}, el("strong", {}, words)),
+    count === null ? null : el("p", { class: "quiet" }, from),
     ...gaps.map((gap) => el("p", { class: "quiet" }, gap)),
     alerts.length ? el("ol", { class: "tried" }, ...alerts.map(row)) : null,
     older

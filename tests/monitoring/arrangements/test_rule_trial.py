@@ -39,6 +39,14 @@ def test_what_time_does_not_suffice_for_is_told(database: Database) -> None:
     assert (whole.count, whole.complete, len(whole.alerts)) == (1500, True, 20)
     assert whole.alerts[0].captured_at_ns == whole.last_ns == come[-1].captured_at_ns
     assert whole.first_ns == whole.since_ns == come[0].captured_at_ns
+    early_ns = begin_ns - 4 * 3600 * 10**9
+    early = [happened(5000 + at, "stream_up", captured_at_ns=early_ns + at * 10**9) for at in range(100)]
+    with database.write() as connection:
+        add_events(connection, early)
+    assert RuleTrials(database, EventSettings()).run(RULE, ALL_STREAMS, 7, 20).count == 1600
+    newest = RuleTrials(database, EventSettings(), most=1550).run(RULE, ALL_STREAMS, 7, 20)
+    assert (newest.count, newest.complete, newest.last_ns) == (1500, False, come[-1].captured_at_ns)
+    assert early[-1].captured_at_ns < newest.since_ns <= come[0].captured_at_ns
     part = RuleTrials(database, EventSettings(), longest_s=0.0).run(RULE, ALL_STREAMS, 7, 20)
     assert part.count is not None and part.count < 1500 and not part.complete
     assert part.until_ns < come[-1].captured_at_ns and any("too many" in gap for gap in part.gaps)
