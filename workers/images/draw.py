@@ -15,7 +15,7 @@ from workers.bus.result import Detection, FrameResult
 
 _PALETTE_BGR = ((76, 175, 80), (54, 67, 244), (0, 152, 255), (243, 150, 33), (176, 39, 156), (212, 188, 0))
 _KNOWN = {"with_mask": 0, "without_mask": 1, "mask_weared_incorrect": 2}
-_FAINT = 0.45
+_FAINT = 0.55
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -48,7 +48,7 @@ def _scaled(found: Detection, scale: float) -> Detection:
 def draw_own(image_bgr: npt.NDArray[np.uint8], own: Detection, others: tuple[Detection, ...]) -> None:
     """Draw into `image_bgr` (u8 HWC) which one is meant: its box strong and with its label, those of others faint."""
     faint_bgr = image_bgr.copy()
-    thickness = max(1, round(image_bgr.shape[0] / 540))
+    thickness = max(2, round(image_bgr.shape[0] / 360))
     for found in others:
         x1, y1, x2, y2 = (round(value) for value in found.xyxy)
         cv2.rectangle(faint_bgr, (x1, y1), (x2, y2), color_of(found.label), thickness)

@@ -70,7 +70,7 @@ def test_the_overlay_is_of_the_pictures_own_frame_and_track(no_thread_left: None
         bare, image = decoded(message.value), decoded(with_boxes(message.value, boxes_of(told)))
         row = 0 if told.numbers("box")[1] < 100 else 1
         own, other = (box_of(read_number(bare), at) for at in (row, 1 - row))
-        assert drawn_at(image, bare, own) > 1.5 * drawn_at(image, bare, other) > 15
+        assert drawn_at(image, bare, own) > 1.5 * drawn_at(image, bare, other) > 35
         rows.add(row)
     assert rows == {0, 1}
 
