@@ -10,6 +10,9 @@ from api.predict.uploads import FILE
 NO_NUL = r"^[^\u0000]*$"
 """Of text that is sent and has no pattern of its own: NUL is refused in all of them (api/http/strict_requests.py)."""
 
+SEGMENT = r"^[^./\\\u0000-\u001f\u007f][^/\\\u0000-\u001f\u007f]*$"
+"""Of a segment of a path, where it has no pattern of its own: only plain ones are read (api/auth/plain_paths.py)."""
+
 _TEXT = {"type": "string"}
 _OF_TEXT = ("text/", "application/jsonl")
 _EVENTS = {"description": "Server-sent events without end; the operation says what `data` of each is."}
@@ -31,11 +34,23 @@ def mend_schemas(document: dict[str, Any]) -> None:
     for content in _contents(document):
         for media_type, body in content.items():
             body.setdefault("schema", dict(_TEXT if media_type.startswith(_OF_TEXT) else FILE))
+    for schema in _segments(document):
+        if not any(word in schema for word in _SAYS_ALREADY):
+            schema["pattern"] = SEGMENT
     for schema in _sent(document):
         if isinstance(schema.get("uniqueItems"), bool):
             del schema["uniqueItems"]  # what is said twice counts once
         if schema.get("type") == "string" and not any(word in schema for word in _SAYS_ALREADY):
             schema["pattern"] = NO_NUL
+
+
+def _segments(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schemas of texts in paths."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for one in operation.get("parameters", ()):
+                if one["in"] == "path" and one["schema"].get("type") == "string":
+                    yield one["schema"]
 
 
 def _contents(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from starlette.routing import compile_path
 
+from api.auth.plain_paths import path_fault
 from deployment.authorization import whole_application
 
 Operations = dict[str, dict[str, Any]]
@@ -142,6 +143,21 @@ def test_an_event_stream_is_held_against_its_schema_as_a_whole_and_event_by_even
         schema = operations[name]["responses"]["200"]["content"]["text/event-stream"]["schema"]
         for one in ("data: {}\n\n", {"data": "{}", "id": "01"}):
             jsonschema.validate(one, schema)
+
+
+def test_texts_in_paths_are_held_to_what_is_read_there(operations: Operations) -> None:
+    """What the schema allows is a plain path, and what is none the schema does not allow."""
+    held = 0
+    for name, operation in operations.items():
+        for parameter in operation.get("parameters", ()):
+            schema = parameter["schema"]
+            if parameter["in"] != "path" or schema.get("type") != "string" or "format" in schema:
+                continue
+            held += 1
+            for text in ("a\x01", "a\x7f", "a\\b", "a/b", ".", "..", ""):
+                assert not re.search(schema["pattern"], text), f"{name}: {parameter['name']} {text!r}"
+                assert path_fault(f"/v1/{text}/x") or "/" in text
+    assert held > 20
 
 
 def test_whip_is_told_whole(operations: Operations) -> None:
