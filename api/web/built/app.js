@@ -1,13 +1,7 @@
-// Made by `make web` out of api/web; do not edit. 8ff267899505d0947622793299be8e122edbfb4eb554ca988f06cb3a8447f902
+// Made by `make web` out of api/web; do not edit. e736d485ae2ceb690d318b0a61bf905d365658ac3ab077eb4a677ed0c48c9104
 import {
   ApiError,
   HealthWatch,
-  __privateAdd,
-  __privateGet,
-  __privateMethod,
-  __privateSet,
-  __privateWrapper,
-  __publicField,
   ask,
   colourOf,
   inkOn,
@@ -40,10 +34,8 @@ import {
 // view/decoder.js
 var MOST_ERRORS = 3;
 async function canDecode(configuration) {
-  if (configuration.codec === "jpeg")
-    return true;
-  if (typeof VideoDecoder === "undefined")
-    return false;
+  if (configuration.codec === "jpeg") return true;
+  if (typeof VideoDecoder === "undefined") return false;
   try {
     return (await VideoDecoder.isConfigSupported(wishOf(configuration))).supported === true;
   } catch {
@@ -83,19 +75,14 @@ var Decoder = class {
   configure(configuration) {
     this.reset();
     this.#configuration = configuration;
-    if (configuration.codec !== "jpeg")
-      this.#start();
+    if (configuration.codec !== "jpeg") this.#start();
   }
   /** @returns {boolean} whether the packet was of use; after an error all are not, up to the next key frame */
   decode({ kind, ptsUs, data }) {
-    if (!this.#configuration)
-      return false;
-    if (kind === "jpeg")
-      return this.#decodeJpeg(ptsUs, data);
-    if (!this.#decoder || this.#decoder.state !== "configured")
-      return false;
-    if (this.#needsKey && kind !== "key")
-      return false;
+    if (!this.#configuration) return false;
+    if (kind === "jpeg") return this.#decodeJpeg(ptsUs, data);
+    if (!this.#decoder || this.#decoder.state !== "configured") return false;
+    if (this.#needsKey && kind !== "key") return false;
     this.#needsKey = false;
     this.#decoder.decode(new EncodedVideoChunk({ type: kind, timestamp: ptsUs, data }));
     return true;
@@ -106,8 +93,7 @@ var Decoder = class {
   }
   /** Resolves when all that was taken has come out. */
   async flush() {
-    if (!this.#decoder)
-      return this.#jpegTurn;
+    if (!this.#decoder) return this.#jpegTurn;
     try {
       await this.#decoder.flush();
     } catch {
@@ -120,8 +106,7 @@ var Decoder = class {
     this.#generation += 1;
     this.#needsKey = true;
     this.#configuration = null;
-    if (this.#decoder && this.#decoder.state !== "closed")
-      this.#decoder.close();
+    if (this.#decoder && this.#decoder.state !== "closed") this.#decoder.close();
     this.#decoder = null;
     this.#jpegs = 0;
     this.#jpegTurn = Promise.resolve();
@@ -131,8 +116,7 @@ var Decoder = class {
     const { session: session2 } = this.#configuration;
     this.#decoder = new VideoDecoder({
       output: (frame) => {
-        if (generation !== this.#generation)
-          return frame.close();
+        if (generation !== this.#generation) return frame.close();
         this.#errors = 0;
         this.onFrame(frameOf(session2, frame.timestamp, frame, frame.displayWidth, frame.displayHeight));
       },
@@ -166,14 +150,11 @@ var Decoder = class {
       try {
         bitmap = await decoding;
       } catch (error) {
-        if (generation === this.#generation)
-          this.onError(`A frame could not be decoded: ${error.message}`, false);
+        if (generation === this.#generation) this.onError(`A frame could not be decoded: ${error.message}`, false);
       }
-      if (generation !== this.#generation)
-        return bitmap?.close();
+      if (generation !== this.#generation) return bitmap?.close();
       this.#jpegs -= 1;
-      if (bitmap)
-        this.onFrame(frameOf(session2, ptsUs, bitmap, bitmap.width, bitmap.height));
+      if (bitmap) this.onFrame(frameOf(session2, ptsUs, bitmap, bitmap.width, bitmap.height));
     });
     return true;
   }
@@ -212,17 +193,14 @@ var Fallback = class {
     this.#onTrouble = onTrouble;
   }
   start() {
-    if (this.#running)
-      return;
+    if (this.#running) return;
     this.#running = true;
     this.via = streams < MOST_STREAMS ? "mjpeg" : "stills";
-    if (this.via === "mjpeg")
-      streams += 1;
+    if (this.via === "mjpeg") streams += 1;
     this.#image.onload = () => {
       this.shows = true;
       this.#onTrouble(null);
-      if (this.via === "stills")
-        this.#later(STILL_MS);
+      if (this.via === "stills") this.#later(STILL_MS);
     };
     this.#image.onerror = () => {
       this.shows = false;
@@ -233,12 +211,10 @@ var Fallback = class {
     this.#ask();
   }
   stop() {
-    if (!this.#running)
-      return;
+    if (!this.#running) return;
     this.#running = false;
     clearTimeout(this.#timer);
-    if (this.via === "mjpeg")
-      streams -= 1;
+    if (this.via === "mjpeg") streams -= 1;
     this.#image.onload = this.#image.onerror = null;
     this.#image.removeAttribute("src");
     this.#image.hidden = true;
@@ -247,11 +223,9 @@ var Fallback = class {
     const fresh = `t=${Date.now()}`;
     try {
       const url = await this.#url(this.via === "mjpeg" ? "mjpeg" : "snapshot.jpg?overlay=1", fresh);
-      if (this.#running)
-        this.#image.src = url;
+      if (this.#running) this.#image.src = url;
     } catch {
-      if (this.#running)
-        this.#image.onerror();
+      if (this.#running) this.#image.onerror();
     }
   }
   #later(pauseMs) {
@@ -279,8 +253,7 @@ var Link = class extends EventTarget {
     this.#address = address;
   }
   open() {
-    if (this.state === "closed")
-      this.#connect();
+    if (this.state === "closed") this.#connect();
   }
   close() {
     clearTimeout(this.#timer);
@@ -294,8 +267,7 @@ var Link = class extends EventTarget {
   }
   /** Tries at once instead of waiting, as when the server was just seen to be back. */
   retry() {
-    if (this.state !== "waiting")
-      return;
+    if (this.state !== "waiting") return;
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#connect();
@@ -308,33 +280,28 @@ var Link = class extends EventTarget {
       const address = this.#address();
       url = typeof address === "string" ? address : await address;
     } catch {
-      if (mine !== this.#tries)
-        return;
+      if (mine !== this.#tries) return;
       this.refused = true;
       return this.#again();
     }
-    if (mine !== this.#tries)
-      return;
+    if (mine !== this.#tries) return;
     const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     let opened = false;
     socket.addEventListener("open", () => {
-      if (socket !== this.#socket)
-        return;
+      if (socket !== this.#socket) return;
       opened = true;
       this.refused = false;
       this.#become("open");
     });
     socket.addEventListener("message", ({ data }) => {
-      if (socket !== this.#socket)
-        return;
+      if (socket !== this.#socket) return;
       this.failures = 0;
       this.dispatchEvent(new CustomEvent("message", { detail: data }));
     });
     socket.addEventListener("close", () => {
-      if (socket !== this.#socket)
-        return;
+      if (socket !== this.#socket) return;
       this.refused = !opened;
       this.#again();
     });
@@ -350,8 +317,7 @@ var Link = class extends EventTarget {
     this.#become("waiting");
   }
   #become(state) {
-    if (this.state === state)
-      return;
+    if (this.state === state) return;
     this.state = state;
     this.dispatchEvent(new Event("state"));
   }
@@ -369,13 +335,10 @@ function drawDetections(context, detections, scaleX, scaleY, ratio, look = {}) {
   context.save();
   context.lineJoin = "round";
   const dash = DASHED.has(look.kind) ? [7 * ratio, 5 * ratio] : [];
-  for (const box of boxes)
-    strokeBox(context, box, ratio, dash);
+  for (const box of boxes) strokeBox(context, box, ratio, dash);
   boxes.sort((a, b) => b.w * b.h - a.w * a.h);
   const taken = [];
-  if (look.labels !== "none")
-    for (const box of boxes)
-      drawLabel(context, box, ratio, boxes, taken, look.labels);
+  if (look.labels !== "none") for (const box of boxes) drawLabel(context, box, ratio, boxes, taken, look.labels);
   context.restore();
 }
 function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
@@ -409,8 +372,7 @@ function drawLabel(context, box, ratio, boxes, taken, labels) {
     (spot) => spot.y >= 0 && spot.y + h <= height && !taken.some((other) => overlap(spot, other))
   );
   const place = free.find((spot) => !boxes.some((other) => other !== box && overlap(spot, other))) ?? free.at(-1);
-  if (!place)
-    return;
+  if (!place) return;
   taken.push(place);
   context.fillStyle = box.colour;
   context.beginPath();
@@ -423,8 +385,7 @@ function drawLabel(context, box, ratio, boxes, taken, labels) {
 var overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 function countLabels(detections) {
   const counts = /* @__PURE__ */ new Map();
-  for (const { label } of detections)
-    counts.set(label, (counts.get(label) ?? 0) + 1);
+  for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
 }
 
@@ -455,8 +416,7 @@ var Painter = class {
   }
   /** Takes over what `Player.turn` gave. */
   show(shown) {
-    if (this.#shown?.frame !== shown.frame)
-      this.#shown?.frame?.close();
+    if (this.#shown?.frame !== shown.frame) this.#shown?.frame?.close();
     this.#shown = shown;
     this.#boxesOnly = null;
     this.draw();
@@ -477,8 +437,7 @@ var Painter = class {
   }
   draw() {
     const source = this.#boxesOnly ?? this.#shown?.frame;
-    if (!source?.width || !this.#size.width || !this.#size.height)
-      return;
+    if (!source?.width || !this.#size.width || !this.#size.height) return;
     const ratio = Math.min(window.devicePixelRatio || 1, MOST_RATIO);
     const fit = Math.min(this.#size.width / source.width, this.#size.height / source.height) * ratio;
     const width = Math.max(1, Math.round(source.width * fit));
@@ -490,14 +449,11 @@ var Painter = class {
     } else if (this.#boxesOnly) {
       context.clearRect(0, 0, width, height);
     }
-    if (!this.#boxesOnly)
-      context.drawImage(this.#shown.frame.source, 0, 0, width, height);
-    if (!this.#shown?.result)
-      return;
+    if (!this.#boxesOnly) context.drawImage(this.#shown.frame.source, 0, 0, width, height);
+    if (!this.#shown?.result) return;
     const [wide, high] = this.#shown.result.size_wh;
     const scale = [width / wide, height / high];
-    if (this.look.blur && !this.#boxesOnly)
-      this.#coarsen(this.#shown.detections, ...scale);
+    if (this.look.blur && !this.#boxesOnly) this.#coarsen(this.#shown.detections, ...scale);
     drawDetections(context, this.#shown.detections, ...scale, ratio, { ...this.look, kind: this.#shown.kind });
   }
   /** A courtesy to onlookers: whoever gets the frame has the whole frame. */
@@ -512,8 +468,7 @@ var Painter = class {
       const y = Math.max(0, Math.floor(y1 - growY));
       const w = Math.min(this.#canvas.width, Math.ceil(x2 + growX)) - x;
       const h = Math.min(this.#canvas.height, Math.ceil(y2 + growY)) - y;
-      if (w < 2 || h < 2)
-        continue;
+      if (w < 2 || h < 2) continue;
       const blocks = 6;
       const small = new OffscreenCanvas(blocks, blocks);
       small.getContext("2d").drawImage(this.#canvas, x, y, w, h, 0, 0, blocks, blocks);
@@ -548,19 +503,16 @@ var Pace = class {
   note(ptsUs, now) {
     const late = now - ptsUs / 1e3;
     this.#recent.push({ at: now, late });
-    while (this.#recent.length > 1 && this.#recent[0].at < now - MEMORY_MS)
-      this.#recent.shift();
+    while (this.#recent.length > 1 && this.#recent[0].at < now - MEMORY_MS) this.#recent.shift();
     const ascending = this.#recent.map(({ late: late2 }) => late2).sort((a, b) => a - b);
     this.#wanted = ascending[Math.ceil(ON_TIME * ascending.length) - 1];
-    if (this.#delay === null || this.#wanted > this.#delay)
-      this.#delay = this.#wanted;
+    if (this.#delay === null || this.#wanted > this.#delay) this.#delay = this.#wanted;
   }
   /** Once a turn, before `due`. */
   turn(now) {
     const passed = Math.min(100, now - this.#turned);
     this.#turned = now;
-    if (this.#delay === null)
-      return;
+    if (this.#delay === null) return;
     this.#delay = Math.max(this.#wanted, this.#delay - passed * CATCH_UP);
   }
   due(ptsUs, now) {
@@ -580,14 +532,11 @@ var Results = class {
     let list = this.#sessions.get(result.session);
     if (!list) {
       this.#sessions.set(result.session, list = []);
-      if (this.#sessions.size > SESSIONS)
-        this.#sessions.delete(this.#sessions.keys().next().value);
+      if (this.#sessions.size > SESSIONS) this.#sessions.delete(this.#sessions.keys().next().value);
     }
-    if (list.length && result.pts_us <= list.at(-1).pts_us)
-      return;
+    if (list.length && result.pts_us <= list.at(-1).pts_us) return;
     list.push(result);
-    if (list.length > KEPT)
-      list.splice(0, list.length - KEPT);
+    if (list.length > KEPT) list.splice(0, list.length - KEPT);
   }
   clear() {
     this.#sessions.clear();
@@ -600,12 +549,9 @@ var Results = class {
   find(session2, ptsUs) {
     const list = this.#sessions.get(session2) ?? [];
     const at2 = firstFrom(list, ptsUs);
-    if (at2 === list.length)
-      return { kind: "late", before: list.at(-1) ?? null };
-    if (list[at2].pts_us === ptsUs)
-      return { kind: "own", result: list[at2] };
-    if (at2 === 0)
-      return { kind: "early" };
+    if (at2 === list.length) return { kind: "late", before: list.at(-1) ?? null };
+    if (list[at2].pts_us === ptsUs) return { kind: "own", result: list[at2] };
+    if (at2 === 0) return { kind: "early" };
     return { kind: "between", before: list[at2 - 1], after: list[at2] };
   }
   /** The newest two results up to that time, newest first. */
@@ -619,10 +565,8 @@ function firstFrom(list, ptsUs) {
   let [low, high] = [0, list.length];
   while (low < high) {
     const middle = low + high >> 1;
-    if (list[middle].pts_us < ptsUs)
-      low = middle + 1;
-    else
-      high = middle;
+    if (list[middle].pts_us < ptsUs) low = middle + 1;
+    else high = middle;
   }
   return low;
 }
@@ -638,8 +582,7 @@ function between(before, after, ptsUs) {
 }
 function movedOn(newest, previous, ptsUs) {
   const step = previous ? newest.pts_us - previous.pts_us : 0;
-  if (!(step > 0 && step <= 2 * FARTHEST_US))
-    return newest.detections;
+  if (!(step > 0 && step <= 2 * FARTHEST_US)) return newest.detections;
   const share = 1 + Math.min(ptsUs - newest.pts_us, FARTHEST_US) / step;
   const earlier = byTrack(previous);
   return newest.detections.map((found) => {
@@ -694,8 +637,7 @@ var Player = class {
     this.#lastResult = now;
     const [before] = this.#results.newest(result.session, result.pts_us);
     this.#results.add(result);
-    if (result.session !== this.#configuration?.session)
-      return;
+    if (result.session !== this.#configuration?.session) return;
     const step = before ? (result.pts_us - before.pts_us) / (result.skipped + 1) : 0;
     this.#pace.note(result.skipped && before ? before.pts_us + step : result.pts_us, now);
   }
@@ -715,14 +657,12 @@ var Player = class {
     this.#feed();
   }
   push(packet) {
-    if (!this.#configuration)
-      return;
+    if (!this.#configuration) return;
     this.#queue.push(packet);
     this.#bytes += packet.data.byteLength;
     this.#newestPts = Math.max(this.#newestPts, packet.ptsUs);
     this.#arrivals.set(packet.ptsUs, performance.now());
-    if (this.#arrivals.size > 2e3)
-      this.#arrivals.delete(this.#arrivals.keys().next().value);
+    if (this.#arrivals.size > 2e3) this.#arrivals.delete(this.#arrivals.keys().next().value);
     this.#bound();
     this.#feed();
   }
@@ -749,38 +689,30 @@ var Player = class {
   turn(now) {
     const chosen = this.mode === "fast" ? this.#newest() : this.#exact(now);
     this.#feed();
-    if (!chosen)
-      return null;
+    if (!chosen) return null;
     this.#showedAny = true;
     this.#shownPts = chosen.frame.ptsUs;
     this.stats.shown += 1;
     const arrived = this.#arrivals.get(chosen.frame.ptsUs);
-    if (arrived !== void 0)
-      this.stats.delayMs = now - arrived;
-    for (const pts of this.#arrivals.keys())
-      if (pts <= chosen.frame.ptsUs)
-        this.#arrivals.delete(pts);
+    if (arrived !== void 0) this.stats.delayMs = now - arrived;
+    for (const pts of this.#arrivals.keys()) if (pts <= chosen.frame.ptsUs) this.#arrivals.delete(pts);
     return chosen;
   }
   // fast mode
   #newest() {
-    if (!this.#ready.length)
-      return null;
+    if (!this.#ready.length) return null;
     this.#pass(this.#ready.length - 1);
     const frame = this.#ready[0];
     const shown = this.#boxesNow(frame);
-    if (this.strict && shown.kind === "none")
-      return null;
+    if (this.strict && shown.kind === "none") return null;
     this.#ready.shift();
     return shown;
   }
   #boxesNow(frame) {
     const found = this.#results.find(frame.session, frame.ptsUs);
-    if (found.kind === "own")
-      return own(frame, found.result);
+    if (found.kind === "own") return own(frame, found.result);
     const [newest, previous] = this.#results.newest(frame.session, frame.ptsUs);
-    if (!newest)
-      return { frame, kind: "none", detections: [], result: null };
+    if (!newest) return { frame, kind: "none", detections: [], result: null };
     return { frame, kind: "moved", detections: movedOn(newest, previous, frame.ptsUs), result: newest };
   }
   // exact mode
@@ -791,60 +723,45 @@ var Player = class {
     for (let index = 0; index < this.#ready.length; index += 1) {
       const frame2 = this.#ready[index];
       const known = this.#results.find(frame2.session, frame2.ptsUs);
-      if (known.kind === "late")
-        break;
+      if (known.kind === "late") break;
       if (known.kind === "early") {
-        if (index === this.#ready.length - 1 || this.#showedAny)
-          continue;
+        if (index === this.#ready.length - 1 || this.#showedAny) continue;
       }
-      if (known.kind !== "early" && !this.#pace.due(frame2.ptsUs, now))
-        break;
-      if (found?.kind === "own" && known.kind === "between")
-        continue;
+      if (known.kind !== "early" && !this.#pace.due(frame2.ptsUs, now)) break;
+      if (found?.kind === "own" && known.kind === "between") continue;
       [chosen, found] = [index, known];
     }
-    if (chosen < 0)
-      return this.#withoutResults();
+    if (chosen < 0) return this.#withoutResults();
     this.#pass(chosen);
     const frame = this.#ready.shift();
-    if (found.kind === "own")
-      return own(frame, found.result);
-    if (found.kind === "early")
-      return this.#bare(frame);
+    if (found.kind === "own") return own(frame, found.result);
+    if (found.kind === "early") return this.#bare(frame);
     const detections = between(found.before, found.after, frame.ptsUs);
     return { frame, kind: "between", detections, result: found.before };
   }
   /** The very first frame at once, and all of them while no results come at all. */
   #withoutResults() {
     const early = this.#ready.findLastIndex(({ session: session2, ptsUs }) => this.#results.find(session2, ptsUs).kind === "early");
-    if (early >= 0 && this.#showedAny)
-      this.#pass(early + 1);
-    if (!this.#ready.length || this.strict)
-      return null;
-    if (this.blind)
-      this.#pass(this.#ready.length - 1);
-    else if (this.#showedAny)
-      return null;
+    if (early >= 0 && this.#showedAny) this.#pass(early + 1);
+    if (!this.#ready.length || this.strict) return null;
+    if (this.blind) this.#pass(this.#ready.length - 1);
+    else if (this.#showedAny) return null;
     return this.#bare(this.#ready.shift());
   }
   #bare(frame) {
-    if (!this.strict)
-      return { frame, kind: "none", detections: [], result: null };
+    if (!this.strict) return { frame, kind: "none", detections: [], result: null };
     frame.close();
     return null;
   }
   // packets and frames
   #onFrame(frame) {
     this.stats.decoded += 1;
-    if (frame.ptsUs <= this.#shownPts)
-      return frame.close();
+    if (frame.ptsUs <= this.#shownPts) return frame.close();
     let at2 = this.#ready.length;
-    while (at2 > 0 && this.#ready[at2 - 1].ptsUs > frame.ptsUs)
-      at2 -= 1;
+    while (at2 > 0 && this.#ready[at2 - 1].ptsUs > frame.ptsUs) at2 -= 1;
     this.#ready.splice(at2, 0, frame);
     const waits = this.mode === "exact" && this.#results.find(frame.session, this.#ready[0].ptsUs).before !== null;
-    if (!waits && this.#ready.length > AHEAD)
-      this.#pass(this.#ready.length - AHEAD);
+    if (!waits && this.#ready.length > AHEAD) this.#pass(this.#ready.length - AHEAD);
     queueMicrotask(() => this.#feed());
   }
   #feed() {
@@ -854,39 +771,32 @@ var Player = class {
         this.#switch();
         return;
       }
-      if (this.#decoder.backlog + (this.mode === "fast" ? 0 : this.#ready.length) >= AHEAD)
-        return;
+      if (this.#decoder.backlog + (this.mode === "fast" ? 0 : this.#ready.length) >= AHEAD) return;
       this.#queue.shift();
       this.#bytes -= next.data.byteLength;
-      if (!this.#decoder.decode(next))
-        this.#passed(1);
+      if (!this.#decoder.decode(next)) this.#passed(1);
     }
   }
   async #switch() {
     this.#switching = true;
     const before = this.#queue[0];
-    if (this.#decoder.configuration)
-      await this.#decoder.flush();
+    if (this.#decoder.configuration) await this.#decoder.flush();
     this.#switching = false;
-    if (this.#queue[0] !== before)
-      return this.#feed();
+    if (this.#queue[0] !== before) return this.#feed();
     this.#decoder.configure(this.#queue.shift());
     this.#feed();
   }
   /** Bounds what waits: beyond that, or where decoding falls behind, it goes on with the newest key frame of use. */
   #bound() {
     const firstAt = this.#queue.findIndex(({ type }) => type === "packet");
-    if (firstAt < 0)
-      return;
+    if (firstAt < 0) return;
     const first = this.#queue[firstAt];
     const over = this.#bytes > MOST_BYTES || this.#newestPts - first.ptsUs > MOST_US;
     const wantedPts = this.#wantedPts();
-    if (!over && wantedPts - first.ptsUs < LAG_US)
-      return;
+    if (!over && wantedPts - first.ptsUs < LAG_US) return;
     const isStart = ({ kind, ptsUs }) => (kind === "key" || kind === "jpeg") && (over || ptsUs <= wantedPts);
     const key = this.#queue.findLastIndex(isStart);
-    if (key > firstAt)
-      this.#cut(firstAt, key);
+    if (key > firstAt) this.#cut(firstAt, key);
     else if (over) {
       this.#cut(firstAt, this.#queue.length);
       this.#decoder.awaitKey();
@@ -894,32 +804,27 @@ var Player = class {
   }
   /** The time of the frame that ought to be seen now. */
   #wantedPts() {
-    if (this.mode === "fast")
-      return this.#newestPts;
+    if (this.mode === "fast") return this.#newestPts;
     return this.#pace.delay === null ? -Infinity : (performance.now() - this.#pace.delay) * 1e3;
   }
   /** Leaves packets out; configurations among them stay. */
   #cut(from, to) {
     const kept = this.#queue.slice(from, to).filter(({ type }) => type === "configuration");
     const gone = to - from - kept.length;
-    for (const item of this.#queue.slice(from, to))
-      this.#bytes -= item.data?.byteLength ?? 0;
+    for (const item of this.#queue.slice(from, to)) this.#bytes -= item.data?.byteLength ?? 0;
     this.#queue.splice(from, to - from, ...kept);
     this.#passed(gone);
   }
   /** Lets go of the first `count` ready frames. */
   #pass(count) {
-    for (const frame of this.#ready.splice(0, count))
-      frame.close();
+    for (const frame of this.#ready.splice(0, count)) frame.close();
     this.#passed(count);
   }
   #passed(count) {
-    if (this.#showedAny)
-      this.stats.passed += count;
+    if (this.#showedAny) this.stats.passed += count;
   }
   #drop() {
-    for (const frame of this.#ready.splice(0))
-      frame.close();
+    for (const frame of this.#ready.splice(0)) frame.close();
     this.#queue = [];
     this.#bytes = 0;
     this.#arrivals.clear();
@@ -941,10 +846,8 @@ function parseText(text) {
   } catch {
     return null;
   }
-  if (typeof message?.skipped === "number")
-    return { type: "skipped", count: message.skipped };
-  if (!message?.schema?.startsWith?.(SCHEMA))
-    return null;
+  if (typeof message?.skipped === "number") return { type: "skipped", count: message.skipped };
+  if (!message?.schema?.startsWith?.(SCHEMA)) return null;
   return {
     type: "configuration",
     session: message.session,
@@ -954,12 +857,10 @@ function parseText(text) {
   };
 }
 function parsePacket(buffer) {
-  if (buffer.byteLength <= HEADER_BYTES)
-    return null;
+  if (buffer.byteLength <= HEADER_BYTES) return null;
   const view = new DataView(buffer);
   const kind = KINDS[view.getUint8(0)];
-  if (!kind)
-    return null;
+  if (!kind) return null;
   return { type: "packet", kind, ptsUs: Number(view.getBigInt64(1)), data: new Uint8Array(buffer, HEADER_BYTES) };
 }
 var bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -979,20 +880,17 @@ var SignedLinks = class {
     const known = this.#known.get(path);
     if (known) {
       const link = await known.catch(() => null);
-      if (link && lasts(link))
-        return link;
+      if (link && lasts(link)) return link;
     }
     const asked = Promise.resolve(this.#ask(path)).then((link) => {
-      if (typeof link !== "string" || !link)
-        throw new TypeError(`no link came for ${path}`);
+      if (typeof link !== "string" || !link) throw new TypeError(`no link came for ${path}`);
       return link;
     });
     this.#known.set(path, asked);
     try {
       return await asked;
     } catch (error) {
-      if (this.#known.get(path) === asked)
-        this.#known.delete(path);
+      if (this.#known.get(path) === asked) this.#known.delete(path);
       throw error;
     }
   }
@@ -1006,8 +904,7 @@ function linksFrom(address) {
     const url = new URL(address, document.baseURI);
     url.searchParams.set("path", path);
     const response = await fetch(url, { cache: "no-store" });
-    if (!response.ok)
-      throw new Error(`${url.pathname} answered ${response.status}`);
+    if (!response.ok) throw new Error(`${url.pathname} answered ${response.status}`);
     return (await response.json()).url;
   };
 }
@@ -1126,75 +1023,44 @@ var TEXTS = {
   failed: "The camera cannot be shown.",
   disabled: "This camera is paused."
 };
-var _stage, _canvas, _video, _notice, _hint, _painter, _player, _fallback, _videoLink, _results, _running, _inSight, _unwatch, _frame, _askTimer, _asking, _shownAt, _wordsAt, _state, _said, _codec, _configured, _early, _staleTimer, _givesLinks, _signed, _applyLook, applyLook_fn, _look, look_fn, _start, start_fn, _startVideo, startVideo_fn, _stop, stop_fn, _onResult, onResult_fn, _onMessage, onMessage_fn, _onConfiguration, onConfiguration_fn, _onLink, onLink_fn, _onDecodeError, onDecodeError_fn, _ask, ask_fn, _askNobody, askNobody_fn, _fallBack, fallBack_fn, _turn, turn_fn, _showOverPreview, showOverPreview_fn, _tellResult, tellResult_fn, _sees, sees_fn, _become, become_fn, _showState, showState_fn, _link, link_fn, _image, image_fn, _links, links_fn, _server, server_get, _path, path_fn, _url, url_fn;
 var LivesightView = class extends HTMLElement {
+  static observedAttributes = ["stream", "server", "mode", "labels", "colours", "only", "blur", "paused", "links-from"];
+  #stage;
+  #canvas;
+  #video;
+  #notice;
+  #hint;
+  #painter;
+  #player;
+  #fallback = null;
+  #videoLink = null;
+  // Link
+  #results = null;
+  // Link
+  #running = false;
+  #inSight = false;
+  #unwatch = null;
+  #frame = 0;
+  #askTimer = 0;
+  #asking = null;
+  #shownAt = 0;
+  // when the newest frame was shown
+  #wordsAt = 0;
+  #state = { state: "connecting", text: "", via: "webcodecs" };
+  #said = null;
+  // {state, text} from outside, before our own
+  #codec = null;
+  #configured = 0;
+  // the newest configuration asked about
+  #early = [];
+  // packets that came while the browser was asked about their codec
+  #staleTimer = 0;
+  #givesLinks = null;
+  // the page's own function
+  #signed = null;
   // SignedLinks
   constructor() {
     super();
-    __privateAdd(this, _applyLook);
-    /** Runs while somebody can see it, and only then. */
-    __privateAdd(this, _look);
-    __privateAdd(this, _start);
-    __privateAdd(this, _startVideo);
-    __privateAdd(this, _stop);
-    // from the server
-    __privateAdd(this, _onResult);
-    __privateAdd(this, _onMessage);
-    __privateAdd(this, _onConfiguration);
-    __privateAdd(this, _onLink);
-    __privateAdd(this, _onDecodeError);
-    /** Asks how the stream is when nothing comes: the server knows why, in words. */
-    __privateAdd(this, _ask);
-    /** With links there is nobody to ask: they are for pictures and results only. */
-    __privateAdd(this, _askNobody);
-    __privateAdd(this, _fallBack);
-    // to the eyes
-    __privateAdd(this, _turn);
-    __privateAdd(this, _showOverPreview);
-    __privateAdd(this, _tellResult);
-    /** A frame is shown. */
-    __privateAdd(this, _sees);
-    __privateAdd(this, _become);
-    __privateAdd(this, _showState);
-    __privateAdd(this, _link);
-    __privateAdd(this, _image);
-    __privateAdd(this, _links);
-    __privateAdd(this, _server);
-    __privateAdd(this, _path);
-    __privateAdd(this, _url);
-    __privateAdd(this, _stage, void 0);
-    __privateAdd(this, _canvas, void 0);
-    __privateAdd(this, _video, void 0);
-    __privateAdd(this, _notice, void 0);
-    __privateAdd(this, _hint, void 0);
-    __privateAdd(this, _painter, void 0);
-    __privateAdd(this, _player, void 0);
-    __privateAdd(this, _fallback, null);
-    __privateAdd(this, _videoLink, null);
-    // Link
-    __privateAdd(this, _results, null);
-    // Link
-    __privateAdd(this, _running, false);
-    __privateAdd(this, _inSight, false);
-    __privateAdd(this, _unwatch, null);
-    __privateAdd(this, _frame, 0);
-    __privateAdd(this, _askTimer, 0);
-    __privateAdd(this, _asking, null);
-    __privateAdd(this, _shownAt, 0);
-    // when the newest frame was shown
-    __privateAdd(this, _wordsAt, 0);
-    __privateAdd(this, _state, { state: "connecting", text: "", via: "webcodecs" });
-    __privateAdd(this, _said, null);
-    // {state, text} from outside, before our own
-    __privateAdd(this, _codec, null);
-    __privateAdd(this, _configured, 0);
-    // the newest configuration asked about
-    __privateAdd(this, _early, []);
-    // packets that came while the browser was asked about their codec
-    __privateAdd(this, _staleTimer, 0);
-    __privateAdd(this, _givesLinks, null);
-    // the page's own function
-    __privateAdd(this, _signed, null);
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet];
     root.innerHTML = `
@@ -1205,13 +1071,13 @@ var LivesightView = class extends HTMLElement {
       </div>
       <div class="notice" part="notice" hidden><strong></strong><span></span></div>
       <div class="hint" part="hint" hidden></div>`;
-    __privateSet(this, _stage, root.querySelector(".stage"));
-    __privateSet(this, _canvas, root.querySelector("canvas"));
-    __privateSet(this, _video, root.querySelector("video"));
-    __privateSet(this, _notice, root.querySelector(".notice"));
-    __privateSet(this, _hint, root.querySelector(".hint"));
-    __privateSet(this, _painter, new Painter(__privateGet(this, _canvas)));
-    __privateSet(this, _player, new Player((message, fatal) => __privateMethod(this, _onDecodeError, onDecodeError_fn).call(this, message, fatal)));
+    this.#stage = root.querySelector(".stage");
+    this.#canvas = root.querySelector("canvas");
+    this.#video = root.querySelector("video");
+    this.#notice = root.querySelector(".notice");
+    this.#hint = root.querySelector(".hint");
+    this.#painter = new Painter(this.#canvas);
+    this.#player = new Player((message, fatal) => this.#onDecodeError(message, fatal));
   }
   // what integrators use
   /** The stream's id. */
@@ -1223,420 +1089,322 @@ var LivesightView = class extends HTMLElement {
   }
   /** On a page of another host: `async (path) => link`, where the link is what `POST /v1/links` gave for the path. */
   get links() {
-    return __privateGet(this, _givesLinks);
+    return this.#givesLinks;
   }
   set links(give) {
-    __privateMethod(this, _stop, stop_fn).call(this);
-    __privateSet(this, _givesLinks, give);
-    __privateSet(this, _signed, null);
-    __privateMethod(this, _look, look_fn).call(this);
+    this.#stop();
+    this.#givesLinks = give;
+    this.#signed = null;
+    this.#look();
   }
   /** `{state, text, via}`: via "webcodecs", "mjpeg", "stills" or "preview". */
   get state() {
-    return __privateGet(this, _said) ? { ...__privateGet(this, _state), ...__privateGet(this, _said) } : __privateGet(this, _state);
+    return this.#said ? { ...this.#state, ...this.#said } : this.#state;
   }
   /** As `state`, of what is seen here alone, whatever the page says; `moving`: whether frames are being shown. */
   get picture() {
-    const { state } = __privateGet(this, _state);
-    const moving = state === "live" && (this.preview !== null || performance.now() - __privateGet(this, _shownAt) < MOVING_MS);
-    return { ...__privateGet(this, _state), moving };
+    const { state } = this.#state;
+    const moving = state === "live" && (this.preview !== null || performance.now() - this.#shownAt < MOVING_MS);
+    return { ...this.#state, moving };
   }
   /** `{decoded, shown, passed, skipped, delayMs, codec, via}` since the view began. */
   get stats() {
-    return { ...__privateGet(this, _player).stats, codec: __privateGet(this, _codec), via: __privateGet(this, _state).via };
+    return { ...this.#player.stats, codec: this.#codec, via: this.#state.via };
   }
   /** The frame as it is shown, boxes included, as a PNG Blob; null where there is none. */
   toBlob() {
-    const { width, height } = __privateGet(this, _canvas);
+    const { width, height } = this.#canvas;
     const fallback = this.shadowRoot.querySelector("img");
-    const under = __privateGet(this, _fallback) ? fallback : this.preview ? __privateGet(this, _video) : null;
-    const [wide, high] = __privateGet(this, _fallback) ? [fallback.naturalWidth, fallback.naturalHeight] : [width, height];
-    if (!wide || !under && !__privateGet(this, _painter).shown)
-      return Promise.resolve(null);
+    const under = this.#fallback ? fallback : this.preview ? this.#video : null;
+    const [wide, high] = this.#fallback ? [fallback.naturalWidth, fallback.naturalHeight] : [width, height];
+    if (!wide || !under && !this.#painter.shown) return Promise.resolve(null);
     const copy = new OffscreenCanvas(wide, high);
     const context = copy.getContext("2d");
-    if (under)
-      context.drawImage(under, 0, 0, wide, high);
-    if (!__privateGet(this, _fallback))
-      context.drawImage(__privateGet(this, _canvas), 0, 0);
+    if (under) context.drawImage(under, 0, 0, wide, high);
+    if (!this.#fallback) context.drawImage(this.#canvas, 0, 0);
     return copy.convertToBlob({ type: "image/png" });
   }
   /** A MediaStream to show instead of the server's video, with the server's boxes: the own camera. */
   get preview() {
-    return __privateGet(this, _video).srcObject;
+    return this.#video.srcObject;
   }
   set preview(media) {
-    __privateMethod(this, _stop, stop_fn).call(this);
-    __privateGet(this, _video).srcObject = media;
-    __privateGet(this, _video).hidden = media === null;
-    __privateMethod(this, _look, look_fn).call(this);
+    this.#stop();
+    this.#video.srcObject = media;
+    this.#video.hidden = media === null;
+    this.#look();
   }
   /** Words of the page's own that go before this view's, as `{state, text}`; null ends them. */
   say(said) {
-    __privateSet(this, _said, said);
-    __privateMethod(this, _showState, showState_fn).call(this);
+    this.#said = said;
+    this.#showState();
   }
   // life
   connectedCallback() {
-    __privateSet(this, _unwatch, watchSight(this, (inSight) => {
-      __privateSet(this, _inSight, inSight);
-      __privateMethod(this, _look, look_fn).call(this);
-    }, (size) => __privateGet(this, _painter).resize(size)));
-    __privateMethod(this, _applyLook, applyLook_fn).call(this);
-    __privateMethod(this, _showState, showState_fn).call(this);
+    this.#unwatch = watchSight(this, (inSight) => {
+      this.#inSight = inSight;
+      this.#look();
+    }, (size) => this.#painter.resize(size));
+    this.#applyLook();
+    this.#showState();
   }
   disconnectedCallback() {
-    var _a;
-    (_a = __privateGet(this, _unwatch)) == null ? void 0 : _a.call(this);
-    __privateSet(this, _unwatch, null);
-    __privateSet(this, _inSight, false);
-    __privateMethod(this, _stop, stop_fn).call(this);
-    __privateGet(this, _painter).clear();
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#inSight = false;
+    this.#stop();
+    this.#painter.clear();
   }
   attributeChangedCallback(name, before, value) {
-    if (before === value)
+    if (before === value) return;
+    if (["mode", "labels", "colours", "only", "blur"].includes(name)) return this.#applyLook();
+    this.#stop();
+    this.#signed = null;
+    if (name !== "paused") this.#painter.clear();
+    this.#become("connecting", "");
+    this.#look();
+  }
+  #applyLook() {
+    const strict = this.hasAttribute("blur");
+    Object.assign(this.#player, { mode: this.getAttribute("mode") === "fast" ? "fast" : "exact", strict });
+    this.#painter.look = {
+      labels: this.getAttribute("labels") ?? "full",
+      colours: pairs(this.getAttribute("colours")),
+      only: words(this.getAttribute("only")),
+      blur: strict
+    };
+    this.#painter.draw();
+  }
+  /** Runs while somebody can see it, and only then. */
+  #look() {
+    const wanted = this.isConnected && this.#inSight && this.stream !== "" && !this.hasAttribute("paused");
+    if (wanted) this.#start();
+    else this.#stop();
+    if (this.hasAttribute("paused")) this.#become("paused", "");
+    else if (this.#state.state === "paused") this.#become("connecting", "");
+  }
+  #start() {
+    if (this.#running) return;
+    this.#running = true;
+    this.#shownAt = performance.now();
+    if (this.#state.state === "live") this.#become("connecting", "");
+    this.#results = this.#link("detections");
+    this.#results.addEventListener("message", ({ detail }) => this.#onResult(detail));
+    this.#results.open();
+    if (!this.preview) this.#startVideo();
+    else this.#become("live", "", "preview");
+    this.#askTimer = setInterval(() => this.#ask(), ASK_MS);
+  }
+  #startVideo() {
+    this.#videoLink = this.#link("video");
+    this.#videoLink.addEventListener("message", ({ detail }) => this.#onMessage(detail));
+    this.#videoLink.addEventListener("state", () => this.#onLink());
+    this.#videoLink.open();
+    const turn = (now) => {
+      this.#frame = requestAnimationFrame(turn);
+      this.#turn(now);
+    };
+    this.#frame = requestAnimationFrame(turn);
+  }
+  #stop() {
+    if (!this.#running) return;
+    this.#running = false;
+    cancelAnimationFrame(this.#frame);
+    clearInterval(this.#askTimer);
+    clearTimeout(this.#staleTimer);
+    this.#asking?.abort();
+    this.#videoLink?.close();
+    this.#results?.close();
+    this.#videoLink = this.#results = null;
+    this.#fallback?.stop();
+    this.#fallback = null;
+    this.#configured += 1;
+    this.#early = [];
+    this.#player.close();
+  }
+  // from the server
+  #onResult(text) {
+    const result = JSON.parse(text);
+    if (!result?.schema?.startsWith("livesight.frame/")) return;
+    this.#player.addResult(result);
+    if (this.preview) this.#showOverPreview(result);
+    else if (this.#fallback) {
+      if (this.#fallback.shows) this.#sees(this.#fallback.why);
+      this.#tellResult({ result, kind: "own", detections: result.detections });
+    }
+  }
+  async #onMessage(data) {
+    const message = parseMessage(data);
+    if (!message) return;
+    if (message.type === "skipped") this.#player.stats.skipped += message.count;
+    else if (message.type === "configuration") await this.#onConfiguration(message);
+    else if (this.#early) this.#early.push(message);
+    else this.#player.push(message);
+  }
+  async #onConfiguration(configuration) {
+    const asked = ++this.#configured;
+    this.#early = [];
+    const fine = await canDecode(configuration);
+    if (asked !== this.#configured || !this.#running) return;
+    const early = this.#early;
+    this.#early = null;
+    this.#codec = configuration.codec;
+    if (!fine) return this.#fallBack(whyNot(configuration.codec));
+    this.#player.configure(configuration);
+    for (const packet of early) this.#player.push(packet);
+  }
+  #onLink() {
+    const { state, refused, failures } = this.#videoLink;
+    if (state === "open") this.#player.restart();
+    if (state !== "waiting") return;
+    this.#configured += 1;
+    this.#early = [];
+    this.#player.restart();
+    this.#ask(refused && failures >= REFUSALS);
+  }
+  #onDecodeError(message, fatal) {
+    this.dispatchEvent(new CustomEvent("error", { detail: { message, fatal } }));
+    if (!this.#running) return;
+    if (fatal) return this.#fallBack(message);
+    this.#videoLink?.close();
+    this.#videoLink?.open();
+  }
+  /** Asks how the stream is when nothing comes: the server knows why, in words. */
+  async #ask(refused = false) {
+    const silent = performance.now() - this.#shownAt > SILENT_MS;
+    const waiting = !this.#fallback && this.#videoLink?.state === "waiting";
+    if (!this.#running || this.preview || !(silent || refused || waiting)) return;
+    if (silent && this.#state.state === "live") this.#become("stalled", STILL);
+    this.#asking?.abort();
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    if (this.#links()) return this.#askNobody(refused);
+    let view;
+    try {
+      const response = await fetch(this.#url(""), { signal, cache: "no-store" });
+      view = response.status === 404 ? null : await response.json();
+    } catch {
+      if (!signal.aborted) this.#become("reconnecting", "The server is unreachable; trying again.");
       return;
-    if (["mode", "labels", "colours", "only", "blur"].includes(name))
-      return __privateMethod(this, _applyLook, applyLook_fn).call(this);
-    __privateMethod(this, _stop, stop_fn).call(this);
-    __privateSet(this, _signed, null);
-    if (name !== "paused")
-      __privateGet(this, _painter).clear();
-    __privateMethod(this, _become, become_fn).call(this, "connecting", "");
-    __privateMethod(this, _look, look_fn).call(this);
+    }
+    if (!this.#running) return;
+    if (view === null) return this.#become("unknown", `Camera \u201C${this.stream}\u201D does not exist.`);
+    if (view.state !== "live") return this.#become(view.state, view.last_error ?? "");
+    if (refused) return this.#fallBack("This server does not offer encoded video.");
+    const open = this.#fallback !== null || this.#videoLink.state === "open";
+    const frozen = this.#fallback !== null || Boolean(this.#painter.shown?.frame);
+    if (open && frozen) this.#become("stalled", STILL);
+    else this.#become(open ? "connecting" : "reconnecting", "");
+    if (!this.#fallback) this.#videoLink.retry();
+  }
+  /** With links there is nobody to ask: they are for pictures and results only. */
+  #askNobody(refused) {
+    this.#become(this.#videoLink?.state === "open" ? "connecting" : "reconnecting", "");
+    if (refused) for (const what of ["video", "detections"]) this.#links().forget(this.#path(`/${what}`));
+  }
+  #fallBack(why) {
+    if (this.#fallback || !this.#running) return;
+    cancelAnimationFrame(this.#frame);
+    this.#videoLink?.close();
+    this.#player.close();
+    this.#painter.clear();
+    this.#fallback = new Fallback(
+      this.shadowRoot.querySelector("img"),
+      (path, fresh) => this.#image(path, fresh),
+      (trouble) => trouble ? this.#become("reconnecting", trouble) : this.#sees(why)
+    );
+    this.#fallback.why = why;
+    this.#fallback.start();
+    this.#become("connecting", why, this.#fallback.via);
+  }
+  // to the eyes
+  #turn(now) {
+    const shown = this.#player.turn(now);
+    if (!shown) return;
+    this.#painter.show(shown);
+    this.dataset.session = shown.frame.session;
+    this.dataset.ptsUs = shown.frame.ptsUs;
+    this.dataset.boxes = shown.kind;
+    const trouble = shown.kind === "none" && this.#player.blind ? "No results arrive, so no boxes are drawn." : "";
+    this.#sees(trouble, "webcodecs");
+    this.#tellResult(shown);
+  }
+  #showOverPreview(result) {
+    const under = { width: this.#video.videoWidth, height: this.#video.videoHeight };
+    this.dataset.session = result.session;
+    this.dataset.ptsUs = result.pts_us;
+    const shown = { frame: null, kind: "own", detections: result.detections, result };
+    this.#painter.showBoxes(shown, under);
+    this.#tellResult(shown);
+    clearTimeout(this.#staleTimer);
+    this.#staleTimer = setTimeout(() => this.#painter.showBoxes(null, under), OWN_STALE_MS);
+  }
+  #tellResult({ kind, result, detections }) {
+    if (kind === "own") this.dispatchEvent(new CustomEvent("result", { detail: result }));
+    const now = performance.now();
+    if (now - this.#wordsAt < WORDS_MS) return;
+    this.#wordsAt = now;
+    const text = `${this.getAttribute("label") ?? this.stream}: ${wordsFor(detections, wordsOf)}`;
+    for (const element of [this.#canvas, this.shadowRoot.querySelector("img")]) {
+      const name = element === this.#canvas ? "aria-label" : "alt";
+      if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+    }
+  }
+  /** A frame is shown. */
+  #sees(text, via = this.#state.via) {
+    this.#shownAt = performance.now();
+    this.#become("live", text, via);
+  }
+  #become(state, text, via = this.#state.via) {
+    const before = this.#state;
+    if (before.state === state && before.text === text && before.via === via) return;
+    this.#state = { state, text, via };
+    this.#showState();
+    this.dispatchEvent(new CustomEvent("state", { detail: this.state }));
+  }
+  #showState() {
+    const { state, text } = this.state;
+    const { frame } = this.#painter.shown ?? {};
+    const seen = Boolean(frame) || this.#fallback !== null || this.preview !== null;
+    this.dataset.state = state;
+    this.#stage.classList.toggle("dim", state !== "live" && seen);
+    this.#canvas.hidden = this.#fallback !== null;
+    this.#notice.hidden = state === "live";
+    this.#notice.querySelector("strong").textContent = TITLES[state] ?? state;
+    this.#notice.querySelector("span").textContent = text || TEXTS[state] || "";
+    this.#hint.hidden = state !== "live" || !text;
+    this.#hint.textContent = text;
+    if (performance.now() - this.#wordsAt > WORDS_MS || !this.#canvas.hasAttribute("aria-label"))
+      this.#canvas.setAttribute("aria-label", `${this.getAttribute("label") || this.stream || "Live video"}: ${TITLES[state] ?? state}`);
+  }
+  #link(what) {
+    const asSocket = (href) => href.replace(/^http/, "ws");
+    return new Link(() => {
+      const links = this.#links();
+      if (!links) return asSocket(this.#url(`/${what}`));
+      return links.of(this.#path(`/${what}`)).then((link) => asSocket(new URL(link, this.#server).href));
+    });
+  }
+  async #image(path, fresh) {
+    const links = this.#links();
+    const url = links ? await links.of(this.#path(`/${path}`)) : this.#path(`/${path}`);
+    return new URL(`${url}${url.includes("?") ? "&" : "?"}${fresh}`, this.#server).href;
+  }
+  #links() {
+    const give = this.#givesLinks ?? (this.hasAttribute("links-from") ? linksFrom(this.getAttribute("links-from")) : null);
+    if (give) this.#signed ??= new SignedLinks(give);
+    return this.#signed;
+  }
+  get #server() {
+    return this.getAttribute("server") || new URL(import.meta.url).origin;
+  }
+  #path(rest) {
+    return `/v1/streams/${encodeURIComponent(this.stream)}${rest}`;
+  }
+  #url(rest) {
+    return new URL(this.#path(rest), this.#server).href;
   }
 };
-_stage = new WeakMap();
-_canvas = new WeakMap();
-_video = new WeakMap();
-_notice = new WeakMap();
-_hint = new WeakMap();
-_painter = new WeakMap();
-_player = new WeakMap();
-_fallback = new WeakMap();
-_videoLink = new WeakMap();
-_results = new WeakMap();
-_running = new WeakMap();
-_inSight = new WeakMap();
-_unwatch = new WeakMap();
-_frame = new WeakMap();
-_askTimer = new WeakMap();
-_asking = new WeakMap();
-_shownAt = new WeakMap();
-_wordsAt = new WeakMap();
-_state = new WeakMap();
-_said = new WeakMap();
-_codec = new WeakMap();
-_configured = new WeakMap();
-_early = new WeakMap();
-_staleTimer = new WeakMap();
-_givesLinks = new WeakMap();
-_signed = new WeakMap();
-_applyLook = new WeakSet();
-applyLook_fn = function() {
-  const strict = this.hasAttribute("blur");
-  Object.assign(__privateGet(this, _player), { mode: this.getAttribute("mode") === "fast" ? "fast" : "exact", strict });
-  __privateGet(this, _painter).look = {
-    labels: this.getAttribute("labels") ?? "full",
-    colours: pairs(this.getAttribute("colours")),
-    only: words(this.getAttribute("only")),
-    blur: strict
-  };
-  __privateGet(this, _painter).draw();
-};
-_look = new WeakSet();
-look_fn = function() {
-  const wanted = this.isConnected && __privateGet(this, _inSight) && this.stream !== "" && !this.hasAttribute("paused");
-  if (wanted)
-    __privateMethod(this, _start, start_fn).call(this);
-  else
-    __privateMethod(this, _stop, stop_fn).call(this);
-  if (this.hasAttribute("paused"))
-    __privateMethod(this, _become, become_fn).call(this, "paused", "");
-  else if (__privateGet(this, _state).state === "paused")
-    __privateMethod(this, _become, become_fn).call(this, "connecting", "");
-};
-_start = new WeakSet();
-start_fn = function() {
-  if (__privateGet(this, _running))
-    return;
-  __privateSet(this, _running, true);
-  __privateSet(this, _shownAt, performance.now());
-  if (__privateGet(this, _state).state === "live")
-    __privateMethod(this, _become, become_fn).call(this, "connecting", "");
-  __privateSet(this, _results, __privateMethod(this, _link, link_fn).call(this, "detections"));
-  __privateGet(this, _results).addEventListener("message", ({ detail }) => __privateMethod(this, _onResult, onResult_fn).call(this, detail));
-  __privateGet(this, _results).open();
-  if (!this.preview)
-    __privateMethod(this, _startVideo, startVideo_fn).call(this);
-  else
-    __privateMethod(this, _become, become_fn).call(this, "live", "", "preview");
-  __privateSet(this, _askTimer, setInterval(() => __privateMethod(this, _ask, ask_fn).call(this), ASK_MS));
-};
-_startVideo = new WeakSet();
-startVideo_fn = function() {
-  __privateSet(this, _videoLink, __privateMethod(this, _link, link_fn).call(this, "video"));
-  __privateGet(this, _videoLink).addEventListener("message", ({ detail }) => __privateMethod(this, _onMessage, onMessage_fn).call(this, detail));
-  __privateGet(this, _videoLink).addEventListener("state", () => __privateMethod(this, _onLink, onLink_fn).call(this));
-  __privateGet(this, _videoLink).open();
-  const turn = (now) => {
-    __privateSet(this, _frame, requestAnimationFrame(turn));
-    __privateMethod(this, _turn, turn_fn).call(this, now);
-  };
-  __privateSet(this, _frame, requestAnimationFrame(turn));
-};
-_stop = new WeakSet();
-stop_fn = function() {
-  if (!__privateGet(this, _running))
-    return;
-  __privateSet(this, _running, false);
-  cancelAnimationFrame(__privateGet(this, _frame));
-  clearInterval(__privateGet(this, _askTimer));
-  clearTimeout(__privateGet(this, _staleTimer));
-  __privateGet(this, _asking)?.abort();
-  __privateGet(this, _videoLink)?.close();
-  __privateGet(this, _results)?.close();
-  __privateSet(this, _videoLink, __privateSet(this, _results, null));
-  __privateGet(this, _fallback)?.stop();
-  __privateSet(this, _fallback, null);
-  __privateSet(this, _configured, __privateGet(this, _configured) + 1);
-  __privateSet(this, _early, []);
-  __privateGet(this, _player).close();
-};
-_onResult = new WeakSet();
-onResult_fn = function(text) {
-  const result = JSON.parse(text);
-  if (!result?.schema?.startsWith("livesight.frame/"))
-    return;
-  __privateGet(this, _player).addResult(result);
-  if (this.preview)
-    __privateMethod(this, _showOverPreview, showOverPreview_fn).call(this, result);
-  else if (__privateGet(this, _fallback)) {
-    if (__privateGet(this, _fallback).shows)
-      __privateMethod(this, _sees, sees_fn).call(this, __privateGet(this, _fallback).why);
-    __privateMethod(this, _tellResult, tellResult_fn).call(this, { result, kind: "own", detections: result.detections });
-  }
-};
-_onMessage = new WeakSet();
-onMessage_fn = async function(data) {
-  const message = parseMessage(data);
-  if (!message)
-    return;
-  if (message.type === "skipped")
-    __privateGet(this, _player).stats.skipped += message.count;
-  else if (message.type === "configuration")
-    await __privateMethod(this, _onConfiguration, onConfiguration_fn).call(this, message);
-  else if (__privateGet(this, _early))
-    __privateGet(this, _early).push(message);
-  else
-    __privateGet(this, _player).push(message);
-};
-_onConfiguration = new WeakSet();
-onConfiguration_fn = async function(configuration) {
-  const asked = ++__privateWrapper(this, _configured)._;
-  __privateSet(this, _early, []);
-  const fine = await canDecode(configuration);
-  if (asked !== __privateGet(this, _configured) || !__privateGet(this, _running))
-    return;
-  const early = __privateGet(this, _early);
-  __privateSet(this, _early, null);
-  __privateSet(this, _codec, configuration.codec);
-  if (!fine)
-    return __privateMethod(this, _fallBack, fallBack_fn).call(this, whyNot(configuration.codec));
-  __privateGet(this, _player).configure(configuration);
-  for (const packet of early)
-    __privateGet(this, _player).push(packet);
-};
-_onLink = new WeakSet();
-onLink_fn = function() {
-  const { state, refused, failures } = __privateGet(this, _videoLink);
-  if (state === "open")
-    __privateGet(this, _player).restart();
-  if (state !== "waiting")
-    return;
-  __privateSet(this, _configured, __privateGet(this, _configured) + 1);
-  __privateSet(this, _early, []);
-  __privateGet(this, _player).restart();
-  __privateMethod(this, _ask, ask_fn).call(this, refused && failures >= REFUSALS);
-};
-_onDecodeError = new WeakSet();
-onDecodeError_fn = function(message, fatal) {
-  this.dispatchEvent(new CustomEvent("error", { detail: { message, fatal } }));
-  if (!__privateGet(this, _running))
-    return;
-  if (fatal)
-    return __privateMethod(this, _fallBack, fallBack_fn).call(this, message);
-  __privateGet(this, _videoLink)?.close();
-  __privateGet(this, _videoLink)?.open();
-};
-_ask = new WeakSet();
-ask_fn = async function(refused = false) {
-  const silent = performance.now() - __privateGet(this, _shownAt) > SILENT_MS;
-  const waiting = !__privateGet(this, _fallback) && __privateGet(this, _videoLink)?.state === "waiting";
-  if (!__privateGet(this, _running) || this.preview || !(silent || refused || waiting))
-    return;
-  if (silent && __privateGet(this, _state).state === "live")
-    __privateMethod(this, _become, become_fn).call(this, "stalled", STILL);
-  __privateGet(this, _asking)?.abort();
-  __privateSet(this, _asking, new AbortController());
-  const { signal } = __privateGet(this, _asking);
-  if (__privateMethod(this, _links, links_fn).call(this))
-    return __privateMethod(this, _askNobody, askNobody_fn).call(this, refused);
-  let view;
-  try {
-    const response = await fetch(__privateMethod(this, _url, url_fn).call(this, ""), { signal, cache: "no-store" });
-    view = response.status === 404 ? null : await response.json();
-  } catch {
-    if (!signal.aborted)
-      __privateMethod(this, _become, become_fn).call(this, "reconnecting", "The server is unreachable; trying again.");
-    return;
-  }
-  if (!__privateGet(this, _running))
-    return;
-  if (view === null)
-    return __privateMethod(this, _become, become_fn).call(this, "unknown", `Camera \u201C${this.stream}\u201D does not exist.`);
-  if (view.state !== "live")
-    return __privateMethod(this, _become, become_fn).call(this, view.state, view.last_error ?? "");
-  if (refused)
-    return __privateMethod(this, _fallBack, fallBack_fn).call(this, "This server does not offer encoded video.");
-  const open = __privateGet(this, _fallback) !== null || __privateGet(this, _videoLink).state === "open";
-  const frozen = __privateGet(this, _fallback) !== null || Boolean(__privateGet(this, _painter).shown?.frame);
-  if (open && frozen)
-    __privateMethod(this, _become, become_fn).call(this, "stalled", STILL);
-  else
-    __privateMethod(this, _become, become_fn).call(this, open ? "connecting" : "reconnecting", "");
-  if (!__privateGet(this, _fallback))
-    __privateGet(this, _videoLink).retry();
-};
-_askNobody = new WeakSet();
-askNobody_fn = function(refused) {
-  __privateMethod(this, _become, become_fn).call(this, __privateGet(this, _videoLink)?.state === "open" ? "connecting" : "reconnecting", "");
-  if (refused)
-    for (const what of ["video", "detections"])
-      __privateMethod(this, _links, links_fn).call(this).forget(__privateMethod(this, _path, path_fn).call(this, `/${what}`));
-};
-_fallBack = new WeakSet();
-fallBack_fn = function(why) {
-  if (__privateGet(this, _fallback) || !__privateGet(this, _running))
-    return;
-  cancelAnimationFrame(__privateGet(this, _frame));
-  __privateGet(this, _videoLink)?.close();
-  __privateGet(this, _player).close();
-  __privateGet(this, _painter).clear();
-  __privateSet(this, _fallback, new Fallback(
-    this.shadowRoot.querySelector("img"),
-    (path, fresh) => __privateMethod(this, _image, image_fn).call(this, path, fresh),
-    (trouble) => trouble ? __privateMethod(this, _become, become_fn).call(this, "reconnecting", trouble) : __privateMethod(this, _sees, sees_fn).call(this, why)
-  ));
-  __privateGet(this, _fallback).why = why;
-  __privateGet(this, _fallback).start();
-  __privateMethod(this, _become, become_fn).call(this, "connecting", why, __privateGet(this, _fallback).via);
-};
-_turn = new WeakSet();
-turn_fn = function(now) {
-  const shown = __privateGet(this, _player).turn(now);
-  if (!shown)
-    return;
-  __privateGet(this, _painter).show(shown);
-  this.dataset.session = shown.frame.session;
-  this.dataset.ptsUs = shown.frame.ptsUs;
-  this.dataset.boxes = shown.kind;
-  const trouble = shown.kind === "none" && __privateGet(this, _player).blind ? "No results arrive, so no boxes are drawn." : "";
-  __privateMethod(this, _sees, sees_fn).call(this, trouble, "webcodecs");
-  __privateMethod(this, _tellResult, tellResult_fn).call(this, shown);
-};
-_showOverPreview = new WeakSet();
-showOverPreview_fn = function(result) {
-  const under = { width: __privateGet(this, _video).videoWidth, height: __privateGet(this, _video).videoHeight };
-  this.dataset.session = result.session;
-  this.dataset.ptsUs = result.pts_us;
-  const shown = { frame: null, kind: "own", detections: result.detections, result };
-  __privateGet(this, _painter).showBoxes(shown, under);
-  __privateMethod(this, _tellResult, tellResult_fn).call(this, shown);
-  clearTimeout(__privateGet(this, _staleTimer));
-  __privateSet(this, _staleTimer, setTimeout(() => __privateGet(this, _painter).showBoxes(null, under), OWN_STALE_MS));
-};
-_tellResult = new WeakSet();
-tellResult_fn = function({ kind, result, detections }) {
-  if (kind === "own")
-    this.dispatchEvent(new CustomEvent("result", { detail: result }));
-  const now = performance.now();
-  if (now - __privateGet(this, _wordsAt) < WORDS_MS)
-    return;
-  __privateSet(this, _wordsAt, now);
-  const text = `${this.getAttribute("label") ?? this.stream}: ${wordsFor(detections, wordsOf)}`;
-  for (const element of [__privateGet(this, _canvas), this.shadowRoot.querySelector("img")]) {
-    const name = element === __privateGet(this, _canvas) ? "aria-label" : "alt";
-    if (element.getAttribute(name) !== text)
-      element.setAttribute(name, text);
-  }
-};
-_sees = new WeakSet();
-sees_fn = function(text, via = __privateGet(this, _state).via) {
-  __privateSet(this, _shownAt, performance.now());
-  __privateMethod(this, _become, become_fn).call(this, "live", text, via);
-};
-_become = new WeakSet();
-become_fn = function(state, text, via = __privateGet(this, _state).via) {
-  const before = __privateGet(this, _state);
-  if (before.state === state && before.text === text && before.via === via)
-    return;
-  __privateSet(this, _state, { state, text, via });
-  __privateMethod(this, _showState, showState_fn).call(this);
-  this.dispatchEvent(new CustomEvent("state", { detail: this.state }));
-};
-_showState = new WeakSet();
-showState_fn = function() {
-  const { state, text } = this.state;
-  const { frame } = __privateGet(this, _painter).shown ?? {};
-  const seen = Boolean(frame) || __privateGet(this, _fallback) !== null || this.preview !== null;
-  this.dataset.state = state;
-  __privateGet(this, _stage).classList.toggle("dim", state !== "live" && seen);
-  __privateGet(this, _canvas).hidden = __privateGet(this, _fallback) !== null;
-  __privateGet(this, _notice).hidden = state === "live";
-  __privateGet(this, _notice).querySelector("strong").textContent = TITLES[state] ?? state;
-  __privateGet(this, _notice).querySelector("span").textContent = text || TEXTS[state] || "";
-  __privateGet(this, _hint).hidden = state !== "live" || !text;
-  __privateGet(this, _hint).textContent = text;
-  if (performance.now() - __privateGet(this, _wordsAt) > WORDS_MS || !__privateGet(this, _canvas).hasAttribute("aria-label"))
-    __privateGet(this, _canvas).setAttribute("aria-label", `${this.getAttribute("label") || this.stream || "Live video"}: ${TITLES[state] ?? state}`);
-};
-_link = new WeakSet();
-link_fn = function(what) {
-  const asSocket = (href) => href.replace(/^http/, "ws");
-  return new Link(() => {
-    const links = __privateMethod(this, _links, links_fn).call(this);
-    if (!links)
-      return asSocket(__privateMethod(this, _url, url_fn).call(this, `/${what}`));
-    return links.of(__privateMethod(this, _path, path_fn).call(this, `/${what}`)).then((link) => asSocket(new URL(link, __privateGet(this, _server, server_get)).href));
-  });
-};
-_image = new WeakSet();
-image_fn = async function(path, fresh) {
-  const links = __privateMethod(this, _links, links_fn).call(this);
-  const url = links ? await links.of(__privateMethod(this, _path, path_fn).call(this, `/${path}`)) : __privateMethod(this, _path, path_fn).call(this, `/${path}`);
-  return new URL(`${url}${url.includes("?") ? "&" : "?"}${fresh}`, __privateGet(this, _server, server_get)).href;
-};
-_links = new WeakSet();
-links_fn = function() {
-  const give = __privateGet(this, _givesLinks) ?? (this.hasAttribute("links-from") ? linksFrom(this.getAttribute("links-from")) : null);
-  if (give)
-    __privateGet(this, _signed) ?? __privateSet(this, _signed, new SignedLinks(give));
-  return __privateGet(this, _signed);
-};
-_server = new WeakSet();
-server_get = function() {
-  return this.getAttribute("server") || new URL(import.meta.url).origin;
-};
-_path = new WeakSet();
-path_fn = function(rest) {
-  return `/v1/streams/${encodeURIComponent(this.stream)}${rest}`;
-};
-_url = new WeakSet();
-url_fn = function(rest) {
-  return new URL(__privateMethod(this, _path, path_fn).call(this, rest), __privateGet(this, _server, server_get)).href;
-};
-__publicField(LivesightView, "observedAttributes", ["stream", "server", "mode", "labels", "colours", "only", "blur", "paused", "links-from"]);
 function whyNot(codec) {
   if (typeof VideoDecoder === "undefined" && !window.isSecureContext)
     return "Showing still images: browsers decode video only over HTTPS or on localhost.";
@@ -1647,8 +1415,7 @@ var words = (text) => text ? text.split(",").map((word) => word.trim()).filter(B
 var pairs = (text) => new Map((words(text) ?? []).map((pair) => pair.split(":").map((part) => part.trim())).filter(([, c]) => HEX.test(c)));
 
 // livesight-view.js
-if (!customElements.get("livesight-view"))
-  customElements.define("livesight-view", LivesightView);
+if (!customElements.get("livesight-view")) customElements.define("livesight-view", LivesightView);
 
 // theme.js
 var button = document.getElementById("theme");
@@ -1664,10 +1431,8 @@ function show() {
 }
 button.addEventListener("click", () => {
   const wanted = isDark() ? "light" : "dark";
-  if (wanted === (system.matches ? "dark" : "light"))
-    localStorage.removeItem("theme");
-  else
-    localStorage.setItem("theme", wanted);
+  if (wanted === (system.matches ? "dark" : "light")) localStorage.removeItem("theme");
+  else localStorage.setItem("theme", wanted);
   show();
 });
 system.addEventListener("change", show);
@@ -1685,8 +1450,7 @@ var AlertWatch = class extends EventTarget {
   // ids that were there before, null before the first answer
   #bell = document.getElementById("bell");
   start() {
-    if (this.#running || !may("events"))
-      return;
+    if (this.#running || !may("events")) return;
     this.#running = true;
     this.poll();
   }
@@ -1705,8 +1469,7 @@ var AlertWatch = class extends EventTarget {
     } catch {
     }
     clearTimeout(this.#timer);
-    if (this.#running)
-      this.#timer = setTimeout(() => this.poll(), this.open === null ? ABSENT_MS : EVERY_MS);
+    if (this.#running) this.#timer = setTimeout(() => this.poll(), this.open === null ? ABSENT_MS : EVERY_MS);
   }
   /** The worst open alert of a camera, null when there is none. */
   of(stream) {
@@ -1717,8 +1480,7 @@ var AlertWatch = class extends EventTarget {
     const ids = new Set((this.open ?? []).map(({ id }) => id));
     if (this.#told) {
       for (const { id, severity, stream_id: stream, text, rule } of this.open ?? [])
-        if (!this.#told.has(id))
-          toast(text ?? `${stream}: ${rule}`, severity === "info" ? "info" : "bad");
+        if (!this.#told.has(id)) toast(text ?? `${stream}: ${rule}`, severity === "info" ? "info" : "bad");
     }
     this.#told = /* @__PURE__ */ new Set([...this.#told ?? [], ...ids]);
   }
@@ -1792,11 +1554,9 @@ var Publisher = class extends EventTarget {
   }
   /** Ends all: the session at the server, the connection, the camera's light. */
   async stop(trouble = null) {
-    if (this.state === "stopped")
-      return;
+    if (this.state === "stopped") return;
     clearTimeout(this.#timer);
-    for (const track of this.media.getTracks())
-      track.stop();
+    for (const track of this.media.getTracks()) track.stop();
     this.#become("stopped", trouble);
     await this.#hangUp();
   }
@@ -1811,8 +1571,7 @@ var Publisher = class extends EventTarget {
       await gathered(peer);
       const { answer, resource } = await whipOffer(this.id, peer.localDescription.sdp);
       this.#resource = resource;
-      if (peer !== this.#peer || this.state === "stopped")
-        return await this.#hangUp();
+      if (peer !== this.#peer || this.state === "stopped") return await this.#hangUp();
       await peer.setRemoteDescription({ type: "answer", sdp: answer });
     } catch (error) {
       await this.#hangUp();
@@ -1820,8 +1579,7 @@ var Publisher = class extends EventTarget {
     }
   }
   #onPeer(peer) {
-    if (peer !== this.#peer || this.state === "stopped")
-      return;
+    if (peer !== this.#peer || this.state === "stopped") return;
     clearTimeout(this.#timer);
     if (peer.connectionState === "connected") {
       this.#failures = 0;
@@ -1836,8 +1594,7 @@ var Publisher = class extends EventTarget {
   }
   async #again() {
     await this.#hangUp();
-    if (this.state === "stopped")
-      return;
+    if (this.state === "stopped") return;
     const pause = BACKOFF_MS2[Math.min(this.#failures++, BACKOFF_MS2.length - 1)];
     clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
@@ -1853,29 +1610,25 @@ var Publisher = class extends EventTarget {
     const [resource, peer] = [this.#resource, this.#peer];
     this.#resource = this.#peer = null;
     try {
-      if (resource)
-        await whipEnd(resource);
+      if (resource) await whipEnd(resource);
     } catch {
     } finally {
       peer?.close();
     }
   }
   #become(state, trouble) {
-    if (this.state === "stopped" || this.state === state && this.trouble === trouble)
-      return;
+    if (this.state === "stopped" || this.state === state && this.trouble === trouble) return;
     this.state = state;
     this.trouble = trouble;
     this.dispatchEvent(new Event("state"));
   }
 };
 function gathered(peer) {
-  if (peer.iceGatheringState === "complete")
-    return Promise.resolve();
+  if (peer.iceGatheringState === "complete") return Promise.resolve();
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, GATHER_MS);
     peer.addEventListener("icegatheringstatechange", () => {
-      if (peer.iceGatheringState !== "complete")
-        return;
+      if (peer.iceGatheringState !== "complete") return;
       clearTimeout(timer);
       resolve();
     });
@@ -1917,15 +1670,12 @@ var CameraDialog = class {
     this.#waiting.hidden = false;
     try {
       const media = await openCamera(deviceId);
-      if (asked !== this.#asked || !this.#dialog.open)
-        return media.getTracks().forEach((track) => track.stop());
+      if (asked !== this.#asked || !this.#dialog.open) return media.getTracks().forEach((track) => track.stop());
       this.#show(media);
       await this.#listDevices();
-      if (document.activeElement !== this.#device)
-        this.#start.focus();
+      if (document.activeElement !== this.#device) this.#start.focus();
     } catch (error) {
-      if (asked === this.#asked)
-        this.#say(error.message);
+      if (asked === this.#asked) this.#say(error.message);
     }
   }
   /** The devices' names are known only after the permission was given. */
@@ -1943,16 +1693,14 @@ var CameraDialog = class {
   }
   async #publish() {
     const media = this.#media;
-    if (!media)
-      return;
+    if (!media) return;
     const publisher = new Publisher(freshId(), media);
     this.#say(null);
     this.#start.disabled = true;
     this.#start.textContent = "Connecting\u2026";
     try {
       await publisher.start();
-      if (this.#media !== media)
-        return await publisher.stop();
+      if (this.#media !== media) return await publisher.stop();
       this.#media = null;
       this.onStarted(publisher);
       this.#dialog.close();
@@ -1977,15 +1725,12 @@ var CameraDialog = class {
   #say(words2) {
     this.#error.hidden = !words2;
     this.#error.textContent = words2 ?? "";
-    if (words2)
-      this.#waiting.hidden = true;
+    if (words2) this.#waiting.hidden = true;
   }
 };
 function refusal(error) {
-  if (error.status === 409)
-    return `This stream's name is in use. Press Start again. (${error.message})`;
-  if (error.status === 503)
-    return `The server accepts no more cameras at the moment: ${error.message}`;
+  if (error.status === 409) return `This stream's name is in use. Press Start again. (${error.message})`;
+  if (error.status === 503) return `The server accepts no more cameras at the moment: ${error.message}`;
   return error.message;
 }
 
@@ -2036,8 +1781,7 @@ var Tile = class {
   }
   /** Begins to show: not before it is known whether this is the own camera. */
   open() {
-    if (!this.#video.stream)
-      this.#video.stream = this.id;
+    if (!this.#video.stream) this.#video.stream = this.id;
   }
   /** This tile shows the own camera: the preview needs no round trip, only its boxes come from the server. */
   get own() {
@@ -2084,8 +1828,7 @@ var Tile = class {
     const words2 = alert ? alert.text ?? alert.rule : "";
     this.element.dataset.alert = alert?.severity ?? "";
     this.#parts.alert.hidden = !alert;
-    if (this.#parts.alert.textContent === words2)
-      return;
+    if (this.#parts.alert.textContent === words2) return;
     this.#parts.alert.textContent = words2;
     this.#parts.alert.title = words2;
   }
@@ -2118,8 +1861,7 @@ var Tile = class {
   }
   /** The view is up to two seconds old: until it knows of results, the rate of those that arrive here is shown. */
   #showRates() {
-    if (!this.view)
-      return;
+    if (!this.view) return;
     const oldest = performance.now() - RATE_WINDOW_MS;
     this.#resultTimes = this.#resultTimes.filter((time) => time >= oldest);
     const { fps, analysed_fps: analysed } = this.view;
@@ -2129,11 +1871,9 @@ var Tile = class {
   /** Labels as chips, and the rate; updating them twice a second is enough. */
   #onResult(result) {
     const now = performance.now();
-    if (this.state !== "live")
-      this.#showState();
+    if (this.state !== "live") this.#showState();
     this.#resultTimes.push(now);
-    if (now - this.#countedAt < COUNTS_MS)
-      return;
+    if (now - this.#countedAt < COUNTS_MS) return;
     this.#countedAt = now;
     this.#showRates();
     const items = countLabels(result.detections).slice(0, 4).map(([label, count]) => {
@@ -2154,29 +1894,23 @@ var LEAST_WIDTH = 260;
 var PHONE = 640;
 var ALONE = "#/live/";
 function layout(count, width, height, aspect) {
-  if (width < PHONE)
-    return { columns: 1, tileWidth: width };
+  if (width < PHONE) return { columns: 1, tileWidth: width };
   let best = { columns: 1, tileWidth: 0 };
   for (let columns2 = 1; columns2 <= count; columns2 += 1) {
     const rows = Math.ceil(count / columns2);
     const acrossWidth = (width - GAP * (columns2 - 1)) / columns2;
     const acrossHeight = ((height - GAP * (rows - 1)) / rows - FOOT) * aspect;
     const tileWidth = Math.floor(Math.min(acrossWidth, acrossHeight));
-    if (tileWidth > best.tileWidth)
-      best = { columns: columns2, tileWidth };
+    if (tileWidth > best.tileWidth) best = { columns: columns2, tileWidth };
   }
-  if (best.tileWidth >= LEAST_WIDTH || count === 0)
-    return best;
+  if (best.tileWidth >= LEAST_WIDTH || count === 0) return best;
   const columns = Math.max(1, Math.floor((width + GAP) / (LEAST_WIDTH + GAP)));
   return { columns, tileWidth: Math.floor((width - GAP * (columns - 1)) / columns) };
 }
 function commonAspect(tiles) {
   const ratios = /* @__PURE__ */ new Set();
-  for (const { view } of tiles)
-    if (view?.size_wh)
-      ratios.add((view.size_wh[0] / view.size_wh[1]).toFixed(2));
-  if (ratios.size !== 1)
-    return 16 / 9;
+  for (const { view } of tiles) if (view?.size_wh) ratios.add((view.size_wh[0] / view.size_wh[1]).toFixed(2));
+  if (ratios.size !== 1) return 16 / 9;
   return Math.min(2.4, Math.max(1, Number([...ratios][0])));
 }
 var Wall = class extends EventTarget {
@@ -2205,37 +1939,29 @@ var Wall = class extends EventTarget {
   /** @returns {Tile} the tile of that stream, made behind the tile `before` (null: as the first) if there is none */
   ensure(id, before = null) {
     let tile = this.#tiles.get(id);
-    if (tile)
-      return tile;
+    if (tile) return tile;
     tile = new Tile(this.#template, id, (action) => this.#tell("action", { action, tile }));
     this.#tiles.set(id, tile);
     tile.element.hidden = this.#focused !== null && this.#focused !== id;
-    if (before)
-      before.element.after(tile.element);
-    else
-      this.#root.prepend(tile.element);
-    if (!this.readAddress())
-      this.arrange();
+    if (before) before.element.after(tile.element);
+    else this.#root.prepend(tile.element);
+    if (!this.readAddress()) this.arrange();
     return tile;
   }
   remove(id) {
     const tile = this.#tiles.get(id);
-    if (!tile)
-      return;
+    if (!tile) return;
     const hadKeyboard = tile.element.contains(document.activeElement);
     const next = tile.element.nextElementSibling ?? tile.element.previousElementSibling;
     this.#tiles.delete(id);
     tile.close();
-    if (this.#focused === id)
-      this.focusOne(null);
-    if (hadKeyboard)
-      (next ?? this.#root).focus();
+    if (this.#focused === id) this.focusOne(null);
+    if (hadKeyboard) (next ?? this.#root).focus();
     this.arrange();
   }
   /** Shows one camera alone (null: all of them), and says so in the address, so that it can be linked to. */
   focusOne(id, { push = true } = {}) {
-    if (id === this.#focused)
-      return;
+    if (id === this.#focused) return;
     const before = this.#focused;
     this.#focused = id;
     for (const tile of this.#tiles.values()) {
@@ -2243,8 +1969,7 @@ var Wall = class extends EventTarget {
       tile.setAlone(tile.id === id);
     }
     this.#root.classList.toggle("one", id !== null);
-    if (push)
-      history[id ? "pushState" : "replaceState"](null, "", id ? `${ALONE}${id}` : location.pathname);
+    if (push) history[id ? "pushState" : "replaceState"](null, "", id ? `${ALONE}${id}` : location.pathname);
     this.arrange();
     this.#tiles.get(id ?? before)?.element.focus({ preventScroll: true });
   }
@@ -2255,8 +1980,7 @@ var Wall = class extends EventTarget {
     const tiles = this.#focused ? [this.#tiles.get(this.#focused)] : this.tiles;
     const aspect = commonAspect(tiles);
     const { clientWidth, clientHeight } = this.#root;
-    if (!clientWidth)
-      return;
+    if (!clientWidth) return;
     const { columns, tileWidth } = layout(tiles.length, clientWidth - 2 * GAP, clientHeight - 2 * GAP, aspect);
     const side = (clientWidth - columns * tileWidth - (columns - 1) * GAP) / 2;
     const style = this.#root.style;
@@ -2268,8 +1992,7 @@ var Wall = class extends EventTarget {
   /** Shows the camera alone that the address names. */
   readAddress() {
     const id = location.hash.startsWith(ALONE) ? location.hash.slice(ALONE.length) : null;
-    if (id === this.#focused || id && !this.#tiles.has(id))
-      return false;
+    if (id === this.#focused || id && !this.#tiles.has(id)) return false;
     this.focusOne(id, { push: false });
     return true;
   }
@@ -2279,15 +2002,13 @@ var Wall = class extends EventTarget {
       this.focusOne(null);
       event.preventDefault();
     }
-    if (!element || event.target !== element)
-      return;
+    if (!element || event.target !== element) return;
     if (event.key === "Enter") {
       this.toggle(element.dataset.stream);
       event.preventDefault();
     }
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.#columns, ArrowUp: -this.#columns }[event.key];
-    if (!step)
-      return;
+    if (!step) return;
     const elements = [...this.#root.children].filter((child) => !child.hidden);
     elements[elements.indexOf(element) + step]?.focus();
     event.preventDefault();
@@ -2313,12 +2034,10 @@ var LivePage = class {
     this.#streams = streams3;
     streams3.addEventListener("change", () => this.#show());
     streams3.addEventListener("trouble", () => {
-      for (const tile of this.#wall.tiles)
-        tile.setTrouble(streams3.trouble);
+      for (const tile of this.#wall.tiles) tile.setTrouble(streams3.trouble);
     });
     alerts2.addEventListener("change", () => {
-      for (const tile of this.#wall.tiles)
-        tile.setAlert(alerts2.of(tile.id));
+      for (const tile of this.#wall.tiles) tile.setAlert(alerts2.of(tile.id));
     });
     this.#wall.addEventListener("action", ({ detail: { action, tile } }) => this.#act(action, tile));
     const dialog = new CameraDialog((publisher) => this.#useCamera(publisher));
@@ -2327,8 +2046,7 @@ var LivePage = class {
     this.#mode.value = localStorage.getItem("mode") === "fast" ? "fast" : "exact";
     this.#mode.addEventListener("change", () => {
       localStorage.setItem("mode", this.#mode.value);
-      for (const tile of this.#wall.tiles)
-        tile.setMode(this.#mode.value);
+      for (const tile of this.#wall.tiles) tile.setMode(this.#mode.value);
     });
     window.addEventListener("pagehide", () => this.#publisher?.stop());
   }
@@ -2342,11 +2060,8 @@ var LivePage = class {
   #show() {
     const views = this.#streams.views.filter(({ id }) => !this.#retired.has(id));
     const ids = new Set(views.map(({ id }) => id));
-    if (this.#publisher)
-      ids.add(this.#publisher.id);
-    for (const tile of this.#wall.tiles)
-      if (!ids.has(tile.id))
-        this.#wall.remove(tile.id);
+    if (this.#publisher) ids.add(this.#publisher.id);
+    for (const tile of this.#wall.tiles) if (!ids.has(tile.id)) this.#wall.remove(tile.id);
     let before = this.#publisher ? this.#wall.tile(this.#publisher.id) : null;
     for (const view of views) {
       const tile = this.#tile(view.id, before);
@@ -2360,8 +2075,7 @@ var LivePage = class {
   #tile(id, before = null) {
     const tile = this.#wall.ensure(id, before);
     tile.setMode(this.#mode.value);
-    if (id !== this.#publisher?.id)
-      tile.open();
+    if (id !== this.#publisher?.id) tile.open();
     return tile;
   }
   #showEmpty() {
@@ -2371,16 +2085,14 @@ var LivePage = class {
   // the own camera
   #useCamera(publisher) {
     this.#publisher = publisher;
-    if (location.hash && !location.hash.startsWith("#/live"))
-      location.hash = "#/";
+    if (location.hash && !location.hash.startsWith("#/live")) location.hash = "#/";
     const tile = this.#tile(publisher.id);
     tile.setPreview(publisher.media);
     tile.setName(`My camera (${publisher.id})`);
     tile.open();
     this.#showEmpty();
     const show2 = () => {
-      if (publisher.state === "stopped")
-        return this.#leaveCamera(publisher);
+      if (publisher.state === "stopped") return this.#leaveCamera(publisher);
       tile.setBroken(publisher.state === "live" ? null : { state: publisher.state, text: publisher.trouble });
     };
     publisher.addEventListener("state", show2);
@@ -2389,36 +2101,28 @@ var LivePage = class {
     this.#streams.poll();
   }
   #leaveCamera(stopped) {
-    if (this.#publisher !== stopped)
-      return;
+    if (this.#publisher !== stopped) return;
     this.#publisher = null;
     this.#retired.add(stopped.id);
     this.#wall.remove(stopped.id);
     this.#showCameraButtons();
     this.#showEmpty();
-    if (stopped.trouble)
-      toast(stopped.trouble, "bad");
+    if (stopped.trouble) toast(stopped.trouble, "bad");
     this.#streams.poll();
   }
   #showCameraButtons() {
-    for (const button2 of document.querySelectorAll('[data-open="camera"]'))
-      button2.disabled = this.#publisher !== null;
+    for (const button2 of document.querySelectorAll('[data-open="camera"]')) button2.disabled = this.#publisher !== null;
   }
   // what people do
   #act(action, tile) {
-    if (action === "focus")
-      this.#wall.toggle(tile.id);
-    if (action === "stop")
-      this.#publisher?.stop();
-    if (action === "snapshot")
-      saveSnapshot(tile);
-    if (action === "remove")
-      this.#remove(tile.id);
+    if (action === "focus") this.#wall.toggle(tile.id);
+    if (action === "stop") this.#publisher?.stop();
+    if (action === "snapshot") saveSnapshot(tile);
+    if (action === "remove") this.#remove(tile.id);
   }
   async #remove(id) {
     const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
-    if (!await ask(`Remove \u201C${id}\u201D?`, text, "Remove"))
-      return;
+    if (!await ask(`Remove \u201C${id}\u201D?`, text, "Remove")) return;
     this.#retired.add(id);
     this.#wall.remove(id);
     this.#showEmpty();
@@ -2435,11 +2139,10 @@ var LivePage = class {
 async function saveSnapshot(tile) {
   try {
     const blob = tile.own ? await tile.toBlob() : await snapshot(tile.id, { overlay: true });
-    if (!blob)
-      return toast(`${tile.id} has no video yet.`, "bad");
+    if (!blob) return toast(`${tile.id} has no video yet.`, "bad");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+    const time = (/* @__PURE__ */ new Date()).toISOString().slice(0, 19).replaceAll(":", "-");
     link.download = `${tile.id}_${time}.${blob.type === "image/png" ? "png" : "jpg"}`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
@@ -2485,37 +2188,27 @@ var Router = class {
   /** Shows the page of the address. @param {boolean} [focus] whether the keyboard moves to its beginning */
   async go(focus = false) {
     const name = nameOf(location.hash) in this.#loaders ? nameOf(location.hash) : "live";
-    if (name === this.#wanted)
-      return;
+    if (name === this.#wanted) return;
     this.#wanted = name;
     const page = await this.page(name);
-    if (name !== this.#wanted)
-      return;
-    if (page)
-      this.#show(name, page, focus);
-    else
-      this.#wanted = null;
+    if (name !== this.#wanted) return;
+    if (page) this.#show(name, page, focus);
+    else this.#wanted = null;
   }
   #show(name, page, focus) {
-    if (page === this.#current)
-      return;
-    for (const dialog of document.querySelectorAll("dialog[open]"))
-      dialog.close();
+    if (page === this.#current) return;
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     this.#current?.hide();
     this.#current = page;
-    for (const section of document.querySelectorAll("[data-page]"))
-      section.hidden = section.dataset.page !== name;
+    for (const section of document.querySelectorAll("[data-page]")) section.hidden = section.dataset.page !== name;
     for (const link of document.querySelectorAll("[data-to]")) {
-      if (link.dataset.to === name)
-        link.setAttribute("aria-current", "page");
-      else
-        link.removeAttribute("aria-current");
+      if (link.dataset.to === name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
     }
     document.title = `${page.title} \xB7 Livesight`;
     document.body.dataset.at = name;
     page.show();
-    if (focus)
-      document.querySelector(`[data-page="${name}"] h1`)?.focus({ preventScroll: true });
+    if (focus) document.querySelector(`[data-page="${name}"] h1`)?.focus({ preventScroll: true });
   }
   #fetch(name) {
     if (!this.#pages.has(name)) {
@@ -2556,23 +2249,19 @@ var Streams = class extends EventTarget {
       const views = await listStreams(signal);
       if (!views.length && this.views.length && (await readiness(signal)).state === "down")
         throw new ApiError("The service is not ready.");
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
       this.views = views;
       this.known = true;
       this.#tell(null);
       this.dispatchEvent(new Event("change"));
     } catch (error) {
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
       this.#tell(error.message);
     }
-    if (this.#running)
-      this.#timer = setTimeout(() => this.poll(), POLL_MS);
+    if (this.#running) this.#timer = setTimeout(() => this.poll(), POLL_MS);
   }
   #tell(trouble) {
-    if (this.trouble === trouble)
-      return;
+    if (this.trouble === trouble) return;
     this.trouble = trouble;
     this.dispatchEvent(new Event("trouble"));
   }
@@ -2607,14 +2296,12 @@ streams2.addEventListener("change", async () => {
   document.body.dataset.known = "";
   router.go();
   answers += 1;
-  if (answers > 1 && await router.fetchAll())
-    document.body.dataset.complete = "";
+  if (answers > 1 && await router.fetchAll()) document.body.dataset.complete = "";
 });
 streams2.addEventListener("trouble", () => {
   const { trouble } = streams2;
   document.body.classList.toggle("offline", trouble !== null);
-  if (trouble)
-    showLink("waiting");
+  if (trouble) showLink("waiting");
   showBanner(trouble && `${trouble} This page shows the last known state and keeps trying.`);
 });
 function wake() {
@@ -2634,13 +2321,10 @@ var who = await session();
 if (who && showGate(who)) {
   document.body.dataset.at = "gate";
 } else {
-  if (who)
-    showAccount(who);
+  if (who) showAccount(who);
   whenSignedOut(() => location.reload());
   document.addEventListener("visibilitychange", () => document.hidden ? sleep() : wake());
   router.go();
-  if (document.hidden)
-    sleep();
-  else
-    wake();
+  if (document.hidden) sleep();
+  else wake();
 }

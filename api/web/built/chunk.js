@@ -1,40 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 8ff267899505d0947622793299be8e122edbfb4eb554ca988f06cb3a8447f902
-var __defProp = Object.defineProperty;
-var __defNormalProp = (obj, key, value) => key in obj ? __defProp(obj, key, { enumerable: true, configurable: true, writable: true, value }) : obj[key] = value;
-var __publicField = (obj, key, value) => {
-  __defNormalProp(obj, typeof key !== "symbol" ? key + "" : key, value);
-  return value;
-};
-var __accessCheck = (obj, member, msg) => {
-  if (!member.has(obj))
-    throw TypeError("Cannot " + msg);
-};
-var __privateGet = (obj, member, getter) => {
-  __accessCheck(obj, member, "read from private field");
-  return getter ? getter.call(obj) : member.get(obj);
-};
-var __privateAdd = (obj, member, value) => {
-  if (member.has(obj))
-    throw TypeError("Cannot add the same private member more than once");
-  member instanceof WeakSet ? member.add(obj) : member.set(obj, value);
-};
-var __privateSet = (obj, member, value, setter) => {
-  __accessCheck(obj, member, "write to private field");
-  setter ? setter.call(obj, value) : member.set(obj, value);
-  return value;
-};
-var __privateWrapper = (obj, member, setter, getter) => ({
-  set _(value) {
-    __privateSet(obj, member, value, setter);
-  },
-  get _() {
-    return __privateGet(obj, member, getter);
-  }
-});
-var __privateMethod = (obj, member, method) => {
-  __accessCheck(obj, member, "access private method");
-  return method;
-};
+// Made by `make web` out of api/web; do not edit. e736d485ae2ceb690d318b0a61bf905d365658ac3ab077eb4a677ed0c48c9104
 
 // api.js
 var TIMEOUT_MS = 8e3;
@@ -59,16 +23,13 @@ async function request(path, { timeoutMs = TIMEOUT_MS, signal, ...options } = {}
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout
     });
   } catch (error) {
-    if (signal?.aborted)
-      throw error;
-    if (timeout.aborted)
-      throw new ApiError("The server did not answer in time.");
+    if (signal?.aborted) throw error;
+    if (timeout.aborted) throw new ApiError("The server did not answer in time.");
     throw new ApiError("The server is unreachable.");
   }
   if (!response.ok) {
     const problem = await problemOf(response);
-    if (problem.type === UNAUTHENTICATED)
-      window.dispatchEvent(new Event(SIGNED_OUT));
+    if (problem.type === UNAUTHENTICATED) window.dispatchEvent(new Event(SIGNED_OUT));
     throw problem;
   }
   return response;
@@ -122,8 +83,7 @@ async function beginPromotion(name, version) {
   const options = version === null ? { method: "POST", timeoutMs: 2e4 } : asJson("POST", { version });
   const path = `/v1/models/${encodeURIComponent(name)}/${version === null ? "rollback" : "promote"}`;
   const response = await request(path, { ...options, headers: { ...options.headers, prefer: "wait=0" } });
-  if (response.status !== 202)
-    return { where: null, done: await response.json() };
+  if (response.status !== 202) return { where: null, done: await response.json() };
   return { where: response.headers.get("location"), done: null };
 }
 var promotionStatus = (where) => json(where);
@@ -135,8 +95,7 @@ async function snapshot(id, { overlay = false } = {}) {
   try {
     return await (await request(`${streamPath(id)}/snapshot.jpg?overlay=${overlay ? 1 : 0}`)).blob();
   } catch (error) {
-    if (error instanceof ApiError && [404, 503].includes(error.status))
-      return null;
+    if (error instanceof ApiError && [404, 503].includes(error.status)) return null;
     throw error;
   }
 }
@@ -148,8 +107,7 @@ async function ifThere(path, signal) {
   try {
     return await json(path, { signal });
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404)
-      return null;
+    if (error instanceof ApiError && error.status === 404) return null;
     throw error;
   }
 }
@@ -189,8 +147,7 @@ async function readiness(signal) {
   } catch {
   }
   const reasons = (body.reasons ?? []).map(String);
-  if (!response.ok)
-    return { state: "down", reasons };
+  if (!response.ok) return { state: "down", reasons };
   return { state: body.status === "degraded" || reasons.length ? "degraded" : "ready", reasons };
 }
 async function whipOffer(id, sdp) {
@@ -232,8 +189,7 @@ var may = (action) => (document.body.dataset.may ?? action).split(" ").includes(
 function whenSignedOut(callback) {
   let asking = false;
   const check = async () => {
-    if (asking)
-      return;
+    if (asking) return;
     asking = true;
     const who = await session();
     asking = false;
@@ -249,19 +205,12 @@ function whenSignedOut(callback) {
 function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === void 0)
-      continue;
-    if (key === "on")
-      for (const [type, listener] of Object.entries(value))
-        element.addEventListener(type, listener);
-    else if (key === "dataset")
-      Object.assign(element.dataset, value);
-    else if (key === "class")
-      element.className = value;
-    else if (key in element && !key.startsWith("aria"))
-      element[key] = value;
-    else
-      element.setAttribute(key, value);
+    if (value === null || value === void 0) continue;
+    if (key === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+    else if (key === "dataset") Object.assign(element.dataset, value);
+    else if (key === "class") element.className = value;
+    else if (key in element && !key.startsWith("aria")) element[key] = value;
+    else element.setAttribute(key, value);
   }
   element.append(...children.filter((child) => child !== null && child !== void 0 && child !== false).map(nodeOf));
   return element;
@@ -294,8 +243,7 @@ function showGate(who) {
   const token = SETUP.exec(location.hash)?.[1];
   const outcome = takeOutcome();
   if (who.signed_in) {
-    if (token)
-      location.hash = "#/";
+    if (token) location.hash = "#/";
     return false;
   }
   const gate = token && who.setup ? firstAdmin(token) : signingIn(who, Boolean(token), outcome);
@@ -308,8 +256,7 @@ function showGate(who) {
 function takeOutcome() {
   const query = new URLSearchParams(location.search);
   const outcome = query.get("sign-in");
-  if (outcome === null)
-    return null;
+  if (outcome === null) return null;
   query.delete("sign-in");
   const rest = query.size ? `?${query}` : "";
   history.replaceState(history.state, "", `${location.pathname}${rest}${location.hash}`);
@@ -320,25 +267,20 @@ function signingIn(who, usedLink, outcome) {
   const withPassword = who.password_sign_in ? [nameField(), passwordField("Password", "password", "current-password")] : [];
   const gate = form("Sign in", words, withPassword, async (data) => {
     await signIn(data.get("name"), data.get("password"));
-    if (usedLink)
-      location.hash = "#/";
+    if (usedLink) location.hash = "#/";
     location.reload();
   });
-  if (who.provider)
-    addProvider(gate, who, usedLink, outcome);
+  if (who.provider) addProvider(gate, who, usedLink, outcome);
   return gate;
 }
 function addProvider(gate, who, usedLink, outcome) {
   const whole = gate.querySelector("form");
   const query = new URLSearchParams({ to: usedLink ? "/" : `${location.pathname}${location.hash}` });
-  if (outcome === "no-group" || outcome === "disabled")
-    query.set("again", "true");
+  if (outcome === "no-group" || outcome === "disabled") query.set("again", "true");
   const kind = who.password_sign_in ? "button" : "button primary";
   const link = el("a", { class: kind, href: `/v1/oidc/login?${query}` }, `Sign in with ${who.provider}`);
-  if (who.password_sign_in)
-    whole.append(el("p", { class: "gate-or quiet" }, "or"));
-  else
-    whole.querySelector("button").remove();
+  if (who.password_sign_in) whole.append(el("p", { class: "gate-or quiet" }, "or"));
+  else whole.querySelector("button").remove();
   whole.append(link);
   const error = whole.querySelector(".form-error");
   error.hidden = outcome === null;
@@ -351,8 +293,7 @@ function firstAdmin(token) {
     passwordField("Password again", "again", "new-password")
   ];
   return form("Create the first account", "It manages cameras, models and other accounts.", fields, async (data) => {
-    if (data.get("password") !== data.get("again"))
-      throw new Error("The two passwords differ.");
+    if (data.get("password") !== data.get("again")) throw new Error("The two passwords differ.");
     await setUp(token, data.get("name"), data.get("password"));
     location.hash = "#/";
     location.reload();
@@ -416,8 +357,7 @@ function showLink(state) {
   const [text, title] = LINK_WORDS[state];
   pill.dataset.state = state;
   pill.title = title;
-  if (pill.lastElementChild.textContent !== text)
-    pill.lastElementChild.textContent = text;
+  if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
 }
 function showSummary(views) {
   const live = views.filter(({ state }) => state === "live").length;
@@ -425,14 +365,12 @@ function showSummary(views) {
   const words = views.length === 0 ? "" : `${views.length} ${noun}, ${live === views.length ? "all" : live} live`;
   const summary = document.getElementById("summary");
   const text = views.length === 1 ? `1 camera, ${live ? "live" : "not live"}` : words;
-  if (summary.textContent !== text)
-    summary.textContent = text;
+  if (summary.textContent !== text) summary.textContent = text;
 }
 function showBanner(words) {
   const banner = document.getElementById("banner");
   banner.hidden = !words;
-  if (banner.textContent !== (words ?? ""))
-    banner.textContent = words ?? "";
+  if (banner.textContent !== (words ?? "")) banner.textContent = words ?? "";
 }
 function toast(words, kind = "info") {
   const note = document.createElement("p");
@@ -447,8 +385,7 @@ var HealthWatch = class extends EventTarget {
   #timer = 0;
   #running = false;
   start() {
-    if (this.#running)
-      return;
+    if (this.#running) return;
     this.#running = true;
     this.#ask();
   }
@@ -458,8 +395,7 @@ var HealthWatch = class extends EventTarget {
   }
   async #ask() {
     const health = await readiness();
-    if (!this.#running)
-      return;
+    if (!this.#running) return;
     this.health = health;
     this.#show(health);
     this.dispatchEvent(new Event("change"));
@@ -472,8 +408,7 @@ var HealthWatch = class extends EventTarget {
     pill.dataset.state = state;
     pill.title = [words, ...reasons].join("\n");
     pill.setAttribute("aria-label", `Service state: ${text}`);
-    if (pill.lastElementChild.textContent !== text)
-      pill.lastElementChild.textContent = text;
+    if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
     document.getElementById("health-title").textContent = text;
     document.getElementById("health-text").textContent = words;
     const items = reasons.map((reason) => {
@@ -522,8 +457,7 @@ function formDialog({ title, words, yes, fields, submit }) {
 
 // account-menu.js
 function showAccount(who) {
-  if (who.mode !== "accounts")
-    return;
+  if (who.mode !== "accounts") return;
   const pill = document.getElementById("account");
   const panel = document.getElementById("account-panel");
   pill.hidden = false;
@@ -549,10 +483,8 @@ var accessWords = (grants) => grants.map(({ role, streams, actions }) => {
 async function leave(everywhere) {
   try {
     const elsewhere = await signOut(everywhere);
-    if (elsewhere)
-      location.assign(elsewhere);
-    else
-      location.reload();
+    if (elsewhere) location.assign(elsewhere);
+    else location.reload();
   } catch (error) {
     toast(`Logging out failed: ${error.message}`, "bad");
   }
@@ -569,8 +501,7 @@ function askForPassword(name) {
       passwordField("New password again", "again", "new-password")
     ],
     async submit(data) {
-      if (data.get("new") !== data.get("again"))
-        throw new Error("The two new passwords differ.");
+      if (data.get("new") !== data.get("again")) throw new Error("The two new passwords differ.");
       await changePassword(data.get("old"), data.get("new"));
       toast("The password was changed.");
     }
@@ -602,12 +533,9 @@ var NAMES = {
 };
 var nameOfState = (state) => NAMES[state] ?? state;
 function shownState(picture, view, trouble) {
-  if (picture.moving)
-    return { state: "live", text: "" };
-  if (trouble)
-    return { state: "reconnecting", text: trouble };
-  if (view && view.state !== "live")
-    return { state: view.state, text: view.last_error ?? "" };
+  if (picture.moving) return { state: "live", text: "" };
+  if (trouble) return { state: "reconnecting", text: trouble };
+  if (view && view.state !== "live") return { state: view.state, text: view.last_error ?? "" };
   return { state: picture.state, text: picture.text };
 }
 function videoWords({ size_wh: size, codec }) {
@@ -631,11 +559,9 @@ var KNOWN = /* @__PURE__ */ new Map([
 var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
 function colourOf(label) {
   const known2 = KNOWN.get(label);
-  if (known2)
-    return known2;
+  if (known2) return known2;
   let hash = 2166136261;
-  for (const character of label)
-    hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
+  for (const character of label) hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
   return OTHERS[(hash >>> 0) % OTHERS.length];
 }
 function inkOn(colour) {
@@ -650,12 +576,6 @@ function wordsOf(label) {
 }
 
 export {
-  __publicField,
-  __privateGet,
-  __privateAdd,
-  __privateSet,
-  __privateWrapper,
-  __privateMethod,
   colourOf,
   inkOn,
   wordsOf,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 8ff267899505d0947622793299be8e122edbfb4eb554ca988f06cb3a8447f902
+// Made by `make web` out of api/web; do not edit. e736d485ae2ceb690d318b0a61bf905d365658ac3ab077eb4a677ed0c48c9104
 import {
   ApiError,
   accessWords,
@@ -108,27 +108,19 @@ function whoOf({ kind, label: label2, confidence, track_id: track, person }) {
 }
 var timeOf = ({ captured_at_ns: at }) => at / 1e6;
 function durationOf(seconds2) {
-  if (typeof seconds2 !== "number")
-    return null;
-  if (seconds2 < 10)
-    return `${seconds2.toFixed(1)} s`;
-  if (seconds2 < 60)
-    return `${Math.round(seconds2)} s`;
+  if (typeof seconds2 !== "number") return null;
+  if (seconds2 < 10) return `${seconds2.toFixed(1)} s`;
+  if (seconds2 < 60) return `${Math.round(seconds2)} s`;
   const minutes = Math.floor(seconds2 / 60);
-  if (minutes < 60)
-    return `${minutes} min ${Math.round(seconds2 % 60)} s`;
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds2 % 60)} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 function ago(ms, now = Date.now()) {
   const seconds2 = (now - ms) / 1e3;
-  if (seconds2 < 10)
-    return "just now";
-  if (seconds2 < 60)
-    return `${Math.round(seconds2)} s ago`;
-  if (seconds2 < 3600)
-    return `${Math.round(seconds2 / 60)} min ago`;
-  if (seconds2 < 86400)
-    return `${Math.round(seconds2 / 3600)} h ago`;
+  if (seconds2 < 10) return "just now";
+  if (seconds2 < 60) return `${Math.round(seconds2)} s ago`;
+  if (seconds2 < 3600) return `${Math.round(seconds2 / 60)} min ago`;
+  if (seconds2 < 86400) return `${Math.round(seconds2 / 3600)} h ago`;
   return new Date(ms).toLocaleString();
 }
 
@@ -195,9 +187,8 @@ function actions(alert, said, act) {
 function pictureOf(alert) {
   const blank = el("span", { class: "alert-picture", "aria-hidden": "true" }, icon(alert.track_id ? "person" : "webcam"));
   const url = alert.picture_url ?? alert.snapshot_url;
-  if (!may("pictures") || !(url || alert.clip_url))
-    return blank;
-  const shown = url ? el("img", { class: "alert-picture", src: url, alt: "", loading: "lazy" }) : el("video", { class: "alert-picture", muted: true, preload: "metadata", tabIndex: -1, "aria-hidden": "true" });
+  if (!may("pictures") || !(url || alert.clip_url)) return blank;
+  const shown = url ? el("img", { class: "alert-picture", src: `${url}?overlay=1`, alt: "", loading: "lazy" }) : el("video", { class: "alert-picture", muted: true, preload: "metadata", tabIndex: -1, "aria-hidden": "true" });
   shown.addEventListener("error", () => shown.replaceWith(blank));
   if (!url) {
     shown.dataset.src = `${alert.clip_url}#t=0.1`;
@@ -210,15 +201,13 @@ function targetsOf(deliveries = []) {
   const rank = ({ state }) => WORST_FIRST.indexOf(state);
   for (const delivery of deliveries) {
     const known = worst2.get(delivery.target);
-    if (!known || rank(delivery) < rank(known))
-      worst2.set(delivery.target, delivery);
+    if (!known || rank(delivery) < rank(known)) worst2.set(delivery.target, delivery);
   }
   return [...worst2.values()];
 }
 function told(deliveries) {
   const targets = targetsOf(deliveries);
-  if (targets.length === 0)
-    return null;
+  if (targets.length === 0) return null;
   const words = ({ target, state, error }) => `${target} ${STATES[state] ?? state}${error && state !== "delivered" ? ` (${error})` : ""}`;
   const failed = targets.some(({ state }) => state === "given_up");
   return el("p", { class: failed ? "camera-trouble" : "quiet" }, targets.map(words).join(", "));
@@ -245,8 +234,7 @@ function narrowed(given, view) {
   const said = new URLSearchParams(view === "events" ? { view } : {});
   for (const name of namesOf(view)) {
     const values = [...new Set(given.getAll(name).filter(Boolean))];
-    for (const value of REPEATABLE.has(name) ? values : values.slice(0, 1))
-      said.append(name, value);
+    for (const value of REPEATABLE.has(name) ? values : values.slice(0, 1)) said.append(name, value);
   }
   if (said.get("range") === USUAL_RANGE || !RANGES[said.get("range")] || said.get("since") || said.get("until"))
     said.delete("range");
@@ -255,8 +243,7 @@ function narrowed(given, view) {
 var addressOf = (said) => said.size ? `#/events?${said}` : "#/events";
 var isCustom = (said) => Boolean(said.get("since") || said.get("until"));
 function rangeOf(said, now = Date.now()) {
-  if (!isCustom(said))
-    return [now - RANGES[said.get("range") ?? USUAL_RANGE], now];
+  if (!isCustom(said)) return [now - RANGES[said.get("range") ?? USUAL_RANGE], now];
   const [since2, until] = ["since", "until"].map((name) => Date.parse(said.get(name) ?? ""));
   const end = Number.isFinite(until) ? until : now;
   return [Number.isFinite(since2) && since2 < end ? since2 : end - RANGES[USUAL_RANGE], end];
@@ -264,8 +251,7 @@ function rangeOf(said, now = Date.now()) {
 function queryOf(said, now = Date.now()) {
   const [since2, until] = rangeOf(said, now);
   const pairs = [["since", new Date(since2).toISOString()]];
-  if (said.get("until"))
-    pairs.push(["until", new Date(until).toISOString()]);
+  if (said.get("until")) pairs.push(["until", new Date(until).toISOString()]);
   const others = new Set(namesOf(viewOf(said)).filter((name) => !["range", "since", "until"].includes(name)));
   return [...pairs, ...[...said].filter(([name]) => others.has(name))];
 }
@@ -328,23 +314,20 @@ var EventDialog = class {
     document.getElementById("event-title").textContent = whatOf(event);
     const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
     this.#body.replaceChildren(...[imageOf(event, words), clip(event), factList(factsOf(event))].filter(Boolean));
-    if (!this.#dialog.open)
-      this.#dialog.showModal();
+    if (!this.#dialog.open) this.#dialog.showModal();
   }
 };
 function imageOf(event, words) {
   const source = event.picture_url ?? event.snapshot_url;
-  if (!source)
-    return null;
+  if (!source) return null;
   const frame = el("div", { class: "event-image" });
-  const image = el("img", { src: source, alt: words });
+  const image = el("img", { src: `${source}?overlay=1`, alt: words });
   image.addEventListener(
     "error",
     () => frame.replaceChildren(el("p", { class: "quiet" }, "The image has been deleted."))
   );
   frame.append(image);
-  if (event.picture_url && event.path?.length > 1)
-    frame.append(way(event.path));
+  if (event.picture_url && event.path?.length > 1) frame.append(way(event.path));
   return frame;
 }
 function way(path) {
@@ -362,8 +345,7 @@ function way(path) {
   return svg;
 }
 function clip({ clip_url: source }) {
-  if (!source)
-    return null;
+  if (!source) return null;
   return el("video", {
     class: "event-clip",
     src: source,
@@ -421,8 +403,7 @@ var LabelChoice = class {
     });
     this.#find.addEventListener("change", (event) => event.stopPropagation());
     this.#find.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter")
-        return;
+      if (event.key !== "Enter") return;
       event.preventDefault();
       this.#take();
     });
@@ -442,10 +423,8 @@ var LabelChoice = class {
     this.#show();
   }
   #choose(label2, on) {
-    if (on)
-      this.#chosen.add(label2);
-    else
-      this.#chosen.delete(label2);
+    if (on) this.#chosen.add(label2);
+    else this.#chosen.delete(label2);
     this.#tell();
   }
   #matching() {
@@ -455,12 +434,10 @@ var LabelChoice = class {
   /** The first that is found, as if it were clicked; a label that no model has where nothing is found. */
   #take() {
     const text = this.#find.value.trim();
-    if (!text)
-      return;
+    if (!text) return;
     const exact = this.#labels.find((label3) => [label3, wordsOf(label3)].includes(text));
     const label2 = exact ?? this.#matching()[0] ?? text;
-    if (!this.#labels.includes(label2))
-      this.#labels = [label2, ...this.#labels];
+    if (!this.#labels.includes(label2)) this.#labels = [label2, ...this.#labels];
     this.#chosen.add(label2);
     this.#find.value = "";
     this.#show();
@@ -509,8 +486,7 @@ var RuleTrial = class {
     this.#button.disabled = false;
   }
   async #try(rule) {
-    if (rule === null)
-      return;
+    if (rule === null) return;
     const asked = this.#count += 1;
     this.#button.disabled = true;
     this.#place.replaceChildren(el("p", { class: "quiet" }, "Trying\u2026"));
@@ -520,8 +496,7 @@ var RuleTrial = class {
     } catch (error) {
       shown = [el("p", { class: "form-error" }, error.message)];
     }
-    if (asked !== this.#count)
-      return;
+    if (asked !== this.#count) return;
     this.#place.replaceChildren(...shown);
     this.#place.scrollIntoView({ block: "nearest" });
     this.#button.disabled = false;
@@ -545,8 +520,7 @@ function row({ captured_at_ns: at, text, picture_url: whole, snapshot_url: crop 
   const blank = el("span", { class: "event-blank tried-blank", "aria-hidden": "true" }, icon("bell"));
   const url = crop ?? whole;
   const image = url ? el("img", { class: "event-blank", src: url, alt: "", loading: "lazy" }) : blank;
-  if (url)
-    image.addEventListener("error", () => image.replaceWith(blank));
+  if (url) image.addEventListener("error", () => image.replaceWith(blank));
   return el(
     "li",
     {},
@@ -611,22 +585,16 @@ function sceneOf(shapes) {
 }
 function freeName(kind, shapes) {
   const taken = new Set(shapes.map(({ name }) => name));
-  for (let n = 1; ; n += 1)
-    if (!taken.has(`${kind} ${n}`))
-      return `${kind} ${n}`;
+  for (let n = 1; ; n += 1) if (!taken.has(`${kind} ${n}`)) return `${kind} ${n}`;
 }
 function complaint(shapes) {
   for (const { name, kind, points, stay_s: stay } of shapes) {
     if (!NAME.test(name))
       return `\u201C${name}\u201D is not a valid name. Use letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, starting with a letter or digit.`;
-    if (shapes.filter((other) => other.name === name).length > 1)
-      return `The name \u201C${name}\u201D is used twice.`;
-    if (kind === "zone" && points.length < 3)
-      return `${name} needs at least three corners.`;
-    if (kind === "line" && String(points[0]) === String(points[1]))
-      return `The start and end of ${name} are the same.`;
-    if (stay !== null && stay !== void 0 && !(stay > 0))
-      return `${name}: the time must be more than 0 seconds.`;
+    if (shapes.filter((other) => other.name === name).length > 1) return `The name \u201C${name}\u201D is used twice.`;
+    if (kind === "zone" && points.length < 3) return `${name} needs at least three corners.`;
+    if (kind === "line" && String(points[0]) === String(points[1])) return `The start and end of ${name} are the same.`;
+    if (stay !== null && stay !== void 0 && !(stay > 0)) return `${name}: the time must be more than 0 seconds.`;
   }
   return null;
 }
@@ -774,8 +742,7 @@ var RuleDialog = class {
   }
   #showParts() {
     const wanted = PARTS[this.#form.elements.type.value];
-    for (const name of new Set(Object.values(PARTS).flat()))
-      this.#part(name).hidden = !wanted.includes(name);
+    for (const name of new Set(Object.values(PARTS).flat())) this.#part(name).hidden = !wanted.includes(name);
   }
   #choose(name, values, value, none) {
     const all = [.../* @__PURE__ */ new Set([...values, ...value ? [value] : []])];
@@ -791,8 +758,7 @@ var RuleDialog = class {
     this.#part(name).querySelector(".choices").replaceChildren(...boxes);
   }
   #check(name, values) {
-    for (const box of this.#part(name).querySelectorAll("input"))
-      box.checked = values.includes(box.value);
+    for (const box of this.#part(name).querySelectorAll("input")) box.checked = values.includes(box.value);
   }
   /** The labels that the models of the chosen cameras have; of a classifier all of its own. */
   #offerLabels(chosen = this.#labels.chosen) {
@@ -812,18 +778,12 @@ var RuleDialog = class {
     const fields = this.#form.elements;
     const parts = PARTS[fields.type.value];
     const when2 = { type: fields.type.value };
-    if (parts.includes("labels"))
-      when2.labels = this.#labels.chosen;
-    for (const name of ["kinds", "faults", "causes"])
-      if (parts.includes(name))
-        when2[name] = this.#all(name);
+    if (parts.includes("labels")) when2.labels = this.#labels.chosen;
+    for (const name of ["kinds", "faults", "causes"]) if (parts.includes(name)) when2[name] = this.#all(name);
     for (const name of ["zone", "place", "direction", "attribute"])
-      if (parts.includes(name))
-        when2[name] = fields[name].value || null;
-    if (parts.includes("for"))
-      when2.for_s = Number(fields.for.value);
-    if (parts.includes("above"))
-      when2.above = Number(fields.above.value);
+      if (parts.includes(name)) when2[name] = fields[name].value || null;
+    if (parts.includes("for")) when2.for_s = Number(fields.for.value);
+    if (parts.includes("above")) when2.above = Number(fields.above.value);
     const targets = this.#all("targets");
     const everyTarget = targets.length === this.#part("targets").querySelectorAll("input").length;
     return {
@@ -846,8 +806,7 @@ var RuleDialog = class {
   }
   async #submit() {
     const rule = this.#checked(this.#wish.name);
-    if (rule === null)
-      return;
+    if (rule === null) return;
     const save = this.#form.querySelector("[type=submit]");
     save.disabled = true;
     try {
@@ -869,13 +828,10 @@ function complaint2({ name, when: when2, cooldown_s: cooldown }) {
   if (!NAME.test(name))
     return "Enter a name of letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D that starts with a letter or digit.";
   for (const part of ["kinds", "faults", "causes"])
-    if (when2[part] && when2[part].length === 0)
-      return "Select at least one option.";
+    if (when2[part] && when2[part].length === 0) return "Select at least one option.";
   const amounts = [when2.for_s ?? 0, when2.above ?? 0, cooldown];
-  if (amounts.some((value) => !(value >= 0)))
-    return "Times and numbers must be 0 or more.";
-  if (when2.above !== void 0 && !Number.isInteger(when2.above))
-    return "\u201CMore than\u201D must be a whole number.";
+  if (amounts.some((value) => !(value >= 0))) return "Times and numbers must be 0 or more.";
+  if (when2.above !== void 0 && !Number.isInteger(when2.above)) return "\u201CMore than\u201D must be a whole number.";
   return null;
 }
 
@@ -954,8 +910,7 @@ var RuleList = class {
     this.load();
   }
   async #delete(name) {
-    if (!await ask(`Delete the rule \u201C${name}\u201D?`, "Alerts it has raised remain.", "Delete"))
-      return;
+    if (!await ask(`Delete the rule \u201C${name}\u201D?`, "Alerts it has raised remain.", "Delete")) return;
     try {
       await deleteRule(name);
     } catch (error) {
@@ -1081,8 +1036,7 @@ var AlertsPage = class {
     const chosen = chosenIn(location.hash);
     this.#offer("stream", [...this.#streams.views.map(({ id }) => id), chosen.stream]);
     this.#offer("rule", [chosen.rule]);
-    for (const name of FIELDS)
-      this.#tools.elements[name].value = chosen[name];
+    for (const name of FIELDS) this.#tools.elements[name].value = chosen[name];
     this.#again();
     const rules = await ifThere("/v1/rules").catch(() => null);
     this.#offer("rule", rules?.rules.map(({ name }) => name) ?? []);
@@ -1093,16 +1047,14 @@ var AlertsPage = class {
     const [all, ...offered] = select.options;
     const known = new Set(offered.map(({ value }) => value));
     const fresh = [...new Set(values)].filter((value) => value && !known.has(value));
-    if (fresh.length === 0)
-      return;
+    if (fresh.length === 0) return;
     const chosen = select.value;
     select.replaceChildren(all, ...[...known, ...fresh].sort().map((value) => new Option(value, value)));
     select.value = chosen;
   }
   #again() {
     const custom = this.#tools.elements.range.value === "custom";
-    for (const name of ["since", "until"])
-      this.#tools.elements[name].closest("label").hidden = !custom;
+    for (const name of ["since", "until"]) this.#tools.elements[name].closest("label").hidden = !custom;
     this.#alerts = [];
     this.#chosen.clear();
     this.#load();
@@ -1113,41 +1065,30 @@ var AlertsPage = class {
     const { signal } = this.#abort = new AbortController();
     try {
       const answer = await listAlerts({ ...filtersOf(this.#choice), limit: PAGE, cursor }, signal);
-      if (signal.aborted)
-        return;
-      if (answer === null)
-        this.#say("No alerts", "No process with the role monitor is running.");
-      else
-        this.#take(answer, cursor !== null);
+      if (signal.aborted) return;
+      if (answer === null) this.#say("No alerts", "No process with the role monitor is running.");
+      else this.#take(answer, cursor !== null);
     } catch (error) {
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
       this.#say("Alerts could not be loaded", error.message);
     }
     this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
   }
   #wait() {
-    if (document.hidden)
-      this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
-    else
-      this.#load();
+    if (document.hidden) this.#timer = setTimeout(() => this.#wait(), EVERY_MS);
+    else this.#load();
   }
   #take({ alerts, next }, older) {
-    if (older || this.#alerts.length <= PAGE)
-      this.#next = next;
+    if (older || this.#alerts.length <= PAGE) this.#next = next;
     const rest = this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
     this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     this.#older.hidden = this.#next === null;
     this.#offer("rule", alerts.map(({ rule }) => rule));
     this.#offer("stream", alerts.map(({ stream_id: id }) => id));
     const unseen = new Set(this.#unseen.map(({ id }) => id));
-    for (const id of this.#chosen)
-      if (!unseen.has(id))
-        this.#chosen.delete(id);
-    if (this.#alerts.length)
-      this.#note.hidden = true;
-    else
-      this.#say("No alerts", "No alert matches the filter.");
+    for (const id of this.#chosen) if (!unseen.has(id)) this.#chosen.delete(id);
+    if (this.#alerts.length) this.#note.hidden = true;
+    else this.#say("No alerts", "No alert matches the filter.");
     this.#draw();
   }
   get #unseen() {
@@ -1157,12 +1098,9 @@ var AlertsPage = class {
     const wanted = this.#alerts.map((alert) => this.#card(alert));
     this.#cards = new Map(wanted.map((entry) => [entry.card.dataset.id, entry]));
     const cards = wanted.map(({ card }) => card);
-    for (const card of [...this.#list.children])
-      if (!cards.includes(card))
-        card.remove();
+    for (const card of [...this.#list.children]) if (!cards.includes(card)) card.remove();
     cards.forEach((card, at) => {
-      if (this.#list.children[at] !== card)
-        this.#list.insertBefore(card, this.#list.children[at] ?? null);
+      if (this.#list.children[at] !== card) this.#list.insertBefore(card, this.#list.children[at] ?? null);
     });
     this.#count();
   }
@@ -1170,8 +1108,7 @@ var AlertsPage = class {
     const { id } = alert;
     const drawn = JSON.stringify(alert);
     const known = this.#cards.get(id);
-    if (known?.drawn === drawn)
-      return known;
+    if (known?.drawn === drawn) return known;
     const card = alertCard(alert, this.#chosen.has(id), {
       choose: (on) => this.#choose(id, on),
       details: () => this.#detail.open(eventOf(alert)),
@@ -1181,10 +1118,8 @@ var AlertsPage = class {
     return { drawn, card };
   }
   #choose(id, on) {
-    if (on)
-      this.#chosen.add(id);
-    else
-      this.#chosen.delete(id);
+    if (on) this.#chosen.add(id);
+    else this.#chosen.delete(id);
     this.#count();
   }
   #chooseAll(on) {
@@ -1206,14 +1141,12 @@ var AlertsPage = class {
   async #seeChosen() {
     const ids = [...this.#chosen];
     const bodies = [];
-    while (ids.length)
-      bodies.push({ ids: ids.splice(0, MOST_AT_ONCE) });
+    while (ids.length) bodies.push({ ids: ids.splice(0, MOST_AT_ONCE) });
     await this.#seeMany(bodies);
   }
   async #seeMatching() {
     const text = "All that match the filter, also those that are not loaded yet.";
-    if (!await ask("Acknowledge all alerts that match?", text, "Acknowledge all"))
-      return;
+    if (!await ask("Acknowledge all alerts that match?", text, "Acknowledge all")) return;
     await this.#seeMany([{ filter: filterBody(filtersOf(this.#choice), this.#alerts[0]?.captured_at_ns ?? 0) }]);
   }
   /** Asks again while there are more than one request may change. */
@@ -1308,10 +1241,8 @@ var AuditPage = class {
       const { what, principal, stream } = Object.fromEntries(new FormData(this.#form));
       const page = await listAudit({ what, principal: principal.trim(), stream: stream.trim(), before });
       const rows = page.entries.map(row2);
-      if (before === null)
-        this.#rows.replaceChildren(...rows);
-      else
-        this.#rows.append(...rows);
+      if (before === null) this.#rows.replaceChildren(...rows);
+      else this.#rows.append(...rows);
       this.#next = page.next;
       this.#older.hidden = page.next === null;
       this.#tell(this.#rows.childElementCount ? null : "No entries.");
@@ -1375,10 +1306,8 @@ var ModelChoice = class {
     this.#classifiers = classifiers;
     detectors.addEventListener("change", () => this.#judge());
     classifiers.addEventListener("change", ({ target }) => {
-      if (target.checked)
-        this.#wanted.add(target.value);
-      else
-        this.#wanted.delete(target.value);
+      if (target.checked) this.#wanted.add(target.value);
+      else this.#wanted.delete(target.value);
     });
   }
   /**
@@ -1387,15 +1316,11 @@ var ModelChoice = class {
    */
   async fill(chosen) {
     const asked = ++this.#asked;
-    for (const fieldset of [this.#detectors, this.#classifiers])
-      fieldset.querySelector(".choices").replaceChildren();
+    for (const fieldset of [this.#detectors, this.#classifiers]) fieldset.querySelector(".choices").replaceChildren();
     const models = await listModels();
-    if (asked !== this.#asked)
-      return true;
+    if (asked !== this.#asked) return true;
     this.#cards = new Map(models.map(({ name, card }) => [name, card]));
-    for (const { name, card, chosen: current } of models)
-      if (current)
-        this.#cards.set(name, card);
+    for (const { name, card, chosen: current } of models) if (current) this.#cards.set(name, card);
     const ofTask = (task) => [...this.#cards].filter(([, card]) => card.task === task).map(([name]) => name);
     const classifiers = ofTask("classify");
     const known = ofTask("detect");
@@ -1438,10 +1363,8 @@ var ModelChoice = class {
       box.disabled = !fits;
       box.checked = fits && this.#wanted.has(box.value);
       const words = this.#classifiers.querySelector(`#${box.getAttribute("aria-describedby")}`);
-      if (!fits)
-        words.textContent = `Needs a detector of ${labelWords(applies)}.`;
-      else
-        words.textContent = `${labelWords(classes)}: ${applies === "image" ? "of the whole picture" : `of ${labelWords(applies)}`}`;
+      if (!fits) words.textContent = `Needs a detector of ${labelWords(applies)}.`;
+      else words.textContent = `${labelWords(classes)}: ${applies === "image" ? "of the whole picture" : `of ${labelWords(applies)}`}`;
     }
   }
 };
@@ -1458,26 +1381,21 @@ function guessId(url, taken) {
     return "";
   }
   const stem = host.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 50);
-  if (!stem)
-    return "";
+  if (!stem) return "";
   const base = /^\d/.test(stem) ? `camera-${stem.split("-").at(-1)}` : stem;
   for (let n = 1; ; n += 1) {
     const id = n === 1 ? base : `${base}-${n}`;
-    if (!taken.has(id))
-      return id;
+    if (!taken.has(id)) return id;
   }
 }
 function complaint3({ id, url, models, max_fps: fps }, editing) {
-  if (!url && !editing)
-    return "Enter the camera's URL.";
+  if (!url && !editing) return "Enter the camera's URL.";
   if (url && !/^[a-z][a-z0-9+.-]*:/i.test(url))
     return "The URL must start with rtsp://, rtsps://, http:// or https://.";
-  if (!ID.test(id))
-    return "The name may contain lower-case letters, digits, \u201C-\u201D and \u201C_\u201D, and must start with a letter or digit.";
+  if (!ID.test(id)) return "The name may contain lower-case letters, digits, \u201C-\u201D and \u201C_\u201D, and must start with a letter or digit.";
   if (fps !== null && !(fps > 0 && fps <= MOST_FPS))
     return `Enter a number above 0 and at most ${MOST_FPS}, or leave it empty for no limit.`;
-  if (models.length === 0)
-    return "Select at least one model.";
+  if (models.length === 0) return "Select at least one model.";
   return null;
 }
 var sameNames = (one, other) => [...one].sort().join() === [...other].sort().join();
@@ -1511,8 +1429,7 @@ var CameraForm = class {
     const { url, id } = this.#form.elements;
     url.addEventListener("input", () => {
       this.#forgetTest();
-      if (this.#editing || id.value !== this.#guessed)
-        return;
+      if (this.#editing || id.value !== this.#guessed) return;
       id.value = this.#guessed = guessId(url.value.trim(), this.takenIds());
     });
   }
@@ -1525,8 +1442,7 @@ var CameraForm = class {
     this.#forgetTest();
     const { url, id } = this.#form.elements;
     id.disabled = view !== null;
-    if (view)
-      id.value = view.id;
+    if (view) id.value = view.id;
     this.#form.elements.blur.checked = view?.blur === true;
     this.#form.elements.max_fps.value = view?.max_fps ?? "";
     url.required = view === null;
@@ -1534,8 +1450,7 @@ var CameraForm = class {
     this.#before = null;
     this.#hint("add-url-hint", view ? `Currently ${view.url ?? "unknown"}. Leave empty to keep it.` : "");
     this.#hint("add-password-hint", "");
-    if (view)
-      this.#showAddress(view.id);
+    if (view) this.#showAddress(view.id);
     this.#save.textContent = this.#saveWords;
     this.#dialog.showModal();
     url.focus();
@@ -1545,13 +1460,10 @@ var CameraForm = class {
   async #showAddress(id) {
     try {
       const address = await streamAddress(id);
-      if (this.#editing?.id !== id)
-        return;
+      if (this.#editing?.id !== id) return;
       this.#before = address;
-      if (address.url)
-        this.#hint("add-url-hint", `Currently ${address.url}. Leave empty to keep it.`);
-      if (this.#form.elements.user.value === "")
-        this.#form.elements.user.value = address.user ?? "";
+      if (address.url) this.#hint("add-url-hint", `Currently ${address.url}. Leave empty to keep it.`);
+      if (this.#form.elements.user.value === "") this.#form.elements.user.value = address.user ?? "";
       this.#hint("add-password-hint", address.has_password ? "Leave empty to keep it; enter it again for another address." : "");
     } catch {
     }
@@ -1571,16 +1483,14 @@ var CameraForm = class {
   }
   async #fillModels() {
     try {
-      if (!await this.#models.fill(this.#editing?.models ?? null))
-        this.#say("The server has no models.");
+      if (!await this.#models.fill(this.#editing?.models ?? null)) this.#say("The server has no models.");
     } catch (error) {
       this.#say(`The models could not be listed: ${error.message}`);
     }
   }
   async #tryOut() {
     const url = this.#form.elements.url.value.trim();
-    if (!SCHEMES.test(url))
-      return this.#say("Enter a URL that starts with rtsp://, rtsps://, http:// or https://.");
+    if (!SCHEMES.test(url)) return this.#say("Enter a URL that starts with rtsp://, rtsps://, http:// or https://.");
     this.#forgetTest();
     this.#say(null);
     const testing = this.#testing = new AbortController();
@@ -1589,8 +1499,7 @@ var CameraForm = class {
     try {
       const blob = await testStream({ url, ...this.#credentials() }, testing.signal);
       const bitmap = await createImageBitmap(blob);
-      if (testing.signal.aborted)
-        return bitmap.close();
+      if (testing.signal.aborted) return bitmap.close();
       this.#image.width = bitmap.width;
       this.#image.height = bitmap.height;
       this.#image.getContext("2d").drawImage(bitmap, 0, 0);
@@ -1598,8 +1507,7 @@ var CameraForm = class {
       this.#tested.textContent = `It works: received a frame of ${bitmap.width} \xD7 ${bitmap.height}.`;
       bitmap.close();
     } catch (error) {
-      if (testing.signal.aborted)
-        return;
+      if (testing.signal.aborted) return;
       this.#tested.textContent = "";
       this.#say(error.message, error.suggestion);
     } finally {
@@ -1624,8 +1532,7 @@ var CameraForm = class {
       models: this.#models.names
     };
     const wrong = complaint3(config, this.#editing !== null);
-    if (wrong)
-      return this.#say(wrong);
+    if (wrong) return this.#say(wrong);
     this.#say(null);
     this.#save.disabled = true;
     this.#save.textContent = this.#editing ? "Saving\u2026" : "Adding\u2026";
@@ -1658,8 +1565,7 @@ var CameraForm = class {
   #say(words, suggestion = null) {
     this.#error.hidden = !words;
     this.#error.replaceChildren(words ?? "");
-    if (!suggestion)
-      return;
+    if (!suggestion) return;
     const take = el("button", { type: "button", className: "button" }, "Use the encoded form");
     take.addEventListener("click", () => {
       this.#form.elements.url.value = suggestion;
@@ -1676,8 +1582,7 @@ var STEP = 5e-3;
 var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 function node(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG2, tag);
-  for (const [key, value] of Object.entries(attributes))
-    element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   element.append(...children);
   return element;
 }
@@ -1710,8 +1615,7 @@ var SceneCanvas = class extends EventTarget {
     this.render();
   }
   select(shape) {
-    if (this.selected === shape)
-      return;
+    if (this.selected === shape) return;
     this.selected = shape;
     this.render();
     this.#tell("select");
@@ -1725,21 +1629,18 @@ var SceneCanvas = class extends EventTarget {
     this.#tell("drawing");
   }
   cancel() {
-    if (!this.drawing)
-      return;
+    if (!this.drawing) return;
     this.drawing = null;
     this.render();
     this.#tell("drawing");
   }
   /** Ends drawing with what is there; what is too little is forgotten. */
   finish() {
-    if (!this.drawing)
-      return;
+    if (!this.drawing) return;
     const { kind, points } = this.drawing;
     const apart = points.filter((point, at) => String(point) !== String(points[at - 1]));
     this.drawing = null;
-    if (apart.length >= (kind === "zone" ? 3 : 2))
-      this.#add(kind, apart);
+    if (apart.length >= (kind === "zone" ? 3 : 2)) this.#add(kind, apart);
     this.render();
     this.#tell("drawing");
   }
@@ -1770,15 +1671,12 @@ var SceneCanvas = class extends EventTarget {
     return inside([(clientX - left) / width, (clientY - top) / height]);
   }
   #down(event) {
-    if (event.button !== 0)
-      return;
+    if (event.button !== 0) return;
     const at = this.#at(event);
-    if (this.drawing)
-      return this.#corner(at, event);
+    if (this.drawing) return this.#corner(at, event);
     const { shape: number2, handle, between } = event.target.closest("[data-shape]")?.dataset ?? {};
     const shape = this.shapes[number2];
-    if (!shape)
-      return this.select(null);
+    if (!shape) return this.select(null);
     this.select(shape);
     let index = handle === void 0 ? null : Number(handle);
     if (between !== void 0) {
@@ -1793,11 +1691,9 @@ var SceneCanvas = class extends EventTarget {
   #corner(at, event) {
     const { kind, points } = this.drawing;
     event.preventDefault();
-    if (kind === "zone" && points.length >= 3 && this.#near(points[0], at))
-      return this.finish();
+    if (kind === "zone" && points.length >= 3 && this.#near(points[0], at)) return this.finish();
     points.push(at);
-    if (kind === "line" && points.length === 2 || points.length === MOST_POINTS)
-      return this.finish();
+    if (kind === "line" && points.length === 2 || points.length === MOST_POINTS) return this.finish();
     this.render();
   }
   #near(a, b) {
@@ -1809,54 +1705,41 @@ var SceneCanvas = class extends EventTarget {
       this.#pointer = this.#at(event);
       return this.render();
     }
-    if (!this.#held)
-      return;
+    if (!this.#held) return;
     const { shape, index, from, points } = this.#held;
     const at = this.#at(event);
-    if (index !== null)
-      shape.points[index] = at;
-    else
-      shape.points = shifted(points, at[0] - from[0], at[1] - from[1]);
+    if (index !== null) shape.points[index] = at;
+    else shape.points = shifted(points, at[0] - from[0], at[1] - from[1]);
     this.render();
     this.#tell("change");
   }
   // keys
   #key(event) {
     if (this.drawing && (event.key === "Enter" || event.key === "Escape")) {
-      if (event.key === "Enter")
-        this.finish();
-      else
-        this.cancel();
+      if (event.key === "Enter") this.finish();
+      else this.cancel();
       event.preventDefault();
       return;
     }
     const { shape: number2, handle } = event.target.dataset;
     const shape = this.shapes[number2];
-    if (!shape)
-      return;
-    if (event.key === "Enter" || event.key === " ")
-      this.select(shape);
-    else if (ARROWS[event.key])
-      this.#nudge(shape, handle, ARROWS[event.key], event.shiftKey ? 10 : 1);
-    else if (event.key === "Delete" || event.key === "Backspace")
-      this.#delete(shape, handle);
-    else
-      return;
+    if (!shape) return;
+    if (event.key === "Enter" || event.key === " ") this.select(shape);
+    else if (ARROWS[event.key]) this.#nudge(shape, handle, ARROWS[event.key], event.shiftKey ? 10 : 1);
+    else if (event.key === "Delete" || event.key === "Backspace") this.#delete(shape, handle);
+    else return;
     event.preventDefault();
     event.stopPropagation();
   }
   #nudge(shape, handle, [dx, dy], times) {
     const [x, y] = [dx * STEP * times, dy * STEP * times];
-    if (handle === void 0)
-      shape.points = shifted(shape.points, x, y);
-    else
-      shape.points[handle] = inside([shape.points[handle][0] + x, shape.points[handle][1] + y]);
+    if (handle === void 0) shape.points = shifted(shape.points, x, y);
+    else shape.points[handle] = inside([shape.points[handle][0] + x, shape.points[handle][1] + y]);
     this.render();
     this.#tell("change");
   }
   #delete(shape, handle) {
-    if (handle === void 0 || shape.kind === "line" || shape.points.length <= 3)
-      return this.remove(shape);
+    if (handle === void 0 || shape.kind === "line" || shape.points.length <= 3) return this.remove(shape);
     shape.points.splice(Number(handle), 1);
     this.render();
     this.#tell("change");
@@ -1867,18 +1750,15 @@ var SceneCanvas = class extends EventTarget {
   // drawing
   render() {
     const { width, height } = this.#svg.getBoundingClientRect();
-    if (!width)
-      return;
+    if (!width) return;
     const focused = this.#svg.contains(document.activeElement) ? { ...document.activeElement.dataset } : null;
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const scale = ([x, y]) => [x * width, y * height];
     const parts = this.shapes.map((shape, number2) => this.#shape(shape, number2, scale));
-    if (this.drawing)
-      parts.push(this.#draft(scale));
+    if (this.drawing) parts.push(this.#draft(scale));
     this.#svg.replaceChildren(...parts);
     this.#svg.classList.toggle("drawing", this.drawing !== null);
-    if (!focused?.shape)
-      return;
+    if (!focused?.shape) return;
     const handle = focused.handle === void 0 ? ":not([data-handle])" : `[data-handle="${focused.handle}"]`;
     this.#svg.querySelector(`[tabindex][data-shape="${focused.shape}"]${handle}`)?.focus();
   }
@@ -1902,8 +1782,7 @@ var SceneCanvas = class extends EventTarget {
       group.append(arrow(points));
     }
     group.append(area, label(shape, points));
-    if (chosen)
-      group.append(...this.#handles(shape, number2, points));
+    if (chosen) group.append(...this.#handles(shape, number2, points));
     return group;
   }
   #handles(shape, number2, points) {
@@ -1986,12 +1865,9 @@ var SceneDialog = class {
     const canvas = this.#canvas;
     for (const button2 of this.#dialog.querySelectorAll("[data-draw]"))
       button2.addEventListener("click", (event) => {
-        if (event.detail === 0)
-          canvas.place(button2.dataset.draw);
-        else if (canvas.drawing?.kind === button2.dataset.draw)
-          canvas.cancel();
-        else
-          canvas.draw(button2.dataset.draw);
+        if (event.detail === 0) canvas.place(button2.dataset.draw);
+        else if (canvas.drawing?.kind === button2.dataset.draw) canvas.cancel();
+        else canvas.draw(button2.dataset.draw);
       });
     canvas.addEventListener("change", () => this.#changed());
     canvas.addEventListener("select", () => this.#showShape());
@@ -2006,10 +1882,8 @@ var SceneDialog = class {
     this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#leave());
     this.#dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
-      if (canvas.drawing)
-        canvas.cancel();
-      else
-        this.#leave();
+      if (canvas.drawing) canvas.cancel();
+      else this.#leave();
     });
     this.#dialog.addEventListener("close", () => this.#forget());
   }
@@ -2031,11 +1905,9 @@ var SceneDialog = class {
     this.#image.hidden = true;
     try {
       const blob = seen ? await snapshot(id) : null;
-      if (this.#id !== id)
-        return;
+      if (this.#id !== id) return;
       blank.textContent = "The camera has no image now. You can still draw: positions are relative to the image.";
-      if (!blob)
-        return;
+      if (!blob) return;
       this.#image.src = this.#url = URL.createObjectURL(blob);
       await this.#image.decode();
       this.#image.hidden = false;
@@ -2049,14 +1921,11 @@ var SceneDialog = class {
     this.#save.disabled = true;
     try {
       const scene = await ifThere(`/v1/zones/${encodeURIComponent(id)}`) ?? {};
-      if (this.#id !== id)
-        return;
+      if (this.#id !== id) return;
       const fixed = scene.origin === "configuration";
       this.#dialog.classList.toggle("fixed", fixed);
-      if (fixed)
-        this.#say("The configuration (monitoring.scenes) defines these; change them there.");
-      for (const element of this.#dialog.querySelectorAll("[data-draw], #scene-shape"))
-        element.disabled = fixed;
+      if (fixed) this.#say("The configuration (monitoring.scenes) defines these; change them there.");
+      for (const element of this.#dialog.querySelectorAll("[data-draw], #scene-shape")) element.disabled = fixed;
       this.#save.disabled = fixed;
       this.#canvas.open(shapesOf(scene.scene ?? scene));
       this.#was = JSON.stringify(sceneOf(this.#canvas.shapes));
@@ -2110,8 +1979,7 @@ var SceneDialog = class {
     this.#showList();
     const shape = this.#canvas.selected;
     this.#shape.hidden = !shape;
-    if (!shape)
-      return;
+    if (!shape) return;
     const { name, anchor, stay } = this.#form.elements;
     name.value = shape.name;
     anchor.value = shape.anchor;
@@ -2123,8 +1991,7 @@ var SceneDialog = class {
   /** What the form says of the chosen one. */
   #take() {
     const shape = this.#canvas.selected;
-    if (!shape)
-      return;
+    if (!shape) return;
     const { name, anchor, stay } = this.#form.elements;
     shape.name = name.value.trim();
     shape.anchor = anchor.value;
@@ -2143,14 +2010,11 @@ var SceneDialog = class {
     this.#canvas.finish();
     const { shapes } = this.#canvas;
     const wrong = complaint(shapes);
-    if (wrong)
-      return this.#say(wrong);
+    if (wrong) return this.#say(wrong);
     this.#save.disabled = true;
     try {
-      if (shapes.length)
-        await putScene(this.#id, sceneOf(shapes));
-      else if (this.#was !== JSON.stringify(sceneOf([])))
-        await deleteScene(this.#id);
+      if (shapes.length) await putScene(this.#id, sceneOf(shapes));
+      else if (this.#was !== JSON.stringify(sceneOf([]))) await deleteScene(this.#id);
       toast(`Zones and lines of ${this.#id} were saved.`);
       this.#dialog.close();
     } catch (error) {
@@ -2168,8 +2032,7 @@ var SceneDialog = class {
   #forget() {
     this.#canvas.open([]);
     this.#image.removeAttribute("src");
-    if (this.#url)
-      URL.revokeObjectURL(this.#url);
+    if (this.#url) URL.revokeObjectURL(this.#url);
     this.#id = this.#url = null;
   }
   #say(words) {
@@ -2224,8 +2087,7 @@ var CamerasPage = class {
         row5.element.remove();
         this.#rows.delete(id);
       }
-    for (const view of views)
-      this.#showOne(list2, view);
+    for (const view of views) this.#showOne(list2, view);
   }
   #showOne(list2, view) {
     let row5 = this.#rows.get(view.id);
@@ -2254,8 +2116,7 @@ var CamerasPage = class {
     row5.pause.hidden = row5.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
     row5.remove.hidden = !mayOn("cameras", view.id);
     row5.zones.hidden = !mayOn("zones", view.id);
-    for (const button2 of [row5.pause, row5.edit, row5.remove])
-      button2.disabled = this.#busy.has(view.id);
+    for (const button2 of [row5.pause, row5.edit, row5.remove]) button2.disabled = this.#busy.has(view.id);
   }
   #make(id) {
     const row5 = { view: null };
@@ -2270,8 +2131,7 @@ var CamerasPage = class {
       edit: button2("Edit", "edit", () => this.#form.open(row5.view)),
       remove: button2("Delete", "trash", () => this.#remove(id))
     });
-    for (const [name, what] of [[row5.zones, "Zones of"], [row5.edit, "Edit"], [row5.remove, "Delete"]])
-      name.setAttribute("aria-label", `${what} ${id}`);
+    for (const [name, what] of [[row5.zones, "Zones of"], [row5.edit, "Edit"], [row5.remove, "Delete"]]) name.setAttribute("aria-label", `${what} ${id}`);
     row5.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
@@ -2288,8 +2148,7 @@ var CamerasPage = class {
   }
   async #remove(id) {
     const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
-    if (await ask(`Delete \u201C${id}\u201D?`, text, "Delete"))
-      await this.#work(id, "deleted", () => removeStream(id));
+    if (await ask(`Delete \u201C${id}\u201D?`, text, "Delete")) await this.#work(id, "deleted", () => removeStream(id));
   }
   async #work(id, done, work) {
     this.#busy.add(id);
@@ -2325,8 +2184,7 @@ var EventFilters = class extends EventTarget {
     document.getElementById("events-reset").addEventListener("click", () => {
       this.#go(new URLSearchParams(this.view === "events" ? { view: "events" } : {}));
     });
-    for (const kind of ["hashchange", "popstate"])
-      window.addEventListener(kind, () => isHere() && this.#follow());
+    for (const kind of ["hashchange", "popstate"]) window.addEventListener(kind, () => isHere() && this.#follow());
   }
   /** @returns {URLSearchParams} */
   get said() {
@@ -2369,14 +2227,12 @@ var EventFilters = class extends EventTarget {
     const select = this.#form.elements[name];
     const words = name === "label" ? wordsOf : String;
     const known = [...new Set(values)].sort().map((value) => [value, words(value)]);
-    if (known.join() === [...select.options].slice(1).map(({ value, text }) => [value, text]).join())
-      return;
+    if (known.join() === [...select.options].slice(1).map(({ value, text }) => [value, text]).join()) return;
     select.replaceChildren(select.options[0], ...known.map(([value, text]) => new Option(text, value)));
   }
   #follow() {
     const said = saidIn(location.hash);
-    if (said.toString() === this.#said.toString())
-      return;
+    if (said.toString() === this.#said.toString()) return;
     this.#said = said;
     this.#fillIn();
     this.dispatchEvent(new Event("change"));
@@ -2387,17 +2243,12 @@ var EventFilters = class extends EventTarget {
     const custom = elements.range.value === "custom";
     for (const each of namesOf(viewOf(given))) {
       const { value } = elements[each];
-      if (!value || ["since", "until"].includes(each) && !custom)
-        continue;
-      if (["since", "until"].includes(each))
-        given.set(each, new Date(value).toISOString());
-      else
-        for (const one of value.split(BETWEEN))
-          given.append(each, one);
+      if (!value || ["since", "until"].includes(each) && !custom) continue;
+      if (["since", "until"].includes(each)) given.set(each, new Date(value).toISOString());
+      else for (const one of value.split(BETWEEN)) given.append(each, one);
     }
     this.#showTimes(custom);
-    if (name === "range" && custom)
-      return elements.since.focus();
+    if (name === "range" && custom) return elements.since.focus();
     this.#go(narrowed(given, viewOf(given)));
   }
   #go(said) {
@@ -2407,32 +2258,26 @@ var EventFilters = class extends EventTarget {
   #fillIn() {
     const { elements } = this.#form;
     const view = this.view;
-    for (const radio of elements.view)
-      radio.checked = radio.value === view;
+    for (const radio of elements.view) radio.checked = radio.value === view;
     const here = new Set(namesOf(view));
     let more = false;
     for (const name of /* @__PURE__ */ new Set([...namesOf("tracks"), ...namesOf("events")])) {
       const field = elements[name];
       const values = this.#said.getAll(name);
-      if (name === "range")
-        field.value = this.#custom ? "custom" : values[0] ?? "24h";
-      else if (["since", "until"].includes(name))
-        field.value = values[0] ? localTime(values[0]) : "";
-      else
-        this.#choose(field, values, here.has(name));
+      if (name === "range") field.value = this.#custom ? "custom" : values[0] ?? "24h";
+      else if (["since", "until"].includes(name)) field.value = values[0] ? localTime(values[0]) : "";
+      else this.#choose(field, values, here.has(name));
       more ||= values.length > 0 && this.#more.contains(field);
     }
     this.#showTimes(this.#custom);
-    if (more)
-      this.#more.open = true;
+    if (more) this.#more.open = true;
   }
   /** Sets a field; a choice that is not offered (a camera that is gone, several labels) is added. */
   #choose(field, values, applies) {
     const value = values.join(BETWEEN);
     if (field.options) {
       for (const option of [...field.options])
-        if ("added" in option.dataset && option.value !== value)
-          option.remove();
+        if ("added" in option.dataset && option.value !== value) option.remove();
       if (![...field.options].some((option) => option.value === value)) {
         const words = field.name === "label" ? values.map(wordsOf) : values;
         const option = new Option(words.join(", "), value);
@@ -2448,8 +2293,7 @@ var EventFilters = class extends EventTarget {
     return Boolean(this.#said.get("since") || this.#said.get("until"));
   }
   #showTimes(custom) {
-    for (const name of ["since", "until"])
-      this.#form.elements[name].closest("label").hidden = !custom;
+    for (const name of ["since", "until"]) this.#form.elements[name].closest("label").hidden = !custom;
   }
 };
 
@@ -2458,8 +2302,7 @@ var MOST_LABELS2 = 3;
 var beganOf = ({ began_at_ns: at }) => at / 1e6;
 function labelsOf({ labels: labels3, detector }) {
   const names = labels3.map(({ label: label2 }) => wordsOf(label2)).filter((name, at, all) => name !== all[at - 1]);
-  if (!names.length)
-    return detector ?? "Somebody";
+  if (!names.length) return detector ?? "Somebody";
   return `${names.length > MOST_LABELS2 ? "\u2026 " : ""}${names.slice(-MOST_LABELS2).join(" \u2192 ")}`;
 }
 function whoOfTrack({ person, confidence, track_id: number2 }) {
@@ -2467,18 +2310,16 @@ function whoOfTrack({ person, confidence, track_id: number2 }) {
   return [person, percent, `#${number2}`].filter(Boolean).join(" ");
 }
 var dayOf = (at) => at.toLocaleDateString();
-function whenOf(track, now = new Date()) {
+function whenOf(track, now = /* @__PURE__ */ new Date()) {
   const began = new Date(beganOf(track));
   const date = dayOf(began) === dayOf(now) ? "" : `${dayOf(began)} `;
-  if (track.ended_at_ns === null)
-    return `since ${date}${began.toLocaleTimeString()}`;
+  if (track.ended_at_ns === null) return `since ${date}${began.toLocaleTimeString()}`;
   const ended = new Date(track.ended_at_ns / 1e6);
   const other = dayOf(ended) === dayOf(began) ? "" : `${dayOf(ended)} `;
   return `${date}${began.toLocaleTimeString()} \u2013 ${other}${ended.toLocaleTimeString()}`;
 }
 function stayOf({ duration_s: over, inside_since_ns: since2, visits }, now) {
-  if (since2 !== null)
-    return `in for ${durationOf(Math.max(0, (now - since2 / 1e6) / 1e3))}`;
+  if (since2 !== null) return `in for ${durationOf(Math.max(0, (now - since2 / 1e6) / 1e3))}`;
   return `${durationOf(over)}${visits > 1 ? ` in ${visits} visits` : ""}`;
 }
 var zonesOf = ({ zones }, now = Date.now()) => zones.map((one) => `${one.zone} ${stayOf(one, now)}`);
@@ -2551,15 +2392,13 @@ function eventRow(event, open) {
 }
 function thumbnail(source) {
   const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
-  if (!source)
-    return blank;
+  if (!source) return blank;
   const image = el("img", { src: source, alt: "", loading: "lazy" });
   image.addEventListener("error", () => image.replaceWith(blank));
   return image;
 }
 function dot(label2) {
-  if (!label2)
-    return null;
+  if (!label2) return null;
   const found2 = el("i", { class: "dot" });
   found2.style.setProperty("--dot", colourOf(label2));
   return found2;
@@ -2584,22 +2423,19 @@ function timeTicks(min, max, most) {
 function evenTimes(min, max, step) {
   const offset = new Date(min).getTimezoneOffset() * MINUTE;
   const times = [];
-  for (let at = Math.ceil((min - offset) / step) * step + offset; at <= max; at += step)
-    times.push(at);
+  for (let at = Math.ceil((min - offset) / step) * step + offset; at <= max; at += step) times.push(at);
   return times;
 }
 function midnights(min, max, days) {
   const times = [];
   const at = new Date(min);
-  for (at.setHours(24, 0, 0, 0); at <= max; at.setDate(at.getDate() + days))
-    times.push(at.getTime());
+  for (at.setHours(24, 0, 0, 0); at <= max; at.setDate(at.getDate() + days)) times.push(at.getTime());
   return times;
 }
 function labelOf(value, step) {
   const at = new Date(value);
   const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
-  if (step >= DAY || isMidnight)
-    return at.toLocaleDateString(void 0, { month: "short", day: "numeric" });
+  if (step >= DAY || isMidnight) return at.toLocaleDateString(void 0, { month: "short", day: "numeric" });
   return at.toLocaleTimeString(void 0, { hour: "2-digit", minute: "2-digit" });
 }
 
@@ -2646,8 +2482,7 @@ var Chart = class {
   }
   async #draw(series, look) {
     const Library = await library();
-    if (!this.#place.clientWidth)
-      return;
+    if (!this.#place.clientWidth) return;
     this.#place.style.height = `${look.height ?? 240}px`;
     const config = configOf(series, look);
     if (this.#chart === null) {
@@ -2664,11 +2499,9 @@ var Chart = class {
 var barWidths = {
   id: "barWidths",
   beforeDatasetsUpdate({ scales, data, options }) {
-    if (!options.barWidth)
-      return;
+    if (!options.barWidth) return;
     const width = scales.x.getPixelForValue(scales.x.min + options.barWidth) - scales.x.getPixelForValue(scales.x.min);
-    for (const dataset of data.datasets)
-      dataset.barThickness = Math.max(1, width * 0.9);
+    for (const dataset of data.datasets) dataset.barThickness = Math.max(1, width * 0.9);
   }
 };
 function configOf(series, look) {
@@ -2772,17 +2605,14 @@ var EventTimeline = class {
   }
   /** Events know nothing of what only tracks have: filtered by that, nothing is counted. */
   async show(said, signal) {
-    if (hasTracksOnly(said))
-      return this.hide();
+    if (hasTracksOnly(said)) return this.hide();
     try {
       const answer = await eventCounts(countQueryOf(said), signal);
-      if (signal?.aborted || answer === null)
-        return;
+      if (signal?.aborted || answer === null) return;
       this.#figure.hidden = false;
       this.#draw(answer, rangeOf(said));
     } catch {
-      if (!signal?.aborted)
-        this.hide();
+      if (!signal?.aborted) this.hide();
     }
   }
   #draw({ counts, total, bucket }, range) {
@@ -2792,9 +2622,7 @@ var EventTimeline = class {
     const starts = [...new Set(counts.map(({ start }) => start))];
     const bars = (name, colour, wanted) => {
       const sums = new Map(starts.map((start) => [start, 0]));
-      for (const { start, count, value } of counts)
-        if (wanted(value))
-          sums.set(start, sums.get(start) + count);
+      for (const { start, count, value } of counts) if (wanted(value)) sums.set(start, sums.get(start) + count);
       const points = [...sums].map(([start, y]) => ({ x: Date.parse(start) + barWidth / 2, y }));
       return { name, colour, shape: "bar", points };
     };
@@ -2880,23 +2708,18 @@ var LiveList = class {
         this.replace(items);
         return true;
       }
-      for (const item of [...items.filter(({ id }) => known.has(id)), ...fresh])
-        known.set(item.id, item);
+      for (const item of [...items.filter(({ id }) => known.has(id)), ...fresh]) known.set(item.id, item);
       this.#items = this.#sorted([...known.values()]).slice(0, MOST);
-      for (const { id } of this.#items)
-        this.#waiting.delete(id);
+      for (const { id } of this.#items) this.#waiting.delete(id);
       if (whole) {
         this.#waiting.clear();
         this.#gap = false;
       }
       this.#draw(new Set(fresh.map(({ id }) => id)));
     } else {
-      for (const item of items)
-        if (known.has(item.id))
-          known.set(item.id, item);
+      for (const item of items) if (known.has(item.id)) known.set(item.id, item);
       this.#items = [...known.values()];
-      for (const { id } of fresh)
-        this.#waiting.add(id);
+      for (const { id } of fresh) this.#waiting.add(id);
       this.#gap ||= apart;
       this.#draw(/* @__PURE__ */ new Set());
     }
@@ -2918,8 +2741,7 @@ var LiveList = class {
   #tell() {
     const count = this.#waiting.size;
     this.#button.hidden = count === 0;
-    if (count)
-      this.#button.lastElementChild.textContent = `${count}${this.#gap ? "+" : ""} new`;
+    if (count) this.#button.lastElementChild.textContent = `${count}${this.#gap ? "+" : ""} new`;
   }
   /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
   #draw(fresh) {
@@ -2927,27 +2749,21 @@ var LiveList = class {
     const shown = this.#items.map((item) => {
       const said = JSON.stringify(item);
       let row5 = rows.get(item.id);
-      if (row5?.said !== said)
-        row5 = Object.assign(this.#rowOf(item), { said });
-      if (fresh.has(item.id))
-        row5.classList.add("fresh");
+      if (row5?.said !== said) row5 = Object.assign(this.#rowOf(item), { said });
+      if (fresh.has(item.id)) row5.classList.add("fresh");
       return row5;
     });
     const focused = document.activeElement?.closest?.("[data-id]");
     const kept = new Set(shown);
     const replaced = new Map(shown.map((row5) => [row5.dataset.id, row5]));
     for (const row5 of [...this.#list.children]) {
-      if (kept.has(row5))
-        continue;
+      if (kept.has(row5)) continue;
       const other = replaced.get(row5.dataset.id);
-      if (other)
-        row5.replaceWith(other);
-      else
-        row5.remove();
+      if (other) row5.replaceWith(other);
+      else row5.remove();
     }
     shown.forEach((row5, at) => {
-      if (this.#list.children[at] !== row5)
-        this.#list.insertBefore(row5, this.#list.children[at] ?? null);
+      if (this.#list.children[at] !== row5) this.#list.insertBefore(row5, this.#list.children[at] ?? null);
     });
     if (focused && !focused.isConnected)
       replaced.get(focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
@@ -2972,18 +2788,14 @@ var TrackDialog = class {
   async open(track) {
     this.#opened = track.id;
     this.#show(track, [el("p", { class: "quiet" }, "Loading events\u2026")]);
-    if (!this.#dialog.open)
-      this.#dialog.showModal();
+    if (!this.#dialog.open) this.#dialog.showModal();
     try {
       const whole = await getTrack(track.id);
-      if (this.#opened !== track.id)
-        return;
-      if (whole === null)
-        return this.#show(track, [el("p", { class: "quiet" }, "The track has been deleted.")]);
+      if (this.#opened !== track.id) return;
+      if (whole === null) return this.#show(track, [el("p", { class: "quiet" }, "The track has been deleted.")]);
       this.#show(whole, [this.#events(whole)]);
     } catch (error) {
-      if (this.#opened === track.id)
-        this.#show(track, [el("p", { class: "form-error" }, error.message)]);
+      if (this.#opened === track.id) this.#show(track, [el("p", { class: "form-error" }, error.message)]);
     }
   }
   #show(track, rest) {
@@ -3101,8 +2913,7 @@ var EventsPage = class {
   }
   /** Another question: everything anew. */
   #again() {
-    for (const dialog of document.querySelectorAll("dialog[open]"))
-      dialog.close();
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     const { one } = VIEWS[this.#filters.view];
     const [rowOf, at] = one === "track" ? [trackRow, beganOf] : [eventRow, timeOf];
     const elements = { list: this.#list, button: this.#newer };
@@ -3122,16 +2933,14 @@ var EventsPage = class {
     this.#soon = 0;
     this.#heard.clear();
     const { said, view } = this.#filters;
-    if (said.get("until"))
-      return;
+    if (said.get("until")) return;
     const rows = this.#rows;
     const inView = said.get("in_view");
     this.#live = new EventSource(`${VIEWS[view].live}?${new URLSearchParams(liveQueryOf(said))}`);
     this.#live.addEventListener("missed", () => rows.missed());
     this.#live.addEventListener("message", ({ data }) => {
       const item = JSON.parse(data);
-      if (view === "tracks" && inView && inView === "true" !== (item.ended_at_ns === null))
-        return;
+      if (view === "tracks" && inView && inView === "true" !== (item.ended_at_ns === null)) return;
       this.#heard.set(item.id, item);
       this.#soon ||= setTimeout(() => this.#hear(), SOON_MS);
     });
@@ -3141,10 +2950,8 @@ var EventsPage = class {
     this.#soon = 0;
     const heard = [...this.#heard.values()];
     this.#heard.clear();
-    if (this.#rows.atTop)
-      this.#load();
-    else
-      this.#rows.take(heard);
+    if (this.#rows.atTop) this.#load();
+    else this.#rows.take(heard);
   }
   #reveal() {
     this.#reveals = true;
@@ -3159,18 +2966,14 @@ var EventsPage = class {
     try {
       const page = [["limit", PAGE2], ...cursor ? [["cursor", cursor]] : []];
       const answer = await list2([...queryOf(this.#filters.said), ...page], signal);
-      if (signal.aborted)
-        return;
-      if (answer === null)
-        return this.#absent();
+      if (signal.aborted) return;
+      if (answer === null) return this.#absent();
       this.#take(itemsIn(answer), answer.next, cursor !== null);
     } catch (error) {
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
       this.#say("Events could not be loaded", error.message);
     }
-    if (performance.now() - this.#countedAt > COUNTS_MS && this.#rows.atTop)
-      this.#count();
+    if (performance.now() - this.#countedAt > COUNTS_MS && this.#rows.atTop) this.#count();
     this.#wait();
   }
   #wait() {
@@ -3191,20 +2994,16 @@ var EventsPage = class {
     } else if (this.#reveals || this.#rows.size === 0) {
       this.#rows.replace(items);
       this.#next = next;
-      if (this.#reveals)
-        this.#goToTop();
+      if (this.#reveals) this.#goToTop();
       this.#reveals = false;
-    } else if (this.#rows.take(items, { whole: true }))
-      this.#next = next;
+    } else if (this.#rows.take(items, { whole: true })) this.#next = next;
     this.#filters.hidden = this.#csv.hidden = false;
     this.#csv.href = `/v1/events.csv?${new URLSearchParams(eventQueryOf(this.#filters.said))}`;
     this.#older.hidden = this.#next === null;
-    if (this.#rows.size)
-      this.#note.hidden = true;
+    if (this.#rows.size) this.#note.hidden = true;
     else if (this.#filters.view === "tracks")
       this.#say("Nobody came into view", "No track matches the filter. New ones appear here as they come.");
-    else
-      this.#say("No events", "No event matches the filter. New events appear here as they happen.");
+    else this.#say("No events", "No event matches the filter. New events appear here as they happen.");
   }
   #goToTop() {
     document.scrollingElement.scrollTop = this.#list.closest(".page").scrollTop = 0;
@@ -3228,11 +3027,9 @@ function parseMetrics(text) {
   const samples = /* @__PURE__ */ new Map();
   for (const line of text.split("\n")) {
     const found2 = line.startsWith("#") ? null : LINE.exec(line.trim());
-    if (!found2)
-      continue;
+    if (!found2) continue;
     const labels3 = Object.fromEntries([...(found2[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
-    if (!samples.has(found2[1]))
-      samples.set(found2[1], []);
+    if (!samples.has(found2[1])) samples.set(found2[1], []);
     samples.get(found2[1]).push({ labels: labels3, value: Number(found2[3]) });
   }
   return samples;
@@ -3240,8 +3037,7 @@ function parseMetrics(text) {
 function byLabel(samples, name, label2, unlike = {}) {
   const values = /* @__PURE__ */ new Map();
   for (const { labels: labels3, value } of samples.get(name) ?? []) {
-    if (Object.entries(unlike).some(([key, unwanted]) => labels3[key] === unwanted))
-      continue;
+    if (Object.entries(unlike).some(([key, unwanted]) => labels3[key] === unwanted)) continue;
     values.set(labels3[label2], (values.get(labels3[label2]) ?? 0) + value);
   }
   return values;
@@ -3253,8 +3049,7 @@ function rates(before, after, seconds2) {
 function buckets(samples, name, match = {}) {
   const sums = /* @__PURE__ */ new Map();
   for (const { labels: labels3, value } of samples.get(`${name}_bucket`) ?? []) {
-    if (Object.entries(match).some(([key, wanted]) => labels3[key] !== wanted))
-      continue;
+    if (Object.entries(match).some(([key, wanted]) => labels3[key] !== wanted)) continue;
     const bound = labels3.le === "+Inf" ? Infinity : Number(labels3.le);
     sums.set(bound, (sums.get(bound) ?? 0) + value);
   }
@@ -3264,13 +3059,11 @@ function quantile(before, after, share2) {
   const known = new Map(before);
   const grown = after.map(([bound, count]) => [bound, count - (known.get(bound) ?? 0)]);
   const total = grown.at(-1)?.[1] ?? 0;
-  if (!(total > 0) || grown.some(([, count]) => count < 0))
-    return null;
+  if (!(total > 0) || grown.some(([, count]) => count < 0)) return null;
   const rank = share2 * total;
   let [low, below] = [0, 0];
   for (const [bound, count] of grown) {
-    if (count >= rank)
-      return bound === Infinity ? low : low + (bound - low) * (rank - below) / (count - below || 1);
+    if (count >= rank) return bound === Infinity ? low : low + (bound - low) * (rank - below) / (count - below || 1);
     [low, below] = [bound, count];
   }
   return low;
@@ -3316,8 +3109,7 @@ var HealthPage = class {
     };
     this.#showHealth();
     this.#showNodes();
-    if (may("metrics"))
-      this.#read();
+    if (may("metrics")) this.#read();
     this.#showAlerts();
   }
   hide() {
@@ -3332,13 +3124,11 @@ var HealthPage = class {
     if (!document.hidden) {
       try {
         const samples = parseMetrics(await metricsText(signal));
-        if (signal.aborted)
-          return;
+        if (signal.aborted) return;
         this.#note(samples, performance.now());
         this.#draw();
       } catch (error) {
-        if (signal.aborted)
-          return;
+        if (signal.aborted) return;
         this.#last = null;
       }
     }
@@ -3348,8 +3138,7 @@ var HealthPage = class {
     const before = this.#last;
     this.#last = { at, samples };
     this.#showStages(samples);
-    if (!before)
-      return;
+    if (!before) return;
     const seconds2 = (at - before.at) / 1e3;
     const latency = (share2) => {
       const value = quantile(...[before.samples, samples].map((each) => buckets(each, "livesight_latency_seconds")), share2);
@@ -3363,8 +3152,7 @@ var HealthPage = class {
       analysed: rate("livesight_frames_analysed_total"),
       dropped: [...rate("livesight_frames_dropped_total", UNWANTED).values()].reduce((sum, value) => sum + value, 0)
     });
-    if (this.#points.length > KEPT)
-      this.#points.shift();
+    if (this.#points.length > KEPT) this.#points.shift();
   }
   #draw() {
     const now = this.#last?.at ?? performance.now();
@@ -3395,10 +3183,7 @@ var HealthPage = class {
   /** The cameras that there are, and those that were analysed in the time shown: others count nothing any more. */
   #charted() {
     const ids = new Set(this.#streams.views.map(({ id }) => id));
-    for (const { analysed } of this.#points)
-      for (const [id, rate] of analysed)
-        if (rate > 0)
-          ids.add(id);
+    for (const { analysed } of this.#points) for (const [id, rate] of analysed) if (rate > 0) ids.add(id);
     return [...ids].sort();
   }
   #showStages(samples) {
@@ -3679,13 +3464,11 @@ var KeysPage = class {
   }
   async #remove({ id, name }) {
     const words = "The account and its keys are gone for good; programs that use them are refused.";
-    if (await ask(`Remove ${name}?`, words, "Remove"))
-      await this.#try(() => removeServiceAccount(id));
+    if (await ask(`Remove ${name}?`, words, "Remove")) await this.#try(() => removeServiceAccount(id));
   }
   async #revoke({ id, name }, key) {
     const words = `Programs that use this key of ${name} are refused. This cannot be undone.`;
-    if (await ask(`Revoke ${key.name}?`, words, "Revoke"))
-      await this.#try(() => revokeKey(id, key.id));
+    if (await ask(`Revoke ${key.name}?`, words, "Revoke")) await this.#try(() => revokeKey(id, key.id));
   }
   async #try(change) {
     try {
@@ -3741,8 +3524,7 @@ function fiveFigures(card, backend) {
 }
 function figureList(card, backend) {
   const five = fiveFigures(card, backend);
-  if (five.length === 0)
-    return el("p", { class: "quiet" }, "Its card has no figures: nobody has measured it.");
+  if (five.length === 0) return el("p", { class: "quiet" }, "Its card has no figures: nobody has measured it.");
   return el(
     "div",
     { class: "key-figures" },
@@ -3758,8 +3540,7 @@ function figureList(card, backend) {
 }
 function folded(title, value) {
   const rows = flat(value);
-  if (rows.length === 0)
-    return null;
+  if (rows.length === 0) return null;
   return el(
     "details",
     {},
@@ -3772,12 +3553,9 @@ function folded(title, value) {
   );
 }
 function flat(value, prefix = "") {
-  if (value === null || value === void 0 || value === "")
-    return [];
-  if (Array.isArray(value) && value.every((each) => typeof each !== "object"))
-    return [[prefix, value.join(", ")]];
-  if (typeof value !== "object")
-    return [[prefix, typeof value === "number" ? figure(value) : String(value)]];
+  if (value === null || value === void 0 || value === "") return [];
+  if (Array.isArray(value) && value.every((each) => typeof each !== "object")) return [[prefix, value.join(", ")]];
+  if (typeof value !== "object") return [[prefix, typeof value === "number" ? figure(value) : String(value)]];
   return Object.entries(value).flatMap(
     ([key, inner]) => flat(inner, `${prefix}${prefix ? " \xB7 " : ""}${key.replaceAll("_", " ")}`)
   );
@@ -3861,13 +3639,11 @@ function told2({ running, refused }) {
   return found2;
 }
 function since({ in_service: serves, in_service_since_ns: at }) {
-  if (at === null)
-    return serves ? "the service began: as installed, never promoted" : null;
+  if (at === null) return serves ? "the service began: as installed, never promoted" : null;
   return new Date(at / 1e6).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 function cameras(streams) {
-  if (streams.length === 0)
-    return "none";
+  if (streams.length === 0) return "none";
   return el("span", {}, ...streams.flatMap((id, n) => [n ? ", " : "", el("a", { href: `#/live/${id}` }, id)]));
 }
 var spoken2 = (label2) => label2.replaceAll("_", " ");
@@ -3875,8 +3651,7 @@ var MOST_LABELS3 = 12;
 function labels2({ classes, task, applies_to: applies }) {
   const more = classes.length - MOST_LABELS3;
   const list2 = classes.slice(0, MOST_LABELS3).map(spoken2).join(", ") + (more > 0 ? ` and ${more} more` : "");
-  if (task !== "classify")
-    return list2;
+  if (task !== "classify") return list2;
   return `${list2}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map(spoken2).join(", ")}`}`;
 }
 var facts = (values) => el(
@@ -3899,21 +3674,18 @@ var PATIENCE_MS = 3e4;
 var later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 async function changeVersion(name, version) {
   const begun = await beginPromotion(name, version);
-  if (begun.where === null)
-    return begun.done;
+  if (begun.where === null) return begun.done;
   for (let answeredAt = Date.now(); ; await later(EVERY_MS4)) {
     let status;
     try {
       status = await promotionStatus(begun.where);
     } catch (error) {
       const passes = error.status === 0 || error.status === 502 || error.status === 503;
-      if (!passes || Date.now() - answeredAt > PATIENCE_MS)
-        throw error;
+      if (!passes || Date.now() - answeredAt > PATIENCE_MS) throw error;
       continue;
     }
     answeredAt = Date.now();
-    if (status.state === "done")
-      return status.promotion;
+    if (status.state === "done") return status.promotion;
     if (status.state === "refused") {
       const { detail, title, status: code, type } = status.problem ?? {};
       throw new ApiError(detail ?? title ?? "The service ended before it was done.", code, type);
@@ -3977,8 +3749,7 @@ var ModelsPage = class {
     for (const [name, { words, since: since2 }] of this.#running) {
       const line = this.#list.querySelector(`[data-model="${name}"] .promotion p`);
       const elapsed = Math.round((Date.now() - since2) / 1e3);
-      if (line)
-        line.textContent = `${words} ${elapsed} s so far.`;
+      if (line) line.textContent = `${words} ${elapsed} s so far.`;
     }
   }
   #draw() {
@@ -4019,8 +3790,7 @@ var ModelsPage = class {
     const streams = now?.streams ?? [];
     const count = streams.length === 1 ? "1 camera changes" : `${streams.length || "No"} cameras change`;
     const text = `${count} to version ${version}; their video goes on. The files are checked and the model tried first: if anything is wrong, ${now ? `version ${now.version}` : "the present version"} stays.`;
-    if (!await ask(`${verb} ${name} to version ${version}?`, text, verb))
-      return;
+    if (!await ask(`${verb} ${name} to version ${version}?`, text, verb)) return;
     const words = `Putting version ${version} in service: checking its files, loading and trying it.`;
     this.#running.set(name, { words, since: Date.now() });
     this.#refused.delete(name);
@@ -4042,24 +3812,20 @@ var ModelsPage = class {
     this.#tick();
     await this.#load();
     this.#show();
-    if (document.activeElement === document.body)
-      this.#list.querySelector(`[data-model="${name}"] h3`)?.focus();
+    if (document.activeElement === document.body) this.#list.querySelector(`[data-model="${name}"] h3`)?.focus();
   }
   /** Every second while something is under way. */
   #tick() {
     clearInterval(this.#ticks);
-    if (this.#running.size)
-      this.#ticks = setInterval(() => this.#show(), TICK_MS);
+    if (this.#running.size) this.#ticks = setInterval(() => this.#show(), TICK_MS);
   }
 };
 function grouped(list2, keyOf2) {
   const groups = /* @__PURE__ */ new Map();
   for (const each of list2) {
     const key = keyOf2(each);
-    if (groups.has(key))
-      groups.get(key).push(each);
-    else
-      groups.set(key, [each]);
+    if (groups.has(key)) groups.get(key).push(each);
+    else groups.set(key, [each]);
   }
   return groups;
 }
@@ -4077,13 +3843,10 @@ function keep(list2) {
     const cardOf = (name) => list2.querySelector(`[data-model="${name}"]`);
     for (const [name, index] of open) {
       const details = cardOf(name)?.querySelectorAll("details")[index];
-      if (details)
-        details.open = true;
+      if (details) details.open = true;
     }
-    if (summary)
-      cardOf(summary[0])?.querySelectorAll("summary")[summary[1]]?.focus();
-    else if (focused)
-      cardOf(at)?.querySelector(`${focused}:not(:disabled)`)?.focus();
+    if (summary) cardOf(summary[0])?.querySelectorAll("summary")[summary[1]]?.focus();
+    else if (focused) cardOf(at)?.querySelector(`${focused}:not(:disabled)`)?.focus();
   };
 }
 
@@ -4111,14 +3874,10 @@ var FEATURES = {
 };
 var nameOf = (feature) => FEATURES[feature] ?? feature.replaceAll("_", " ");
 function stateOf({ state, drifted, cause, commissioned_share: share2, faults }) {
-  if (faults?.length)
-    return ["failed", faults.map(({ kind }) => kind).join(", ")];
-  if (drifted)
-    return ["failed", `Drift: ${cause}`];
-  if (state === "watching")
-    return ["live", "No drift"];
-  if (state === "commissioning")
-    return ["stalled", `Learning, ${Math.round(share2 * 100)} %`];
+  if (faults?.length) return ["failed", faults.map(({ kind }) => kind).join(", ")];
+  if (drifted) return ["failed", `Drift: ${cause}`];
+  if (state === "watching") return ["live", "No drift"];
+  if (state === "commissioning") return ["stalled", `Learning, ${Math.round(share2 * 100)} %`];
   return ["idle", "Not enough data yet"];
 }
 var probability = (p) => p < 1e-4 ? "p < 0.0001" : `p ${p.toPrecision(2)}`;
@@ -4171,11 +3930,9 @@ var DriftView = class {
   }
   /** @param {{reports: object[]}|null} answer of `GET /v1/drift` */
   show(answer) {
-    if (answer === null)
-      return this.say("No process with the role monitor is running.");
+    if (answer === null) return this.say("No process with the role monitor is running.");
     this.#reports = answer.reports;
-    if (!this.#reports.length)
-      return this.say("No reports yet; they start with the first frames.");
+    if (!this.#reports.length) return this.say("No reports yet; they start with the first frames.");
     this.#words.hidden = true;
     this.#list.hidden = this.#title.parentNode.hidden = false;
     if (!this.#reports.some((report) => keyOf(report) === this.#chosen))
@@ -4190,13 +3947,11 @@ var DriftView = class {
   }
   #showList() {
     const drawn = JSON.stringify([this.#reports, this.#chosen]);
-    if (drawn === this.#shown)
-      return;
+    if (drawn === this.#shown) return;
     this.#shown = drawn;
     const focused = document.activeElement?.dataset.drift;
     this.#list.replaceChildren(...this.#reports.map((report) => this.#card(report)));
-    if (focused)
-      this.#list.querySelector(`[data-drift="${focused}"]`)?.focus();
+    if (focused) this.#list.querySelector(`[data-drift="${focused}"]`)?.focus();
   }
   #card(report) {
     const key = keyOf(report);
@@ -4252,13 +4007,11 @@ var DriftView = class {
   /** The chosen one's features; cards stay while they are the same ones, so that charts do not flicker. */
   draw() {
     const report = this.#reports.find((each) => keyOf(each) === this.#chosen);
-    if (!report)
-      return;
+    if (!report) return;
     this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: current values and reference`;
     this.#facts.textContent = factsOf3(report);
     const names = report.features.map(({ feature }) => feature);
-    if (names.join() !== [...this.#charts.keys()].join())
-      this.#arrange(report);
+    if (names.join() !== [...this.#charts.keys()].join()) this.#arrange(report);
     for (const feature of report.features) {
       const { card, chart, words } = this.#charts.get(feature.feature);
       card.dataset.drifted = feature.drifted;
@@ -4296,15 +4049,13 @@ function worst({ features }) {
   return `${nameOf(feature.feature).toLowerCase()}, ${feature.score.toFixed(2)} of 1`;
 }
 function factsOf3({ features, captured_at_ns: at, unlike_card: unlike }) {
-  if (features.length === 0)
-    return "Not enough frames and tracks yet to compare.";
+  if (features.length === 0) return "Not enough frames and tracks yet to compare.";
   const card = " The video differs from the model's training data; that alone raises no alert.";
   return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card : ""}`;
 }
 async function learnAnew(stream) {
   const text = "Livesight learns a new reference from now on. Until it is complete, this camera raises no drift alerts.";
-  if (!await ask(`Reset the reference of \u201C${stream}\u201D?`, text, "Reset reference"))
-    return;
+  if (!await ask(`Reset the reference of \u201C${stream}\u201D?`, text, "Reset reference")) return;
   try {
     await commission(stream);
     toast(`Livesight learns a new reference for ${stream}.`);
@@ -4342,16 +4093,14 @@ var MonitoringPage = class {
     const { signal } = this.#abort = new AbortController();
     if (!document.hidden) {
       await Promise.all([this.#showHealth(signal), this.#showModels(signal), this.#showDrift(signal)]);
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
     }
     this.#timer = setTimeout(() => this.#load(), EVERY_MS6);
   }
   async #showHealth(signal) {
     const metrics = may("metrics") ? metricsText(signal).catch(() => null) : null;
     const [health, text] = await Promise.all([readiness(signal), metrics]);
-    if (signal.aborted)
-      return;
+    if (signal.aborted) return;
     const samples = parseMetrics(text ?? "");
     const sum = (name, label2) => [...byLabel(samples, name, label2).values()].reduce((total, value) => total + value, 0);
     const { views } = this.#streams;
@@ -4377,8 +4126,7 @@ var MonitoringPage = class {
     const place = document.getElementById("performance-rows");
     try {
       const models = (await listModels()).filter(({ in_service: serving }) => serving);
-      if (signal.aborted)
-        return;
+      if (signal.aborted) return;
       place.replaceChildren(...models.map(row4));
     } catch (error) {
       if (!signal.aborted)
@@ -4390,11 +4138,9 @@ var MonitoringPage = class {
   async #showDrift(signal) {
     try {
       const answer = await ifThere("/v1/drift", signal);
-      if (!signal.aborted)
-        this.#drift.show(answer);
+      if (!signal.aborted) this.#drift.show(answer);
     } catch (error) {
-      if (!signal.aborted)
-        this.#drift.say(`Drift reports could not be loaded: ${error.message}`);
+      if (!signal.aborted) this.#drift.say(`Drift reports could not be loaded: ${error.message}`);
     }
   }
   async #showRuns() {
