@@ -35,7 +35,7 @@ _BEFORE_NS = 600 * 10**9
 _PAGE = 1000
 _LONGEST_S = 12.0
 _MOST_EVENTS = 60_000
-"""As many are replayed in some six seconds: of a busy week the newest hours."""
+"""Of a busy week the newest hours: what the time of a trial is about enough for."""
 _MOST_AT_ONCE = 2
 
 _NOT_STORED = {

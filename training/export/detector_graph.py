@@ -158,7 +158,7 @@ def agreement(model: Exported, paths: Sequence[Path], shapes: Shapes) -> dict[st
         compiled = _compiled(model.graph, (shape[1], shape[0]), 1)
         for path in paths:
             tensor = letterboxed(path, shape)
-            after, before = _infer(compiled, tensor)[0], _by_torch(model.checkpoint, tensor)
+            after, before = _within(_infer(compiled, tensor)[0], shape), _by_torch(model.checkpoint, tensor)
             for ours, theirs in ((after, before), (before, after)):
                 found = _differences(ours, theirs)
                 boxes += int((ours[:, 4] >= AGREE_CONFIDENCE).sum())
@@ -185,6 +185,12 @@ def _differences(ours: F32, theirs: F32) -> list[tuple[float, float]]:
         if px <= AGREE_PX and score <= AGREE_SCORE and confident[row, 5] == theirs[column, 5]:
             found.append((px, score))
     return found
+
+
+def _within(rows: F32, shape: tuple[int, int]) -> F32:
+    """The rows with their boxes cut at the picture's edges, as Ultralytics cuts its own."""
+    width, height = shape
+    return np.concatenate([rows[:, :4].clip(0, (width, height, width, height)), rows[:, 4:]], 1).astype(np.float32)
 
 
 def _by_torch(checkpoint: Any, tensor: U8) -> F32:
