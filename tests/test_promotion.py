@@ -143,7 +143,7 @@ def test_a_running_service_changes_versions(settings: dict[str, str], tmp_path: 
         ("/v1/models/squares/promote", {"version": 0}, 422, "invalid-request"),
         ("/v1/models/squares/promote", {}, 422, "invalid-request"),
         ("/v1/models/squares/promote", {"version": 1, "force": True}, 422, "invalid-request"),
-        ("/v1/models/..%2Fx/promote", {"version": 1}, 404, "not-found"),
+        ("/v1/models/..%2Fx/promote", {"version": 1}, 400, "bad-request"),
         ("/v1/models/X/promote", {"version": 1}, 422, "invalid-request"),
         ("/v1/models/squares/rollback", None, 409, "promotion-refused"),
     ],

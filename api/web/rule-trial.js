@@ -5,6 +5,7 @@ import { el, icon } from "./dom.js";
 
 const DAYS = 7;
 const SHOWN = 12;
+const REACHABLE = { tabindex: "0", "aria-label": "What it would have raised" }; // it scrolls, by keys too
 
 export class RuleTrial {
   #place = document.getElementById("rule-trial");
@@ -41,19 +42,19 @@ export class RuleTrial {
   }
 }
 
-function found({ count, alerts, gaps, since_ns: since }) {
+function found({ count, alerts, gaps, complete, since_ns: since }) {
   const number = `${count?.toLocaleString()} ${count === 1 ? "alert" : "alerts"}`;
   const words =
     count === null
       ? "What this rule would have raised is not known."
-      : `In the last ${DAYS} days this would have raised ${count === 0 ? "no alerts" : number}.`;
+      : `${complete ? `In the last ${DAYS} days` : "In what was looked at"} this would have raised ${count === 0 ? "no alerts" : number}.`;
   const from = `Looked at what happened since ${new Date(since / 1e6).toLocaleString()}.`;
   const older = count > alerts.length ? el("p", { class: "quiet" }, `The newest ${alerts.length} are shown.`) : null;
   return [
     el("p", {}, el("strong", {}, words)),
     count === null ? null : el("p", { class: "quiet" }, from),
     ...gaps.map((gap) => el("p", { class: "quiet" }, gap)),
-    alerts.length ? el("ol", { class: "tried" }, ...alerts.map(row)) : null,
+    alerts.length ? el("ol", { class: "tried", ...REACHABLE }, ...alerts.map(row)) : null,
     older,
   ].filter(Boolean);
 }

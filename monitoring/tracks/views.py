@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, RowMapping, select
 
 from monitoring.alerts.tables import alerts
@@ -30,6 +30,8 @@ class TrackLabel(BaseModel):
 
 class TrackZone(BaseModel):
     """The visits of a track to a zone."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     zone: str
     visits: int
@@ -59,6 +61,8 @@ class TrackAlertView(BaseModel):
 
 class TrackView(BaseModel):
     """A track: somebody, or something, from coming into view to leaving it. Times are wall clocks in nanoseconds."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     id: uuid.UUID = Field(description="That of its `track_began` event.")
     stream_id: str

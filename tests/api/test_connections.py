@@ -202,7 +202,7 @@ def test_an_ipv6_network_is_one_address() -> None:
 VIEWER = Principal("user:anna", "user", (Grant("viewer"),), "session:1")
 
 
-@pytest.mark.parametrize("asks", [VIEWER, process_principal("api-1", Grant("node"))])
+@pytest.mark.parametrize("asks", [VIEWER, process_principal("api-1", Grant("viewer"))])
 async def test_another_process_may_have_many(asks: Principal) -> None:
     """A process that proved itself serves many viewers: its connections are not counted as one client's."""
     keys, path = ClusterKeys(["a secret of the cluster, 32 bytes or more"]), "/v1/streams/yard/mjpeg"

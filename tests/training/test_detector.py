@@ -88,7 +88,7 @@ def test_bfloat16_is_for_processors_that_have_it(flags: list[str], does: bool) -
 
 
 ENDED = """
-import os, signal, sqlite3, sys
+import os, signal, sys, time
 from pathlib import Path
 from training.detector.mlflow_run import TrackSettings, tracked
 
@@ -97,7 +97,8 @@ store = Path(sys.argv[1])
 def end(name, how):
     with tracked(TrackSettings(store / name, store, "ends", name)):
         how()
-        signal.pause()
+        while True:  # no pause(): the signal may reach another thread, which wakes nobody
+            time.sleep(0.05)
 
 def fail():
     raise OSError("the disk is full")
@@ -111,15 +112,12 @@ for name, how in (
         end(name, how)
     except BaseException as error:
         print(name, type(error).__name__)
-child = os.fork()  # the handler of a run is not its children's
-if child == 0:
-    with tracked(TrackSettings(store / "whole", store, "ends", "whole")):
-        inner = os.fork()
-        if inner == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        print("child", os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]), flush=True)
-    os._exit(0)
-os.waitpid(child, 0)
+with tracked(TrackSettings(store / "whole", store, "ends", "whole")):
+    child = os.fork()  # the handler of a run is not its children's
+    if child == 0:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(1)
+    print("child", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 sys.stdout.flush()
 end("terminated", lambda: os.kill(os.getpid(), signal.SIGTERM))
 """

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. e736d485ae2ceb690d318b0a61bf905d365658ac3ab077eb4a677ed0c48c9104
+// Made by `make web` out of api/web; do not edit. 50438488894debc358533ac39ad63f4dbf7e37ad883165b5102de0c181902add
 import {
   ApiError,
   HealthWatch,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. e736d485ae2ceb690d318b0a61bf905d365658ac3ab077eb4a677ed0c48c9104
+// Made by `make web` out of api/web; do not edit. 50438488894debc358533ac39ad63f4dbf7e37ad883165b5102de0c181902add
 import {
   ApiError,
   accessWords,
@@ -470,6 +470,7 @@ var LabelChoice = class {
 // rule-trial.js
 var DAYS = 7;
 var SHOWN = 12;
+var REACHABLE = { tabindex: "0", "aria-label": "What it would have raised" };
 var RuleTrial = class {
   #place = document.getElementById("rule-trial");
   #button = document.getElementById("rule-try");
@@ -502,16 +503,16 @@ var RuleTrial = class {
     this.#button.disabled = false;
   }
 };
-function found({ count, alerts, gaps, since_ns: since2 }) {
+function found({ count, alerts, gaps, complete, since_ns: since2 }) {
   const number2 = `${count?.toLocaleString()} ${count === 1 ? "alert" : "alerts"}`;
-  const words = count === null ? "What this rule would have raised is not known." : `In the last ${DAYS} days this would have raised ${count === 0 ? "no alerts" : number2}.`;
+  const words = count === null ? "What this rule would have raised is not known." : `${complete ? `In the last ${DAYS} days` : "In what was looked at"} this would have raised ${count === 0 ? "no alerts" : number2}.`;
   const from = `Looked at what happened since ${new Date(since2 / 1e6).toLocaleString()}.`;
   const older = count > alerts.length ? el("p", { class: "quiet" }, `The newest ${alerts.length} are shown.`) : null;
   return [
     el("p", {}, el("strong", {}, words)),
     count === null ? null : el("p", { class: "quiet" }, from),
     ...gaps.map((gap) => el("p", { class: "quiet" }, gap)),
-    alerts.length ? el("ol", { class: "tried" }, ...alerts.map(row)) : null,
+    alerts.length ? el("ol", { class: "tried", ...REACHABLE }, ...alerts.map(row)) : null,
     older
   ].filter(Boolean);
 }
