@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.peers.clips import ClipSpec, make_numbered
 
@@ -60,3 +62,14 @@ async def chromium(camera: Path | None = None) -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+async def until_true(page: Page, script: str, argument: Any = None, timeout_s: float = 60) -> None:
+    """Wait until a script, an expression or a function of `argument`, is true in the page. Raises TimeoutError.
+
+    Playwright's wait_for_function asks again from within the page, where our Content-Security-Policy forbids eval: it
+    works only where the script is true at once.
+    """
+    async with asyncio.timeout(timeout_s):
+        while not await page.evaluate(script, argument):
+            await asyncio.sleep(0.1)

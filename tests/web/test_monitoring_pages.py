@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
 from tests.api.test_page import opened
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, until_true
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.livesight_process import LivesightProcess
 from tests.peers.ports import free_port
@@ -96,7 +96,7 @@ CHARTED = """(place) => [...document.querySelectorAll(`${place} canvas`)].some((
 
 async def charted(page: Page, place: str) -> None:
     """Wait until a chart there has drawn more of its first series than its entry in the legend."""
-    await page.wait_for_function(CHARTED, arg=place, timeout=60 * SECOND)
+    await until_true(page, CHARTED, place)
 
 
 async def test_zones_and_lines_are_drawn_and_their_events_appear(service: LivesightProcess) -> None:
@@ -221,7 +221,7 @@ async def test_fifty_alerts_are_seen_at_once_by_mouse_by_keys_and_on_a_phone(ser
         cards = page.locator(".alert")
         await expect(cards).to_have_count(50, timeout=30 * SECOND)
         loaded = "[...document.querySelectorAll('.alert img')].some(({ naturalWidth }) => naturalWidth > 0)"
-        await page.wait_for_function(loaded, timeout=60 * SECOND)
+        await until_true(page, loaded)
         assert await faults(page) == []
         if path := artifact("alerts-many.png"):
             await page.screenshot(path=path)

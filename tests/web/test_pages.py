@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 from stream.config import StreamConfig
 from tests.api.conftest import Service, running
 from tests.api.test_page import opened
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, until_true
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.number_engine import NumberEngine, shipped_version
 from tests.peers.ports import free_port
@@ -203,6 +203,6 @@ async def test_without_webcodecs_the_server_draws(service: Service) -> None:
         view = page.locator("livesight-view")
         await expect(view).to_have_attribute("data-state", "live", timeout=60 * SECOND)
         width = "document.querySelector('livesight-view').shadowRoot.querySelector('img').naturalWidth"
-        await page.wait_for_function(f"{width} === 320", timeout=60 * SECOND)
+        await until_true(page, f"{width} === 320")
         assert await page.evaluate("document.querySelector('livesight-view').stats.via") == "mjpeg"
         await expect(page.locator("#state")).to_contain_text("does not decode")

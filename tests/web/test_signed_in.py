@@ -25,7 +25,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.api.auth.test_users_command import livesight
 from tests.api.test_page import Witness, live, samples_of, share_of_edges, until
-from tests.peers.chromium import camera_file, chromium
+from tests.peers.chromium import camera_file, chromium, until_true
 from tests.peers.livesight_process import ROOT, LivesightProcess
 from tests.peers.ports import free_port
 from tests.peers.prometheus import Prometheus
@@ -282,7 +282,7 @@ async def test_a_signed_mjpeg_plays_elsewhere_until_its_issuer_is_disabled(servi
         async with chromium() as browser:
             page = await browser.new_page()
             await page.goto(page_url, wait_until="commit")
-            await page.wait_for_function("document.images[0]?.naturalWidth > 0", timeout=30 * SECOND)
+            await until_true(page, "document.images[0]?.naturalWidth > 0")
             await until(lambda: read.exists() and read.read_bytes().count(b"\xff\xd8\xff") >= 3, 30)
             assert service.admin.patch(f"/v1/users/{ida}", json={"disabled": True}).status_code == 200
             assert await asyncio.to_thread(reading.wait, ENDS_S) == 0
