@@ -69,7 +69,7 @@ from workers.state_directory import make_state_dir
 if TYPE_CHECKING:
     from api.audit.trail import AuditTrail
     from api.auth.access_control import AccessControl
-    from api.http.lifecycle import DeadlineStack
+    from api.server.lifecycle import DeadlineStack
     from monitoring.core.contracts import CutClip
     from monitoring.service import Monitoring
     from workers.bus.message_bus import Bus, LocalBus
@@ -173,8 +173,8 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
     limit_arenas()
     raise_limit()
     from api.app import create_app, extend_or_forward
-    from api.http.lifecycle import DeadlineStack, EarlySignals, Service, threads_left
     from api.http.listening import listen
+    from api.server.lifecycle import DeadlineStack, EarlySignals, Service, threads_left
     from api.video.clip_cutter import ClipCutter
     from workers.bus.message_bus import LocalBus
 

@@ -31,14 +31,13 @@ from api.auth.process_assertion import AssertionReader
 from api.cluster.proxy import ClusterProxy, Peers, node_client
 from api.cluster.routing import ClusterRoutes
 from api.cluster.stream_directory import ClusterDirectory, LocalDirectory
+from api.documents.openapi import DescribedApp
 from api.http import error_responses
 from api.http.body_limit import BodyLimit
-from api.http.connections import Connections
 from api.http.extension import Extension
 from api.http.headers import SecurityHeaders
 from api.http.origin import OriginGuard
 from api.http.result_hub import ResultHub
-from api.http.server import ServerOptions
 from api.http.strict_requests import strict
 from api.predict.predictor import Predictor
 from api.push.pushes import Pushes
@@ -60,7 +59,8 @@ from api.routes import (
     whip,
 )
 from api.routes.context import ApiContext
-from api.routes.openapi import DescribedApp
+from api.server.connections import Connections
+from api.server.server import ServerOptions
 from api.settings import ApiSettings
 from api.video.channels import VideoChannels
 from api.video.mjpeg import JpegEncoder
@@ -87,7 +87,7 @@ def create_app(
     access: AccessControl | None = None,
     trail: AuditTrail | None = None,
 ) -> FastAPI:
-    """The application with the routes of `roles`. Serve it with `api.http.server.Server`.
+    """The application with the routes of `roles`. Serve it with `api.server.server.Server`.
 
     cluster: the other processes; requests for their streams are forwarded to them. Without the role node, `node` was
     not started. access: who may do what; None: everybody is a local admin. trail: records who saw and did what.

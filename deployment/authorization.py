@@ -20,7 +20,7 @@ from api.auth.access_control import AccessControl
 from api.auth.grants import GrantBody
 from api.auth.oidc.settings import OidcSettings
 from api.auth.settings import AuthSettings
-from api.routes.route_table import markdown
+from api.documents.route_table import markdown
 from api.video.clip_cutter import ClipCutter
 from monitoring.assembly import MonitoringContext
 from monitoring.service import Monitoring

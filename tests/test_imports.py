@@ -29,7 +29,7 @@ FLOORS: dict[str, list[str]] = {
         "model_files model_card settings database bus spool kafka engines images inference registry explain "
         "node cluster cli bench"
     ).split(),
-    "api": "settings http auth audit video push predict cluster routes app cli".split(),
+    "api": "settings http server auth audit video push predict cluster documents routes app cli".split(),
     "monitoring": (
         "core store events rules arrangements alerts drift tracks report ingest settings migrations assembly service "
         "doctor"

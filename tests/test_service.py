@@ -327,7 +327,7 @@ SIGNALLED_EARLY = """
 import os, signal, threading
 from contextlib import suppress
 from api.app import create_app
-from api.http.lifecycle import EarlySignals, Service
+from api.server.lifecycle import EarlySignals, Service
 from api.http.listening import listen
 from api.settings import ApiSettings
 from workers.bus.message_bus import LocalBus
@@ -351,7 +351,7 @@ print("over")
 
 STUCK = """
 import os, signal, threading, time
-import api.http.lifecycle as lifecycle
+import api.server.lifecycle as lifecycle
 
 lifecycle.GIVE_UP_S = 0.5
 with lifecycle.EarlySignals().listening():
@@ -369,7 +369,7 @@ THREADS_LEFT = """
 import os, signal, threading
 import numpy as np
 import openvino as ov
-from api.http.lifecycle import EarlySignals
+from api.server.lifecycle import EarlySignals
 from tests.peers.colour_models import SHAPE_WH, square_graph
 
 def infer():

@@ -11,7 +11,7 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("stream", "workers", "api", "monitoring", "training")
-DECLARATIONS = ("training/cli/", "monitoring/migrations/", "api/auth/migrations/", "api/routes/asyncapi.py")
+DECLARATIONS = ("training/cli/", "monitoring/migrations/", "api/auth/migrations/", "api/documents/asyncapi.py")
 """Functions there are lists of options, columns or messages."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -1,7 +1,7 @@
 """File descriptors: one pool for connections, cameras, files and the broker. Pure; any thread.
 
 Cameras and files must find one whatever connections do: so the limit is raised at the start, and the server leaves some
-free (api/http/connections.py).
+free (api/server/connections.py).
 """
 
 from __future__ import annotations

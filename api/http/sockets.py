@@ -16,7 +16,7 @@ TOO_BIG = 1009
 TRY_AGAIN_LATER = 1013
 
 FRAME_WRITER = "livesight.frame_writer"
-"""The extension of the ASGI scope that api/http/websocket_protocol.py adds."""
+"""The extension of the ASGI scope that api/server/websocket_protocol.py adds."""
 
 
 def frame_writer(websocket: WebSocket) -> Callable[[bytes], bool] | None:

@@ -11,13 +11,13 @@ from starlette.requests import HTTPConnection
 from api.audit.trail import AuditTrail
 from api.auth.access_control import AccessControl
 from api.cluster.stream_directory import StreamDirectory
-from api.http.connections import Connections
 from api.http.extension import Extension
 from api.http.result_hub import ResultHub
 from api.predict.predictor import Predictor
 from api.predict.promotion_jobs import PromotionJobs
 from api.push.pushes import Pushes
 from api.push.whip_pushes import WhipPushes
+from api.server.connections import Connections
 from api.settings import ApiSettings
 from api.video.channels import VideoChannels
 from api.video.mjpeg import JpegEncoder

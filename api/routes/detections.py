@@ -1,7 +1,7 @@
 """WS /v1/streams/{id}/detections and /v1/detections: live results. Runs on the event loop.
 
 A text message is one frame result (livesight.frame/1). A viewer that keeps up gets every result, one that lags skips
-to the newest, one that reads nothing for `viewer_timeout_s` is closed with 1013 (api/http/slow_clients.py, which has
+to the newest, one that reads nothing for `viewer_timeout_s` is closed with 1013 (api/server/slow_clients.py, which has
 the transport). An unknown stream is refused with 404 before the handshake; when a stream is removed, its viewers get
 close 1001. `/v1/detections` never ends: a stream it names may be added later. It shows what the principal may see.
 """

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from api.documents.asyncapi import asyncapi_document
+from api.documents.message_schemas import MESSAGES, json_schema
 from api.http.errors import Problem
-from api.routes.asyncapi import asyncapi_document
-from api.routes.message_schemas import MESSAGES, json_schema
 from workers.access.declaration import Open
 from workers.access.guarded_route import GuardedRoute
 

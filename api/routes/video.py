@@ -3,7 +3,7 @@
 A text message is the configuration of a decoder (`livesight.video/1`, for WebCodecs' VideoDecoder), sent again whenever
 it changes; a binary message is one encoded frame: 1 byte kind (0 delta, 1 key, 2 JPEG), 8 bytes `pts_us`, big-endian
 and signed, then the data. `{"skipped": n}` says how many frames a viewer that lagged missed before the key frame that
-follows. A viewer that reads nothing for `viewer_timeout_s` is closed with 1013 (api/http/slow_clients.py).
+follows. A viewer that reads nothing for `viewer_timeout_s` is closed with 1013 (api/server/slow_clients.py).
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from api.app import create_app, extend
 from api.audit.trail import AuditTrail
 from api.auth.access_control import AccessControl
 from api.http.extension import Extension
-from api.http.server import Server
 from api.routes.context import ApiContext
+from api.server.server import Server
 from api.settings import ApiSettings
 from stream.config import StreamSettings
 from tests.peers.clips import ClipSpec, make_numbered

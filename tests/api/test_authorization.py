@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.staticfiles import StaticFiles
 
 from api.app import create_app
-from api.routes.route_table import SOCKET, DeclaredRoute, declared_routes, markdown
+from api.documents.route_table import SOCKET, DeclaredRoute, declared_routes, markdown
 from deployment.authorization import PAGE, whole_application
 from tests.api.conftest import Service
 from tests.api.with_accounts import EXPIRED, FOREIGN, KEYS, MINE, Answer, accounted, add, ask, knock

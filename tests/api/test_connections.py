@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from websockets.asyncio.client import connect
 
 from api.auth.process_assertion import AssertionReader
-from api.http.connections import ClientConnection, Connections
+from api.server.connections import ClientConnection, Connections
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded

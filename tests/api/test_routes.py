@@ -16,8 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from api.app import create_app
+from api.documents.route_table import SOCKET, declared_routes
 from api.http.errors import KINDS, Problem
-from api.routes.route_table import SOCKET, declared_routes
 from api.settings import ApiSettings
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded

@@ -18,7 +18,7 @@ from api.app import create_app
 from api.auth.access_control import AccessControl
 from api.auth.people.people import People
 from api.auth.settings import AuthSettings
-from api.http.server import Server
+from api.server.server import Server
 from api.settings import ApiSettings
 from stream.config import StreamConfig
 from tests.peers.number_engine import NumberEngine

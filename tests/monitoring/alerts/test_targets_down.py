@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.http.lifecycle import threads_left
+from api.server.lifecycle import threads_left
 from tests.monitoring.alerts.running_alerts import AlertMonitor, eventually, running_alerts
 from tests.peers.webhook import WebhookServer
 

@@ -17,7 +17,7 @@ import pytest
 from prometheus_client import generate_latest
 from sqlalchemy import create_engine
 
-from api.routes.message_schemas import json_schema
+from api.documents.message_schemas import json_schema
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.metrics import CAMERA_FAULTS, DRIFT_DETECTED, DRIFT_SCORE
 from monitoring.drift.sampler import DriftSample

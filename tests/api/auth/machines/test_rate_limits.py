@@ -13,8 +13,8 @@ from api.auth.machines.bounded_storage import BoundedStorage
 from api.auth.machines.limit_settings import LIMITS, RateLimitSettings, ServiceLimits, rate_of
 from api.auth.machines.rate_limits import COUNTED, RateLimits, address_of, counted_as
 from api.auth.people.session_reader import PLAIN_COOKIE
+from api.documents.route_table import declared_routes
 from api.http.errors import Problem
-from api.routes.route_table import declared_routes
 from tests.api.auth.machines.conftest import Guarded, StartGuarded
 from workers.access.declaration import FORWARDED_BY
 from workers.access.principal import ANONYMOUS, LOCAL_ADMIN, Grant, Principal

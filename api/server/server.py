@@ -13,11 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
-from api.http.acceptor import Acceptor
-from api.http.connections import ClientConnection, Connections
-from api.http.http_protocol import HttpProtocol
 from api.http.listening import listen
 from api.http.peer_faults import count_peer_faults
+from api.server.acceptor import Acceptor
+from api.server.connections import ClientConnection, Connections
+from api.server.http_protocol import HttpProtocol
 from api.settings import ApiSettings
 
 _SLACK_BYTES = 4096
@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
         return int(address[1])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, but accepting by api/http/acceptor.py. Without sockets it opens its own."""
+        """As uvicorn's, but accepting by api/server/acceptor.py. Without sockets it opens its own."""
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from api.routes.message_schemas import MESSAGES, MessageKind
+from api.documents.message_schemas import MESSAGES, MessageKind
 from stream.config import MaxFps
 from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
 

@@ -16,9 +16,9 @@ from contextlib import suppress
 
 import structlog
 
-from api.http.connections import ClientConnection, Connections, Opening
 from api.http.error_responses import raw_answer
 from api.http.errors import Problem
+from api.server.connections import ClientConnection, Connections, Opening
 from workers import descriptors
 
 log = structlog.get_logger(__name__)

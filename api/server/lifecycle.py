@@ -22,7 +22,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from api.http.server import Server
+from api.server.server import Server
 from workers.kafka.background_call import ABANDONED
 
 log = structlog.get_logger(__name__)

@@ -14,11 +14,11 @@ import h11
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.http.connections import ClientConnection, Connections
 from api.http.error_responses import raw_answer
 from api.http.errors import Problem
-from api.http.slow_clients import CutsOffSlowReaders
-from api.http.websocket_protocol import SocketProtocol
+from api.server.connections import ClientConnection, Connections
+from api.server.slow_clients import CutsOffSlowReaders
+from api.server.websocket_protocol import SocketProtocol
 from api.settings import ApiSettings
 
 log = structlog.get_logger(__name__)

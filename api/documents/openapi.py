@@ -15,9 +15,9 @@ from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
 from api.auth.machines.rate_limits import UNLIMITED
+from api.documents.document_schemas import mend_schemas
+from api.documents.route_table import DeclaredRoute, declared_routes
 from api.http.errors import MEDIA_TYPE, TYPE_PREFIX
-from api.routes.document_schemas import mend_schemas
-from api.routes.route_table import DeclaredRoute, declared_routes
 from workers.access.declaration import Needs, Open
 from workers.access.roles import ROLE_OF
 

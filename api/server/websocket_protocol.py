@@ -10,9 +10,9 @@ import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from api.http.connections import ClientConnection, Connections
-from api.http.slow_clients import CutsOffSlowReaders
 from api.http.sockets import FRAME_WRITER, TRY_AGAIN_LATER
+from api.server.connections import ClientConnection, Connections
+from api.server.slow_clients import CutsOffSlowReaders
 
 log = structlog.get_logger(__name__)
 

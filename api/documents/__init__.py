@@ -1,0 +1,1 @@
+"""The documents of the interface: OpenAPI, AsyncAPI, JSON Schemas, and the table of routes and roles."""
