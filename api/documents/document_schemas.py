@@ -10,8 +10,10 @@ from api.predict.uploads import FILE
 NO_NUL = r"^[^\u0000]*$"
 """Of text that is sent and has no pattern of its own: NUL is refused in all of them (api/http/strict_requests.py)."""
 
-SEGMENT = r"^[^./\\\u0000-\u001f\u007f][^/\\\u0000-\u001f\u007f]*$"
-"""Of a segment of a path, where it has no pattern of its own: only plain ones are read (api/auth/plain_paths.py)."""
+_OTHER = r"/\\\u0000-\u001f\u007f"
+SEGMENT = rf"^([^.{_OTHER}]|\.[^.{_OTHER}]|\.\.[^{_OTHER}])[^{_OTHER}]*$"
+"""Of a segment of a path, where it has no pattern of its own: only plain ones are read (api/auth/plain_paths.py), which
+are all but `.` and `..`; without looking ahead, as some tools cannot."""
 
 _TEXT = {"type": "string"}
 _OF_TEXT = ("text/", "application/jsonl")

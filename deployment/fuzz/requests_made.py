@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import schemathesis
 
+from stream.config import STREAM_ID_PATTERN
 from tests.api.with_accounts import MINE
 
 
@@ -17,7 +19,8 @@ def as_text(context: Any, value: Any) -> bytes:
 
 @schemathesis.hook
 def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Half of the valid ids become the stream that exists: of random ones none would be found."""
-    if path_parameters and isinstance(found := path_parameters.get("stream_id"), str) and len(found) % 2:
+    """Half of the valid ids become the stream that exists: of random ones none would be found. Wrong ones stay."""
+    found = (path_parameters or {}).get("stream_id")
+    if path_parameters and isinstance(found, str) and re.fullmatch(STREAM_ID_PATTERN, found) and len(found) % 2:
         return {**path_parameters, "stream_id": MINE}
     return path_parameters

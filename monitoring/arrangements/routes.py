@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from pydantic.config import JsonDict
 
 from monitoring.arrangements.config_store import Origin
@@ -25,6 +25,20 @@ StreamIdInPath = Annotated[StreamId, Path(description="The stream's id.")]
 MayChangeZones = Annotated[Principal, Depends(Needs("zones"))]
 MayChangeRules = Annotated[Principal, Depends(Needs("rules"))]
 NameInPath = Annotated[Name, Path(description="The rule's name.")]
+_TRY = "try"
+
+
+def _not_reserved(name: str) -> str:
+    if name == _TRY:
+        raise ValueError("is the address of POST /v1/rules/try, so no rule can have this name; choose another")
+    return name
+
+
+NewNameInPath = Annotated[
+    Name,
+    AfterValidator(_not_reserved),
+    Path(description=f"The rule's name, which is not `{_TRY}`.", json_schema_extra={"not": {"const": _TRY}}),
+]
 
 _FIXED: dict[int | str, dict[str, Any]] = {
     409: {"description": "The configuration says it, so it cannot be changed here; or there are as many as may be."}
@@ -134,7 +148,7 @@ def rule_routes(rules: RuleStore) -> APIRouter:
         return _rule_view(*found, scope)
 
     @router.put("/v1/rules/{name}", responses={201: {"description": "The rule is new.", "model": RuleView}, **_FIXED})
-    async def put_rule(principal: MayChangeRules, name: NameInPath, body: RuleBody, response: Response) -> RuleView:
+    async def put_rule(principal: MayChangeRules, name: NewNameInPath, body: RuleBody, response: Response) -> RuleView:
         """Create or replace a rule, from the next frame on. Needs the role on every stream of the rule, also before."""
         _check_same("name", body.name, name)
         rule = Rule(**body.model_dump(exclude={"origin"}) | {"name": name})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import jsonschema
@@ -158,6 +159,20 @@ def test_texts_in_paths_are_held_to_what_is_read_there(operations: Operations) -
                 assert not re.search(schema["pattern"], text), f"{name}: {parameter['name']} {text!r}"
                 assert path_fault(f"/v1/{text}/x") or "/" in text
     assert held > 20
+
+
+def test_a_text_in_a_path_without_a_form_of_its_own_may_be_whatever_is_read_there(operations: Operations) -> None:
+    """A session named `.³` was answered, though the document had no name begin with a dot."""
+    whip = operations["OPTIONS /v1/streams/{stream_id}/whip/{session_id}"]
+    pattern = next(one["schema"]["pattern"] for one in whip["parameters"] if one["name"] == "session_id")
+    for text in (*map("".join, product((".", "a", "³"), repeat=3)), ".", "..", ".a", "a.", "..a", "…", "...."):
+        assert bool(re.search(pattern, text)) == (path_fault(f"/v1/{text}") is None), text
+
+
+def test_no_rule_has_the_name_that_trying_one_needs(operations: Operations) -> None:
+    name = next(one for one in operations["PUT /v1/rules/{name}"]["parameters"] if one["name"] == "name")
+    assert not jsonschema.Draft202012Validator(name["schema"]).is_valid("try")
+    jsonschema.validate("tryout", name["schema"])
 
 
 def test_whip_is_told_whole(operations: Operations) -> None:

@@ -138,6 +138,7 @@ async def test_a_rule_of_ones_own(client: httpx.AsyncClient) -> None:
         ("rules/a", {"when": {"type": "seen"}, "severity": "dire"}, "severity"),
         ("rules/a", {"name": "b", "when": {"type": "seen"}}, "b differs from a in the path"),
         ("rules/-a", {"when": {"type": "seen"}}, "name"),
+        ("rules/try", {"when": {"type": "seen"}}, "is the address of POST /v1/rules/try"),
     ],
 )
 async def test_bad_input_is_named_and_changes_nothing(
