@@ -59,6 +59,8 @@ class AuditTrail:
         self._closing = threading.Event()
         self._problem: str | None = None
         self._problem_log = StateLog(log, "audit_not_written")
+        self._unnoted: AuditEntry | None = None
+        self._head_problem: str | None = None
         self._prune_at_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
@@ -68,11 +70,7 @@ class AuditTrail:
         with self._lock:
             if not self._repeats.is_first(fact, time.monotonic()):
                 return
-            if len(self._waiting) >= MOST_WAITING:
-                self._lost += 1
-                _LOST.inc()
-            else:
-                self._waiting.append(fact)
+            self._queue(fact)
         self._awake.set()
 
     @property
@@ -82,10 +80,12 @@ class AuditTrail:
 
     def problems(self) -> list[str]:
         """What is wrong now, in sentences for readiness. Any thread."""
-        problem = self._problem
-        if problem is None:
-            return []
-        return [f"audit: entries are not written, {len(self._waiting)} wait: {problem}"]
+        found = []
+        if (problem := self._problem) is not None:
+            found.append(f"audit: entries are not written, {len(self._waiting)} wait: {problem}")
+        if (problem := self._head_problem) is not None:
+            found.append(f"audit: which entry is the last cannot be noted, so that missing ones are not found: {problem}")
+        return found
 
     def close(self, timeout_s: float) -> None:
         """Write what waits, repeats included, and end the thread. Idempotent."""
@@ -109,10 +109,20 @@ class AuditTrail:
                 self._closing.wait(_RETRY_S)
             self._prune()
 
+    def _queue(self, fact: AuditFact) -> None:
+        """With the lock held."""
+        if len(self._waiting) >= MOST_WAITING:
+            self._lost += 1
+            _LOST.inc()
+        else:
+            self._waiting.append(fact)
+
     def _write_all(self, closing: bool) -> bool:
         """Whether nothing waits any more."""
         with self._lock:
-            self._waiting.extend(self._repeats.over(time.monotonic(), everything=closing))
+            for fact in self._repeats.over(time.monotonic(), everything=closing):
+                self._queue(fact)
+        self._note_head()
         while True:
             with self._lock:
                 facts = list(self._waiting)[:_AT_ONCE]
@@ -130,7 +140,6 @@ class AuditTrail:
     def _write(self, facts: Sequence[AuditFact]) -> bool:
         try:
             entries = self._store.append(self._chain, facts)
-            self._note_head(entries[-1])
         except (OSError, DatabaseError) as error:
             self._problem = str(error)
             self._problem_log.note(str(error))
@@ -145,12 +154,27 @@ class AuditTrail:
         if self._bus is not None:
             for entry in entries:
                 self._bus.publish(message_of(entry))
+        self._unnoted = entries[-1]
+        self._note_head()
         return True
 
-    def _note_head(self, last: AuditEntry) -> None:
-        """Beside the trail, not in it: entries missing at the end are found by that."""
+    def _note_head(self) -> None:
+        """Beside the trail, not in it: entries missing at the end are found by that.
+
+        The entries are kept by then: a disk that refuses this is tried again with no other of them.
+        """
+        last = self._unnoted
+        if last is None:
+            return
         text = json.dumps({last.chain: [last.number, last.hash]}).encode()
-        write_whole(self._heads, lambda file: file.write(text), OWNER_ONLY)
+        try:
+            write_whole(self._heads, lambda file: file.write(text), OWNER_ONLY)
+        except OSError as error:
+            self._head_problem = f"{self._heads}: {error.strerror or error}"
+            self._problem_log.note(self._head_problem, "head")
+        else:
+            self._unnoted = self._head_problem = None
+            self._problem_log.clear("head")
 
     def _prune(self) -> None:
         if time.monotonic() < self._prune_at_s or self._problem is not None:

@@ -20,6 +20,7 @@ from api.audit.stores import DatabaseStore, FileStore
 from api.audit.tables import audit_entries
 from api.audit.trail import HEADS_FILE, AuditTrail
 from api.audit.verification import verify
+from tests.api.waiting import eventually
 from workers.bus.message_bus import AUDIT, LocalBus, Message
 from workers.database.database import Database
 from workers.errors import DatabaseUnavailable
@@ -154,6 +155,40 @@ def test_what_an_outage_holds_up_follows_and_what_does_not_fit_is_told(
     assert verify(store.lines()).faults == []
     assert [entry.count for entry in kept if entry.what == "lost"] == [10]
     assert [entry.principal for entry in kept if entry.what == "live"] == [f"user:{number}" for number in range(20)]
+    store.database.close()
+
+
+def test_repeats_of_an_outage_wait_within_the_same_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those whose minute was over waited beside the bound: 20,000 more each minute."""
+    monkeypatch.setattr(api.audit.trail, "MOST_WAITING", 20)
+    store = DatabaseStore(Database(f"sqlite:///{tmp_path / 'a.db'}"))
+    away = Away(store)
+    trail = AuditTrail(away, "shop", tmp_path)
+    for number in range(20):
+        for _ in range(3):
+            trail.add(seen(number, "refused"))
+    trail.close(20)
+    assert trail.problems() == ["audit: entries are not written, 20 wait: postgresql://shop: it does not answer"]
+    store.database.close()
+
+
+async def test_a_disk_that_takes_no_note_of_the_end_has_nothing_written_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entries were kept, and written again each second until the disk took the note."""
+    monkeypatch.setattr(api.audit.trail, "_RETRY_S", 0.05)
+    store = DatabaseStore(Database(f"sqlite:///{tmp_path / 'a.db'}"))
+    (tmp_path / HEADS_FILE).mkdir()
+    trail = AuditTrail(store, "shop", tmp_path)
+    trail.add(seen(1))
+    await eventually(lambda: len(trail.problems()) == 1, 30)
+    assert "Is a directory" in trail.problems()[0]
+    (tmp_path / HEADS_FILE).rmdir()
+    await eventually(lambda: trail.problems() == [], 30)
+    trail.add(seen(2))
+    trail.close(20)
+    assert [entry.principal for entry in entries(store)] == ["user:1", "user:2"]
+    assert json.loads((tmp_path / HEADS_FILE).read_text())["shop"][0] == 2
     store.database.close()
 
 
