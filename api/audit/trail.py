@@ -84,7 +84,9 @@ class AuditTrail:
         if (problem := self._problem) is not None:
             found.append(f"audit: entries are not written, {len(self._waiting)} wait: {problem}")
         if (problem := self._head_problem) is not None:
-            found.append(f"audit: which entry is the last cannot be noted, so that missing ones are not found: {problem}")
+            found.append(
+                f"audit: which entry is the last cannot be noted, so that missing ones are not found: {problem}"
+            )
         return found
 
     def close(self, timeout_s: float) -> None:
