@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count
 
 from stream.frame import Frame
 from stream.metrics import STAGE_SECONDS
@@ -11,7 +12,7 @@ from workers.engines.engine import F32
 from workers.images.image_figures import StreamImageFigures
 from workers.inference.batcher import FrameJob
 from workers.inference.classify_tracks import StreamClassifier
-from workers.inference.tracking import TrackedBoxes, Tracker, TrackIds
+from workers.inference.tracking import TrackedBoxes, Tracker
 from workers.metrics import DETECTIONS, FRAMES_ANALYSED, LATENCY_SECONDS
 from workers.model_card import ModelCard
 
@@ -39,7 +40,7 @@ class ResultBuilder:
         self._session: str | None = None
         self._last_ordinal = -1
         self._trackers: dict[str, Tracker] = {}
-        self._ids = TrackIds()
+        self._track_numbers = count(1)
 
     def result(self, job: FrameJob, shown: Frame | None = None) -> FrameResult:
         """The result of the stream's next frame. `shown`: the frame as others may see it, where that is blurred."""
@@ -71,7 +72,7 @@ class ResultBuilder:
 
     def _reset(self, session: str) -> None:
         self._session, self._last_ordinal = session, -1
-        self._trackers, self._ids = {}, TrackIds()
+        self._trackers, self._track_numbers = {}, count(1)
         self._classifier.reset()
         if self._figures is not None:
             self._figures.reset()
@@ -90,7 +91,7 @@ class ResultBuilder:
         confident = self._confidence or min(card.threshold(label) for label in card.classes)
         tracker = self._trackers.get(name)
         if tracker is None:
-            tracker = self._trackers[name] = Tracker(confident)
+            tracker = self._trackers[name] = Tracker(confident, numbers=self._track_numbers)
         tracker.confident = confident  # another version may have come into service
         return self._above_threshold(name, card, tracker.update(rows, pts_us))
 
@@ -101,12 +102,11 @@ class ResultBuilder:
             label = card.classes[class_id]
             if confidence < (card.threshold(label) if self._confidence is None else self._confidence):
                 continue
-            number = None if track_id < 0 else self._ids.of(name, track_id)
             x1, y1, x2, y2 = (round(value, 1) for value in xyxy)
             detections.append(
                 Detection(
                     detector=name,
-                    track_id=number,
+                    track_id=None if track_id < 0 else track_id,
                     label=label,
                     confidence=round(min(1.0, confidence), 4),
                     xyxy=(x1, y1, x2, y2),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -25,17 +27,6 @@ class TrackedBoxes:
     confidence: F32
     class_id: I64
     track_id: I64
-
-
-class TrackIds:
-    """Track numbers of one session, unique across its detectors, from 1."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int], int] = {}
-
-    def of(self, detector: str, own_id: int) -> int:
-        """The session's number for a tracker's own number of the same track."""
-        return self._known.setdefault((detector, own_id), len(self._known) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +61,21 @@ class Tracker:
     earliest in the second frame without.
     """
 
-    def __init__(self, confident: float, settings: TrackerSettings | None = None) -> None:
-        """confident: the confidence from which a box starts a track; less follows one only."""
+    def __init__(
+        self, confident: float, settings: TrackerSettings | None = None, numbers: Iterator[int] | None = None
+    ) -> None:
+        """confident: the confidence from which a box starts a track; less follows one only.
+
+        numbers: gives each confirmed track its own, from 0 on where none are given; trackers that share one have no
+        number twice.
+        """
         self.confident = confident
         self._settings = settings or TrackerSettings()
+        self._numbers = count() if numbers is None else numbers
         self._motion = BoxMotion()
         self._id: I64 = np.zeros(0, np.int64)
         self._seen_s: F64 = np.zeros(0)
         self._now_s: float | None = None
-        self._ids = 0
 
     def update(self, rows: F32, pts_us: int) -> TrackedBoxes:
         """Follow the boxes `rows` (n, 6: x1, y1, x2, y2 in pixels, confidence, class) of the next frame.
@@ -135,8 +132,7 @@ class Tracker:
         self._seen_s[tracks] = self._now_s
         new = tracks[np.argsort(boxes)]
         new = new[self._id[new] < 0]
-        self._id[new] = np.arange(self._ids, self._ids + len(new))
-        self._ids += len(new)
+        self._id[new] = [next(self._numbers) for _ in new]
         numbers = self._id[tracks]
         self._keep(self._id >= 0)
         return numbers

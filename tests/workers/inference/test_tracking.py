@@ -7,16 +7,28 @@ sign. What a detector adds is drawn by chance: edges that tremble, people who ar
 from __future__ import annotations
 
 import csv
+import gc
+import tracemalloc
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from trackers.eval import box_iou, compute_identity_metrics
 
+from stream.frame import Frame
+from stream.mailbox import Mailbox
+from workers.bus.result import Detection
+from workers.inference.batcher import FrameJob, InferenceStream
+from workers.inference.classify import Classifiers
+from workers.inference.classify_tracks import StreamClassifier
 from workers.inference.motion import BoxMotion
+from workers.inference.result_builder import ResultBuilder
 from workers.inference.tracking import TrackedBoxes, Tracker
+from workers.model_card import ModelStore, load_card, shipped_models_dir
+from workers.settings import ClassifySettings
 
 TRUTH = Path(__file__).parents[3] / "deployment" / "bench" / "tracking_truth" / "vtest.txt"
 TRUTH_FPS, CAMERA_FPS = 10.0, 50.0
@@ -173,3 +185,53 @@ def test_two_short_steps_expect_what_one_long_step_does() -> None:
     assert once.state[0, 0] > 140  # it goes on moving
     np.testing.assert_allclose(once.state, twice.state)
     np.testing.assert_allclose(once.doubt_xy(), twice.doubt_xy(), rtol=0.01)
+
+
+class Crowd:
+    """A camera's results where nobody stays: in every other frame the faces of both detectors are others."""
+
+    detectors = ("mask", "mask-accurate")
+
+    def __init__(self) -> None:
+        classifier = StreamClassifier({}, (), Classifiers({}), ClassifySettings(), "every_frame")
+        self._builder = ResultBuilder("node-1", classifier, counted=False)
+        self._stream = InferenceStream("crowd", Mailbox("newest"), self.detectors, lambda job: None)
+        store = ModelStore([shipped_models_dir()])
+        self._cards = {name: load_card(store.folder(name), verify=False) for name in self.detectors}
+        self._picture = av.VideoFrame(1920, 1080, "yuv420p")
+        self._frames = 0
+
+    def next(self, session: str = "s") -> tuple[Detection, ...]:
+        """What the next frame's result says."""
+        number, self._frames = self._frames, self._frames + 1
+        frame = Frame("crowd", session, number, number, number * 600_000, 0, 0.0, 0.0, self._picture)
+        job = FrameJob(self._stream, frame, number, 0.0)
+        left = 1000.0 * (number // 2 % 2)
+        for name in self.detectors:
+            job.rows[name] = boxes(*((left + 80 * place, 50, left + 80 * place + 40, 100) for place in range(10)))
+        job.cards.update(self._cards)
+        return self._builder.result(job).detections
+
+
+def test_numbers_of_a_session_are_those_of_one_track_whichever_detector_found_it() -> None:
+    crowd = Crowd()
+    seen = [[one.track_id for one in crowd.next()] for _ in range(4)]
+    assert seen[0] == seen[2] == [None] * 20
+    assert sorted(number for number in (*seen[1], *seen[3]) if number is not None) == list(range(1, 41))
+    crowd.next("another")
+    assert sorted(one.track_id or 0 for one in crowd.next("another")) == list(range(1, 21))
+
+
+def test_a_session_of_many_tracks_takes_no_more_room_than_one_of_few() -> None:
+    """A camera's session may last for months."""
+    crowd = Crowd()
+    for _ in range(50):
+        crowd.next()
+    tracemalloc.start()
+    for _ in range(200):
+        told = crowd.next()
+    gc.collect()
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert max(one.track_id or 0 for one in told) == 2500
+    assert grown < 100_000, f"{grown} bytes more for 2000 tracks more"
