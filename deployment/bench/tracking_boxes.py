@@ -23,6 +23,7 @@ from shared_data import needed
 from stream.frame import Frame
 from stream.mailbox import Mailbox
 from training.export.detector_graph import SHAPES_WH, exported
+from workers.atomic_files import write_whole
 from workers.engines.hot_swap import EngineSlots
 from workers.engines.letterbox import Letterbox
 from workers.inference.batcher import FrameJob, InferenceStream
@@ -79,7 +80,8 @@ def _detect(clip: Path, model: str, kept: Path, path: Path) -> None:
             found = found[found[:, 4] >= LEAST_CONFIDENCE]
             rows.append(np.insert(found, 0, number, axis=1))
     slots.close()
-    np.savez_compressed(path, rows=np.concatenate(rows), pts=pts_us, wh=frame.size_wh)
+    found_rows = np.concatenate(rows)
+    write_whole(path, lambda file: np.savez_compressed(file, rows=found_rows, pts=pts_us, wh=frame.size_wh))
 
 
 def _people(data: Path, kept: Path) -> Path:
