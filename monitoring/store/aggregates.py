@@ -65,14 +65,14 @@ def counts_of(connection: Connection, query: CountQuery, scope: StreamScope) -> 
     """
     zone = ZoneInfo(query.tz)
     scan = _by_hour if _hours_do(query, zone) else _by_scan
-    found: Counter[tuple[datetime, str | None]] = Counter()
+    found: Counter[tuple[int, str | None]] = Counter()
     with closing(scan(connection, query, scope, _Span.of(query))) as rows:
         for at_ns, value, count in rows:
-            found[_start(at_ns, query.bucket, zone), value or None] += int(count)
+            found[_start_s(at_ns, query.bucket, zone), value or None] += int(count)
             if len(found) > _MOST_BUCKETS:
                 raise _too_many()
-    ordered = sorted(found.items(), key=lambda one: (one[0][0].timestamp(), one[0][1] or ""))
-    return [EventTotal(start, count, value) for (start, value), count in ordered]
+    ordered = sorted(found.items(), key=lambda one: (one[0][0], one[0][1] or ""))
+    return [EventTotal(datetime.fromtimestamp(start_s, zone), count, value) for (start_s, value), count in ordered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +171,20 @@ def _too_many() -> BadQuery:
 
 
 @lru_cache(maxsize=4096)
-def _start(at_ns: int, bucket: Bucket, zone: ZoneInfo) -> datetime:
-    """Where the bucket of that time begins."""
+def _start_s(at_ns: int, bucket: Bucket, zone: ZoneInfo) -> int:
+    """Where the bucket of that time begins, in seconds since 1970.
+
+    Not the local time: the two that one hour has when summer ends are equal, and have the same hash.
+    """
     moment = datetime.fromtimestamp(at_ns // 1_000_000_000, zone)
     if bucket == "minute":
-        return moment.replace(second=0)
-    if bucket == "hour":
-        return moment.replace(minute=0, second=0)
-    day = moment.replace(hour=0, minute=0, second=0, fold=0)
-    if bucket == "day":
-        return day
-    return day - timedelta(days=moment.weekday()) if bucket == "week" else day.replace(day=1)
+        start = moment.replace(second=0)
+    elif bucket == "hour":
+        start = moment.replace(minute=0, second=0)
+    else:
+        start = moment.replace(hour=0, minute=0, second=0, fold=0)
+        if bucket == "week":
+            start -= timedelta(days=moment.weekday())
+        elif bucket == "month":
+            start = start.replace(day=1)
+    return int(start.timestamp())

@@ -229,6 +229,18 @@ def test_days_are_those_of_the_time_zone(database: Database) -> None:
     }
 
 
+def test_the_hour_that_summer_ends_with_is_two(database: Database) -> None:
+    """In Berlin it was 02:30 twice: at 00:30 and at 01:30 UTC."""
+    before = int(datetime(2025, 10, 26, 0, 30, tzinfo=UTC).timestamp()) * 10**9
+    with database.write() as connection:
+        add_events(connection, [happened(at, captured_at_ns=before + at * HOUR_NS) for at in range(2)])
+    for bucket, minute in (("hour", "00"), ("minute", "30")):
+        with database.read() as connection:
+            found = counts_of(connection, CountQuery(bucket=bucket, tz="Europe/Berlin"), ALL_STREAMS)
+        starts = [(one.start.isoformat(), one.count) for one in found]
+        assert starts == [(f"2025-10-26T02:{minute}:00+02:00", 1), (f"2025-10-26T02:{minute}:00+01:00", 1)]
+
+
 @pytest.mark.parametrize("by", [None, "kind", "label"])
 def test_hours_that_are_cut_are_counted_too(database: Database, by: Any) -> None:
     """Whole hours come from the table of counts, the rest from the events: together it is all of them, once."""
