@@ -9,22 +9,21 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select, union_all
 
 from monitoring.core.errors import TooManyTrials, TrialRunning
 from monitoring.events.settings import EventSettings
 from monitoring.rules.replay import Replay, kinds_of
 from monitoring.rules.rule import CameraFaultCondition, DownCondition, DriftCondition, Rule, SeenCondition
 from monitoring.store.cursor import after_cursor, cursor_of
-from monitoring.store.tables import event_hours, events
-from monitoring.store.visible import choose
-from monitoring.store.writes import HOUR_NS
+from monitoring.store.tables import events
+from monitoring.store.visible import StreamChoice, by_name, choose
 from workers.access.principal import StreamScope
 from workers.bus.event import Event
 from workers.database.database import Database
@@ -34,8 +33,10 @@ _BEFORE_NS = 600 * 10**9
 """Events from that long before are replayed as well: tracks that were there, and alerts that cooled down."""
 _PAGE = 1000
 _LONGEST_S = 12.0
-_MOST_EVENTS = 60_000
-"""Of a busy week the newest hours: what the time of a trial is about enough for."""
+_FIRST = 2000
+"""Events of the first pass. It tells how many more there is time for, and is the answer where the second fails."""
+_PLANNED = 0.8
+"""Of the time that is left, what the second pass is to take: the machine may get busier."""
 _MOST_AT_ONCE = 2
 
 _NOT_STORED = {
@@ -63,17 +64,47 @@ class Trial:
     alerts: list[Event] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Which stored events a rule is tried on: `seen` are conditions on `events`. most: alerts that are returned."""
+
+    rule: Rule
+    kinds: tuple[str, ...]
+    seen: tuple[ColumnElement[bool], ...]
+    most: int
+
+    @property
+    def place(self) -> str | None:
+        """The zone or line that the rule names."""
+        return getattr(self.rule.when, "zone", None) or getattr(self.rule.when, "place", None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """A replay that was not cut short. `events`: how many it looked at; `knows_place`: whether one named the place."""
+
+    trial: Trial
+    events: int
+    knows_place: bool
+
+
 class RuleTrials:
     """Runs trials: one at a time for each principal, and few altogether."""
 
     def __init__(
-        self, database: Database, settings: EventSettings, longest_s: float = _LONGEST_S, most: int = _MOST_EVENTS
+        self,
+        database: Database,
+        settings: EventSettings,
+        longest_s: float = _LONGEST_S,
+        first: int = _FIRST,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """longest_s, most: the time, and the events, of one trial."""
-        self._most = most
+        """longest_s: the time of one trial. first: how many events are tried to see how long that takes."""
         self._database = database
         self._settings = settings
         self._longest_s = longest_s
+        self._first = first
+        self._now_s = now_s
         self._running: set[str] = set()
         self._lock = threading.Lock()
 
@@ -94,6 +125,7 @@ class RuleTrials:
 
     def run(self, rule: Rule, scope: StreamScope, days: int, most: int) -> Trial:
         """Try a rule on the streams in the scope. most: alerts that are returned, not counted."""
+        deadline_s = self._now_s() + self._longest_s
         until_ns = time.time_ns()
         trial = Trial(until_ns - days * DAY_NS, until_ns)
         kinds = kinds_of(rule)
@@ -101,38 +133,67 @@ class RuleTrials:
             trial.count = None
             trial.gaps.append(_NOT_STORED[type(rule.when)])
             return trial
-        chosen = choose(events.c.stream_id, rule.streams, scope)
-        seen = [*chosen.conditions, *([events.c.stream_id.in_(chosen.names)] if chosen.names else [])]
-        self._note_gaps(trial, rule, seen)
-        busy_ns = self._busy_since(trial, rule, scope)
-        if busy_ns > trial.since_ns:
-            trial.since_ns, trial.complete = busy_ns, False
+        with self._database.read() as connection:
+            scope = by_name(connection, events.c.stream_id, rule.streams, scope)
+            chosen = choose(events.c.stream_id, rule.streams, scope)
+            oldest_ns = _oldest(connection, chosen)
+        named = (events.c.stream_id.in_(chosen.names),) if chosen.names else ()
+        search = _Search(rule, kinds, (*chosen.conditions, *named), most)
+        if oldest_ns is None or oldest_ns > trial.since_ns:
+            trial.since_ns = trial.until_ns if oldest_ns is None else oldest_ns
+            trial.gaps.append("No events are stored from before: the rule was tried on less time than was asked for.")
+        return self._tried(trial, search, deadline_s)
+
+    def _tried(self, asked: Trial, search: _Search, deadline_s: float) -> Trial:
+        """The newest events first, then as many as there is time for: what is left out is the oldest."""
+        began_s = self._now_s()
+        found = self._replay(asked, search, self._first, deadline_s)
+        if found is None:
+            asked.count, asked.complete, asked.since_ns = None, False, asked.until_ns
+            asked.gaps.append("The service is too busy to try a rule: try it again later.")
+            return asked
+        if not found.trial.complete:
+            now_s = self._now_s()
+            pace = found.events / max(now_s - began_s, 1e-3)
+            many = int(pace * (deadline_s - now_s) * _PLANNED)
+            if many > found.events:
+                found = self._replay(asked, search, many, deadline_s) or found
+        trial = found.trial
+        if not trial.complete:
             trial.gaps.append("There are too many events to look at all of them: only the newest were tried.")
-        self._replay(trial, rule, [self._of_kind(kind, trial, seen) for kind in kinds], most)
+        if search.place is not None and not found.knows_place:
+            trial.gaps.append("Nothing that was looked at tells of that zone or line: it may be new.")
+        if isinstance(search.rule.when, DownCondition):
+            trial.gaps.append("A camera that fell silent without being reported as down is not stored.")
         return trial
 
-    def _replay(self, trial: Trial, rule: Rule, kinds: list[Iterator[RowMapping]], most: int) -> None:
-        replay, newest = Replay(rule, self._settings), deque[Event](maxlen=most)
-        deadline_s = time.monotonic() + self._longest_s
-        for row in heapq.merge(*kinds, key=itemgetter("captured_at_ns", "seq")):
-            _add(trial, replay.take(Event.model_validate_json(row["body"])), newest)
-            if time.monotonic() > deadline_s:
-                trial.complete, trial.until_ns = False, row["captured_at_ns"]
-                trial.gaps.append("There were too many events to look at all of them: only the first part was tried.")
-                break
+    def _replay(self, asked: Trial, search: _Search, many: int, deadline_s: float) -> _Pass | None:
+        """Try the rule on so many events at most, the newest of what is asked for. None where the time ran out."""
+        trial = replace(asked, gaps=[*asked.gaps])
+        begin_ns = trial.since_ns - _BEFORE_NS
+        times_ns = self._newest(trial, search, many + 1)
+        if len(times_ns) > many:
+            begin_ns, middle_ns = times_ns[many - 1], times_ns[many // 2]
+            trial.complete, trial.since_ns = False, max(trial.since_ns, min(begin_ns + _BEFORE_NS, middle_ns))
+        replay, newest = Replay(search.rule, self._settings), deque[Event](maxlen=search.most)
+        number, knows_place = 0, False
+        rows = [self._of_kind(kind, (begin_ns, trial.until_ns), search) for kind in search.kinds]
+        for row in heapq.merge(*rows, key=itemgetter("captured_at_ns", "seq")):
+            event = Event.model_validate_json(row["body"])
+            _add(trial, replay.take(event), newest)
+            number += 1
+            knows_place = knows_place or search.place in (event.zone, event.line)
+            if self._now_s() > deadline_s:
+                return None
         _add(trial, replay.finish(trial.until_ns), newest)
         trial.alerts = [*reversed(newest)]
+        return _Pass(trial, number, knows_place)
 
-    def _of_kind(self, kind: str, trial: Trial, seen: list[ColumnElement[bool]]) -> Iterator[RowMapping]:
+    def _of_kind(self, kind: str, span_ns: tuple[int, int], search: _Search) -> Iterator[RowMapping]:
         """Stored events in the order of time, along the index of kinds."""
-        times = (events.c.captured_at_ns >= trial.since_ns - _BEFORE_NS, events.c.captured_at_ns < trial.until_ns)
-        query = (
-            select(events.c.seq, events.c.captured_at_ns, events.c.body)
-            .with_hint(events, "INDEXED BY ix_events_kind", "sqlite")
-            .where(events.c.kind == kind, *times, *seen)
-            .order_by(events.c.captured_at_ns, events.c.seq)
-            .limit(_PAGE)
-        )
+        columns = (events.c.seq, events.c.captured_at_ns, events.c.body)
+        query = _along(select(*columns), kind, span_ns, search)
+        query = query.order_by(events.c.captured_at_ns, events.c.seq).limit(_PAGE)
         cursor = None
         while True:
             page = query.where(*after_cursor(events, cursor, newest=False))
@@ -143,49 +204,34 @@ class RuleTrials:
                 return
             cursor = cursor_of(rows[-1], newest=False)
 
-    def _busy_since(self, trial: Trial, rule: Rule, scope: StreamScope) -> int:
-        """The hour since which there are as many events as one trial looks at; 0 where there are fewer."""
-        chosen = choose(event_hours.c.stream_id, rule.streams, scope)
-        streams = [event_hours.c.stream_id.in_(chosen.names)] if chosen.names else []
-        hour = event_hours.c.hour
-        query = (
-            select(hour, func.sum(event_hours.c.count))
-            .where(hour >= trial.since_ns // HOUR_NS, event_hours.c.kind.in_(kinds_of(rule)))
-            .where(*chosen.conditions, *streams)
-            .group_by(hour)
-            .order_by(hour.desc())
+    def _newest(self, trial: Trial, search: _Search, many: int) -> list[int]:
+        """When so many events at most were, the newest first."""
+        span_ns = (trial.since_ns - _BEFORE_NS, trial.until_ns)
+        column = events.c.captured_at_ns
+        of_kinds = (
+            _along(select(column), kind, span_ns, search).order_by(column.desc()).limit(many).subquery()
+            for kind in search.kinds
         )
-        total, since_ns = 0, 0
+        at_ns = union_all(*(select(one) for one in of_kinds)).subquery().c.captured_at_ns
         with self._database.read() as connection:
-            for number, count in connection.execute(query):
-                total += int(count)
-                if total > self._most:
-                    return since_ns or number * HOUR_NS  # the newest hour in any case
-                since_ns = number * HOUR_NS
-        return 0
-
-    def _note_gaps(self, trial: Trial, rule: Rule, seen: list[ColumnElement[bool]]) -> None:
-        """What the stored events cannot tell of this rule. Events kept for less long begin later."""
-        oldest = select(events.c.captured_at_ns).where(*seen).order_by(events.c.captured_at_ns).limit(1)
-        with self._database.read() as connection:
-            oldest_ns = connection.scalar(oldest)
-            known = _has_zone(connection, rule, seen)
-        if oldest_ns is None or oldest_ns > trial.since_ns:
-            trial.since_ns = trial.until_ns if oldest_ns is None else oldest_ns
-            trial.gaps.append("No events are stored from before: the rule was tried on less time than was asked for.")
-        if not known:
-            trial.gaps.append("Nothing that is stored tells of that zone or line: it may be new.")
-        if isinstance(rule.when, DownCondition):
-            trial.gaps.append("A camera that fell silent without being reported as down is not stored.")
+            return list(connection.scalars(select(at_ns).order_by(at_ns.desc()).limit(many)))
 
 
-def _has_zone(connection: Any, rule: Rule, seen: list[ColumnElement[bool]]) -> bool:
-    """Whether any stored event is of the zone or line that a rule names; so it is where it names none."""
-    name = getattr(rule.when, "zone", None) or getattr(rule.when, "place", None)
-    if name is None:
-        return True
-    places = (events.c.zone == name, events.c.line == name)
-    return any(connection.execute(select(events.c.seq).where(place, *seen).limit(1)).first() for place in places)
+def _along(query: Select[Any], kind: str, span_ns: tuple[int, int], search: _Search) -> Select[Any]:
+    """The events of a kind in that time, along its index."""
+    begin_ns, until_ns = span_ns
+    times = (events.c.captured_at_ns >= begin_ns, events.c.captured_at_ns < until_ns)
+    return query.with_hint(events, "INDEXED BY ix_events_kind", "sqlite").where(
+        events.c.kind == kind, *times, *search.seen
+    )
+
+
+def _oldest(connection: Connection, chosen: StreamChoice) -> int | None:
+    """When the oldest stored event of these streams was, by indexes. Events that are kept for less long begin later."""
+    at_ns = func.min(events.c.captured_at_ns)
+    which: list[tuple[ColumnElement[bool], ...]] = [(events.c.stream_id == name,) for name in chosen.names]
+    found = [connection.scalar(select(at_ns).where(*one)) for one in which or [chosen.conditions]]
+    return min((int(one) for one in found if one is not None), default=None)
 
 
 def _add(trial: Trial, raised: list[Event], newest: deque[Event]) -> None:

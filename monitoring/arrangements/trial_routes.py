@@ -39,12 +39,12 @@ class TriedAlert(BaseModel):
 class TriedRule(BaseModel):
     """What a rule would have raised, as far as the stored events tell."""
 
-    count: int | None = Field(description="How many alerts; null where stored events cannot tell.")
+    count: int | None = Field(description="How many alerts; null where that cannot be told: see `gaps`.")
     first_at_ns: int | None
     last_at_ns: int | None
     since_ns: int = Field(description="From when on was looked.")
-    until_ns: int = Field(description="Until when was looked; now, if it is complete.")
-    complete: bool = Field(description="False where there was more than one request looks at.")
+    until_ns: int = Field(description="Until when was looked: now.")
+    complete: bool = Field(description="False where there was more than there is time for: the oldest is left out.")
     gaps: list[str] = Field(description="What could not be known, and why, in sentences.")
     alerts: list[TriedAlert] = Field(description="The newest of them, the newest first.")
 
