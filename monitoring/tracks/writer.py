@@ -14,6 +14,8 @@ from monitoring.tracks.record import TrackRecord
 from monitoring.tracks.rows import Rows, TrackRow, insert_rows, key_of, open_rows, row_at, rows_of, told, update_rows
 from workers.bus.event import Event
 
+_MOST_SESSIONS = 10_000
+
 
 class LiveTracks(Followers[TrackRecord]):
     """For pages that look on: the tracks that were changed by what the monitor has just stored."""
@@ -25,21 +27,27 @@ class TrackWriter:
     def __init__(self, live: LiveTracks) -> None:
         self._live = live
         self._changed: list[TrackRecord] = []
-        self._sessions: dict[str, str] = {}
+        self._sessions: dict[str, str] = {}  # of streams, the last in which a track began; the latest streams
+        self._begun: dict[str, str] = {}
 
     def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
         """See CommitHook."""
         rows = take_events(connection, events)
         begun = {event.stream_id: event.session for event in events if event.kind == "track_began"}
-        others = {stream for stream, session in begun.items() if self._sessions.get(stream) != session}
-        if others:
-            rows += lose_others(connection, {stream: begun[stream] for stream in others})
-            self._sessions |= begun
+        self._begun = {stream: session for stream, session in begun.items() if self._sessions.get(stream) != session}
+        if self._begun:
+            rows += lose_others(connection, self._begun)
         self._changed = [row.record for row in rows]
         return ()
 
     def committed(self, events: Sequence[Event]) -> None:
         """See CommitHook."""
+        for stream, session in self._begun.items():  # not before: what is rolled back is to be done again
+            self._sessions.pop(stream, None)
+            self._sessions[stream] = session
+        while len(self._sessions) > _MOST_SESSIONS:  # pushed streams come and go; to look once more does no harm
+            del self._sessions[next(iter(self._sessions))]
+        self._begun = {}
         changed, self._changed = self._changed, []
         self._live.add(changed)
 

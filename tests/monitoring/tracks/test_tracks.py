@@ -43,7 +43,9 @@ def store(database: Database, happened: Sequence[Event], batch: int = 1000, writ
     writer = writer or TrackWriter(LiveTracks())
     for at in range(0, len(happened), batch):
         with database.write() as connection:
-            writer.write(connection, add_events(connection, happened[at : at + batch]))
+            fresh = add_events(connection, happened[at : at + batch])
+            writer.write(connection, fresh)
+        writer.committed(fresh)
 
 
 def bodies(connection: Connection) -> dict[uuid.UUID, str]:
@@ -135,6 +137,18 @@ def test_tracks_of_a_session_whose_end_got_lost_are_over(database: Database) -> 
     assert [one.ended_at_ns for one in others] == [None, None]
     store(database, [happened(6, "track_ended", track_id=1, duration_s=6.0, reason="gone")])
     assert stored(database)[lost.id].duration_s == 6.0, "its end was told after all"
+
+
+def test_a_commit_that_failed_is_made_up_for(database: Database) -> None:
+    """The monitor delivers the same again, to the same writer: the session before is still to be ended."""
+    writer = TrackWriter(LiveTracks())
+    store(database, [happened(0, track_id=1)], writer=writer)
+    next_session = [happened(50, track_id=1, session="next")]
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        writer.write(connection, add_events(connection, next_session))
+        raise ZeroDivisionError
+    store(database, next_session, writer=writer)
+    assert [one.reason for one in stored(database).values()] == ["unknown", None]
 
 
 def test_events_of_an_earlier_version_get_their_rows(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
