@@ -128,15 +128,20 @@ class _Follower(Generic[Item]):
         self._wake()
 
     async def next(self) -> Following[Item] | None:
-        """What has come; None at the end."""
-        if not self._over:
-            await self._awake.wait()
-        self._awake.clear()
-        with self._lock:
-            items, missed = list(self._waiting), self._missed
-            self._waiting.clear()
-            self._missed = 0
-        return (items, missed) if items or not self._over else None
+        """What has come, never nothing; None at the end."""
+        while True:
+            if not self._over:
+                await self._awake.wait()
+            self._awake.clear()
+            over = self._over
+            with self._lock:
+                items, missed = list(self._waiting), self._missed
+                self._waiting.clear()
+                self._missed = 0
+            if items:
+                return items, missed
+            if over:
+                return None  # else it was woken for what it took the last time
 
     def _wake(self) -> None:
         try:

@@ -245,6 +245,22 @@ async def test_a_slow_follower_learns_how_many_events_it_missed() -> None:
     assert [part async for part in live.follow(lambda event: True)] == []
 
 
+async def test_a_follower_gets_nothing_but_what_happened() -> None:
+    """Two commits before it is its turn wake it twice: that is no second beginning."""
+    live = LiveEvents()
+    following = live.follow(lambda event: True)
+    assert (await anext(following)).comment is not None
+    for number in range(2):
+        live.committed([happened(number)])
+    sent = [await anext(following) for _ in range(2)]
+    await asyncio.sleep(0)  # the second call to wake it has run
+    live.committed([happened(2)])
+    sent.append(await anext(following))
+    assert [one.id for one in sent] == [str(happened(number).id) for number in range(3)]
+    live.close()
+    assert [part async for part in following] == []
+
+
 async def test_live_events_are_server_sent_until_the_monitor_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(site.app), base_url="http://127.0.0.1") as client:
         asked = asyncio.create_task(client.get("/v1/events/live?kind=track_began"))
