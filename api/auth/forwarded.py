@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _SCHEMES = frozenset({"http", "https"})
 _PAIR = re.compile(r"""\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*""")
 _HOST = re.compile(r"[A-Za-z0-9._~-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ELEMENT = re.compile(rf'(?:{_QUOTED.pattern}|[^,"])+')
 _MOST = 32
 
 
@@ -102,7 +104,15 @@ def _forwarded(text: str) -> list[Hop]:
 
 
 def _split(text: str) -> list[str]:
-    return [part for part in re.findall(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+', text) if part.strip()]
+    """At commas outside of quotes. From a quote that nobody closes on quotes separate too, as none of them is closed:
+    it is searched for the end of one once, not for each.
+    """
+    position = begin = 0
+    while (begin := text.find('"', position)) >= 0 and (quoted := _QUOTED.match(text, begin)) is not None:
+        position = quoted.end()
+    closed = len(text) if begin < 0 else begin
+    parts = [*_ELEMENT.findall(text, 0, closed), *re.split('[,"]', text[closed:])]
+    return [part for part in parts if part.strip()]
 
 
 def _pairs(element: str) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 
@@ -82,3 +83,23 @@ def test_what_is_left_says_which_camera(text: str, expected: str) -> None:
 
 def test_links_stay_whole_but_for_credentials() -> None:
     assert without_credentials("http://u:secret@h:5000/#/runs/7") == "http://h:5000/#/runs/7"
+
+
+@pytest.mark.parametrize("end", ["", "x", "://x"])
+@pytest.mark.parametrize(
+    "part", ["a", "a.", "file:///", "http://a@ ", f"http://{'a@' * 1000} ", "?user", "?user;", "http://)", ":"]
+)
+def test_a_text_takes_time_in_proportion_to_its_length(part: str, end: str) -> None:
+    """32,000 letters as the name of a query parameter kept the event loop for a minute."""
+    text = (part * 32_000)[:32_000] + end
+    begun_s = time.thread_time()
+    redact(text)
+    assert time.thread_time() - begun_s < 2
+
+
+def test_addresses_that_follow_each_other_without_a_space_are_all_cut_down() -> None:
+    assert redact("file:///a," * 3000 + "http://u:secret@cam/") == "file:///a," * 3000 + "http://cam/"
+
+
+def test_a_name_before_a_scheme_hides_nothing() -> None:
+    assert redact(f"{'x' * 100}rtsp://user:secret@cam/1") == f"{'x' * 100}rtsp://cam/1"
