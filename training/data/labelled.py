@@ -16,7 +16,7 @@ import numpy.typing as npt
 from training.data.labelled_set import IMAGE_SUFFIXES
 from training.data.split import read_split
 from training.data.voc import Box, LabelledBox, read_voc
-from training.data.yolo import DATA_YAML, labels_of, part_images, read_data_yaml
+from training.data.yolo import DATA_YAML, labels_of, part_images, read_data_yaml, read_labels
 from training.errors import DatasetError
 
 SMALL, LARGE = 16.0, 64.0
@@ -54,10 +54,13 @@ def read_labelled(folder: Path, part: str) -> list[Labelled]:
     """The images of one part. Raises DatasetError naming the file that is missing or wrong."""
     if (folder / DATA_YAML).is_file():
         found = _read_yolo(folder, part)
-    elif (folder / "annotations").is_dir():
+    elif any((folder / "annotations").glob("*.xml")):
         found = _read_voc_folder(folder, part)
     else:
-        raise DatasetError(f"{folder}: has neither data.yaml nor annotations/")
+        raise DatasetError(
+            f"{folder}: has neither data.yaml (YOLO) nor annotations/*.xml (Pascal VOC); of COCO "
+            "`livesight dataset build` makes a folder to measure on"
+        )
     if not found:
         raise DatasetError(f"{folder}: no images in part {part!r}")
     return found
@@ -78,23 +81,17 @@ def _read_voc_folder(folder: Path, part: str) -> list[Labelled]:
 
 def _read_yolo(folder: Path, part: str) -> list[Labelled]:
     data, classes = read_data_yaml(folder / DATA_YAML)
-    return [Labelled(path, _read_labels(path, classes)) for path in part_images(folder, data, part)]
+    return [Labelled(path, _boxes_of(path, classes)) for path in part_images(folder, data, part)]
 
 
-def _read_labels(image: Path, classes: tuple[str, ...]) -> tuple[LabelledBox, ...]:
+def _boxes_of(image: Path, classes: tuple[str, ...]) -> tuple[LabelledBox, ...]:
     path = labels_of(image)
     height, width = read_image(image).shape[:2]
-    try:
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot read it: {error.strerror or error}") from error
     boxes = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            index, x, y, w, h = (float(value) for value in line.split())
-            label = classes[int(index)]
-        except (ValueError, IndexError) as error:
-            raise DatasetError(f"{path}: line {number}: not 'class x y width height': {line!r}") from error
-        xyxy = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
-        boxes.append(LabelledBox(label, xyxy))
+    for found in read_labels(path, classes, (width, height)):
+        if found.label not in classes:
+            raise DatasetError(f"{path}: line {found.number}: {found.label!r}; known are {', '.join(classes)}")
+        if found.xyxy is None:
+            raise DatasetError(f"{path}: line {found.number}: {found.label} {found.problem}")
+        boxes.append(LabelledBox(found.label, found.xyxy))
     return tuple(boxes)

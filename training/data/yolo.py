@@ -61,7 +61,7 @@ def open_yolo(source: Path) -> LabelledSet:
     whole = "train" in split and "val" in split
 
     def read(name: str, size_wh: tuple[int, int]) -> FoundLabels:
-        return FoundLabels(None, _read_labels(labels[name], classes, size_wh))
+        return FoundLabels(None, read_labels(labels[name], classes, size_wh))
 
     return LabelledSet(
         "YOLO",
@@ -119,7 +119,8 @@ def labels_of(image: Path) -> Path:
     return Path(*folders) / f"{image.stem}.txt"
 
 
-def _read_labels(path: Path, classes: Sequence[str], size_wh: tuple[int, int]) -> tuple[FoundObject, ...]:
+def read_labels(path: Path, classes: Sequence[str], size_wh: tuple[int, int]) -> tuple[FoundObject, ...]:
+    """The objects of a label file, in pixels of its image, with their faults. Raises DatasetError naming the file."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -77,6 +77,25 @@ def test_many_faults_are_a_line_for_each_kind(forms: tuple[Path, Path, Path]) ->
     assert polygon.xyxy == pytest.approx((9.6, 6.4, 38.4, 32.0))
 
 
+def test_what_is_measured_on_is_read_as_what_is_built_from(forms: tuple[Path, Path, Path]) -> None:
+    """Polygons are boxes for `evaluate` too; a class that is not there is refused, and is not the last one."""
+    _, yolo, coco = forms
+    labels = yolo / "labels" / "val" / "p09.txt"
+    labels.write_text("0 0.1 0.1 0.4 0.1 0.4 0.5\n")
+    (measured,) = (item.boxes for item in read_labelled(yolo, "val") if item.path.stem == "p09")
+    assert [(one.label, one.xyxy) for one in measured] == [("disc", pytest.approx((9.6, 6.4, 38.4, 32.0)))]
+    for line, told in (
+        ("-1 0.5 0.5 0.1 0.1", "'class -1'; known are disc, square, triangle"),
+        ("1 0.5 nan 0.1 0.1", r"square has no usable box: \("),
+        ("1 0.5 0.5", "square has 2 numbers, not x y width height or a polygon"),
+    ):
+        labels.write_text(line)
+        with pytest.raises(DatasetError, match=f"p09.txt: line 1: {told}"):
+            read_labelled(yolo, "val")
+    with pytest.raises(DatasetError, match=r"of COCO `livesight dataset build` makes a folder to measure on"):
+        read_labelled(coco, "val")
+
+
 def test_what_coco_has_beside_boxes_is_told(forms: tuple[Path, Path, Path]) -> None:
     """Crowds are no objects to learn from; images that are not there, and entries that refer to nothing."""
     path = forms[2] / "annotations" / "instances_train2017.json"
