@@ -61,7 +61,7 @@ class StatusGuard:
         for key, (why, _) in refused.items():
             by_reason.setdefault(why, []).append(key)
         return [
-            f"livesight.status: the record of {keys[0]} is ignored, and of {len(keys) - 1} others: {why}"
+            f"livesight.status: the record of {keys[0]}{_others(len(keys) - 1)} is ignored: {why}"
             for why, keys in list(by_reason.items())[:_MOST_TOLD]
         ]
 
@@ -82,3 +82,7 @@ class StatusGuard:
             if len(self._refused) < _MOST_KEYS or key in self._refused:
                 self._refused[key] = (str(refused), time.monotonic())
             self._log.note(refused.kind, refused.kind, record=key, why=str(refused))
+
+
+def _others(count: int) -> str:
+    return f", as of {count} other{'s' if count > 1 else ''}," if count else ""

@@ -81,6 +81,7 @@ def test_a_recorded_one_that_is_sent_again_changes_nothing() -> None:
     late = guard()
     assert late.admit(signed(status(), at_s=time.time() - AWAY_S - 31)) is None
     assert "it is late, or the clocks differ" in late.problems()[0]
+    assert " is ignored: " in late.problems()[0] and "other" not in late.problems()[0]
 
 
 def test_two_processes_speak_of_one_stream_each_by_its_own_clock() -> None:
