@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from training.cli import arguments
 from training.errors import EvaluationError, ExportError, GateError, require
+
+if TYPE_CHECKING:
+    from training.evaluation.gates import Verdict
 
 ShapesOption = Annotated[
     str | None,
@@ -54,9 +58,6 @@ def evaluate(
         raise typer.BadParameter(f"{precision!r}: must be one of {', '.join(_PRECISIONS)}", param_hint="--precision")
     if model.suffix == ".pt":
         require("torch", "ultralytics")
-    from rich.console import Console
-
-    from training.cli.figures_table import figures_table
     from training.evaluation.evaluate import EvaluateSettings, evaluate, task_of
     from training.evaluation.gates import read_gates
     from training.export.candidate import candidate_version
@@ -76,6 +77,18 @@ def evaluate(
             draws=draws,
         )
         figures, verdicts = evaluate(settings)
+    _tell(figures, verdicts)
+    typer.echo(f"{out / 'report.html'}")
+    if not figures["passed"]:
+        raise GateError("the model misses a gate")
+
+
+def _tell(figures: Mapping[str, Any], verdicts: Iterable[Verdict]) -> None:
+    """The table, the figures of the whole with their intervals, and what the gates say of them."""
+    from rich.console import Console
+
+    from training.cli.figures_table import figures_table
+
     Console(soft_wrap=True).print(figures_table(figures))
     for key in ("map50", "map50_95", "accuracy", "f1", "auc"):
         if key in figures:
@@ -83,9 +96,6 @@ def evaluate(
             typer.echo(f"{key} {figures[key]}" + (f" ({low_high[0]} to {low_high[1]})" if low_high else ""))
     for verdict in verdicts:
         typer.echo(f"gate: {verdict}")
-    typer.echo(f"{out / 'report.html'}")
-    if not figures["passed"]:
-        raise GateError("the model misses a gate")
 
 
 def evaluate_webcam(
