@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
+import kafka.errors as kafka_errors
 from kafka.admin import (
     ACL,
+    ACLFilter,
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
+    KafkaAdminClient,
     ResourcePattern,
     ResourceType,
 )
@@ -14,9 +19,11 @@ from kafka.admin import (
 from tests.peers.kafka import Broker, apache_kafka
 from tests.peers.kafka_jars import run
 
+IN_FORCE_S = 30.0
+
 
 def grant(broker: Broker, user: str, operation: str, *topics: str, group: str | None = None) -> None:
-    """`operation`: READ, WRITE …, on topics or on a group."""
+    """`operation`: READ, WRITE …, on topics or on a group. Returns once it is in force, which the answer is not."""
     names = [(ResourceType.TOPIC, topic) for topic in topics]
     names += [(ResourceType.GROUP, group)] if group is not None else []
     acls = [
@@ -31,6 +38,18 @@ def grant(broker: Broker, user: str, operation: str, *topics: str, group: str | 
     ]
     with broker.admin() as admin:
         assert not admin.create_acls(acls)["failed"]
+        until_s = time.monotonic() + IN_FORCE_S
+        while not all(_in_force(admin, acl) for acl in acls):
+            assert time.monotonic() < until_s, f"{user} was granted {operation}, and may not do it"
+
+
+def _in_force(admin: KafkaAdminClient, acl: ACL) -> bool:
+    """Whether the broker itself knows of it, by whose knowledge it decides."""
+    found, error = admin.describe_acls(
+        ACLFilter(acl.principal, acl.host, acl.operation, acl.permission_type, acl.resource_pattern)
+    )
+    assert error is kafka_errors.NoError, error
+    return bool(found)
 
 
 def limit_producing(broker: Broker, client_id: str, bytes_per_s: int | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.peers.livesight_process import LivesightProcess
 from workers.errors import SettingsError
@@ -45,16 +46,18 @@ def test_what_was_open_is_closed_with_all_that_is_in_it(tmp_path: Path) -> None:
     assert open_entries(state) == []
 
 
-def test_what_others_keep_there_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_others_keep_there_stays_as_it_is(tmp_path: Path) -> None:
     """Livesight's own is closed, with what `media` holds; the directory and the rest are left, and the log says so."""
     tmp_path.chmod(0o755)
     for path in ("site/index.html", "media/face.jpg", "livesight.db", "notes.txt"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(b"x")
-    make_state_dir(tmp_path)
+    with capture_logs() as logs:
+        make_state_dir(tmp_path)
     left = {tmp_path, tmp_path / "site", tmp_path / "site/index.html", tmp_path / "notes.txt"}
     assert set(open_entries(tmp_path)) == set(map(str, left))
-    assert "not all in it is Livesight's (notes.txt, site)" in capsys.readouterr().out
+    said = {one["event"]: one["reason"] for one in logs}
+    assert "not all in it is Livesight's (notes.txt, site)" in said["state_dir_open"]
     (tmp_path / "livesight.db").unlink()
     (tmp_path / "media").chmod(0o755)
     make_state_dir(tmp_path)
