@@ -36,6 +36,9 @@ class SnapshotSettings(BaseModel):
     enabled: bool = Field(default=True, description="False: no crops and frames leave the node.")
     gain: float = Field(default=1.5, gt=1, description="Sent again when sharpness × area × confidence grew so much.")
     again_s: float = Field(default=2.0, ge=0, description="Least time between two snapshots of a track.")
+    per_track: int = Field(
+        default=3, ge=1, le=100, description="Most snapshots of a track, whatever its labels; the last at its end."
+    )
     margin: float = Field(default=0.25, ge=0, le=2, description="Share of the box's width (height) added on each side.")
     crop_px: int = Field(default=400, ge=16, le=4096, description="Longest side of a crop, in pixels.")
     picture_px: int = Field(default=960, ge=64, le=4096, description="Longest side of a whole frame, in pixels.")

@@ -33,7 +33,7 @@ class Snapshot(BaseModel):
     """Headers of one snapshot, each as text. The value of the message is the JPEG.
 
     Of a track come a crop and the whole frame that it was cut from, first soon after the track was confirmed, again
-    when a clearly better crop was seen, and at the track's end when the best one was not sent yet: the last is best.
+    when its label changed or a clearly better crop was seen, the last at its end; three at most by default.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="ignore", populate_by_name=True)

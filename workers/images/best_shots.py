@@ -1,5 +1,8 @@
 """The best crop of each track, and the frame it was cut from, to `livesight.snapshots`. Runs in the background.
 
+A track brings few snapshots, whatever becomes of it: one when it is first seen, others only when they are clearly
+better or its label changed, and the last is saved for its end, when it is known which crop was the best.
+
 `offer` is called with every result that goes out, on the worker's thread, and only notes which tracks are there; a few
 times a second a frame with a track in it becomes a background job, which judges, crops and encodes. Frames come as
 others may see them: a blurred stream's snapshots are blurred.
@@ -31,6 +34,8 @@ _GONE_S = 2.0
 """In no result for so long: the tracker dropped the track after a second, and would number it anew."""
 _STORE_GAIN = 1.15
 _MOST_CROPS = 16
+_MOST_GONE = 4096
+"""Numbers of tracks that are gone whose snapshots are remembered: a track that comes back may get its number again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +48,48 @@ class _Shot:
 
 @dataclass(slots=True)
 class _Track:
-    """One track. `best`: its best crop so far, sent or not; `other`: a label that it had in the last crop only."""
+    """One track. `best`: its best crop so far, sent or not; `other`: a label that it had in the last crop only.
+
+    `sent`: how many snapshots of it were sent; `sent_quality`: of the last with its present label, 0 without any.
+    """
 
     label: str
     other: str | None = None
     judged_s: float = 0.0
     best: _Shot | None = None
+    sent: int = 0
     sent_quality: float = 0.0
     sent_s: float = 0.0
 
 
 @dataclass(slots=True)
 class _Stream:
-    """One session. `seen_s` is written by the worker's thread, the rest by the background thread."""
+    """One session. `seen_s` is written by the worker's thread, the rest by the background thread.
+
+    `gone`: tracks that are not there any more, without their shots.
+    """
 
     session: str
     seen_s: dict[int, float] = field(default_factory=dict)
     due_s: float = 0.0
     tracks: dict[int, _Track] = field(default_factory=dict)
+    gone: dict[int, _Track] = field(default_factory=dict)
+
+    def track(self, number: int, label: str) -> _Track:
+        """The track of that number, also one that was gone."""
+        if number not in self.tracks:
+            self.tracks[number] = self.gone.pop(number) if number in self.gone else _Track(label)
+        return self.tracks[number]
+
+    def drop(self, number: int) -> None:
+        """It is gone; what was sent of it is remembered for a while."""
+        self.seen_s.pop(number, None)
+        track = self.tracks.pop(number, None)
+        if track is not None:
+            track.best = None
+            self.gone[number] = track
+        if len(self.gone) > _MOST_GONE:
+            del self.gone[next(iter(self.gone))]
 
 
 class BestShots:
@@ -117,8 +146,10 @@ class BestShots:
         better: list[tuple[_Track, Detection, float]] = []
         for found in sorted(tracked, key=lambda found: found.track_id in stream.tracks):
             assert found.track_id is not None
-            track = stream.tracks.setdefault(found.track_id, _Track(found.label))
-            if now_s - track.judged_s < _INTERVAL_S * 0.9 or not _is_sure(track, found.label):
+            track = stream.track(found.track_id, found.label)
+            if track.sent >= self._settings.per_track or now_s - track.judged_s < _INTERVAL_S * 0.9:
+                continue
+            if not _is_sure(track, found.label):
                 continue
             track.judged_s = now_s
             score = crop_quality(frame.image, self._region(frame, found), found.confidence)
@@ -165,18 +196,21 @@ class BestShots:
         )
 
     def _send_when_due(self, track: _Track, now_s: float) -> None:
-        if track.best is None or track.best.quality <= track.sent_quality:
-            return
-        enough = track.best.quality >= self._settings.gain * track.sent_quality
-        if not track.sent_quality or (enough and now_s - track.sent_s >= self._settings.again_s):
-            self._send(track, now_s)
+        """The first with its label at once, a clearly better one after a while unless that is to be the last."""
+        saved = 0 if not track.sent_quality else 1
+        if now_s - track.sent_s >= self._settings.again_s or not track.sent_quality:
+            self._send(track, now_s, saved)
 
-    def _send(self, track: _Track, now_s: float) -> None:
-        if track.best is not None and track.best.quality > track.sent_quality:
-            track.sent_quality, track.sent_s = track.best.quality, now_s
-            PUBLISHED.inc()
-            for message in track.best.messages:
-                self._publish(message)
+    def _send(self, track: _Track, now_s: float, saved: int = 0) -> None:
+        """Send the best if it is clearly better than what was sent. saved: how many of those allowed are to be left."""
+        if track.best is None or track.sent >= self._settings.per_track - saved:
+            return
+        if track.sent_quality and track.best.quality < self._settings.gain * track.sent_quality:
+            return
+        track.sent, track.sent_quality, track.sent_s = track.sent + 1, track.best.quality, now_s
+        PUBLISHED.inc()
+        for message in track.best.messages:
+            self._publish(message)
 
     def _tick(self) -> None:
         """Send crops whose interval is over, and the best of tracks that have ended."""
@@ -188,8 +222,7 @@ class BestShots:
                 if track is not None:
                     (self._send if gone else self._send_when_due)(track, now_s)
                 if gone:
-                    stream.seen_s.pop(number, None)
-                    stream.tracks.pop(number, None)
+                    stream.drop(number)
 
     def _finish(self, stream: _Stream) -> None:
         for track in stream.tracks.values():

@@ -153,27 +153,65 @@ def test_only_clearly_better_ones_follow_and_not_too_soon(start: Start) -> None:
 
 
 def test_the_best_of_a_track_that_ends_is_sent_last(start: Start) -> None:
-    camera = start()
+    camera = start(again_s=60)
     camera.play(coloured("red", SMALL), lambda: len(camera.sent()) >= 1)
-    camera.play_for(coloured("red", LARGER), 1.5)  # better, but not clearly
+    camera.play_for(coloured("red", LARGE), 1.0)  # clearly better, but too soon
     assert len(camera.sent()) == 1
     nothing = coloured("grey", SMALL, texture=False)
     gone_s = time.monotonic()
     camera.play(nothing, lambda: len(camera.sent()) >= 2)
     assert time.monotonic() - gone_s > 1.5
     first, last = (snapshot for snapshot, _ in camera.sent())
-    assert first.track == last.track and 1.1 < last.quality / first.quality < 1.5
+    assert first.track == last.track and last.quality / first.quality > 1.5
     camera.play(coloured("red", SMALL), lambda: len(camera.sent()) >= 3)
     assert camera.sent()[2][0].track != first.track
 
 
 def test_what_was_kept_back_is_not_lost_at_the_end(start: Start) -> None:
-    camera = start()
+    camera = start(again_s=60)
+    camera.play(coloured("red", SMALL), lambda: len(camera.sent()) >= 1)
+    camera.play_for(coloured("red", LARGE), 1.0)
+    camera.pipeline.close()
+    camera.snapshots.close()
+    assert len(camera.sent()) == 2 and numbers(camera.sent()[1][0].box)[0] < SMALL[0] - 2
+
+
+def test_one_that_is_hardly_better_is_not_sent_even_at_the_end(start: Start) -> None:
+    camera = start(again_s=0)
     camera.play(coloured("red", SMALL), lambda: len(camera.sent()) >= 1)
     camera.play_for(coloured("red", LARGER), 1.0)
     camera.pipeline.close()
     camera.snapshots.close()
-    assert len(camera.sent()) == 2 and numbers(camera.sent()[1][0].box)[0] < SMALL[0] - 2
+    assert len(camera.sent()) == 1
+
+
+def test_a_track_brings_three_at_most_the_last_at_its_end(start: Start) -> None:
+    """It comes nearer and nearer, each size clearly better than the one before."""
+    camera = start(again_s=0)
+    sizes = [(320 - half, 180 - half, 320 + half, 180 + half) for half in (25, 35, 49, 68, 96, 130)]
+    camera.play(coloured("red", sizes[0]), lambda: len(camera.sent()) >= 1)
+    for size in sizes[1:]:
+        camera.play_for(coloured("red", size), 0.6)
+    tracks = {found.track_id for result in camera.results for found in result.detections} - {None}
+    assert len(tracks) == 1 and len(camera.sent()) == 2
+    camera.pipeline.close()
+    camera.snapshots.close()
+    found = [snapshot for snapshot, _ in camera.sent()]
+    assert len(found) == len(camera.sent("picture")) == 3
+    assert numbers(found[2].box)[2] - numbers(found[2].box)[0] > 180, "the last is the best of all"
+
+
+def test_labels_that_change_again_and_again_bring_no_more(start: Start) -> None:
+    label = 0
+    camera = start(ThingsEngine(lambda: label), again_s=0)
+    camera.play(coloured("red", SMALL), lambda: len(camera.sent()) >= 1)
+    for _ in range(5):
+        label = 1 - label
+        camera.play_for(coloured("red", SMALL), 1.2)
+    camera.pipeline.close()
+    camera.snapshots.close()
+    assert [snapshot.label for snapshot, _ in camera.sent()] == ["thing", "other", "thing"]
+    assert len({snapshot.track for snapshot, _ in camera.sent()}) == 1
 
 
 def test_a_label_that_flickers_is_none_and_one_that_stays_is_another_image(start: Start) -> None:
