@@ -78,6 +78,12 @@ class PacketRing:
         return self._bytes
 
     @property
+    def from_us(self) -> int | None:
+        """When the oldest key frame in the ring is shown; None while it is empty."""
+        with self._lock:
+            return self._packets[0].pts_us if self._packets else None
+
+    @property
     def crowded(self) -> bool:
         """Whether the newest group alone takes half of `max_bytes`: time to request a key frame, where possible."""
         return self._newest_bytes * 2 > self._max_bytes

@@ -10,7 +10,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -20,9 +20,9 @@ from monitoring.alerts.alert_store import AlertStore
 from monitoring.alerts.blocking_calls import DATABASE, run_blocking
 from monitoring.alerts.settings import AlertSettings
 from monitoring.core.contracts import CutClip, SignLink
-from monitoring.store.media import MediaFile, MediaStore
+from monitoring.store.media import MediaFile, MediaStore, packed
 from workers.bus.event import Event
-from workers.bus.media import Clip
+from workers.bus.media import RESULT_LINES, Clip
 from workers.database.database import Database
 from workers.errors import ClipNotYet, DatabaseUnavailable, WorkerError
 from workers.logs import StateLog
@@ -162,6 +162,13 @@ class AlertClips:
             event_id=event.id,
         )
         path = media.write(row, clip.data)
+        beside = replace(row, kind="results", media_type=RESULT_LINES, pts_us=clip.from_us)
+        lines = None if clip.results is None else packed(clip.results)
+        results_path = None if lines is None else media.write(beside, lines)
         with self._resources.database.write() as connection:
             replaced = media.add(connection, row, path, len(clip.data))
+            if lines is None or results_path is None:  # those of the clip before begin elsewhere
+                replaced += media.remove(connection, beside)
+            else:
+                replaced += media.add(connection, beside, results_path, len(lines))
         media.unlink(replaced)

@@ -34,6 +34,12 @@ class MediaUnknown(MonitoringError):
     problem = ("media-unknown", 404, "The image or clip does not exist")
 
 
+class ResultsUnknown(MonitoringError):
+    """A clip has no results beside it."""
+
+    problem = ("clip-without-results", 404, "The clip has no results")
+
+
 class DriftUnknown(MonitoringError):
     """Nothing is known of what a stream shows."""
 

@@ -6,6 +6,7 @@ without a row, which `sweep` finds.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import threading
@@ -21,17 +22,19 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delet
 
 from monitoring.store.overlay import with_boxes
 from monitoring.store.tables import media
+from workers.bus.media import RESULT_LINES
 from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
 
 _MOST_SESSIONS = 200
-EXTENSIONS = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm"}
+EXTENSIONS = {"image/jpeg": "jpg", "video/mp4": "mp4", "video/webm": "webm", RESULT_LINES: "jsonl.gz"}
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """What a file is of. `kind`: crop or picture (the whole image), of a track; clip, of an event.
+    """What a file is of. `kind`: crop or picture (the whole image), of a track; clip or results (of its frames), of an
+    event. `pts_us` of results: of the clip's first frame.
 
     `boxes`: what was found in that frame, as monitoring/store/overlay.py writes it.
     """
@@ -76,12 +79,17 @@ class MediaStore:
 
     def add(self, connection: Connection, file: MediaFile, path: str, size: int) -> list[str]:
         """The row of a file that is written; see `put`."""
-        same = _same(file)
-        replaced = list(connection.scalars(select(media.c.path).where(*same)))
-        connection.execute(delete(media).where(*same))
+        replaced = self.remove(connection, file)
         row: dict[str, Any] = {name: getattr(file, name) for name in MediaFile.__dataclass_fields__}
         connection.execute(insert(media).values(**row, path=path, bytes=size))
         return [old for old in replaced if old != path]
+
+    def remove(self, connection: Connection, file: MediaFile) -> list[str]:
+        """Delete the row that `file` would replace. Returns the path of its file, for `unlink` after the commit."""
+        same = _same(file)
+        paths = list(connection.scalars(select(media.c.path).where(*same)))
+        connection.execute(delete(media).where(*same))
+        return paths
 
     def path(self, row: RowMapping) -> Path:
         """Where a row's file is."""
@@ -94,6 +102,10 @@ class MediaStore:
         """
         data = self.path(row).read_bytes()
         return with_boxes(data, row["boxes"]) if overlay else data
+
+    def results(self, row: RowMapping) -> bytes:
+        """The results of a clip's frames, JSON lines. Raises OSError."""
+        return gzip.decompress(self.path(row).read_bytes())
 
     def unlink(self, paths: Collection[str]) -> None:
         """Delete files whose rows are gone; folders that become empty too."""
@@ -154,8 +166,14 @@ def about_tracks(table: Table, tracks: Collection[Track]) -> Iterator[ColumnElem
 
 
 def of_events(connection: Connection, ids: Collection[uuid.UUID]) -> Sequence[RowMapping]:
-    """The rows of these events: clips."""
-    return connection.execute(select(media).where(media.c.event_id.in_(ids))).mappings().all()
+    """The clips of these events, a row each."""
+    clips = select(media).where(media.c.event_id.in_(ids), media.c.kind == "clip")
+    return connection.execute(clips).mappings().all()
+
+
+def packed(results: bytes) -> bytes:
+    """The JSON lines of a clip's results as they are stored; `MediaStore.results` reads them."""
+    return gzip.compress(results, mtime=0)
 
 
 def _name(file: MediaFile) -> str:

@@ -113,7 +113,7 @@ media = Table(
     "media",
     metadata,
     Column("id", Serial, primary_key=True),
-    Column("kind", String(16), nullable=False),  # crop, picture: of a track; clip: of an event
+    Column("kind", String(16), nullable=False),  # crop, picture: of a track; clip, results: of an event
     Column("stream_id", String(63), nullable=False),
     Column("session", String(64), nullable=False),
     Column("track_id", BigInteger),

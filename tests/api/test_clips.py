@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stream.config import StreamConfig
 from tests.api.conftest import Service
 from tests.api.push_client import encoded, pushing
 from tests.peers.clips import ClipSpec, make_numbered
+from tests.peers.number_engine import number_in
 from tests.peers.numbers import read_number
 
 
@@ -66,6 +68,16 @@ async def test_a_clip_holds_what_was_asked_for(
         painted = numbers(answer.content)
         assert {time_us // 40_000 + 25 for time_us in painted} >= set(range(30, 51))
         assert all(number == round(time_us / 40_000) + 25 for time_us, number in painted.items()), painted
+        begin_us, end_us = (int(answer.headers[f"x-livesight-{end}-us"]) for end in ("from", "to"))
+        span = {"from_us": begin_us, "to_us": end_us, "session": answer.headers["x-livesight-session"]}
+        beside = await http.get("/v1/streams/cam/results", params=span)
+        assert beside.headers["content-type"] == "application/jsonl"
+        seen = {result["pts_us"] - begin_us: result for result in map(json.loads, beside.text.splitlines())}
+        assert len(seen) > 15 and set(seen) <= set(painted), "each is of a frame of the clip, by its very time"
+        for time_us, result in seen.items():
+            assert number_in(result["detections"][0]["xyxy"], (320, 180)) == painted[time_us]
+        over = await http.get("/v1/streams/cam/results", params={**span, "session": "another"})
+        assert over.status_code == 409 and "is over" in over.json()["detail"]
         late = await cut(http, 10**12, 10**12 + 1)
         assert late.status_code == 416 and late.json()["type"] == "urn:livesight:problem:range-unavailable"
         assert late.json()["to_us"] >= 2_000_000 and "holds video" in late.json()["detail"]
@@ -82,6 +94,10 @@ async def test_clips_that_cannot_be_cut(service: Service, tmp_path: Path) -> Non
         assert nothing.status_code == 404 and nothing.json()["type"] == "urn:livesight:problem:clip-unavailable"
         backwards = await cut(http, 2, 1)
         assert backwards.status_code == 422 and "to_us" in backwards.json()["detail"]
+        backwards = await http.get("/v1/streams/cam/results?from_us=2&to_us=1")
+        assert backwards.status_code == 422 and "to_us" in backwards.json()["detail"]
+        assert (await http.get("/v1/streams/cam/results")).text == "", "no packets to cut a clip from"
+        assert (await http.get("/v1/streams/nobody/results")).status_code == 404
         unknown = await http.post("/v1/streams/nobody/clips", json={"from_us": 0, "to_us": 1})
         assert unknown.status_code == 404 and unknown.json()["type"] == "urn:livesight:problem:stream-unknown"
 

@@ -92,7 +92,8 @@ class Shop:
 
 def cut(stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
     """As a node would."""
-    return Clip(f"a clip of {stream_id}".encode(), "video/mp4", 0, 10**12)
+    results = b'{"stream_id": "%s"}\n' % stream_id.encode()
+    return Clip(f"a clip of {stream_id}".encode(), "video/mp4", 0, 10**12, results)
 
 
 @contextmanager

@@ -43,6 +43,7 @@ OF_STREAMS = {
     "/v1/alerts/{alert_id}/deliveries",
     "/v1/alerts/{alert_id}/picture",
     "/v1/clips/{number}",
+    "/v1/clips/{number}/results",
     "/v1/drift/{stream_id}",
     "/v1/events/{event_id}",
     "/v1/rules/{name}",
@@ -81,6 +82,7 @@ def paths_of(shop: Shop, stream_id: str) -> dict[str, str]:
         "/v1/alerts/{alert_id}/deliveries": f"/v1/alerts/{ids['alert_id']}/deliveries",
         "/v1/alerts/{alert_id}/picture": f"/v1/alerts/{ids['alert_id']}/picture",
         "/v1/clips/{number}": ids["clip"],
+        "/v1/clips/{number}/results": f"{ids['clip']}/results",
         "/v1/drift/{stream_id}": f"/v1/drift/{stream_id}",
         "/v1/events/{event_id}": f"/v1/events/{ids['event_id']}",
         "/v1/rules/{name}": "/v1/rules/near" if stream_id == SEEN else "/v1/rules/far",
@@ -202,7 +204,7 @@ def test_a_report_adds_up_what_is_seen(shop: Shop) -> None:
 
 def test_events_alone_open_no_picture(shop: Shop) -> None:
     for route, path in paths_of(shop, SEEN).items():
-        picture = route.endswith(("/clip", "/picture", "/{number}"))
+        picture = route.endswith(("/clip", "/picture", "/{number}", "/results"))
         assert shop.get("texts", path).status_code == (403 if picture else 200), route
 
 

@@ -78,11 +78,24 @@ def joined(numbers: tuple[float, ...]) -> str:
     return ",".join(f"{number:g}" for number in numbers)
 
 
+SESSION_HEADER: Final = "x-livesight-session"
+FROM_HEADER: Final = "x-livesight-from-us"
+TO_HEADER: Final = "x-livesight-to-us"
+"""What a clip covers, and what its results are of, as HTTP says it: a frame is shown at its `pts_us` less the first."""
+
+RESULT_LINES: Final = "application/jsonl"
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A file in memory, `video/mp4` or `video/webm`, that shows its session's frames from `from_us` to `to_us`."""
+    """A file in memory, `video/mp4` or `video/webm`, that shows its session's frames from `from_us` to `to_us`.
+
+    results: those of these frames, as far as they were known when it was cut: JSON lines; None from nodes of earlier
+    versions.
+    """
 
     data: bytes
     media_type: str
     from_us: int
     to_us: int
+    results: bytes | None = None

@@ -79,5 +79,6 @@ class Node:
 
     def _take(self, frame: Frame, result: FrameResult) -> None:
         """A result, on an inference thread."""
-        self.streams.record(frame, result)
-        self._publisher.result(frame, result)
+        json = result.to_json()
+        self.streams.record(frame, result, json)
+        self._publisher.result(frame, result, json)

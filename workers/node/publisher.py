@@ -38,11 +38,14 @@ class ResultPublisher:
         self._snapshots = BestShots(settings.name, settings.workers.snapshots, jobs, self._send)
         self.events = StreamEvents(settings.name, self._send_event)
 
-    def result(self, frame: Frame, result: FrameResult) -> None:
-        """Publish a result; those of one stream come from one thread at a time. `frame` as others may see it."""
+    def result(self, frame: Frame, result: FrameResult, json: bytes) -> None:
+        """Publish a result, of which `json` is the wire form; those of one stream come from one thread at a time.
+
+        `frame` as others may see it.
+        """
         if self._gate(frame.stream_id):
             self.events.result(result)
-            self._bus.publish(self._message(DETECTIONS, frame.stream_id, result.to_json(), FRAME_SCHEMA))
+            self._bus.publish(self._message(DETECTIONS, frame.stream_id, json, FRAME_SCHEMA))
             self._snapshots.offer(frame, result)
 
     def promotion(self, done: Promotion, at_ns: int) -> None:

@@ -15,6 +15,7 @@ from stream.sources.health import RateMeter
 from stream.sources.source import Source
 from stream.url_redaction import redact
 from workers.bus.result import FrameResult
+from workers.node.kept_results import KeptResults
 from workers.secrets.stored_stream import LockedStream
 
 _WINDOW_S = 3.0
@@ -52,7 +53,10 @@ class StreamView(BaseModel):
 
 
 class RecentResults:
-    """What a stream's newest results say: rate, latency, the newest frame with its boxes. Any thread."""
+    """What a stream's newest results say: rate, latency, the newest frame with its boxes. Any thread.
+
+    kept: the results themselves, for clips.
+    """
 
     def __init__(self) -> None:
         self._rate = RateMeter(_WINDOW_S)
@@ -60,6 +64,7 @@ class RecentResults:
         self._latest: tuple[Frame, FrameResult] | None = None
         self._lock = threading.Lock()
         self._skipped = 0
+        self.kept = KeptResults()
         self.analysed = 0
         self.dropped = 0
 

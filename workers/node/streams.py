@@ -25,6 +25,7 @@ from workers.errors import NodeClosed, QuotaReached, StreamExists, StreamUnknown
 from workers.inference.batcher import InferenceStream
 from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.metrics import forget_stream
+from workers.node.kept_results import ResultLines
 from workers.node.local_streams import LocalStreams
 from workers.node.passthrough import Passthrough, passthrough_of
 from workers.node.publisher import ResultPublisher
@@ -214,6 +215,10 @@ class StreamRunner:
         with self._lock:
             return self._find(stream_id).recent.latest
 
+    def results(self, stream_id: str, from_us: int, to_us: int) -> ResultLines:
+        """The results of a stream's newest session, as far back as its packets go. Raises StreamUnknown."""
+        return self._find(stream_id).recent.kept.cut(from_us, to_us)
+
     def passthrough(self, stream_id: str) -> Passthrough:
         """Where a stream's encoded packets come from, for viewers and clips. Raises StreamUnknown."""
         with self._lock:
@@ -224,12 +229,14 @@ class StreamRunner:
         """Whether the stream is one of this node's. Never waits."""
         return stream_id in self._streams
 
-    def record(self, frame: Frame, result: FrameResult) -> None:
-        """Note a result as the newest of its stream. On the inference threads; never waits."""
+    def record(self, frame: Frame, result: FrameResult, json: bytes) -> None:
+        """Note a result, and its wire form, as the newest of its stream. On the inference threads; never waits."""
         running = self._streams.get(frame.stream_id)
         if running is not None:
             source = running.source
             running.recent.add(frame, result, 0 if source is None else source.mailbox.left_out)
+            ring = None if source is None else source.ring
+            running.recent.kept.add(result, json, None if ring is None else ring.from_us)
 
     def close(self, timeout_s: float) -> None:
         """Close all sources side by side; nothing is started any more. What they delivered is still analysed."""

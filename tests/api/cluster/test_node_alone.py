@@ -83,6 +83,9 @@ async def test_the_monitor_may_have_the_clip_that_it_asks_for_and_no_more(node: 
     monitor = Assertions(ClusterKeys([SECRET]), "monitor-1")
     clip = await node.post(path, json=wanted, headers=process_identity(monitor, "node-1", path, "door"))
     assert clip.json()["type"] == "urn:livesight:problem:clip-unavailable", "the camera has sent nothing yet"
+    beside = "/v1/streams/door/results?from_us=0&to_us=1"
+    results = await node.get(beside, headers=process_identity(monitor, "node-1", beside, "door", "GET"))
+    assert (results.status_code, results.text) == (200, "")
     other = "/v1/streams/yard/clips"
     elsewhere = await node.post(other, json=wanted, headers=process_identity(monitor, "node-1", other, "door"))
     assert elsewhere.json()["type"] == "urn:livesight:problem:stream-unknown"

@@ -20,6 +20,7 @@ from tests.api.conftest import Service, running
 from tests.api.test_clips import numbers
 from tests.monitoring.alerts.running_alerts import AlertMonitor, eventually, running_alerts
 from tests.peers.clips import ClipSpec, make_numbered
+from tests.peers.number_engine import number_in
 from workers.access.principal import ALL_STREAMS
 from workers.bus.event import Event
 from workers.bus.media import Clip
@@ -80,6 +81,13 @@ def stored_clip(monitor: AlertMonitor, alert: Event) -> bytes | None:
     return monitor.media.path(rows[0]).read_bytes()
 
 
+def stored_results(monitor: AlertMonitor) -> tuple[int, list[dict[str, Any]]]:
+    """The time of the clip's first frame, and the results beside it."""
+    with monitor.database.read() as connection:
+        [row] = connection.execute(select(media).where(media.c.kind == "results")).mappings().all()
+    return row["pts_us"], [json.loads(line) for line in monitor.media.results(row).splitlines()]
+
+
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
 def test_a_clip_shows_what_came_before_and_after(tmp_path: Path, camera: Service, where: str) -> None:
     cut = ClipCutter(camera.node, None) if where == "here" else elsewhere(camera)
@@ -87,12 +95,17 @@ def test_a_clip_shows_what_came_before_and_after(tmp_path: Path, camera: Service
         result = newest(camera, 3_000_000)
         alert = of_result(monitor, result)
         data = eventually(lambda: stored_clip(monitor, alert))
+        first_us, results = stored_results(monitor)
     painted = numbers(data)
     shown = result["pts_us"] // STEP_US
     first = min(painted.values())
     assert shown - 50 - 25 <= first <= shown - 50, "from the key frame before"
     assert set(painted.values()) >= set(range(shown - 50, shown + 13))
     assert all(round(time_us / STEP_US) + first == number for time_us, number in painted.items())
+    assert len(results) > len(painted) / 4, "a busy machine analyses fewer"
+    for one in results:
+        assert one["session"] == result["session"]
+        assert number_in(one["detections"][0]["xyxy"], (320, 180)) == painted[one["pts_us"] - first_us]
 
 
 def test_a_session_that_is_over_has_no_clip(tmp_path: Path, camera: Service) -> None:
@@ -103,10 +116,10 @@ def test_a_session_that_is_over_has_no_clip(tmp_path: Path, camera: Service) -> 
 
 
 def test_what_there_is_is_kept_and_replaced_by_more(tmp_path: Path) -> None:
-    """A camera that goes down in between leaves the first half; the file that was replaced is gone."""
+    """A camera that goes down in between leaves the first half; the files that were replaced are gone, results too."""
     answers: list[Clip | ClipUnavailable] = [
         ClipNotYet("the node is away"),
-        Clip(b"\0\0\0\x18ftypone", "video/mp4", 0, 1_100_000),
+        Clip(b"\0\0\0\x18ftypone", "video/mp4", 0, 1_100_000, b"{}\n"),
         Clip(b"\0\0\0\x18ftyptwo", "video/mp4", 0, 1_500_000),
         ClipUnavailable("the session is over"),
     ]
@@ -122,6 +135,7 @@ def test_what_there_is_is_kept_and_replaced_by_more(tmp_path: Path) -> None:
         assert eventually(lambda: stored_clip(monitor, alert)) == b"\0\0\0\x18ftyptwo"
         with monitor.database.read() as connection:
             paths = list(connection.scalars(select(media.c.path)))
+        assert len(paths) == 1
         assert [str(path.relative_to(monitor.media.folder)) for path in monitor.media.folder.glob("*/*")] == paths
 
 

@@ -20,7 +20,7 @@ from api.app import create_app, extend
 from monitoring import URL_PREFIXES
 from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
-from monitoring.store.media import MediaFile, MediaStore
+from monitoring.store.media import MediaFile, MediaStore, packed
 from monitoring.store.media_routes import media_routes
 from monitoring.store.writes import add_events
 from tests.monitoring.boxes import kept_boxes
@@ -131,6 +131,31 @@ def test_events_come_with_their_pictures_and_clips(site: Site) -> None:
         "text": "look",
         "cause": str(began.id),
     }
+
+
+def test_a_clip_has_the_results_of_its_frames_beside_it(site: Site) -> None:
+    lines = b'{"pts_us": 5000040}\n{"pts_us": 5000080}\n'
+    old, new = (happened(number, "alert", rule="mask", text="look") for number in (1, 2))
+    site.store(old, new)
+    for alert in (old, new):
+        site.put(kind="clip", event_id=alert.id, media_type="video/mp4", pts_us=7_000_000)
+    site.put(packed(lines), kind="results", event_id=new.id, media_type="application/jsonl", pts_us=5_000_000)
+    shown = {event["id"]: event["clip_url"] for event in site.get("/v1/events").json()["events"]}
+    found = site.get(f"{shown[str(new.id)]}/results")
+    assert (found.content, found.headers["content-type"]) == (lines, "application/jsonl")
+    assert found.headers["x-livesight-from-us"] == "5000000", "what the clip begins with, not what the alert is of"
+    assert found.headers["x-livesight-session"] == SESSION
+    again = site.get(f"{shown[str(new.id)]}/results", {"if-none-match": found.headers["etag"]})
+    assert (again.status_code, again.headers["x-livesight-from-us"]) == (304, "5000000")
+    without = site.get(f"{shown[str(old.id)]}/results")
+    assert without.status_code == 404 and without.json()["type"] == "urn:livesight:problem:clip-without-results"
+    assert "not stored when it was cut" in without.json()["detail"]
+    results_number = int(found.headers["etag"].strip('"').split("-")[0])
+    for path in (f"/v1/clips/{results_number}", f"/v1/snapshots/{results_number}", "/v1/clips/999/results"):
+        assert site.get(path).json()["type"] == "urn:livesight:problem:media-unknown"
+    for file in site.media.folder.glob("*/*.gz"):
+        file.unlink()
+    assert "its file is not on this machine" in site.get(f"{shown[str(new.id)]}/results").json()["detail"]
 
 
 def test_pages_follow_each_other(site: Site) -> None:
