@@ -23,15 +23,16 @@ const nodeOf = (child) => (child instanceof Node ? child : String(child));
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** One of icons.svg's. */
-export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
-  svg.append(use);
-  return svg;
+/** The same for SVG, where every key is an attribute. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
 }
+
+/** One of icons.svg's. */
+export const icon = (name) =>
+  svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `/static/icons.svg#${name}` }));
 
 export const badge = (state, words) => el("span", { class: "badge", dataset: { state } }, el("i"), words);

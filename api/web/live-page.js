@@ -5,12 +5,15 @@ import { CameraDialog } from "./camera-dialog.js";
 import { ask } from "./confirm.js";
 import { showSummary, toast } from "./status.js";
 import { Wall } from "./wall.js";
+import { ZoneWatch } from "./zone-watch.js";
 
 export class LivePage {
   title = "Live";
   #wall = new Wall(document.getElementById("wall"), document.getElementById("tile-template"));
   #empty = document.getElementById("empty");
   #mode = document.getElementById("mode");
+  #zonesButton = document.getElementById("zones");
+  #zones; // ZoneWatch
   #retired = new Set(); // ids not to show though the server lists them: own cameras that were stopped, removals
   #publisher = null; // of the own camera, while it runs
   #streams;
@@ -34,15 +37,19 @@ export class LivePage {
       localStorage.setItem("mode", this.#mode.value);
       for (const tile of this.#wall.tiles) tile.setMode(this.#mode.value);
     });
+    this.#watchZones(alerts);
     window.addEventListener("pagehide", () => this.#publisher?.stop());
   }
 
   show() {
+    this.#zones.start();
     this.#wall.readAddress();
     this.#wall.arrange();
   }
 
-  hide() {}
+  hide() {
+    this.#zones.stop();
+  }
 
   // the list of streams
 
@@ -58,6 +65,7 @@ export class LivePage {
       before = tile;
     }
     this.#wall.arrange();
+    this.#showZones();
     showSummary(views.map(({ id }) => this.#wall.tile(id))); // as their badges say
     this.#showEmpty();
   }
@@ -72,6 +80,29 @@ export class LivePage {
   #showEmpty() {
     this.#empty.hidden = this.#wall.size > 0;
     document.getElementById("wall").hidden = this.#wall.size === 0;
+  }
+
+  // zones and lines
+
+  #watchZones(alerts) {
+    const shown = localStorage.getItem("zones") !== "hidden";
+    this.#zones = new ZoneWatch(alerts, shown);
+    this.#zonesButton.setAttribute("aria-pressed", shown);
+    this.#zonesButton.addEventListener("click", () => {
+      const wanted = this.#zonesButton.getAttribute("aria-pressed") !== "true";
+      localStorage.setItem("zones", wanted ? "shown" : "hidden");
+      this.#zonesButton.setAttribute("aria-pressed", wanted);
+      this.#zones.follow(wanted);
+    });
+    this.#zones.addEventListener("change", () => this.#showZones());
+    this.#zones.addEventListener("crossed", ({ detail: { stream, line, direction } }) =>
+      this.#wall.tile(stream)?.flashLine(line, direction),
+    );
+  }
+
+  #showZones() {
+    this.#zonesButton.hidden = !this.#zones.any;
+    for (const tile of this.#wall.tiles) tile.setZones(this.#zones.shapes(tile.id), this.#zones.inside(tile.id));
   }
 
   // the own camera

@@ -1,18 +1,11 @@
 // Zones and lines over a still image, drawn and moved with the mouse, a finger or the keys.
 
-import { centre, freeName, inside, inward, MOST_POINTS, ready, shifted } from "./scene-shapes.js";
+import { svg as node } from "./dom.js";
+import { arrowPath, centre, freeName, inside, inward, MOST_POINTS, ready, shifted } from "./scene-shapes.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const NEAR = 14; // CSS pixels: so close to the first corner a click closes the zone
 const STEP = 0.005;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-function node(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
 
 /** Events: "change" when shapes were changed, "select" when another one is, "drawing" when drawing began or ended. */
 export class SceneCanvas extends EventTarget {
@@ -227,7 +220,7 @@ export class SceneCanvas extends EventTarget {
     });
     if (shape.kind === "line") {
       group.append(node("polyline", { points: outline, class: "scene-catch", "data-shape": number }));
-      group.append(arrow(points));
+      group.append(node("path", { class: "scene-arrow", d: arrowPath(inward(points, 30)) }));
     }
     group.append(area, label(shape, points));
     if (chosen) group.append(...this.#handles(shape, number, points));
@@ -281,14 +274,3 @@ function label(shape, points) {
 }
 
 const middleOf = ([[ax, ay], [bx, by]]) => [(ax + bx) / 2, (ay + by) / 2 - 10];
-
-/** Towards where crossing counts as "in". */
-function arrow(points) {
-  const [from, to] = inward(points, 30);
-  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
-  const side = (turn) => [to[0] - 0.3 * dx + turn * 0.22 * dy, to[1] - 0.3 * dy - turn * 0.22 * dx].join();
-  return node("path", {
-    class: "scene-arrow",
-    d: `M${from.join()}L${to.join()}M${side(1)}L${to.join()}L${side(-1)}`,
-  });
-}

@@ -67,6 +67,13 @@ export function inward([start, end], length) {
   return [from, [from[0] - (dy / long) * length, from[1] + (dx / long) * length]];
 }
 
+/** An arrow from one point to another, as the `d` of an SVG path. */
+export function arrowPath([from, to]) {
+  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+  const side = (turn) => [to[0] - 0.3 * dx + turn * 0.22 * dy, to[1] - 0.3 * dy - turn * 0.22 * dx].join();
+  return `M${from.join()}L${to.join()}M${side(1)}L${to.join()}L${side(-1)}`;
+}
+
 /** A first shape in the middle of the image, for users without a mouse. */
 export function ready(kind) {
   if (kind === "line")

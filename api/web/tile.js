@@ -3,6 +3,7 @@
 import { colourOf, wordsOf } from "./colours.js";
 import { countLabels } from "./overlay.js";
 import { mayOn } from "./session.js";
+import { ZoneOverlay } from "./zone-overlay.js";
 import { nameOfCodec, nameOfState, number, rateWords, short, shownState } from "./states.js";
 
 const COUNTS_MS = 500;
@@ -11,6 +12,7 @@ const FALLBACK_TEXTS = { disabled: "This camera is paused.", ended: "The stream 
 
 export class Tile {
   #video;
+  #zones;
   #parts;
   #countedAt = 0;
   #resultTimes = []; // of the last RATE_WINDOW_MS
@@ -45,6 +47,7 @@ export class Tile {
     this.#video.addEventListener("result", ({ detail }) => this.#onResult(detail));
     this.#video.addEventListener("state", () => this.#showState());
     find(".tile-video").prepend(this.#video);
+    this.#zones = new ZoneOverlay(find(".tile-zones"));
     this.setName(id);
     this.#showState();
   }
@@ -112,9 +115,21 @@ export class Tile {
     this.#parts.alert.title = words;
   }
 
+  /** Its zones and lines (null: none are shown), and how many are in which, in words. */
+  setZones(shapes, inside) {
+    this.#zones.show(shapes);
+    this.#zones.light(inside);
+  }
+
+  /** Somebody crossed one of its lines. @param {"in"|"out"|null} direction */
+  flashLine(line, direction) {
+    this.#zones.flash(line, direction);
+  }
+
   /** @param {object} view of `GET /v1/streams` */
   update(view) {
     this.view = view;
+    if (view.size_wh) this.#zones.resize(view.size_wh);
     this.#showState();
     this.#showRates();
     this.#parts.latency.textContent = number(view.latency_ms);
@@ -131,6 +146,7 @@ export class Tile {
 
   close() {
     this.#video.preview = null;
+    this.#zones.close();
     this.element.remove();
   }
 
@@ -158,6 +174,7 @@ export class Tile {
   /** Labels as chips, and the rate; updating them twice a second is enough. */
   #onResult(result) {
     const now = performance.now();
+    this.#zones.resize(result.size_wh);
     if (this.state !== "live") this.#showState();
     this.#resultTimes.push(now);
     if (now - this.#countedAt < COUNTS_MS) return;

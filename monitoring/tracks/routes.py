@@ -88,8 +88,9 @@ def _add_live(router: APIRouter, reader: _Reader, live: LiveTracks) -> None:
     ) -> AsyncIterator[ServerSentEvent]:
         """The tracks in view now, then each again whenever something of it changes, its end included.
 
-        Server-sent events; `data` is a track as in a page, whose id is the event's. Times, and whether a track is over,
-        do not filter here.
+        Server-sent events; `data` is a track as in a page, whose id is the event's. `event: caught_up` follows the
+        tracks in view: what a client knows from before and was not told again has ended. Times, and whether a track
+        is over, do not filter here.
         """
         scope = principal.scope("events")
         async with aclosing(live.batches(lambda record: wanted_track(query, record, scope))) as batches:
@@ -104,6 +105,8 @@ def _add_live(router: APIRouter, reader: _Reader, live: LiveTracks) -> None:
                     yield missed_event(missed)
                 for one in shown:
                     yield ServerSentEvent(id=one["id"], raw_data=json.dumps(one))
+                if not records:
+                    yield ServerSentEvent(event="caught_up", data={"tracks": len(shown)})
 
 
 def _page(connection: Connection, query: TrackPageQuery, scope: StreamScope) -> dict[str, Any]:

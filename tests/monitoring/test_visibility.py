@@ -377,3 +377,5 @@ def test_live_events_and_tracks_are_of_the_streams_in_scope(shop: Shop) -> None:
         assert SEEN in whole and HIDDEN in whole
         for text in parts:
             assert SEEN in text and HIDDEN not in text
+    for text in (seen[2], *seen[3:]):
+        assert text.count("event: caught_up") == 1

@@ -1,10 +1,14 @@
-// Made by `make web` out of api/web; do not edit. 50438488894debc358533ac39ad63f4dbf7e37ad883165b5102de0c181902add
+// Made by `make web` out of api/web; do not edit. 39b2c597f8891b1f093403d5de6f2a066c1af0be3fce0d03aec60049847896a7
 import {
   ApiError,
   HealthWatch,
+  arrowPath,
   ask,
+  centre,
   colourOf,
+  ifThere,
   inkOn,
+  inward,
   listAlerts,
   listStreams,
   may,
@@ -16,6 +20,7 @@ import {
   readiness,
   removeStream,
   session,
+  shapesOf,
   short,
   showAccount,
   showBanner,
@@ -24,6 +29,7 @@ import {
   showSummary,
   shownState,
   snapshot,
+  svg,
   toast,
   whenSignedOut,
   whipEnd,
@@ -1734,12 +1740,166 @@ function refusal(error) {
   return error.message;
 }
 
+// zone-overlay.js
+var FLASH_MS = 1500;
+var ARROW_PX = 18;
+var LETTER_PX = 7;
+var LINE_PX = 14;
+var ZoneOverlay = class {
+  #root;
+  #stage;
+  #shapes = null;
+  #parts = /* @__PURE__ */ new Map();
+  // name of a zone or line → {group, words}
+  #inside = /* @__PURE__ */ new Map();
+  // zone → words
+  #sizeWh = null;
+  #flashes = /* @__PURE__ */ new Map();
+  // line → {direction, timer}
+  /** @param {SVGSVGElement} root laid over the view, which shows its picture as large as it fits, in the middle */
+  constructor(root) {
+    this.#root = root;
+    this.#stage = root.parentElement;
+    new ResizeObserver(() => this.#draw()).observe(this.#stage);
+  }
+  /** @param {[number, number]} sizeWh of the picture: where it lies within the view */
+  resize(sizeWh) {
+    if (String(sizeWh) === String(this.#sizeWh)) return;
+    this.#sizeWh = sizeWh;
+    this.#draw();
+  }
+  /** @param {object[]|null} shapes of scene-shapes.js, the same object while nothing changed; null: none */
+  show(shapes) {
+    if (shapes === this.#shapes) return;
+    this.#shapes = shapes;
+    this.#draw();
+  }
+  /** @param {Map<string, string>} inside zones that somebody is in → how many, in words */
+  light(inside) {
+    this.#inside = inside;
+    for (const { kind, name } of this.#shapes ?? [])
+      if (kind === "zone") this.#say(name, inside.get(name), inside.has(name));
+    this.#describe();
+  }
+  /** Somebody crossed a line. @param {"in"|"out"|null} direction */
+  flash(line, direction) {
+    clearTimeout(this.#flashes.get(line)?.timer);
+    const timer = setTimeout(() => {
+      this.#flashes.delete(line);
+      this.#flash(line, null);
+    }, FLASH_MS);
+    this.#flashes.set(line, { direction, timer });
+    this.#flash(line, { direction });
+  }
+  close() {
+    for (const { timer } of this.#flashes.values()) clearTimeout(timer);
+  }
+  #flash(line, flash) {
+    this.#say(line, flash?.direction, flash !== null);
+    const { group } = this.#parts.get(line) ?? {};
+    if (flash?.direction) group?.setAttribute("data-crossed", flash.direction);
+    else group?.removeAttribute("data-crossed");
+  }
+  #say(name, words2, lit) {
+    const part = this.#parts.get(name);
+    if (!part) return;
+    part.group.classList.toggle("lit", lit);
+    const text = words2 ? `${name} \xB7 ${words2}` : name;
+    if (part.words.textContent !== text) part.words.textContent = text;
+  }
+  #draw() {
+    const { width, height } = this.#stage.getBoundingClientRect();
+    this.#parts.clear();
+    const seen = width > 0 && this.#sizeWh !== null && this.#shapes !== null;
+    this.#root.toggleAttribute("hidden", !seen);
+    if (!seen) return this.#root.replaceChildren();
+    const [wide, high] = this.#sizeWh;
+    const fit = Math.min(width / wide, height / high);
+    const [x, y] = [(width - wide * fit) / 2, (height - high * fit) / 2];
+    const picture = { x, y, width: wide * fit, height: high * fit };
+    const place = (point) => [x + point[0] * picture.width, y + point[1] * picture.height];
+    this.#root.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const taken = [];
+    const placed = this.#shapes.map((shape) => ({ shape, points: shape.points.map(place) }));
+    placed.sort((a, b) => extent(b) - extent(a));
+    const groups = placed.map(({ shape, points }) => {
+      const words2 = svg("text", { class: "zone-name", ...nameSpot(shape, points, picture, taken) }, shape.name);
+      const about = { class: `scene-shape ${shape.kind}`, "data-name": shape.name };
+      const group = svg("g", about, ...outline(shape, points), words2);
+      this.#parts.set(shape.name, { group, words: words2 });
+      return group;
+    });
+    this.#root.replaceChildren(...groups);
+    this.light(this.#inside);
+    for (const [line, flash] of this.#flashes) this.#flash(line, flash);
+  }
+  /** For those who do not see it. */
+  #describe() {
+    const words2 = (this.#shapes ?? []).map(
+      ({ kind, name }) => kind === "line" ? `line ${name}` : `zone ${name}: ${this.#inside.get(name) ?? "nobody"} inside`
+    );
+    this.#root.setAttribute("aria-label", words2.join("; "));
+  }
+};
+function extent({ shape, points }) {
+  const range = (axis) => Math.max(...points.map((point) => point[axis])) - Math.min(...points.map((point) => point[axis]));
+  return shape.kind === "line" ? -1 : range(0) * range(1);
+}
+function outline({ kind }, points) {
+  const ends = points.map((point) => point.join()).join(" ");
+  if (kind === "zone") return [svg("polygon", { points: ends, class: "zone-area" })];
+  return [
+    svg("polyline", { points: ends, class: "zone-area" }),
+    svg("path", { class: "zone-arrow in", d: arrowPath(inward(points, ARROW_PX)) }),
+    svg("path", { class: "zone-arrow out", d: arrowPath(inward([...points].reverse(), ARROW_PX)) })
+  ];
+}
+function nameSpot({ kind, name }, points, picture, taken) {
+  const width = (name.length + 4) * LETTER_PX;
+  const spots = (kind === "zone" ? inZone(points) : besideLine(points)).map(({ x, y, anchor }) => {
+    const left = clamp(x - width * SHARES[anchor], picture.x, picture.x + picture.width - width);
+    const base = clamp(y, picture.y + LINE_PX, picture.y + picture.height - LINE_PX / 2);
+    return { x: left + width * SHARES[anchor], y: base, anchor, left, right: left + width };
+  });
+  const spot = spots.find((one) => !taken.some((other) => overlap2(one, other))) ?? spots[0];
+  taken.push(spot);
+  return { x: spot.x, y: spot.y, "text-anchor": spot.anchor };
+}
+var SHARES = { start: 0, middle: 0.5, end: 1 };
+var overlap2 = (a, b) => a.left < b.right && b.left < a.right && Math.abs(a.y - b.y) < LINE_PX;
+var clamp = (value, least, most) => Math.max(least, Math.min(most, value));
+function inZone(points) {
+  const ys = points.map((point) => point[1]);
+  const [x, y] = centre(points);
+  return [Math.min(...ys) + LINE_PX, Math.max(...ys) - LINE_PX / 2, y].map((at2) => ({
+    x: middleAt(points, at2) ?? x,
+    y: at2,
+    anchor: "middle"
+  }));
+}
+function besideLine(points) {
+  const [from, [x, y]] = inward([...points].reverse(), LINE_PX);
+  const aside = (x - from[0]) / LINE_PX;
+  const anchor = Math.abs(aside) < 0.5 ? "middle" : aside > 0 ? "start" : "end";
+  return [0, LINE_PX, -LINE_PX].map((down) => ({ x, y: y + LINE_PX / 3 + down, anchor }));
+}
+function middleAt(points, y) {
+  const crossings = points.map((from, at2) => [from, points[(at2 + 1) % points.length]]).filter(([from, to]) => from[1] > y !== to[1] > y).map(([from, to]) => from[0] + (y - from[1]) / (to[1] - from[1]) * (to[0] - from[0])).sort((a, b) => a - b);
+  let best = null;
+  for (let at2 = 0; at2 + 1 < crossings.length; at2 += 2) {
+    const wide = crossings[at2 + 1] - crossings[at2];
+    if (best === null || wide > best.wide) best = { wide, middle: (crossings[at2] + crossings[at2 + 1]) / 2 };
+  }
+  return best?.middle ?? null;
+}
+
 // tile.js
 var COUNTS_MS = 500;
 var RATE_WINDOW_MS = 3e3;
 var FALLBACK_TEXTS = { disabled: "This camera is paused.", ended: "The stream has ended." };
 var Tile = class {
   #video;
+  #zones;
   #parts;
   #countedAt = 0;
   #resultTimes = [];
@@ -1776,6 +1936,7 @@ var Tile = class {
     this.#video.addEventListener("result", ({ detail }) => this.#onResult(detail));
     this.#video.addEventListener("state", () => this.#showState());
     find(".tile-video").prepend(this.#video);
+    this.#zones = new ZoneOverlay(find(".tile-zones"));
     this.setName(id);
     this.#showState();
   }
@@ -1832,9 +1993,19 @@ var Tile = class {
     this.#parts.alert.textContent = words2;
     this.#parts.alert.title = words2;
   }
+  /** Its zones and lines (null: none are shown), and how many are in which, in words. */
+  setZones(shapes, inside) {
+    this.#zones.show(shapes);
+    this.#zones.light(inside);
+  }
+  /** Somebody crossed one of its lines. @param {"in"|"out"|null} direction */
+  flashLine(line, direction) {
+    this.#zones.flash(line, direction);
+  }
   /** @param {object} view of `GET /v1/streams` */
   update(view) {
     this.view = view;
+    if (view.size_wh) this.#zones.resize(view.size_wh);
     this.#showState();
     this.#showRates();
     this.#parts.latency.textContent = number(view.latency_ms);
@@ -1848,6 +2019,7 @@ var Tile = class {
   }
   close() {
     this.#video.preview = null;
+    this.#zones.close();
     this.element.remove();
   }
   #showState() {
@@ -1871,6 +2043,7 @@ var Tile = class {
   /** Labels as chips, and the rate; updating them twice a second is enough. */
   #onResult(result) {
     const now = performance.now();
+    this.#zones.resize(result.size_wh);
     if (this.state !== "live") this.#showState();
     this.#resultTimes.push(now);
     if (now - this.#countedAt < COUNTS_MS) return;
@@ -2018,12 +2191,186 @@ var Wall = class extends EventTarget {
   }
 };
 
+// zone-watch.js
+var SCENES_MS = 5e3;
+var AGAIN_MS2 = 1e4;
+var GRACE_MS = 4e3;
+var MOST_STREAMS2 = 64;
+var ZoneWatch = class extends EventTarget {
+  known = false;
+  // whether it is known who is where
+  #alerts;
+  #scenes = /* @__PURE__ */ new Map();
+  // stream → shapes
+  #said = "";
+  // the scenes as they were read
+  #tracks = /* @__PURE__ */ new Map();
+  // id → track of `/v1/tracks/live`, those in view
+  #unheard = null;
+  // ids not told again since the connection was opened; null once it has caught up
+  #readAt = -Infinity;
+  #refusedAt = -Infinity;
+  #running = false;
+  #follows;
+  #live = null;
+  // EventSource
+  #grace = 0;
+  #telling = 0;
+  /** @param {import("./alert-watch.js").AlertWatch} alerts knows whether there is a monitor @param {boolean} follows */
+  constructor(alerts2, follows) {
+    super();
+    this.#alerts = alerts2;
+    this.#follows = follows;
+    alerts2.addEventListener("change", () => this.#look());
+    document.addEventListener("visibilitychange", () => this.#look());
+  }
+  /** Whether any camera has zones or lines that may be seen. */
+  get any() {
+    return this.#scenes.size > 0;
+  }
+  /** Somebody looks at the live page. */
+  start() {
+    this.#running = true;
+    this.#readAt = -Infinity;
+    this.#look();
+  }
+  stop() {
+    this.#running = false;
+    this.#look();
+  }
+  /** Whether zones are to be shown; while they are not, the server is not asked who is in them. */
+  follow(wanted) {
+    this.#follows = wanted;
+    this.#look();
+    this.#tell();
+  }
+  /** A camera's zones and lines; null where nothing is to be shown. */
+  shapes(stream) {
+    return this.known && this.#follows ? this.#scenes.get(stream) ?? null : null;
+  }
+  /** @returns {Map<string, string>} the zones of a camera that somebody is in → how many, in words */
+  inside(stream) {
+    const zones = /* @__PURE__ */ new Map();
+    for (const { stream_id: id, detector, zones: visits } of this.#tracks.values()) {
+      if (id !== stream) continue;
+      for (const { zone, inside_since_ns: since } of visits) {
+        if (since === null) continue;
+        const counts = zones.get(zone) ?? /* @__PURE__ */ new Map();
+        zones.set(zone, counts.set(detector, (counts.get(detector) ?? 0) + 1));
+      }
+    }
+    return new Map([...zones].map(([zone, counts]) => [zone, countWords([...counts])]));
+  }
+  #look() {
+    const wanted = this.#running && !document.hidden && may("events") && this.#alerts.open !== null;
+    if (!wanted) return this.#close();
+    const now = performance.now();
+    if (now - this.#readAt >= SCENES_MS) {
+      this.#readAt = now;
+      this.#read();
+    }
+    if (!this.#follows || !this.any) this.#close();
+    else if (!this.#live && now - this.#refusedAt >= AGAIN_MS2) this.#open();
+  }
+  async #read() {
+    try {
+      const answer = await ifThere("/v1/zones");
+      const said = JSON.stringify(answer?.scenes ?? []);
+      if (said === this.#said) return;
+      const before = this.#path();
+      this.#said = said;
+      const scenes = (answer?.scenes ?? []).map((scene) => [scene.stream_id, shapesOf(scene)]);
+      this.#scenes = new Map(scenes.filter(([, shapes]) => shapes.length));
+      if (this.#path() !== before) this.#close();
+      this.#look();
+      this.#tell();
+    } catch {
+    }
+  }
+  #path() {
+    const streams3 = [...this.#scenes.keys()].sort();
+    if (streams3.length > MOST_STREAMS2) return "/v1/tracks/live";
+    return `/v1/tracks/live?${new URLSearchParams(streams3.map((id) => ["stream", id]))}`;
+  }
+  #open() {
+    this.#doubt();
+    this.#live = new EventSource(this.#path());
+    this.#live.addEventListener("open", () => this.#unheard = new Set(this.#tracks.keys()));
+    this.#live.addEventListener("message", ({ data }) => this.#take(JSON.parse(data)));
+    this.#live.addEventListener("caught_up", () => this.#caughtUp());
+    this.#live.addEventListener("missed", () => {
+      this.#close();
+      this.#look();
+    });
+    this.#live.addEventListener("error", () => {
+      this.#doubt();
+      if (this.#live.readyState !== EventSource.CLOSED) return;
+      this.#refusedAt = performance.now();
+      this.#close();
+    });
+  }
+  #close() {
+    if (!this.#live) return;
+    this.#live.close();
+    this.#live = null;
+    this.#doubt();
+  }
+  /** From now on it is known only for a moment who is where. */
+  #doubt() {
+    this.#unheard ??= new Set(this.#tracks.keys());
+    this.#grace ||= setTimeout(() => {
+      this.#grace = 0;
+      this.known = false;
+      this.#tracks.clear();
+      this.#tell();
+    }, GRACE_MS);
+  }
+  #caughtUp() {
+    for (const id of this.#unheard ?? []) this.#tracks.delete(id);
+    this.#unheard = null;
+    clearTimeout(this.#grace);
+    this.#grace = 0;
+    this.known = true;
+    this.#tell();
+  }
+  #take(track) {
+    const before = this.#tracks.get(track.id);
+    this.#unheard?.delete(track.id);
+    if (track.ended_at_ns === null) this.#tracks.set(track.id, track);
+    else this.#tracks.delete(track.id);
+    if (this.#unheard) return;
+    if (!before && track.ended_at_ns !== null) return;
+    const known = new Set((before?.lines ?? []).map(crossing));
+    for (const one of track.lines) {
+      if (known.has(crossing(one))) continue;
+      const detail = { stream: track.stream_id, line: one.line, direction: one.direction };
+      this.dispatchEvent(new CustomEvent("crossed", { detail }));
+    }
+    this.#tell();
+  }
+  /** Once a frame, however much came. */
+  #tell() {
+    this.#telling ||= requestAnimationFrame(() => {
+      this.#telling = 0;
+      this.dispatchEvent(new Event("change"));
+    });
+  }
+};
+var crossing = ({ line, at_ns: at2 }) => `${line} ${at2}`;
+function countWords(counts) {
+  if (counts.length === 1) return String(counts[0][1]);
+  return counts.map(([detector, count]) => `${count} ${detector}`).join(", ");
+}
+
 // live-page.js
 var LivePage = class {
   title = "Live";
   #wall = new Wall(document.getElementById("wall"), document.getElementById("tile-template"));
   #empty = document.getElementById("empty");
   #mode = document.getElementById("mode");
+  #zonesButton = document.getElementById("zones");
+  #zones;
+  // ZoneWatch
   #retired = /* @__PURE__ */ new Set();
   // ids not to show though the server lists them: own cameras that were stopped, removals
   #publisher = null;
@@ -2048,13 +2395,16 @@ var LivePage = class {
       localStorage.setItem("mode", this.#mode.value);
       for (const tile of this.#wall.tiles) tile.setMode(this.#mode.value);
     });
+    this.#watchZones(alerts2);
     window.addEventListener("pagehide", () => this.#publisher?.stop());
   }
   show() {
+    this.#zones.start();
     this.#wall.readAddress();
     this.#wall.arrange();
   }
   hide() {
+    this.#zones.stop();
   }
   // the list of streams
   #show() {
@@ -2069,6 +2419,7 @@ var LivePage = class {
       before = tile;
     }
     this.#wall.arrange();
+    this.#showZones();
     showSummary(views.map(({ id }) => this.#wall.tile(id)));
     this.#showEmpty();
   }
@@ -2081,6 +2432,27 @@ var LivePage = class {
   #showEmpty() {
     this.#empty.hidden = this.#wall.size > 0;
     document.getElementById("wall").hidden = this.#wall.size === 0;
+  }
+  // zones and lines
+  #watchZones(alerts2) {
+    const shown = localStorage.getItem("zones") !== "hidden";
+    this.#zones = new ZoneWatch(alerts2, shown);
+    this.#zonesButton.setAttribute("aria-pressed", shown);
+    this.#zonesButton.addEventListener("click", () => {
+      const wanted = this.#zonesButton.getAttribute("aria-pressed") !== "true";
+      localStorage.setItem("zones", wanted ? "shown" : "hidden");
+      this.#zonesButton.setAttribute("aria-pressed", wanted);
+      this.#zones.follow(wanted);
+    });
+    this.#zones.addEventListener("change", () => this.#showZones());
+    this.#zones.addEventListener(
+      "crossed",
+      ({ detail: { stream, line, direction } }) => this.#wall.tile(stream)?.flashLine(line, direction)
+    );
+  }
+  #showZones() {
+    this.#zonesButton.hidden = !this.#zones.any;
+    for (const tile of this.#wall.tiles) tile.setZones(this.#zones.shapes(tile.id), this.#zones.inside(tile.id));
   }
   // the own camera
   #useCamera(publisher) {

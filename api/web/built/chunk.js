@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 50438488894debc358533ac39ad63f4dbf7e37ad883165b5102de0c181902add
+// Made by `make web` out of api/web; do not edit. 39b2c597f8891b1f093403d5de6f2a066c1af0be3fce0d03aec60049847896a7
 
 // api.js
 var TIMEOUT_MS = 8e3;
@@ -217,15 +217,13 @@ function el(tag, attributes = {}, ...children) {
 }
 var nodeOf = (child) => child instanceof Node ? child : String(child);
 var SVG = "http://www.w3.org/2000/svg";
-function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
-  svg.append(use);
-  return svg;
+function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
 }
+var icon = (name) => svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `/static/icons.svg#${name}` }));
 var badge = (state, words) => el("span", { class: "badge", dataset: { state } }, el("i"), words);
 
 // sign-in.js
@@ -575,6 +573,77 @@ function wordsOf(label) {
   return label === "mask_weared_incorrect" ? "mask worn wrongly" : label.replaceAll("_", " ");
 }
 
+// scene-shapes.js
+var NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$/;
+var MOST_POINTS = 64;
+function shapesOf({ zones = [], lines = [] }) {
+  return [
+    ...zones.map(({ polygon, ...zone }) => ({ ...zone, kind: "zone", points: polygon.map((point) => [...point]) })),
+    ...lines.map(({ start, end, ...line }) => ({ ...line, kind: "line", points: [[...start], [...end]] }))
+  ];
+}
+function sceneOf(shapes) {
+  const of = (kind) => shapes.filter((shape) => shape.kind === kind);
+  const common = ({ name, labels = [], anchor = "foot" }) => ({ name, labels, anchor });
+  return {
+    zones: of("zone").map((shape) => ({ ...common(shape), polygon: shape.points, stay_s: shape.stay_s ?? null })),
+    lines: of("line").map((shape) => ({ ...common(shape), start: shape.points[0], end: shape.points[1] }))
+  };
+}
+function freeName(kind, shapes) {
+  const taken = new Set(shapes.map(({ name }) => name));
+  for (let n = 1; ; n += 1) if (!taken.has(`${kind} ${n}`)) return `${kind} ${n}`;
+}
+function complaint(shapes) {
+  for (const { name, kind, points, stay_s: stay } of shapes) {
+    if (!NAME.test(name))
+      return `\u201C${name}\u201D is not a valid name. Use letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, starting with a letter or digit.`;
+    if (shapes.filter((other) => other.name === name).length > 1) return `The name \u201C${name}\u201D is used twice.`;
+    if (kind === "zone" && points.length < 3) return `${name} needs at least three corners.`;
+    if (kind === "line" && String(points[0]) === String(points[1])) return `The start and end of ${name} are the same.`;
+    if (stay !== null && stay !== void 0 && !(stay > 0)) return `${name}: the time must be more than 0 seconds.`;
+  }
+  return null;
+}
+var within = (value) => Math.min(1, Math.max(0, Math.round(value * 1e4) / 1e4));
+var inside = ([x, y]) => [within(x), within(y)];
+function shifted(points, dx, dy) {
+  const room = (at, by) => {
+    const values = points.map((point) => point[at]);
+    return Math.min(1 - Math.max(...values), Math.max(-Math.min(...values), by));
+  };
+  const [x, y] = [room(0, dx), room(1, dy)];
+  return points.map((point) => inside([point[0] + x, point[1] + y]));
+}
+function centre(points) {
+  const sum = points.reduce(([x, y], point) => [x + point[0], y + point[1]], [0, 0]);
+  return [sum[0] / points.length, sum[1] / points.length];
+}
+function inward([start, end], length) {
+  const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
+  const long = Math.hypot(dx, dy) || 1;
+  const from = [(start[0] + end[0]) / 2, (start[1] + end[1]) / 2];
+  return [from, [from[0] - dy / long * length, from[1] + dx / long * length]];
+}
+function arrowPath([from, to]) {
+  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+  const side = (turn) => [to[0] - 0.3 * dx + turn * 0.22 * dy, to[1] - 0.3 * dy - turn * 0.22 * dx].join();
+  return `M${from.join()}L${to.join()}M${side(1)}L${to.join()}L${side(-1)}`;
+}
+function ready(kind) {
+  if (kind === "line")
+    return [
+      [0.3, 0.5],
+      [0.7, 0.5]
+    ];
+  return [
+    [0.3, 0.3],
+    [0.7, 0.3],
+    [0.7, 0.7],
+    [0.3, 0.7]
+  ];
+}
+
 export {
   colourOf,
   inkOn,
@@ -623,6 +692,7 @@ export {
   whipOffer,
   whipEnd,
   el,
+  svg,
   icon,
   badge,
   formDialog,
@@ -640,6 +710,18 @@ export {
   showAccount,
   accessWords,
   ask,
+  NAME,
+  MOST_POINTS,
+  shapesOf,
+  sceneOf,
+  freeName,
+  complaint,
+  inside,
+  shifted,
+  centre,
+  inward,
+  arrowPath,
+  ready,
   nameOfState,
   shownState,
   videoWords,

@@ -1,6 +1,8 @@
-// Made by `make web` out of api/web; do not edit. 50438488894debc358533ac39ad63f4dbf7e37ad883165b5102de0c181902add
+// Made by `make web` out of api/web; do not edit. 39b2c597f8891b1f093403d5de6f2a066c1af0be3fce0d03aec60049847896a7
 import {
   ApiError,
+  MOST_POINTS,
+  NAME,
   accessWords,
   acknowledgeAlert,
   acknowledgeAlerts,
@@ -8,22 +10,28 @@ import {
   addServiceAccount,
   addStream,
   addUser,
+  arrowPath,
   ask,
   badge,
   beginPromotion,
+  centre,
   changeServiceAccount,
   changeStream,
   changeUser,
   colourOf,
   commission,
+  complaint,
   deleteRule,
   deleteScene,
   el,
   eventCounts,
   formDialog,
+  freeName,
   getTrack,
   icon,
   ifThere,
+  inside,
+  inward,
   listAlerts,
   listAudit,
   listEvents,
@@ -42,13 +50,18 @@ import {
   putScene,
   rateWords,
   readiness,
+  ready,
   removeServiceAccount,
   removeStream,
   removeUser,
   revokeKey,
+  sceneOf,
+  shapesOf,
+  shifted,
   short,
   snapshot,
   streamAddress,
+  svg,
   tellAgain,
   testStream,
   testTarget,
@@ -331,18 +344,18 @@ function imageOf(event, words) {
   return frame;
 }
 function way(path) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 1 1");
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("aria-hidden", "true");
+  const svg2 = document.createElementNS(SVG, "svg");
+  svg2.setAttribute("viewBox", "0 0 1 1");
+  svg2.setAttribute("preserveAspectRatio", "none");
+  svg2.setAttribute("aria-hidden", "true");
   const points = path.map(({ x, y }) => `${x},${y}`).join(" ");
   for (const name of ["event-way-halo", "event-way"]) {
     const line = document.createElementNS(SVG, "polyline");
     line.setAttribute("points", points);
     line.setAttribute("class", name);
-    svg.append(line);
+    svg2.append(line);
   }
-  return svg;
+  return svg2;
 }
 function clip({ clip_url: source }) {
   if (!source) return null;
@@ -566,72 +579,6 @@ var sentence = ({ when: when2 }) => {
   const text = SENTENCES[when2.type]?.(when2) ?? when2.type;
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
-
-// scene-shapes.js
-var NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$/;
-var MOST_POINTS = 64;
-function shapesOf({ zones = [], lines = [] }) {
-  return [
-    ...zones.map(({ polygon, ...zone }) => ({ ...zone, kind: "zone", points: polygon.map((point) => [...point]) })),
-    ...lines.map(({ start, end, ...line }) => ({ ...line, kind: "line", points: [[...start], [...end]] }))
-  ];
-}
-function sceneOf(shapes) {
-  const of = (kind) => shapes.filter((shape) => shape.kind === kind);
-  const common = ({ name, labels: labels3 = [], anchor = "foot" }) => ({ name, labels: labels3, anchor });
-  return {
-    zones: of("zone").map((shape) => ({ ...common(shape), polygon: shape.points, stay_s: shape.stay_s ?? null })),
-    lines: of("line").map((shape) => ({ ...common(shape), start: shape.points[0], end: shape.points[1] }))
-  };
-}
-function freeName(kind, shapes) {
-  const taken = new Set(shapes.map(({ name }) => name));
-  for (let n = 1; ; n += 1) if (!taken.has(`${kind} ${n}`)) return `${kind} ${n}`;
-}
-function complaint(shapes) {
-  for (const { name, kind, points, stay_s: stay } of shapes) {
-    if (!NAME.test(name))
-      return `\u201C${name}\u201D is not a valid name. Use letters, digits, spaces, \u201C.\u201D, \u201C_\u201D and \u201C-\u201D, starting with a letter or digit.`;
-    if (shapes.filter((other) => other.name === name).length > 1) return `The name \u201C${name}\u201D is used twice.`;
-    if (kind === "zone" && points.length < 3) return `${name} needs at least three corners.`;
-    if (kind === "line" && String(points[0]) === String(points[1])) return `The start and end of ${name} are the same.`;
-    if (stay !== null && stay !== void 0 && !(stay > 0)) return `${name}: the time must be more than 0 seconds.`;
-  }
-  return null;
-}
-var within = (value) => Math.min(1, Math.max(0, Math.round(value * 1e4) / 1e4));
-var inside = ([x, y]) => [within(x), within(y)];
-function shifted(points, dx, dy) {
-  const room = (at, by) => {
-    const values = points.map((point) => point[at]);
-    return Math.min(1 - Math.max(...values), Math.max(-Math.min(...values), by));
-  };
-  const [x, y] = [room(0, dx), room(1, dy)];
-  return points.map((point) => inside([point[0] + x, point[1] + y]));
-}
-function centre(points) {
-  const sum = points.reduce(([x, y], point) => [x + point[0], y + point[1]], [0, 0]);
-  return [sum[0] / points.length, sum[1] / points.length];
-}
-function inward([start, end], length) {
-  const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
-  const long = Math.hypot(dx, dy) || 1;
-  const from = [(start[0] + end[0]) / 2, (start[1] + end[1]) / 2];
-  return [from, [from[0] - dy / long * length, from[1] + dx / long * length]];
-}
-function ready(kind) {
-  if (kind === "line")
-    return [
-      [0.3, 0.5],
-      [0.7, 0.5]
-    ];
-  return [
-    [0.3, 0.3],
-    [0.7, 0.3],
-    [0.7, 0.7],
-    [0.3, 0.7]
-  ];
-}
 
 // rule-dialog.js
 var FAULTS = { frozen: "Frozen", black: "Black", covered: "Covered", moved: "Moved" };
@@ -1577,16 +1524,9 @@ var CameraForm = class {
 };
 
 // scene-canvas.js
-var SVG2 = "http://www.w3.org/2000/svg";
 var NEAR = 14;
 var STEP = 5e-3;
 var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-function node(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG2, tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
 var SceneCanvas = class extends EventTarget {
   shapes = [];
   selected = null;
@@ -1599,16 +1539,16 @@ var SceneCanvas = class extends EventTarget {
   #held = null;
   // {shape, at, from, points} while something is dragged
   /** @param {SVGSVGElement} svg laid exactly over the image */
-  constructor(svg) {
+  constructor(svg2) {
     super();
-    this.#svg = svg;
-    svg.addEventListener("pointerdown", (event) => this.#down(event));
-    svg.addEventListener("pointermove", (event) => this.#move(event));
-    svg.addEventListener("pointerup", () => this.#held = null);
-    svg.addEventListener("pointercancel", () => this.#held = null);
-    svg.addEventListener("dblclick", () => this.finish());
-    svg.addEventListener("keydown", (event) => this.#key(event));
-    new ResizeObserver(() => this.render()).observe(svg);
+    this.#svg = svg2;
+    svg2.addEventListener("pointerdown", (event) => this.#down(event));
+    svg2.addEventListener("pointermove", (event) => this.#move(event));
+    svg2.addEventListener("pointerup", () => this.#held = null);
+    svg2.addEventListener("pointercancel", () => this.#held = null);
+    svg2.addEventListener("dblclick", () => this.finish());
+    svg2.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => this.render()).observe(svg2);
   }
   open(shapes) {
     this.shapes = shapes;
@@ -1766,10 +1706,10 @@ var SceneCanvas = class extends EventTarget {
   #shape(shape, number2, scale) {
     const chosen = shape === this.selected;
     const points = shape.points.map(scale);
-    const group = node("g", { class: `scene-shape ${shape.kind}${chosen ? " chosen" : ""}` });
+    const group = svg("g", { class: `scene-shape ${shape.kind}${chosen ? " chosen" : ""}` });
     const outline = points.map((point) => point.join()).join(" ");
     const words = `${shape.name}, ${shape.kind} with ${points.length} points`;
-    const area = node(shape.kind === "zone" ? "polygon" : "polyline", {
+    const area = svg(shape.kind === "zone" ? "polygon" : "polyline", {
       points: outline,
       class: "scene-area",
       "data-shape": number2,
@@ -1779,8 +1719,8 @@ var SceneCanvas = class extends EventTarget {
       "aria-pressed": chosen
     });
     if (shape.kind === "line") {
-      group.append(node("polyline", { points: outline, class: "scene-catch", "data-shape": number2 }));
-      group.append(arrow(points));
+      group.append(svg("polyline", { points: outline, class: "scene-catch", "data-shape": number2 }));
+      group.append(svg("path", { class: "scene-arrow", d: arrowPath(inward(points, 30)) }));
     }
     group.append(area, label(shape, points));
     if (chosen) group.append(...this.#handles(shape, number2, points));
@@ -1792,14 +1732,14 @@ var SceneCanvas = class extends EventTarget {
       points.forEach((point, at) => {
         const [x, y] = [0, 1].map((axis) => (point[axis] + points[(at + 1) % points.length][axis]) / 2);
         handles.push(
-          node("circle", { cx: x, cy: y, r: 5, class: "scene-between", "data-shape": number2, "data-between": at })
+          svg("circle", { cx: x, cy: y, r: 5, class: "scene-between", "data-shape": number2, "data-between": at })
         );
       });
     points.forEach(([x, y], at) => {
       const [shareX, shareY] = shape.points[at].map((value) => Math.round(value * 100));
       const words = `${shape.name}, point ${at + 1}: ${shareX} % from the left, ${shareY} % from the top; arrow keys move it`;
       handles.push(
-        node("circle", {
+        svg("circle", {
           cx: x,
           cy: y,
           r: 8,
@@ -1816,29 +1756,20 @@ var SceneCanvas = class extends EventTarget {
   }
   #draft(scale) {
     const points = [...this.drawing.points, ...this.#pointer ? [this.#pointer] : []].map(scale);
-    const group = node("g", { class: `scene-shape ${this.drawing.kind} draft` });
-    group.append(node("polyline", { points: points.map((point) => point.join()).join(" "), class: "scene-area" }));
+    const group = svg("g", { class: `scene-shape ${this.drawing.kind} draft` });
+    group.append(svg("polyline", { points: points.map((point) => point.join()).join(" "), class: "scene-area" }));
     for (const [x, y] of this.drawing.points.map(scale))
-      group.append(node("circle", { cx: x, cy: y, r: 6, class: "scene-handle" }));
+      group.append(svg("circle", { cx: x, cy: y, r: 6, class: "scene-handle" }));
     return group;
   }
 };
 function label(shape, points) {
   const [x, y] = shape.kind === "zone" ? centre(points) : middleOf(points);
-  const words = node("text", { x, y, class: "scene-name" });
+  const words = svg("text", { x, y, class: "scene-name" });
   words.append(shape.name);
   return words;
 }
 var middleOf = ([[ax, ay], [bx, by]]) => [(ax + bx) / 2, (ay + by) / 2 - 10];
-function arrow(points) {
-  const [from, to] = inward(points, 30);
-  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
-  const side = (turn) => [to[0] - 0.3 * dx + turn * 0.22 * dy, to[1] - 0.3 * dy - turn * 0.22 * dx].join();
-  return node("path", {
-    class: "scene-arrow",
-    d: `M${from.join()}L${to.join()}M${side(1)}L${to.join()}L${side(-1)}`
-  });
-}
 
 // scene-dialog.js
 var HINTS = {
