@@ -27,6 +27,7 @@ from monitoring.report.routes import report_routes
 from monitoring.rules.rules import Rules
 from monitoring.settings import MonitorSettings
 from monitoring.store.media import MediaStore
+from monitoring.store.retention_policy import RetentionPolicy
 from monitoring.tracks.backfill import TrackBackfill
 from monitoring.tracks.routes import track_routes
 from monitoring.tracks.writer import LiveTracks, TrackWriter
@@ -55,7 +56,7 @@ class MonitoringContext:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where monitoring stores things, and who follows them.
+    """Where monitoring stores things, what of them, and who follows them.
 
     `active`: whether this process's monitor works; else another's does.
     """
@@ -65,6 +66,7 @@ class Storage:
     clock: WallClock
     active: Callable[[], bool]
     live_tracks: LiveTracks
+    policy: RetentionPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +87,19 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     rules = RuleStore(database, settings.rules, targets, settings.max_rules)
     events = TrackEvents(settings.events, scenes)
     drift = Drift(settings.drift, card_lookup(context.state_dir), context.ended)
-    resources = AlertResources(context.cut_clip, media, database, storage.clock, storage.active, context.sign_link)
+    resources = AlertResources(
+        context.cut_clip, media, database, storage.clock, storage.active, context.sign_link, storage.policy
+    )
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     return Assembly(
         handlers=[events, drift, Rules(rules, events, drift, context.ended)],
-        hooks=[drift, DriftHistory(drift.reports), alerts, TrackWriter(storage.live_tracks)],
+        hooks=[drift, DriftHistory(drift.reports), alerts, TrackWriter(storage.live_tracks, storage.policy)],
         services=[Reloader((scenes, rules), settings.reread_s), alerts, TrackBackfill(database, storage.active)],
         routers=[
             scene_routes(scenes),
             drift_routes(drift, settings.drift.commission_s),
             rule_routes(rules),
-            trial_routes(RuleTrials(database, settings.events), rules, database),
+            trial_routes(RuleTrials(database, settings.events), rules, database, storage.policy),
             alert_routes(alerts, database),
             track_routes(database, storage.live_tracks),
             report_routes(database, media, settings.mlflow_url),

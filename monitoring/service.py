@@ -19,14 +19,14 @@ from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor, Participants
 from monitoring.ingest.outbox_publisher import OutboxPublisher
 from monitoring.migrations import MONITORING
+from monitoring.retention.retention import Retention
 from monitoring.settings import MonitorSettings
 from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore
 from monitoring.store.media_routes import media_routes
-from monitoring.store.retention import Retention
 from monitoring.store.retention_clock import Expiry
-from monitoring.tracks.deletion import delete_tracks_before
+from monitoring.store.retention_policy import RetentionPolicy
 from monitoring.tracks.writer import LiveTracks
 from workers.database.database import Database
 from workers.database.migrations import migrate
@@ -49,14 +49,17 @@ class Monitoring:
         self.live_tracks = LiveTracks()
         media = MediaStore(context.state_dir / "media")
         clock = WallClock()
-        parts = assemble(settings, context, Storage(self.database, media, clock, self._is_active, self.live_tracks))
+        policy = RetentionPolicy(settings.retention)
+        storage = Storage(self.database, media, clock, self._is_active, self.live_tracks, policy)
+        parts = assemble(settings, context, storage)
         publisher = None if context.kafka is None else OutboxPublisher(self.database, context.kafka, self._is_active)
-        targets = CommitTargets(self.database, media, _inbox(settings, context), EventSink(context.local, publisher))
+        targets = CommitTargets(
+            self.database, media, _inbox(settings, context), EventSink(context.local, publisher), policy
+        )
         expiry = Expiry(settings.retention, clock)
         participants = Participants(parts.handlers, [*parts.hooks, self.live])
         self._monitor = Monitor(settings, targets, participants, expiry, self._prepare)
-        with_events = {"tracks": delete_tracks_before}
-        own: list[BackgroundService] = [Retention(expiry, self.database, media, self._is_active, with_events)]
+        own: list[BackgroundService] = [Retention(expiry, self.database, media, self._is_active)]
         self._to_start = [*([] if publisher is None else [publisher]), *own, *parts.services]
         self._services: list[BackgroundService] = []
         self._routers = [event_routes(self.database, self.live), media_routes(self.database, media), *parts.routers]

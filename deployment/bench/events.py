@@ -28,7 +28,7 @@ from monitoring.migrations import MONITORING
 from monitoring.store.aggregates import CountQuery, counts_of
 from monitoring.store.media import MediaStore
 from monitoring.store.query import PageQuery, page_of
-from monitoring.store.retention import Retention
+from monitoring.retention.retention import Retention
 from monitoring.store.retention_clock import Expiry
 from monitoring.store.settings import RetentionSettings
 from monitoring.store.writes import HOUR_NS, add_events

@@ -10,7 +10,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -21,6 +21,7 @@ from monitoring.alerts.blocking_calls import DATABASE, run_blocking
 from monitoring.alerts.settings import AlertSettings
 from monitoring.core.contracts import CutClip, SignLink
 from monitoring.store.media import MediaFile, MediaStore, packed
+from monitoring.store.retention_policy import RetentionPolicy, default_policy
 from workers.bus.event import Event
 from workers.bus.media import RESULT_LINES, Clip
 from workers.database.database import Database
@@ -53,6 +54,7 @@ class AlertResources:
     clock: WallClock
     active: Callable[[], bool]
     sign_link: SignLink | None = None
+    policy: RetentionPolicy = field(default_factory=default_policy)
 
 
 class AlertClips:

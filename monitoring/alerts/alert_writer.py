@@ -20,17 +20,22 @@ RuleOf = Callable[[str], Rule | None]
 
 
 def write_alerts(
-    connection: Connection, events: Sequence[Event], rule_of: RuleOf, targets: Sequence[TargetSettings]
+    connection: Connection,
+    events: Sequence[Event],
+    rule_of: RuleOf,
+    targets: Sequence[TargetSettings],
+    stores_clips: Callable[[str], bool] = lambda stream_id: True,
 ) -> int:
     """Write the alerts among new events, and a delivery for each target that should get them.
 
-    Returns how many deliveries were queued.
+    stores_clips: whether clips of a stream are stored at all. Returns how many deliveries were queued.
     """
     queued, now_ns = 0, time.time_ns()
     for event in events:
         if event.kind == "alert":
             rule = rule_of(event.rule or "")
-            if not _insert(connection, alerts, [_alert_row(event, rule)]):
+            wants_clip = (rule is None or rule.clip) and stores_clips(event.stream_id)
+            if not _insert(connection, alerts, [_alert_row(event, wants_clip)]):
                 continue  # known though its event is new: results were read again after retention deleted the event
             alert_id: uuid.UUID | None = event.id
             names = _targets_of(event, rule, targets)
@@ -80,14 +85,14 @@ def _end(connection: Connection, event: Event) -> uuid.UUID | None:
     return found
 
 
-def _alert_row(event: Event, rule: Rule | None) -> dict[str, Any]:
+def _alert_row(event: Event, wants_clip: bool) -> dict[str, Any]:
     return {
         "id": event.id,
         "stream_id": event.stream_id,
         "rule": event.rule or "",
         "severity": event.severity or "info",
         "captured_at_ns": event.captured_at_ns,
-        "clip": "wanted" if rule is None or rule.clip else "none",
+        "clip": "wanted" if wants_clip else "none",
         "body": event.to_json().decode(),
     }
 

@@ -28,6 +28,7 @@ from monitoring.alerts.target_queue import TargetQueue
 from monitoring.alerts.targets.settings import SEVERITIES
 from monitoring.core.contracts import Outgoing
 from monitoring.store.media import of_tracks
+from monitoring.store.settings import CLIPS
 from workers.bus.event import Event, event_id
 from workers.errors import DatabaseUnavailable
 from workers.kafka.background_call import ABANDONED
@@ -65,7 +66,7 @@ class Alerts:
 
     def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
         """See CommitHook: alerts and their deliveries, in the transaction that stores the events."""
-        write_alerts(connection, events, self._rule_of, self.settings.targets)
+        write_alerts(connection, events, self._rule_of, self.settings.targets, self._stores_clips)
         return ()
 
     def committed(self, events: Sequence[Event]) -> None:
@@ -76,6 +77,9 @@ class Alerts:
             log.warning("alert", rule=event.rule, stream=event.stream_id, severity=event.severity, text=event.text)
         if raised or any(event.kind == "alert_ended" for event in events):
             self.wake()
+
+    def _stores_clips(self, stream_id: str) -> bool:
+        return self._resources.policy.stores(CLIPS, stream_id)
 
     # as a BackgroundService
 

@@ -52,5 +52,5 @@ deliveries = Table(
 )
 """Messages for targets, sent in the order of `seq`, and their outcome."""
 
-AGED.append(Aged(alerts, alerts.c.seq, alerts.c.captured_at_ns))
+AGED.append(Aged(alerts, alerts.c.seq, alerts.c.captured_at_ns, kind="alert"))
 AGED.append(Aged(deliveries, deliveries.c.seq, deliveries.c.created_ns))

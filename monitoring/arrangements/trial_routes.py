@@ -12,14 +12,19 @@ from monitoring.arrangements.routes import MayChangeRules, RuleBody
 from monitoring.arrangements.rule_access import may_put
 from monitoring.arrangements.rule_store import RuleStore
 from monitoring.arrangements.rule_trial import RuleTrials, Trial
+from monitoring.rules.replay import kinds_of
 from monitoring.rules.rule import Rule
 from monitoring.store.media import of_tracks, track_of
+from monitoring.store.retention_policy import RetentionPolicy
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal
 from workers.bus.event import Event, Severity
 from workers.database.database import Database
 
 _UNNAMED = "new rule"
+_NOT_STORED = (
+    "Some of these events are not stored on some cameras (monitoring.retention.rules): there would be more alerts."
+)
 
 
 class TriedAlert(BaseModel):
@@ -53,7 +58,7 @@ Days = Annotated[int, Query(ge=1, le=31, description="How far back to look.")]
 Limit = Annotated[int, Query(ge=0, le=500, description="How many alerts to return; all are counted.")]
 
 
-def trial_routes(trials: RuleTrials, rules: RuleStore, database: Database) -> APIRouter:
+def trial_routes(trials: RuleTrials, rules: RuleStore, database: Database, policy: RetentionPolicy) -> APIRouter:
     """`POST /v1/rules/try`."""
     router = APIRouter(tags=["rules"], route_class=GuardedRoute)
 
@@ -74,6 +79,8 @@ def trial_routes(trials: RuleTrials, rules: RuleStore, database: Database) -> AP
     def tried(principal: Principal, rule: Rule, days: int, limit: int) -> dict[str, Any]:
         with trials.turn(principal.id):
             trial = trials.run(rule, principal.scope("events"), days, limit)
+        if any(policy.leaves_out(kind, rule.streams) for kind in kinds_of(rule)):
+            trial.gaps.append(_NOT_STORED)
         return _view(trial, database)
 
     return router

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -12,11 +12,13 @@ from sqlalchemy import Connection
 
 from monitoring.core.contracts import CommitHook, Outgoing
 from monitoring.ingest.handler_chain import HandlerOutput
+from monitoring.ingest.held_images import HeldImages
 from monitoring.ingest.inbox import SOURCE_HEADER, Inbox
 from monitoring.ingest.outbox_publisher import OutboxPublisher
 from monitoring.ingest.parsing import NODE_KINDS
 from monitoring.store.checkpoints import Key, move_offsets, write_states
 from monitoring.store.media import MediaFile, MediaStore
+from monitoring.store.retention_policy import RetentionPolicy, default_policy
 from monitoring.store.writes import add_events, add_outgoing, outgoing_event
 from workers.bus.event import Event
 from workers.bus.message_bus import LocalBus, Message
@@ -28,6 +30,7 @@ from workers.logs import StateLog
 log = structlog.get_logger(__name__)
 
 _EVENTS = Counter("livesight_events", "Events stored, by kind.", ["kind"])
+_NOT_STORED = Counter("livesight_events_not_stored", "Events that retention says not to store, by kind.", ["kind"])
 _FILES = Counter("livesight_media_failures", "Snapshots and clips that the disk refused.")
 _COMMIT = Histogram(
     "livesight_monitor_commit_seconds",
@@ -62,12 +65,13 @@ class EventSink:
 
 @dataclass(frozen=True, slots=True)
 class CommitTargets:
-    """Where the monitor reads from and writes to."""
+    """Where the monitor reads from and writes to. `policy`: what of it is stored."""
 
     database: Database
     media: MediaStore
     inbox: Inbox
     sink: EventSink
+    policy: RetentionPolicy = field(default_factory=default_policy)
 
 
 class Committer:
@@ -76,6 +80,7 @@ class Committer:
     def __init__(self, targets: CommitTargets, hooks: Sequence[CommitHook]) -> None:
         self._targets = targets
         self._hooks = hooks
+        self._images = HeldImages(targets.policy)
         self.disk_problem: str | None = None
         self._disk_log = StateLog(log, "snapshots_not_stored")
 
@@ -84,7 +89,8 @@ class Committer:
         if not (output.events or output.images or output.moves or states):
             self._targets.inbox.done()
             return
-        files = [(image, path, len(data)) for image, data in output.images if (path := self._write(image, data))]
+        images = self._images.choose(output.images, output.events)
+        files = [(image, path, len(data)) for image, data in images if (path := self._write(image, data))]
         with _COMMIT.time(), self._targets.database.write() as connection:
             fresh, messages = self._store(connection, output.events)
             replaced = [old for file in files for old in self._targets.media.add(connection, *file)]
@@ -92,20 +98,24 @@ class Committer:
             move_offsets(connection, output.moves)
         self._targets.inbox.done()
         self._targets.sink.release(messages)
+        self._images.stored(images)
         for event in fresh:
-            _EVENTS.labels(event.kind).inc()
+            (_EVENTS if self._is_stored(event) else _NOT_STORED).labels(event.kind).inc()
         for hook in self._hooks:
             hook.committed(fresh)
         self._targets.media.unlink(replaced)
 
     def _store(self, connection: Connection, events: Sequence[Event]) -> tuple[list[Event], list[Outgoing]]:
         """Those that are new, and what to publish: a node's own events are on the bus already."""
-        fresh = add_events(connection, events)
+        fresh = add_events(connection, events, self._is_stored)
         messages = [outgoing_event(event) for event in fresh if event.kind not in NODE_KINDS]
         for hook in self._hooks:
             messages += hook.write(connection, fresh)
         self._targets.sink.put(connection, messages)
         return fresh, messages
+
+    def _is_stored(self, event: Event) -> bool:
+        return self._targets.policy.stores(event.kind, event.stream_id)
 
     def _write(self, image: MediaFile, data: bytes) -> str | None:
         try:

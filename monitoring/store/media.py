@@ -51,6 +51,14 @@ class MediaFile:
     boxes: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How many rows were deleted, and which files are to go (`unlink`) once that is committed."""
+
+    rows: int
+    paths: list[str]
+
+
 class MediaStore:
     """One file of each kind, the latest, for a track; likewise for an event."""
 

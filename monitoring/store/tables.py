@@ -128,17 +128,27 @@ media = Table(
     UniqueConstraint("stream_id", "session", "track_id", "kind"),
     UniqueConstraint("event_id", "kind"),
     Index(None, "captured_at_ns"),
+    Index("ix_media_stream", "stream_id", "kind", "captured_at_ns"),
 )
 """Files: a row each. Rows and files go together (monitoring/store/media.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """A table whose rows are deleted by age. `key`: its one-column primary key; `time`: when a row is of, ns."""
+    """A table whose rows are deleted by age. `key`: its one-column primary key; `time`: when a row is of, ns.
+
+    kind: one of STORED_KINDS (monitoring/store/settings.py) whose rules hold for it; an index begins with its stream.
+    """
 
     table: Table
     key: Column[Any]
     time: Column[Any]
+    kind: str | None = None
+
+    @property
+    def stream_id(self) -> Column[Any]:
+        """The stream that a row is of; only where there is a kind."""
+        return self.table.c.stream_id
 
 
 AGED: list[Aged] = []

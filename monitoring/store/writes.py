@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -37,14 +37,21 @@ def known_ids(connection: Connection, ids: Collection[uuid.UUID]) -> set[uuid.UU
     return found
 
 
-def add_events(connection: Connection, happened: Iterable[Event]) -> list[Event]:
-    """Store what is not there yet, count it, and return that, in order. The same event twice is stored once."""
+def add_events(
+    connection: Connection, happened: Iterable[Event], is_stored: Callable[[Event], bool] | None = None
+) -> list[Event]:
+    """Store what is not there yet, count it, and return that, in order. The same event twice is stored once.
+
+    is_stored: of which no row is wanted nothing is written or counted; they are returned all the same, and known of
+    within the one call only.
+    """
     by_id = {event.id: event for event in happened}
     known = known_ids(connection, by_id)
     fresh = [event for event in by_id.values() if event.id not in known]
-    if fresh:
-        connection.execute(events.insert(), [_row(event) for event in fresh])
-        _count(connection, fresh)
+    wanted = fresh if is_stored is None else [event for event in fresh if is_stored(event)]
+    if wanted:
+        connection.execute(events.insert(), [_row(event) for event in wanted])
+        _count(connection, wanted)
     return fresh
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, select
 
-from monitoring.store.media import Track, about_tracks
-from monitoring.store.retention import Deleted
+from monitoring.store.media import Deleted, Track, about_tracks
 from monitoring.store.tables import media
 from monitoring.tracks.tables import tracks
 
@@ -20,21 +20,20 @@ class _Gone:
     keys: list[Track]
 
 
-def delete_tracks_before(connection: Connection, before_ns: int, most: int) -> Deleted:
-    """Delete tracks that began before that time, the oldest first, `most` at most."""
-    return delete_tracks(connection, tracks.c.captured_at_ns < before_ns, most)
+def delete_tracks(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], most: int, *, with_images: bool = True
+) -> Deleted:
+    """Delete tracks that meet conditions on `tracks`, the oldest first, `most` at most.
 
-
-def delete_tracks(connection: Connection, condition: ColumnElement[bool], most: int) -> Deleted:
-    """Delete tracks that meet a condition on `tracks`, the oldest first, `most` at most.
-
-    Their tags go with them (by the foreign key), their images unless another row has the same stream, session and
-    number. The files are to be unlinked once the transaction is committed. Events are not touched.
+    Their tags go with them (by the foreign key), and if wanted their images unless another row has the same stream,
+    session and number. The files are to be unlinked once the transaction is committed. Events are not touched.
     """
-    gone = _chosen(connection, condition, most)
+    gone = _chosen(connection, conditions, most)
     if not gone.numbers:
         return Deleted(0, [])
     connection.execute(delete(tracks).where(tracks.c.seq.in_(gone.numbers)))
+    if not with_images:
+        return Deleted(len(gone.numbers), [])
     kept = exists().where(
         tracks.c.session == media.c.session,
         tracks.c.track_id == media.c.track_id,
@@ -48,7 +47,7 @@ def delete_tracks(connection: Connection, condition: ColumnElement[bool], most: 
     return Deleted(len(gone.numbers), paths)
 
 
-def _chosen(connection: Connection, condition: ColumnElement[bool], most: int) -> _Gone:
-    query = select(tracks.c.seq, tracks.c.stream_id, tracks.c.session, tracks.c.track_id).where(condition)
+def _chosen(connection: Connection, conditions: Sequence[ColumnElement[bool]], most: int) -> _Gone:
+    query = select(tracks.c.seq, tracks.c.stream_id, tracks.c.session, tracks.c.track_id).where(*conditions)
     rows = connection.execute(query.order_by(tracks.c.captured_at_ns).limit(most)).all()
     return _Gone([row.seq for row in rows], [(row.stream_id, row.session, row.track_id) for row in rows])

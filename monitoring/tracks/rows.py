@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from monitoring.store.media import Track, about_tracks
 from monitoring.store.tables import events
@@ -117,6 +117,13 @@ def update_rows(connection: Connection, rows: Sequence[TrackRow]) -> None:
     changes = [{name: one[name] for name in (*names, "at_seq")} for one in values]
     connection.execute(statement.values({name: bindparam(name) for name in names}), changes)
     _add_tags(connection, rows)
+
+
+def delete_rows(connection: Connection, rows: Sequence[TrackRow]) -> None:
+    """Take rows away, and their tags by the foreign key."""
+    numbers = [row.seq for row in rows]
+    if numbers:
+        connection.execute(delete(tracks).where(tracks.c.seq.in_(numbers)))
 
 
 def _add_tags(connection: Connection, rows: Sequence[TrackRow]) -> None:

@@ -10,8 +10,21 @@ from sqlalchemy import Connection
 from monitoring.core.contracts import Outgoing
 from monitoring.store.live_events import Followers
 from monitoring.store.media import Track
+from monitoring.store.retention_policy import RetentionPolicy, default_policy
+from monitoring.store.settings import TRACKS
 from monitoring.tracks.record import TrackRecord
-from monitoring.tracks.rows import Rows, TrackRow, insert_rows, key_of, open_rows, row_at, rows_of, told, update_rows
+from monitoring.tracks.rows import (
+    Rows,
+    TrackRow,
+    delete_rows,
+    insert_rows,
+    key_of,
+    open_rows,
+    row_at,
+    rows_of,
+    told,
+    update_rows,
+)
 from workers.bus.event import Event
 
 _MOST_SESSIONS = 10_000
@@ -22,10 +35,14 @@ class LiveTracks(Followers[TrackRecord]):
 
 
 class TrackWriter:
-    """A CommitHook. What it changed is shown to those who follow the live tracks once it is committed."""
+    """A CommitHook. What it changed is shown to those who follow the live tracks once it is committed.
 
-    def __init__(self, live: LiveTracks) -> None:
+    A track that is not to be stored has a row while it is in view, and for good when there was an alert about it.
+    """
+
+    def __init__(self, live: LiveTracks, policy: RetentionPolicy | None = None) -> None:
         self._live = live
+        self._policy = policy or default_policy()
         self._changed: list[TrackRecord] = []
         self._sessions: dict[str, str] = {}  # of streams, the last in which a track began; the latest streams
         self._begun: dict[str, str] = {}
@@ -37,8 +54,15 @@ class TrackWriter:
         self._begun = {stream: session for stream, session in begun.items() if self._sessions.get(stream) != session}
         if self._begun:
             rows += lose_others(connection, self._begun)
+        delete_rows(connection, [row for row in rows if self._is_over(row.record)])
         self._changed = [row.record for row in rows]
         return ()
+
+    def _is_over(self, record: TrackRecord) -> bool:
+        """Whether nothing of it is to be stored from now on."""
+        if record.ended_at_ns is None or record.alerts:
+            return False
+        return not self._policy.stores(TRACKS, record.stream_id)
 
     def committed(self, events: Sequence[Event]) -> None:
         """See CommitHook."""

@@ -22,6 +22,7 @@ from monitoring.migrations import MONITORING
 from monitoring.settings import MonitorSettings
 from monitoring.store.media import MediaStore
 from monitoring.store.retention_clock import Expiry
+from monitoring.store.retention_policy import RetentionPolicy
 from monitoring.store.tables import events
 from tests.monitoring.happened import Leaping
 from workers.bus.event import Event, event_id
@@ -135,7 +136,8 @@ class Watch:
         )
         self.publisher = None if kafka is None else OutboxPublisher(self.database, kafka, lambda: self.monitor.active)
         sink = EventSink(self.local, self.publisher)
-        targets = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, sink)
+        policy = RetentionPolicy(settings.retention)
+        targets = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, sink, policy)
         self.clock = Leaping()
         participants = Participants([self.handler], [self.told])
         expiry = Expiry(settings.retention, self.clock)

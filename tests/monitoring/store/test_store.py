@@ -25,11 +25,11 @@ import monitoring.assembly  # noqa: F401 - the parts declare their tables
 from livesight import load_settings
 from monitoring.core.errors import BadQuery
 from monitoring.migrations import MONITORING
+from monitoring.retention.retention import Retention
 from monitoring.store.aggregates import CountQuery, counts_of
 from monitoring.store.export import COLUMNS, heading, lines
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.query import EventFilters, PageQuery, page_of, wanted_by
-from monitoring.store.retention import Retention
 from monitoring.store.retention_clock import Expiry
 from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import event_counts, events, media

@@ -14,15 +14,14 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 import monitoring.assembly  # noqa: F401 - the parts declare their tables
+from monitoring.retention.retention import Retention
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.query import time_ns
-from monitoring.store.retention import Retention
 from monitoring.store.retention_clock import Expiry
 from monitoring.store.settings import RetentionSettings
 from monitoring.store.tables import media
 from monitoring.store.writes import HOUR_NS, add_events
 from monitoring.tracks.backfill import TrackBackfill
-from monitoring.tracks.deletion import delete_tracks_before
 from monitoring.tracks.filters import TrackFilters, TrackPageQuery, wanted_track
 from monitoring.tracks.query import tracks_page
 from monitoring.tracks.record import TrackRecord, read_record
@@ -267,9 +266,7 @@ def test_rows_go_with_their_events_and_take_their_images_along(database: Databas
         for event in (*old, kept):
             shown = MediaFile("crop", "door", SESSION, 1, hour + 2 * HOUR_NS, "image/jpeg", track_id=event.track_id)
             files.put(connection, shown, b"\xff\xd8")
-    retention = Retention(
-        Expiry(RetentionSettings(), WallClock()), database, files, lambda: True, {"tracks": delete_tracks_before}
-    )
+    retention = Retention(Expiry(RetentionSettings(), WallClock()), database, files, lambda: True)
     assert retention.delete_events(hour + HOUR_NS) == 5
     assert list(stored(database)) == [kept.id]
     with database.read() as connection:
