@@ -77,6 +77,17 @@ OFF = """(places) => {
     return Math.hypot(dx - left - x * wide, dy - top - y * high);
   }));
 }"""
+# How much wider than the screen the bar is with all that may be in it
+FULL_BAR = """() => {
+  const [bar, bell, account] = [".bar", "#bell", "#account"].map((one) => document.querySelector(one));
+  const before = [bell.hidden, account.hidden];
+  bell.hidden = account.hidden = false;
+  [bell.children[1].textContent, bell.children[2].textContent] = ["12", "alerts"];
+  account.querySelector("span").textContent = "somebody@example.org";
+  const over = bar.scrollWidth - bar.clientWidth;
+  [bell.hidden, account.hidden] = before;
+  return over;
+}"""
 PLACES = [["till", 0.28, 0.1], ["corner", 0.8, 0.1], ["gate", 0.5, 0.98]]
 
 
@@ -141,6 +152,9 @@ async def test_zones_lie_where_they_belong_at_every_size(hall: Hall) -> None:
     async with chromium() as browser, opened(browser, hall.service) as (page, _):
         await zones_shown(page)
         await expect(page.locator("#tile-clip livesight-view[data-pts-us]")).to_have_count(1, timeout=60 * SECOND)
+        for width in (360, 390, 700, 900, 1180, 1320, 1560):  # where the bar is fullest
+            await page.set_viewport_size({"width": width, "height": 800})
+            assert await page.evaluate(FULL_BAR) <= 0, width
         schemes: dict[str, Any] = {"desktop": "dark", "phone": "light"}
         for size, (width, height) in SIZES.items():
             await page.set_viewport_size({"width": width, "height": height})
