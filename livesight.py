@@ -256,12 +256,14 @@ def new_monitoring(
     if "monitor" not in settings.roles:
         return None
     from monitoring.assembly import MonitoringContext
+    from monitoring.core.known_words import KnownWords
     from monitoring.service import Monitoring
 
     sign = None if access is None else access.machines.alert_link
     ended = None if cluster is None else cluster.ended
-    context = MonitoringContext(settings.state_dir, settings.node_name, local, settings.kafka, cut_clip, sign, ended)
-    return Monitoring(settings.monitoring, context)
+    words = KnownWords(model_store(settings), None if cluster is None else cluster.board)
+    own = settings.state_dir, settings.node_name, local, settings.kafka
+    return Monitoring(settings.monitoring, MonitoringContext(*own, cut_clip, sign, ended, words))
 
 
 def start_access(settings: Settings, stack: DeadlineStack) -> AccessControl | None:
@@ -347,7 +349,8 @@ def report_context(config: Path | None) -> ReportContext:
     """Where the events, snapshots and clips are."""
     settings = command_settings(config)
     database_url = settings.monitoring.url(settings.state_dir)
-    return ReportContext(database_url, settings.state_dir / "media", settings.monitoring.mlflow_url)
+    media = settings.state_dir / "media"
+    return ReportContext(database_url, media, settings.monitoring.mlflow_url, model_store(settings))
 
 
 def kafka_context(config: Path | None) -> TopicsContext:

@@ -34,6 +34,7 @@ from monitoring.tracks.writer import LiveTracks, TrackWriter
 from workers.bus.message_bus import LocalBus
 from workers.database.database import Database
 from workers.kafka.settings import KafkaSettings
+from workers.label_words import WordSource, usual_words
 from workers.wall_clock import WallClock
 
 
@@ -42,7 +43,7 @@ class MonitoringContext:
     """What the process gives monitoring. `node`: the process's name; `local`: the in-process bus.
 
     `kafka`: None without; `cut_clip`: fetches a clip from whichever node runs the stream; `sign_link`: for messages;
-    `ended`: whether a stream was removed, also one that no node ran, and so none says it.
+    `ended`: whether a stream was removed, also one that no node ran, and so none says it; `words`: of labels.
     """
 
     state_dir: Path
@@ -52,6 +53,7 @@ class MonitoringContext:
     cut_clip: CutClip
     sign_link: SignLink | None = None
     ended: Callable[[str], bool] | None = None
+    words: WordSource = usual_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,16 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     )
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     return Assembly(
-        handlers=[events, drift, Rules(rules, events, drift, context.ended)],
+        handlers=[events, drift, Rules(rules, events, drift, context.ended, context.words)],
         hooks=[drift, DriftHistory(drift.reports), alerts, TrackWriter(storage.live_tracks, storage.policy)],
         services=[Reloader((scenes, rules), settings.reread_s), alerts, TrackBackfill(database, storage.active)],
         routers=[
             scene_routes(scenes),
             drift_routes(drift, settings.drift.commission_s),
             rule_routes(rules),
-            trial_routes(RuleTrials(database, settings.events), rules, database, storage.policy),
+            trial_routes(RuleTrials(database, settings.events, context.words), rules, database, storage.policy),
             alert_routes(alerts, database),
             track_routes(database, storage.live_tracks),
-            report_routes(database, media, settings.mlflow_url),
+            report_routes(database, media, settings.mlflow_url, context.words),
         ],
     )

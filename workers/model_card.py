@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from stream.config import ModelName
 from workers.errors import ModelDamaged, ModelError, ModelUnknown
+from workers.label_words import MOST_WORDS, LabelWords, usual_words
 from workers.model_files import MOST_CARD_BYTES, is_inside, read_inside, sha256_inside
 from workers.validation import first_reason
 
@@ -56,13 +57,16 @@ class ModelCard(BaseModel):
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     licence: str
+    words: dict[Class, LabelWords] = Field(
+        default_factory=dict, max_length=MOST_WORDS, description="What people call its classes; some, all or none."
+    )
     reference: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelCard:
-        unknown = set(self.thresholds) - set(self.classes)
-        if unknown:
-            raise ValueError(f"thresholds for labels that the model does not have: {', '.join(sorted(unknown))}")
+        for field, labels in (("thresholds", self.thresholds), ("words", self.words)):
+            if unknown := set(labels) - set(self.classes):
+                raise ValueError(f"{field} for labels that the model does not have: {', '.join(sorted(unknown))}")
         largest = max(width * height for width, height in self.shapes_wh)
         if largest > MOST_PIXELS:
             raise ValueError(f"shapes_wh: one has {largest} pixels; at most {MOST_PIXELS} are possible")
@@ -70,6 +74,11 @@ class ModelCard(BaseModel):
         if outside:
             raise ValueError(f"files outside the model's folder: {', '.join(outside)}")
         return self
+
+    def spoken_of(self) -> dict[str, LabelWords]:
+        """The words of its classes: its own, else those that everybody would use; classes without either are absent."""
+        known = {label: self.words.get(label) or usual_words(label) for label in self.classes}
+        return {label: words for label, words in known.items() if words is not None}
 
     def threshold(self, label: str) -> float:
         """The least confidence at which `label` is reported."""

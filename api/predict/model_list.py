@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, Field
 
+from workers.label_words import LabelWords
 from workers.model_card import ModelCard
 from workers.node.models import KnownVersion
 from workers.node.stream_view import StreamView
@@ -28,6 +29,10 @@ class Model(BaseModel):
     )
     nodes: list[str] = Field(description="The nodes that have it loaded.")
     streams: list[str] = Field(description="The streams that run it, of those that the principal may see.")
+    words: dict[str, LabelWords] = Field(
+        description="What people call its labels: as its card says, else the words that are usual for such a label. "
+        "A label that is absent has none; use the label itself."
+    )
     card: ModelCard
 
 
@@ -66,6 +71,7 @@ def listed(
                 previous=known.previous,
                 nodes=sorted(node for node, has in running.items() if has.get(name) == version),
                 streams=sorted(set(streams.get((name, version), []))),
+                words=known.card.spoken_of(),
                 card=known.card,
             )
         )

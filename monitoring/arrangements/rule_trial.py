@@ -27,14 +27,12 @@ from monitoring.store.visible import StreamChoice, by_name, choose
 from workers.access.principal import StreamScope
 from workers.bus.event import Event
 from workers.database.database import Database
+from workers.label_words import WordSource, usual_words
 
 DAY_NS = 86_400 * 10**9
 _BEFORE_NS = 600 * 10**9
 """Events from that long before are replayed as well: tracks that were there, and alerts that cooled down."""
 _PAGE = 1000
-_LONGEST_S = 12.0
-_FIRST = 2000
-"""Events of the first pass. It tells how many more there is time for, and is the answer where the second fails."""
 _PLANNED = 0.8
 """Of the time that is left, what the second pass is to take: the machine may get busier."""
 _MOST_AT_ONCE = 2
@@ -88,6 +86,17 @@ class _Pass:
     knows_place: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TrialLimits:
+    """longest_s: the time of one trial. first: events of the first pass, which tells how many more there is time for,
+    and is the answer where the second fails. now_s: a clock that never goes back.
+    """
+
+    longest_s: float = 12.0
+    first: int = 2000
+    now_s: Callable[[], float] = time.monotonic
+
+
 class RuleTrials:
     """Runs trials: one at a time for each principal, and few altogether."""
 
@@ -95,16 +104,14 @@ class RuleTrials:
         self,
         database: Database,
         settings: EventSettings,
-        longest_s: float = _LONGEST_S,
-        first: int = _FIRST,
-        now_s: Callable[[], float] = time.monotonic,
+        words: WordSource = usual_words,
+        limits: TrialLimits = TrialLimits(),
     ) -> None:
-        """longest_s: the time of one trial. first: how many events are tried to see how long that takes."""
+        """words: of labels, for the texts of alerts."""
         self._database = database
         self._settings = settings
-        self._longest_s = longest_s
-        self._first = first
-        self._now_s = now_s
+        self._words = words
+        self._limits = limits
         self._running: set[str] = set()
         self._lock = threading.Lock()
 
@@ -125,7 +132,7 @@ class RuleTrials:
 
     def run(self, rule: Rule, scope: StreamScope, days: int, most: int) -> Trial:
         """Try a rule on the streams in the scope. most: alerts that are returned, not counted."""
-        deadline_s = self._now_s() + self._longest_s
+        deadline_s = self._limits.now_s() + self._limits.longest_s
         until_ns = time.time_ns()
         trial = Trial(until_ns - days * DAY_NS, until_ns)
         kinds = kinds_of(rule)
@@ -146,14 +153,14 @@ class RuleTrials:
 
     def _tried(self, asked: Trial, search: _Search, deadline_s: float) -> Trial:
         """The newest events first, then as many as there is time for: what is left out is the oldest."""
-        began_s = self._now_s()
-        found = self._replay(asked, search, self._first, deadline_s)
+        began_s = self._limits.now_s()
+        found = self._replay(asked, search, self._limits.first, deadline_s)
         if found is None:
             asked.count, asked.complete, asked.since_ns = None, False, asked.until_ns
             asked.gaps.append("The service is too busy to try a rule: try it again later.")
             return asked
         if not found.trial.complete:
-            now_s = self._now_s()
+            now_s = self._limits.now_s()
             pace = found.events / max(now_s - began_s, 1e-3)
             many = int(pace * (deadline_s - now_s) * _PLANNED)
             if many > found.events:
@@ -175,7 +182,7 @@ class RuleTrials:
         if len(times_ns) > many:
             begin_ns, middle_ns = times_ns[many - 1], times_ns[many // 2]
             trial.complete, trial.since_ns = False, max(trial.since_ns, min(begin_ns + _BEFORE_NS, middle_ns))
-        replay, newest = Replay(search.rule, self._settings), deque[Event](maxlen=search.most)
+        replay, newest = Replay(search.rule, self._settings, self._words), deque[Event](maxlen=search.most)
         number, knows_place = 0, False
         rows = [self._of_kind(kind, (begin_ns, trial.until_ns), search) for kind in search.kinds]
         for row in heapq.merge(*rows, key=itemgetter("captured_at_ns", "seq")):
@@ -183,7 +190,7 @@ class RuleTrials:
             _add(trial, replay.take(event), newest)
             number += 1
             knows_place = knows_place or search.place in (event.zone, event.line)
-            if self._now_s() > deadline_s:
+            if self._limits.now_s() > deadline_s:
                 return None
         _add(trial, replay.finish(trial.until_ns), newest)
         trial.alerts = [*reversed(newest)]

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 from zoneinfo import available_timezones
 
 import typer
@@ -14,14 +14,18 @@ import typer
 from workers.cli.command import ConfigOption
 from workers.errors import SettingsError
 
+if TYPE_CHECKING:
+    from workers.model_card import ModelStore
+
 
 @dataclass(frozen=True, slots=True)
 class ReportContext:
-    """Where events, media and training runs are. `database_url` may contain a password."""
+    """Where events, media, training runs and models are. `database_url` may contain a password."""
 
     database_url: str
     media_dir: Path
     mlflow_url: str | None
+    models: ModelStore
 
 
 class OpenReportContext(Protocol):
@@ -61,6 +65,7 @@ def mount(app: typer.Typer, open_: OpenReportContext) -> None:
 
 
 def _page(context: ReportContext, since: str, tz: str) -> str:
+    from monitoring.core.known_words import KnownWords
     from monitoring.report.mlflow import newest_runs
     from monitoring.report.page import render_report
     from monitoring.report.period import period_of
@@ -76,6 +81,7 @@ def _page(context: ReportContext, since: str, tz: str) -> str:
         raise SettingsError(f"{database.url.database}: there is no database; has the service run with this state_dir?")
     try:
         runs = newest_runs(context.mlflow_url)
-        return render_report(read_report(database, MediaStore(context.media_dir), subject, runs))
+        data = read_report(database, MediaStore(context.media_dir), subject, runs)
+        return render_report(data, KnownWords(context.models))
     finally:
         database.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from monitoring.report.html import STYLE, joined, table, tag
 from monitoring.report.read_alerts import MAX_ALERTS
 from monitoring.report.report_data import DriftSummary, ReportData, ReportedAlert, TrainingRun
 from workers.bus.drift_report import DriftReport, FeatureReport
+from workers.label_words import WordSource, name_of, usual_words
 
 _TONES = {"critical": "bad", "warning": "warn"}
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -22,8 +23,8 @@ CONTENT_SECURITY_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'
 _MAX_FEATURES = 4
 
 
-def render_report(data: ReportData) -> str:
-    """The whole document."""
+def render_report(data: ReportData, words: WordSource = usual_words) -> str:
+    """The whole document. words: of labels."""
     zone = ZoneInfo(data.zone)
     heads = [
         tag("meta", charset="utf-8"),
@@ -31,8 +32,14 @@ def render_report(data: ReportData) -> str:
         tag("title", f"Livesight, {_day(data.period.since, zone)} to {_day(data.period.until, zone)}"),
         tag("style", Markup(STYLE)),  # nosec B704  # a constant of ours
     ]
-    parts = [_summary(data, zone), _alerts(data, zone), _activity(data), _cameras(data), _confidence(data)]
-    parts += [_drift(data, zone), _runs(data, zone)]
+    parts = [
+        _summary(data, zone),
+        _alerts(data, zone),
+        _activity(data, words),
+        _cameras(data),
+        _confidence(data, words),
+    ]
+    parts += [_drift(data, zone, words), _runs(data, zone)]
     body = tag("body", tag("header", _heading(data, zone)), tag("main", parts))
     return f"<!doctype html>\n{tag('html', tag('head', heads), body, lang='en')}\n"
 
@@ -99,7 +106,7 @@ def _severity(severity: str) -> Markup:
     return tag("span", severity, class_=_TONES.get(severity))
 
 
-def _activity(data: ReportData) -> Markup:
+def _activity(data: ReportData, words: WordSource) -> Markup:
     if not data.kinds:
         return tag("section", tag("h2", "Activity"), tag("p", "There are no events in this period."))
     days = list(data.by_day)
@@ -108,7 +115,7 @@ def _activity(data: ReportData) -> Markup:
         "alerts": [data.by_day[day].get("alert", 0) for day in days],
     }
     tracks = sum(data.by_label.values())
-    labels = [(_spaced(name), f"{count:,}", f"{count / tracks:.1%}") for name, count in data.by_label.items()]
+    labels = [(_name(label, words), f"{count:,}", f"{count / tracks:.1%}") for label, count in data.by_label.items()]
     kinds = [(_spaced(kind), f"{count:,}") for kind, count in data.kinds.items()]
     hours = StackedBars("Came into view, by hour of the day", [f"{hour}" for hour in data.by_hour],
                  {"came into view": list(data.by_hour.values())})  # fmt: skip
@@ -136,7 +143,7 @@ def _cameras(data: ReportData) -> Markup | None:
     return tag("section", tag("h2", "Cameras"), table(("Camera", "Tracks", "Outages", "Uptime"), rows))
 
 
-def _confidence(data: ReportData) -> Markup | None:
+def _confidence(data: ReportData, words: WordSource) -> Markup | None:
     """The mean confidence by day: when it falls, it is worth a look, whatever drift detection says."""
     if not data.confidence:
         return None
@@ -150,16 +157,16 @@ def _confidence(data: ReportData) -> Markup | None:
         found = [known.get((day, label)) for label in labels]
         rows.append([day, *(f"{one.confidence:.3f} ({one.tracks:,})" if one else "–" for one in found)])
     note = tag("p", "Mean confidence of tracks, and their number.", class_="quiet")
-    heads = ("Day", *(_spaced(label) for label in labels))
+    heads = ("Day", *(_name(label, words) for label in labels))
     return tag("section", tag("h2", "Confidence of the models"), note, table(heads, rows))
 
 
-def _drift(data: ReportData, zone: ZoneInfo) -> Markup:
+def _drift(data: ReportData, zone: ZoneInfo, words: WordSource) -> Markup:
     if not data.drift:
         return tag("section", tag("h2", "Drift"), tag("p", "There are no drift reports in this period."))
     rows = [_drift_row(summary, zone) for summary in data.drift]
     heads = ("Camera", "Model", "State at the end", "Cause", "Reports with drift", "Largest effect")
-    details = [_features(summary.newest) for summary in data.drift if summary.newest.features]
+    details = [_features(summary.newest, words) for summary in data.drift if summary.newest.features]
     return tag("section", tag("h2", "Drift"), table(heads, rows), details)
 
 
@@ -177,19 +184,21 @@ def _drift_row(summary: DriftSummary, zone: ZoneInfo) -> Sequence[object]:
     return (report.stream_id, model, state, report.cause or "–", f"{summary.drifted} of {summary.stored}", effect)
 
 
-def _features(report: DriftReport) -> Sequence[Markup | None]:
+def _features(report: DriftReport, words: WordSource) -> Sequence[Markup | None]:
     """The features with the largest effects."""
     worst = sorted(report.features, key=lambda feature: (not feature.drifted, -feature.score))[:_MAX_FEATURES]
-    rows = [(feature.feature.replace("_", " "), _chart(feature), _figures(feature)) for feature in worst]
+    called = {label: _name(label, words, report) for feature in worst for label in feature.labels or ()}
+    rows = [(_spaced(feature.feature), _chart(feature, called), _figures(feature)) for feature in worst]
     heading = tag("h3", f"{report.stream_id}, {report.model}: now (bars) against the reference (line)")
     return [heading, tag("p", report.text, class_="bad") if report.text else None, table(("Feature", "", ""), rows)]
 
 
-def _chart(feature: FeatureReport) -> Markup:
+def _chart(feature: FeatureReport, called: Mapping[str, str]) -> Markup:
+    """called: what labels are called."""
     chart = distribution_chart(feature.shares, feature.reference_shares, f"{feature.feature}: now and reference")
     if not feature.labels:
         return chart
-    return joined([chart, tag("div", ", ".join(_spaced(label) for label in feature.labels), class_="quiet")])
+    return joined([chart, tag("div", ", ".join(called[label] for label in feature.labels), class_="quiet")])
 
 
 def _figures(feature: FeatureReport) -> Markup:
@@ -210,6 +219,12 @@ def _run(run: TrainingRun, zone: ZoneInfo) -> Sequence[object]:
     metrics = ", ".join(f"{name} {value:.4g}" for name, value in list(run.metrics.items())[:5])
     started = "–" if run.started_ms is None else _at(run.started_ms * 1_000_000, zone)
     return (tag("a", run.name, href=run.url), run.experiment, run.status.lower(), started, metrics)
+
+
+def _name(label: str, words: WordSource, seen: DriftReport | None = None) -> str:
+    """What a label is called. seen: by which model, where that is known."""
+    found = words(label) if seen is None else words(label, seen.model, seen.version)
+    return name_of(label, found)
 
 
 def _spaced(name: str) -> str:

@@ -21,6 +21,7 @@ from workers.access.declaration import MaySeeEvents
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import Principal, StreamScope
 from workers.database.database import Database
+from workers.label_words import WordSource
 
 _RUNS_OF_ALL = "Training runs belong to no camera: they are shown to those who may see all."
 
@@ -59,8 +60,8 @@ class RunList(BaseModel):
     why: str | None
 
 
-def report_routes(database: Database, media: MediaStore, mlflow_url: str | None) -> APIRouter:
-    """The routes of the report."""
+def report_routes(database: Database, media: MediaStore, mlflow_url: str | None, words: WordSource) -> APIRouter:
+    """The routes of the report. words: of labels."""
     router = APIRouter(tags=["report"], route_class=GuardedRoute)
 
     def runs_for(scope: StreamScope) -> TrainingRuns:
@@ -69,7 +70,7 @@ def report_routes(database: Database, media: MediaStore, mlflow_url: str | None)
     def render(query: ReportQuery, principal: Principal) -> str:
         period, scope = period_of(query.since, datetime.now(UTC)), principal.scope("events")
         subject = ReportSubject(period, query.tz, scope, principal.scope("pictures"))
-        return render_report(read_report(database, media, subject, runs_for(scope)))
+        return render_report(read_report(database, media, subject, runs_for(scope)), words)
 
     @router.get("/v1/report", response_class=HTMLResponse)
     async def get_report(principal: MaySeeEvents, query: Annotated[ReportQuery, Query()]) -> HTMLResponse:

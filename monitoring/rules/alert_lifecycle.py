@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from monitoring.events.event_factory import EventFactory
-from monitoring.rules.evaluate import RuleEvaluation, seconds
+from monitoring.rules.evaluate import RuleEvaluation
 from monitoring.rules.rule import Rule
 from monitoring.rules.state import RaisedAlert, RuleState, StreamRules
+from monitoring.rules.wording import seconds
 from workers.bus.event import Event
 
 

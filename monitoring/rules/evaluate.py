@@ -1,7 +1,8 @@
-"""Whether a condition holds on a stream now, and the text of its alert. Pure."""
+"""Whether a condition holds on a stream now. Pure; the texts of alerts are put into words by wording.py."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from monitoring.events.track_state import Track
 from monitoring.rules.drift_signals import DriftSignals
 from monitoring.rules.rule import CameraFaultCondition, CountCondition, DriftCondition, EventCondition, SeenCondition
+from monitoring.rules.wording import Counts, Wording, seconds
 from workers.bus.event import Event
 from workers.bus.stream_down import DISABLED, INTERRUPTED, REMOVED
+from workers.label_words import WordSource
 
 _COPIED = (
     "track_id", "detector", "label", "confidence", "xyxy", "size_wh", "person", "zone", "line",
@@ -34,7 +37,7 @@ class RuleEvaluation:
     at_ns: int | None = None
 
 
-def evaluate_seen(when: SeenCondition, tracks: Iterable[Track]) -> RuleEvaluation | None:
+def evaluate_seen(when: SeenCondition, tracks: Iterable[Track], wording: Wording) -> RuleEvaluation | None:
     """About the track that has matched the longest, if for long enough."""
     longest, longest_us = None, -1
     for track in tracks:
@@ -43,10 +46,14 @@ def evaluate_seen(when: SeenCondition, tracks: Iterable[Track]) -> RuleEvaluatio
             longest, longest_us = track, track.last.pts_us - since_us
     if longest is None or longest_us < when.for_s * 1e6:
         return None
-    label = longest.label if when.attribute is None else longest.attributes[when.attribute].label
+    seen = longest.label, longest.detector
+    if when.attribute is None:
+        who = wording.one(longest.person, *seen)
+    else:
+        who = wording.classified(longest.person, seen, (longest.attributes[when.attribute].label, when.attribute))
     where = f"in zone {when.zone}" if when.zone else "in view"
     verb = f"has been {where} for {seconds(when.for_s)}" if when.for_s else f"is {where}"
-    return RuleEvaluation(f"{_who(longest.person, label)} {verb}", about=_about_track(longest) | {"zone": when.zone})
+    return RuleEvaluation(f"{who} {verb}", about=_about_track(longest) | {"zone": when.zone})
 
 
 def _matches_since(track: Track, when: SeenCondition) -> int | None:
@@ -69,27 +76,28 @@ def _matches_since(track: Track, when: SeenCondition) -> int | None:
     return max(moments)
 
 
-def count_matching(when: CountCondition, tracks: Iterable[Track]) -> int:
+def count_matching(when: CountCondition, tracks: Iterable[Track]) -> Counts:
     """How many tracks match now."""
-    return sum(
-        1
+    return Counter(
+        (track.detector, track.label)
         for track in tracks
         if (not when.labels or track.label in when.labels)
         and (when.zone is None or (when.zone in track.visits and track.visits[when.zone].inside))
     )
 
 
-def evaluate_count(when: CountCondition, number: int) -> RuleEvaluation:
+def evaluate_count(when: CountCondition, counts: Counts, wording: Wording) -> RuleEvaluation:
     """For a count that has been above the limit for long enough."""
-    what = " or ".join(when.labels) if when.labels else "objects"
     where = f" in zone {when.zone}" if when.zone else ""
     how_long = f" for {seconds(when.for_s)}" if when.for_s else ""
-    text = f"{number} {what}{where}, more than {when.above}{how_long}"
+    text = f"{wording.several(counts)}{where or ' in view'}, more than {when.above}{how_long}"
     label = when.labels[0] if len(when.labels) == 1 else None
-    return RuleEvaluation(text, about={"count": number, "zone": when.zone, "label": label})
+    return RuleEvaluation(text, about={"count": counts.total(), "zone": when.zone, "label": label})
 
 
-def evaluate_events(when: EventCondition, events: Sequence[Event]) -> Iterator[tuple[Event, RuleEvaluation]]:
+def evaluate_events(
+    when: EventCondition, events: Sequence[Event], words: WordSource
+) -> Iterator[tuple[Event, RuleEvaluation]]:
     """The events that match."""
     for event in events:
         if (
@@ -100,7 +108,8 @@ def evaluate_events(when: EventCondition, events: Sequence[Event]) -> Iterator[t
             and (when.direction is None or event.direction == when.direction)
         ):
             about = {name: getattr(event, name) for name in _COPIED}
-            yield event, RuleEvaluation(_text(event), str(event.id), about | {"cause": event.id})
+            text = Wording(words, event.models).event(event)
+            yield event, RuleEvaluation(text, str(event.id), about | {"cause": event.id})
 
 
 def evaluate_faults(when: CameraFaultCondition, signals: DriftSignals, stream_id: str) -> Iterator[RuleEvaluation]:
@@ -130,33 +139,3 @@ def _about_track(track: Track) -> dict[str, Any]:
         "size_wh": track.last.size_wh,
         "person": track.person,
     }
-
-
-def _who(person: str | None, label: str | None) -> str:
-    return (person or "Somebody") + (f" ({label})" if label else "")
-
-
-def _text(event: Event) -> str:
-    who = _who(event.person, event.label)
-    after = "" if event.duration_s is None else f" after {seconds(event.duration_s)}"
-    why = f": {event.reason}" if event.reason else ""
-    where = f"zone {event.zone}" if event.zone else "view"
-    return {
-        "track_began": f"{who} has come into view",
-        "label_changed": f"{who} was {event.before} before",
-        "track_ended": f"{who} has left{after}",
-        "zone_entered": f"{who} has entered zone {event.zone}",
-        "zone_left": f"{who} has left zone {event.zone}{after}",
-        "zone_stayed": f"{who} has stayed in zone {event.zone} for {seconds(event.duration_s or 0)}",
-        "line_crossed": f"{who} has crossed line {event.line} ({event.direction})",
-        "count_changed": f"{event.count} in {where}, {event.before} before",
-        "stream_up": "The stream is up",
-        "stream_down": f"The stream is down{why}",
-    }.get(event.kind, event.kind)
-
-
-def seconds(duration_s: float) -> str:
-    """A duration as text: 2 s, 1.5 s, 3 min."""
-    if duration_s >= 120:
-        return f"{round(duration_s / 60)} min"
-    return f"{round(duration_s, 1):g} s"

@@ -19,6 +19,7 @@ from monitoring.rules.drift_signals import DriftAlarm, Fault
 from monitoring.rules.rule import CountCondition, DownCondition, EventCondition, Rule, SeenCondition
 from monitoring.rules.rules import Rules
 from workers.bus.event import Event, Kind
+from workers.label_words import WordSource, usual_words
 
 _OF_STREAMS: tuple[Kind, ...] = ("stream_up", "stream_down")
 _OF_TRACKS: tuple[Kind, ...] = ("track_began", "label_changed", "track_ended")
@@ -103,12 +104,12 @@ class StoredTracks:
 class Replay:
     """Give it the events of `kinds_of` in the order of their time with `take`, then `finish`: both return alerts."""
 
-    def __init__(self, rule: Rule, settings: EventSettings) -> None:
-        """settings: as they were when the events were made, as far as anybody knows."""
+    def __init__(self, rule: Rule, settings: EventSettings, words: WordSource = usual_words) -> None:
+        """settings: as they were when the events were made, as far as anybody knows. words: of labels."""
         self._rule = rule.model_copy(update={"enabled": True})
         self._settings = settings
         self._tracks = StoredTracks()
-        self._rules = Rules(self, self._tracks, _NoSignals())
+        self._rules = Rules(self, self._tracks, _NoSignals(), words=words)
         self._due: list[tuple[int, int, Callable[[int], None]]] = []
         self._order = count()
         self._began_ns: dict[tuple[str, str, int | None], int] = {}

@@ -36,9 +36,11 @@ from monitoring.rules.rule import (
     SeenCondition,
 )
 from monitoring.rules.state import RuleState, StreamRules
+from monitoring.rules.wording import Wording
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
 from workers.bus.stream_down import INTERRUPTED
+from workers.label_words import WordSource, usual_words
 
 log = structlog.get_logger(__name__)
 
@@ -86,9 +88,11 @@ class Rules:
         tracks: TrackSource,
         signals: DriftSignals,
         ended: Callable[[str], bool] | None = None,
+        words: WordSource = usual_words,
     ) -> None:
-        """ended: whether a stream was removed, also one whose node is gone and cannot say it."""
+        """ended: whether a stream was removed, also one whose node is gone and cannot say it. words: of labels."""
         self._ended = ended
+        self._words = words
         self._rules = rules
         self._tracks = tracks
         self._signals = signals
@@ -182,7 +186,7 @@ class Rules:
             del state.rules[name]
         for rule in rules.values():
             if isinstance(rule.when, EventCondition):
-                _raise_for_events(rule, rule.when, state, new, events)
+                self._raise_for_events(rule, rule.when, state, (new, events))
             else:
                 holding = {evaluation.subject: evaluation for evaluation in self._evaluations(now, rule, state)}
                 end_alerts(now, state, rule.name, {*holding, *self._undecided(now, rule, state)})
@@ -192,18 +196,32 @@ class Rules:
 
     def _evaluations(self, now: EvaluationTime, rule: Rule, state: StreamRules) -> Iterator[RuleEvaluation]:
         when, stream_id = rule.when, now.factory.stream_id
+        wording = Wording(self._words, state.models)
         if isinstance(when, SeenCondition):
-            evaluation = evaluate_seen(when, self._tracks.tracks(stream_id))
+            evaluation = evaluate_seen(when, self._tracks.tracks(stream_id), wording)
             if evaluation is not None:
                 yield evaluation
         elif isinstance(when, CountCondition):
-            yield from _above_limit(rule.name, when, state, count_matching(when, self._tracks.present(stream_id)))
+            counts = count_matching(when, self._tracks.present(stream_id))
+            if _has_been_above(rule.name, when, state, counts.total()):
+                yield evaluate_count(when, counts, wording)
         elif isinstance(when, DownCondition):
             yield from self._down(now, rule.name, when, state)
         elif isinstance(when, CameraFaultCondition):
             yield from evaluate_faults(when, self._signals, stream_id)
         elif isinstance(when, DriftCondition):
             yield from evaluate_drift(when, self._signals, stream_id)
+
+    def _raise_for_events(
+        self, rule: Rule, when: EventCondition, state: StreamRules, found: tuple[Sequence[Event], list[Event]]
+    ) -> None:
+        """found: the events of the handlers before, and those that become known now."""
+        new, events = found
+        for event, evaluation in evaluate_events(when, new, self._words):
+            factory = EventFactory(event.stream_id, event.session, event.node, event.models)
+            now = EvaluationTime(factory, event.pts_us, event.captured_at_ns, events)
+            if raise_alert(now, state, rule, evaluation, ""):
+                end_alerts(now, state, rule.name, reason="momentary")
 
     def _undecided(self, now: EvaluationTime, rule: Rule, state: StreamRules) -> Iterable[str]:
         """The keys of alerts that may still hold, while drift detection relearns after a restart."""
@@ -254,24 +272,14 @@ def _applies(rule: Rule, stream_id: str) -> bool:
     return not rule.streams or stream_id in rule.streams
 
 
-def _raise_for_events(
-    rule: Rule, when: EventCondition, state: StreamRules, new: Sequence[Event], events: list[Event]
-) -> None:
-    for event, evaluation in evaluate_events(when, new):
-        factory = EventFactory(event.stream_id, event.session, event.node, event.models)
-        now = EvaluationTime(factory, event.pts_us, event.captured_at_ns, events)
-        if raise_alert(now, state, rule, evaluation, ""):
-            end_alerts(now, state, rule.name, reason="momentary")
-
-
-def _above_limit(name: str, when: CountCondition, state: StreamRules, number: int) -> Iterator[RuleEvaluation]:
+def _has_been_above(name: str, when: CountCondition, state: StreamRules, number: int) -> bool:
+    """Whether the count has been above the limit for long enough, now that it is `number`."""
     if number <= when.above:
         if name in state.rules:
             state.rules[name].above_since_us = None
-        return
+        return False
     rule_state = state.rules.setdefault(name, RuleState())
     counting = f"{state.session} {when.model_dump_json()}"
     if rule_state.above_since_us is None or rule_state.counting != counting:
         rule_state.counting, rule_state.above_since_us = counting, state.pts_us
-    if state.pts_us - rule_state.above_since_us >= when.for_s * 1e6:
-        yield evaluate_count(when, number)
+    return state.pts_us - rule_state.above_since_us >= when.for_s * 1e6

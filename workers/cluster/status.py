@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from stream.config import ModelName
 from workers.bus.identifiers import Count, NodeName, SessionId, ShortText, StreamId, UnreadableMessages
 from workers.bus.message_bus import STATUS
+from workers.label_words import LabelWords, usual_words
 from workers.node.stream_view import StreamView
 
 STATUS_SCHEMA: Final = "livesight.status/1"
@@ -22,14 +24,40 @@ NODE_SCHEMA: Final = "livesight.node/1"
 MONITOR_SCHEMA: Final = "livesight.monitor/1"
 NODE_PREFIX = "_node."
 MONITOR_PREFIX = "_monitor."
+MOST_TOLD = 300
+"""Labels, of all models together, whose words a node repeats with its status."""
 Address = Annotated[str, Field(max_length=500)]
+
+
+def _of_this_version(words: object) -> object:
+    """What a later version says of a label besides is left out."""
+    known = LabelWords.model_fields
+    return {key: value for key, value in words.items() if key in known} if isinstance(words, dict) else words
+
+
+ToldWords = Annotated[LabelWords, BeforeValidator(_of_this_version)]
+
+
+def told(words: Mapping[str, Mapping[str, LabelWords]]) -> dict[str, dict[str, LabelWords]]:
+    """What a node says of its models' words: those that others do not know anyhow, of the small models first."""
+    found: dict[str, dict[str, LabelWords]] = {}
+    left = MOST_TOLD
+    for name, of_labels in sorted(words.items(), key=lambda one: (len(one[1]), one[0])):
+        own = {label: one for label, one in of_labels.items() if one != usual_words(label)}
+        left -= len(own)
+        if left < 0:
+            break
+        if own:
+            found[name] = own
+    return found
 
 
 class NodeStatus(BaseModel):
     """A node that lives. `leasing`: whether it may run shared cameras now.
 
     `partitions`: how many of those of the specs the group assigned to it. `heirs`: of one that ends: which of its
-    partitions its successors take, by their names. `models`: the versions that it has loaded, by the models' names.
+    partitions its successors take, by their names. `models`: the versions that it has loaded, by the models' names;
+    `words`: what their cards call their labels, for processes that have no cards.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, populate_by_name=True)
@@ -42,6 +70,7 @@ class NodeStatus(BaseModel):
     partitions: Count = 0
     heirs: dict[str, tuple[int, ...]] | None = None
     models: dict[ModelName, Annotated[int, Field(ge=1, lt=2**31)]] = Field(default_factory=dict, max_length=1000)
+    words: dict[ModelName, dict[str, ToldWords]] = Field(default_factory=dict, max_length=1000)
 
     def to_json(self) -> bytes:
         """The record's value."""

@@ -23,6 +23,7 @@ from workers.cluster.status import (
     NodeStatus,
     StatusBoard,
     StreamStatus,
+    told,
 )
 from workers.kafka.control_writer import ControlWriter
 from workers.node.node import Node
@@ -111,6 +112,7 @@ class StatusPublisher:
             partitions=partitions,
             heirs=self._successors,
             models={name: version for name, (version, _) in self._node.models.loaded().items()},
+            words=told(self._node.models.words()),
         )
         self._publish(NODE_PREFIX + status.node, status.to_json(), NODE_SCHEMA)
 

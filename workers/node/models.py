@@ -16,6 +16,7 @@ from workers.engines.hot_swap import EngineSlots
 from workers.errors import ModelError
 from workers.explain.explain import Explainer
 from workers.inference.detect import image_result
+from workers.label_words import LabelWords
 from workers.model_card import ModelCard, ModelStore
 from workers.registry.promotion import Promotion, Promotions
 from workers.settings import NodeSettings
@@ -97,3 +98,7 @@ class NodeModels:
     def loaded(self) -> dict[str, tuple[int, str]]:
         """The models in service: name → (version, backend). Never waits."""
         return {name: (slot.card.version, slot.backend) for name, slot in list(self.slots.items())}
+
+    def words(self) -> dict[str, dict[str, LabelWords]]:
+        """What the cards of the models in service call their labels: name → label → words. Never waits."""
+        return {name: slot.card.words for name, slot in list(self.slots.items()) if slot.card.words}

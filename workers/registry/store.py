@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from workers.atomic_files import OWNER_ONLY, sync_folder, write_text
 from workers.errors import ModelDamaged, PromotionError
 from workers.model_card import CARD_FILE, CURRENT, load_card
-from workers.model_files import copy_inside
+from workers.model_files import MOST_CARD_BYTES, copy_inside, read_inside
 from workers.validation import first_reason
 
 log = structlog.get_logger(__name__)
@@ -86,8 +86,11 @@ class PromotedModels:
             return target
         card = load_card(source)
         if target.exists():
-            if load_card(target) != card:
+            known = load_card(target)
+            if known.model_copy(update={"words": card.words}) != card:
                 raise PromotionError(f"{target}: another model already has this version; give yours a new one")
+            if known.words != card.words:  # the same model, called otherwise
+                write_text(target / CARD_FILE, read_inside(source, CARD_FILE, MOST_CARD_BYTES).decode(), OWNER_ONLY)
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         for unfinished in target.parent.glob(".*.copy"):  # of a process that was killed; we hold the lock

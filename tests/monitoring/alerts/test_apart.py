@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.peers.kafka import Broker
 from tests.peers.livesight_process import LivesightProcess
 from tests.peers.postgres import Postgres
 from tests.peers.webhook import WebhookServer
+from workers.model_card import CARD_FILE, ModelStore, shipped_models_dir
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -36,7 +38,18 @@ def keys_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres, keys_file: Path) -> None:
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    """The detector that ships, with words of its own: on the node's disk, not on the monitor's."""
+    shipped = ModelStore([shipped_models_dir()]).folder("mask")
+    folder = shutil.copytree(shipped, tmp_path / "models" / "mask" / shipped.name)
+    card = json.loads((folder / CARD_FILE).read_text())
+    guest = {"one": "a guest of ours", "many": "guests of ours"}
+    (folder / CARD_FILE).write_text(json.dumps(card | {"words": dict.fromkeys(card["classes"], guest)}))
+    return tmp_path / "models"
+
+
+def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres, keys_file: Path, models_dir: Path) -> None:
     """Node, api and monitor apart, with accounts: who has a key asks the api, which asks the others in their name."""
     database = postgres.emptied()
     with WebhookServer() as hook, Broker() as broker:
@@ -57,7 +70,8 @@ def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres, key
         }
         asked = {**shared, "NODE_NAME": "door", "AUTH__DATABASE_URL": database, "AUTH__KEYS_FILE": str(keys_file)}
         known = {"API_KEYS": KEY}
-        eye = LivesightProcess(["--roles", "node", "--source", "demo:"], {**shared, "NODE_NAME": "eye"})
+        seeing = {**shared, "NODE_NAME": "eye", "WORKERS__MODELS_DIR": str(models_dir)}
+        eye = LivesightProcess(["--roles", "node", "--source", "demo:"], seeing)
         door = LivesightProcess(["--roles", "api"], asked, environment=known)
         watch = LivesightProcess(["--roles", "monitor"], watching)
         with ExitStack() as stack:
@@ -66,6 +80,7 @@ def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres, key
             with ThreadPoolExecutor() as all_of_them:
                 list(all_of_them.map(LivesightProcess.start, (eye, door, watch)))
             hook.wait_for(lambda: hook.accepted, 90)
+            assert hook.accepted[0]["text"].startswith("demo: A guest of ours "), "in the words of the node's card"
             admin = stack.enter_context(httpx.Client(base_url=door.url, headers={"x-api-key": KEY}, timeout=30))
             guest = stack.enter_context(httpx.Client(base_url=door.url, headers={"x-api-key": GUEST}, timeout=30))
 
@@ -83,6 +98,8 @@ def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres, key
                 assert json.loads(results.recv(30))["node"] == "eye"
             with live(door, "/v1/streams/demo/video", KEY) as video:
                 assert "codec" in json.loads(video.recv(30))
+            listed = admin.get("/v1/models").raise_for_status().json()["models"]
+            assert "guests of ours" in [one["words"]["with_mask"]["many"] for one in listed if one["chosen"]]
             only_own(guest)
             for other in (eye, watch):
                 assert httpx.get(f"{other.url}/v1/streams/demo/snapshot.jpg", timeout=30).status_code == 401

@@ -8,7 +8,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from monitoring.arrangements.rule_trial import RuleTrials
+from monitoring.arrangements.rule_trial import RuleTrials, TrialLimits
 from monitoring.core.errors import TooManyTrials, TrialRunning
 from monitoring.events.settings import EventSettings
 from monitoring.rules.rule import DownCondition, EventCondition, Rule
@@ -59,7 +59,7 @@ def test_the_newest_alerts_are_kept_and_all_are_counted(database: Database) -> N
     assert (whole.count, whole.complete, len(whole.alerts)) == (1500, True, 20)
     assert whole.alerts[0].captured_at_ns == whole.last_ns == come[-1].captured_at_ns
     assert whole.first_ns == whole.since_ns == come[0].captured_at_ns
-    again = RuleTrials(database, EventSettings(), first=100).run(RULE, ALL_STREAMS, 7, 20)
+    again = RuleTrials(database, EventSettings(), limits=TrialLimits(first=100)).run(RULE, ALL_STREAMS, 7, 20)
     assert again == replace(whole, until_ns=again.until_ns), "however many are tried first"
     none = RuleTrials(database, EventSettings()).run(Rule(name="down", when=DownCondition()), ALL_STREAMS, 7, 20)
     assert none.count == 0
@@ -78,7 +78,7 @@ def test_what_time_does_not_suffice_for_is_the_oldest(
 ) -> None:
     come = store_starts(database, time.time_ns() - 4 * 3600 * 10**9, range(1, 1501))
     clock = EventClock(pace, (10_000, 0.1))
-    trial = RuleTrials(database, EventSettings(), 10.0, 200, clock).run(RULE, ALL_STREAMS, 7, 20)
+    trial = RuleTrials(database, EventSettings(), limits=TrialLimits(10.0, 200, clock)).run(RULE, ALL_STREAMS, 7, 20)
     assert trial.count in counted and not trial.complete
     assert trial.last_ns == come[-1].captured_at_ns == trial.alerts[0].captured_at_ns
     assert trial.first_ns == come[-trial.count].captured_at_ns >= trial.since_ns > come[-trial.count - 1].captured_at_ns
@@ -87,6 +87,6 @@ def test_what_time_does_not_suffice_for_is_the_oldest(
 
 def test_without_any_time_nothing_is_claimed(database: Database) -> None:
     store_starts(database, time.time_ns() - 3600 * 10**9, range(1, 10))
-    trial = RuleTrials(database, EventSettings(), longest_s=0.0).run(RULE, ALL_STREAMS, 7, 20)
+    trial = RuleTrials(database, EventSettings(), limits=TrialLimits(longest_s=0.0)).run(RULE, ALL_STREAMS, 7, 20)
     assert (trial.count, trial.complete, trial.alerts) == (None, False, [])
     assert trial.since_ns == trial.until_ns and any("again later" in gap for gap in trial.gaps)

@@ -172,7 +172,7 @@ def test_without_mask_in_a_zone_for_two_seconds() -> None:
     comes = Person(3, 0, 11, walking((0.9, 0.5), (0.1, 0.5), 0, 8))  # crosses 0.5 at 4 s
     raised, ended = Watch.over(rule).take([masked, elsewhere, comes], 20)
     assert summary([raised]) == [("alert", 3, 6.0, "mask", "left")]
-    assert raised.text == "entrance: Somebody (without_mask) has been in zone left for 2 s"
+    assert raised.text == "entrance: Somebody without a mask has been in zone left for 2 s"
     assert (raised.severity, raised.label, raised.detector) == ("critical", "without_mask", "mask")
     assert raised.xyxy is not None and raised.captured_at_ns == START_NS + 6 * SECOND
     assert raised.id == event_id("alert", "entrance", SESSION, raised.pts_us, 3, "mask")
@@ -198,7 +198,7 @@ def test_what_a_classifier_says() -> None:
     person = Person(1, 0, 9, label=lambda _: "with_mask", attribute=lambda at_s: "wrong" if 2 <= at_s < 6 else "right")
     raised, ended = Watch.over(rule).take([person], 9)
     assert summary([raised, ended]) == [("alert", 1, 3.04, "mask"), ("alert_ended", None, 6.0, "mask")]
-    assert raised.text == "entrance: Somebody (wrong) has been in view for 1 s"
+    assert raised.text == "entrance: Somebody with a mask (wrong) has been in view for 1 s"
 
 
 def test_more_than_so_many_for_a_while() -> None:
@@ -211,7 +211,7 @@ def test_more_than_so_many_for_a_while() -> None:
         ("alert", None, 12.56, "crowd", "left", 3),
         ("alert_ended", None, 14.96, "crowd", "left"),
     ]
-    assert raised.text == "entrance: 3 objects in zone left, more than 2 for 2 s"
+    assert raised.text == "entrance: 3 people without masks in zone left, more than 2 for 2 s"
     brief = Rule(name="crowd", when=CountCondition(above=2, zone="left", for_s=1.5))
     assert not Watch.over(brief).take([*there, short], 9)
 
@@ -232,7 +232,7 @@ def test_an_event_is_an_alert_that_is_over_at_once() -> None:
     assert len({event.id for event in alerts}) == 4
     assert alerts[0].cause == event_id("zone_left", "entrance", SESSION, alerts[0].pts_us, 1, "left")
     assert alerts[0].text is not None and alerts[0].text.startswith(
-        "entrance: Somebody (without_mask) has left zone left"
+        "entrance: Somebody without a mask has left zone left"
     )
 
 

@@ -108,6 +108,27 @@ def test_rolling_back_goes_back_step_by_step_and_then_says_so(home: Home) -> Non
     assert home.promotions.promote("colour", 2).before == 1, "a lost history does not stop promotions"
 
 
+def test_a_version_that_is_called_otherwise_now_is_the_same_model(tmp_path: Path) -> None:
+    """Words alone may change in a version that was promoted before; the service that runs it speaks them at once."""
+    own, promoted = tmp_path / "own", tmp_path / "models"
+    folder = write_colour_model(own, applies_to="image")
+    slots = EngineSlots(ModelStore([own, promoted], promoted=promoted), SETTINGS)
+    slots.ensure(["colour"])
+    promotions = Promotions(ModelStore([own, promoted], promoted=promoted), slots, SETTINGS)
+    promotions.promote("colour", 1)
+    card = json.loads((folder / CARD_FILE).read_text())
+    card["words"] = {"red": {"one": "a ripe one", "many": "ripe ones"}}
+    (folder / CARD_FILE).write_text(json.dumps(card))
+    promotions.promote("colour", 1)
+    assert slots["colour"].card.words["red"].many == "ripe ones"
+    assert load_card(promoted / "colour" / "1").words["red"].one == "a ripe one"
+    card["classes"] = ["rot", "green", "blue"]
+    (folder / CARD_FILE).write_text(json.dumps(card | {"words": {}}))
+    with pytest.raises(PromotionError, match="another model already has this version"):
+        promotions.promote("colour", 1)
+    slots.close()
+
+
 def damage(folder: Path) -> None:
     (folder / "model.bin").write_bytes((folder / "model.bin").read_bytes()[:-1] + b"x")
 
@@ -249,7 +270,13 @@ def test_a_detector_is_swapped_without_losing_an_image_or_a_track(tmp_path: Path
     before, after_it = int(shipped.name), int(shipped.name) + 1
     folder = shutil.copytree(shipped, promoted / "mask" / str(after_it))
     card = json.loads((folder / CARD_FILE).read_text())
-    new = {"version": after_it, "classes": renamed, "thresholds": dict.fromkeys(renamed, 0.25), "reference": {}}
+    new = {
+        "version": after_it,
+        "classes": renamed,
+        "thresholds": dict.fromkeys(renamed, 0.25),
+        "reference": {},
+        "words": {},
+    }
     (folder / CARD_FILE).write_text(json.dumps({**card, **new}))
     slots = EngineSlots(store, SETTINGS)
     slots.ensure(["mask"])
