@@ -1,5 +1,7 @@
 // Calls to the HTTP API. Every failure becomes an ApiError whose message is a sentence for a person.
 
+import { learnWords } from "./label-words.js";
+
 const TIMEOUT_MS = 8000;
 const UNAUTHENTICATED = "urn:livesight:problem:unauthenticated";
 
@@ -116,9 +118,22 @@ export async function listStreams(signal) {
   return (await json("/v1/streams", { signal })).streams;
 }
 
-/** @returns {Promise<object[]>} every version of every model, each with its `card` */
+/** @returns {Promise<object[]>} every version of every model, each with its `card`; what labels are called is learnt */
 export async function listModels() {
-  return (await json("/v1/models")).models;
+  const { models } = await json("/v1/models");
+  learnWords(models);
+  return models;
+}
+
+const WORDS_MS = 300_000;
+const WORDS_WAIT_MS = 2000;
+let words = { at: -Infinity, learnt: null };
+
+/** Until it is known what labels are called, or could not be learnt: a page speaks without words then. */
+export function wordsKnown() {
+  if (performance.now() - words.at > WORDS_MS)
+    words = { at: performance.now(), learnt: listModels().catch(() => null) }; // who may not ask is not refused again
+  return Promise.race([words.learnt, new Promise((done) => setTimeout(done, WORDS_WAIT_MS))]);
 }
 
 /** @param {number|null} version null: the one before. `where` to ask after it; null when it is `done` already */

@@ -4,6 +4,7 @@ import "./livesight-view.js";
 import "./theme.js";
 import { showAccount } from "./account-menu.js";
 import { AlertWatch } from "./alert-watch.js";
+import { wordsKnown } from "./api.js";
 import { LivePage } from "./live-page.js";
 import { Router } from "./router.js";
 import { session, whenSignedOut } from "./session.js";
@@ -56,6 +57,7 @@ function wake() {
   streams.start();
   health.start();
   alerts.start();
+  wordsKnown();
 }
 
 function sleep() {

@@ -4,6 +4,7 @@ import { commission } from "./api.js";
 import { Chart } from "./chart.js";
 import { ask } from "./confirm.js";
 import { badge, el } from "./dom.js";
+import { labelName } from "./label-words.js";
 import { GROUPS, grouped, nameOf, seriesOf, stateOf, verdict } from "./drift-words.js";
 import { toast } from "./status.js";
 
@@ -127,7 +128,7 @@ export class DriftView {
       const figure = (value) => Number(value.toPrecision(3)).toLocaleString();
       chart.draw(seriesOf(feature), {
         x: labels
-          ? { labels: labels.map((label) => label.replaceAll("_", " ")) }
+          ? { labels: labels.map((label) => labelName(label, report.model)) }
           : { min: edges[0], max: edges.at(-1), grid: false },
         y: { unit: " %", ticks: 5 },
         height: 170,

@@ -4,8 +4,8 @@
 // address may have, stand in the form as one choice.
 
 import { ifThere, listModels } from "./api.js";
-import { wordsOf } from "./colours.js";
 import { KINDS } from "./event-words.js";
+import { labelName } from "./label-words.js";
 import { addressOf, namesOf, narrowed, saidIn, viewOf } from "./event-query.js";
 
 const BETWEEN = "\u001f"; // several values in one choice
@@ -77,7 +77,7 @@ export class EventFilters extends EventTarget {
 
   #offer(name, values) {
     const select = this.#form.elements[name];
-    const words = name === "label" ? wordsOf : String;
+    const words = name === "label" ? (label) => labelName(label) : String;
     const known = [...new Set(values)].sort().map((value) => [value, words(value)]);
     if (known.join() === [...select.options].slice(1).map(({ value, text }) => [value, text]).join()) return;
     select.replaceChildren(select.options[0], ...known.map(([value, text]) => new Option(text, value)));
@@ -136,7 +136,7 @@ export class EventFilters extends EventTarget {
       for (const option of [...field.options])
         if ("added" in option.dataset && option.value !== value) option.remove();
       if (![...field.options].some((option) => option.value === value)) {
-        const words = field.name === "label" ? values.map(wordsOf) : values;
+        const words = field.name === "label" ? values.map((label) => labelName(label)) : values;
         const option = new Option(words.join(", "), value);
         option.dataset.added = "";
         field.add(option);

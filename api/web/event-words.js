@@ -1,6 +1,6 @@
 // What events and alerts are called. Pure.
 
-import { wordsOf } from "./colours.js";
+import { labelName } from "./label-words.js";
 
 /** Kinds in words, in the order in which they are offered. */
 export const KINDS = {
@@ -40,7 +40,8 @@ const WHERE = {
   zone_stayed: ({ zone }) => `Stayed in ${zone}`,
   line_crossed: ({ line, direction }) => `Crossed ${line}${direction ? `, ${direction}` : ""}`,
   count_changed: ({ count, before, zone }) => `${count} there${zone ? ` in ${zone}` : ""}, before ${before ?? 0}`,
-  label_changed: ({ before, label }) => `${wordsOf(before ?? "?")} → ${wordsOf(label ?? "?")}`,
+  label_changed: ({ before, label, detector }) =>
+    `${labelName(before ?? "?", detector)} → ${labelName(label ?? "?", detector)}`,
   alert: ({ rule, text }) => text ?? `Alert: ${rule}`,
   alert_ended: ({ rule, text }) => text ?? `Over: ${rule}`,
 };
@@ -49,11 +50,11 @@ const WHERE = {
 export const whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind] ?? event.kind.replaceAll("_", " ");
 
 /** Who or what it is about: "without mask 91 % #7". */
-export function whoOf({ kind, label, confidence, track_id: track, person }) {
+export function whoOf({ kind, label, detector, confidence, track_id: track, person }) {
   const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
   const parts = [
     person,
-    kind === "label_changed" ? null : label && wordsOf(label),
+    kind === "label_changed" ? null : label && labelName(label, detector),
     percent,
     track ? `#${track}` : null,
   ];

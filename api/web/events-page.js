@@ -1,6 +1,6 @@
 // What happened: tracks, or single events; filtered by the server, the newest first, live; how many over time.
 
-import { listEvents, listTracks } from "./api.js";
+import { listEvents, listTracks, wordsKnown } from "./api.js";
 import { EventDialog } from "./event-dialog.js";
 import { EventFilters } from "./event-filters.js";
 import { eventQueryOf, liveQueryOf, queryOf } from "./event-query.js";
@@ -133,7 +133,8 @@ export class EventsPage {
     const { list, itemsIn } = VIEWS[this.#filters.view];
     try {
       const page = [["limit", PAGE], ...(cursor ? [["cursor", cursor]] : [])];
-      const answer = await list([...queryOf(this.#filters.said), ...page], signal);
+      const asked = list([...queryOf(this.#filters.said), ...page], signal);
+      const [answer] = await Promise.all([asked, wordsKnown()]);
       if (signal.aborted) return;
       if (answer === null) return this.#absent();
       this.#take(itemsIn(answer), answer.next, cursor !== null);
@@ -173,7 +174,7 @@ export class EventsPage {
     this.#older.hidden = this.#next === null;
     if (this.#rows.size) this.#note.hidden = true;
     else if (this.#filters.view === "tracks")
-      this.#say("Nobody came into view", "No track matches the filter. New ones appear here as they come.");
+      this.#say("Nothing came into view", "No track matches the filter. New ones appear here as they come.");
     else this.#say("No events", "No event matches the filter. New events appear here as they happen.");
   }
 

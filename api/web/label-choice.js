@@ -1,8 +1,8 @@
 // Labels to choose from, with a field that finds them among many. All of it works by keys: each label is a checkbox, and
 // Enter in the field chooses the first that it found, or adds one that no model has.
 
-import { wordsOf } from "./colours.js";
 import { el } from "./dom.js";
+import { labelName } from "./label-words.js";
 
 export class LabelChoice {
   #place;
@@ -55,14 +55,14 @@ export class LabelChoice {
 
   #matching() {
     const wanted = this.#find.value.trim().toLowerCase();
-    return this.#labels.filter((label) => `${label} ${wordsOf(label)}`.toLowerCase().includes(wanted));
+    return this.#labels.filter((label) => `${label} ${labelName(label)}`.toLowerCase().includes(wanted));
   }
 
   /** The first that is found, as if it were clicked; a label that no model has where nothing is found. */
   #take() {
     const text = this.#find.value.trim();
     if (!text) return;
-    const exact = this.#labels.find((label) => [label, wordsOf(label)].includes(text));
+    const exact = this.#labels.find((label) => [label, labelName(label)].includes(text));
     const label = exact ?? this.#matching()[0] ?? text;
     if (!this.#labels.includes(label)) this.#labels = [label, ...this.#labels];
     this.#chosen.add(label);
@@ -81,7 +81,7 @@ export class LabelChoice {
           "label",
           {},
           el("input", { type: "checkbox", name: "labels", value: label, checked: this.#chosen.has(label) }),
-          wordsOf(label),
+          labelName(label),
         ),
       ),
     );
@@ -95,7 +95,7 @@ export class LabelChoice {
     this.#hint.textContent = none
       ? `No model of these cameras has a label “${text}”. Press Enter to use it all the same.`
       : foreign.length
-        ? `No model of these cameras has ${foreign.map((label) => `“${wordsOf(label)}”`).join(", ")}.`
+        ? `No model of these cameras has ${foreign.map((label) => `“${labelName(label)}”`).join(", ")}.`
         : "";
     this.#hint.hidden = !this.#hint.textContent;
   }

@@ -1,6 +1,7 @@
 // One model on the models page: the version in service, what may be done with it, and its other versions.
 
 import { badge, el } from "./dom.js";
+import { labelName } from "./label-words.js";
 import { figureList, fiveFigures, folded } from "./model-figures.js";
 
 /**
@@ -99,15 +100,14 @@ function cameras(streams) {
   return el("span", {}, ...streams.flatMap((id, n) => [n ? ", " : "", el("a", { href: `#/live/${id}` }, id)]));
 }
 
-const spoken = (label) => label.replaceAll("_", " ");
 const MOST_LABELS = 12;
 
 /** Of a model of 80 the first ones; all are among the folded facts. */
-function labels({ classes, task, applies_to: applies }) {
+function labels({ name, classes, task, applies_to: applies }) {
   const more = classes.length - MOST_LABELS;
-  const list = classes.slice(0, MOST_LABELS).map(spoken).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const list = classes.slice(0, MOST_LABELS).map((label) => labelName(label, name)).join(", ") + (more > 0 ? ` and ${more} more` : "");
   if (task !== "classify") return list;
-  return `${list}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map(spoken).join(", ")}`}`;
+  return `${list}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map((label) => labelName(label)).join(", ")}`}`;
 }
 
 const facts = (values) =>
@@ -119,10 +119,10 @@ const facts = (values) =>
       .map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value))),
   );
 
-const allOf = ({ card: { classes, thresholds, shapes_wh: shapes, licence, metrics, data } }) =>
+const allOf = ({ name, card: { classes, thresholds, shapes_wh: shapes, licence, metrics, data } }) =>
   folded("All figures and facts", {
     licence,
-    classes: classes.map(spoken),
+    classes: classes.map((label) => labelName(label, name)),
     thresholds,
     "input sizes": shapes.map((size) => size.join(" × ")),
     metrics,

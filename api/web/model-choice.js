@@ -2,15 +2,15 @@
 
 import { listModels } from "./api.js";
 import { el } from "./dom.js";
+import { labelName } from "./label-words.js";
 
 const MOST_LABELS = 6;
 const FIRST = "mask";
-const spoken = (label) => label.replaceAll("_", " ");
 
-/** Some labels of a model, as a line. */
-function labelWords(labels) {
+/** Some labels as a line. @param {string} [model] whose they are */
+function labelWords(labels, model) {
   const more = labels.length - MOST_LABELS;
-  return labels.slice(0, MOST_LABELS).map(spoken).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return labels.slice(0, MOST_LABELS).map((label) => labelName(label, model)).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 export class ModelChoice {
@@ -74,7 +74,7 @@ export class ModelChoice {
         const box = el("input", { type: "checkbox", value: name, checked: isTicked(name) });
         box.setAttribute("aria-describedby", id);
         const card = this.#cards.get(name);
-        const words = el("small", { id }, card ? labelWords(card.classes) : "");
+        const words = el("small", { id }, card ? labelWords(card.classes, name) : "");
         return el("div", { class: "choice" }, el("label", {}, box, name), words);
       }),
     );
@@ -91,7 +91,7 @@ export class ModelChoice {
       box.checked = fits && this.#wanted.has(box.value);
       const words = this.#classifiers.querySelector(`#${box.getAttribute("aria-describedby")}`);
       if (!fits) words.textContent = `Needs a detector of ${labelWords(applies)}.`;
-      else words.textContent = `${labelWords(classes)}: ${applies === "image" ? "of the whole picture" : `of ${labelWords(applies)}`}`;
+      else words.textContent = `${labelWords(classes, box.value)}: ${applies === "image" ? "of the whole picture" : `of ${labelWords(applies)}`}`;
     }
   }
 }

@@ -1,6 +1,7 @@
 // Draws detections on a 2D context. Knows nothing of streams or sockets. Pure but for the context.
 
-import { colourOf, inkOn, wordsOf } from "./colours.js";
+import { colourOf, inkOn } from "./colours.js";
+import { labelName } from "./label-words.js";
 
 const FONT = '600 {}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
@@ -46,9 +47,9 @@ function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
 }
 
 /** "without mask 91 % #7", and what to say where there is no room for that. */
-function labelTexts({ label, confidence, track_id: track, identity }, labels) {
+function labelTexts({ label, detector, confidence, track_id: track, identity }, labels) {
   const percent = `${Math.round(confidence * 100)} %`;
-  const name = identity?.person ?? wordsOf(label);
+  const name = identity?.person ?? labelName(label, detector);
   const number = track === null || track === undefined ? "" : ` #${track}`;
   return labels === "short" ? [name] : [`${name} ${percent}${number}`, `${percent}${number}`];
 }

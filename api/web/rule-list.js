@@ -1,6 +1,6 @@
 // The rules that raise alerts: made, changed, turned off and on, deleted.
 
-import { deleteRule, ifThere, putRule } from "./api.js";
+import { deleteRule, ifThere, putRule, wordsKnown } from "./api.js";
 import { ask } from "./confirm.js";
 import { badge, el, icon } from "./dom.js";
 import { SEVERITIES, TONES } from "./event-words.js";
@@ -25,7 +25,7 @@ export class RuleList {
   async load() {
     const place = document.getElementById("rule-list");
     try {
-      const answer = await ifThere("/v1/rules");
+      const [answer] = await Promise.all([ifThere("/v1/rules"), wordsKnown()]);
       document.getElementById("rules").hidden = answer === null;
       place.replaceChildren(...(answer?.rules ?? []).map((entry) => this.#rule(entry)));
     } catch (error) {

@@ -1,23 +1,32 @@
 // A rule in a sentence. Pure.
 
-import { wordsOf } from "./colours.js";
 import { KINDS } from "./event-words.js";
+import { atStart, hasWords, labelName, manyOf, oneOf } from "./label-words.js";
 
 const list = (items, none = "") => (items?.length ? items.join(", ").replace(/, ([^,]*)$/, " or $1") : none);
-const labels = (when, none) => list(when.labels?.map(wordsOf), none);
+const each = ({ labels }, word, model) => labels?.map((label) => word(label, model));
 const seconds = (value) => (value > 0 ? ` for ${value} s` : "");
 const where = ({ zone }) => (zone ? ` in ${zone}` : "");
 
+const rest = (when) => `${where(when)}${seconds(when.for_s)}`;
+
+/** What a classifier says of a track: in its words for it, or as a label of something. */
+function classified({ attribute, labels, ...when }) {
+  if (!labels?.length) return `Anything that ${attribute} has looked at${rest(when)}`;
+  if (labels.every((label) => hasWords(label, attribute)))
+    return `${list(each({ labels }, oneOf, attribute))}${rest(when)}, by ${attribute}`;
+  return `Anything that ${attribute} calls ${list(each({ labels }, labelName, attribute))}${rest(when)}`;
+}
+
 const SENTENCES = {
-  seen: (when) =>
-    `${labels(when, "Anything")}${where(when)}${seconds(when.for_s)}${when.attribute ? ` (${when.attribute})` : ""}`,
-  count: (when) => `More than ${when.above} ${labels(when, "objects")}${where(when)}${seconds(when.for_s)}`,
+  seen: (when) => (when.attribute ? classified(when) : `${list(each(when, oneOf), "Anything")}${rest(when)}`),
+  count: (when) => `More than ${when.above} ${list(each(when, manyOf), "objects")}${rest(when)}`,
   event: (when) =>
     [
-      list(when.kinds.map((kind) => KINDS[kind] ?? kind)),
+      list(when.kinds.map((kind) => (KINDS[kind] ?? kind).toLowerCase())),
       when.place && `at ${when.place}`,
       when.direction && `going ${when.direction}`,
-      labels(when, "") && `by ${labels(when, "")}`,
+      when.labels?.length && `by ${list(each(when, oneOf))}`,
     ]
       .filter(Boolean)
       .join(", "),
@@ -43,6 +52,5 @@ export const TYPES = {
 };
 
 export const sentence = ({ when }) => {
-  const text = SENTENCES[when.type]?.(when) ?? when.type;
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return atStart(SENTENCES[when.type]?.(when) ?? when.type);
 };

@@ -1,6 +1,7 @@
 // One camera on the wall: its video (<livesight-view>), state, figures and buttons.
 
-import { colourOf, wordsOf } from "./colours.js";
+import { colourOf } from "./colours.js";
+import { labelName } from "./label-words.js";
 import { countLabels } from "./overlay.js";
 import { mayOn } from "./session.js";
 import { ZoneOverlay } from "./zone-overlay.js";
@@ -184,7 +185,7 @@ export class Tile {
       const item = document.createElement("li");
       const dot = document.createElement("i");
       dot.style.setProperty("--dot", colourOf(label));
-      item.append(dot, `${count} ${wordsOf(label)}`);
+      item.append(dot, `${count} × ${labelName(label)}`);
       return item;
     });
     this.#parts.labels.replaceChildren(...items);

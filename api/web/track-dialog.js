@@ -4,8 +4,8 @@ import { getTrack } from "./api.js";
 import { el } from "./dom.js";
 import { EventDialog, factList, imageOf } from "./event-dialog.js";
 import { durationOf, timeOf, whatOf, whoOf } from "./event-words.js";
+import { labelName } from "./label-words.js";
 import { labelsOf, linesOf, whenOf, whoOfTrack, zonesOf } from "./track-words.js";
-import { wordsOf } from "./colours.js";
 
 export class TrackDialog {
   #dialog = document.getElementById("track-dialog");
@@ -89,9 +89,9 @@ function factsOf(track) {
 }
 
 /** "without mask 12 s, with mask 30 s" */
-function labelTimes({ labels, ended_at_ns: ended }) {
+function labelTimes({ labels, detector, ended_at_ns: ended }) {
   const until = (span) => span.until_ns ?? ended ?? Date.now() * 1e6;
   return labels
-    .map((span) => `${wordsOf(span.label)} ${durationOf(Math.max(0, (until(span) - span.since_ns) / 1e9))}`)
+    .map((span) => `${labelName(span.label, detector)} ${durationOf(Math.max(0, (until(span) - span.since_ns) / 1e9))}`)
     .join(", ");
 }

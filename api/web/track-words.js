@@ -1,17 +1,18 @@
 // What tracks are called. Pure.
 
-import { wordsOf } from "./colours.js";
 import { durationOf } from "./event-words.js";
+import { atStart, labelName, oneOf } from "./label-words.js";
 
 const MOST_LABELS = 3;
 
 /** Milliseconds since 1970. */
 export const beganOf = ({ began_at_ns: at }) => at / 1e6;
 
-/** "without mask → with mask": what it was, and what it is now. */
-export function labelsOf({ labels, detector }) {
-  const names = labels.map(({ label }) => wordsOf(label)).filter((name, at, all) => name !== all[at - 1]);
-  if (!names.length) return detector ?? "Somebody";
+/** "Somebody without a mask", "A triangle"; "without mask → with mask" where it was another before. */
+export function labelsOf({ labels, detector, person }) {
+  const names = labels.map(({ label }) => labelName(label, detector)).filter((name, at, all) => name !== all[at - 1]);
+  if (!names.length) return "An object";
+  if (names.length === 1 && !person) return atStart(oneOf(labels[0].label, detector));
   return `${names.length > MOST_LABELS ? "… " : ""}${names.slice(-MOST_LABELS).join(" → ")}`;
 }
 

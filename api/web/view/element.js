@@ -1,6 +1,5 @@
 // <livesight-view>: a camera's video with the boxes of each frame. docs/component.md describes it.
 
-import { wordsOf } from "../colours.js";
 import { canDecode } from "./decoder.js";
 import { Fallback } from "./fallback.js";
 import { Link } from "./link.js";
@@ -387,7 +386,7 @@ export class LivesightView extends HTMLElement {
     const now = performance.now();
     if (now - this.#wordsAt < WORDS_MS) return;
     this.#wordsAt = now;
-    const text = `${this.getAttribute("label") ?? this.stream}: ${wordsFor(detections, wordsOf)}`;
+    const text = `${this.getAttribute("label") ?? this.stream}: ${wordsFor(detections)}`;
     for (const element of [this.#canvas, this.shadowRoot.querySelector("img")]) {
       const name = element === this.#canvas ? "aria-label" : "alt";
       if (element.getAttribute(name) !== text) element.setAttribute(name, text);

@@ -1,5 +1,6 @@
 // Draws a frame and its boxes on a canvas, as large as it is seen. Knows nothing of streams or sockets.
 
+import { countOf } from "../label-words.js";
 import { countLabels, drawDetections } from "../overlay.js";
 
 const MOST_RATIO = 2; // device pixels per CSS pixel: more cannot be told apart in moving frames
@@ -96,7 +97,7 @@ export class Painter {
   }
 }
 
-/** "2 with mask, 1 without mask", for those who do not see the canvas. */
-export function wordsFor(detections, words) {
-  return countLabels(detections).map(([label, count]) => `${count} ${words(label)}`).join(", ") || "nothing detected";
+/** "2 people with masks, a car", for those who do not see the canvas. */
+export function wordsFor(detections) {
+  return countLabels(detections).map(([label, count]) => countOf(count, label)).join(", ") || "nothing detected";
 }
