@@ -18,6 +18,7 @@ from training.errors import ExportError, GateError
 from training.evaluation.classification_figures import Answer, classification_figures
 from training.evaluation.gates import judge
 from training.evaluation.served_model import as_frame, open_engine, probabilities
+from training.export.card_words import card_words
 from training.export.version_folder import new_version, write_card
 from workers.engines.letterbox import Letterbox
 from workers.images.crops import crop_region
@@ -65,6 +66,7 @@ def export(settings: ExportSettings) -> ModelCard:
             crop_margin=0.0 if settings.applies_to == "image" else margin,
             files={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
             licence=settings.licence,
+            words=card_words(settings.data, (settings.models, settings.name, settings.version), crops.classes),
         )
         write_card(card, folder)
         metrics, seen = _measured(settings, "int8" in formats, folder, crops.parts["test"], margin)

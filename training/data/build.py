@@ -34,6 +34,7 @@ from training.data.compose import (
     zoomed,
 )
 from training.data.findings import grouped
+from training.data.label_words import Vocabulary, read_words, words_of
 from training.data.labelled import Labelled, read_image
 from training.data.split import PARTS, Split, stratified
 from training.data.statistics import PLOTS, data_card, data_version, statistics, write_plots
@@ -101,12 +102,13 @@ def build(settings: BuildSettings) -> dict[str, Any]:
         raise DatasetError("\n".join([*grouped(checked.errors), "Repair them, or build with --repair."]))
     if not checked.images:
         raise DatasetError(f"{settings.source}: has no usable image")
+    words = _words(settings, checked)
     split = checked.split or _shared_out(checked, settings)
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.out.parent, prefix=f".{settings.out.name}-") as scratch:
         folder = Path(scratch) / "data"
         try:
-            record = _Builder(settings, folder, checked).write(split)
+            record = _Builder(settings, folder, checked, words).write(split)
             _replace(folder, settings.out, Path(scratch))
         except OSError as error:
             raise DatasetError(f"{error.filename or settings.out}: {error.strerror or error}") from error
@@ -141,12 +143,20 @@ def _shared_out(checked: CheckReport, settings: BuildSettings) -> Split:
     return stratified(labels, heads, settings.ratios, settings.seed)
 
 
+def _words(settings: BuildSettings, checked: CheckReport) -> Vocabulary:
+    """Of the classes that are built; the set may have words for others, which were not asked for."""
+    if settings.classes is None:
+        return words_of(settings.source, checked.classes)
+    return {label: one for label, one in read_words(settings.source).items() if label in checked.classes}
+
+
 class _Builder:
     """Writes one data set into an empty folder. One thread."""
 
-    def __init__(self, settings: BuildSettings, folder: Path, checked: CheckReport) -> None:
+    def __init__(self, settings: BuildSettings, folder: Path, checked: CheckReport, words: Vocabulary) -> None:
         self._settings, self._folder, self._checked = settings, folder, checked
         self._classes = checked.classes
+        self._words = words
         self._rng = random.Random(settings.seed)
         self._parts: dict[str, list[Labelled]] = {}
 
@@ -277,7 +287,9 @@ class _Builder:
             (self._folder / f"{part}.txt").write_text("".join(lines))
         names = "".join(f"  {index}: {json.dumps(name)}\n" for index, name in enumerate(self._classes))
         parts = "".join(f"{part}: {part}.txt\n" for part in PARTS if part in listed)
-        (self._folder / "data.yaml").write_text(f"{parts}names:\n{names}")
+        spoken = {label: said.model_dump(exclude_none=True) for label, said in self._words.items()}
+        words = f"words: {json.dumps(spoken)}\n" if spoken else ""
+        (self._folder / "data.yaml").write_text(f"{parts}names:\n{names}{words}")
 
     def _record(self, made: dict[str, Any]) -> dict[str, Any]:
         record = {

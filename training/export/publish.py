@@ -16,6 +16,7 @@ from training.errors import ExportError, GateError
 from training.evaluation.detection_figures import detection_figures
 from training.evaluation.gates import judge
 from training.evaluation.served_model import ImagePredictions, open_engine, predict
+from training.export.card_words import card_words
 from training.export.detector_graph import SHAPES_WH, Shapes
 from training.export.drift_reference import reference
 from training.export.test_time_augmentation import ONE_VIEW, TtaViews
@@ -53,7 +54,9 @@ def publish(settings: PublishSettings) -> ModelCard:
     calibrate = read_labelled(settings.data, "train") if "int8" in settings.formats else []
     with new_version(settings.models, settings.name, settings.version) as folder:
         card, agrees = write_graphs(_graphs(settings, images, calibrate), folder)
-        card = card.model_copy(update={"thresholds": dict.fromkeys(card.classes, settings.threshold)})
+        words = card_words(settings.data, (settings.models, settings.name, settings.version), card.classes)
+        thresholds = dict.fromkeys(card.classes, settings.threshold)
+        card = card.model_copy(update={"thresholds": thresholds, "words": words})
         write_card(card, folder)
         full, seen = measured(folder, images, "full")
         metrics: dict[str, Any] = {

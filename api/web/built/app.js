@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 39b2c597f8891b1f093403d5de6f2a066c1af0be3fce0d03aec60049847896a7
+// Made by `make web` out of api/web; do not edit. 64bc9a8fdae17138b3330458161684f5ddc9aecea898cc9192728a67a9f3da5c
 import {
   ApiError,
   HealthWatch,
@@ -6,9 +6,11 @@ import {
   ask,
   centre,
   colourOf,
+  countOf,
   ifThere,
   inkOn,
   inward,
+  labelName,
   listAlerts,
   listStreams,
   may,
@@ -34,7 +36,7 @@ import {
   whenSignedOut,
   whipEnd,
   whipOffer,
-  wordsOf
+  wordsKnown
 } from "./chunk.js";
 
 // view/decoder.js
@@ -357,9 +359,9 @@ function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
   context.strokeRect(x, y, w, h);
   context.setLineDash([]);
 }
-function labelTexts({ label, confidence, track_id: track, identity }, labels) {
+function labelTexts({ label, detector, confidence, track_id: track, identity }, labels) {
   const percent = `${Math.round(confidence * 100)} %`;
-  const name = identity?.person ?? wordsOf(label);
+  const name = identity?.person ?? labelName(label, detector);
   const number2 = track === null || track === void 0 ? "" : ` #${track}`;
   return labels === "short" ? [name] : [`${name} ${percent}${number2}`, `${percent}${number2}`];
 }
@@ -483,8 +485,8 @@ var Painter = class {
     context.restore();
   }
 };
-function wordsFor(detections, words2) {
-  return countLabels(detections).map(([label, count]) => `${count} ${words2(label)}`).join(", ") || "nothing detected";
+function wordsFor(detections) {
+  return countLabels(detections).map(([label, count]) => countOf(count, label)).join(", ") || "nothing detected";
 }
 
 // view/pace.js
@@ -1350,7 +1352,7 @@ var LivesightView = class extends HTMLElement {
     const now = performance.now();
     if (now - this.#wordsAt < WORDS_MS) return;
     this.#wordsAt = now;
-    const text = `${this.getAttribute("label") ?? this.stream}: ${wordsFor(detections, wordsOf)}`;
+    const text = `${this.getAttribute("label") ?? this.stream}: ${wordsFor(detections)}`;
     for (const element of [this.#canvas, this.shadowRoot.querySelector("img")]) {
       const name = element === this.#canvas ? "aria-label" : "alt";
       if (element.getAttribute(name) !== text) element.setAttribute(name, text);
@@ -2053,7 +2055,7 @@ var Tile = class {
       const item = document.createElement("li");
       const dot = document.createElement("i");
       dot.style.setProperty("--dot", colourOf(label));
-      item.append(dot, `${count} ${wordsOf(label)}`);
+      item.append(dot, `${count} \xD7 ${labelName(label)}`);
       return item;
     });
     this.#parts.labels.replaceChildren(...items);
@@ -2681,6 +2683,7 @@ function wake() {
   streams2.start();
   health.start();
   alerts.start();
+  wordsKnown();
 }
 function sleep() {
   streams2.stop();

@@ -1,4 +1,57 @@
-// Made by `make web` out of api/web; do not edit. 39b2c597f8891b1f093403d5de6f2a066c1af0be3fce0d03aec60049847896a7
+// Made by `make web` out of api/web; do not edit. 64bc9a8fdae17138b3330458161684f5ddc9aecea898cc9192728a67a9f3da5c
+
+// colours.js
+var KNOWN = /* @__PURE__ */ new Map([
+  ["with_mask", "#2fbf71"],
+  ["without_mask", "#f0484e"],
+  ["mask_weared_incorrect", "#f5a524"],
+  ["mask_worn_incorrectly", "#f5a524"],
+  ["incorrect_mask", "#f5a524"],
+  ["incorrect", "#f5a524"]
+]);
+var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
+function colourOf(label) {
+  const known3 = KNOWN.get(label);
+  if (known3) return known3;
+  let hash = 2166136261;
+  for (const character of label) hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
+  return OTHERS[(hash >>> 0) % OTHERS.length];
+}
+function inkOn(colour) {
+  const [r, g, b] = [1, 3, 5].map((at) => {
+    const c = parseInt(colour.slice(at, at + 2), 16) / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#07090c" : "#ffffff";
+}
+function wordsOf(label) {
+  return label === "mask_weared_incorrect" ? "mask worn wrongly" : label.replaceAll("_", " ");
+}
+
+// label-words.js
+var BETWEEN = "";
+var known = /* @__PURE__ */ new Map();
+function learnWords(models) {
+  const learnt = /* @__PURE__ */ new Map();
+  for (const { name, words: words2 } of [...models].sort((a, b) => a.chosen - b.chosen)) {
+    for (const [label, said] of Object.entries(words2 ?? {})) {
+      learnt.set(label, said);
+      learnt.set(`${name}${BETWEEN}${label}`, said);
+    }
+  }
+  known = learnt;
+}
+var saidOf = (label, model) => known.get(`${model}${BETWEEN}${label}`) ?? known.get(label);
+var hasWords = (label, model) => saidOf(label, model) !== void 0;
+var labelName = (label, model) => saidOf(label, model)?.name ?? wordsOf(label);
+var oneOf = (label, model) => saidOf(label, model)?.one ?? `an object (${wordsOf(label)})`;
+var manyOf = (label, model) => saidOf(label, model)?.many ?? `objects (${wordsOf(label)})`;
+var countOf = (count2, label) => {
+  const said = saidOf(label);
+  if (!said) return `${count2} ${wordsOf(label)}`;
+  return count2 === 1 ? said.one : `${count2} ${said.many}`;
+};
+var atStart = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 // api.js
 var TIMEOUT_MS = 8e3;
@@ -40,8 +93,8 @@ async function problemOf(response) {
     problem = await response.json();
   } catch {
   }
-  const words = typeof problem.detail === "string" ? problem.detail : problem.title;
-  const error = new ApiError(words || `The server answered ${response.status}.`, response.status, problem.type);
+  const words2 = typeof problem.detail === "string" ? problem.detail : problem.title;
+  const error = new ApiError(words2 || `The server answered ${response.status}.`, response.status, problem.type);
   error.suggestion = problem.suggestion ?? null;
   return error;
 }
@@ -77,7 +130,17 @@ async function listStreams(signal) {
   return (await json("/v1/streams", { signal })).streams;
 }
 async function listModels() {
-  return (await json("/v1/models")).models;
+  const { models } = await json("/v1/models");
+  learnWords(models);
+  return models;
+}
+var WORDS_MS = 3e5;
+var WORDS_WAIT_MS = 2e3;
+var words = { at: -Infinity, learnt: null };
+function wordsKnown() {
+  if (performance.now() - words.at > WORDS_MS)
+    words = { at: performance.now(), learnt: listModels().catch(() => null) };
+  return Promise.race([words.learnt, new Promise((done) => setTimeout(done, WORDS_WAIT_MS))]);
 }
 async function beginPromotion(name, version) {
   const options = version === null ? { method: "POST", timeoutMs: 2e4 } : asJson("POST", { version });
@@ -166,17 +229,17 @@ async function whipOffer(id, sdp) {
 var whipEnd = (resource) => request(resource, { method: "DELETE", keepalive: true });
 
 // session.js
-var known = null;
-var fewestCharacters = () => known?.password_length ?? 12;
+var known2 = null;
+var fewestCharacters = () => known2?.password_length ?? 12;
 function mayOn(action, id) {
-  const patterns = known?.scopes[action] ?? (known ? [] : ["*"]);
+  const patterns = known2?.scopes[action] ?? (known2 ? [] : ["*"]);
   return patterns.some((pattern) => matcher(pattern).test(id));
 }
 var matcher = (pattern) => new RegExp(`^${pattern.split("*").join(".*")}$`);
 async function session() {
   try {
     const who = await whoAmI();
-    known = who;
+    known2 = who;
     document.body.dataset.may = who.actions.join(" ");
     document.getElementById("insecure").hidden = !who.insecure;
     return who;
@@ -224,7 +287,7 @@ function svg(tag, attributes = {}, ...children) {
   return element;
 }
 var icon = (name) => svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `/static/icons.svg#${name}` }));
-var badge = (state, words) => el("span", { class: "badge", dataset: { state } }, el("i"), words);
+var badge = (state, words2) => el("span", { class: "badge", dataset: { state } }, el("i"), words2);
 
 // sign-in.js
 var SETUP = /^#\/setup\/([\w-]+)$/;
@@ -261,9 +324,9 @@ function takeOutcome() {
   return Object.hasOwn(FROM_PROVIDER, outcome) ? outcome : "failed";
 }
 function signingIn(who, usedLink, outcome) {
-  const words = usedLink ? "That link was used, or has expired. Sign in; without an account, start the service again for a new link." : who.setup && "There is no account yet. Open the link that the service printed when it started.";
+  const words2 = usedLink ? "That link was used, or has expired. Sign in; without an account, start the service again for a new link." : who.setup && "There is no account yet. Open the link that the service printed when it started.";
   const withPassword = who.password_sign_in ? [nameField(), passwordField("Password", "password", "current-password")] : [];
-  const gate = form("Sign in", words, withPassword, async (data) => {
+  const gate = form("Sign in", words2, withPassword, async (data) => {
     await signIn(data.get("name"), data.get("password"));
     if (usedLink) location.hash = "#/";
     location.reload();
@@ -297,14 +360,14 @@ function firstAdmin(token) {
     location.reload();
   });
 }
-function form(title, words, fields, submit) {
+function form(title, words2, fields, submit) {
   const error = el("p", { class: "form-error", role: "alert", hidden: true });
   const button = el("button", { class: "button primary", type: "submit" }, title);
   const whole = el(
     "form",
     { class: "gate-form", "aria-label": title },
     el("h1", {}, title),
-    words ? el("p", { class: "quiet" }, words) : null,
+    words2 ? el("p", { class: "quiet" }, words2) : null,
     ...fields,
     error,
     button
@@ -329,11 +392,11 @@ var nameField = () => el(
   el("span", {}, "Name"),
   el("input", { type: "text", name: "name", autocomplete: "username", autocapitalize: "none", required: true })
 );
-var newPasswordField = (words, name) => passwordField(`${words}, at least ${fewestCharacters()} characters; a few words do`, name, "new-password");
-var passwordField = (words, name, autocomplete) => el(
+var newPasswordField = (words2, name) => passwordField(`${words2}, at least ${fewestCharacters()} characters; a few words do`, name, "new-password");
+var passwordField = (words2, name, autocomplete) => el(
   "label",
   { class: "field" },
-  el("span", {}, words),
+  el("span", {}, words2),
   el("input", { type: "password", name, autocomplete, required: true, maxLength: 1024 })
 );
 
@@ -360,20 +423,20 @@ function showLink(state) {
 function showSummary(views) {
   const live = views.filter(({ state }) => state === "live").length;
   const noun = views.length === 1 ? "camera" : "cameras";
-  const words = views.length === 0 ? "" : `${views.length} ${noun}, ${live === views.length ? "all" : live} live`;
+  const words2 = views.length === 0 ? "" : `${views.length} ${noun}, ${live === views.length ? "all" : live} live`;
   const summary = document.getElementById("summary");
-  const text = views.length === 1 ? `1 camera, ${live ? "live" : "not live"}` : words;
+  const text = views.length === 1 ? `1 camera, ${live ? "live" : "not live"}` : words2;
   if (summary.textContent !== text) summary.textContent = text;
 }
-function showBanner(words) {
+function showBanner(words2) {
   const banner = document.getElementById("banner");
-  banner.hidden = !words;
-  if (banner.textContent !== (words ?? "")) banner.textContent = words ?? "";
+  banner.hidden = !words2;
+  if (banner.textContent !== (words2 ?? "")) banner.textContent = words2 ?? "";
 }
-function toast(words, kind = "info") {
+function toast(words2, kind = "info") {
   const note = document.createElement("p");
   note.className = `toast ${kind}`;
-  note.textContent = words;
+  note.textContent = words2;
   document.getElementById("toasts").append(note);
   setTimeout(() => note.remove(), 6e3);
 }
@@ -401,14 +464,14 @@ var HealthWatch = class extends EventTarget {
     this.#timer = setTimeout(() => this.#ask(), HEALTH_EVERY_MS);
   }
   #show({ state, reasons }) {
-    const [text, words] = HEALTH_WORDS[state];
+    const [text, words2] = HEALTH_WORDS[state];
     const pill = document.getElementById("health");
     pill.dataset.state = state;
-    pill.title = [words, ...reasons].join("\n");
+    pill.title = [words2, ...reasons].join("\n");
     pill.setAttribute("aria-label", `Service state: ${text}`);
     if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
     document.getElementById("health-title").textContent = text;
-    document.getElementById("health-text").textContent = words;
+    document.getElementById("health-text").textContent = words2;
     const items = reasons.map((reason) => {
       const item = document.createElement("li");
       item.textContent = reason;
@@ -420,7 +483,7 @@ var HealthWatch = class extends EventTarget {
 
 // form-dialog.js
 var count = 0;
-function formDialog({ title, words, yes, fields, submit }) {
+function formDialog({ title, words: words2, yes, fields, submit }) {
   const id = `form-dialog-${count += 1}`;
   const error = el("p", { class: "form-error", role: "alert", hidden: true });
   const button = el("button", { class: "button primary", type: "submit" }, yes);
@@ -429,7 +492,7 @@ function formDialog({ title, words, yes, fields, submit }) {
     "form",
     {},
     el("h2", { id }, title),
-    words ? el("p", { class: "quiet" }, words) : null,
+    words2 ? el("p", { class: "quiet" }, words2) : null,
     ...fields,
     error,
     el("div", { class: "sheet-actions" }, cancel, button)
@@ -545,34 +608,6 @@ var number = (value, digits = 0) => typeof value === "number" && Number.isFinite
 var rateWords = (fps) => fps > 0 && fps < 0.1 ? "<0.1" : number(fps, fps > 0 && fps < 9.95 ? 1 : 0);
 var short = (value) => value >= 1e4 ? `${Math.round(value / 1e3)}k` : String(value ?? 0);
 
-// colours.js
-var KNOWN = /* @__PURE__ */ new Map([
-  ["with_mask", "#2fbf71"],
-  ["without_mask", "#f0484e"],
-  ["mask_weared_incorrect", "#f5a524"],
-  ["mask_worn_incorrectly", "#f5a524"],
-  ["incorrect_mask", "#f5a524"],
-  ["incorrect", "#f5a524"]
-]);
-var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
-function colourOf(label) {
-  const known2 = KNOWN.get(label);
-  if (known2) return known2;
-  let hash = 2166136261;
-  for (const character of label) hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
-  return OTHERS[(hash >>> 0) % OTHERS.length];
-}
-function inkOn(colour) {
-  const [r, g, b] = [1, 3, 5].map((at) => {
-    const c = parseInt(colour.slice(at, at + 2), 16) / 255;
-    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#07090c" : "#ffffff";
-}
-function wordsOf(label) {
-  return label === "mask_weared_incorrect" ? "mask worn wrongly" : label.replaceAll("_", " ");
-}
-
 // scene-shapes.js
 var NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$/;
 var MOST_POINTS = 64;
@@ -647,7 +682,12 @@ function ready(kind) {
 export {
   colourOf,
   inkOn,
-  wordsOf,
+  hasWords,
+  labelName,
+  oneOf,
+  manyOf,
+  countOf,
+  atStart,
   ApiError,
   listAudit,
   verifyAudit,
@@ -663,6 +703,7 @@ export {
   revokeKey,
   listStreams,
   listModels,
+  wordsKnown,
   beginPromotion,
   promotionStatus,
   addStream,

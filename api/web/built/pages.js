@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 39b2c597f8891b1f093403d5de6f2a066c1af0be3fce0d03aec60049847896a7
+// Made by `make web` out of api/web; do not edit. 64bc9a8fdae17138b3330458161684f5ddc9aecea898cc9192728a67a9f3da5c
 import {
   ApiError,
   MOST_POINTS,
@@ -12,6 +12,7 @@ import {
   addUser,
   arrowPath,
   ask,
+  atStart,
   badge,
   beginPromotion,
   centre,
@@ -28,10 +29,12 @@ import {
   formDialog,
   freeName,
   getTrack,
+  hasWords,
   icon,
   ifThere,
   inside,
   inward,
+  labelName,
   listAlerts,
   listAudit,
   listEvents,
@@ -39,12 +42,14 @@ import {
   listServiceAccounts,
   listTracks,
   listUsers,
+  manyOf,
   may,
   mayOn,
   metricsText,
   nameOfState,
   newPasswordField,
   number,
+  oneOf,
   promotionStatus,
   putRule,
   putScene,
@@ -69,7 +74,7 @@ import {
   tryRule,
   verifyAudit,
   videoWords,
-  wordsOf
+  wordsKnown
 } from "./chunk.js";
 
 // event-words.js
@@ -104,16 +109,16 @@ var WHERE = {
   zone_stayed: ({ zone }) => `Stayed in ${zone}`,
   line_crossed: ({ line, direction }) => `Crossed ${line}${direction ? `, ${direction}` : ""}`,
   count_changed: ({ count, before, zone }) => `${count} there${zone ? ` in ${zone}` : ""}, before ${before ?? 0}`,
-  label_changed: ({ before, label: label2 }) => `${wordsOf(before ?? "?")} \u2192 ${wordsOf(label2 ?? "?")}`,
+  label_changed: ({ before, label: label2, detector }) => `${labelName(before ?? "?", detector)} \u2192 ${labelName(label2 ?? "?", detector)}`,
   alert: ({ rule, text }) => text ?? `Alert: ${rule}`,
   alert_ended: ({ rule, text }) => text ?? `Over: ${rule}`
 };
 var whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind] ?? event.kind.replaceAll("_", " ");
-function whoOf({ kind, label: label2, confidence, track_id: track, person }) {
+function whoOf({ kind, label: label2, detector, confidence, track_id: track, person }) {
   const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
   const parts = [
     person,
-    kind === "label_changed" ? null : label2 && wordsOf(label2),
+    kind === "label_changed" ? null : label2 && labelName(label2, detector),
     percent,
     track ? `#${track}` : null
   ];
@@ -428,10 +433,10 @@ var LabelChoice = class {
     return this.#labels.filter((label2) => this.#chosen.has(label2));
   }
   /** @param {string[]} labels those of models @param {string[]} chosen they may be of no model */
-  offer(labels3, chosen) {
-    this.#known = new Set(labels3);
+  offer(labels2, chosen) {
+    this.#known = new Set(labels2);
     this.#chosen = new Set(chosen);
-    this.#labels = [.../* @__PURE__ */ new Set([...chosen, ...labels3])];
+    this.#labels = [.../* @__PURE__ */ new Set([...chosen, ...labels2])];
     this.#find.value = "";
     this.#show();
   }
@@ -442,13 +447,13 @@ var LabelChoice = class {
   }
   #matching() {
     const wanted = this.#find.value.trim().toLowerCase();
-    return this.#labels.filter((label2) => `${label2} ${wordsOf(label2)}`.toLowerCase().includes(wanted));
+    return this.#labels.filter((label2) => `${label2} ${labelName(label2)}`.toLowerCase().includes(wanted));
   }
   /** The first that is found, as if it were clicked; a label that no model has where nothing is found. */
   #take() {
     const text = this.#find.value.trim();
     if (!text) return;
-    const exact = this.#labels.find((label3) => [label3, wordsOf(label3)].includes(text));
+    const exact = this.#labels.find((label3) => [label3, labelName(label3)].includes(text));
     const label2 = exact ?? this.#matching()[0] ?? text;
     if (!this.#labels.includes(label2)) this.#labels = [label2, ...this.#labels];
     this.#chosen.add(label2);
@@ -465,7 +470,7 @@ var LabelChoice = class {
           "label",
           {},
           el("input", { type: "checkbox", name: "labels", value: label2, checked: this.#chosen.has(label2) }),
-          wordsOf(label2)
+          labelName(label2)
         )
       )
     );
@@ -475,7 +480,7 @@ var LabelChoice = class {
     const text = this.#find.value.trim();
     const foreign = [...this.#chosen].filter((label2) => !this.#known.has(label2));
     const none = text && this.#matching().length === 0;
-    this.#hint.textContent = none ? `No model of these cameras has a label \u201C${text}\u201D. Press Enter to use it all the same.` : foreign.length ? `No model of these cameras has ${foreign.map((label2) => `\u201C${wordsOf(label2)}\u201D`).join(", ")}.` : "";
+    this.#hint.textContent = none ? `No model of these cameras has a label \u201C${text}\u201D. Press Enter to use it all the same.` : foreign.length ? `No model of these cameras has ${foreign.map((label2) => `\u201C${labelName(label2)}\u201D`).join(", ")}.` : "";
     this.#hint.hidden = !this.#hint.textContent;
   }
 };
@@ -545,17 +550,24 @@ function row({ captured_at_ns: at, text, picture_url: whole, snapshot_url: crop 
 
 // rule-words.js
 var list = (items, none = "") => items?.length ? items.join(", ").replace(/, ([^,]*)$/, " or $1") : none;
-var labels = (when2, none) => list(when2.labels?.map(wordsOf), none);
+var each = ({ labels: labels2 }, word, model) => labels2?.map((label2) => word(label2, model));
 var seconds = (value) => value > 0 ? ` for ${value} s` : "";
 var where = ({ zone }) => zone ? ` in ${zone}` : "";
+var rest = (when2) => `${where(when2)}${seconds(when2.for_s)}`;
+function classified({ attribute, labels: labels2, ...when2 }) {
+  if (!labels2?.length) return `Anything that ${attribute} has looked at${rest(when2)}`;
+  if (labels2.every((label2) => hasWords(label2, attribute)))
+    return `${list(each({ labels: labels2 }, oneOf, attribute))}${rest(when2)}, by ${attribute}`;
+  return `Anything that ${attribute} calls ${list(each({ labels: labels2 }, labelName, attribute))}${rest(when2)}`;
+}
 var SENTENCES = {
-  seen: (when2) => `${labels(when2, "Anything")}${where(when2)}${seconds(when2.for_s)}${when2.attribute ? ` (${when2.attribute})` : ""}`,
-  count: (when2) => `More than ${when2.above} ${labels(when2, "objects")}${where(when2)}${seconds(when2.for_s)}`,
+  seen: (when2) => when2.attribute ? classified(when2) : `${list(each(when2, oneOf), "Anything")}${rest(when2)}`,
+  count: (when2) => `More than ${when2.above} ${list(each(when2, manyOf), "objects")}${rest(when2)}`,
   event: (when2) => [
-    list(when2.kinds.map((kind) => KINDS[kind] ?? kind)),
+    list(when2.kinds.map((kind) => (KINDS[kind] ?? kind).toLowerCase())),
     when2.place && `at ${when2.place}`,
     when2.direction && `going ${when2.direction}`,
-    labels(when2, "") && `by ${labels(when2, "")}`
+    when2.labels?.length && `by ${list(each(when2, oneOf))}`
   ].filter(Boolean).join(", "),
   stream_down: (when2) => `Camera down or silent${seconds(when2.for_s)}`,
   camera: (when2) => `Image ${list(when2.faults)}`,
@@ -576,8 +588,7 @@ var TYPES = {
   drift: "Drift"
 };
 var sentence = ({ when: when2 }) => {
-  const text = SENTENCES[when2.type]?.(when2) ?? when2.type;
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return atStart(SENTENCES[when2.type]?.(when2) ?? when2.type);
 };
 
 // rule-dialog.js
@@ -696,7 +707,7 @@ var RuleDialog = class {
     const all = [.../* @__PURE__ */ new Set([...values, ...value ? [value] : []])];
     this.#form.elements[name].replaceChildren(
       new Option(none, ""),
-      ...all.map((each) => new Option(each, each, false, each === value))
+      ...all.map((each2) => new Option(each2, each2, false, each2 === value))
     );
   }
   #fill(name, entries, checked = []) {
@@ -798,7 +809,7 @@ var RuleList = class {
   async load() {
     const place = document.getElementById("rule-list");
     try {
-      const answer = await ifThere("/v1/rules");
+      const [answer] = await Promise.all([ifThere("/v1/rules"), wordsKnown()]);
       document.getElementById("rules").hidden = answer === null;
       place.replaceChildren(...(answer?.rules ?? []).map((entry) => this.#rule(entry)));
     } catch (error) {
@@ -1028,8 +1039,8 @@ var AlertsPage = class {
   }
   #take({ alerts, next }, older) {
     if (older || this.#alerts.length <= PAGE) this.#next = next;
-    const rest = this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
-    this.#alerts = [...alerts, ...rest].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
+    const rest2 = this.#alerts.length > PAGE || older ? this.#alerts.filter((old) => !alerts.some(({ id }) => id === old.id)) : [];
+    this.#alerts = [...alerts, ...rest2].sort((a, b) => b.captured_at_ns - a.captured_at_ns);
     this.#older.hidden = this.#next === null;
     this.#offer("rule", alerts.map(({ rule }) => rule));
     this.#offer("stream", alerts.map(({ stream_id: id }) => id));
@@ -1234,10 +1245,9 @@ function row2(entry) {
 // model-choice.js
 var MOST_LABELS = 6;
 var FIRST = "mask";
-var spoken = (label2) => label2.replaceAll("_", " ");
-function labelWords(labels3) {
-  const more = labels3.length - MOST_LABELS;
-  return labels3.slice(0, MOST_LABELS).map(spoken).join(", ") + (more > 0 ? ` and ${more} more` : "");
+function labelWords(labels2, model) {
+  const more = labels2.length - MOST_LABELS;
+  return labels2.slice(0, MOST_LABELS).map((label2) => labelName(label2, model)).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 var ModelChoice = class {
   #detectors;
@@ -1296,7 +1306,7 @@ var ModelChoice = class {
         const box = el("input", { type: "checkbox", value: name, checked: isTicked(name) });
         box.setAttribute("aria-describedby", id);
         const card = this.#cards.get(name);
-        const words = el("small", { id }, card ? labelWords(card.classes) : "");
+        const words = el("small", { id }, card ? labelWords(card.classes, name) : "");
         return el("div", { class: "choice" }, el("label", {}, box, name), words);
       })
     );
@@ -1312,7 +1322,7 @@ var ModelChoice = class {
       box.checked = fits && this.#wanted.has(box.value);
       const words = this.#classifiers.querySelector(`#${box.getAttribute("aria-describedby")}`);
       if (!fits) words.textContent = `Needs a detector of ${labelWords(applies)}.`;
-      else words.textContent = `${labelWords(classes)}: ${applies === "image" ? "of the whole picture" : `of ${labelWords(applies)}`}`;
+      else words.textContent = `${labelWords(classes, box.value)}: ${applies === "image" ? "of the whole picture" : `of ${labelWords(applies)}`}`;
     }
   }
 };
@@ -2157,7 +2167,7 @@ var EventFilters = class extends EventTarget {
   }
   #offer(name, values) {
     const select = this.#form.elements[name];
-    const words = name === "label" ? wordsOf : String;
+    const words = name === "label" ? (label2) => labelName(label2) : String;
     const known = [...new Set(values)].sort().map((value) => [value, words(value)]);
     if (known.join() === [...select.options].slice(1).map(({ value, text }) => [value, text]).join()) return;
     select.replaceChildren(select.options[0], ...known.map(([value, text]) => new Option(text, value)));
@@ -2173,11 +2183,11 @@ var EventFilters = class extends EventTarget {
     const { elements } = this.#form;
     const given = new URLSearchParams(new FormData(this.#form).get("view") === "events" ? { view: "events" } : {});
     const custom = elements.range.value === "custom";
-    for (const each of namesOf(viewOf(given))) {
-      const { value } = elements[each];
-      if (!value || ["since", "until"].includes(each) && !custom) continue;
-      if (["since", "until"].includes(each)) given.set(each, new Date(value).toISOString());
-      else for (const one of value.split(BETWEEN)) given.append(each, one);
+    for (const each2 of namesOf(viewOf(given))) {
+      const { value } = elements[each2];
+      if (!value || ["since", "until"].includes(each2) && !custom) continue;
+      if (["since", "until"].includes(each2)) given.set(each2, new Date(value).toISOString());
+      else for (const one of value.split(BETWEEN)) given.append(each2, one);
     }
     this.#showTimes(custom);
     if (name === "range" && custom) return elements.since.focus();
@@ -2211,7 +2221,7 @@ var EventFilters = class extends EventTarget {
       for (const option of [...field.options])
         if ("added" in option.dataset && option.value !== value) option.remove();
       if (![...field.options].some((option) => option.value === value)) {
-        const words = field.name === "label" ? values.map(wordsOf) : values;
+        const words = field.name === "label" ? values.map((label2) => labelName(label2)) : values;
         const option = new Option(words.join(", "), value);
         option.dataset.added = "";
         field.add(option);
@@ -2232,9 +2242,10 @@ var EventFilters = class extends EventTarget {
 // track-words.js
 var MOST_LABELS2 = 3;
 var beganOf = ({ began_at_ns: at }) => at / 1e6;
-function labelsOf({ labels: labels3, detector }) {
-  const names = labels3.map(({ label: label2 }) => wordsOf(label2)).filter((name, at, all) => name !== all[at - 1]);
-  if (!names.length) return detector ?? "Somebody";
+function labelsOf({ labels: labels2, detector, person }) {
+  const names = labels2.map(({ label: label2 }) => labelName(label2, detector)).filter((name, at, all) => name !== all[at - 1]);
+  if (!names.length) return "An object";
+  if (names.length === 1 && !person) return atStart(oneOf(labels2[0].label, detector));
   return `${names.length > MOST_LABELS2 ? "\u2026 " : ""}${names.slice(-MOST_LABELS2).join(" \u2192 ")}`;
 }
 function whoOfTrack({ person, confidence, track_id: number2 }) {
@@ -2479,23 +2490,23 @@ function datasetOf({ name, points, shape = "line", colour, dotted = false, fille
   };
 }
 function axisOf(axis, { text, line, font, stacked, fromZero }) {
-  const { min, max, labels: labels3, unit = "", title, grid = true, ticks: most = 6, time = false } = axis;
+  const { min, max, labels: labels2, unit = "", title, grid = true, ticks: most = 6, time = false } = axis;
   return {
-    type: labels3 ? "category" : "linear",
+    type: labels2 ? "category" : "linear",
     min,
     max,
     stacked,
     beginAtZero: fromZero,
     border: { display: false },
-    grid: { display: grid && !labels3, color: line },
+    grid: { display: grid && !labels2, color: line },
     title: { display: Boolean(title), text: title, color: text, font },
     ticks: {
       color: text,
       font,
       maxRotation: 0,
-      autoSkip: !labels3,
-      maxTicksLimit: labels3?.length ?? most,
-      ...!labels3 && !time && { callback: (value) => `${value.toLocaleString()}${unit}` },
+      autoSkip: !labels2,
+      maxTicksLimit: labels2?.length ?? most,
+      ...!labels2 && !time && { callback: (value) => `${value.toLocaleString()}${unit}` },
       ...time && { callback: (value, index, { [index]: tick }) => tick.label }
     },
     ...time && {
@@ -2506,13 +2517,13 @@ function axisOf(axis, { text, line, font, stacked, fromZero }) {
   };
 }
 function legendOf(series, { text, font }) {
-  const labels3 = { color: text, font, boxWidth: 14, boxHeight: 2, padding: 8 };
-  return { display: series.length > 1, align: "start", labels: labels3 };
+  const labels2 = { color: text, font, boxWidth: 14, boxHeight: 2, padding: 8 };
+  return { display: series.length > 1, align: "start", labels: labels2 };
 }
 function tooltipOf({ formatTitle, formatValue }, { unit = "", title = "" }) {
-  const spoken3 = formatValue ?? ((value) => `${Number(value.toFixed(1)).toLocaleString()}${unit || ` ${title}`}`);
+  const spoken = formatValue ?? ((value) => `${Number(value.toFixed(1)).toLocaleString()}${unit || ` ${title}`}`);
   const callbacks = {
-    label: ({ dataset, parsed, chart }) => `${dataset.label}: ${spoken3(chart.options.indexAxis === "y" ? parsed.x : parsed.y)}`,
+    label: ({ dataset, parsed, chart }) => `${dataset.label}: ${spoken(chart.options.indexAxis === "y" ? parsed.x : parsed.y)}`,
     ...formatTitle && { title: ([item]) => item ? formatTitle(item.dataIndex, item.parsed.x) : "" }
   };
   return { animation: false, callbacks, filter: ({ parsed }) => parsed.x !== null && parsed.y !== null };
@@ -2730,11 +2741,11 @@ var TrackDialog = class {
       if (this.#opened === track.id) this.#show(track, [el("p", { class: "form-error" }, error.message)]);
     }
   }
-  #show(track, rest) {
+  #show(track, rest2) {
     this.#title.textContent = `${labelsOf(track)} ${whoOfTrack(track)}`;
     const path = track.events?.find(({ kind }) => kind === "track_ended")?.path;
     const words = `Image of the track: ${labelsOf(track)}`;
-    const parts = [imageOf({ ...track, path }, words), factList(factsOf2(track)), ...rest];
+    const parts = [imageOf({ ...track, path }, words), factList(factsOf2(track)), ...rest2];
     this.#body.replaceChildren(...parts.filter(Boolean));
   }
   #events(track) {
@@ -2776,9 +2787,9 @@ function factsOf2(track) {
     Model: track.detector
   };
 }
-function labelTimes({ labels: labels3, ended_at_ns: ended }) {
+function labelTimes({ labels: labels2, detector, ended_at_ns: ended }) {
   const until = (span) => span.until_ns ?? ended ?? Date.now() * 1e6;
-  return labels3.map((span) => `${wordsOf(span.label)} ${durationOf(Math.max(0, (until(span) - span.since_ns) / 1e9))}`).join(", ");
+  return labels2.map((span) => `${labelName(span.label, detector)} ${durationOf(Math.max(0, (until(span) - span.since_ns) / 1e9))}`).join(", ");
 }
 
 // events-page.js
@@ -2897,7 +2908,8 @@ var EventsPage = class {
     const { list: list2, itemsIn } = VIEWS[this.#filters.view];
     try {
       const page = [["limit", PAGE2], ...cursor ? [["cursor", cursor]] : []];
-      const answer = await list2([...queryOf(this.#filters.said), ...page], signal);
+      const asked = list2([...queryOf(this.#filters.said), ...page], signal);
+      const [answer] = await Promise.all([asked, wordsKnown()]);
       if (signal.aborted) return;
       if (answer === null) return this.#absent();
       this.#take(itemsIn(answer), answer.next, cursor !== null);
@@ -2934,7 +2946,7 @@ var EventsPage = class {
     this.#older.hidden = this.#next === null;
     if (this.#rows.size) this.#note.hidden = true;
     else if (this.#filters.view === "tracks")
-      this.#say("Nobody came into view", "No track matches the filter. New ones appear here as they come.");
+      this.#say("Nothing came into view", "No track matches the filter. New ones appear here as they come.");
     else this.#say("No events", "No event matches the filter. New events appear here as they happen.");
   }
   #goToTop() {
@@ -2960,17 +2972,17 @@ function parseMetrics(text) {
   for (const line of text.split("\n")) {
     const found2 = line.startsWith("#") ? null : LINE.exec(line.trim());
     if (!found2) continue;
-    const labels3 = Object.fromEntries([...(found2[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
+    const labels2 = Object.fromEntries([...(found2[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
     if (!samples.has(found2[1])) samples.set(found2[1], []);
-    samples.get(found2[1]).push({ labels: labels3, value: Number(found2[3]) });
+    samples.get(found2[1]).push({ labels: labels2, value: Number(found2[3]) });
   }
   return samples;
 }
 function byLabel(samples, name, label2, unlike = {}) {
   const values = /* @__PURE__ */ new Map();
-  for (const { labels: labels3, value } of samples.get(name) ?? []) {
-    if (Object.entries(unlike).some(([key, unwanted]) => labels3[key] === unwanted)) continue;
-    values.set(labels3[label2], (values.get(labels3[label2]) ?? 0) + value);
+  for (const { labels: labels2, value } of samples.get(name) ?? []) {
+    if (Object.entries(unlike).some(([key, unwanted]) => labels2[key] === unwanted)) continue;
+    values.set(labels2[label2], (values.get(labels2[label2]) ?? 0) + value);
   }
   return values;
 }
@@ -2980,9 +2992,9 @@ function rates(before, after, seconds2) {
 }
 function buckets(samples, name, match = {}) {
   const sums = /* @__PURE__ */ new Map();
-  for (const { labels: labels3, value } of samples.get(`${name}_bucket`) ?? []) {
-    if (Object.entries(match).some(([key, wanted]) => labels3[key] !== wanted)) continue;
-    const bound = labels3.le === "+Inf" ? Infinity : Number(labels3.le);
+  for (const { labels: labels2, value } of samples.get(`${name}_bucket`) ?? []) {
+    if (Object.entries(match).some(([key, wanted]) => labels2[key] !== wanted)) continue;
+    const bound = labels2.le === "+Inf" ? Infinity : Number(labels2.le);
     sums.set(bound, (sums.get(bound) ?? 0) + value);
   }
   return [...sums].sort(([a], [b]) => a - b);
@@ -3073,10 +3085,10 @@ var HealthPage = class {
     if (!before) return;
     const seconds2 = (at - before.at) / 1e3;
     const latency = (share2) => {
-      const value = quantile(...[before.samples, samples].map((each) => buckets(each, "livesight_latency_seconds")), share2);
+      const value = quantile(...[before.samples, samples].map((each2) => buckets(each2, "livesight_latency_seconds")), share2);
       return value === null ? null : value * 1e3;
     };
-    const rate = (name, unlike) => rates(...[before.samples, samples].map((each) => byLabel(each, name, "stream", unlike)), seconds2);
+    const rate = (name, unlike) => rates(...[before.samples, samples].map((each2) => byLabel(each2, name, "stream", unlike)), seconds2);
     this.#points.push({
       at,
       p50: latency(0.5),
@@ -3486,7 +3498,7 @@ function folded(title, value) {
 }
 function flat(value, prefix = "") {
   if (value === null || value === void 0 || value === "") return [];
-  if (Array.isArray(value) && value.every((each) => typeof each !== "object")) return [[prefix, value.join(", ")]];
+  if (Array.isArray(value) && value.every((each2) => typeof each2 !== "object")) return [[prefix, value.join(", ")]];
   if (typeof value !== "object") return [[prefix, typeof value === "number" ? figure(value) : String(value)]];
   return Object.entries(value).flatMap(
     ([key, inner]) => flat(inner, `${prefix}${prefix ? " \xB7 " : ""}${key.replaceAll("_", " ")}`)
@@ -3498,7 +3510,7 @@ var figure = (value) => Number.isInteger(value) ? String(value) : String(Number(
 function modelCard(versions, many, state, acts) {
   const shown = versions.find(({ chosen }) => chosen) ?? versions[0];
   const { name, version, previous } = shown;
-  const others = versions.filter((each) => each !== shown);
+  const others = versions.filter((each2) => each2 !== shown);
   const element = el("li", { class: "card model", dataset: { model: name, version: String(version) } });
   element.append(
     el(
@@ -3512,7 +3524,7 @@ function modelCard(versions, many, state, acts) {
       Cameras: cameras(shown.streams),
       "Runs on": shown.backend,
       Nodes: many ? shown.nodes.join(", ") || "none" : null,
-      Labels: labels2(shown.card)
+      Labels: labels(shown.card)
     }),
     figureList(shown.card, shown.backend),
     ...told2(state)
@@ -3578,22 +3590,21 @@ function cameras(streams) {
   if (streams.length === 0) return "none";
   return el("span", {}, ...streams.flatMap((id, n) => [n ? ", " : "", el("a", { href: `#/live/${id}` }, id)]));
 }
-var spoken2 = (label2) => label2.replaceAll("_", " ");
 var MOST_LABELS3 = 12;
-function labels2({ classes, task, applies_to: applies }) {
+function labels({ name, classes, task, applies_to: applies }) {
   const more = classes.length - MOST_LABELS3;
-  const list2 = classes.slice(0, MOST_LABELS3).map(spoken2).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const list2 = classes.slice(0, MOST_LABELS3).map((label2) => labelName(label2, name)).join(", ") + (more > 0 ? ` and ${more} more` : "");
   if (task !== "classify") return list2;
-  return `${list2}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map(spoken2).join(", ")}`}`;
+  return `${list2}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map((label2) => labelName(label2)).join(", ")}`}`;
 }
 var facts = (values) => el(
   "dl",
   { class: "facts wide" },
   ...Object.entries(values).filter(([, value]) => value).map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)))
 );
-var allOf = ({ card: { classes, thresholds, shapes_wh: shapes, licence, metrics, data } }) => folded("All figures and facts", {
+var allOf = ({ name, card: { classes, thresholds, shapes_wh: shapes, licence, metrics, data } }) => folded("All figures and facts", {
   licence,
-  classes: classes.map(spoken2),
+  classes: classes.map((label2) => labelName(label2, name)),
   thresholds,
   "input sizes": shapes.map((size) => size.join(" \xD7 ")),
   metrics,
@@ -3754,10 +3765,10 @@ var ModelsPage = class {
 };
 function grouped(list2, keyOf2) {
   const groups = /* @__PURE__ */ new Map();
-  for (const each of list2) {
-    const key = keyOf2(each);
-    if (groups.has(key)) groups.get(key).push(each);
-    else groups.set(key, [each]);
+  for (const each2 of list2) {
+    const key = keyOf2(each2);
+    if (groups.has(key)) groups.get(key).push(each2);
+    else groups.set(key, [each2]);
   }
   return groups;
 }
@@ -3823,11 +3834,11 @@ function grouped2(features) {
   const rank = (feature) => (feature.drifted ? 10 : 0) + feature.score;
   return Object.keys(GROUPS).map((group) => [group, features.filter((feature) => feature.group === group).sort((a, b) => rank(b) - rank(a))]).filter(([, found2]) => found2.length);
 }
-function seriesOf({ edges, labels: labels3, shares, reference_shares: reference }) {
+function seriesOf({ edges, labels: labels2, shares, reference_shares: reference }) {
   const now = { name: "now", colour: "#0b8f81" };
   const before = { name: "reference", colour: "#8793a1" };
   const percent = (values) => values.map((value) => value * 100);
-  if (labels3)
+  if (labels2)
     return [
       { ...before, shape: "bar", points: percent(reference) },
       { ...now, shape: "bar", points: percent(shares) }
@@ -3938,7 +3949,7 @@ var DriftView = class {
   }
   /** The chosen one's features; cards stay while they are the same ones, so that charts do not flicker. */
   draw() {
-    const report = this.#reports.find((each) => keyOf(each) === this.#chosen);
+    const report = this.#reports.find((each2) => keyOf(each2) === this.#chosen);
     if (!report) return;
     this.#title.textContent = `${report.stream_id}, ${report.model} ${report.version}: current values and reference`;
     this.#facts.textContent = factsOf3(report);
@@ -3948,13 +3959,13 @@ var DriftView = class {
       const { card, chart, words } = this.#charts.get(feature.feature);
       card.dataset.drifted = feature.drifted;
       words.textContent = verdict(feature);
-      const { labels: labels3, edges } = feature;
+      const { labels: labels2, edges } = feature;
       const figure2 = (value) => Number(value.toPrecision(3)).toLocaleString();
       chart.draw(seriesOf(feature), {
-        x: labels3 ? { labels: labels3.map((label2) => label2.replaceAll("_", " ")) } : { min: edges[0], max: edges.at(-1), grid: false },
+        x: labels2 ? { labels: labels2.map((label2) => labelName(label2, report.model)) } : { min: edges[0], max: edges.at(-1), grid: false },
         y: { unit: " %", ticks: 5 },
         height: 170,
-        ...!labels3 && { formatTitle: (index) => edges.slice(index, index + 2).map(figure2).join(" to ") }
+        ...!labels2 && { formatTitle: (index) => edges.slice(index, index + 2).map(figure2).join(" to ") }
       });
     }
   }
