@@ -106,7 +106,7 @@ export class ZoneOverlay {
   /** For those who do not see it. */
   #describe() {
     const words = (this.#shapes ?? []).map(({ kind, name }) =>
-      kind === "line" ? `line ${name}` : `zone ${name}: ${this.#inside.get(name) ?? "nobody"} inside`,
+      kind === "line" ? `line ${name}` : `zone ${name}: ${this.#inside.get(name) ?? "nothing"} inside`,
     );
     this.#root.setAttribute("aria-label", words.join("; "));
   }

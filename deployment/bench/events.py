@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from machine import describe
 
 from monitoring.migrations import MONITORING
+from monitoring.retention.retention import Retention
 from monitoring.store.aggregates import CountQuery, counts_of
 from monitoring.store.media import MediaStore
 from monitoring.store.query import PageQuery, page_of
-from monitoring.retention.retention import Retention
 from monitoring.store.retention_clock import Expiry
 from monitoring.store.settings import RetentionSettings
 from monitoring.store.writes import HOUR_NS, add_events

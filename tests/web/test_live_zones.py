@@ -143,7 +143,7 @@ async def test_a_zone_is_lit_while_somebody_is_in_and_a_line_after_a_crossing(ha
         assert {one["words"] for one in said if one["name"] == "corner"} == {"corner"}
         assert {one["words"] for one in said if one["name"] == "till"} == {"till", "till · 1 lit"}
         label = await page.locator("#tile-clip .tile-zones").get_attribute("aria-label")
-        assert label is not None and "zone bench: 1 inside" in label and "zone corner: nobody inside" in label
+        assert label is not None and "zone bench: 1 inside" in label and "zone corner: nothing inside" in label
         # once for the page, however many zones: it stays open
         assert [path for _, path in witness.requests if path == "/v1/tracks/live"] == ["/v1/tracks/live"]
 

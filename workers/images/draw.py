@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 
 from stream.frame import Frame
 from workers.bus.result import Detection, FrameResult
+from workers.label_words import spoken
 
 _PALETTE_BGR = ((76, 175, 80), (54, 67, 244), (0, 152, 255), (243, 150, 33), (176, 39, 156), (212, 188, 0))
 _KNOWN = {"with_mask": 0, "without_mask": 1, "mask_weared_incorrect": 2}
@@ -74,7 +75,7 @@ def color_of(label: str) -> tuple[int, int, int]:
 
 def _text(found: Detection) -> str:
     track = "" if found.track_id is None else f"#{found.track_id} "
-    return f"{track}{found.label} {found.confidence:.2f}"
+    return f"{track}{spoken(found.label)} {found.confidence:.2f}"
 
 
 def _label(

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 64bc9a8fdae17138b3330458161684f5ddc9aecea898cc9192728a67a9f3da5c
+// Made by `make web` out of api/web; do not edit. a52176f2af45bba8c713b677642c5042e0477cebf44361e48593721e571a88ab
 import {
   ApiError,
   HealthWatch,
@@ -1838,7 +1838,7 @@ var ZoneOverlay = class {
   /** For those who do not see it. */
   #describe() {
     const words2 = (this.#shapes ?? []).map(
-      ({ kind, name }) => kind === "line" ? `line ${name}` : `zone ${name}: ${this.#inside.get(name) ?? "nobody"} inside`
+      ({ kind, name }) => kind === "line" ? `line ${name}` : `zone ${name}: ${this.#inside.get(name) ?? "nothing"} inside`
     );
     this.#root.setAttribute("aria-label", words2.join("; "));
   }

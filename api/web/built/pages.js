@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 64bc9a8fdae17138b3330458161684f5ddc9aecea898cc9192728a67a9f3da5c
+// Made by `make web` out of api/web; do not edit. a52176f2af45bba8c713b677642c5042e0477cebf44361e48593721e571a88ab
 import {
   ApiError,
   MOST_POINTS,
