@@ -204,6 +204,22 @@ export const getTrack = (id) => ifThere(`/v1/tracks/${id}`);
 /** @returns {Promise<{counts: object[]}|null>} */
 export const eventCounts = (filters, signal) => ifThere(queried("/v1/events/counts", filters), signal);
 
+/**
+ * What was seen in a clip's frames. @param {string} url of the clip
+ * @returns {Promise<{fromUs: number, results: object[]}|null>} the `pts_us` of its first frame, and `livesight.frame/1` in
+ *  order; null where it was stored without
+ */
+export async function clipResults(url) {
+  try {
+    const response = await request(`${url}/results`, { timeoutMs: 20000 });
+    const lines = (await response.text()).split("\n").filter(Boolean);
+    return { fromUs: Number(response.headers.get("x-livesight-from-us")), results: lines.map((line) => JSON.parse(line)) };
+  } catch (error) {
+    if (error instanceof ApiError && error.type === "urn:livesight:problem:clip-without-results") return null;
+    throw error;
+  }
+}
+
 /** @returns {Promise<{alerts: object[], next: string|null}|null>} newest first */
 export const listAlerts = (filters, signal) => ifThere(queried("/v1/alerts", filters), signal);
 

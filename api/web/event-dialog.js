@@ -1,5 +1,6 @@
 // One event: its image with box and path, its clip, its details.
 
+import { clipPlayer } from "./clip-player.js";
 import { el } from "./dom.js";
 import { durationOf, KINDS, timeOf, whatOf, whoOf } from "./event-words.js";
 
@@ -18,7 +19,8 @@ export class EventDialog {
   open(event) {
     document.getElementById("event-title").textContent = whatOf(event);
     const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
-    this.#body.replaceChildren(...[imageOf(event, words), clip(event), factList(factsOf(event))].filter(Boolean));
+    const clip = event.clip_url ? clipPlayer(event) : null;
+    this.#body.replaceChildren(...[imageOf(event, words), clip, factList(factsOf(event))].filter(Boolean));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 }
@@ -52,19 +54,6 @@ function way(path) {
     svg.append(line);
   }
   return svg;
-}
-
-function clip({ clip_url: source }) {
-  if (!source) return null;
-  return el("video", {
-    class: "event-clip",
-    src: source,
-    controls: true,
-    muted: true,
-    playsInline: true,
-    preload: "metadata",
-    "aria-label": "Clip of this event",
-  });
 }
 
 function factsOf(event) {

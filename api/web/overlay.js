@@ -14,7 +14,8 @@ const DASHED = new Set(["between", "moved"]);
  * @param {object[]} detections of a `livesight.frame/1`
  * @param {number} scaleX canvas pixels per image pixel @param {number} scaleY
  * @param {number} ratio device pixels per CSS pixel, for line widths and letters
- * @param {{kind?: string, labels?: "full"|"short"|"none", colours?: Map<string, string>, only?: string[]|null}} look
+ * @param {{kind?: string, labels?: "full"|"short"|"none", colours?: Map<string, string>, only?: string[]|null,
+ *  alpha?: number, weight?: number}} look alpha: of lines and labels, 0 to 1; weight: of the lines
  */
 export function drawDetections(context, detections, scaleX, scaleY, ratio, look = {}) {
   const boxes = detections
@@ -26,8 +27,9 @@ export function drawDetections(context, detections, scaleX, scaleY, ratio, look 
     });
   context.save();
   context.lineJoin = "round";
+  context.globalAlpha = look.alpha ?? 1;
   const dash = DASHED.has(look.kind) ? [7 * ratio, 5 * ratio] : [];
-  for (const box of boxes) strokeBox(context, box, ratio, dash);
+  for (const box of boxes) strokeBox(context, box, ratio * (look.weight ?? 1), dash);
   // large boxes get their label first: where labels would lie on each other, the small one's gives way
   boxes.sort((a, b) => b.w * b.h - a.w * a.h);
   const taken = [];

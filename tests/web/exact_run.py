@@ -30,7 +30,7 @@ from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.rtsp import Mount, RtspServer
 from tests.web.boxed_numbers import BoxedNumberEngine
 
-READER = Path(__file__).with_name("read_canvas.js").read_text()
+READER, PAINTED = (Path(__file__).with_name(name).read_text() for name in ("read_canvas.js", "painted_number.js"))
 CLIP_FRAMES = 500
 HOST_PAGE = """document.body.replaceChildren(); document.body.style.margin = 0;
 const view = document.createElement("livesight-view");
@@ -108,6 +108,7 @@ async def component_page(browser: Browser, service: Service, **attributes: str) 
 async def displayed(page: Page, mode: str, count: int, patience_s: float) -> Run:
     """Read `count` displayed pictures off the canvas, or as many as come within `patience_s`."""
     wish = {"selector": "#view", "count": count, "patience": patience_s * 1000}
+    await page.evaluate(PAINTED)
     return Run(mode, await page.evaluate(READER, wish))
 
 

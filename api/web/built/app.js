@@ -1,20 +1,24 @@
-// Made by `make web` out of api/web; do not edit. a52176f2af45bba8c713b677642c5042e0477cebf44361e48593721e571a88ab
+// Made by `make web` out of api/web; do not edit. a7a8907d1b8137957da962b3bd1e8633cc592b5c4fa202d4b00f0d276aea05ea
 import {
   ApiError,
   HealthWatch,
+  Results,
   arrowPath,
   ask,
+  between,
   centre,
   colourOf,
+  countLabels,
   countOf,
+  drawDetections,
   ifThere,
-  inkOn,
   inward,
   labelName,
   listAlerts,
   listStreams,
   may,
   mayOn,
+  movedOn,
   nameOfCodec,
   nameOfState,
   number,
@@ -331,72 +335,6 @@ var Link = class extends EventTarget {
   }
 };
 
-// overlay.js
-var FONT = '600 {}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-var DASHED = /* @__PURE__ */ new Set(["between", "moved"]);
-function drawDetections(context, detections, scaleX, scaleY, ratio, look = {}) {
-  const boxes = detections.filter(({ label }) => !look.only || look.only.includes(label)).map((detection) => {
-    const [x1, y1, x2, y2] = detection.xyxy;
-    const colour = look.colours?.get(detection.label) ?? colourOf(detection.label);
-    return { detection, colour, x: x1 * scaleX, y: y1 * scaleY, w: (x2 - x1) * scaleX, h: (y2 - y1) * scaleY };
-  });
-  context.save();
-  context.lineJoin = "round";
-  const dash = DASHED.has(look.kind) ? [7 * ratio, 5 * ratio] : [];
-  for (const box of boxes) strokeBox(context, box, ratio, dash);
-  boxes.sort((a, b) => b.w * b.h - a.w * a.h);
-  const taken = [];
-  if (look.labels !== "none") for (const box of boxes) drawLabel(context, box, ratio, boxes, taken, look.labels);
-  context.restore();
-}
-function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
-  context.setLineDash(dash);
-  context.strokeStyle = "rgb(0 0 0 / 55%)";
-  context.lineWidth = 4 * ratio;
-  context.strokeRect(x, y, w, h);
-  context.strokeStyle = colour;
-  context.lineWidth = 2 * ratio;
-  context.strokeRect(x, y, w, h);
-  context.setLineDash([]);
-}
-function labelTexts({ label, detector, confidence, track_id: track, identity }, labels) {
-  const percent = `${Math.round(confidence * 100)} %`;
-  const name = identity?.person ?? labelName(label, detector);
-  const number2 = track === null || track === void 0 ? "" : ` #${track}`;
-  return labels === "short" ? [name] : [`${name} ${percent}${number2}`, `${percent}${number2}`];
-}
-function drawLabel(context, box, ratio, boxes, taken, labels) {
-  const { width, height } = context.canvas;
-  const size = Math.round(Math.min(12, Math.max(10, width / ratio / 36)) * ratio);
-  const pad = 4 * ratio;
-  context.font = FONT.replace("{}", size);
-  const h = size + pad * 1.5;
-  const spots = labelTexts(box.detection, labels).flatMap((text) => {
-    const w = context.measureText(text).width + pad * 2;
-    const x = Math.max(0, Math.min(box.x - ratio, width - w));
-    return [box.y - h - ratio, box.y + box.h + ratio, Math.max(0, box.y + ratio)].map((y) => ({ text, x, y, w, h }));
-  });
-  const free = spots.filter(
-    (spot) => spot.y >= 0 && spot.y + h <= height && !taken.some((other) => overlap(spot, other))
-  );
-  const place = free.find((spot) => !boxes.some((other) => other !== box && overlap(spot, other))) ?? free.at(-1);
-  if (!place) return;
-  taken.push(place);
-  context.fillStyle = box.colour;
-  context.beginPath();
-  context.roundRect(place.x, place.y, place.w, h, 3 * ratio);
-  context.fill();
-  context.fillStyle = inkOn(box.colour);
-  context.textBaseline = "middle";
-  context.fillText(place.text, place.x + pad, place.y + h / 2 + ratio * 0.5);
-}
-var overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
-function countLabels(detections) {
-  const counts = /* @__PURE__ */ new Map();
-  for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
-}
-
 // view/painter.js
 var MOST_RATIO = 2;
 var Painter = class {
@@ -527,78 +465,6 @@ var Pace = class {
     return this.#delay !== null && now + 4 >= ptsUs / 1e3 + this.#delay;
   }
 };
-
-// view/results.js
-var KEPT = 400;
-var SESSIONS = 2;
-var FARTHEST_US = 5e5;
-var Results = class {
-  #sessions = /* @__PURE__ */ new Map();
-  // session → results, by pts_us ascending
-  /** Results of a stream come in the order of their frames; one that does not (a double) is left out. */
-  add(result) {
-    let list = this.#sessions.get(result.session);
-    if (!list) {
-      this.#sessions.set(result.session, list = []);
-      if (this.#sessions.size > SESSIONS) this.#sessions.delete(this.#sessions.keys().next().value);
-    }
-    if (list.length && result.pts_us <= list.at(-1).pts_us) return;
-    list.push(result);
-    if (list.length > KEPT) list.splice(0, list.length - KEPT);
-  }
-  clear() {
-    this.#sessions.clear();
-  }
-  /**
-   * What is known of a frame. kind "own": it was analysed, `result`. "between": it was not, `before` and `after` are
-   * its neighbours. "early": older than all that is known here. "late": its result may still come; `before` is the
-   * newest there is, null for none.
-   */
-  find(session2, ptsUs) {
-    const list = this.#sessions.get(session2) ?? [];
-    const at2 = firstFrom(list, ptsUs);
-    if (at2 === list.length) return { kind: "late", before: list.at(-1) ?? null };
-    if (list[at2].pts_us === ptsUs) return { kind: "own", result: list[at2] };
-    if (at2 === 0) return { kind: "early" };
-    return { kind: "between", before: list[at2 - 1], after: list[at2] };
-  }
-  /** The newest two results up to that time, newest first. */
-  newest(session2, ptsUs) {
-    const list = this.#sessions.get(session2) ?? [];
-    const at2 = firstFrom(list, ptsUs + 1);
-    return list.slice(Math.max(0, at2 - 2), at2).reverse();
-  }
-};
-function firstFrom(list, ptsUs) {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = low + high >> 1;
-    if (list[middle].pts_us < ptsUs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-var keyOf = ({ detector, track_id: track }) => track === null || track === void 0 ? null : `${detector}/${track}`;
-var byTrack = (result) => new Map(result.detections.filter(keyOf).map((found) => [keyOf(found), found]));
-function between(before, after, ptsUs) {
-  const share = (ptsUs - before.pts_us) / (after.pts_us - before.pts_us);
-  const later = byTrack(after);
-  const nearer = share < 0.5 ? before : after;
-  const moved = before.detections.filter((found) => later.has(keyOf(found))).map((found) => at(found, found.xyxy, later.get(keyOf(found)).xyxy, share));
-  const seen = new Set(moved.map(keyOf));
-  return [...moved, ...nearer.detections.filter((found) => !seen.has(keyOf(found)))];
-}
-function movedOn(newest, previous, ptsUs) {
-  const step = previous ? newest.pts_us - previous.pts_us : 0;
-  if (!(step > 0 && step <= 2 * FARTHEST_US)) return newest.detections;
-  const share = 1 + Math.min(ptsUs - newest.pts_us, FARTHEST_US) / step;
-  const earlier = byTrack(previous);
-  return newest.detections.map((found) => {
-    const known = earlier.get(keyOf(found));
-    return known ? at(found, known.xyxy, found.xyxy, share) : found;
-  });
-}
-var at = (found, from, to, share) => ({ ...found, xyxy: from.map((value, i) => value + (to[i] - value) * share) });
 
 // view/player.js
 var AHEAD = 6;
@@ -765,9 +631,9 @@ var Player = class {
   #onFrame(frame) {
     this.stats.decoded += 1;
     if (frame.ptsUs <= this.#shownPts) return frame.close();
-    let at2 = this.#ready.length;
-    while (at2 > 0 && this.#ready[at2 - 1].ptsUs > frame.ptsUs) at2 -= 1;
-    this.#ready.splice(at2, 0, frame);
+    let at = this.#ready.length;
+    while (at > 0 && this.#ready[at - 1].ptsUs > frame.ptsUs) at -= 1;
+    this.#ready.splice(at, 0, frame);
     const waits = this.mode === "exact" && this.#results.find(frame.session, this.#ready[0].ptsUs).before !== null;
     if (!waits && this.#ready.length > AHEAD) this.#pass(this.#ready.length - AHEAD);
     queueMicrotask(() => this.#feed());
@@ -1863,19 +1729,19 @@ function nameSpot({ kind, name }, points, picture, taken) {
     const base = clamp(y, picture.y + LINE_PX, picture.y + picture.height - LINE_PX / 2);
     return { x: left + width * SHARES[anchor], y: base, anchor, left, right: left + width };
   });
-  const spot = spots.find((one) => !taken.some((other) => overlap2(one, other))) ?? spots[0];
+  const spot = spots.find((one) => !taken.some((other) => overlap(one, other))) ?? spots[0];
   taken.push(spot);
   return { x: spot.x, y: spot.y, "text-anchor": spot.anchor };
 }
 var SHARES = { start: 0, middle: 0.5, end: 1 };
-var overlap2 = (a, b) => a.left < b.right && b.left < a.right && Math.abs(a.y - b.y) < LINE_PX;
+var overlap = (a, b) => a.left < b.right && b.left < a.right && Math.abs(a.y - b.y) < LINE_PX;
 var clamp = (value, least, most) => Math.max(least, Math.min(most, value));
 function inZone(points) {
   const ys = points.map((point) => point[1]);
   const [x, y] = centre(points);
-  return [Math.min(...ys) + LINE_PX, Math.max(...ys) - LINE_PX / 2, y].map((at2) => ({
-    x: middleAt(points, at2) ?? x,
-    y: at2,
+  return [Math.min(...ys) + LINE_PX, Math.max(...ys) - LINE_PX / 2, y].map((at) => ({
+    x: middleAt(points, at) ?? x,
+    y: at,
     anchor: "middle"
   }));
 }
@@ -1886,11 +1752,11 @@ function besideLine(points) {
   return [0, LINE_PX, -LINE_PX].map((down) => ({ x, y: y + LINE_PX / 3 + down, anchor }));
 }
 function middleAt(points, y) {
-  const crossings = points.map((from, at2) => [from, points[(at2 + 1) % points.length]]).filter(([from, to]) => from[1] > y !== to[1] > y).map(([from, to]) => from[0] + (y - from[1]) / (to[1] - from[1]) * (to[0] - from[0])).sort((a, b) => a - b);
+  const crossings = points.map((from, at) => [from, points[(at + 1) % points.length]]).filter(([from, to]) => from[1] > y !== to[1] > y).map(([from, to]) => from[0] + (y - from[1]) / (to[1] - from[1]) * (to[0] - from[0])).sort((a, b) => a - b);
   let best = null;
-  for (let at2 = 0; at2 + 1 < crossings.length; at2 += 2) {
-    const wide = crossings[at2 + 1] - crossings[at2];
-    if (best === null || wide > best.wide) best = { wide, middle: (crossings[at2] + crossings[at2 + 1]) / 2 };
+  for (let at = 0; at + 1 < crossings.length; at += 2) {
+    const wide = crossings[at + 1] - crossings[at];
+    if (best === null || wide > best.wide) best = { wide, middle: (crossings[at] + crossings[at + 1]) / 2 };
   }
   return best?.middle ?? null;
 }
@@ -2358,7 +2224,7 @@ var ZoneWatch = class extends EventTarget {
     });
   }
 };
-var crossing = ({ line, at_ns: at2 }) => `${line} ${at2}`;
+var crossing = ({ line, at_ns: at }) => `${line} ${at}`;
 function countWords(counts) {
   if (counts.length === 1) return String(counts[0][1]);
   return counts.map(([detector, count]) => `${count} ${detector}`).join(", ");

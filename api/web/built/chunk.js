@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. a52176f2af45bba8c713b677642c5042e0477cebf44361e48593721e571a88ab
+// Made by `make web` out of api/web; do not edit. a7a8907d1b8137957da962b3bd1e8633cc592b5c4fa202d4b00f0d276aea05ea
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
@@ -18,8 +18,8 @@ function colourOf(label) {
   return OTHERS[(hash >>> 0) % OTHERS.length];
 }
 function inkOn(colour) {
-  const [r, g, b] = [1, 3, 5].map((at) => {
-    const c = parseInt(colour.slice(at, at + 2), 16) / 255;
+  const [r, g, b] = [1, 3, 5].map((at2) => {
+    const c = parseInt(colour.slice(at2, at2 + 2), 16) / 255;
     return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#07090c" : "#ffffff";
@@ -183,6 +183,16 @@ var listEvents = (filters, signal) => ifThere(queried("/v1/events", filters), si
 var listTracks = (filters, signal) => ifThere(queried("/v1/tracks", filters), signal);
 var getTrack = (id) => ifThere(`/v1/tracks/${id}`);
 var eventCounts = (filters, signal) => ifThere(queried("/v1/events/counts", filters), signal);
+async function clipResults(url) {
+  try {
+    const response = await request(`${url}/results`, { timeoutMs: 2e4 });
+    const lines = (await response.text()).split("\n").filter(Boolean);
+    return { fromUs: Number(response.headers.get("x-livesight-from-us")), results: lines.map((line) => JSON.parse(line)) };
+  } catch (error) {
+    if (error instanceof ApiError && error.type === "urn:livesight:problem:clip-without-results") return null;
+    throw error;
+  }
+}
 var listAlerts = (filters, signal) => ifThere(queried("/v1/alerts", filters), signal);
 var acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
 var acknowledgeAlerts = (which) => json("/v1/alerts/acknowledge", asJson("POST", which));
@@ -643,8 +653,8 @@ function complaint(shapes) {
 var within = (value) => Math.min(1, Math.max(0, Math.round(value * 1e4) / 1e4));
 var inside = ([x, y]) => [within(x), within(y)];
 function shifted(points, dx, dy) {
-  const room = (at, by) => {
-    const values = points.map((point) => point[at]);
+  const room = (at2, by) => {
+    const values = points.map((point) => point[at2]);
     return Math.min(1 - Math.max(...values), Math.max(-Math.min(...values), by));
   };
   const [x, y] = [room(0, dx), room(1, dy)];
@@ -679,15 +689,159 @@ function ready(kind) {
   ];
 }
 
+// overlay.js
+var FONT = '600 {}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+var DASHED = /* @__PURE__ */ new Set(["between", "moved"]);
+function drawDetections(context, detections, scaleX, scaleY, ratio, look = {}) {
+  const boxes = detections.filter(({ label }) => !look.only || look.only.includes(label)).map((detection) => {
+    const [x1, y1, x2, y2] = detection.xyxy;
+    const colour = look.colours?.get(detection.label) ?? colourOf(detection.label);
+    return { detection, colour, x: x1 * scaleX, y: y1 * scaleY, w: (x2 - x1) * scaleX, h: (y2 - y1) * scaleY };
+  });
+  context.save();
+  context.lineJoin = "round";
+  context.globalAlpha = look.alpha ?? 1;
+  const dash = DASHED.has(look.kind) ? [7 * ratio, 5 * ratio] : [];
+  for (const box of boxes) strokeBox(context, box, ratio * (look.weight ?? 1), dash);
+  boxes.sort((a, b) => b.w * b.h - a.w * a.h);
+  const taken = [];
+  if (look.labels !== "none") for (const box of boxes) drawLabel(context, box, ratio, boxes, taken, look.labels);
+  context.restore();
+}
+function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
+  context.setLineDash(dash);
+  context.strokeStyle = "rgb(0 0 0 / 55%)";
+  context.lineWidth = 4 * ratio;
+  context.strokeRect(x, y, w, h);
+  context.strokeStyle = colour;
+  context.lineWidth = 2 * ratio;
+  context.strokeRect(x, y, w, h);
+  context.setLineDash([]);
+}
+function labelTexts({ label, detector, confidence, track_id: track, identity }, labels) {
+  const percent = `${Math.round(confidence * 100)} %`;
+  const name = identity?.person ?? labelName(label, detector);
+  const number2 = track === null || track === void 0 ? "" : ` #${track}`;
+  return labels === "short" ? [name] : [`${name} ${percent}${number2}`, `${percent}${number2}`];
+}
+function drawLabel(context, box, ratio, boxes, taken, labels) {
+  const { width, height } = context.canvas;
+  const size = Math.round(Math.min(12, Math.max(10, width / ratio / 36)) * ratio);
+  const pad = 4 * ratio;
+  context.font = FONT.replace("{}", size);
+  const h = size + pad * 1.5;
+  const spots = labelTexts(box.detection, labels).flatMap((text) => {
+    const w = context.measureText(text).width + pad * 2;
+    const x = Math.max(0, Math.min(box.x - ratio, width - w));
+    return [box.y - h - ratio, box.y + box.h + ratio, Math.max(0, box.y + ratio)].map((y) => ({ text, x, y, w, h }));
+  });
+  const free = spots.filter(
+    (spot) => spot.y >= 0 && spot.y + h <= height && !taken.some((other) => overlap(spot, other))
+  );
+  const place = free.find((spot) => !boxes.some((other) => other !== box && overlap(spot, other))) ?? free.at(-1);
+  if (!place) return;
+  taken.push(place);
+  context.fillStyle = box.colour;
+  context.beginPath();
+  context.roundRect(place.x, place.y, place.w, h, 3 * ratio);
+  context.fill();
+  context.fillStyle = inkOn(box.colour);
+  context.textBaseline = "middle";
+  context.fillText(place.text, place.x + pad, place.y + h / 2 + ratio * 0.5);
+}
+var overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+function countLabels(detections) {
+  const counts = /* @__PURE__ */ new Map();
+  for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+}
+
+// view/results.js
+var KEPT = 400;
+var SESSIONS = 2;
+var FARTHEST_US = 5e5;
+var Results = class {
+  #sessions = /* @__PURE__ */ new Map();
+  // session → results, by pts_us ascending
+  /** Results of a stream come in the order of their frames; one that does not (a double) is left out. */
+  add(result) {
+    let list = this.#sessions.get(result.session);
+    if (!list) {
+      this.#sessions.set(result.session, list = []);
+      if (this.#sessions.size > SESSIONS) this.#sessions.delete(this.#sessions.keys().next().value);
+    }
+    if (list.length && result.pts_us <= list.at(-1).pts_us) return;
+    list.push(result);
+    if (list.length > KEPT) list.splice(0, list.length - KEPT);
+  }
+  clear() {
+    this.#sessions.clear();
+  }
+  /**
+   * What is known of a frame. kind "own": it was analysed, `result`. "between": it was not, `before` and `after` are
+   * its neighbours. "early": older than all that is known here. "late": its result may still come; `before` is the
+   * newest there is, null for none.
+   */
+  find(session2, ptsUs) {
+    const list = this.#sessions.get(session2) ?? [];
+    const at2 = firstFrom(list, ptsUs);
+    if (at2 === list.length) return { kind: "late", before: list.at(-1) ?? null };
+    if (list[at2].pts_us === ptsUs) return { kind: "own", result: list[at2] };
+    if (at2 === 0) return { kind: "early" };
+    return { kind: "between", before: list[at2 - 1], after: list[at2] };
+  }
+  /** The newest two results up to that time, newest first. */
+  newest(session2, ptsUs) {
+    const list = this.#sessions.get(session2) ?? [];
+    const at2 = firstFrom(list, ptsUs + 1);
+    return list.slice(Math.max(0, at2 - 2), at2).reverse();
+  }
+};
+function firstFrom(list, ptsUs) {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = low + high >> 1;
+    if (list[middle].pts_us < ptsUs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+var keyOf = ({ detector, track_id: track }) => track === null || track === void 0 ? null : `${detector}/${track}`;
+var byTrack = (result) => new Map(result.detections.filter(keyOf).map((found) => [keyOf(found), found]));
+function between(before, after, ptsUs) {
+  const share = (ptsUs - before.pts_us) / (after.pts_us - before.pts_us);
+  const later = byTrack(after);
+  const nearer = share < 0.5 ? before : after;
+  const moved = before.detections.filter((found) => later.has(keyOf(found))).map((found) => at(found, found.xyxy, later.get(keyOf(found)).xyxy, share));
+  const seen = new Set(moved.map(keyOf));
+  return [...moved, ...nearer.detections.filter((found) => !seen.has(keyOf(found)))];
+}
+function movedOn(newest, previous, ptsUs) {
+  const step = previous ? newest.pts_us - previous.pts_us : 0;
+  if (!(step > 0 && step <= 2 * FARTHEST_US)) return newest.detections;
+  const share = 1 + Math.min(ptsUs - newest.pts_us, FARTHEST_US) / step;
+  const earlier = byTrack(previous);
+  return newest.detections.map((found) => {
+    const known3 = earlier.get(keyOf(found));
+    return known3 ? at(found, known3.xyxy, found.xyxy, share) : found;
+  });
+}
+var at = (found, from, to, share) => ({ ...found, xyxy: from.map((value, i) => value + (to[i] - value) * share) });
+
 export {
   colourOf,
-  inkOn,
   hasWords,
   labelName,
   oneOf,
   manyOf,
   countOf,
   atStart,
+  drawDetections,
+  countLabels,
+  Results,
+  firstFrom,
+  between,
+  movedOn,
   ApiError,
   listAudit,
   verifyAudit,
@@ -717,6 +871,7 @@ export {
   listTracks,
   getTrack,
   eventCounts,
+  clipResults,
   listAlerts,
   acknowledgeAlert,
   acknowledgeAlerts,

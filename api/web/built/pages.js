@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. a52176f2af45bba8c713b677642c5042e0477cebf44361e48593721e571a88ab
+// Made by `make web` out of api/web; do not edit. a7a8907d1b8137957da962b3bd1e8633cc592b5c4fa202d4b00f0d276aea05ea
 import {
   ApiError,
   MOST_POINTS,
@@ -15,17 +15,21 @@ import {
   atStart,
   badge,
   beginPromotion,
+  between,
   centre,
   changeServiceAccount,
   changeStream,
   changeUser,
+  clipResults,
   colourOf,
   commission,
   complaint,
   deleteRule,
   deleteScene,
+  drawDetections,
   el,
   eventCounts,
+  firstFrom,
   formDialog,
   freeName,
   getTrack,
@@ -318,6 +322,169 @@ function filterBody(filters, newestNs) {
   };
 }
 
+// clip-results.js
+var SAME_US = 2e3;
+var GAP_US = 1e6;
+var HELD_US = 5e5;
+var ClipResults = class {
+  #fromUs;
+  #results;
+  // by pts_us ascending
+  /** @param {number} fromUs `pts_us` of the clip's first frame @param {object[]} results `livesight.frame/1`, in order */
+  constructor(fromUs, results) {
+    this.#fromUs = fromUs;
+    this.#results = results;
+  }
+  get empty() {
+    return this.#results.length === 0;
+  }
+  /**
+   * What is known of the frame that is shown at this time of the clip: `{kind, result, detections}`, or null. kind "own":
+   * it was analysed; "between": it was not, its neighbours were, or the one before it.
+   */
+  at(seconds2) {
+    const us = this.#fromUs + seconds2 * 1e6;
+    const index = firstFrom(this.#results, us - SAME_US);
+    const [before, after] = [this.#results[index - 1], this.#results[index]];
+    if (after && after.pts_us <= us + SAME_US) return { kind: "own", result: after, detections: after.detections };
+    if (!before) return null;
+    if (after && after.pts_us - before.pts_us <= GAP_US)
+      return { kind: "between", result: before, detections: between(before, after, us) };
+    return us - before.pts_us <= HELD_US ? { kind: "between", result: before, detections: before.detections } : null;
+  }
+};
+
+// clip-player.js
+var MOST_RATIO = 2;
+var KEPT_CHOICE = "clip-boxes";
+var FAINT = 0.45;
+var clipPlayer = (event) => new ClipPlayer(event).element;
+var ClipPlayer = class {
+  #track;
+  #video;
+  #canvas = el("canvas", { "aria-hidden": "true" });
+  #toggle;
+  #note = el("p", { class: "quiet", role: "status" });
+  #results = null;
+  // until they have come
+  #shownAt = 0;
+  // time of the frame that is shown, in seconds
+  #fullScreenChanged = () => {
+  };
+  constructor({ clip_url: source, track_id: track = null }) {
+    this.#track = track;
+    this.#video = el("video", {
+      class: "event-clip",
+      src: source,
+      controls: true,
+      controlsList: "nofullscreen",
+      // that of the player is beside
+      muted: true,
+      playsInline: true,
+      preload: "metadata",
+      "aria-label": "Clip of this event"
+    });
+    this.#toggle = el(
+      "button",
+      {
+        class: "button",
+        type: "button",
+        disabled: true,
+        "aria-pressed": localStorage.getItem(KEPT_CHOICE) !== "off",
+        on: { click: () => this.#choose(!this.#on) }
+      },
+      "Boxes"
+    );
+    this.element = el(
+      "div",
+      { class: "clip-player", role: "group", "aria-label": "Clip of this event" },
+      el("div", { class: "clip-frame" }, this.#video, this.#canvas),
+      el("div", { class: "clip-tools" }, this.#toggle, this.#fullScreenButton(), this.#note)
+    );
+    this.element.addEventListener("fullscreenchange", () => this.#fullScreenChanged());
+    new ResizeObserver(() => this.#draw()).observe(this.#video);
+    this.#video.addEventListener("resize", () => this.#draw());
+    this.#follow();
+    this.#load(source);
+  }
+  get #on() {
+    return this.#toggle.getAttribute("aria-pressed") === "true";
+  }
+  #choose(on) {
+    this.#toggle.setAttribute("aria-pressed", on);
+    localStorage.setItem(KEPT_CHOICE, on ? "on" : "off");
+    this.#draw();
+  }
+  /** The whole player fills the screen, as the video alone would do so without its boxes. */
+  #fullScreenButton() {
+    if (!document.fullscreenEnabled) return null;
+    const fills = () => document.fullscreenElement === this.element;
+    const click = () => fills() ? document.exitFullscreen() : this.element.requestFullscreen();
+    const button2 = el("button", { class: "button", type: "button", on: { click } });
+    const name = () => button2.replaceChildren(...fills() ? [icon("collapse"), "Leave full screen"] : [icon("expand"), "Full screen"]);
+    name();
+    this.#fullScreenChanged = name;
+    return button2;
+  }
+  async #load(source) {
+    try {
+      const known = await clipResults(source);
+      if (known === null) {
+        this.#note.textContent = "This clip was stored without its boxes.";
+        return;
+      }
+      this.#results = new ClipResults(known.fromUs, known.results);
+      this.#toggle.disabled = this.#results.empty;
+      if (this.#results.empty) this.#note.textContent = "No frame of this clip was analysed.";
+      this.#draw();
+    } catch (error) {
+      this.#note.textContent = error.message;
+    }
+  }
+  /** Draws for each frame that is shown, by its own time. */
+  #follow() {
+    const video = this.#video;
+    if ("requestVideoFrameCallback" in video) {
+      const next = (_, { mediaTime }) => {
+        this.#show(mediaTime);
+        video.requestVideoFrameCallback(next);
+      };
+      video.requestVideoFrameCallback(next);
+      return;
+    }
+    const now = () => this.#show(video.currentTime);
+    const play = () => {
+      now();
+      if (!video.paused && video.isConnected) requestAnimationFrame(play);
+    };
+    for (const type of ["loadeddata", "seeked", "pause"]) video.addEventListener(type, now);
+    video.addEventListener("playing", play);
+  }
+  #show(seconds2) {
+    this.#shownAt = seconds2;
+    this.#draw();
+  }
+  #draw() {
+    const { videoWidth: width, videoHeight: height, clientWidth, clientHeight } = this.#video;
+    if (!width || !clientWidth) return;
+    const ratio = Math.min(window.devicePixelRatio || 1, MOST_RATIO);
+    const fit = Math.min(clientWidth / width, clientHeight / height) * ratio;
+    const canvas = this.#canvas;
+    [canvas.width, canvas.height] = [Math.round(width * fit), Math.round(height * fit)];
+    const seen = this.#on ? this.#results?.at(this.#shownAt) : null;
+    if (!seen) return;
+    const [wide, high] = seen.result.size_wh;
+    const draw = (detections, look) => drawDetections(canvas.getContext("2d"), detections, canvas.width / wide, canvas.height / high, ratio, {
+      kind: seen.kind,
+      ...look
+    });
+    if (this.#track === null) return draw(seen.detections, {});
+    const isOwn = ({ track_id: track }) => track === this.#track;
+    draw(seen.detections.filter((found2) => !isOwn(found2)), { labels: "none", alpha: FAINT });
+    draw(seen.detections.filter(isOwn), { weight: 1.5 });
+  }
+};
+
 // event-dialog.js
 var SVG = "http://www.w3.org/2000/svg";
 var EventDialog = class {
@@ -331,7 +498,8 @@ var EventDialog = class {
   open(event) {
     document.getElementById("event-title").textContent = whatOf(event);
     const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
-    this.#body.replaceChildren(...[imageOf(event, words), clip(event), factList(factsOf(event))].filter(Boolean));
+    const clip = event.clip_url ? clipPlayer(event) : null;
+    this.#body.replaceChildren(...[imageOf(event, words), clip, factList(factsOf(event))].filter(Boolean));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 };
@@ -361,18 +529,6 @@ function way(path) {
     svg2.append(line);
   }
   return svg2;
-}
-function clip({ clip_url: source }) {
-  if (!source) return null;
-  return el("video", {
-    class: "event-clip",
-    src: source,
-    controls: true,
-    muted: true,
-    playsInline: true,
-    preload: "metadata",
-    "aria-label": "Clip of this event"
-  });
 }
 function factsOf(event) {
   const time = new Date(timeOf(event));
@@ -662,7 +818,7 @@ var RuleDialog = class {
     this.#known = { cards: models.map(({ name, card }) => ({ ...card, name })), zones, places: [...zones, ...lines] };
   }
   #show() {
-    const { name, when: when2, streams, severity, cooldown_s: cooldown, clip: clip2, enabled } = this.#rule;
+    const { name, when: when2, streams, severity, cooldown_s: cooldown, clip, enabled } = this.#rule;
     const fields = this.#form.elements;
     fields.name.value = name;
     fields.name.disabled = this.#rule !== NEW;
@@ -671,7 +827,7 @@ var RuleDialog = class {
     fields.for.value = when2.for_s ?? 2;
     fields.severity.value = severity;
     fields.cooldown.value = cooldown;
-    fields.clip.checked = clip2;
+    fields.clip.checked = clip;
     fields.enabled.checked = enabled;
     this.#choose("zone", this.#known.zones, when2.zone, "Anywhere");
     this.#choose("place", this.#known.places, when2.place, "Any zone or line");
@@ -1625,13 +1781,13 @@ var SceneCanvas = class extends EventTarget {
     if (event.button !== 0) return;
     const at = this.#at(event);
     if (this.drawing) return this.#corner(at, event);
-    const { shape: number2, handle, between } = event.target.closest("[data-shape]")?.dataset ?? {};
+    const { shape: number2, handle, between: between2 } = event.target.closest("[data-shape]")?.dataset ?? {};
     const shape = this.shapes[number2];
     if (!shape) return this.select(null);
     this.select(shape);
     let index = handle === void 0 ? null : Number(handle);
-    if (between !== void 0) {
-      index = Number(between) + 1;
+    if (between2 !== void 0) {
+      index = Number(between2) + 1;
       shape.points.splice(index, 0, at);
       this.#tell("change");
     }

@@ -47,7 +47,7 @@ export class Results {
 }
 
 /** Index of the first result at or after `ptsUs`. */
-function firstFrom(list, ptsUs) {
+export function firstFrom(list, ptsUs) {
   let [low, high] = [0, list.length];
   while (low < high) {
     const middle = (low + high) >> 1;
