@@ -125,17 +125,6 @@ export async function listModels() {
   return models;
 }
 
-const WORDS_MS = 300_000;
-const WORDS_WAIT_MS = 2000;
-let words = { at: -Infinity, learnt: null };
-
-/** Until it is known what labels are called, or could not be learnt: a page speaks without words then. */
-export function wordsKnown() {
-  if (performance.now() - words.at > WORDS_MS)
-    words = { at: performance.now(), learnt: listModels().catch(() => null) }; // who may not ask is not refused again
-  return Promise.race([words.learnt, new Promise((done) => setTimeout(done, WORDS_WAIT_MS))]);
-}
-
 /** @param {number|null} version null: the one before. `where` to ask after it; null when it is `done` already */
 export async function beginPromotion(name, version) {
   const options = version === null ? { method: "POST", timeoutMs: 20000 } : asJson("POST", { version });

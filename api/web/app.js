@@ -4,13 +4,13 @@ import "./livesight-view.js";
 import "./theme.js";
 import { showAccount } from "./account-menu.js";
 import { AlertWatch } from "./alert-watch.js";
-import { wordsKnown } from "./api.js";
 import { LivePage } from "./live-page.js";
 import { Router } from "./router.js";
 import { session, whenSignedOut } from "./session.js";
 import { showGate } from "./sign-in.js";
 import { HealthWatch, showBanner, showLink, toast } from "./status.js";
 import { Streams } from "./streams.js";
+import { wordsKnown } from "./words-known.js";
 
 const streams = new Streams();
 const health = new HealthWatch();

@@ -1,6 +1,6 @@
 // What happened: tracks, or single events; filtered by the server, the newest first, live; how many over time.
 
-import { listEvents, listTracks, wordsKnown } from "./api.js";
+import { listEvents, listTracks } from "./api.js";
 import { EventDialog } from "./event-dialog.js";
 import { EventFilters } from "./event-filters.js";
 import { eventQueryOf, liveQueryOf, queryOf } from "./event-query.js";
@@ -10,6 +10,7 @@ import { timeOf } from "./event-words.js";
 import { LiveList } from "./live-list.js";
 import { TrackDialog } from "./track-dialog.js";
 import { beganOf } from "./track-words.js";
+import { wordsKnown } from "./words-known.js";
 
 const EVERY_MS = 5000;
 const SOON_MS = 500; // after something happened: what comes together is read together

@@ -1,12 +1,13 @@
 // The rules that raise alerts: made, changed, turned off and on, deleted.
 
-import { deleteRule, ifThere, putRule, wordsKnown } from "./api.js";
+import { deleteRule, ifThere, putRule } from "./api.js";
 import { ask } from "./confirm.js";
 import { badge, el, icon } from "./dom.js";
 import { SEVERITIES, TONES } from "./event-words.js";
 import { RuleDialog } from "./rule-dialog.js";
 import { sentence } from "./rule-words.js";
 import { toast } from "./status.js";
+import { wordsKnown } from "./words-known.js";
 
 const ORIGINS = { configuration: "set by the configuration", default: "built in", api: "" };
 

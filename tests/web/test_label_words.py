@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from api.http.extension import Extension
 from api.video.clip_cutter import ClipCutter
@@ -126,3 +126,18 @@ async def test_pages_and_alerts_speak_the_words_of_the_card(service: Service) ->
         await rows.filter(has_text="triangle").first.get_by_role("button").click()
         await expect(page.locator("#track-title")).to_contain_text("A <b>triangle</b> 90 % #")
         await expect(page.locator("#track-body .facts")).to_contain_text("triangle")
+
+
+async def test_who_may_not_see_results_is_not_refused_the_words(service: Service) -> None:
+    """Such a question would stand in the audit trail; the pages speak without words then."""
+
+    async def events_only(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, json=await answer.json() | {"actions": ["events", "rules"]})
+
+    async with chromium() as browser, opened(browser, service, "/healthz") as (page, witness):
+        witness.complaints.clear()  # what is no page has no icon
+        await page.route("**/v1/session", events_only)
+        await page.goto(f"{service.url}/#/alerts")
+        await expect(page.locator('.rule[data-rule="odd"]')).to_contain_text("An object (red) or an object (blue)")
+        assert "/v1/models" not in [path for _, path in witness.requests]

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. a7a8907d1b8137957da962b3bd1e8633cc592b5c4fa202d4b00f0d276aea05ea
+// Made by `make web` out of api/web; do not edit. 7a6e70bfa70f8b03bd3ccc3e2bfb335bbfb34f158d182e7d64088002bd5be753
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
@@ -33,8 +33,8 @@ var BETWEEN = "";
 var known = /* @__PURE__ */ new Map();
 function learnWords(models) {
   const learnt = /* @__PURE__ */ new Map();
-  for (const { name, words: words2 } of [...models].sort((a, b) => a.chosen - b.chosen)) {
-    for (const [label, said] of Object.entries(words2 ?? {})) {
+  for (const { name, words } of [...models].sort((a, b) => a.chosen - b.chosen)) {
+    for (const [label, said] of Object.entries(words ?? {})) {
       learnt.set(label, said);
       learnt.set(`${name}${BETWEEN}${label}`, said);
     }
@@ -93,8 +93,8 @@ async function problemOf(response) {
     problem = await response.json();
   } catch {
   }
-  const words2 = typeof problem.detail === "string" ? problem.detail : problem.title;
-  const error = new ApiError(words2 || `The server answered ${response.status}.`, response.status, problem.type);
+  const words = typeof problem.detail === "string" ? problem.detail : problem.title;
+  const error = new ApiError(words || `The server answered ${response.status}.`, response.status, problem.type);
   error.suggestion = problem.suggestion ?? null;
   return error;
 }
@@ -133,14 +133,6 @@ async function listModels() {
   const { models } = await json("/v1/models");
   learnWords(models);
   return models;
-}
-var WORDS_MS = 3e5;
-var WORDS_WAIT_MS = 2e3;
-var words = { at: -Infinity, learnt: null };
-function wordsKnown() {
-  if (performance.now() - words.at > WORDS_MS)
-    words = { at: performance.now(), learnt: listModels().catch(() => null) };
-  return Promise.race([words.learnt, new Promise((done) => setTimeout(done, WORDS_WAIT_MS))]);
 }
 async function beginPromotion(name, version) {
   const options = version === null ? { method: "POST", timeoutMs: 2e4 } : asJson("POST", { version });
@@ -297,7 +289,7 @@ function svg(tag, attributes = {}, ...children) {
   return element;
 }
 var icon = (name) => svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `/static/icons.svg#${name}` }));
-var badge = (state, words2) => el("span", { class: "badge", dataset: { state } }, el("i"), words2);
+var badge = (state, words) => el("span", { class: "badge", dataset: { state } }, el("i"), words);
 
 // sign-in.js
 var SETUP = /^#\/setup\/([\w-]+)$/;
@@ -334,9 +326,9 @@ function takeOutcome() {
   return Object.hasOwn(FROM_PROVIDER, outcome) ? outcome : "failed";
 }
 function signingIn(who, usedLink, outcome) {
-  const words2 = usedLink ? "That link was used, or has expired. Sign in; without an account, start the service again for a new link." : who.setup && "There is no account yet. Open the link that the service printed when it started.";
+  const words = usedLink ? "That link was used, or has expired. Sign in; without an account, start the service again for a new link." : who.setup && "There is no account yet. Open the link that the service printed when it started.";
   const withPassword = who.password_sign_in ? [nameField(), passwordField("Password", "password", "current-password")] : [];
-  const gate = form("Sign in", words2, withPassword, async (data) => {
+  const gate = form("Sign in", words, withPassword, async (data) => {
     await signIn(data.get("name"), data.get("password"));
     if (usedLink) location.hash = "#/";
     location.reload();
@@ -370,14 +362,14 @@ function firstAdmin(token) {
     location.reload();
   });
 }
-function form(title, words2, fields, submit) {
+function form(title, words, fields, submit) {
   const error = el("p", { class: "form-error", role: "alert", hidden: true });
   const button = el("button", { class: "button primary", type: "submit" }, title);
   const whole = el(
     "form",
     { class: "gate-form", "aria-label": title },
     el("h1", {}, title),
-    words2 ? el("p", { class: "quiet" }, words2) : null,
+    words ? el("p", { class: "quiet" }, words) : null,
     ...fields,
     error,
     button
@@ -402,11 +394,11 @@ var nameField = () => el(
   el("span", {}, "Name"),
   el("input", { type: "text", name: "name", autocomplete: "username", autocapitalize: "none", required: true })
 );
-var newPasswordField = (words2, name) => passwordField(`${words2}, at least ${fewestCharacters()} characters; a few words do`, name, "new-password");
-var passwordField = (words2, name, autocomplete) => el(
+var newPasswordField = (words, name) => passwordField(`${words}, at least ${fewestCharacters()} characters; a few words do`, name, "new-password");
+var passwordField = (words, name, autocomplete) => el(
   "label",
   { class: "field" },
-  el("span", {}, words2),
+  el("span", {}, words),
   el("input", { type: "password", name, autocomplete, required: true, maxLength: 1024 })
 );
 
@@ -433,20 +425,20 @@ function showLink(state) {
 function showSummary(views) {
   const live = views.filter(({ state }) => state === "live").length;
   const noun = views.length === 1 ? "camera" : "cameras";
-  const words2 = views.length === 0 ? "" : `${views.length} ${noun}, ${live === views.length ? "all" : live} live`;
+  const words = views.length === 0 ? "" : `${views.length} ${noun}, ${live === views.length ? "all" : live} live`;
   const summary = document.getElementById("summary");
-  const text = views.length === 1 ? `1 camera, ${live ? "live" : "not live"}` : words2;
+  const text = views.length === 1 ? `1 camera, ${live ? "live" : "not live"}` : words;
   if (summary.textContent !== text) summary.textContent = text;
 }
-function showBanner(words2) {
+function showBanner(words) {
   const banner = document.getElementById("banner");
-  banner.hidden = !words2;
-  if (banner.textContent !== (words2 ?? "")) banner.textContent = words2 ?? "";
+  banner.hidden = !words;
+  if (banner.textContent !== (words ?? "")) banner.textContent = words ?? "";
 }
-function toast(words2, kind = "info") {
+function toast(words, kind = "info") {
   const note = document.createElement("p");
   note.className = `toast ${kind}`;
-  note.textContent = words2;
+  note.textContent = words;
   document.getElementById("toasts").append(note);
   setTimeout(() => note.remove(), 6e3);
 }
@@ -474,14 +466,14 @@ var HealthWatch = class extends EventTarget {
     this.#timer = setTimeout(() => this.#ask(), HEALTH_EVERY_MS);
   }
   #show({ state, reasons }) {
-    const [text, words2] = HEALTH_WORDS[state];
+    const [text, words] = HEALTH_WORDS[state];
     const pill = document.getElementById("health");
     pill.dataset.state = state;
-    pill.title = [words2, ...reasons].join("\n");
+    pill.title = [words, ...reasons].join("\n");
     pill.setAttribute("aria-label", `Service state: ${text}`);
     if (pill.lastElementChild.textContent !== text) pill.lastElementChild.textContent = text;
     document.getElementById("health-title").textContent = text;
-    document.getElementById("health-text").textContent = words2;
+    document.getElementById("health-text").textContent = words;
     const items = reasons.map((reason) => {
       const item = document.createElement("li");
       item.textContent = reason;
@@ -493,7 +485,7 @@ var HealthWatch = class extends EventTarget {
 
 // form-dialog.js
 var count = 0;
-function formDialog({ title, words: words2, yes, fields, submit }) {
+function formDialog({ title, words, yes, fields, submit }) {
   const id = `form-dialog-${count += 1}`;
   const error = el("p", { class: "form-error", role: "alert", hidden: true });
   const button = el("button", { class: "button primary", type: "submit" }, yes);
@@ -502,7 +494,7 @@ function formDialog({ title, words: words2, yes, fields, submit }) {
     "form",
     {},
     el("h2", { id }, title),
-    words2 ? el("p", { class: "quiet" }, words2) : null,
+    words ? el("p", { class: "quiet" }, words) : null,
     ...fields,
     error,
     el("div", { class: "sheet-actions" }, cancel, button)
@@ -577,6 +569,17 @@ function askForPassword(name) {
       toast("The password was changed.");
     }
   });
+}
+
+// words-known.js
+var AGAIN_MS = 3e5;
+var WAIT_MS = 2e3;
+var asked = { at: -Infinity, learnt: null };
+function wordsKnown() {
+  if (!may("results")) return Promise.resolve();
+  if (performance.now() - asked.at > AGAIN_MS)
+    asked = { at: performance.now(), learnt: listModels().catch(() => null) };
+  return Promise.race([asked.learnt, new Promise((done) => setTimeout(done, WAIT_MS))]);
 }
 
 // confirm.js
@@ -857,7 +860,6 @@ export {
   revokeKey,
   listStreams,
   listModels,
-  wordsKnown,
   beginPromotion,
   promotionStatus,
   addStream,
@@ -924,5 +926,6 @@ export {
   nameOfCodec,
   number,
   rateWords,
-  short
+  short,
+  wordsKnown
 };

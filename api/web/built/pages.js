@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. a7a8907d1b8137957da962b3bd1e8633cc592b5c4fa202d4b00f0d276aea05ea
+// Made by `make web` out of api/web; do not edit. 7a6e70bfa70f8b03bd3ccc3e2bfb335bbfb34f158d182e7d64088002bd5be753
 import {
   ApiError,
   MOST_POINTS,
