@@ -19,6 +19,8 @@ from monitoring.arrangements.scene_store import SceneStore
 from monitoring.arrangements.trial_routes import trial_routes
 from monitoring.core.contracts import BackgroundService, CommitHook, CutClip, SignLink
 from monitoring.core.handler import Handler
+from monitoring.deletion.routes import deletion_routes
+from monitoring.deletion.service import Deletions
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.events.tracks import TrackEvents
@@ -26,6 +28,7 @@ from monitoring.report.drift_history import DriftHistory
 from monitoring.report.routes import report_routes
 from monitoring.rules.rules import Rules
 from monitoring.settings import MonitorSettings
+from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore
 from monitoring.store.retention_policy import RetentionPolicy
 from monitoring.tracks.backfill import TrackBackfill
@@ -67,18 +70,23 @@ class Storage:
     media: MediaStore
     clock: WallClock
     active: Callable[[], bool]
+    live_events: LiveEvents
     live_tracks: LiveTracks
     policy: RetentionPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """What `assemble` made. Handlers run in this order; services start in theirs and close in reverse."""
+    """What `assemble` made. Handlers run in this order; services start in theirs and close in reverse.
+
+    `scrub`: see CommitTargets.
+    """
 
     handlers: list[Handler]
     hooks: list[CommitHook]
     services: list[BackgroundService]
     routers: list[APIRouter]
+    scrub: Callable[[], None]
 
 
 def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Storage) -> Assembly:
@@ -93,10 +101,16 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
         context.cut_clip, media, database, storage.clock, storage.active, context.sign_link, storage.policy
     )
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
+    deletions = Deletions(database, media, storage.clock, (storage.live_events, storage.live_tracks))
     return Assembly(
         handlers=[events, drift, Rules(rules, events, drift, context.ended, context.words)],
         hooks=[drift, DriftHistory(drift.reports), alerts, TrackWriter(storage.live_tracks, storage.policy)],
-        services=[Reloader((scenes, rules), settings.reread_s), alerts, TrackBackfill(database, storage.active)],
+        services=[
+            Reloader((scenes, rules), settings.reread_s),
+            alerts,
+            TrackBackfill(database, storage.active),
+            deletions,
+        ],
         routers=[
             scene_routes(scenes),
             drift_routes(drift, settings.drift.commission_s),
@@ -104,6 +118,8 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             trial_routes(RuleTrials(database, settings.events, context.words), rules, database, storage.policy),
             alert_routes(alerts, database),
             track_routes(database, storage.live_tracks),
+            deletion_routes(database, deletions),
             report_routes(database, media, settings.mlflow_url, context.words),
         ],
+        scrub=deletions.scrub_soon,
     )

@@ -50,12 +50,11 @@ class Monitoring:
         media = MediaStore(context.state_dir / "media")
         clock = WallClock()
         policy = RetentionPolicy(settings.retention)
-        storage = Storage(self.database, media, clock, self._is_active, self.live_tracks, policy)
+        storage = Storage(self.database, media, clock, self._is_active, self.live, self.live_tracks, policy)
         parts = assemble(settings, context, storage)
         publisher = None if context.kafka is None else OutboxPublisher(self.database, context.kafka, self._is_active)
-        targets = CommitTargets(
-            self.database, media, _inbox(settings, context), EventSink(context.local, publisher), policy
-        )
+        sink = EventSink(context.local, publisher)
+        targets = CommitTargets(self.database, media, _inbox(settings, context), sink, parts.scrub, policy)
         expiry = Expiry(settings.retention, clock)
         participants = Participants(parts.handlers, [*parts.hooks, self.live])
         self._monitor = Monitor(settings, targets, participants, expiry, self._prepare)

@@ -17,7 +17,7 @@ const ACTIONS = {
   viewer: VIEWER,
   reviewer: [...VIEWER, "acknowledge"],
   operator: OPERATOR,
-  admin: [...OPERATOR, "cameras", "models", "targets", "accounts", "audit", "metrics"],
+  admin: [...OPERATOR, "delete", "cameras", "models", "targets", "accounts", "audit", "metrics"],
 };
 
 /** Fields that show `grants` and let them be changed. One that allows nothing is left out: here none means all. */

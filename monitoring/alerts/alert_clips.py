@@ -16,12 +16,13 @@ from functools import partial
 import structlog
 
 from monitoring.alerts import metrics
-from monitoring.alerts.alert_store import AlertStore
+from monitoring.alerts.alert_store import AlertStore, is_wanted
 from monitoring.alerts.blocking_calls import DATABASE, run_blocking
 from monitoring.alerts.settings import AlertSettings
 from monitoring.core.contracts import CutClip, SignLink
 from monitoring.store.media import MediaFile, MediaStore, packed
 from monitoring.store.retention_policy import RetentionPolicy, default_policy
+from monitoring.store.tombstones import hold_back
 from workers.bus.event import Event
 from workers.bus.media import RESULT_LINES, Clip
 from workers.database.database import Database
@@ -168,9 +169,13 @@ class AlertClips:
         lines = None if clip.results is None else packed(clip.results)
         results_path = None if lines is None else media.write(beside, lines)
         with self._resources.database.write() as connection:
-            replaced = media.add(connection, row, path, len(clip.data))
-            if lines is None or results_path is None:  # those of the clip before begin elsewhere
-                replaced += media.remove(connection, beside)
+            hold_back(connection)
+            if not is_wanted(connection, event.id):  # it was deleted meanwhile
+                replaced = [path, *([] if results_path is None else [results_path])]
             else:
-                replaced += media.add(connection, beside, results_path, len(lines))
+                replaced = media.add(connection, row, path, len(clip.data))
+                if lines is None or results_path is None:  # those of the clip before begin elsewhere
+                    replaced += media.remove(connection, beside)
+                else:
+                    replaced += media.add(connection, beside, results_path, len(lines))
         media.unlink(replaced)

@@ -95,9 +95,10 @@ class AlertStore:
         return self._change(alert_id, {"acknowledged_at_ns": None, "acknowledged_by": None, "note": None})
 
     def set_clip(self, alert_id: uuid.UUID, state: str, why: str | None = None) -> None:
-        """Set the state of an alert's clip: kept, or failed and why."""
+        """Set the state of an alert's clip: kept, or failed and why. One that was deleted meanwhile stays deleted."""
+        wanted = (alerts.c.id == alert_id, alerts.c.clip == "wanted")
         with self._database.write() as connection:
-            connection.execute(update(alerts).where(alerts.c.id == alert_id).values(clip=state, clip_why=why))
+            connection.execute(update(alerts).where(*wanted).values(clip=state, clip_why=why))
 
     def without_clip(self, limit: int) -> list[Event]:
         """Alerts whose clip is wanted and not cut yet, oldest first."""
@@ -116,6 +117,12 @@ class AlertStore:
         with self._database.write() as connection:
             connection.execute(update(alerts).where(alerts.c.id == alert_id).values(values))
             return _one(connection, alert_id, ALL_STREAMS)
+
+
+def is_wanted(connection: Connection, alert_id: uuid.UUID) -> bool:
+    """Whether an alert's clip is still wanted: it, or what the alert is about, may have been deleted."""
+    found = select(alerts.c.seq).where(alerts.c.id == alert_id, alerts.c.clip == "wanted")
+    return connection.execute(found).first() is not None
 
 
 def _one(connection: Connection, alert_id: uuid.UUID, scope: StreamScope) -> RowMapping:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,6 +14,9 @@ from monitoring.alerts.tables import alerts, deliveries
 from monitoring.alerts.targets.settings import TargetSettings, severe_enough
 from monitoring.rules.rule import Rule
 from workers.bus.event import Event
+
+DELETED: Final = "deleted"
+"""`reason` of an alert, and of its end, when what it is about was deleted (monitoring/deletion/redaction.py)."""
 
 RuleOf = Callable[[str], Rule | None]
 """Name → rule, or None when there is no such rule (any more)."""
@@ -92,7 +95,7 @@ def _alert_row(event: Event, wants_clip: bool) -> dict[str, Any]:
         "rule": event.rule or "",
         "severity": event.severity or "info",
         "captured_at_ns": event.captured_at_ns,
-        "clip": "wanted" if wants_clip else "none",
+        "clip": "wanted" if wants_clip and event.reason != DELETED else "none",
         "body": event.to_json().decode(),
     }
 

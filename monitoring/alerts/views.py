@@ -46,7 +46,7 @@ class AlertView(Event):
     acknowledged_at_ns: int | None
     acknowledged_by: str | None
     note: str | None
-    clip: ClipState = Field(description="none: its rule wants no clip; wanted: it is not cut yet.")
+    clip: ClipState = Field(description="none: its rule wants no clip, or it was deleted; wanted: it is not cut yet.")
     clip_why: str | None = Field(description="Why there is no clip.")
     snapshot_url: str | None
     picture_url: str | None

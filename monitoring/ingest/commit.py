@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -11,6 +11,7 @@ from prometheus_client import Counter, Histogram
 from sqlalchemy import Connection
 
 from monitoring.core.contracts import CommitHook, Outgoing
+from monitoring.deletion.arrivals import Arrivals
 from monitoring.ingest.handler_chain import HandlerOutput
 from monitoring.ingest.held_images import HeldImages
 from monitoring.ingest.inbox import SOURCE_HEADER, Inbox
@@ -65,12 +66,16 @@ class EventSink:
 
 @dataclass(frozen=True, slots=True)
 class CommitTargets:
-    """Where the monitor reads from and writes to. `policy`: what of it is stored."""
+    """Where the monitor reads from and writes to. `policy`: what of it is stored.
+
+    `scrub`: called after a commit that kept out what was deleted: the database's log may hold what it wrote before.
+    """
 
     database: Database
     media: MediaStore
     inbox: Inbox
     sink: EventSink
+    scrub: Callable[[], None]
     policy: RetentionPolicy = field(default_factory=default_policy)
 
 
@@ -92,8 +97,11 @@ class Committer:
         images = self._images.choose(output.images, output.events)
         files = [(image, path, len(data)) for image, data in images if (path := self._write(image, data))]
         with _COMMIT.time(), self._targets.database.write() as connection:
-            fresh, messages = self._store(connection, output.events)
-            replaced = [old for file in files for old in self._targets.media.add(connection, *file)]
+            arrivals = Arrivals(connection, output.events, [image for image, *_ in files])
+            fresh, messages = self._store(connection, arrivals.events(output.events))
+            unwanted = [path for image, path, _ in files if not arrivals.wanted(image)]
+            wanted = [file for file in files if arrivals.wanted(file[0])]
+            replaced = [old for file in wanted for old in self._targets.media.add(connection, *file)]
             write_states(connection, states, time.time_ns())
             move_offsets(connection, output.moves)
         self._targets.inbox.done()
@@ -103,7 +111,9 @@ class Committer:
             (_EVENTS if self._is_stored(event) else _NOT_STORED).labels(event.kind).inc()
         for hook in self._hooks:
             hook.committed(fresh)
-        self._targets.media.unlink(replaced)
+        self._targets.media.unlink([*replaced, *unwanted])
+        if arrivals.kept_out:
+            self._targets.scrub()
 
     def _store(self, connection: Connection, events: Sequence[Event]) -> tuple[list[Event], list[Outgoing]]:
         """Those that are new, and what to publish: a node's own events are on the bus already."""

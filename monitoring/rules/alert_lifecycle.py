@@ -70,6 +70,7 @@ def end_alerts(
                 reason=reason,
             )
         )
+        alert.text, alert.zone = "", None  # no longer needed; whom it was about may be deleted meanwhile
 
 
 def forget_cooled_down(state: StreamRules, rule: Rule, now_ns: int) -> None:

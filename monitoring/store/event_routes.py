@@ -22,11 +22,12 @@ from monitoring.core.errors import TooManyFollowers
 from monitoring.store.aggregates import CountQuery, EventTotal, counts_of
 from monitoring.store.event_views import StoredEvent, shown_events
 from monitoring.store.export import heading, lines
-from monitoring.store.live_events import LiveEvents
+from monitoring.store.live_events import Gone, LiveEvents
 from monitoring.store.query import EventFilters, PageQuery, event_of, page_of, wanted_by
 from workers.access.declaration import MaySeeEvents
 from workers.access.guarded_route import GuardedRoute
 from workers.access.principal import StreamScope
+from workers.bus.event import Event
 from workers.database.database import Database
 
 _CSV_PAGE = 500
@@ -113,9 +114,16 @@ def _streams(router: APIRouter, run_query: RunQuery, live: LiveEvents) -> None:
     async def follow_events(
         principal: MaySeeEvents, query: Annotated[EventFilters, Query()], room: None = Depends(has_room)
     ) -> AsyncIterator[ServerSentEvent]:
-        """Events as they happen, as server-sent events; `data` is an event. Times do not filter here."""
+        """Events as they happen, as server-sent events; `data` is an event. Times do not filter here.
+
+        `event: deleted` tells the `ids` of events that were deleted.
+        """
         scope = principal.scope("events")
-        async with aclosing(live.follow(lambda event: wanted_by(query, event, scope))) as following:
+
+        def wanted(one: Event | Gone) -> bool:
+            return one.stream_id in scope if isinstance(one, Gone) else wanted_by(query, one, scope)
+
+        async with aclosing(live.follow(wanted)) as following:
             async for one in following:
                 yield one
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fastapi.sse import ServerSentEvent
@@ -23,6 +25,14 @@ _MOST_FOLLOWERS = 500
 Item = TypeVar("Item")
 Following = tuple[list[Item], int]
 """What has come, and how many older items a follower missed, being too slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What followers may show, and was deleted: ids of events, or of tracks, of one stream."""
+
+    stream_id: str
+    ids: tuple[uuid.UUID, ...]
 
 
 class Followers(Generic[Item]):
@@ -69,7 +79,7 @@ class Followers(Generic[Item]):
             follower.end()
 
 
-class LiveEvents(Followers[Event]):
+class LiveEvents(Followers[Event | Gone]):
     """A CommitHook. A follower that is too slow misses the oldest events and is sent how many."""
 
     def write(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outgoing]:
@@ -80,7 +90,7 @@ class LiveEvents(Followers[Event]):
         """See CommitHook."""
         self.add(events)
 
-    async def follow(self, wanted: Callable[[Event], bool]) -> AsyncGenerator[ServerSentEvent]:
+    async def follow(self, wanted: Callable[[Event | Gone], bool]) -> AsyncGenerator[ServerSentEvent]:
         """The events from now on that are wanted, until the monitor ends; a comment first, so that headers go out."""
         following = self.batches(wanted)
         try:
@@ -90,9 +100,17 @@ class LiveEvents(Followers[Event]):
                 if missed:
                     yield missed_event(missed)
                 for event in events:
-                    yield ServerSentEvent(id=str(event.id), raw_data=event.to_json().decode())
+                    if isinstance(event, Gone):
+                        yield deleted_event(event)
+                    else:
+                        yield ServerSentEvent(id=str(event.id), raw_data=event.to_json().decode())
         finally:
             await following.aclose()
+
+
+def deleted_event(gone: Gone) -> ServerSentEvent:
+    """What followers are sent of what was deleted."""
+    return ServerSentEvent(event="deleted", data={"ids": [str(one) for one in gone.ids]})
 
 
 def missed_event(count: int) -> ServerSentEvent:

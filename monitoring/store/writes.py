@@ -1,4 +1,4 @@
-"""Writing events, in the caller's transaction. Any thread; blocks."""
+"""Writing events, and taking them away, in the caller's transaction. Any thread; blocks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select, update
 
 from monitoring.core.contracts import Outgoing
 from monitoring.store.tables import event_counts, event_hours, events, outbox
 from workers.bus.event import EVENT_SCHEMA, Event
 from workers.bus.message_bus import EVENTS
+from workers.database.database import MANY_ROWS
 from workers.database.dialects import upsert
 
 HOUR_NS = 3_600_000_000_000
@@ -21,6 +22,7 @@ _MOST_IDS = 500
 _LONGEST = 200
 _COARSE = ("hour", "kind", "stream_id")
 _FINE = (*_COARSE, "label", "zone")
+_COUNTED_IN = ((event_hours, _COARSE), (event_counts, _FINE))
 
 
 def outgoing_event(event: Event) -> Outgoing:
@@ -53,6 +55,33 @@ def add_events(
         connection.execute(events.insert(), [_row(event) for event in wanted])
         _count(connection, wanted)
     return fresh
+
+
+def remove_events(connection: Connection, stored: Sequence[Event]) -> None:
+    """Take stored events away again, out of the counts too, and out of the outbox where they wait for Kafka."""
+    if not stored:
+        return
+    ids = [event.id for event in stored]
+    for at in range(0, len(ids), _MOST_IDS):
+        connection.execute(delete(events).where(events.c.id.in_(ids[at : at + _MOST_IDS])))
+    for table, names in _COUNTED_IN:
+        for key, number in _counts(stored, names):
+            same = [table.c[name] == value for name, value in zip(names, key, strict=True)]
+            connection.execute(update(table).where(*same).values(count=table.c.count - number))
+            connection.execute(delete(table).where(*same, table.c.count <= 0))
+    withdraw(connection, {event.stream_id for event in stored}, set(ids))
+
+
+def withdraw(connection: Connection, streams: Collection[str], ids: Collection[uuid.UUID]) -> None:
+    """Take these events of these streams out of the outbox."""
+    waiting = select(outbox.c.seq, outbox.c.body).where(outbox.c.topic == EVENTS, outbox.c.key.in_(streams))
+    gone = []
+    with connection.execute(waiting, execution_options=MANY_ROWS) as rows:
+        for seq, body in rows:
+            if Event.model_validate_json(body).id in ids:
+                gone.append(seq)
+    for at in range(0, len(gone), _MOST_IDS):
+        connection.execute(delete(outbox).where(outbox.c.seq.in_(gone[at : at + _MOST_IDS])))
 
 
 def add_outgoing(connection: Connection, messages: Sequence[Outgoing]) -> None:
@@ -88,11 +117,14 @@ def _short(text: str | None) -> str | None:
 
 
 def _count(connection: Connection, fresh: Sequence[Event]) -> None:
-    for table, names in ((event_hours, _COARSE), (event_counts, _FINE)):
-        counts = Counter(tuple(_counted(event)[name] for name in names) for event in fresh)
-        # sorted: two writers that lock the same rows in the same order do not wait for each other for ever
-        rows = [{**dict(zip(names, key, strict=True)), "count": number} for key, number in sorted(counts.items())]
+    for table, names in _COUNTED_IN:
+        rows = [{**dict(zip(names, key, strict=True)), "count": number} for key, number in _counts(fresh, names)]
         upsert(connection, table, rows, add="count")
+
+
+def _counts(happened: Sequence[Event], names: Sequence[str]) -> list[tuple[tuple[int | str, ...], int]]:
+    """Sorted: two writers that lock the same rows in the same order do not wait for each other for ever."""
+    return sorted(Counter(tuple(_counted(event)[name] for name in names) for event in happened).items())
 
 
 def _counted(event: Event) -> dict[str, int | str]:

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Connection, select, update
 
 from monitoring.store.tables import events
+from monitoring.store.tombstones import hold_back
 from monitoring.tracks.rows import insert_rows, key_of, told
 from monitoring.tracks.tables import track_backfill, tracks
 from monitoring.tracks.writer import lose_others
@@ -54,6 +55,7 @@ class TrackBackfill:
     def step(self) -> bool:
         """Tell some more tracks. Returns whether there may be others. Raises DatabaseUnavailable."""
         with self._database.write() as connection:
+            hold_back(connection)
             before_seq = connection.scalar(select(track_backfill.c.before_seq).where(~track_backfill.c.done))
             if before_seq is None:
                 return False

@@ -6,6 +6,7 @@ Stored as JSON in the track's row. The same event twice changes nothing: what it
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -150,6 +151,27 @@ class TrackRecord:
         if event.confidence is not None:
             self.confidence = max(self.confidence or 0.0, event.confidence)
         return True
+
+    def remove(self, event: Event, of_zone: Sequence[Event]) -> None:
+        """Take back an event, but for the first. of_zone: the others of its zone that are stored, in order.
+
+        That it ended, and how sure the detector was of it, stays.
+        """
+        self.events = max(1, self.events - 1)
+        at_frame = event.pts_us
+        if event.kind == "label_changed":
+            self.labels = [one for one in self.labels if (one.label, one.pts_us) != (event.label, at_frame)]
+        elif event.kind == "line_crossed":
+            self.lines = [one for one in self.lines if (one.line, one.pts_us) != (event.line, at_frame)]
+        elif event.kind == "alert":
+            self.alerts = [one for one in self.alerts if one.id != event.id]
+        elif event.kind in _STEPS and event.zone is not None:
+            retold = [ZoneVisits(event.zone, of_zone[0].captured_at_ns)] if of_zone else []
+            for visits in retold:
+                for other in of_zone:
+                    visits.add(other)
+            at = next((number for number, one in enumerate(self.zones) if one.zone == event.zone), len(self.zones))
+            self.zones[at : at + 1] = retold
 
     def lose(self) -> None:
         """It ended, and nobody said when: at its newest event."""

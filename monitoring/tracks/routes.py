@@ -19,7 +19,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import Connection
 
 from monitoring.core.errors import TooManyFollowers
-from monitoring.store.live_events import missed_event
+from monitoring.store.live_events import Gone, deleted_event, missed_event
 from monitoring.tracks.filters import TrackFilters, TrackPageQuery, wanted_track
 from monitoring.tracks.query import track_body, tracks_page
 from monitoring.tracks.record import TrackRecord, read_record
@@ -89,24 +89,30 @@ def _add_live(router: APIRouter, reader: _Reader, live: LiveTracks) -> None:
         """The tracks in view now, then each again whenever something of it changes, its end included.
 
         Server-sent events; `data` is a track as in a page, whose id is the event's. `event: caught_up` follows the
-        tracks in view: what a client knows from before and was not told again has ended. Times, and whether a track
-        is over, do not filter here.
+        tracks in view: what a client knows from before and was not told again has ended. `event: deleted` tells the
+        `ids` of tracks that were deleted. Times, and whether a track is over, do not filter here.
         """
         scope = principal.scope("events")
-        async with aclosing(live.batches(lambda record: wanted_track(query, record, scope))) as batches:
-            async for records, missed in batches:
-                if not records:
+
+        def wanted(one: TrackRecord | Gone) -> bool:
+            return one.stream_id in scope if isinstance(one, Gone) else wanted_track(query, one, scope)
+
+        async with aclosing(live.batches(wanted)) as batches:
+            async for changes, missed in batches:
+                gone = [one for one in changes if isinstance(one, Gone)]
+                if not changes:
                     yield ServerSentEvent(comment="tracks follow as they change")
                     shown = await reader.run(partial(_in_view, query=query, scope=scope))
                 else:
-                    newest = list({record.id: record for record in records}.values())
-                    shown = await reader.run(partial(track_views, records=newest))
+                    shown = await reader.run(partial(track_views, records=_newest(changes)))
                 if missed:
                     yield missed_event(missed)
                 for one in shown:
                     yield ServerSentEvent(id=one["id"], raw_data=json.dumps(one))
-                if not records:
+                if not changes:
                     yield ServerSentEvent(event="caught_up", data={"tracks": len(shown)})
+                for deleted in gone:
+                    yield deleted_event(deleted)
 
 
 def _page(connection: Connection, query: TrackPageQuery, scope: StreamScope) -> dict[str, Any]:
@@ -119,6 +125,13 @@ def _in_view(connection: Connection, query: TrackFilters, scope: StreamScope) ->
     filters = query.model_dump() | {"since": None, "until": None, "in_view": True}
     rows = tracks_page(connection, TrackPageQuery(**filters, limit=_MOST_IN_VIEW), scope).rows
     return track_views(connection, _records(rows)[::-1])
+
+
+def _newest(changes: Sequence[TrackRecord | Gone]) -> list[TrackRecord]:
+    """Of each track the newest record, but for those that were deleted meanwhile."""
+    gone = {one for change in changes if isinstance(change, Gone) for one in change.ids}
+    newest = {one.id: one for one in changes if not isinstance(one, Gone)}
+    return [record for track_id, record in newest.items() if track_id not in gone]
 
 
 def _records(rows: Sequence[Any]) -> list[TrackRecord]:

@@ -126,6 +126,14 @@ def delete_rows(connection: Connection, rows: Sequence[TrackRow]) -> None:
         connection.execute(delete(tracks).where(tracks.c.seq.in_(numbers)))
 
 
+def drop_tags(connection: Connection, row: TrackRow) -> None:
+    """Take away the tags that the record has no longer."""
+    current = {(name, tag_value(value)) for name, value in row.record.tags}
+    for name, value in row.tags - current:
+        same = (track_tags.c.track_seq == row.seq, track_tags.c.name == name, track_tags.c.value == value)
+        connection.execute(delete(track_tags).where(*same))
+
+
 def _add_tags(connection: Connection, rows: Sequence[TrackRow]) -> None:
     fresh = [
         {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from monitoring.core.contracts import Outgoing
-from monitoring.store.live_events import Followers
+from monitoring.store.live_events import Followers, Gone
 from monitoring.store.media import Track
 from monitoring.store.retention_policy import RetentionPolicy, default_policy
 from monitoring.store.settings import TRACKS
@@ -30,7 +30,7 @@ from workers.bus.event import Event
 _MOST_SESSIONS = 10_000
 
 
-class LiveTracks(Followers[TrackRecord]):
+class LiveTracks(Followers[TrackRecord | Gone]):
     """For pages that look on: the tracks that were changed by what the monitor has just stored."""
 
 

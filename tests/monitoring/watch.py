@@ -137,7 +137,7 @@ class Watch:
         self.publisher = None if kafka is None else OutboxPublisher(self.database, kafka, lambda: self.monitor.active)
         sink = EventSink(self.local, self.publisher)
         policy = RetentionPolicy(settings.retention)
-        targets = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, sink, policy)
+        targets = CommitTargets(self.database, MediaStore(folder / "media"), self.inbox, sink, lambda: None, policy)
         self.clock = Leaping()
         participants = Participants([self.handler], [self.told])
         expiry = Expiry(settings.retention, self.clock)

@@ -19,6 +19,7 @@ Action = Literal[
     "zones",
     "rules",
     "drift",
+    "delete",
     "cameras",
     "models",
     "targets",
@@ -40,6 +41,7 @@ ROLE_OF: dict[Action, Role] = {
     "zones": "operator",
     "rules": "operator",
     "drift": "operator",
+    "delete": "admin",
     "cameras": "admin",
     "models": "admin",
     "targets": "admin",
@@ -49,7 +51,8 @@ ROLE_OF: dict[Action, Role] = {
 }
 """The least role that allows each action: pictures are live video, snapshots and clips; results are streams, their
 state and detections; events are stored happenings, alerts, drift and reports, read; drift commissions a reference;
-cameras are addresses and settings of streams; targets are where alerts are sent."""
+delete takes tracks, events, images and clips away for good; cameras are addresses and settings of streams; targets are
+where alerts are sent."""
 
 INSTALLATION: frozenset[Action] = frozenset({"models", "targets", "accounts", "audit"})
 """Actions that concern the whole installation: a grant for some streams only does not allow them."""

@@ -71,7 +71,8 @@ class Event(BaseModel):
     duration_s: float | None = Field(default=None, ge=0)
     reason: str | None = Field(
         default=None,
-        description="Why a track or stream ended: gone, removed, an error. Of stream_down: docs/events.md.",
+        description="Why a track or stream ended: gone, removed, an error. Of stream_down: docs/events.md. Of alerts: "
+        "deleted, where what they were about was deleted.",
     )
     path: tuple[PathPoint, ...] = Field(default=(), description="Of a track that ended; at most 64 points.")
     rule: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
-from workers.database.dialects import WRITES, open_engine
+from workers.database.dialects import BUSY_S, WRITES, open_engine
 from workers.errors import DatabaseRefused, DatabaseUnavailable
+
+_SCRUB_MS = 200
 
 MANY_ROWS = {"yield_per": 1000}
 """Execution options of a query that may find any number of rows: they are fetched some at a time, on PostgreSQL too."""
@@ -57,6 +60,29 @@ class Database:
                 return
             with self._writing, self._writer.begin() as connection:
                 yield connection
+
+    def scrub(self) -> bool:
+        """Empty SQLite's log, which still holds the pages as they were before something was deleted.
+
+        Waits for readers and writers a moment only: False where some were busy, and it is to be tried again. True at
+        once on PostgreSQL, whose log is the server's own. Raises DatabaseUnavailable.
+        """
+        if not self.is_sqlite:
+            return True
+        with self.errors(), self._writing:
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(f"PRAGMA busy_timeout={_SCRUB_MS}")
+                try:
+                    busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                finally:
+                    cursor.execute(f"PRAGMA busy_timeout={round(BUSY_S * 1000)}")
+            except sqlite3.Error as error:
+                raise DatabaseUnavailable(f"{self.name}: {describe(error)}") from error
+            finally:
+                connection.close()
+        return not busy
 
     @contextmanager
     def errors(self) -> Iterator[None]:
