@@ -4,6 +4,7 @@ import { acknowledgeAlert, acknowledgeAlerts, ifThere, listAlerts, tellAgain } f
 import { alertCard } from "./alert-card.js";
 import { addressOf, chosenIn, FIELDS, filterBody, filtersOf } from "./alert-query.js";
 import { ask } from "./confirm.js";
+import { DELETED } from "./deletion.js";
 import { EventDialog } from "./event-dialog.js";
 import { RuleList } from "./rule-list.js";
 import { toast } from "./status.js";
@@ -51,6 +52,7 @@ export class AlertsPage {
       this.#read();
     });
     window.addEventListener("popstate", () => this.#shown && this.#read());
+    window.addEventListener(DELETED, () => this.#shown && this.#load());
     this.#older.addEventListener("click", () => this.#load(this.#next));
     this.#all.addEventListener("change", () => this.#chooseAll(this.#all.checked));
     document.getElementById("alerts-see").addEventListener("click", () => this.#seeChosen());

@@ -1,6 +1,7 @@
 // One event: its image with box and path, its clip, its details.
 
 import { clipPlayer } from "./clip-player.js";
+import { deletionButtons } from "./deletion.js";
 import { el } from "./dom.js";
 import { durationOf, KINDS, timeOf, whatOf, whoOf } from "./event-words.js";
 
@@ -20,7 +21,10 @@ export class EventDialog {
     document.getElementById("event-title").textContent = whatOf(event);
     const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
     const clip = event.clip_url ? clipPlayer(event) : null;
-    this.#body.replaceChildren(...[imageOf(event, words), clip, factList(factsOf(event))].filter(Boolean));
+    const kinds = [...(event.clip_url ? ["clip"] : []), ...(event.reason === "deleted" ? [] : ["event"])];
+    const gone = (kind) => (kind === "event" ? this.#dialog.close() : this.open({ ...event, clip_url: null }));
+    const parts = [imageOf(event, words), clip, factList(factsOf(event)), deletionButtons(event, kinds, gone)];
+    this.#body.replaceChildren(...parts.filter(Boolean));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 }

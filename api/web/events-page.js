@@ -1,6 +1,7 @@
 // What happened: tracks, or single events; filtered by the server, the newest first, live; how many over time.
 
 import { listEvents, listTracks } from "./api.js";
+import { DELETED } from "./deletion.js";
 import { EventDialog } from "./event-dialog.js";
 import { EventFilters } from "./event-filters.js";
 import { eventQueryOf, liveQueryOf, queryOf } from "./event-query.js";
@@ -49,6 +50,7 @@ export class EventsPage {
     this.#older.addEventListener("click", () => this.#load(this.#next));
     this.#newer.addEventListener("click", () => this.#reveal());
     document.addEventListener("themechange", () => this.#shown && this.#count());
+    window.addEventListener(DELETED, ({ detail }) => this.#shown && this.#deleted(detail.ids));
     streams.addEventListener("change", () => this.#shown && this.#filters.offerStreams(this.#streamIds));
   }
 
@@ -104,6 +106,7 @@ export class EventsPage {
     const inView = said.get("in_view");
     this.#live = new EventSource(`${VIEWS[view].live}?${new URLSearchParams(liveQueryOf(said))}`);
     this.#live.addEventListener("missed", () => rows.missed());
+    this.#live.addEventListener("deleted", ({ data }) => this.#drop(JSON.parse(data).ids));
     this.#live.addEventListener("message", ({ data }) => {
       const item = JSON.parse(data);
       if (view === "tracks" && inView && (inView === "true") !== (item.ended_at_ns === null)) return;
@@ -119,6 +122,18 @@ export class EventsPage {
     this.#heard.clear();
     if (this.#rows.atTop) this.#load();
     else this.#rows.take(heard);
+  }
+
+  /** In a dialog here. */
+  #deleted(ids) {
+    this.#drop(ids);
+    this.#load();
+    this.#count();
+  }
+
+  #drop(ids) {
+    for (const id of ids) this.#heard.delete(id);
+    this.#rows.drop(ids);
   }
 
   #reveal() {

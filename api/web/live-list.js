@@ -92,6 +92,17 @@ export class LiveList {
     return false;
   }
 
+  /** These are deleted. @param {string[]} ids */
+  drop(ids) {
+    const gone = new Set(ids);
+    for (const id of ids) this.#waiting.delete(id);
+    if (this.#items.some(({ id }) => gone.has(id))) {
+      this.#items = this.#items.filter(({ id }) => !gone.has(id));
+      this.#draw(new Set());
+    }
+    this.#tell();
+  }
+
   /** Nobody knows how many came: the live feed was too slow. */
   missed() {
     this.#gap = true;

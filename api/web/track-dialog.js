@@ -1,6 +1,7 @@
 // One track: its image with its way, what it did, and its events, each of which can be looked at by itself.
 
 import { getTrack } from "./api.js";
+import { DELETED, deletionButtons } from "./deletion.js";
 import { el } from "./dom.js";
 import { EventDialog, factList, imageOf } from "./event-dialog.js";
 import { durationOf, timeOf, whatOf, whoOf } from "./event-words.js";
@@ -13,18 +14,28 @@ export class TrackDialog {
   #body = document.getElementById("track-body");
   #event = new EventDialog();
   #opened = null;
+  #track = null;
 
   constructor() {
     this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("close", () => {
-      this.#opened = null;
+      this.#opened = this.#track = null;
       this.#body.replaceChildren();
     });
+    window.addEventListener(DELETED, ({ detail }) => this.#again(detail.ids));
+  }
+
+  /** One of its events was deleted in the dialog above: the track tells no more of it, or is gone with it. */
+  #again(ids) {
+    if (this.#track === null || !ids.length) return;
+    if (ids.includes(this.#track.id)) this.#dialog.close();
+    else this.open(this.#track);
   }
 
   /** What the list knows is there at once; the events follow. @param {object} track of `GET /v1/tracks` */
   async open(track) {
     this.#opened = track.id;
+    this.#track = track;
     this.#show(track, [el("p", { class: "quiet" }, "Loading events…")]);
     if (!this.#dialog.open) this.#dialog.showModal();
     try {
@@ -41,7 +52,10 @@ export class TrackDialog {
     this.#title.textContent = `${labelsOf(track)} ${whoOfTrack(track)}`;
     const path = track.events?.find(({ kind }) => kind === "track_ended")?.path;
     const words = `Image of the track: ${labelsOf(track)}`;
-    const parts = [imageOf({ ...track, path }, words), factList(factsOf(track)), ...rest];
+    const kinds = [...(track.snapshot_url || track.picture_url ? ["images"] : []), "track"];
+    const gone = (kind) => (kind === "track" ? this.#dialog.close() : this.open(withoutImages(track)));
+    const deleting = deletionButtons(track, kinds, gone);
+    const parts = [imageOf({ ...track, path }, words), factList(factsOf(track)), ...rest, deleting];
     this.#body.replaceChildren(...parts.filter(Boolean));
   }
 
@@ -71,6 +85,8 @@ export class TrackDialog {
     );
   }
 }
+
+const withoutImages = (track) => ({ ...track, snapshot_url: null, picture_url: null });
 
 function factsOf(track) {
   return {

@@ -305,6 +305,58 @@ async def test_a_track_is_opened_and_its_events_are_in_it(street: Street, scheme
         await looked_at(page, f"events-filters-{scheme}-{size}.png")
 
 
+@pytest.mark.parametrize(("scheme", "size"), [("dark", "desktop"), ("light", "phone")])
+async def test_a_track_is_deleted_step_by_step(street: Street, scheme: Any, size: str) -> None:
+    """By keys: its images, one of its events, the rest; another page that looks on drops its row, too."""
+    street.walk()
+    until(lambda: len(street.tracks("zone=till")) == street.walked)
+    newest = street.tracks("zone=till")[0]
+    until(lambda: street.tracks("zone=till")[0]["picture_url"])
+    width, height = SIZES[size]
+    async with chromium() as browser, opened(browser, street.service, color_scheme=scheme) as (page, _):
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.goto(f"{street.service.url}/#/events?zone=till")
+        row = page.locator(f'.event[data-id="{newest["id"]}"]')
+        async with opened(browser, street.service, "/#/events?zone=till") as (other, _):
+            looked_on = other.locator(f'.event[data-id="{newest["id"]}"]')
+            await expect(looked_on).to_be_visible(timeout=60 * SECOND)
+            await row.get_by_role("button").focus()
+            await page.keyboard.press("Enter")
+            dialog, question = page.locator("#track-dialog"), page.locator("#confirm-dialog")
+            await expect(dialog.locator(".track-event")).to_have_count(7)
+
+            async def delete(name: str, told: str, within: str = "#track-dialog") -> None:
+                await page.locator(within).get_by_role("button", name=name).focus()
+                await page.keyboard.press("Enter")
+                await expect(question).to_contain_text(told)
+                await looked_at(page, f"events-{name.replace(' ', '-')}-{scheme}-{size}.png")
+                await page.keyboard.press("Escape")
+                await expect(question).to_be_hidden()
+                await page.keyboard.press("Enter")  # the focus is where it was
+                await question.get_by_role("button", name="Delete").focus()
+                await page.keyboard.press("Enter")
+                await expect(question).to_be_hidden()
+
+            await delete("Delete images", "the track gets no others")
+            await expect(dialog.locator(".event-image")).to_have_count(0)
+            await dialog.locator(".track-event").filter(has_text="Crossed gate, out").click()
+            await delete("Delete event", "no longer tells of it", "#event-dialog")
+            await expect(page.locator("#event-dialog")).to_be_hidden()
+            await expect(dialog.locator(".track-event")).to_have_count(6)
+            await expect(dialog).not_to_contain_text("gate out")
+            await looked_at(page, f"events-deleting-{scheme}-{size}.png")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            await page.evaluate("document.body.dataset.may = 'events pictures'")
+            await expect(dialog.get_by_role("button", name="Delete track")).to_be_hidden()
+            await page.evaluate("document.body.dataset.may = 'events pictures delete'")
+            await delete("Delete track", "events, images and clips")
+            street.walked -= 1
+            await expect(dialog).to_be_hidden()
+            await expect(row).to_have_count(0)
+            await expect(looked_on).to_have_count(0)
+            assert newest["id"] not in {one["id"] for one in street.tracks()}
+
+
 async def looked_at(page: Page, name: str) -> None:
     """No serious fault; a screenshot, where these are wanted."""
     assert await faults(page) == []

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 7a6e70bfa70f8b03bd3ccc3e2bfb335bbfb34f158d182e7d64088002bd5be753
+// Made by `make web` out of api/web; do not edit. f4156bbf46a9d9963e757bee2e1a9b5b71f1154e38617b9891527fc615cd70b4
 import {
   ApiError,
   HealthWatch,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 7a6e70bfa70f8b03bd3ccc3e2bfb335bbfb34f158d182e7d64088002bd5be753
+// Made by `make web` out of api/web; do not edit. f4156bbf46a9d9963e757bee2e1a9b5b71f1154e38617b9891527fc615cd70b4
 import {
   ApiError,
   MOST_POINTS,
@@ -63,6 +63,7 @@ import {
   removeServiceAccount,
   removeStream,
   removeUser,
+  request,
   revokeKey,
   sceneOf,
   shapesOf,
@@ -322,6 +323,73 @@ function filterBody(filters, newestNs) {
   };
 }
 
+// deletion.js
+var DELETED = "livesight-deleted";
+var STAYS = "Messages that were sent and records on Kafka are not called back. This cannot be undone.";
+var ALERTS = "Alerts about it stay in the list without text and picture.";
+var of = {
+  track: ({ id }) => ({
+    words: "Delete track\u2026",
+    title: "Delete this track?",
+    text: `Its events, images and clips go with it. ${ALERTS} ${STAYS}`,
+    path: `/v1/tracks/${id}`,
+    ids: [id],
+    done: "The track was deleted."
+  }),
+  event: ({ id, kind }) => ({
+    words: "Delete event\u2026",
+    title: "Delete this event?",
+    text: `${WITH[kind] ?? "Its track stays, and no longer tells of it."} ${STAYS}`,
+    path: `/v1/events/${id}`,
+    ids: [id],
+    done: "The event was deleted."
+  }),
+  images: ({ snapshot_url: crop, picture_url: picture }) => ({
+    words: "Delete images\u2026",
+    title: "Delete the images of this track?",
+    text: `Both the crop and the whole image go, and the track gets no others. ${STAYS}`,
+    path: picture ?? crop,
+    ids: [],
+    done: "The images were deleted."
+  }),
+  clip: ({ clip_url: path }) => ({
+    words: "Delete clip\u2026",
+    title: "Delete this clip?",
+    text: `The alert stays, and gets no other clip. ${STAYS}`,
+    path,
+    ids: [],
+    done: "The clip was deleted."
+  })
+};
+var WITH = {
+  track_began: "It is the first of its track: the track, its other events, images and clips go with it.",
+  alert: "Its clip and its end go with it. The alert stays in the list without text and picture."
+};
+function deletionButtons(item, kinds, after) {
+  if (!mayOn("delete", item.stream_id)) return null;
+  const buttons = kinds.map((kind) => {
+    const what = of[kind](item);
+    const click = async () => {
+      if (await ask(what.title, what.text, "Delete") && await remove(what)) after(kind);
+    };
+    return el("button", { class: "button", type: "button", on: { click } }, what.words);
+  });
+  return el("div", { class: "card-actions", dataset: { needs: "delete" } }, ...buttons);
+}
+async function remove({ path, ids, done }) {
+  try {
+    await request(path, { method: "DELETE", timeoutMs: 2e4 });
+  } catch (error) {
+    if (error.status !== 404) {
+      toast(`It could not be deleted: ${error.message}`, "bad");
+      return false;
+    }
+  }
+  toast(done);
+  window.dispatchEvent(new CustomEvent(DELETED, { detail: { ids } }));
+  return true;
+}
+
 // clip-results.js
 var SAME_US = 2e3;
 var GAP_US = 1e6;
@@ -499,7 +567,10 @@ var EventDialog = class {
     document.getElementById("event-title").textContent = whatOf(event);
     const words = `Image of the event: ${whatOf(event)} ${whoOf(event)}`.trim();
     const clip = event.clip_url ? clipPlayer(event) : null;
-    this.#body.replaceChildren(...[imageOf(event, words), clip, factList(factsOf(event))].filter(Boolean));
+    const kinds = [...event.clip_url ? ["clip"] : [], ...event.reason === "deleted" ? [] : ["event"]];
+    const gone = (kind) => kind === "event" ? this.#dialog.close() : this.open({ ...event, clip_url: null });
+    const parts = [imageOf(event, words), clip, factList(factsOf(event)), deletionButtons(event, kinds, gone)];
+    this.#body.replaceChildren(...parts.filter(Boolean));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 };
@@ -1126,6 +1197,7 @@ var AlertsPage = class {
       this.#read();
     });
     window.addEventListener("popstate", () => this.#shown && this.#read());
+    window.addEventListener(DELETED, () => this.#shown && this.#load());
     this.#older.addEventListener("click", () => this.#load(this.#next));
     this.#all.addEventListener("change", () => this.#chooseAll(this.#all.checked));
     document.getElementById("alerts-see").addEventListener("click", () => this.#seeChosen());
@@ -2825,6 +2897,16 @@ var LiveList = class {
     this.#tell();
     return false;
   }
+  /** These are deleted. @param {string[]} ids */
+  drop(ids) {
+    const gone = new Set(ids);
+    for (const id of ids) this.#waiting.delete(id);
+    if (this.#items.some(({ id }) => gone.has(id))) {
+      this.#items = this.#items.filter(({ id }) => !gone.has(id));
+      this.#draw(/* @__PURE__ */ new Set());
+    }
+    this.#tell();
+  }
   /** Nobody knows how many came: the live feed was too slow. */
   missed() {
     this.#gap = true;
@@ -2876,16 +2958,25 @@ var TrackDialog = class {
   #body = document.getElementById("track-body");
   #event = new EventDialog();
   #opened = null;
+  #track = null;
   constructor() {
     this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("close", () => {
-      this.#opened = null;
+      this.#opened = this.#track = null;
       this.#body.replaceChildren();
     });
+    window.addEventListener(DELETED, ({ detail }) => this.#again(detail.ids));
+  }
+  /** One of its events was deleted in the dialog above: the track tells no more of it, or is gone with it. */
+  #again(ids) {
+    if (this.#track === null || !ids.length) return;
+    if (ids.includes(this.#track.id)) this.#dialog.close();
+    else this.open(this.#track);
   }
   /** What the list knows is there at once; the events follow. @param {object} track of `GET /v1/tracks` */
   async open(track) {
     this.#opened = track.id;
+    this.#track = track;
     this.#show(track, [el("p", { class: "quiet" }, "Loading events\u2026")]);
     if (!this.#dialog.open) this.#dialog.showModal();
     try {
@@ -2901,7 +2992,10 @@ var TrackDialog = class {
     this.#title.textContent = `${labelsOf(track)} ${whoOfTrack(track)}`;
     const path = track.events?.find(({ kind }) => kind === "track_ended")?.path;
     const words = `Image of the track: ${labelsOf(track)}`;
-    const parts = [imageOf({ ...track, path }, words), factList(factsOf2(track)), ...rest2];
+    const kinds = [...track.snapshot_url || track.picture_url ? ["images"] : [], "track"];
+    const gone = (kind) => kind === "track" ? this.#dialog.close() : this.open(withoutImages(track));
+    const deleting = deletionButtons(track, kinds, gone);
+    const parts = [imageOf({ ...track, path }, words), factList(factsOf2(track)), ...rest2, deleting];
     this.#body.replaceChildren(...parts.filter(Boolean));
   }
   #events(track) {
@@ -2930,6 +3024,7 @@ var TrackDialog = class {
     );
   }
 };
+var withoutImages = (track) => ({ ...track, snapshot_url: null, picture_url: null });
 function factsOf2(track) {
   return {
     When: whenOf(track),
@@ -2988,6 +3083,7 @@ var EventsPage = class {
     this.#older.addEventListener("click", () => this.#load(this.#next));
     this.#newer.addEventListener("click", () => this.#reveal());
     document.addEventListener("themechange", () => this.#shown && this.#count());
+    window.addEventListener(DELETED, ({ detail }) => this.#shown && this.#deleted(detail.ids));
     streams.addEventListener("change", () => this.#shown && this.#filters.offerStreams(this.#streamIds));
   }
   get #shown() {
@@ -3037,6 +3133,7 @@ var EventsPage = class {
     const inView = said.get("in_view");
     this.#live = new EventSource(`${VIEWS[view].live}?${new URLSearchParams(liveQueryOf(said))}`);
     this.#live.addEventListener("missed", () => rows.missed());
+    this.#live.addEventListener("deleted", ({ data }) => this.#drop(JSON.parse(data).ids));
     this.#live.addEventListener("message", ({ data }) => {
       const item = JSON.parse(data);
       if (view === "tracks" && inView && inView === "true" !== (item.ended_at_ns === null)) return;
@@ -3051,6 +3148,16 @@ var EventsPage = class {
     this.#heard.clear();
     if (this.#rows.atTop) this.#load();
     else this.#rows.take(heard);
+  }
+  /** In a dialog here. */
+  #deleted(ids) {
+    this.#drop(ids);
+    this.#load();
+    this.#count();
+  }
+  #drop(ids) {
+    for (const id of ids) this.#heard.delete(id);
+    this.#rows.drop(ids);
   }
   #reveal() {
     this.#reveals = true;
@@ -3344,7 +3451,7 @@ var ACTIONS = {
   viewer: VIEWER,
   reviewer: [...VIEWER, "acknowledge"],
   operator: OPERATOR,
-  admin: [...OPERATOR, "cameras", "models", "targets", "accounts", "audit", "metrics"]
+  admin: [...OPERATOR, "delete", "cameras", "models", "targets", "accounts", "audit", "metrics"]
 };
 function grantFields(grants) {
   const rows = el("div", { class: "grants" });
