@@ -32,6 +32,10 @@ class TooLargeError(BadImageError):
     """An image or a frame has more bytes, more pixels or more scans than the limits allow."""
 
 
+class TooSlowError(BadImageError):
+    """An image was not decoded in time, because the machine is busy. Later it may be."""
+
+
 class MailboxClosed(StreamError):
     """The mailbox is closed, by either side."""
 

@@ -15,6 +15,12 @@ FRAMES_DROPPED = Counter(
 PICTURES_REFUSED = Counter(
     "livesight_pictures_refused", "Frames and images refused for their size or cost, by the setting.", ["setting"]
 )
+DECODERS_ENDED = Counter(
+    "livesight_decoders_ended",
+    "Processes that decode costly stills and were ended, or ended, before their time, by reason: cpu (the picture took "
+    "too much), slow (not done in time on a busy machine), given_up (nobody wanted the picture any more), died.",
+    ["reason"],
+)
 STREAM_UP = Gauge("livesight_stream_up", "1 while the stream is live.", ["stream"])
 STREAM_RECONNECTS = Counter("livesight_stream_reconnects", "Connections lost and tried again.", ["stream"])
 STREAM_LAG = Gauge(

@@ -34,6 +34,7 @@ from stream.errors import (
     StreamError,
     TooLargeError,
     TooManySessionsError,
+    TooSlowError,
     UnsupportedOfferError,
 )
 from workers.errors import (
@@ -74,6 +75,7 @@ _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (
     (AddressRefused, "address-refused"),
     (SourceError, "source-refused"),
     (TooLargeError, "image-too-large"),
+    (TooSlowError, "overloaded"),
     (BadImageError, "bad-image"),
     (MailboxClosed, "conflict"),
     (BadOfferError, "bad-request"),

@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from api.http.errors import Problem
 from api.settings import ApiSettings
 from stream.config import StreamSettings
-from stream.decoding.image_decoding import decode_bgr
 from stream.decoding.image_header import image_limit, read_header
+from stream.decoding.stills import decode_bgr
 from workers.bus.result import FrameResult
 from workers.node.node import Node
 

@@ -1,18 +1,20 @@
-"""Decodes a still: JPEG, PNG or WebP, turned by its EXIF. Any thread; costly ones wait for `COSTLY_LANE`."""
+"""Turns the bytes of a JPEG, PNG or WebP into pixels, whatever it costs. Any thread.
+
+`stream/decoding/stills.py` decides where that is done. This is loaded by the process that decodes costly stills, so it
+imports little.
+"""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stream.decoding.costly_lane import COSTLY_LANE
 from stream.decoding.image_formats import PNG_CHANNELS, PNG_SIGNATURE, png_header
-from stream.decoding.image_header import ImageHeader
 from stream.errors import BadImageError
 
 MAX_CHUNKS = 20_000
@@ -22,26 +24,20 @@ _INFLATED_BYTES = 2**20
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
-def decode_bgr(data: bytes, header: ImageHeader, given_up: Callable[[], bool] = lambda: False) -> npt.NDArray[np.uint8]:
+def decode_pixels(data: bytes, kind: str) -> npt.NDArray[np.uint8]:
     """The image as u8 HWC BGR, turned by its EXIF; 8 bits of 16, and without alpha.
 
-    header: that of `data`, from `read_header`, which bounds the cost. given_up: whether nobody wants it any more while
-    it waits. Raises BadImageError, GivenUpError.
+    kind: "jpeg", "png" or "webp". What it costs was bounded by its header (`stream/decoding/image_header.py`). Raises
+    BadImageError.
     """
-    if header.costly:
-        return COSTLY_LANE.run(lambda: _decode(data, header), given_up)
-    return _decode(data, header)
-
-
-def _decode(data: bytes, header: ImageHeader) -> npt.NDArray[np.uint8]:
-    if header.kind == "png":
+    if kind == "png":
         data = needed_png(data)
     try:
         image_bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise BadImageError(f"the {header.kind} image cannot be decoded: {error.err}") from error
+        raise BadImageError(f"the {kind} image cannot be decoded: {error.err}") from error
     if image_bgr is None:
-        raise BadImageError(f"the {header.kind} image is damaged")
+        raise BadImageError(f"the {kind} image is damaged")
     return cast("npt.NDArray[np.uint8]", image_bgr)
 
 

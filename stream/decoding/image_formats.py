@@ -29,8 +29,11 @@ class ImageLayout:
     passes: int
 
 
-def jpeg_layout(data: bytes) -> ImageLayout:
-    """A JPEG's size and scans, up to its end marker, read as libjpeg reads them. Raises BadImageError."""
+def jpeg_layout(data: bytes, most: int) -> ImageLayout:
+    """A JPEG's size and scans, up to its end marker, read as libjpeg reads them. Raises BadImageError.
+
+    most: pixels × scans that are allowed. Scans above it are not counted to their end.
+    """
     size_wh: tuple[int, int] | None = None
     scans = segments = 0
     at = 2
@@ -54,6 +57,8 @@ def jpeg_layout(data: bytes) -> ImageLayout:
             size_wh = _frame_header(kind, data[at : at + length])
         elif kind == _SOS:
             scans += 1
+            if size_wh is not None and size_wh[0] * size_wh[1] * scans > most:
+                break
         at += length
     if size_wh is None or not scans:
         raise BadImageError("the JPEG's header is damaged: it has no " + ("scan" if size_wh else "frame header"))

@@ -52,8 +52,8 @@ class PixelLimit:
         if pixels * layout.passes > self.max_pixels * self.passes:
             PICTURES_REFUSED.labels(self.setting).inc()
             raise TooLargeError(
-                f"{what} has {width}x{height} pixels in {layout.passes} scans; the limit of pixels times scans is "
-                f"{self.max_pixels * self.passes}, {self.passes} times {self.setting}"
+                f"{what} has {width}x{height} pixels in at least {layout.passes} scans; the limit of pixels times "
+                f"scans is {self.max_pixels * self.passes}, {self.passes} times {self.setting}"
             )
 
 
@@ -90,7 +90,7 @@ def read_header(data: bytes, max_bytes: int, limit: PixelLimit) -> ImageHeader:
         raise TooLargeError(f"the image has {len(data)} bytes; the limit is {max_bytes} (stream.image_bytes)")
     kind: Kind
     if data[:3] == b"\xff\xd8\xff":
-        kind, layout = "jpeg", jpeg_layout(data)
+        kind, layout = "jpeg", jpeg_layout(data, limit.max_pixels * limit.passes)
     elif data[:8] == PNG_SIGNATURE:
         kind, layout = "png", png_layout(data)
     elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":

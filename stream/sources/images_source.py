@@ -18,10 +18,10 @@ from PIL import Image
 
 from stream.config import StreamConfig, StreamSettings
 from stream.decoding.costly_lane import GivenUpError
-from stream.decoding.image_decoding import decode_bgr
 from stream.decoding.image_formats import ImageLayout
 from stream.decoding.image_header import frame_limit, read_header
 from stream.decoding.pts_clock import MICROSECONDS, Pacer
+from stream.decoding.stills import decode_bgr
 from stream.errors import BadImageError, SourceError, TooLargeError
 from stream.frame import Frame, new_session
 from stream.metrics import FRAMES_DROPPED
@@ -142,7 +142,7 @@ def read_image(path: Path, settings: StreamSettings, given_up: Callable[[], bool
     else:
         header = read_header(data, max(settings.image_bytes, len(data)), frame_limit(settings))
         image_bgr = decode_bgr(data, header, given_up)
-    return av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
+    return av.VideoFrame.from_numpy_buffer(image_bgr, format="bgr24")
 
 
 def _decode_other(data: bytes, settings: StreamSettings) -> npt.NDArray[np.uint8]:

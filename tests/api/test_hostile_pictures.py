@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
 from prometheus_client import REGISTRY
 
 from stream.config import StreamSettings
+from stream.decoding import stills
 from stream.decoding.costly_lane import COSTLY_LANE, CostlyLane, GivenUpError
+from stream.decoding.decoder_process import DecoderBounds
+from stream.decoding.stills import StillDecoders
 from tests.api.conftest import Service, Start
 from tests.api.push_client import encoded, pushing
+from tests.peers.decoder_processes import only_process, processes
 from tests.peers.hostile_pictures import packed_texts, png, progressive_jpeg, sized_jpeg
 from tests.peers.numbers import numbered_image
 
@@ -121,22 +128,40 @@ async def test_an_image_whose_client_has_gone_is_not_decoded(
 ) -> None:
     given_up = asyncio.Event()
     loop = asyncio.get_running_loop()
-    whole = COSTLY_LANE.run
+    whole = COSTLY_LANE.place
 
-    def run(work: Callable[[], Any], asked: Callable[[], bool] = lambda: False) -> Any:
+    @contextmanager
+    def place(asked: Callable[[], bool] = lambda: False) -> Iterator[None]:
         try:
-            return whole(work, asked)
+            with whole(asked):
+                yield
         except GivenUpError:
             loop.call_soon_threadsafe(given_up.set)
             raise
 
-    monkeypatch.setattr(COSTLY_LANE, "run", run)
+    monkeypatch.setattr(COSTLY_LANE, "place", place)
     async with service.http() as http:
         with pytest.raises(httpx.ReadTimeout):
             await http.post("/v1/predict?models=number", content=progressive_jpeg((1600, 1200), 12), timeout=1)
         await asyncio.wait_for(given_up.wait(), 20)
         held_lane()
         assert (await http.post("/v1/predict?models=number", content=encoded(1))).status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="decoder processes are Linux's only")
+async def test_a_machine_that_is_too_busy_says_so(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its decoder gets no CPU at all; then again some."""
+    before, large = processes(), progressive_jpeg((1600, 1200), 12)
+    decoders = StillDecoders(CostlyLane(1), DecoderBounds(most_s=1.0))
+    monkeypatch.setattr(stills, "STILL_DECODERS", decoders)
+    async with service.http() as http:
+        assert (await http.post("/v1/predict?models=number", content=large)).status_code == 200
+        os.kill(only_process(before), signal.SIGSTOP)
+        answer = await http.post("/v1/predict?models=number", content=large, timeout=60)
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:livesight:problem:overloaded")
+        assert "the machine is too busy: the image was not decoded in 1 s" in answer.json()["detail"]
+    assert processes() <= before
+    decoders.close()
 
 
 async def test_a_shutdown_does_not_wait_for_costly_pictures(service: Service, held_lane: Callable[[], None]) -> None:

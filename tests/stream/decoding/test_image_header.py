@@ -15,8 +15,8 @@ from PIL import Image
 
 from stream.config import StreamSettings
 from stream.decoding.frame_guard import FrameGuard
-from stream.decoding.image_decoding import decode_bgr
 from stream.decoding.image_header import ImageHeader, frame_limit, image_limit, read_header
+from stream.decoding.stills import decode_bgr
 from stream.errors import BadImageError, TooLargeError
 from tests.peers.hostile_pictures import chunk, packed_texts, png, progressive_jpeg, sized_jpeg
 
@@ -74,7 +74,7 @@ def test_a_phones_progressive_photo_is_taken() -> None:
 def test_a_jpeg_of_many_scans_is_refused_at_once(scans: int) -> None:
     data = progressive_jpeg((4000, 3000), scans)
     begun_s = time.thread_time()
-    with pytest.raises(TooLargeError, match=f"4000x3000 pixels in {scans} scans.*stream.image_pixels"):
+    with pytest.raises(TooLargeError, match=r"4000x3000 pixels in at least 17 scans.*stream.image_pixels"):
         header_of(data)
     assert time.thread_time() - begun_s < 0.5
 

@@ -8,9 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -83,16 +83,16 @@ def test_a_closed_source_gives_up_its_costly_picture(
 ) -> None:
     """It waits for its turn, which does not come: a camera's, and a file's."""
     lane, asked, go_on = CostlyLane(1), threading.Event(), threading.Event()
-    whole = COSTLY_LANE.run
+    whole = COSTLY_LANE.place
 
-    def run(work: Callable[[], Any], given_up: Callable[[], bool] = lambda: False) -> Any:
+    def place(given_up: Callable[[], bool] = lambda: False) -> AbstractContextManager[None]:
         asked.set()
-        return whole(work, given_up)
+        return whole(given_up)
 
     monkeypatch.setattr(COSTLY_LANE, "_places", lane._places)
     holder = threading.Thread(target=lane.run, args=(lambda: go_on.wait(60),))
     holder.start()
-    monkeypatch.setattr(COSTLY_LANE, "run", run)
+    monkeypatch.setattr(COSTLY_LANE, "place", place)
     picture = progressive_jpeg((1600, 1200), 12)
     path = tmp_path / "costly.jpg"
     path.write_bytes(picture)

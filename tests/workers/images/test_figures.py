@@ -28,7 +28,8 @@ from tests.peers.numbers import draw_number
 from tests.workers.inference.test_classify import Running
 from workers.bus.result import FrameResult, ImageFigures
 from workers.engines.hot_swap import EngineSlot
-from workers.images.image_figures import FigureCalculator
+from workers.images.crop_quality import sparser
+from workers.images.image_figures import _EVERY, FigureCalculator
 from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.settings import WorkerSettings
 
@@ -186,3 +187,14 @@ def test_figures_of_a_blurred_stream_are_those_of_what_may_be_seen(no_thread_lef
     pipeline.close()
     frame, result = shown[0]
     assert result.image == FigureCalculator().figures(frame.image, 0) != FigureCalculator().figures(picture, 0)
+
+
+def test_large_images_are_measured_by_fewer_lines_and_alike() -> None:
+    """Nine mirrored tiles of an image are as crisp and blocky as it, whether it is blocky, blurred or neither."""
+    blocky = cv2.imdecode(cv2.imencode(".jpg", scene(), [cv2.IMWRITE_JPEG_QUALITY, 8])[1], cv2.IMREAD_COLOR)
+    for image_bgr in (scene(), blocky, cv2.GaussianBlur(scene(), (0, 0), 4)):
+        one, nine = of(image_bgr), of(np.pad(image_bgr, ((0, 1440), (0, 2560), (0, 0)), "symmetric"))
+        for key in ("focus", "blockiness"):
+            assert getattr(nine, key) == pytest.approx(getattr(one, key), abs=0.03), key
+    lines = np.zeros((3000, 4000), np.uint8)
+    assert 100 < len(lines[:: _EVERY * sparser(lines)]) < 300
