@@ -71,6 +71,8 @@ class HasUrl(Protocol):
     def url(self) -> str: ...
 
 
+FAVICON = "/favicon.ico"
+"""What browsers ask for by themselves where they show something that is no page."""
 # Of the role monitor, which services within a test process do not have; the browser says so by itself. As it does of a
 # snapshot in whose place a better one came between the list and the picture.
 MONITORS = (
@@ -107,7 +109,8 @@ class Witness:
         page.on("websocket", self._connected)
 
     def _said(self, message: ConsoleMessage) -> None:
-        absent = "404" in message.text and urlsplit(message.location["url"]).path.startswith(MONITORS)
+        path = urlsplit(message.location["url"]).path
+        absent = "404" in message.text and (path.startswith(MONITORS) or path == FAVICON)
         if message.type == "error" and not absent:
             self.complaints.append(f"{message.text} {message.location['url']}".strip())
 

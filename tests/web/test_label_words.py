@@ -136,7 +136,6 @@ async def test_who_may_not_see_results_is_not_refused_the_words(service: Service
         await route.fulfill(response=answer, json=await answer.json() | {"actions": ["events", "rules"]})
 
     async with chromium() as browser, opened(browser, service, "/healthz") as (page, witness):
-        witness.complaints.clear()  # what is no page has no icon
         await page.route("**/v1/session", events_only)
         await page.goto(f"{service.url}/#/alerts")
         await expect(page.locator('.rule[data-rule="odd"]')).to_contain_text("An object (red) or an object (blue)")

@@ -308,7 +308,7 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         deadline_s = time.monotonic() + 200
         while True:
             try:
-                if httpx.get(f"{url}/health", timeout=2).is_success:
+                if httpx.get(f"{url}/health", timeout=2).text == "OK":  # and no other server that came to have the port
                     break
             except httpx.HTTPError:
                 pass
