@@ -17,6 +17,9 @@ STORED_KINDS = (*EVENT_KINDS, TRACKS, CROPS, PICTURES, CLIPS)
 ALWAYS_STORED = ("alert", "alert_ended", "stream_up", "stream_down")
 """Few, and others are told from them: alerts and their ends, and when a camera was down."""
 
+_MOST_DAYS = 100_000
+"""273 years: further back there is no time in nanoseconds that a database can hold."""
+
 
 class RetentionRule(BaseModel):
     """What is not stored, or for how long, of some kinds on some streams.
@@ -35,7 +38,9 @@ class RetentionRule(BaseModel):
         description="Kinds of events, tracks, crops, pictures or clips; or patterns such as zone_*.",
     )
     store: bool = Field(default=True, description="False: not stored at all; rules, alerts and live views go on.")
-    days: float | None = Field(default=None, gt=0, description="How long it is kept, in place of retention.days.")
+    days: float | None = Field(
+        default=None, gt=0, le=_MOST_DAYS, description="How long it is kept, in place of retention.days."
+    )
 
     @field_validator("kinds")
     @classmethod
@@ -70,7 +75,9 @@ class RetentionSettings(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
-    days: float = Field(default=30.0, gt=0, description="Events, alerts, snapshots and clips older than this go.")
+    days: float = Field(
+        default=30.0, gt=0, le=_MOST_DAYS, description="Events, alerts, snapshots and clips older than this go."
+    )
     rules: tuple[RetentionRule, ...] = Field(
         default=(), max_length=1000, description="What else holds by camera and kind; the first that matches decides."
     )

@@ -14,6 +14,7 @@ from sqlalchemy import Table, event, func, select
 from livesight import load_settings
 from monitoring.alerts.alert_writer import write_alerts
 from monitoring.alerts.tables import alerts
+from monitoring.retention import event_deletion
 from monitoring.retention.retention import Retention
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.retention_clock import Expiry
