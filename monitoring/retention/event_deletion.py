@@ -27,17 +27,20 @@ Due = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    """Events of an hour: those of these kinds on a stream, or of every stream and kind."""
+    """Events of an hour: those of these kinds on a stream, or on every stream.
+
+    All of an hour has its kinds too: an alert that is stored late, while others are deleted, is none of them.
+    """
 
     hour: int
+    kinds: tuple[str, ...]
     stream_id: str | None = None
-    kinds: tuple[str, ...] = ()
 
     def of(self, table: Table, hour: Iterable[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
         """As conditions on `table`. hour: those that say which hour."""
-        found = [*hour]
+        found = [*hour, table.c.kind.in_(self.kinds)]
         if self.stream_id is not None:
-            found += [table.c.stream_id == self.stream_id, table.c.kind.in_(self.kinds)]
+            found.append(table.c.stream_id == self.stream_id)
         return found
 
 
@@ -124,9 +127,9 @@ def _slices(counted: Iterable[Counted], due: Due) -> Iterator[_Slice]:
             if hour < due.get((kind, stream_id), 0):
                 streams[stream_id].append(kind)
         if sum(map(len, streams.values())) == len(found):
-            yield _Slice(hour)
+            yield _Slice(hour, tuple(sorted({kind for _, kind, _ in found})))
         else:
-            yield from (_Slice(hour, stream_id, tuple(kinds)) for stream_id, kinds in streams.items())
+            yield from (_Slice(hour, tuple(kinds), stream_id) for stream_id, kinds in streams.items())
 
 
 def _hour_before(connection: Connection, over: int, present: int, spared: tuple[str, ...]) -> int:

@@ -49,6 +49,7 @@ RULES = [
         ({"kinds": ["stream_*"], "store": False}, "stream_up is always stored"),
         ({"kinds": ["tracks"], "streams": ["Street!"], "days": 1}, r"rules\.0\.streams\.0"),
         ({"kinds": ["tracks"], "days": 0}, r"rules\.0\.days"),
+        ({"kinds": ["tracks"], "days": 1_000_000}, r"rules\.0\.days: .*100000"),
     ],
 )
 def test_a_rule_that_cannot_hold_is_named(tmp_path: Path, rule: dict[str, Any], told: str) -> None:
@@ -161,6 +162,29 @@ def test_what_is_no_longer_to_be_stored_goes(database: Database, tmp_path: Path)
     for table in (tracks, media):
         assert ages(database, table, "street-1") == ages(database, alerts, "street-1")
     assert len(ages(database, events, "hall", events.c.kind == "zone_entered")) == DAYS * 4
+
+
+def test_an_alert_that_comes_while_its_hour_is_deleted_stays(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a monitor that was down reads on: what is deleted was counted before that."""
+    retention = retention_of(database, MediaStore(tmp_path / "media"), rules=[{"kinds": ["zone_*"], "days": 1}])
+    at_ns = NOW_NS - 3 * DAY_NS
+    with database.write() as connection:
+        add_events(connection, [happened(1, "zone_entered", "hall", zone="door", captured_at_ns=at_ns)])
+    counted = event_deletion._counted
+
+    def counted_before(*given: Any) -> Any:
+        found = counted(*given)
+        with database.write() as connection:
+            add_events(connection, [happened(2, "alert", "hall", rule="door", severity="info", captured_at_ns=at_ns)])
+        return found
+
+    monkeypatch.setattr(event_deletion, "_counted", counted_before)
+    retention.run_once(NOW_NS)
+    with database.read() as connection:
+        assert connection.scalars(select(events.c.kind)).all() == ["alert"]
+    counts_are_rows(database)
 
 
 def test_a_kind_is_found_by_an_index_among_all_others(database: Database, tmp_path: Path) -> None:
