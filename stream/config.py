@@ -19,7 +19,8 @@ from stream.network.networks import NetworkSettings
 
 STREAM_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 StreamId = Annotated[str, Field(pattern=STREAM_ID_PATTERN)]
-ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+MODEL_NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+ModelName = Annotated[str, Field(pattern=MODEL_NAME_PATTERN)]
 MaxFps = Annotated[
     float, Field(ge=0.01, le=240, description="Analyse at most this many frames a second; null: no limit.")
 ]

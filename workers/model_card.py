@@ -7,6 +7,7 @@ promoted and downloaded models lie under `state_dir/models`, where the link `cur
 from __future__ import annotations
 
 import hashlib
+import re
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from stream.config import ModelName
+from stream.config import MODEL_NAME_PATTERN, ModelName
 from workers.errors import ModelDamaged, ModelError, ModelUnknown
 from workers.label_words import MOST_WORDS, LabelWords, usual_words
 from workers.model_files import MOST_CARD_BYTES, is_inside, read_inside, sha256_inside
@@ -24,6 +25,7 @@ CARD_FILE = "card.json"
 CURRENT = "current"
 MOST_PIXELS = 2**24
 """Of one input: 4096 × 4096."""
+_MODEL_NAME = re.compile(MODEL_NAME_PATTERN)
 Task = Literal["detect", "classify", "embed", "caption"]
 Class = Annotated[str, Field(min_length=1, max_length=200)]
 Side = Annotated[int, Field(ge=1, le=16_384)]
@@ -158,9 +160,9 @@ class ModelStore:
     def folder(self, name: str, version: int | None = None) -> Path:
         """The folder of a model: of `version`, else of the version in service, else of the newest there is.
 
-        Raises ModelError listing what there is.
+        Raises ModelError listing what there is. `name` may come from a message of anybody's.
         """
-        for root in self.roots:
+        for root in self.roots if _MODEL_NAME.fullmatch(name) else ():
             current = root / name / CURRENT
             if version is None and current.exists():
                 return _version_folder(current)

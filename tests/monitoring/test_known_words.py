@@ -58,3 +58,12 @@ def test_nodes_tell_the_words_of_what_they_run(tmp_path: Path) -> None:
     assert words("red", "squares") in (TRIANGLE, PYRAMID)
     board.apply(NODE_PREFIX + "one", None)
     assert words("red", "squares") == words("red") == PYRAMID
+
+
+def test_no_name_in_a_message_leads_out_of_the_models_folder(tmp_path: Path) -> None:
+    write(tmp_path, 1, TRIANGLE)
+    (tmp_path / "squares" / "1").rename(tmp_path / "squares" / "current")
+    (tmp_path / "models").mkdir()
+    words = KnownWords(ModelStore([tmp_path / "models"]))
+    assert words("red", "../squares") is None and words("red", str(tmp_path / "squares")) is None
+    assert KnownWords(ModelStore([tmp_path]))("red", "squares") == TRIANGLE
