@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import yaml
 
 from training.data.check import CheckedImage, CheckReport, check
 from training.data.compose import (
@@ -285,11 +286,10 @@ class _Builder:
         for part, paths in listed.items():
             lines = (f"./{path.relative_to(self._folder).as_posix()}\n" for path in paths)
             (self._folder / f"{part}.txt").write_text("".join(lines))
-        names = "".join(f"  {index}: {json.dumps(name)}\n" for index, name in enumerate(self._classes))
         parts = "".join(f"{part}: {part}.txt\n" for part in PARTS if part in listed)
         spoken = {label: said.model_dump(exclude_none=True) for label, said in self._words.items()}
-        words = f"words: {json.dumps(spoken)}\n" if spoken else ""
-        (self._folder / "data.yaml").write_text(f"{parts}names:\n{names}{words}")
+        said = {"names": dict(enumerate(self._classes)), **({"words": spoken} if spoken else {})}
+        (self._folder / "data.yaml").write_text(parts + yaml.safe_dump(said, sort_keys=False))
 
     def _record(self, made: dict[str, Any]) -> dict[str, Any]:
         record = {

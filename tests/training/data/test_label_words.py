@@ -17,7 +17,7 @@ from training.export.card_words import card_words
 from workers.label_words import LabelWords
 from workers.model_card import CARD_FILE
 
-DISC = LabelWords(one="a disc of ours", many="discs of ours")
+DISC = LabelWords(one="a disc of ours \U0001f4bf", many="discs of ours, ¿qué?")
 
 
 @pytest.fixture
