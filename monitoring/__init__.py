@@ -7,6 +7,7 @@ URL_PREFIXES = (
     "/v1/drift",
     "/v1/events",
     "/v1/report",
+    "/v1/retention",
     "/v1/rules",
     "/v1/snapshots",
     "/v1/tracks",

@@ -19,7 +19,9 @@ from monitoring.ingest.kafka_inbox import KafkaInbox
 from monitoring.ingest.monitor import Monitor, Participants
 from monitoring.ingest.outbox_publisher import OutboxPublisher
 from monitoring.migrations import MONITORING
+from monitoring.retention.rates import Forecaster
 from monitoring.retention.retention import Retention
+from monitoring.retention.routes import retention_routes
 from monitoring.settings import MonitorSettings
 from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
@@ -58,10 +60,13 @@ class Monitoring:
         expiry = Expiry(settings.retention, clock)
         participants = Participants(parts.handlers, [*parts.hooks, self.live])
         self._monitor = Monitor(settings, targets, participants, expiry, self._prepare)
-        own: list[BackgroundService] = [Retention(expiry, self.database, media, self._is_active)]
-        self._to_start = [*([] if publisher is None else [publisher]), *own, *parts.services]
+        forecaster = Forecaster(self.database, policy, media.folder)
+        self._retention = Retention(expiry, self.database, media, self._is_active, forecaster)
+        publishers: list[BackgroundService] = [] if publisher is None else [publisher]
+        self._to_start: list[BackgroundService] = [*publishers, self._retention, *parts.services]
         self._services: list[BackgroundService] = []
         self._routers = [event_routes(self.database, self.live), media_routes(self.database, media), *parts.routers]
+        self._routers.append(retention_routes(forecaster, clock))
         self._migrated = self._first_try()
 
     @property
@@ -86,6 +91,10 @@ class Monitoring:
     def problems(self) -> list[str]:
         """What is wrong now, in sentences. Any thread."""
         return [*self._monitor.problems(), *(text for service in list(self._services) for text in service.problems())]
+
+    def notes(self) -> list[str]:
+        """What an operator should know and is no fault, in sentences. Any thread."""
+        return self._retention.notes()
 
     def close(self, timeout_s: float) -> None:
         """Take what has come in process, commit everything, end all threads. Idempotent."""

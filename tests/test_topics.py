@@ -106,7 +106,7 @@ def prepare(broker: Broker, login: Login, user: str, roles: str, programs: tuple
 
 
 def ready(service: LivesightProcess) -> bool:
-    return bool(service.get_json("/health")["ready"] == {"status": "ready", "reasons": []})
+    return bool(service.get_json("/health")["ready"] == {"status": "ready", "reasons": [], "notes": []})
 
 
 @pytest.mark.timeout(400)

@@ -34,3 +34,7 @@ class Extension(Protocol):
     def problems(self) -> list[str]:
         """What is wrong now, as readiness reasons. Never blocks."""
         ...
+
+    def notes(self) -> list[str]:
+        """What an operator should know and is no fault, as readiness notes. Never blocks."""
+        ...

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.auth.mode_checks import insecure_reason
 from api.routes.context import ApiContext, Context
@@ -51,6 +51,7 @@ class Readiness(BaseModel):
 
     status: Literal["ready", "degraded", "not ready"]
     reasons: list[str]
+    notes: list[str] = Field(default=[], description="What an operator should know and is no fault; to the same.")
 
 
 class Health(BaseModel):
@@ -71,9 +72,11 @@ async def check_liveness() -> Liveness:
 async def check_readiness(context: Context, response: Response, principal: CurrentPrincipal) -> Readiness:
     """Whether models are loaded and results are published: 200 when ready or degraded, else 503."""
     readiness = _readiness(context)
+    notes = [note for extension in context.extensions for note in extension.notes()]
     if readiness.status == "not ready":
         response.status_code = 503
-    return readiness if _told(principal) else Readiness(status=readiness.status, reasons=[])
+    told = {"notes": notes} if _told(principal) else {"reasons": []}
+    return readiness.model_copy(update=told)
 
 
 @router.get("/health", dependencies=[_STATUS_ONLY], responses={503: {"model": Health}})

@@ -245,6 +245,9 @@ export const deleteRule = (name) => request(rulePath(name), { method: "DELETE" }
 
 export const metricsText = async (signal) => (await request("/metrics", { signal })).text();
 
+/** How long things are kept: `{limits: [{limit, most, per_day, kept_s, set_s}], disk, notes}`. */
+export const retention = (signal) => json("/v1/retention", { signal });
+
 /** Readiness: `{state: "ready"|"degraded"|"down", reasons: string[]}`; never throws for a 503. */
 export async function readiness(signal) {
   let response;

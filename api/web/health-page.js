@@ -6,6 +6,7 @@ import { badge, el } from "./dom.js";
 import { SEVERITIES } from "./event-words.js";
 import { buckets, byLabel, parseMetrics, quantile, rates } from "./metrics.js";
 import { may } from "./session.js";
+import { StorageCard } from "./storage-card.js";
 import { nameOfState, rateWords } from "./states.js";
 
 const EVERY_MS = 2000;
@@ -26,6 +27,7 @@ export class HealthPage {
   #points = []; // {at, p50, p95, rates, dropped}
   #charts = null;
   #shown = false;
+  #storage = new StorageCard();
 
   /** @param {import("./streams.js").Streams} streams @param {import("./status.js").HealthWatch} watch
    *  @param {import("./alert-watch.js").AlertWatch} alerts */
@@ -49,11 +51,13 @@ export class HealthPage {
     this.#showHealth();
     this.#showNodes();
     if (may("metrics")) this.#read();
+    if (may("events")) this.#storage.show();
     this.#showAlerts();
   }
 
   hide() {
     this.#shown = false;
+    this.#storage.hide();
     clearTimeout(this.#timer);
     this.#abort?.abort();
     this.#last = null; // what happens meanwhile is not known

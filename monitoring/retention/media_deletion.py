@@ -19,7 +19,7 @@ from monitoring.tracks.tables import tracks
 
 _KINDS = ("crop", "picture", "clip")
 
-_of_alert = or_(
+OF_ALERT = or_(
     media.c.event_id.is_not(None),
     exists().where(
         tracks.c.session == media.c.session,
@@ -54,12 +54,12 @@ class MediaDeletion:
                 due.append(media.c.kind.not_in(("crop", "picture")) if name == CLIPS else media.c.kind == kind)
                 if name != CLIPS:
                     alert_ns = now_ns - self._policy.evidence_ns(name, stream_id)
-                    due.append(or_(media.c.captured_at_ns < alert_ns, ~_of_alert))
+                    due.append(or_(media.c.captured_at_ns < alert_ns, ~OF_ALERT))
                 self._delete(and_(*due))
 
     def shrink(self) -> None:
         """The oldest files go until the rest is small enough; those of alerts only when no others are left."""
-        for condition in (~_of_alert, _of_alert):
+        for condition in (~OF_ALERT, OF_ALERT):
             with self._steps.database.read() as connection:
                 over = (connection.scalar(select(func.sum(media.c.bytes))) or 0) - self._policy.settings.media_bytes
             if over > 0:

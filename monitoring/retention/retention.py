@@ -5,6 +5,7 @@ Events go by whole hours, as they are counted by hours; the present hour stays.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from monitoring.retention.event_deletion import EventDeletion
 from monitoring.retention.media_deletion import MediaDeletion
+from monitoring.retention.rates import Forecaster
 from monitoring.retention.steps import STEP, DeletionSteps, delete_rows, streams_in
 from monitoring.store.media import MediaStore
 from monitoring.store.retention_clock import Expiry
@@ -33,16 +35,29 @@ _ORPHAN_S = 3600.0
 
 _RUNS = Counter("livesight_retention_runs", "How often retention looked for what is due.")
 _MEDIA = Gauge("livesight_media_bytes", "Size of the stored snapshots and clips.")
+_KEPT = Gauge(
+    "livesight_retention_kept_seconds", "How long things will be kept at this rate, by the limit on them.", ["limit"]
+)
+_SET = Gauge("livesight_retention_set_seconds", "How long they are to be kept, by the limit on them.", ["limit"])
+_DISK_FULL = Gauge("livesight_retention_disk_full_seconds", "When the disk will be full at this rate; +Inf: never.")
 _STORED = Gauge("livesight_events_stored", "Events in the database.")
 
 
 class Retention:
     """A BackgroundService. `run_once` is what its thread does now and then, while this process's monitor works."""
 
-    def __init__(self, expiry: Expiry, database: Database, store: MediaStore, active: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        expiry: Expiry,
+        database: Database,
+        store: MediaStore,
+        active: Callable[[], bool],
+        forecaster: Forecaster | None = None,
+    ) -> None:
         self._expiry = expiry
         self._settings = expiry.settings
         self._policy = RetentionPolicy(expiry.settings)
+        self._forecaster = forecaster or Forecaster(database, self._policy, store.folder)
         self._database = database
         self._store = store
         self._active = active
@@ -67,6 +82,11 @@ class Retention:
             found.append(f"retention: nothing is deleted for its age: {reason}")
         return found
 
+    def notes(self) -> list[str]:
+        """What an operator should know and is no fault, in sentences: that limits delete what was to be kept."""
+        forecast = self._forecaster.last
+        return [] if forecast is None or not self._active() else forecast.notes()
+
     def close(self, timeout_s: float) -> None:
         """See BackgroundService. Stops between two steps."""
         self._closing.set()
@@ -84,7 +104,7 @@ class Retention:
         before_ns = self._events.delete_surplus(now_ns)
         self._delete_tracks(tracks.c.captured_at_ns < before_ns, tracks.c.alerts == 0)
         self._media.shrink()
-        self._measure()
+        self._measure(now_ns)
 
     def delete_events(self, before_ns: int) -> int:
         """Delete the events of the hours before that one, their counts, and their tracks; returns how many."""
@@ -167,7 +187,13 @@ class Retention:
             "tracks", lambda connection: delete_tracks(connection, conditions, STEP, with_images=with_images)
         )
 
-    def _measure(self) -> None:
+    def _measure(self, now_ns: int) -> None:
+        forecast = self._forecaster.forecast(now_ns)
+        for limit in forecast.limits:
+            _KEPT.labels(limit.setting).set(limit.kept_s)
+            _SET.labels(limit.setting).set(limit.set_s)
+        if forecast.disk is not None:
+            _DISK_FULL.set(math.inf if forecast.disk.full_s is None else forecast.disk.full_s)
         with self._database.read() as connection:
             _MEDIA.set(connection.scalar(select(func.sum(media.c.bytes))) or 0)
             _STORED.set(connection.scalar(select(func.sum(event_hours.c.count))) or 0)

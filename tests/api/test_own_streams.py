@@ -151,10 +151,10 @@ def test_readiness_tells_strangers_no_reasons(service: Service, monkeypatch: pyt
     assert get(service, "/health", "viewer *")["node"] == "test"
     for headers in ({}, {"x-api-key": f"viewer {MINE}"}, {"x-api-key": "metrics *"}):
         readiness = httpx.get(f"{service.url}/readyz", headers=headers)
-        assert readiness.json() == {"status": "degraded", "reasons": []}
+        assert readiness.json() == {"status": "degraded", "reasons": [], "notes": []}
         assert httpx.get(f"{service.url}/health", headers=headers).json() == {
             "live": {"status": "ok"},
-            "ready": {"status": "degraded", "reasons": []},
+            "ready": {"status": "degraded", "reasons": [], "notes": []},
             "node": None,
         }
 

@@ -184,11 +184,11 @@ def test_bodies_are_bounded(start: Start) -> None:
 
 def test_health(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     assert httpx.get(f"{service.url}/healthz").json() == {"status": "ok"}
-    assert httpx.get(f"{service.url}/readyz").json() == {"status": "ready", "reasons": []}
+    assert httpx.get(f"{service.url}/readyz").json() == {"status": "ready", "reasons": [], "notes": []}
     monkeypatch.setattr(service.bus, "problems", lambda: ["the broker is away"])
     degraded = httpx.get(f"{service.url}/readyz")
     assert degraded.status_code == 200
-    assert degraded.json() == {"status": "degraded", "reasons": ["the broker is away"]}
+    assert degraded.json() == {"status": "degraded", "reasons": ["the broker is away"], "notes": []}
     service.node.close()
     down = httpx.get(f"{service.url}/readyz")
     assert down.status_code == 503 and down.json()["status"] == "not ready"

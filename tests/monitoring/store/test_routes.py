@@ -47,6 +47,7 @@ class Site:
         self.live = LiveEvents()
         self.routers = [event_routes(database, self.live), media_routes(database, self.media)]
         self.troubles: list[str] = []
+        self.told: list[str] = []
         self.app: FastAPI = create_app(
             Node(NodeSettings("test"), ModelStore([]), LocalBus()), LocalBus(), roles=["monitor"]
         )
@@ -55,6 +56,10 @@ class Site:
     def problems(self) -> list[str]:
         """See Extension."""
         return self.troubles
+
+    def notes(self) -> list[str]:
+        """See Extension."""
+        return self.told
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """Ask."""
@@ -239,8 +244,11 @@ def test_a_browser_asks_each_time_whether_it_may_still_show_its_copy(site: Site,
 
 def test_readiness_tells_what_is_wrong(site: Site) -> None:
     assert site.get("/readyz").json()["status"] == "ready"
+    site.told.append("kept for 20 hours, not 30 days")
+    ready = {"status": "ready", "reasons": [], "notes": ["kept for 20 hours, not 30 days"]}
+    assert site.get("/readyz").json() == ready, "what is no fault does not degrade it"
     site.troubles.append("the database is tired")
-    assert site.get("/readyz").json() == {"status": "degraded", "reasons": ["the database is tired"]}
+    assert site.get("/readyz").json() == ready | {"status": "degraded", "reasons": ["the database is tired"]}
     site.ready = False
     assert site.get("/readyz").status_code == 503
 
