@@ -1,7 +1,8 @@
 """How fast the store fills, from what was stored in the last week, and what that leads to. Any thread; blocks.
 
-A week, as streets are busy by the hour and by the day; of a camera that has been there for a shorter time, that time. A
-camera that was silent for a day counts nothing.
+A week, as streets are busy by the hour and by the day; of a camera that has been there for a shorter time, that time.
+A camera that was silent for a day counts nothing. Of what is kept for less than a week the rate is that of its time,
+times how much busier the week was than that (activity.py).
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import shutil
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from monitoring.retention.activity import Activity
 from monitoring.retention.forecast import DiskForecast, Forecast, Share, disk_of, limit_of
 from monitoring.retention.media_deletion import OF_ALERT
 from monitoring.retention.steps import streams_in
@@ -50,6 +52,15 @@ class _Seen:
     amount: float
     first_ns: int
     last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """By stream what was seen, and since when it has been there, as far as the limits left anything of it."""
+
+    seen: Mapping[str, Sequence[_Seen]]
+    begun: Mapping[str, int]
+    activity: Activity
 
 
 class Forecaster:
@@ -90,8 +101,9 @@ class Forecaster:
         """Of now. Raises DatabaseUnavailable."""
         settings = self._policy.settings
         with self._database.read() as connection:
-            event_shares = self._event_shares(connection, now_ns)
-            media_shares = self._media_shares(connection, now_ns)
+            activity = Activity.read(connection, self._policy, now_ns - _WINDOW_NS)
+            event_shares = self._event_shares(connection, activity, now_ns)
+            media_shares = self._media_shares(connection, activity, now_ns)
             stored = int(connection.scalar(select(func.sum(event_hours.c.count))) or 0)
             media_bytes = int(connection.scalar(select(func.sum(media.c.bytes))) or 0)
         limits = (
@@ -123,7 +135,7 @@ class Forecaster:
             size = 0
         return (size / stored if stored >= _ENOUGH_EVENTS else _EVENT_BYTES), size
 
-    def _event_shares(self, connection: Connection, now_ns: int) -> list[Share]:
+    def _event_shares(self, connection: Connection, activity: Activity, now_ns: int) -> list[Share]:
         hours = event_hours.c.hour
         query = select(
             event_hours.c.stream_id, event_hours.c.kind, func.sum(event_hours.c.count), func.min(hours), func.max(hours)
@@ -137,9 +149,9 @@ class Forecaster:
         for stream_id, kind, count, first, last in rows:
             first_ns = max(first * HOUR_NS, begun.get(stream_id, 0))
             seen[stream_id].append(_Seen(kind, float(count), first_ns, (last + 1) * HOUR_NS))
-        return self._shares(seen, begun, now_ns)
+        return self._shares(_Found(seen, begun, activity), now_ns)
 
-    def _media_shares(self, connection: Connection, now_ns: int) -> list[Share]:
+    def _media_shares(self, connection: Connection, activity: Activity, now_ns: int) -> list[Share]:
         seen: dict[str, list[_Seen]] = defaultdict(list)
         begun: dict[str, int] = {}
         for stream_id in streams_in(connection, media.c.stream_id):
@@ -153,18 +165,17 @@ class Forecaster:
                 since_ns = max(begun[stream_id], self._since_ns(kind, stream_id, now_ns))
                 if (one := _files(connection, stream_id, name, since_ns)) is not None:
                     seen[stream_id].append(one)
-        return self._shares(seen, begun, now_ns)
+        return self._shares(_Found(seen, begun, activity), now_ns)
 
     def _since_ns(self, kind: str, stream_id: str, now_ns: int) -> int:
         """From when on the age that is set leaves everything, in the window."""
         kept_ns = self._policy.kept_ns(kind, stream_id)
         return max((now_ns - kept_ns) // HOUR_NS * HOUR_NS, now_ns - _WINDOW_NS)
 
-    def _shares(self, seen: dict[str, list[_Seen]], begun: dict[str, int], now_ns: int) -> list[Share]:
-        """begun: since when each stream has been there, as far as the limits left anything of it."""
+    def _shares(self, found: _Found, now_ns: int) -> list[Share]:
         shares = []
-        for stream_id, kinds in seen.items():
-            began_ns = begun.get(stream_id, min(one.first_ns for one in kinds))
+        for stream_id, kinds in found.seen.items():
+            began_ns = found.begun.get(stream_id, min(one.first_ns for one in kinds))
             if max(one.last_ns for one in kinds) < now_ns - DAY_NS or now_ns - began_ns < _LEAST_NS:
                 continue
             for one in kinds:
@@ -175,7 +186,8 @@ class Forecaster:
                 since_ns = max(since_ns, self._since_ns(one.kind, stream_id, now_ns))
                 span_s = max(now_ns - since_ns, _LEAST_NS) / 1e9
                 age_s = (now_ns - one.first_ns) / 1e9
-                shares.append(Share(one.amount / span_s, kept_ns / 1e9, age_s, one.kind in _SPARED))
+                factor = found.activity.factor(stream_id, began_ns, since_ns, now_ns)
+                shares.append(Share(one.amount * factor / span_s, kept_ns / 1e9, age_s, one.kind in _SPARED))
         return shares
 
 
