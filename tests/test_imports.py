@@ -51,6 +51,7 @@ STARTERS = {
     "deployment/bench/flood.py",
     "deployment/bench/glass.py",
     "deployment/bench/hostile.py",
+    "deployment/bench/month.py",
     "deployment/bench/run_livesight.py",
     "deployment/bench/tracking.py",
     "deployment/bench/tracking_boxes.py",

@@ -121,8 +121,9 @@ class Forecaster:
 
     def _disk(self, shares: Sequence[Share], used_bytes: int) -> DiskForecast | None:
         try:
-            return disk_of(shares, self._free_bytes(self._folder), used_bytes)
-        except OSError:  # no folder before the first image
+            folder = self._folder if self._folder.exists() else self._folder.parent  # it is made with the first image
+            return disk_of(shares, self._free_bytes(folder), used_bytes)
+        except OSError:
             return None
 
     def _event_bytes(self, stored: int) -> tuple[float, int]:

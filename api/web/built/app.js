@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. f4156bbf46a9d9963e757bee2e1a9b5b71f1154e38617b9891527fc615cd70b4
+// Made by `make web` out of api/web; do not edit. 10c940aa737ced37169d46d11bb67a20676f32a9db077a9ce574e82ba272554c
 import {
   ApiError,
   HealthWatch,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. f4156bbf46a9d9963e757bee2e1a9b5b71f1154e38617b9891527fc615cd70b4
+// Made by `make web` out of api/web; do not edit. 10c940aa737ced37169d46d11bb67a20676f32a9db077a9ce574e82ba272554c
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
@@ -199,6 +199,7 @@ var putRule = (rule) => json(rulePath(rule.name), asJson("PUT", rule));
 var tryRule = ({ name, ...rule }, days, limit) => json(`/v1/rules/try?days=${days}&limit=${limit}`, asJson("POST", name ? { name, ...rule } : rule));
 var deleteRule = (name) => request(rulePath(name), { method: "DELETE" });
 var metricsText = async (signal) => (await request("/metrics", { signal })).text();
+var retention = (signal) => json("/v1/retention", { signal });
 async function readiness(signal) {
   let response;
   try {
@@ -887,6 +888,7 @@ export {
   tryRule,
   deleteRule,
   metricsText,
+  retention,
   readiness,
   whipOffer,
   whipEnd,

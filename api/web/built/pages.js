@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. f4156bbf46a9d9963e757bee2e1a9b5b71f1154e38617b9891527fc615cd70b4
+// Made by `make web` out of api/web; do not edit. 10c940aa737ced37169d46d11bb67a20676f32a9db077a9ce574e82ba272554c
 import {
   ApiError,
   MOST_POINTS,
@@ -64,6 +64,7 @@ import {
   removeStream,
   removeUser,
   request,
+  retention,
   revokeKey,
   sceneOf,
   shapesOf,
@@ -3276,8 +3277,74 @@ function quantile(before, after, share2) {
   return low;
 }
 
+// storage-card.js
+var EVERY_MS3 = 6e4;
+var NAMES = { events: "Events", media_bytes: "Images and clips" };
+var DAY_S = 86400;
+var SPANS = [
+  [2 * DAY_S, DAY_S, "day"],
+  [3600, 3600, "hour"],
+  [60, 60, "minute"]
+];
+var SIZES = ["B", "KiB", "MiB", "GiB", "TiB"];
+var StorageCard = class {
+  #timer = 0;
+  #abort = null;
+  show() {
+    this.#load();
+  }
+  hide() {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+  }
+  async #load() {
+    clearTimeout(this.#timer);
+    const { signal } = this.#abort = new AbortController();
+    if (!document.hidden) {
+      const found2 = await retention(signal).catch(() => null);
+      if (signal.aborted) return;
+      this.#draw(found2);
+    }
+    this.#timer = setTimeout(() => this.#load(), EVERY_MS3);
+  }
+  #draw(found2) {
+    const limits = found2?.limits ?? [];
+    const rows = limits.map(({ limit, most, per_day: perDay, kept_s: kept, set_s: set }) => {
+      const amount = limit === "events" ? (number2) => Math.round(number2).toLocaleString() : sizeWords;
+      return el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, NAMES[limit]),
+        el("td", { class: "figure" }, amount(perDay)),
+        el("td", { class: "figure" }, amount(most)),
+        el("td", {}, spanWords(kept)),
+        el("td", {}, spanWords(set))
+      );
+    });
+    document.getElementById("storage-rows").replaceChildren(...rows);
+    document.getElementById("storage-table").hidden = !rows.length;
+    document.getElementById("storage-notes").replaceChildren(...(found2?.notes ?? []).map((note) => el("li", {}, note)));
+    const free = found2?.disk ? `${sizeWords(found2.disk.free_bytes)} are free on the disk.` : "";
+    document.getElementById("storage-said").textContent = found2 === null ? NONE : rows.length ? free : EARLY;
+  }
+};
+var NONE = "No process with the role monitor is running.";
+var EARLY = "How long things will be kept is known a quarter of an hour after the first of them.";
+function spanWords(seconds2) {
+  for (const [least, unit, name] of SPANS) {
+    if (seconds2 < least) continue;
+    const number2 = Math.round(seconds2 / unit);
+    return `${number2} ${name}${number2 === 1 ? "" : "s"}`;
+  }
+  return "less than a minute";
+}
+function sizeWords(bytes) {
+  const power = Math.min(SIZES.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+  return `${Number((bytes / 1024 ** power).toPrecision(3))} ${SIZES[power]}`;
+}
+
 // health-page.js
-var EVERY_MS3 = 2e3;
+var EVERY_MS4 = 2e3;
 var FIRST_MS = 700;
 var KEPT = 150;
 var STAGES = ["decode", "wait", "convert", "inference", "track", "classify", "publish"];
@@ -3296,6 +3363,7 @@ var HealthPage = class {
   // {at, p50, p95, rates, dropped}
   #charts = null;
   #shown = false;
+  #storage = new StorageCard();
   /** @param {import("./streams.js").Streams} streams @param {import("./status.js").HealthWatch} watch
    *  @param {import("./alert-watch.js").AlertWatch} alerts */
   constructor(streams, watch, alerts) {
@@ -3317,10 +3385,12 @@ var HealthPage = class {
     this.#showHealth();
     this.#showNodes();
     if (may("metrics")) this.#read();
+    if (may("events")) this.#storage.show();
     this.#showAlerts();
   }
   hide() {
     this.#shown = false;
+    this.#storage.hide();
     clearTimeout(this.#timer);
     this.#abort?.abort();
     this.#last = null;
@@ -3339,7 +3409,7 @@ var HealthPage = class {
         this.#last = null;
       }
     }
-    this.#timer = setTimeout(() => this.#read(), this.#points.length < 3 ? FIRST_MS : EVERY_MS3);
+    this.#timer = setTimeout(() => this.#read(), this.#points.length < 3 ? FIRST_MS : EVERY_MS4);
   }
   #note(samples, at) {
     const before = this.#last;
@@ -3875,13 +3945,13 @@ var allOf = ({ name, card: { classes, thresholds, shapes_wh: shapes, licence, me
 });
 
 // promotion.js
-var EVERY_MS4 = 700;
+var EVERY_MS5 = 700;
 var PATIENCE_MS = 3e4;
 var later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 async function changeVersion(name, version) {
   const begun = await beginPromotion(name, version);
   if (begun.where === null) return begun.done;
-  for (let answeredAt = Date.now(); ; await later(EVERY_MS4)) {
+  for (let answeredAt = Date.now(); ; await later(EVERY_MS5)) {
     let status;
     try {
       status = await promotionStatus(begun.where);
@@ -3911,7 +3981,7 @@ var REFUSALS = {
   "engine-unavailable": "It cannot be loaded on this machine, or what it computes is nonsense.",
   "model-unknown": "The version is not on this node: versions are not copied from one to another."
 };
-var EVERY_MS5 = 1e4;
+var EVERY_MS6 = 1e4;
 var TICK_MS = 1e3;
 var ModelsPage = class {
   title = "Models";
@@ -3928,7 +3998,7 @@ var ModelsPage = class {
   #ticks = 0;
   show() {
     this.#load();
-    this.#timer = setInterval(() => this.#load(), EVERY_MS5);
+    this.#timer = setInterval(() => this.#load(), EVERY_MS6);
   }
   hide() {
     clearInterval(this.#timer);
@@ -4271,7 +4341,7 @@ async function learnAnew(stream) {
 }
 
 // monitoring-page.js
-var EVERY_MS6 = 1e4;
+var EVERY_MS7 = 1e4;
 var MonitoringPage = class {
   title = "Monitoring";
   #streams;
@@ -4301,7 +4371,7 @@ var MonitoringPage = class {
       await Promise.all([this.#showHealth(signal), this.#showModels(signal), this.#showDrift(signal)]);
       if (signal.aborted) return;
     }
-    this.#timer = setTimeout(() => this.#load(), EVERY_MS6);
+    this.#timer = setTimeout(() => this.#load(), EVERY_MS7);
   }
   async #showHealth(signal) {
     const metrics = may("metrics") ? metricsText(signal).catch(() => null) : null;
