@@ -56,6 +56,7 @@ STARTERS = {
     "deployment/bench/tracking.py",
     "deployment/bench/tracking_boxes.py",
     "deployment/bench/tracking_judge.py",
+    "deployment/bench/track_world.py",
     "deployment/bench/tracks.py",
     "deployment/bench/viewers.py",
     "deployment/fuzz/operations.py",

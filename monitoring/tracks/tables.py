@@ -25,7 +25,8 @@ tracks = Table(
     Column("confidence", Float),  # the highest
     Column("alerts", Integer, nullable=False),
     Column("body", Text, nullable=False),  # a TrackRecord, JSON; the columns are for finding it
-    Index("ix_tracks_session", "session", "track_id"),
+    # With what tells the order of a session's tracks, and whose they are, without reading their rows.
+    Index("ix_tracks_session", "session", "track_id", "captured_at_ns", "stream_id"),
     Index("ix_tracks_ended", "ended_at_ns", "captured_at_ns", "stream_id"),
     # What a page is walked along; the columns behind the time are looked at without reading the rows.
     Index("ix_tracks_time", "captured_at_ns", "stream_id", "ended_at_ns", "duration_s", "confidence", "alerts"),
