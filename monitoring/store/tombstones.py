@@ -23,7 +23,7 @@ from workers.database.dialects import CompactUuid, Serial, insert_into, rows_wit
 KEPT_NS = 90 * DAY_NS
 """How long a tombstone stays: three times as long as any topic of ours keeps what could bring its like back."""
 
-_LOCK = 5067003
+_LOCK = 5067004
 
 deleted_events = Table(
     "deleted_events",

@@ -104,6 +104,10 @@ def test_one_monitor_answers_for_all_and_another_takes_over(shop: Shop) -> None:
     began = events(api, "&kind=track_began")
     assert sorted(event["track_id"] for event in began) == [1, 2, 3, 4, 5]
     assert {event["session"] for event in began} == {SESSION}
+    deleting = urllib.request.Request(f"{api.url}/v1/tracks/{began[0]['id']}", method="DELETE")
+    with urllib.request.urlopen(deleting, timeout=20) as answer:  # by way of the monitor that works
+        assert answer.status == 204
+    assert not events(second, f"&track={began[0]['track_id']}") and len(events(api, "&kind=track_began")) == 4
     code, took_s = second.stop(15)
     assert (code, took_s < 10) == (0, True)
 
