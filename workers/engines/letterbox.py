@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
@@ -74,6 +75,7 @@ class Letterbox:
         placement = place((image.width, image.height), (width, height))
         inner_w, inner_h = placement.inner_wh
         left, top = placement.origin_xy
+        image = nearer(image, (inner_w, inner_h))
         key = (image.width, image.height, image.format.name, inner_w, inner_h, color)
         scaler = self._scalers.get(key)
         if scaler is None:
@@ -90,3 +92,21 @@ class Letterbox:
         band[:, left + inner_w :] = pad_value
         band[:, left : left + inner_w] = rows[:, : inner_w * 3].reshape(inner_h, inner_w, 3)
         return placement
+
+
+def nearer(image: av.VideoFrame, size_wh: tuple[int, int]) -> av.VideoFrame:
+    """A still of more than four times this size in both directions, halved until it is not; other images as they are.
+
+    Each pixel is the mean of four. FFmpeg's scaler takes four times as long for 12 megapixels of BGR as this before it.
+    """
+    if image.format.name not in ("bgr24", "rgb24"):
+        return image
+    plane = image.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8)[: image.height * plane.line_size]
+    pixels: U8 = rows.reshape(image.height, plane.line_size)[:, : image.width * 3].reshape(image.height, image.width, 3)
+    whole = pixels
+    while pixels.shape[1] > 4 * size_wh[0] and pixels.shape[0] > 4 * size_wh[1]:
+        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+        smaller = cv2.resize(pixels[: height * 2, : width * 2], (width, height), interpolation=cv2.INTER_AREA)
+        pixels = np.asarray(smaller, np.uint8)
+    return image if pixels is whole else av.VideoFrame.from_numpy_buffer(pixels, format=image.format.name)
