@@ -21,6 +21,7 @@ from tests.peers.kafka import Broker
 from tests.peers.livesight_process import LivesightProcess
 from tests.peers.postgres import Postgres
 from tests.peers.webhook import WebhookServer
+from workers.bus.result import FrameResult
 from workers.model_card import CARD_FILE, ModelStore, shipped_models_dir
 
 pytestmark = pytest.mark.timeout(300)
@@ -93,6 +94,12 @@ def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres, key
             shown = admin.get(f"/v1/alerts/{alert['id']}/clip", follow_redirects=True).raise_for_status()
             with av.open(io.BytesIO(shown.content), "r") as clip:
                 assert sum(1 for _ in clip.decode(video=0)) >= 20
+            beside = admin.get(f"{alert['clip_url']}/results").raise_for_status()
+            first_us = int(beside.headers["x-livesight-from-us"])
+            results = [FrameResult.model_validate_json(line) for line in beside.text.splitlines()]
+            assert {(one.session, one.node) for one in results} == {(alert["session"], "eye")}
+            assert all(0 <= one.pts_us - first_us <= 4_000_000 for one in results)
+            assert alert["pts_us"] in {one.pts_us for one in results}, "what raised it is among them"
             assert admin.get("/v1/streams/demo/snapshot.jpg").raise_for_status().content.startswith(b"\xff\xd8")
             with live(door, "/v1/streams/demo/detections", KEY) as results:
                 assert json.loads(results.recv(30))["node"] == "eye"
