@@ -12,6 +12,7 @@ import fcntl
 import json
 import mmap
 import os
+import re
 import signal
 import socket
 import subprocess  # nosec B404  # the command is ours: no shell, nothing of anybody else's in it
@@ -35,6 +36,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 _COMMAND = ("-P", "-m", "stream.decoding.decoder_child")
 _ALLOCATION = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20), "OPENBLAS_NUM_THREADS": "1"}
 """What is freed goes back to the system at once, and threads reserve no address space: it is what is bounded."""
+_READ_BY_LIBRARIES = re.compile(
+    r"PATH|LD_LIBRARY_PATH|LD_PRELOAD|TMPDIR|TZ|LANG|LC_[A-Z]+|VIRTUAL_ENV|PYTHON[A-Z]+|OPENCV_[A-Z_]+"
+)
 _REASONS: dict[type[BaseException], str] = {TooLargeError: "cpu", TooSlowError: "slow", GivenUpError: "given_up"}
 
 
@@ -122,7 +126,11 @@ class DecoderProcess:
                 raise
             if (refused := answer.get("refused")) is not None:
                 raise BadImageError(refused)
-            return _pixels(descriptor, answer["shape"], header)
+            try:
+                return _pixels(descriptor, answer["shape"], header)
+            except (KeyError, TypeError, ValueError) as error:
+                self.end()
+                raise _nonsense() from error
 
     def end(self) -> None:
         """End it at once, whatever it is doing. Idempotent."""
@@ -150,8 +158,7 @@ class DecoderProcess:
                 if time.monotonic() > deadline_s:
                     raise TooSlowError(f"the machine is too busy: the image was not decoded in {most_s:g} s") from None
         if message:
-            answer: dict[str, Any] = json.loads(message)
-            return answer
+            return _answer(message)
         status = self._status()
         if status == -signal.SIGXCPU:
             raise TooLargeError(f"the image takes more than {self._bounds.cpu_s} s of CPU time to decode")
@@ -163,6 +170,21 @@ class DecoderProcess:
             return self._process.wait(10)
         except subprocess.TimeoutExpired:
             return -signal.SIGKILL
+
+
+def _answer(message: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(message)
+    except ValueError as error:
+        raise _nonsense() from error
+    if not isinstance(answer, dict):
+        raise _nonsense()
+    return answer
+
+
+def _nonsense() -> BadImageError:
+    """Of a process that a picture has taken over."""
+    return BadImageError("the image cannot be decoded: its decoder's answer makes no sense")
 
 
 @contextlib.contextmanager
@@ -189,9 +211,10 @@ def _pixels(descriptor: int, shape: list[int], header: ImageHeader) -> npt.NDArr
 
 
 def _environment() -> dict[str, str]:
-    """This process's, without the settings, which have secrets."""
+    """What an interpreter and its libraries read of this process's. Any other variable may be a secret: settings, and
+    what a configuration names as ${VAR}."""
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LIVESIGHT_", "API_KEYS"))}
+    kept = {name: value for name, value in os.environ.items() if _READ_BY_LIBRARIES.fullmatch(name)}
     return kept | _ALLOCATION | {"PYTHONPATH": path}
 
 

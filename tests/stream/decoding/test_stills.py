@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 from prometheus_client import REGISTRY
 
+from stream.decoding import decoder_process
 from stream.decoding.costly_lane import NICENESS, CostlyLane, GivenUpError
 from stream.decoding.decoder_process import DecoderBounds
 from stream.decoding.image_header import ImageHeader
@@ -91,7 +92,8 @@ def test_pixels_live_as_long_as_somebody_has_them(
 def test_it_has_none_of_the_services_sockets_and_secrets(
     made: Callable[..., StillDecoders], photo: tuple[bytes, ImageHeader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LIVESIGHT_CLUSTER__SECRET", "hush")
+    for name in ("LIVESIGHT_CLUSTER__SECRET", "DOOR_CAMERA_PASSWORD", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "hush")  # a configuration says ${DOOR_CAMERA_PASSWORD}
     before = processes()
     with socket.create_server(("127.0.0.1", 0)):
         made().decode(*photo)
@@ -99,6 +101,20 @@ def test_it_has_none_of_the_services_sockets_and_secrets(
         opened = [os.readlink(path) for path in (folder / "fd").iterdir()]
     assert sorted(name.partition(":")[0] for name in opened) == ["/dev/null"] * 3 + ["socket"]
     assert b"hush" not in (folder / "environ").read_bytes()
+
+
+@pytest.mark.parametrize("answer", ["nonsense", "[]", "{}", '{"shape": ["a", "b", 3]}', '{"shape": [9, 9]}'])
+def test_a_process_that_a_picture_has_taken_over_costs_that_picture_only(
+    made: Callable[..., StillDecoders], photo: tuple[bytes, ImageHeader], monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    peer = "import socket, sys; s = socket.socket(fileno=int(sys.argv[1])); s.send(b'{}'); s.recv(4096); "
+    monkeypatch.setattr(decoder_process, "_COMMAND", ("-c", peer + f"s.send({answer.encode()}); s.recv(4096)"))
+    before, decoders = processes(), made()
+    with pytest.raises(BadImageError, match="its decoder's answer makes no sense"):
+        decoders.decode(*photo)
+    assert processes() <= before
+    monkeypatch.undo()
+    assert decoders.decode(*photo).shape == (1600, 1200, 3)
 
 
 def test_a_damaged_picture_is_refused_and_the_process_goes_on(
