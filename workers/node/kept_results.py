@@ -64,5 +64,6 @@ class KeptResults:
         with self._lock:
             first = bisect_left(self._kept, from_us, key=attrgetter("pts_us"))
             end = bisect_right(self._kept, to_us, key=attrgetter("pts_us"))
-            lines = [one.json + b"\n" for one in self._kept[first:end]]
-            return ResultLines(self._session, b"".join(lines))
+            chosen, session = self._kept[first:end], self._session
+        # without the lock: megabytes take some ten milliseconds, and the inference thread would wait
+        return ResultLines(session, b"".join(one.json + b"\n" for one in chosen))

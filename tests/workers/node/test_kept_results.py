@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 from workers.bus.result import FrameResult, Latency
 from workers.node.kept_results import KeptResults
@@ -67,3 +68,20 @@ def test_the_bound_in_bytes_holds() -> None:
     for at_us in range(100, 110):
         keep(kept, at_us)
     assert times(kept) == [107, 108, 109]
+
+
+def test_an_inference_thread_does_not_wait_while_lines_are_put_together() -> None:
+    kept = KeptResults()
+    added: list[bool] = []
+
+    class Line(bytes):
+        def __add__(self, other: object) -> bytes:
+            adding = threading.Thread(target=lambda: keep(kept, SECOND_US))
+            adding.start()
+            adding.join(3)
+            added.append(not adding.is_alive())
+            return b"{}\n"
+
+    kept.add(result(0), Line(b"{}"), 0)
+    assert kept.cut(0, 2**62).data == b"{}\n" and added == [True]
+    assert times(kept, 1) == [SECOND_US]
