@@ -21,6 +21,9 @@ from monitoring.store.writes import HOUR_NS
 Counted = tuple[int, str, str]
 """Hour since 1970, kind, stream."""
 
+_COUNTED_IN = (event_hours, event_counts)
+"""In the order in which they are counted: so two writers on PostgreSQL do not wait for each other for ever."""
+
 Due = Mapping[tuple[str, str], int]
 """Kind and stream → before which hour their events are to go."""
 
@@ -56,7 +59,7 @@ class EventDeletion:
         old = delete_rows(events, events.c.seq, events.c.captured_at_ns < before_ns, order=events.c.captured_at_ns)
 
         def uncount(connection: Connection) -> None:
-            for table in (event_counts, event_hours):
+            for table in _COUNTED_IN:
                 connection.execute(delete(table).where(table.c.hour < before_ns // HOUR_NS))
 
         return self._steps.run("events", old, uncount)
@@ -103,7 +106,7 @@ class EventDeletion:
         time = (events.c.captured_at_ns >= begin_ns, events.c.captured_at_ns < begin_ns + HOUR_NS)
 
         def uncount(connection: Connection) -> None:
-            for table in (event_counts, event_hours):
+            for table in _COUNTED_IN:
                 connection.execute(delete(table).where(*one.of(table, [table.c.hour == one.hour])))
 
         return self._steps.run("events", delete_rows(events, events.c.seq, *one.of(events, time)), uncount)
