@@ -2,7 +2,7 @@
 
 import { changeStream, removeStream } from "./api.js";
 import { CameraForm } from "./camera-form.js";
-import { ask } from "./confirm.js";
+import { askRemoval } from "./confirm.js";
 import { badge, el, icon } from "./dom.js";
 import { SceneDialog } from "./scene-dialog.js";
 import { mayOn } from "./session.js";
@@ -106,9 +106,9 @@ export class CamerasPage {
       pause: button("Pause", "pause", () => this.#toggle(row.view)),
       zones: button("Zones", "zone", () => this.#scenes.open(row.view), "zones"),
       edit: button("Edit", "edit", () => this.#form.open(row.view)),
-      remove: button("Delete", "trash", () => this.#remove(id)),
+      remove: button("Remove", "trash", () => this.#remove(id)),
     });
-    for (const [name, what] of [[row.zones, "Zones of"], [row.edit, "Edit"], [row.remove, "Delete"]]) name.setAttribute("aria-label", `${what} ${id}`);
+    for (const [name, what] of [[row.zones, "Zones of"], [row.edit, "Edit"], [row.remove, "Remove"]]) name.setAttribute("aria-label", `${what} ${id}`);
     row.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
@@ -126,8 +126,7 @@ export class CamerasPage {
   }
 
   async #remove(id) {
-    const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
-    if (await ask(`Delete “${id}”?`, text, "Delete")) await this.#work(id, "deleted", () => removeStream(id));
+    if (await askRemoval(id)) await this.#work(id, "removed", () => removeStream(id));
   }
 
   async #work(id, done, work) {

@@ -2,7 +2,7 @@
 
 import { removeStream, snapshot } from "./api.js";
 import { CameraDialog } from "./camera-dialog.js";
-import { ask } from "./confirm.js";
+import { askRemoval } from "./confirm.js";
 import { showSummary, toast } from "./status.js";
 import { Wall } from "./wall.js";
 import { ZoneWatch } from "./zone-watch.js";
@@ -150,8 +150,7 @@ export class LivePage {
   }
 
   async #remove(id) {
-    const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
-    if (!(await ask(`Remove “${id}”?`, text, "Remove"))) return;
+    if (!(await askRemoval(id))) return;
     this.#retired.add(id); // gone at once, back if the server says no
     this.#wall.remove(id);
     this.#showEmpty();

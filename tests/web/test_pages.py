@@ -110,7 +110,7 @@ async def test_the_dialogs_have_no_serious_fault(service: Service) -> None:
         await expect(page.locator("#add-dialog")).to_be_hidden()
 
 
-async def test_cameras_are_paused_changed_and_deleted(service: Service) -> None:
+async def test_cameras_are_paused_changed_and_removed(service: Service) -> None:
     url = f"rtsp://127.0.0.1:{free_port()}/attic"
     async with httpx.AsyncClient(timeout=20) as client:
         wish = {"id": "attic", "url": url, "models": ["number"]}
@@ -142,8 +142,8 @@ async def test_cameras_are_paused_changed_and_deleted(service: Service) -> None:
         await expect(card).not_to_contain_text("limit")
         assert service.node.streams.view("attic").max_fps is None
         assert (service.node.streams.view("attic").url or "").endswith("/cellar")
-        await card.get_by_role("button", name="Delete").click()
-        await page.locator("#confirm-dialog").get_by_role("button", name="Delete").click()
+        await card.get_by_role("button", name="Remove").click()
+        await page.locator("#confirm-dialog").get_by_role("button", name="Remove").click()
         await expect(card).to_have_count(0)
 
 

@@ -170,8 +170,8 @@ async def one_camera_added_changed_and_removed(page: Page, service: Accounts) ->
     await form.get_by_label("Maximum frames per second").fill("2.5")
     await page.get_by_role("button", name="Save changes").click()
     await expect(card).to_contain_text("limit 2.5")
-    await card.get_by_role("button", name="Delete").click()
-    await page.locator("#confirm-dialog").get_by_role("button", name="Delete").click()
+    await card.get_by_role("button", name="Remove").click()
+    await page.locator("#confirm-dialog").get_by_role("button", name="Remove").click()
     await expect(card).to_have_count(0)
     await until(lambda: service.state("attic") == "gone")
 
