@@ -52,7 +52,8 @@ export function alertCard(alert, chosen, act) {
 
 function when({ captured_at_ns: at, ended_at_ns: ended }) {
   const time = new Date(at / 1e6);
-  const lasted = ended ? `, lasted ${durationOf((ended - at) / 1e9)}` : "";
+  // what happens in a moment, such as a crossed line, has no duration
+  const lasted = ended > at ? `, lasted ${durationOf((ended - at) / 1e9)}` : "";
   const attributes = { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() };
   return el("time", attributes, `${ago(time.getTime())}${lasted}`);
 }

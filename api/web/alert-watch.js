@@ -50,9 +50,8 @@ export class AlertWatch extends EventTarget {
 
   #tell() {
     const ids = new Set((this.open ?? []).map(({ id }) => id));
-    if (this.#told)
-      for (const { id, severity, stream_id: stream, text, rule } of this.open ?? [])
-        if (!this.#told.has(id)) toast(text ?? `${stream}: ${rule}`, severity === "info" ? "info" : "bad");
+    const fresh = this.#told ? (this.open ?? []).filter(({ id }) => !this.#told.has(id)) : [];
+    if (fresh.length) toast(wordsOf(fresh), fresh.every(({ severity }) => severity === "info") ? "info" : "bad");
     this.#told = new Set([...(this.#told ?? []), ...ids]);
   }
 
@@ -66,4 +65,11 @@ export class AlertWatch extends EventTarget {
     [number.textContent, noun.textContent] = [waiting.length, words];
     this.#bell.setAttribute("aria-label", `${waiting.length} ${words}, show them`);
   }
+}
+
+/** What is new since the last answer: a busy street would cover the page, one notice for each. */
+function wordsOf(fresh) {
+  const [{ text, rule, stream_id: stream }] = fresh;
+  if (fresh.length === 1) return text ?? `${stream}: ${rule}`;
+  return `${fresh.length} new alerts: ${[...new Set(fresh.map(({ stream_id: id }) => id))].sort().join(", ")}`;
 }

@@ -207,11 +207,11 @@ export class AlertsPage {
 
   async #seeMatching() {
     const text = "All that match the filter, also those that are not loaded yet.";
-    if (!(await ask("Acknowledge all alerts that match?", text, "Acknowledge all"))) return;
+    if (!(await ask("Acknowledge all alerts that match?", text, "Acknowledge all", false))) return;
     await this.#seeMany([{ filter: filterBody(filtersOf(this.#choice), this.#alerts[0]?.captured_at_ns ?? 0) }]);
   }
 
-  /** Asks again while there are more than one request may change. */
+  /** Asks again while there are more than one request may change. The keyboard goes on where the list begins. */
   async #seeMany(bodies) {
     let seen = 0;
     try {
@@ -226,6 +226,7 @@ export class AlertsPage {
       toast(`The alerts could not be acknowledged: ${error.message}`, "bad");
     }
     this.#watch.poll();
+    document.getElementById("alerts-page-title").focus(); // what was pressed cannot be pressed any more
     this.#again();
   }
 

@@ -3,7 +3,7 @@
 import { clipPlayer } from "./clip-player.js";
 import { deletionButtons } from "./deletion.js";
 import { el } from "./dom.js";
-import { durationOf, KINDS, timeOf, whatOf, whoOf } from "./event-words.js";
+import { durationOf, KINDS, reasonOf, SEVERITIES, timeOf, whatOf, whoOf } from "./event-words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -70,9 +70,9 @@ function factsOf(event) {
     Zone: event.zone,
     Line: event.line,
     Rule: event.rule,
-    Severity: event.severity,
+    Severity: SEVERITIES[event.severity],
     Duration: durationOf(event.duration_s),
-    Why: event.reason?.replaceAll("_", " "),
+    Reason: reasonOf(event),
     Models: Object.entries(event.models ?? {})
       .map(([name, version]) => `${name} ${version}`)
       .join(", "),

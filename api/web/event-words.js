@@ -33,6 +33,9 @@ const ENDED = {
   shutdown: "Node stopped",
 };
 
+/** Why a track ended. */
+const REASONS = { gone: "No longer seen", stream_lost: "Camera lost", unknown: "Unknown" };
+
 const WHERE = {
   stream_down: ({ reason }) => ENDED[reason] ?? KINDS.stream_down,
   zone_entered: ({ zone }) => `Entered ${zone}`,
@@ -48,6 +51,9 @@ const WHERE = {
 
 /** What happened, in a few words. @param {object} event `livesight.event/1` */
 export const whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind] ?? event.kind.replaceAll("_", " ");
+
+/** Why it ended or is down, in words. @param {{reason: string|null}} about an event or a track */
+export const reasonOf = ({ reason }) => ENDED[reason] ?? REASONS[reason] ?? reason?.replaceAll("_", " ");
 
 /** Who or what it is about: "without mask 91 % #7". */
 export function whoOf({ kind, label, detector, confidence, track_id: track, person }) {
@@ -67,10 +73,11 @@ export const timeOf = ({ captured_at_ns: at }) => at / 1e6;
 /** "1 min 20 s" */
 export function durationOf(seconds) {
   if (typeof seconds !== "number") return null;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 

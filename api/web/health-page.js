@@ -177,7 +177,7 @@ export class HealthPage {
     const { open } = this.#alerts;
     const none = open === null ? "No process with the role monitor is running." : "No alert is open.";
     const items = (open ?? []).map(({ stream_id: stream, text, rule, severity }) =>
-      el("li", {}, `${SEVERITIES[severity]}: ${text ?? rule}`, el("span", { class: "quiet" }, ` (${stream})`)),
+      el("li", {}, `${SEVERITIES[severity]}: ${text ?? `${rule} (${stream})`}`), // texts begin with the camera
     );
     document.getElementById("alerts-list").replaceChildren(...(items.length ? items : [el("li", { class: "quiet" }, none)]));
   }

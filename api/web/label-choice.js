@@ -1,8 +1,12 @@
 // Labels to choose from, with a field that finds them among many. All of it works by keys: each label is a checkbox, and
-// Enter in the field chooses the first that it found, or adds one that no model has.
+// Enter in the field chooses the first that it found, or adds one that no model has. Many labels are one stop of the Tab
+// key, and arrows go from one to the next: what follows in the form would be eighty stops away.
 
 import { el } from "./dom.js";
 import { labelName } from "./label-words.js";
+
+const MANY = 12;
+const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
 export class LabelChoice {
   #place;
@@ -30,6 +34,8 @@ export class LabelChoice {
       this.#take();
     });
     this.#boxes.addEventListener("change", ({ target }) => this.#choose(target.value, target.checked));
+    this.#boxes.addEventListener("keydown", (event) => this.#step(event));
+    this.#boxes.addEventListener("focusin", ({ target }) => this.#stopAt(target));
     place.replaceChildren(this.#find, this.#boxes, this.#hint);
   }
 
@@ -45,6 +51,25 @@ export class LabelChoice {
     this.#labels = [...new Set([...chosen, ...labels])];
     this.#find.value = "";
     this.#show();
+  }
+
+  #step(event) {
+    const step = STEPS[event.key];
+    const boxes = this.#checkboxes;
+    if (step === undefined || boxes.length <= MANY) return;
+    event.preventDefault(); // the list does not scroll by itself
+    const at = boxes.indexOf(event.target) + step;
+    boxes[Math.max(0, Math.min(boxes.length - 1, at))].focus();
+  }
+
+  /** Has the Tab key come to this checkbox, and among many to no other. */
+  #stopAt(stop) {
+    const boxes = this.#checkboxes;
+    for (const box of boxes) box.tabIndex = boxes.length <= MANY || box === stop ? 0 : -1;
+  }
+
+  get #checkboxes() {
+    return [...this.#boxes.querySelectorAll("input")];
   }
 
   #choose(label, on) {
@@ -85,6 +110,7 @@ export class LabelChoice {
         ),
       ),
     );
+    this.#stopAt(this.#checkboxes[0]);
     this.#tell();
   }
 

@@ -91,7 +91,7 @@ function told({ running, refused }) {
 }
 
 function since({ in_service: serves, in_service_since_ns: at }) {
-  if (at === null) return serves ? "the service began: as installed, never promoted" : null;
+  if (at === null) return serves ? "the service started; as installed, never promoted" : null;
   return new Date(at / 1e6).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 

@@ -109,13 +109,14 @@ export class ModelsPage {
     const streams = now?.streams ?? [];
     const count = streams.length === 1 ? "1 camera changes" : `${streams.length || "No"} cameras change`;
     const text = `${count} to version ${version}; their video goes on. The files are checked and the model tried first: if anything is wrong, ${now ? `version ${now.version}` : "the present version"} stays.`;
-    if (!(await ask(`${verb} ${name} to version ${version}?`, text, verb))) return;
+    if (!(await ask(`${verb} ${name} to version ${version}?`, text, verb, false))) return;
     const words = `Putting version ${version} in service: checking its files, loading and trying it.`;
     this.#running.set(name, { words, since: Date.now() });
     this.#refused.delete(name);
     this.#said.textContent = words;
     this.#tick();
     this.#show();
+    this.#keepFocus(name);
     try {
       const done = await changeVersion(name, back ? null : version);
       const told = `${name}: version ${done.version} is now in service; it replaced ${done.before}.`;
@@ -131,6 +132,11 @@ export class ModelsPage {
     this.#tick();
     await this.#load();
     this.#show();
+    this.#keepFocus(name);
+  }
+
+  /** The button that was pressed is off or gone: the keyboard goes on from the model's name. */
+  #keepFocus(name) {
     if (document.activeElement === document.body) this.#list.querySelector(`[data-model="${name}"] h3`)?.focus();
   }
 

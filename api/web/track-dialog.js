@@ -4,7 +4,7 @@ import { getTrack } from "./api.js";
 import { DELETED, deletionButtons } from "./deletion.js";
 import { el } from "./dom.js";
 import { EventDialog, factList, imageOf } from "./event-dialog.js";
-import { durationOf, timeOf, whatOf, whoOf } from "./event-words.js";
+import { durationOf, reasonOf, timeOf, whatOf, whoOf } from "./event-words.js";
 import { labelName } from "./label-words.js";
 import { labelsOf, linesOf, whenOf, whoOfTrack, zonesOf } from "./track-words.js";
 
@@ -99,7 +99,7 @@ function factsOf(track) {
     Alerts: track.alerts.length
       ? el("a", { href: "#/alerts" }, track.alerts.map(({ rule }) => rule).join(", "))
       : null,
-    Why: track.reason?.replaceAll("_", " "),
+    Reason: reasonOf(track),
     Model: track.detector,
   };
 }

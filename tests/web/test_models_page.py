@@ -98,6 +98,7 @@ async def test_promote_see_a_refusal_and_roll_back(service: Service, monkeypatch
         await card.get_by_role("button", name="Promote squares version 2").click()
         await page.locator("#confirm-dialog").get_by_role("button", name="Promote", exact=True).click()
         await expect(card.get_by_role("progressbar")).to_be_visible()
+        await expect(card.locator("h3")).to_be_focused()  # the keyboard stays with the model
         await expect(card.locator(".promotion")).to_contain_text("Putting version 2 in service")
         await expect(card.get_by_role("button", name="Promote squares version 3")).to_be_disabled()
         await expect(figures.nth(1)).to_have_attribute("open", "")

@@ -238,6 +238,7 @@ async def test_fifty_alerts_are_seen_at_once_by_mouse_by_keys_and_on_a_phone(ser
         await expect(see).to_have_text("Acknowledge 48")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="Alerts", exact=True)).to_be_focused()
         await expect(cards).to_have_count(0)
         assert service.get_json(unseen)["alerts"] == []
 
@@ -303,6 +304,12 @@ async def test_one_of_eighty_labels_is_put_into_a_rule_which_is_tried(service: L
         assert await chosen.evaluate_all("(all) => all.map(({ value }) => value).sort()") == [
             "number", "thing_03", "thing_70", "umbrella"
         ]  # fmt: skip
+        await page.keyboard.press("Tab")  # eighty labels are one stop of the keyboard
+        await expect(labels.get_by_role("checkbox").first).to_be_focused()
+        await page.keyboard.press("ArrowDown")
+        await expect(labels.get_by_role("checkbox").nth(1)).to_be_focused()
+        await page.keyboard.press("Tab")
+        await expect(form.locator("[name=zone]")).to_be_focused()
         for name in ("thing 03", "thing 70", "umbrella"):
             await labels.get_by_role("checkbox", name=name).uncheck()
         await form.get_by_label("For at least (seconds)", exact=True).fill("0")

@@ -1,10 +1,10 @@
-// Made by `make web` out of api/web; do not edit. 10c940aa737ced37169d46d11bb67a20676f32a9db077a9ce574e82ba272554c
+// Made by `make web` out of api/web; do not edit. 935b78f019d6c703ac2d4a5b84146a59d74bbddd95d922daa5ca5039acd87c14
 import {
   ApiError,
   HealthWatch,
   Results,
   arrowPath,
-  ask,
+  askRemoval,
   between,
   centre,
   colourOf,
@@ -746,8 +746,8 @@ var SignedLinks = class {
   #known = /* @__PURE__ */ new Map();
   // path → Promise of a link
   /** @param {(path: string) => Promise<string>} ask gives a link, absolute or relative to the server, for a path */
-  constructor(ask2) {
-    this.#ask = ask2;
+  constructor(ask) {
+    this.#ask = ask;
   }
   /** The link for a path, such as `/v1/streams/entrance/video`. @throws what `ask` throws */
   async of(path) {
@@ -1352,10 +1352,8 @@ var AlertWatch = class extends EventTarget {
   }
   #tell() {
     const ids = new Set((this.open ?? []).map(({ id }) => id));
-    if (this.#told) {
-      for (const { id, severity, stream_id: stream, text, rule } of this.open ?? [])
-        if (!this.#told.has(id)) toast(text ?? `${stream}: ${rule}`, severity === "info" ? "info" : "bad");
-    }
+    const fresh = this.#told ? (this.open ?? []).filter(({ id }) => !this.#told.has(id)) : [];
+    if (fresh.length) toast(wordsOf(fresh), fresh.every(({ severity }) => severity === "info") ? "info" : "bad");
     this.#told = /* @__PURE__ */ new Set([...this.#told ?? [], ...ids]);
   }
   #show() {
@@ -1369,6 +1367,11 @@ var AlertWatch = class extends EventTarget {
     this.#bell.setAttribute("aria-label", `${waiting.length} ${words2}, show them`);
   }
 };
+function wordsOf(fresh) {
+  const [{ text, rule, stream_id: stream }] = fresh;
+  if (fresh.length === 1) return text ?? `${stream}: ${rule}`;
+  return `${fresh.length} new alerts: ${[...new Set(fresh.map(({ stream_id: id }) => id))].sort().join(", ")}`;
+}
 
 // publisher.js
 var GATHER_MS = 1500;
@@ -2361,8 +2364,7 @@ var LivePage = class {
     if (action === "remove") this.#remove(tile.id);
   }
   async #remove(id) {
-    const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
-    if (!await ask(`Remove \u201C${id}\u201D?`, text, "Remove")) return;
+    if (!await askRemoval(id)) return;
     this.#retired.add(id);
     this.#wall.remove(id);
     this.#showEmpty();

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 10c940aa737ced37169d46d11bb67a20676f32a9db077a9ce574e82ba272554c
+// Made by `make web` out of api/web; do not edit. 935b78f019d6c703ac2d4a5b84146a59d74bbddd95d922daa5ca5039acd87c14
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
@@ -584,17 +584,24 @@ function wordsKnown() {
 }
 
 // confirm.js
-function ask(title, text, yes) {
+function ask(title, text, yes, danger = true) {
   const dialog = document.getElementById("confirm-dialog");
   document.getElementById("confirm-title").textContent = title;
   document.getElementById("confirm-text").textContent = text;
-  document.getElementById("confirm-yes").textContent = yes;
+  const button = document.getElementById("confirm-yes");
+  button.textContent = yes;
+  button.classList.toggle("danger", danger);
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });
 }
+var askRemoval = (id) => ask(
+  `Remove \u201C${id}\u201D?`,
+  "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.",
+  "Remove"
+);
 
 // states.js
 var NAMES = {
@@ -911,6 +918,7 @@ export {
   showAccount,
   accessWords,
   ask,
+  askRemoval,
   NAME,
   MOST_POINTS,
   shapesOf,

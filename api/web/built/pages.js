@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 10c940aa737ced37169d46d11bb67a20676f32a9db077a9ce574e82ba272554c
+// Made by `make web` out of api/web; do not edit. 935b78f019d6c703ac2d4a5b84146a59d74bbddd95d922daa5ca5039acd87c14
 import {
   ApiError,
   MOST_POINTS,
@@ -12,6 +12,7 @@ import {
   addUser,
   arrowPath,
   ask,
+  askRemoval,
   atStart,
   badge,
   beginPromotion,
@@ -108,6 +109,7 @@ var ENDED = {
   released: "Camera goes to another node",
   shutdown: "Node stopped"
 };
+var REASONS = { gone: "No longer seen", stream_lost: "Camera lost", unknown: "Unknown" };
 var WHERE = {
   stream_down: ({ reason }) => ENDED[reason] ?? KINDS.stream_down,
   zone_entered: ({ zone }) => `Entered ${zone}`,
@@ -120,6 +122,7 @@ var WHERE = {
   alert_ended: ({ rule, text }) => text ?? `Over: ${rule}`
 };
 var whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind] ?? event.kind.replaceAll("_", " ");
+var reasonOf = ({ reason }) => ENDED[reason] ?? REASONS[reason] ?? reason?.replaceAll("_", " ");
 function whoOf({ kind, label: label2, detector, confidence, track_id: track, person }) {
   const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
   const parts = [
@@ -133,10 +136,11 @@ function whoOf({ kind, label: label2, detector, confidence, track_id: track, per
 var timeOf = ({ captured_at_ns: at }) => at / 1e6;
 function durationOf(seconds2) {
   if (typeof seconds2 !== "number") return null;
-  if (seconds2 < 10) return `${seconds2.toFixed(1)} s`;
-  if (seconds2 < 60) return `${Math.round(seconds2)} s`;
-  const minutes = Math.floor(seconds2 / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds2 % 60)} s`;
+  if (seconds2 < 9.95) return `${seconds2.toFixed(1)} s`;
+  const whole = Math.round(seconds2);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 function ago(ms, now = Date.now()) {
@@ -189,7 +193,7 @@ function alertCard(alert, chosen, act) {
 }
 function when({ captured_at_ns: at, ended_at_ns: ended }) {
   const time = new Date(at / 1e6);
-  const lasted = ended ? `, lasted ${durationOf((ended - at) / 1e9)}` : "";
+  const lasted = ended > at ? `, lasted ${durationOf((ended - at) / 1e9)}` : "";
   const attributes = { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() };
   return el("time", attributes, `${ago(time.getTime())}${lasted}`);
 }
@@ -612,9 +616,9 @@ function factsOf(event) {
     Zone: event.zone,
     Line: event.line,
     Rule: event.rule,
-    Severity: event.severity,
+    Severity: SEVERITIES[event.severity],
     Duration: durationOf(event.duration_s),
-    Why: event.reason?.replaceAll("_", " "),
+    Reason: reasonOf(event),
     Models: Object.entries(event.models ?? {}).map(([name, version]) => `${name} ${version}`).join(", "),
     Node: event.node
   };
@@ -629,6 +633,8 @@ function factList(known) {
 }
 
 // label-choice.js
+var MANY = 12;
+var STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 var LabelChoice = class {
   #place;
   #find;
@@ -654,6 +660,8 @@ var LabelChoice = class {
       this.#take();
     });
     this.#boxes.addEventListener("change", ({ target }) => this.#choose(target.value, target.checked));
+    this.#boxes.addEventListener("keydown", (event) => this.#step(event));
+    this.#boxes.addEventListener("focusin", ({ target }) => this.#stopAt(target));
     place.replaceChildren(this.#find, this.#boxes, this.#hint);
   }
   /** What is chosen, in the order in which it is shown. */
@@ -667,6 +675,22 @@ var LabelChoice = class {
     this.#labels = [.../* @__PURE__ */ new Set([...chosen, ...labels2])];
     this.#find.value = "";
     this.#show();
+  }
+  #step(event) {
+    const step = STEPS[event.key];
+    const boxes = this.#checkboxes;
+    if (step === void 0 || boxes.length <= MANY) return;
+    event.preventDefault();
+    const at = boxes.indexOf(event.target) + step;
+    boxes[Math.max(0, Math.min(boxes.length - 1, at))].focus();
+  }
+  /** Has the Tab key come to this checkbox, and among many to no other. */
+  #stopAt(stop) {
+    const boxes = this.#checkboxes;
+    for (const box of boxes) box.tabIndex = boxes.length <= MANY || box === stop ? 0 : -1;
+  }
+  get #checkboxes() {
+    return [...this.#boxes.querySelectorAll("input")];
   }
   #choose(label2, on) {
     if (on) this.#chosen.add(label2);
@@ -702,6 +726,7 @@ var LabelChoice = class {
         )
       )
     );
+    this.#stopAt(this.#checkboxes[0]);
     this.#tell();
   }
   #tell() {
@@ -1334,10 +1359,10 @@ var AlertsPage = class {
   }
   async #seeMatching() {
     const text = "All that match the filter, also those that are not loaded yet.";
-    if (!await ask("Acknowledge all alerts that match?", text, "Acknowledge all")) return;
+    if (!await ask("Acknowledge all alerts that match?", text, "Acknowledge all", false)) return;
     await this.#seeMany([{ filter: filterBody(filtersOf(this.#choice), this.#alerts[0]?.captured_at_ns ?? 0) }]);
   }
-  /** Asks again while there are more than one request may change. */
+  /** Asks again while there are more than one request may change. The keyboard goes on where the list begins. */
   async #seeMany(bodies) {
     let seen = 0;
     try {
@@ -1352,6 +1377,7 @@ var AlertsPage = class {
       toast(`The alerts could not be acknowledged: ${error.message}`, "bad");
     }
     this.#watch.poll();
+    document.getElementById("alerts-page-title").focus();
     this.#again();
   }
   async #see(id) {
@@ -2300,9 +2326,9 @@ var CamerasPage = class {
       pause: button2("Pause", "pause", () => this.#toggle(row5.view)),
       zones: button2("Zones", "zone", () => this.#scenes.open(row5.view), "zones"),
       edit: button2("Edit", "edit", () => this.#form.open(row5.view)),
-      remove: button2("Delete", "trash", () => this.#remove(id))
+      remove: button2("Remove", "trash", () => this.#remove(id))
     });
-    for (const [name, what] of [[row5.zones, "Zones of"], [row5.edit, "Edit"], [row5.remove, "Delete"]]) name.setAttribute("aria-label", `${what} ${id}`);
+    for (const [name, what] of [[row5.zones, "Zones of"], [row5.edit, "Edit"], [row5.remove, "Remove"]]) name.setAttribute("aria-label", `${what} ${id}`);
     row5.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
@@ -2318,8 +2344,7 @@ var CamerasPage = class {
     await this.#work(id, enabled ? "paused" : "resumed", () => changeStream(id, { enabled: !enabled }));
   }
   async #remove(id) {
-    const text = "Livesight stops watching this camera and deletes its URL. Events recorded so far remain.";
-    if (await ask(`Delete \u201C${id}\u201D?`, text, "Delete")) await this.#work(id, "deleted", () => removeStream(id));
+    if (await askRemoval(id)) await this.#work(id, "removed", () => removeStream(id));
   }
   async #work(id, done, work) {
     this.#busy.add(id);
@@ -2580,13 +2605,13 @@ function dot(label2) {
 var MINUTE = 6e4;
 var HOUR = 60 * MINUTE;
 var DAY = 24 * HOUR;
-var STEPS = [
+var STEPS2 = [
   ...[1, 5, 10, 15, 30].map((count) => count * MINUTE),
   ...[1, 2, 3, 6, 12].map((count) => count * HOUR),
   ...[1, 2, 7, 14, 30, 90].map((count) => count * DAY)
 ];
 function timeTicks(min, max, most) {
-  const step = STEPS.find((ms) => (max - min) / ms <= most) ?? STEPS.at(-1);
+  const step = STEPS2.find((ms) => (max - min) / ms <= most) ?? STEPS2.at(-1);
   return (step < DAY ? evenTimes(min, max, step) : midnights(min, max, step / DAY)).map((value) => ({
     value,
     label: labelOf(value, step)
@@ -3035,7 +3060,7 @@ function factsOf2(track) {
     Zones: zonesOf(track).join(", "),
     Lines: linesOf(track).join(", "),
     Alerts: track.alerts.length ? el("a", { href: "#/alerts" }, track.alerts.map(({ rule }) => rule).join(", ")) : null,
-    Why: track.reason?.replaceAll("_", " "),
+    Reason: reasonOf(track),
     Model: track.detector
   };
 }
@@ -3501,7 +3526,8 @@ var HealthPage = class {
     const { open } = this.#alerts;
     const none = open === null ? "No process with the role monitor is running." : "No alert is open.";
     const items = (open ?? []).map(
-      ({ stream_id: stream, text, rule, severity }) => el("li", {}, `${SEVERITIES[severity]}: ${text ?? rule}`, el("span", { class: "quiet" }, ` (${stream})`))
+      ({ stream_id: stream, text, rule, severity }) => el("li", {}, `${SEVERITIES[severity]}: ${text ?? `${rule} (${stream})`}`)
+      // texts begin with the camera
     );
     document.getElementById("alerts-list").replaceChildren(...items.length ? items : [el("li", { class: "quiet" }, none)]);
   }
@@ -3916,7 +3942,7 @@ function told2({ running, refused }) {
   return found2;
 }
 function since({ in_service: serves, in_service_since_ns: at }) {
-  if (at === null) return serves ? "the service began: as installed, never promoted" : null;
+  if (at === null) return serves ? "the service started; as installed, never promoted" : null;
   return new Date(at / 1e6).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 function cameras(streams) {
@@ -4066,13 +4092,14 @@ var ModelsPage = class {
     const streams = now?.streams ?? [];
     const count = streams.length === 1 ? "1 camera changes" : `${streams.length || "No"} cameras change`;
     const text = `${count} to version ${version}; their video goes on. The files are checked and the model tried first: if anything is wrong, ${now ? `version ${now.version}` : "the present version"} stays.`;
-    if (!await ask(`${verb} ${name} to version ${version}?`, text, verb)) return;
+    if (!await ask(`${verb} ${name} to version ${version}?`, text, verb, false)) return;
     const words = `Putting version ${version} in service: checking its files, loading and trying it.`;
     this.#running.set(name, { words, since: Date.now() });
     this.#refused.delete(name);
     this.#said.textContent = words;
     this.#tick();
     this.#show();
+    this.#keepFocus(name);
     try {
       const done = await changeVersion(name, back ? null : version);
       const told3 = `${name}: version ${done.version} is now in service; it replaced ${done.before}.`;
@@ -4088,6 +4115,10 @@ var ModelsPage = class {
     this.#tick();
     await this.#load();
     this.#show();
+    this.#keepFocus(name);
+  }
+  /** The button that was pressed is off or gone: the keyboard goes on from the model's name. */
+  #keepFocus(name) {
     if (document.activeElement === document.body) this.#list.querySelector(`[data-model="${name}"] h3`)?.focus();
   }
   /** Every second while something is under way. */
