@@ -11,6 +11,7 @@ import hashlib
 import os
 import threading
 import uuid
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, insert, or_, select
 
+from monitoring.core.errors import ResultsUnknown
 from monitoring.store.overlay import with_boxes
 from monitoring.store.tables import media
 from workers.bus.media import RESULT_LINES
@@ -112,8 +114,12 @@ class MediaStore:
         return with_boxes(data, row["boxes"]) if overlay else data
 
     def results(self, row: RowMapping) -> bytes:
-        """The results of a clip's frames, JSON lines. Raises OSError."""
-        return gzip.decompress(self.path(row).read_bytes())
+        """The results of a clip's frames, JSON lines. Raises OSError, and ResultsUnknown where the file is damaged."""
+        data = self.path(row).read_bytes()
+        try:
+            return gzip.decompress(data or b"\0")  # of nothing it would make nothing
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ResultsUnknown("the file of the clip's results is damaged; the video is there") from error
 
     def unlink(self, paths: Collection[str]) -> None:
         """Delete files whose rows are gone; folders that become empty too."""

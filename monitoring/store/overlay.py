@@ -44,8 +44,8 @@ def boxes_of(snapshot: Snapshot) -> str | None:
 
 
 def with_boxes(jpeg: bytes, boxes: str | None) -> bytes:
-    """The picture with the track's box strong and the others faint; as it is where no boxes are known."""
-    image_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    """The picture with the track's box strong and the others faint; as it is where no boxes are known, or damaged."""
+    image_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None  # a full disk
     if boxes is None or image_bgr is None:
         return jpeg
     kept = KeptBoxes.model_validate_json(boxes)

@@ -158,8 +158,13 @@ def test_a_clip_has_the_results_of_its_frames_beside_it(site: Site) -> None:
     results_number = int(found.headers["etag"].strip('"').split("-")[0])
     for path in (f"/v1/clips/{results_number}", f"/v1/snapshots/{results_number}", "/v1/clips/999/results"):
         assert site.get(path).json()["type"] == "urn:livesight:problem:media-unknown"
-    for file in site.media.folder.glob("*/*.gz"):
-        file.unlink()
+    [file] = site.media.folder.glob("*/*.gz")
+    for damaged in (b"", file.read_bytes()[:-9], b"no gzip at all"):
+        file.write_bytes(damaged)
+        answer = site.get(f"{shown[str(new.id)]}/results")
+        assert (answer.status_code, answer.json()["title"]) == (404, "The clip has no results"), damaged
+        assert "damaged" in answer.json()["detail"]
+    file.unlink()
     assert "its file is not on this machine" in site.get(f"{shown[str(new.id)]}/results").json()["detail"]
 
 
