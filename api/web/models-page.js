@@ -4,7 +4,7 @@ import { listModels } from "./api.js";
 import { ask } from "./confirm.js";
 import { el } from "./dom.js";
 import { modelCard } from "./model-card.js";
-import { changeVersion } from "./promotion.js";
+import { changeVersion, unanswered } from "./promotion.js";
 import { toast } from "./status.js";
 
 const TASKS = {
@@ -28,7 +28,7 @@ export class ModelsPage {
   #said = document.getElementById("models-said");
   #models = [];
   #running = new Map(); // name → {words, since}
-  #refused = new Map(); // name → {title, why, detail}
+  #refused = new Map(); // name → {title, why, detail, unless}: not so where that version is in service
   #drawn = "";
   #timer = 0;
   #ticks = 0;
@@ -50,6 +50,8 @@ export class ModelsPage {
       this.#note.textContent = `The models could not be loaded: ${error.message}`;
       return;
     }
+    for (const { name, version, chosen } of this.#models)
+      if (chosen && this.#refused.get(name)?.unless === version) this.#refused.delete(name); // it was, after all
     this.#note.hidden = this.#models.length > 0;
     this.#note.textContent = "The server has no models.";
     this.#show();
@@ -123,9 +125,10 @@ export class ModelsPage {
       this.#said.textContent = "";
       toast(told);
     } catch (error) {
-      const title = `Version ${version} was not put in service${now ? `; version ${now.version} stays` : ""}.`;
+      const refused = `Version ${version} was not put in service${now ? `; version ${now.version} stays` : ""}.`;
+      const title = unanswered(error) ? `It is not known whether version ${version} is being put in service.` : refused;
       const why = REFUSALS[error.type?.split(":").at(-1)];
-      this.#refused.set(name, { title, why, detail: error.message });
+      this.#refused.set(name, { title, why, detail: error.message, unless: unanswered(error) ? version : null });
       this.#said.textContent = [title, why, error.message].filter(Boolean).join(" ");
     }
     this.#running.delete(name);

@@ -5,12 +5,18 @@ import { ApiError, beginPromotion, promotionStatus } from "./api.js";
 const EVERY_MS = 700;
 const PATIENCE_MS = 30_000; // without an answer: a proxy that restarts, a network that is away for a moment
 
+const ON_THE_WAY = ["about:blank", "urn:livesight:problem:node-away", "urn:livesight:problem:overloaded"];
+
+/** Whether an error says that nobody answered, so that what was asked for may be done all the same. */
+export const unanswered = ({ status, type }) =>
+  status === 0 || status === 502 || (status === 503 && ON_THE_WAY.includes(type));
+
 const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * @param {string} name @param {number|null} version null: roll back
  * @returns {Promise<{name: string, version: number, before: number}>} what was done
- * @throws {ApiError} why it was refused; the version before is still in service
+ * @throws {ApiError} why it was refused: the version before is still in service. Or that nobody answered (`unanswered`)
  */
 export async function changeVersion(name, version) {
   const begun = await beginPromotion(name, version);
@@ -20,8 +26,7 @@ export async function changeVersion(name, version) {
     try {
       status = await promotionStatus(begun.where);
     } catch (error) {
-      const passes = error.status === 0 || error.status === 502 || error.status === 503;
-      if (!passes || Date.now() - answeredAt > PATIENCE_MS) throw error;
+      if (!unanswered(error) || Date.now() - answeredAt > PATIENCE_MS) throw error;
       continue;
     }
     answeredAt = Date.now();

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from stream.config import StreamConfig
 from tests.api.conftest import Service, running
@@ -78,7 +78,7 @@ async def test_promote_see_a_refusal_and_roll_back(service: Service, monkeypatch
         return promote(name, version, **more)
 
     monkeypatch.setattr(promotions, "promote", held)
-    async with chromium() as browser, opened(browser, service, "/#/models") as (page, _):
+    async with chromium() as browser, opened(browser, service, "/#/models") as (page, witness):
         card = page.locator('.model[data-model="squares"]')
         await expect(page.locator('[data-task="detect"] h2')).to_have_text("Detectors")
         await expect(page.locator('[data-task="classify"] .model')).to_have_count(2)
@@ -121,6 +121,19 @@ async def test_promote_see_a_refusal_and_roll_back(service: Service, monkeypatch
         await expect(card.locator("h3")).to_have_text("squares version 1", timeout=60_000)
         await expect(refusal).to_have_count(0)
         assert service.node.models.loaded()["squares"][0] == 1
+
+        async def lost(route: Route) -> None:
+            await route.fetch()
+            await route.abort()
+
+        await page.route("**/v1/models/squares/promote", lost)
+        may_end.clear()
+        await confirmed(page, card.get_by_role("button", name="Promote squares version 2"), "Promote")
+        await expect(refusal).to_contain_text("It is not known whether version 2 is being put in service.")
+        may_end.set()
+        await expect(card.locator("h3")).to_have_text("squares version 2", timeout=60_000)
+        await expect(refusal).to_have_count(0)
+        witness.complaints.clear()  # the browser tells of the answer that was lost
 
 
 async def test_a_camera_takes_the_classifiers_that_apply_to_what_its_detectors_find(service: Service) -> None:

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 935b78f019d6c703ac2d4a5b84146a59d74bbddd95d922daa5ca5039acd87c14
+// Made by `make web` out of api/web; do not edit. 916b7a3fac5db36d6497bfc7562b4aa53338a1c4388fc8ffb7c176d3c0ad8e20
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 935b78f019d6c703ac2d4a5b84146a59d74bbddd95d922daa5ca5039acd87c14
+// Made by `make web` out of api/web; do not edit. 916b7a3fac5db36d6497bfc7562b4aa53338a1c4388fc8ffb7c176d3c0ad8e20
 import {
   ApiError,
   MOST_POINTS,
@@ -3973,6 +3973,8 @@ var allOf = ({ name, card: { classes, thresholds, shapes_wh: shapes, licence, me
 // promotion.js
 var EVERY_MS5 = 700;
 var PATIENCE_MS = 3e4;
+var ON_THE_WAY = ["about:blank", "urn:livesight:problem:node-away", "urn:livesight:problem:overloaded"];
+var unanswered = ({ status, type }) => status === 0 || status === 502 || status === 503 && ON_THE_WAY.includes(type);
 var later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 async function changeVersion(name, version) {
   const begun = await beginPromotion(name, version);
@@ -3982,8 +3984,7 @@ async function changeVersion(name, version) {
     try {
       status = await promotionStatus(begun.where);
     } catch (error) {
-      const passes = error.status === 0 || error.status === 502 || error.status === 503;
-      if (!passes || Date.now() - answeredAt > PATIENCE_MS) throw error;
+      if (!unanswered(error) || Date.now() - answeredAt > PATIENCE_MS) throw error;
       continue;
     }
     answeredAt = Date.now();
@@ -4018,7 +4019,7 @@ var ModelsPage = class {
   #running = /* @__PURE__ */ new Map();
   // name → {words, since}
   #refused = /* @__PURE__ */ new Map();
-  // name → {title, why, detail}
+  // name → {title, why, detail, unless}: not so where that version is in service
   #drawn = "";
   #timer = 0;
   #ticks = 0;
@@ -4037,6 +4038,8 @@ var ModelsPage = class {
       this.#note.textContent = `The models could not be loaded: ${error.message}`;
       return;
     }
+    for (const { name, version, chosen } of this.#models)
+      if (chosen && this.#refused.get(name)?.unless === version) this.#refused.delete(name);
     this.#note.hidden = this.#models.length > 0;
     this.#note.textContent = "The server has no models.";
     this.#show();
@@ -4106,9 +4109,10 @@ var ModelsPage = class {
       this.#said.textContent = "";
       toast(told3);
     } catch (error) {
-      const title = `Version ${version} was not put in service${now ? `; version ${now.version} stays` : ""}.`;
+      const refused = `Version ${version} was not put in service${now ? `; version ${now.version} stays` : ""}.`;
+      const title = unanswered(error) ? `It is not known whether version ${version} is being put in service.` : refused;
       const why = REFUSALS[error.type?.split(":").at(-1)];
-      this.#refused.set(name, { title, why, detail: error.message });
+      this.#refused.set(name, { title, why, detail: error.message, unless: unanswered(error) ? version : null });
       this.#said.textContent = [title, why, error.message].filter(Boolean).join(" ");
     }
     this.#running.delete(name);
