@@ -16,7 +16,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, 
 from monitoring.core.errors import BadQuery, EventUnknown
 from monitoring.store.cursor import after_cursor, cursor_of
 from monitoring.store.tables import events
-from monitoring.store.visible import by_name, choose, visible
+from monitoring.store.visible import by_name, choose, distinct_values, visible
 from stream.config import StreamId
 from workers.access.principal import StreamScope
 from workers.bus.event import Event, Kind, Severity
@@ -185,13 +185,16 @@ def _select(
     Which index is said outright: left alone, SQLite walks along all events where a filter leaves none of them, or sorts
     all that pass a filter of several values.
     """
-    leading = None if query.session is not None else _leading(connection, query, times)
+    in_session = query.session is not None or query.track is not None
+    leading = None if in_session else _leading(connection, query, times)
     others = [column.in_(values) for column, values in _indexed(query) if leading is None or column is not leading[0]]
+    if query.track is not None and query.session is None:  # that number in each session
+        others.append(events.c.session.in_(distinct_values(events.c.session)))
     newest = query.order == "newest"
     base = select(events).where(*times, *others, *_rest(query), *seen)
     order = [column.desc() if newest else column.asc() for column in (events.c.captured_at_ns, events.c.seq)]
     if leading is None:
-        index = "ix_events_time" if query.session is None else "ix_events_session"
+        index = "ix_events_session" if in_session else "ix_events_time"
         return _along(base, index).order_by(*order).limit(query.limit + 1)
     column, values = leading
     base = _along(base, _INDEXES[column.name]).order_by(*order).limit(query.limit + 1)
