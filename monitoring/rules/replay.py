@@ -8,6 +8,7 @@ a condition may have held for long enough. Between its first and its last frame 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
@@ -21,7 +22,7 @@ from monitoring.rules.rules import Rules
 from workers.bus.event import Event, Kind
 from workers.label_words import WordSource, usual_words
 
-_OF_STREAMS: tuple[Kind, ...] = ("stream_up", "stream_down")
+OF_STREAMS: tuple[Kind, ...] = ("stream_up", "stream_down")
 _OF_TRACKS: tuple[Kind, ...] = ("track_began", "label_changed", "track_ended")
 _OF_ZONES: tuple[Kind, ...] = ("zone_entered", "zone_left")
 
@@ -32,9 +33,9 @@ def kinds_of(rule: Rule) -> tuple[str, ...]:
     if isinstance(when, EventCondition):
         return when.kinds
     if isinstance(when, DownCondition):
-        return _OF_STREAMS
+        return OF_STREAMS
     if isinstance(when, CountCondition) or (isinstance(when, SeenCondition) and when.attribute is None):
-        return (*_OF_TRACKS, *_OF_STREAMS, *(() if when.zone is None else _OF_ZONES))
+        return (*_OF_TRACKS, *OF_STREAMS, *(() if when.zone is None else _OF_ZONES))
     return ()
 
 
@@ -54,6 +55,10 @@ class StoredTracks:
     def present(self, stream_id: str) -> Iterable[Track]:
         """See TrackSource."""
         return [track for track in self.tracks(stream_id) if (stream_id, track.id) not in self._missed]
+
+    def session(self, stream_id: str) -> str | None:
+        """The session of the newest event of a stream."""
+        return self._sessions.get(stream_id)
 
     def go_on(self, stream_id: str, now_us: int) -> None:
         """The tracks of a stream are seen now, but those whose last frame was before."""
@@ -110,7 +115,7 @@ class Replay:
         self._settings = settings
         self._tracks = StoredTracks()
         self._rules = Rules(self, self._tracks, _NoSignals(), words=words)
-        self._due: list[tuple[int, int, Callable[[int], None]]] = []
+        self._due: list[tuple[int, bool, int, Callable[[int], None]]] = []
         self._order = count()
         self._began_ns: dict[tuple[str, str, int | None], int] = {}
         self._made: list[Event] = []
@@ -157,12 +162,13 @@ class Replay:
         }.get(event.kind, 0.0)
         return round(after_s * 1e9)
 
-    def _at(self, at_ns: int, what: Callable[[int], None]) -> None:
-        heapq.heappush(self._due, (at_ns, next(self._order), what))
+    def _at(self, at_ns: int, what: Callable[[int], None], last: bool = False) -> None:
+        """last: after whatever happens at that moment, as on a frame."""
+        heapq.heappush(self._due, (at_ns, last, next(self._order), what))
 
     def _go_on(self, now_ns: int) -> None:
         while self._due and self._due[0][0] <= now_ns:
-            at_ns, _, what = heapq.heappop(self._due)
+            at_ns, _, _, what = heapq.heappop(self._due)
             what(at_ns)
 
     def _happen(self, event: Event, at_ns: int) -> None:
@@ -182,7 +188,8 @@ class Replay:
         for_s = when.for_s if isinstance(when, SeenCondition | CountCondition) else 0.0
         if for_s:
             for since_ns in {event.captured_at_ns, at_ns}:
-                self._at(max(at_ns, since_ns + round(for_s * 1e9)), partial(self._look, event))
+                holds_ns = since_ns + math.ceil(for_s * 1e6) * 1000  # conditions count whole microseconds
+                self._at(max(at_ns, holds_ns), partial(self._look, event), last=True)
 
     def _miss(self, event: Event, at_ns: int) -> None:
         if event.track_id is not None:
@@ -190,9 +197,15 @@ class Replay:
             self._look(event, at_ns)
 
     def _look(self, event: Event, at_ns: int) -> None:
-        """Evaluate the rule on the event's stream at a moment."""
+        """Evaluate the rule on the event's stream at a moment, and again when what was raised has cooled down."""
         self._tracks.go_on(event.stream_id, at_ns // 1000)
-        self._rules.look(event.stream_id, event.session, at_ns, self._made)
+        before = len(self._made)
+        session = self._tracks.session(event.stream_id) or event.session  # another may have begun since the event
+        self._rules.look(event.stream_id, session, at_ns, self._made)
+        for alert in self._made[before:]:
+            if alert.kind == "alert":
+                cool_ns = alert.captured_at_ns + math.ceil(self._rule.cooldown_s * 1e9)
+                self._at(max(at_ns, cool_ns), partial(self._look, event), last=True)
 
     def _raised(self) -> list[Event]:
         made, self._made = self._made, []
