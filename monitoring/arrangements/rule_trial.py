@@ -5,23 +5,20 @@ Events are read a page at a time, each in a short transaction of its own: nothin
 
 from __future__ import annotations
 
-import heapq
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, func, select
 
+from monitoring.arrangements.trial_events import TrialEvents
 from monitoring.core.errors import TooManyTrials, TrialRunning
 from monitoring.events.settings import EventSettings
 from monitoring.rules.replay import Replay, kinds_of
 from monitoring.rules.rule import CameraFaultCondition, DownCondition, DriftCondition, Rule, SeenCondition
-from monitoring.store.cursor import after_cursor, cursor_of
 from monitoring.store.tables import events
 from monitoring.store.visible import StreamChoice, by_name, choose
 from workers.access.principal import StreamScope
@@ -32,7 +29,6 @@ from workers.label_words import WordSource, usual_words
 DAY_NS = 86_400 * 10**9
 _BEFORE_NS = 600 * 10**9
 """Events from that long before are replayed as well: tracks that were there, and alerts that cooled down."""
-_PAGE = 1000
 _PLANNED = 0.8
 """Of the time that is left, what the second pass is to take: the machine may get busier."""
 _MOST_AT_ONCE = 2
@@ -64,37 +60,25 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """Which stored events a rule is tried on: `seen` are conditions on `events`. most: alerts that are returned."""
+    """A rule and what it is tried on. most: alerts that are returned."""
 
     rule: Rule
-    kinds: tuple[str, ...]
-    seen: tuple[ColumnElement[bool], ...]
+    events: TrialEvents
     most: int
-
-    @property
-    def place(self) -> str | None:
-        """The zone or line that the rule names."""
-        return getattr(self.rule.when, "zone", None) or getattr(self.rule.when, "place", None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pass:
-    """A replay that was not cut short. `events`: how many it looked at; `knows_place`: whether one named the place."""
-
-    trial: Trial
-    events: int
-    knows_place: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TrialLimits:
     """longest_s: the time of one trial. first: events of the first pass, which tells how many more there is time for,
-    and is the answer where the second fails. now_s: a clock that never goes back.
+    and is the answer where the second fails. most: events that are looked at; where tracks are looked for, events that
+    lead to one, each of which may bring some more (their numbers are kept, 130 bytes each). now_s: a clock that never
+    goes back.
     """
 
     longest_s: float = 12.0
     first: int = 2000
     now_s: Callable[[], float] = time.monotonic
+    most: int = 100_000
 
 
 class RuleTrials:
@@ -145,7 +129,7 @@ class RuleTrials:
             chosen = choose(events.c.stream_id, rule.streams, scope)
             oldest_ns = _oldest(connection, chosen)
         named = (events.c.stream_id.in_(chosen.names),) if chosen.names else ()
-        search = _Search(rule, kinds, (*chosen.conditions, *named), most)
+        search = _Search(rule, TrialEvents(self._database, rule, (*chosen.conditions, *named)), most)
         if oldest_ns is None or oldest_ns > trial.since_ns:
             trial.since_ns = trial.until_ns if oldest_ns is None else oldest_ns
             trial.gaps.append("No events are stored from before: the rule was tried on less time than was asked for.")
@@ -159,78 +143,39 @@ class RuleTrials:
             asked.count, asked.complete, asked.since_ns = None, False, asked.until_ns
             asked.gaps.append("The service is too busy to try a rule: try it again later.")
             return asked
-        if not found.trial.complete:
+        if not found.complete:
             now_s = self._limits.now_s()
-            pace = found.events / max(now_s - began_s, 1e-3)
-            many = int(pace * (deadline_s - now_s) * _PLANNED)
-            if many > found.events:
+            pace = self._limits.first / max(now_s - began_s, 1e-3)
+            many = min(int(pace * (deadline_s - now_s) * _PLANNED), self._limits.most)
+            if many > self._limits.first:
                 found = self._replay(asked, search, many, deadline_s) or found
-        trial = found.trial
+        trial = found
         if not trial.complete:
             trial.gaps.append("There are too many events to look at all of them: only the newest were tried.")
-        if search.place is not None and not found.knows_place:
+        looked = trial.since_ns - _BEFORE_NS, trial.until_ns
+        if search.events.place is not None and not search.events.knows_place(looked):
             trial.gaps.append("Nothing that was looked at tells of that zone or line: it may be new.")
         if isinstance(search.rule.when, DownCondition):
             trial.gaps.append("A camera that fell silent without being reported as down is not stored.")
         return trial
 
-    def _replay(self, asked: Trial, search: _Search, many: int, deadline_s: float) -> _Pass | None:
+    def _replay(self, asked: Trial, search: _Search, many: int, deadline_s: float) -> Trial | None:
         """Try the rule on so many events at most, the newest of what is asked for. None where the time ran out."""
         trial = replace(asked, gaps=[*asked.gaps])
-        begin_ns = trial.since_ns - _BEFORE_NS
-        times_ns = self._newest(trial, search, many + 1)
-        if len(times_ns) > many:
-            begin_ns, middle_ns = times_ns[many - 1], times_ns[many // 2]
+        known_ns = begin_ns = trial.since_ns - _BEFORE_NS
+        begins = search.events.begins((begin_ns, trial.until_ns), many)
+        if begins is not None:
+            begin_ns, middle_ns = begins
             trial.complete, trial.since_ns = False, max(trial.since_ns, min(begin_ns + _BEFORE_NS, middle_ns))
         replay, newest = Replay(search.rule, self._settings, self._words), deque[Event](maxlen=search.most)
-        number, knows_place = 0, False
-        rows = [self._of_kind(kind, (begin_ns, trial.until_ns), search) for kind in search.kinds]
-        for row in heapq.merge(*rows, key=itemgetter("captured_at_ns", "seq")):
-            event = Event.model_validate_json(row["body"])
-            _add(trial, replay.take(event), newest)
-            number += 1
-            knows_place = knows_place or search.place in (event.zone, event.line)
+        for row in search.events.rows((begin_ns, trial.until_ns), known_ns):
+            if row is not None:
+                _add(trial, replay.take(Event.model_validate_json(row["body"])), newest)
             if self._limits.now_s() > deadline_s:
                 return None
         _add(trial, replay.finish(trial.until_ns), newest)
         trial.alerts = [*reversed(newest)]
-        return _Pass(trial, number, knows_place)
-
-    def _of_kind(self, kind: str, span_ns: tuple[int, int], search: _Search) -> Iterator[RowMapping]:
-        """Stored events in the order of time, along the index of kinds."""
-        columns = (events.c.seq, events.c.captured_at_ns, events.c.body)
-        query = _along(select(*columns), kind, span_ns, search)
-        query = query.order_by(events.c.captured_at_ns, events.c.seq).limit(_PAGE)
-        cursor = None
-        while True:
-            page = query.where(*after_cursor(events, cursor, newest=False))
-            with self._database.read() as connection:
-                rows = connection.execute(page).mappings().all()
-            yield from rows
-            if len(rows) < _PAGE:
-                return
-            cursor = cursor_of(rows[-1], newest=False)
-
-    def _newest(self, trial: Trial, search: _Search, many: int) -> list[int]:
-        """When so many events at most were, the newest first."""
-        span_ns = (trial.since_ns - _BEFORE_NS, trial.until_ns)
-        column = events.c.captured_at_ns
-        of_kinds = (
-            _along(select(column), kind, span_ns, search).order_by(column.desc()).limit(many).subquery()
-            for kind in search.kinds
-        )
-        at_ns = union_all(*(select(one) for one in of_kinds)).subquery().c.captured_at_ns
-        with self._database.read() as connection:
-            return list(connection.scalars(select(at_ns).order_by(at_ns.desc()).limit(many)))
-
-
-def _along(query: Select[Any], kind: str, span_ns: tuple[int, int], search: _Search) -> Select[Any]:
-    """The events of a kind in that time, along its index."""
-    begin_ns, until_ns = span_ns
-    times = (events.c.captured_at_ns >= begin_ns, events.c.captured_at_ns < until_ns)
-    return query.with_hint(events, "INDEXED BY ix_events_kind", "sqlite").where(
-        events.c.kind == kind, *times, *search.seen
-    )
+        return trial
 
 
 def _oldest(connection: Connection, chosen: StreamChoice) -> int | None:
