@@ -21,6 +21,7 @@ class Frame:
     captured_at_ns: wall clock when the frame's last packet arrived, before decoding.
     arrived_s: time.monotonic() of the same moment: ages are measured against it.
     decode_s: seconds spent decoding it.
+    small: `image` in BGR, smaller, where its decoder made that too (`stream/decoding/still.py`).
     """
 
     stream_id: str
@@ -32,6 +33,7 @@ class Frame:
     arrived_s: float
     decode_s: float
     image: av.VideoFrame
+    small: npt.NDArray[np.uint8] | None = None
 
     @property
     def size_wh(self) -> tuple[int, int]:

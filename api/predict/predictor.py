@@ -8,21 +8,19 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple
 
-import numpy as np
-import numpy.typing as npt
 from starlette.requests import ClientDisconnect, Request
 
 from api.http.errors import Problem
 from api.settings import ApiSettings
 from stream.config import StreamSettings
 from stream.decoding.image_header import image_limit, read_header
-from stream.decoding.stills import decode_bgr
+from stream.decoding.still import Image, Still
+from stream.decoding.stills import decode_bgr, decode_still
 from workers.bus.result import FrameResult
 from workers.node.node import Node
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
-Image = npt.NDArray[np.uint8]
 
 _COSTLY_AT_ONCE = 4
 """Images above `COSTLY_PIXELS`, decoded or waiting for that. They hold up each other, but no small ones."""
@@ -44,8 +42,8 @@ class Predictor:
         """Analyse one encoded image. Raises Problem (overloaded), BadImageError, ModelError, EngineError."""
         return await self.on_image(data, self._node.models.analyse_image, models)
 
-    async def on_image(self, data: bytes, work: Callable[[Image, *Arguments], T], *arguments: *Arguments) -> T:
-        """Decode an image and call `work` with it (u8 HWC BGR, turned by its EXIF), both in threads.
+    async def on_image(self, data: bytes, work: Callable[[Still, *Arguments], T], *arguments: *Arguments) -> T:
+        """Decode an image and call `work` with it (turned by its EXIF), both in threads.
 
         Raises Problem (overloaded), TooLargeError, BadImageError, and whatever `work` raises. Work that has not begun
         when this is cancelled is not done.
@@ -53,16 +51,16 @@ class Predictor:
         limits = self._node.stream_settings
         header = await asyncio.to_thread(read_header, data, limits.image_bytes, image_limit(limits))
         if not header.costly:
-            return await self._run(lambda: work(decode_bgr(data, header), *arguments))
+            return await self._run(lambda: work(decode_still(data, header), *arguments))
         if self._costly >= _COSTLY_AT_ONCE:
             raise _overloaded(f"{self._costly} large images are already being decoded")
         self._costly += 1
         unwanted = threading.Event()
         try:
-            image_bgr = await asyncio.wrap_future(
-                self._decoders.submit(decode_bgr, data, header, lambda: unwanted.is_set() or self._closing.is_set())
+            still = await asyncio.wrap_future(
+                self._decoders.submit(decode_still, data, header, lambda: unwanted.is_set() or self._closing.is_set())
             )
-            return await self._run(lambda: work(image_bgr, *arguments))
+            return await self._run(lambda: work(still, *arguments))
         finally:
             unwanted.set()
             self._costly -= 1

@@ -18,10 +18,11 @@ from api.predict.explanation import (
     encode_explanation,
     preferred_format,
 )
-from api.predict.predictor import Image, while_connected
+from api.predict.predictor import while_connected
 from api.predict.uploads import FILE, upload_body, uploaded_image
 from api.routes.context import Context
 from stream.config import ModelName
+from stream.decoding.still import Still
 from workers.access.declaration import Needs
 from workers.access.guarded_route import GuardedRoute
 from workers.explain.explain import DEFAULT_DETECTOR, Explainer, ExplainRequest
@@ -71,6 +72,6 @@ async def explain_image(
     return Response(encoded.content, media_type=encoded.media_type, headers={"vary": "accept"})
 
 
-def _explain(image_bgr: Image, explainer: Explainer, wanted: ExplainRequest, format_: Format) -> EncodedExplanation:
+def _explain(still: Still, explainer: Explainer, wanted: ExplainRequest, format_: Format) -> EncodedExplanation:
     """In a thread."""
-    return encode_explanation(image_bgr, explainer.explain(image_bgr, wanted), format_)
+    return encode_explanation(still.bgr, explainer.explain(still.bgr, wanted), format_)

@@ -12,9 +12,11 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from stream.errors import StreamError
@@ -24,32 +26,58 @@ T = TypeVar("T")
 NICENESS = 19
 LOOK_S = 0.1
 """How often it is asked whether a picture is still wanted."""
+_REST, _MOST_REST_S = 3.0, 2.0
 
 
 class GivenUpError(StreamError):
     """Nobody wants the picture any more: it was not decoded."""
 
 
-class CostlyLane:
-    """places: how many pictures are decoded at a time; those that wait are let in in no particular order."""
+@dataclass(slots=True)
+class Place:
+    """One picture's. `waited_s`: how long the picture waited for a CPU there, as whoever decodes it notes."""
 
-    def __init__(self, places: int) -> None:
-        self._places = threading.BoundedSemaphore(places)
+    waited_s: float = 0.0
+
+
+class CostlyLane:
+    """places: how many pictures are decoded at a time; those that wait are let in in no particular order.
+
+    Where a picture had to wait for a CPU, the machine is busy, and what the service does with the picture afterwards
+    others go without. So the place rests then: three times as long as it waited, 2 s at most.
+    """
+
+    def __init__(self, places: int, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._free_from_s = [float("-inf")] * places
+        self._changed = threading.Condition()
+        self._now_s = now_s
 
     @contextmanager
-    def place(self, given_up: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    def place(self, given_up: Callable[[], bool] = lambda: False) -> Iterator[Place]:
         """Decode something costly inside. Waits for its turn.
 
         given_up: asked ten times a second meanwhile; once it says so, GivenUpError is raised.
         """
-        places = self._places
-        while not places.acquire(timeout=LOOK_S):
-            if given_up():
-                raise GivenUpError("the picture is no longer wanted")
+        index, place = self._take(given_up), Place()
         try:
-            yield
+            yield place
         finally:
-            places.release()
+            rest_s = min(_MOST_REST_S, _REST * max(0.0, place.waited_s))
+            with self._changed:
+                self._free_from_s[index] = self._now_s() + rest_s if rest_s else float("-inf")
+                self._changed.notify()
+
+    def _take(self, given_up: Callable[[], bool]) -> int:
+        with self._changed:
+            while True:
+                index = min(range(len(self._free_from_s)), key=self._free_from_s.__getitem__)
+                left_s = self._free_from_s[index] - self._now_s()
+                if left_s <= 0:
+                    self._free_from_s[index] = float("inf")
+                    return index
+                self._changed.wait(min(LOOK_S, left_s))
+                if given_up():
+                    raise GivenUpError("the picture is no longer wanted")
 
     def run(self, work: Callable[[], T], given_up: Callable[[], bool] = lambda: False) -> T:
         """Call `work` when there is a place, with low priority, and wait for it. Raises what it raises, GivenUpError.

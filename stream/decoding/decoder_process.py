@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import mmap
 import os
 import re
@@ -24,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from stream.decoding.costly_lane import LOOK_S, NICENESS, GivenUpError
 from stream.decoding.decoder_child import MAX_MESSAGE, DecodeRequest
 from stream.decoding.image_header import ImageHeader
+from stream.decoding.still import Still, small_shape
 from stream.errors import BadImageError, StreamError, TooLargeError, TooSlowError
 from stream.metrics import DECODERS_ENDED
 
@@ -103,8 +104,8 @@ class DecoderProcess:
         """Whether it can be asked. Never waits."""
         return self._process.poll() is None
 
-    def decode(self, data: bytes, header: ImageHeader, given_up: Callable[[], bool]) -> npt.NDArray[np.uint8]:
-        """As `decode_pixels`; the pixels are in shared memory, which is freed with the array.
+    def decode(self, data: bytes, header: ImageHeader, given_up: Callable[[], bool]) -> tuple[Still, float]:
+        """As `decode_pixels`, and the CPU seconds it took there. The arrays are in shared memory, freed with them.
 
         Raises BadImageError, after which it goes on. After TooLargeError (above `cpu_s`), TooSlowError (`most_s`),
         DecoderEndedError, GivenUpError and OSError it has ended.
@@ -116,7 +117,7 @@ class DecoderProcess:
             cpu_s=self._bounds.cpu_s,
             memory_bytes=self._bounds.memory_bytes(width * height, len(data)),
         )
-        with _shared(data, 3 * width * height) as descriptor:
+        with _shared(data, _pixels_bytes(height, width)) as descriptor:
             try:
                 self._send(request, descriptor)
                 answer = self._receive(self._bounds.most_s, given_up)
@@ -127,7 +128,7 @@ class DecoderProcess:
             if (refused := answer.get("refused")) is not None:
                 raise BadImageError(refused)
             try:
-                return _pixels(descriptor, answer["shape"], header)
+                return _still(descriptor, answer["shape"], header), float(answer["cpu_s"])
             except (KeyError, TypeError, ValueError) as error:
                 self.end()
                 raise _nonsense() from error
@@ -201,13 +202,22 @@ def _shared(data: bytes, pixels_bytes: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _pixels(descriptor: int, shape: list[int], header: ImageHeader) -> npt.NDArray[np.uint8]:
-    """Map them. The process may have been taken over by a picture: what it says is held against the header."""
+def _pixels_bytes(height: int, width: int) -> int:
+    """Of an image and the small one, whichever way it is turned."""
+    return 3 * height * width + math.prod(small_shape(height, width) or (0,))
+
+
+def _still(descriptor: int, shape: list[int], header: ImageHeader) -> Still:
+    """Map it. The process may have been taken over by a picture: what it says is held against the header."""
     height, width, channels = shape
     if channels != 3 or min(height, width) < 1 or height * width > header.size_wh[0] * header.size_wh[1]:
         raise BadImageError(f"the {header.kind} image is damaged: its pixels are not what its header says")
-    memory = mmap.mmap(descriptor, height * width * channels)
-    return np.frombuffer(memory, np.uint8).reshape(height, width, channels)
+    pixels, small = 3 * height * width, small_shape(height, width)
+    if pixels + math.prod(small or (0,)) > os.fstat(descriptor).st_size:
+        small = None
+    memory = mmap.mmap(descriptor, pixels + math.prod(small or (0,)))
+    bgr = np.frombuffer(memory, np.uint8, pixels).reshape(height, width, 3)
+    return Still(bgr, None if small is None else np.frombuffer(memory, np.uint8, offset=pixels).reshape(small))
 
 
 def _environment() -> dict[str, str]:

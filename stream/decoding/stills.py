@@ -14,19 +14,16 @@ import threading
 import time
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
 import structlog
 
 from stream.decoding.costly_lane import COSTLY_LANE, CostlyLane, run_last
 from stream.decoding.decoder_process import DecoderBounds, DecoderEndedError, DecoderProcess
 from stream.decoding.image_decoding import decode_pixels
 from stream.decoding.image_header import ImageHeader
+from stream.decoding.still import Image, Still
 from stream.errors import BadImageError, TooSlowError
 
 log = structlog.get_logger(__name__)
-
-Image = npt.NDArray[np.uint8]
 
 _TRY_AGAIN_S = 60.0
 
@@ -42,15 +39,18 @@ class StillDecoders:
         self._not_before_s = float("-inf")
         self._told = False
 
-    def decode(self, data: bytes, header: ImageHeader, given_up: Callable[[], bool] = lambda: False) -> Image:
-        """As `decode_bgr`, in a process, when there is a place."""
-        with self._lane.place(given_up):
+    def decode(self, data: bytes, header: ImageHeader, given_up: Callable[[], bool] = lambda: False) -> Still:
+        """As `decode_still`, in a process, when there is a place."""
+        with self._lane.place(given_up) as place:
             for last in (False, True):
                 process = self._take(given_up)
                 if process is None:
                     break
                 try:
-                    return process.decode(data, header, given_up)
+                    begun_s = time.monotonic()
+                    still, cpu_s = process.decode(data, header, given_up)
+                    place.waited_s = time.monotonic() - begun_s - cpu_s
+                    return still
                 except DecoderEndedError as error:
                     log.warning("decoder_died", pid=process.pid, error=str(error))
                     if last or error.status != -signal.SIGKILL:  # killed from outside, perhaps while it was idle
@@ -60,7 +60,7 @@ class StillDecoders:
                     break
                 finally:
                     self._put_back(process)
-            return run_last(lambda: decode_pixels(data, header.kind))
+            return Still(run_last(lambda: decode_pixels(data, header.kind)))
 
     def close(self) -> None:
         """End the processes that have nothing to do. Those at work end with this process, or when given up."""
@@ -103,8 +103,8 @@ STILL_DECODERS = StillDecoders(COSTLY_LANE)
 atexit.register(STILL_DECODERS.close)
 
 
-def decode_bgr(data: bytes, header: ImageHeader, given_up: Callable[[], bool] = lambda: False) -> Image:
-    """The image as u8 HWC BGR, turned by its EXIF; 8 bits of 16, and without alpha. It may be in shared memory.
+def decode_still(data: bytes, header: ImageHeader, given_up: Callable[[], bool] = lambda: False) -> Still:
+    """The image, turned by its EXIF; 8 bits of 16, and without alpha. A costly one is in shared memory.
 
     header: that of `data`, from `read_header`, which bounds the cost. given_up: whether nobody wants a costly one any
     more, asked while it waits and is decoded. Raises BadImageError (TooLargeError, TooSlowError among them),
@@ -112,4 +112,9 @@ def decode_bgr(data: bytes, header: ImageHeader, given_up: Callable[[], bool] = 
     """
     if header.costly:
         return STILL_DECODERS.decode(data, header, given_up)
-    return decode_pixels(data, header.kind)
+    return Still(decode_pixels(data, header.kind))
+
+
+def decode_bgr(data: bytes, header: ImageHeader, given_up: Callable[[], bool] = lambda: False) -> Image:
+    """As `decode_still`; u8 HWC BGR."""
+    return decode_still(data, header, given_up).bgr

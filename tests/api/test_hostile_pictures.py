@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 
 from stream.config import StreamSettings
 from stream.decoding import stills
-from stream.decoding.costly_lane import COSTLY_LANE, CostlyLane, GivenUpError
+from stream.decoding.costly_lane import COSTLY_LANE, CostlyLane, GivenUpError, Place
 from stream.decoding.decoder_process import DecoderBounds
 from stream.decoding.stills import StillDecoders
 from tests.api.conftest import Service, Start
@@ -101,7 +101,8 @@ def held_lane(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         taken.set()
         return go_on.wait(60)
 
-    monkeypatch.setattr(COSTLY_LANE, "_places", lane._places)
+    for name, value in vars(lane).items():
+        monkeypatch.setattr(COSTLY_LANE, name, value)
     threading.Thread(target=lane.run, args=(hold,), daemon=True).start()
     assert taken.wait(10)
     return go_on.set
@@ -131,10 +132,10 @@ async def test_an_image_whose_client_has_gone_is_not_decoded(
     whole = COSTLY_LANE.place
 
     @contextmanager
-    def place(asked: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    def place(asked: Callable[[], bool] = lambda: False) -> Iterator[Place]:
         try:
-            with whole(asked):
-                yield
+            with whole(asked) as own:
+                yield own
         except GivenUpError:
             loop.call_soon_threadsafe(given_up.set)
             raise

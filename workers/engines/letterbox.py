@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from stream.frame import Frame
 from workers.engines.engine import F32, U8
 
 
@@ -71,19 +72,27 @@ class Letterbox:
 
         Only reads the image. Raises what FFmpeg raises for an image that it cannot convert.
         """
+        return self._fill(image, None, out, (pad_value, color))
+
+    def fill_frame(self, frame: Frame, out: U8, pad_value: int, color: Literal["rgb", "bgr"]) -> Placement:
+        """As `fill`, from the small image that the frame's decoder made where that is large enough."""
+        return self._fill(frame.image, frame.small, out, (pad_value, color))
+
+    def _fill(
+        self, image: av.VideoFrame, small: U8 | None, out: U8, style: tuple[int, Literal["rgb", "bgr"]]
+    ) -> Placement:
         height, width = out.shape[:2]
         placement = place((image.width, image.height), (width, height))
-        inner_w, inner_h = placement.inner_wh
-        left, top = placement.origin_xy
-        image = nearer(image, (inner_w, inner_h))
+        (inner_w, inner_h), (left, top), (pad_value, color) = placement.inner_wh, placement.origin_xy, style
+        image = nearer(image, (inner_w, inner_h), small)
         key = (image.width, image.height, image.format.name, inner_w, inner_h, color)
         scaler = self._scalers.get(key)
         if scaler is None:
             if len(self._scalers) >= self._MOST_SCALERS:
                 self._scalers.clear()
             scaler = self._scalers[key] = VideoReformatter()
-        small = scaler.reformat(image, inner_w, inner_h, f"{color}24", interpolation=Interpolation.BILINEAR, threads=1)
-        plane = small.planes[0]
+        scaled = scaler.reformat(image, inner_w, inner_h, f"{color}24", interpolation=Interpolation.BILINEAR, threads=1)
+        plane = scaled.planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(inner_h, plane.line_size)
         out[:top] = pad_value
         out[top + inner_h :] = pad_value
@@ -94,19 +103,34 @@ class Letterbox:
         return placement
 
 
-def nearer(image: av.VideoFrame, size_wh: tuple[int, int]) -> av.VideoFrame:
-    """A still of more than four times this size in both directions, halved until it is not; other images as they are.
-
-    Each pixel is the mean of four. FFmpeg's scaler takes four times as long for 12 megapixels of BGR as this before it.
-    """
-    if image.format.name not in ("bgr24", "rgb24"):
-        return image
+def packed(image: av.VideoFrame) -> U8 | None:
+    """The pixels of an RGB or BGR image, u8 (height, width, 3), a view: do not write. None for other formats."""
+    if image.format.name not in ("rgb24", "bgr24"):
+        return None
     plane = image.planes[0]
     rows = np.frombuffer(memoryview(plane), np.uint8)[: image.height * plane.line_size]
-    pixels: U8 = rows.reshape(image.height, plane.line_size)[:, : image.width * 3].reshape(image.height, image.width, 3)
-    whole = pixels
-    while pixels.shape[1] > 4 * size_wh[0] and pixels.shape[0] > 4 * size_wh[1]:
+    return rows.reshape(image.height, plane.line_size)[:, : image.width * 3].reshape(image.height, image.width, 3)
+
+
+def nearer(image: av.VideoFrame, size_wh: tuple[int, int], small: U8 | None = None) -> av.VideoFrame:
+    """A still of more than four times this size in both directions, halved until it is at most twice; others as is.
+
+    Each pixel is the mean of four. FFmpeg's scaler takes four times as long for 12 megapixels of BGR as this before it.
+    small: a BGR image halved already, taken where it is half again as large as needed.
+    """
+    pixels = packed(image)
+    if pixels is None or not _exceeds(pixels, 4, size_wh):
+        return image
+    if small is not None and _exceeds(small, 1.5, size_wh):
+        pixels = small
+    while _exceeds(pixels, 2, size_wh):
         height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
         smaller = cv2.resize(pixels[: height * 2, : width * 2], (width, height), interpolation=cv2.INTER_AREA)
         pixels = np.asarray(smaller, np.uint8)
-    return image if pixels is whole else av.VideoFrame.from_numpy_buffer(pixels, format=image.format.name)
+    return av.VideoFrame.from_numpy_buffer(pixels, format=image.format.name)
+
+
+def _exceeds(pixels: U8, times: float, size_wh: tuple[int, int]) -> bool:
+    """So many times this size, in both directions."""
+    height, width = pixels.shape[:2]
+    return bool(width > times * size_wh[0] and height > times * size_wh[1])

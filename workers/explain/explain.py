@@ -68,7 +68,7 @@ class Explainer:
         card = self._slots[request.model].card
         if request.label is not None and request.label not in card.classes:
             raise ExplainError(f"label {request.label!r}: model {card.name} has the labels {', '.join(card.classes)}")
-        image = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
+        image = av.VideoFrame.from_numpy_buffer(image_bgr, format="bgr24")
         frame = Frame("explain", new_session(), 0, 0, 0, time.time_ns(), time.monotonic(), 0.0, image)
         result = image_result(self._slots, frame, names, self._node)
         index = _chosen(result.detections, card, request)

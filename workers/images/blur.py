@@ -68,7 +68,7 @@ class Blurrer:
             blur_box(image_bgr, box)
         image = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
         image.pts, image.time_base = frame.pts_us, MICROSECONDS
-        return replace(frame, image=image)
+        return replace(frame, image=image, small=None)
 
     def _to_blur(self, frame: Frame, rows: Iterable[F32]) -> list[Box]:
         """Where to blur: what is found now, and what was found recently."""

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from stream.frame import Frame
 from workers.bus.result import ImageFigures
 from workers.engines.engine import F32, U8
+from workers.engines.letterbox import packed
 from workers.images.background_jobs import BackgroundJobs
-from workers.images.crop_quality import focus, laplacian, sharpness_of, sparser
-from workers.images.planes import colourfulness, full_range, halved, luma
+from workers.images.crop_quality import SparseLines, focus, laplacian, sharpness_of, sparse_lines, sparser
+from workers.images.planes import colourfulness, full_range, halved, luma, spread
 
 Mode = Literal["live", "every_frame", "stills"]
 """live: attributes and figures come with a later result. every_frame: with the same. stills: frames are unrelated."""
@@ -36,7 +37,6 @@ within a second, through noise alone."""
 _CELLS = 8  # a side of the grid that `detail` counts in
 _TEXTURE = 4.0
 """Above what sensor noise leaves after averaging, and a hand before the lens; below an image blurred with σ 8."""
-_EVERY = 4
 _BLOCK = 8
 
 
@@ -48,10 +48,13 @@ class FigureCalculator:
         self._changed_us = 0
         self._sampled: U8 | None = None
 
-    def figures(self, image: av.VideoFrame, pts_us: int) -> ImageFigures:
-        """The figures of the frame shown at `pts_us`. Takes a few milliseconds for 1280×720."""
-        native = luma(image)
-        grey = halved(native)
+    def figures(self, image: av.VideoFrame, pts_us: int, small: U8 | None = None) -> ImageFigures:
+        """The figures of the frame shown at `pts_us`. Takes a few milliseconds for 1280×720. small: see `Frame`."""
+        native, pixels = luma(image), packed(image)
+        colours = None if pixels is None else halved(pixels if small is None else small)
+        grey = halved(native) if colours is None else np.ascontiguousarray(colours[:, :, 1])
+        vivid = colourfulness(image, _THUMBNAIL_WH) if colours is None else spread(colours, _THUMBNAIL_WH)
+        lines = sparse_lines(native)
         whole = cv2.resize(grey, _WHOLE_WH, interpolation=cv2.INTER_AREA)
         thumbnail = np.asarray(cv2.resize(whole, _THUMBNAIL_WH, interpolation=cv2.INTER_AREA), np.float32)
         edges = laplacian(grey)
@@ -65,11 +68,11 @@ class FigureCalculator:
             contrast=round(min(1.0, 2 * float(thumbnail.std())), 4),
             sharpness=round(sharpness_of(edges), 4),
             frozen_s=round(self._frozen_us(whole, pts_us) / 1e6, 3),
-            saturation=round(float(colourfulness(image, _THUMBNAIL_WH).mean()), 4),
+            saturation=round(float(vivid.mean()), 4),
             detail=round(detail(edges), 4),
             hash=difference_hash(whole),
-            focus=round(focus(native), 4),
-            blockiness=round(blockiness(native), 4),
+            focus=round(focus(lines), 4),
+            blockiness=round(blockiness(lines), 4),
             changed=None if before is None else round(changed(before, self._sampled), 4),
             pts_us=pts_us,
         )
@@ -98,13 +101,12 @@ def difference_hash(grey: cv2.typing.MatLike) -> str:
     return np.packbits(small[:, 1:] > small[:, :-1]).tobytes().hex()
 
 
-def blockiness(grey: U8) -> float:
+def blockiness(lines: SparseLines) -> float:
     """0 (none) to 1: how much larger steps between 8×8 blocks are than steps within them, b - a over b + a.
 
     At the image's own resolution. Codecs tile from the upper left corner; an image that was scaled afterwards shows 0.
     """
-    every = _EVERY * sparser(grey)
-    return max(_steps(grey[::every]), _steps(grey.T[::every]))
+    return max(_steps(lines.rows, 1), _steps(lines.columns, 0))
 
 
 def changed(before: U8, now: U8) -> float:
@@ -117,21 +119,22 @@ def changed(before: U8, now: U8) -> float:
     return float(np.count_nonzero(before != now)) / max(1, now.size)
 
 
-def _steps(lines: U8) -> float:
-    if lines.shape[1] < 2 * _BLOCK:
+def _steps(lines: U8, axis: int) -> float:
+    """`axis`: 1 along rows, 0 along columns."""
+    if lines.shape[axis] < 2 * _BLOCK:
         return 0.0
-    lines = np.ascontiguousarray(lines)
-    steps = np.asarray(cv2.absdiff(lines[:, 1:], lines[:, :-1]))
-    at_edges = steps[:, _BLOCK - 1 :: _BLOCK]
-    all_of_them, of_edges = int(steps.sum()), int(at_edges.sum())
-    edges = of_edges / at_edges.size
-    inside = (all_of_them - of_edges) / (steps.size - at_edges.size)
+    steps = cv2.absdiff(lines[:, 1:], lines[:, :-1]) if axis else cv2.absdiff(lines[1:], lines[:-1])
+    sums = cv2.reduce(steps, 1 - axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)
+    at_edges = sums[_BLOCK - 1 :: _BLOCK]
+    edges = float(at_edges.mean())
+    inside = float(sums.sum() - at_edges.sum()) / (sums.size - at_edges.size)
     return max(0.0, (edges - inside) / (edges + inside)) if edges + inside > 0 else 0.0
 
 
 def _sampled(grey: U8) -> U8:
-    """Every fourth pixel of every fourth row, a copy: a thumbnail would average the noise away."""
-    return np.ascontiguousarray(grey[::_EVERY, ::_EVERY])
+    """Every fourth pixel of every fourth row, fewer of huge images; a copy. A thumbnail would average noise away."""
+    every = sparser(grey)
+    return np.ascontiguousarray(grey[::every, ::every])
 
 
 class StreamImageFigures:
@@ -171,6 +174,6 @@ class _SessionFigures:
         """The job that computes them of this frame."""
 
         def compute() -> None:
-            self.figures = self._calculator.figures(frame.image, frame.pts_us)
+            self.figures = self._calculator.figures(frame.image, frame.pts_us, frame.small)
 
         return compute

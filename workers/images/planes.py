@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import av
 import cv2
 import numpy as np
 from av.video.reformatter import ColorRange
 
+from stream.decoding import still
 from workers.engines.engine import F32, U8
+from workers.engines.letterbox import packed
 
 PLANES: dict[str, tuple[tuple[int, int, int], ...]] = {
     "yuv420p": ((1, 1, 1), (1, 2, 2), (1, 2, 2)),
@@ -33,10 +33,8 @@ def luma(image: av.VideoFrame) -> U8:
     """How bright the pixels are: u8 (height, width), a view of the image where it has such a plane: do not write."""
     if image.format.name not in PLANES:
         image = image.reformat(format="gray")
-    plane = plane_rows(image.planes[0])
-    if image.format.name in ("rgb24", "bgr24"):
-        return plane[:, : image.width * 3].reshape(image.height, image.width, 3)[:, :, 1]
-    return plane[:, : image.width]
+    pixels = packed(image)
+    return plane_rows(image.planes[0])[:, : image.width] if pixels is None else pixels[:, :, 1]
 
 
 def halved(pixels: U8) -> U8:
@@ -44,12 +42,7 @@ def halved(pixels: U8) -> U8:
 
     u8 (height, width) or with channels (height, width, n).
     """
-    while min(pixels.shape[:2]) >= 512:
-        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
-        pixels = cast(
-            "U8", cv2.resize(pixels[: height * 2, : width * 2], (width, height), interpolation=cv2.INTER_AREA)
-        )
-    return pixels
+    return still.halved(pixels, 512)
 
 
 def colourfulness(image: av.VideoFrame, size_wh: tuple[int, int]) -> F32:
@@ -59,18 +52,21 @@ def colourfulness(image: av.VideoFrame, size_wh: tuple[int, int]) -> F32:
     """
     if image.format.name not in PLANES:
         image = image.reformat(format=FALLBACK_FORMAT)
-    if len(PLANES[image.format.name]) == 1:
-        if image.format.name == "gray":
-            return np.zeros(size_wh[::-1], np.float32)
-        plane = plane_rows(image.planes[0])[:, : image.width * 3]
-        whole = halved(plane.reshape(image.height, image.width, 3))
-        pixels = cv2.resize(whole, size_wh, interpolation=cv2.INTER_AREA)
-        return np.asarray((pixels.max(axis=2).astype(np.float32) - pixels.min(axis=2)) / 255, np.float32)
+    if image.format.name == "gray":
+        return np.zeros(size_wh[::-1], np.float32)
+    if (pixels := packed(image)) is not None:
+        return spread(halved(pixels), size_wh)
     u, v = (cv2.resize(plane, size_wh, interpolation=cv2.INTER_AREA) for plane in _chroma(image))
     blue, red = np.asarray(u, np.float32) - 128, np.asarray(v, np.float32) - 128
     parts = np.stack((1.402 * red, -0.344 * blue - 0.714 * red, 1.772 * blue))
     most = 255 if full_range(image) else 224
     return np.asarray(np.minimum(1, (parts.max(axis=0) - parts.min(axis=0)) / most), np.float32)
+
+
+def spread(pixels: U8, size_wh: tuple[int, int]) -> F32:
+    """The `colourfulness` of RGB or BGR pixels (height, width, 3)."""
+    small = cv2.resize(pixels, size_wh, interpolation=cv2.INTER_AREA)
+    return np.asarray((small.max(axis=2).astype(np.float32) - small.min(axis=2)) / 255, np.float32)
 
 
 def full_range(image: av.VideoFrame) -> bool:

@@ -34,7 +34,7 @@ def detect(slot: EngineSlot, name: str, jobs: list[FrameJob], letterbox: Letterb
         with engine.request(shape) as request:
             started = time.perf_counter()
             placements = [
-                letterbox.fill(job.frame.image, request.tensor[index], card.pad_value, card.color)
+                letterbox.fill_frame(job.frame, request.tensor[index], card.pad_value, card.color)
                 for index, job in enumerate(jobs)
             ]
             converted = time.perf_counter()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import av
 
 from stream.config import DEFAULT_MODELS
+from stream.decoding.still import Still
 from stream.frame import Frame, new_session
 from workers.bus.result import FrameResult
-from workers.engines.engine import U8
 from workers.engines.hot_swap import EngineSlots
 from workers.errors import ModelError
 from workers.explain.explain import Explainer
@@ -60,13 +60,13 @@ class NodeModels:
         self.slots.ensure(names)
         self.promotions.watch()
 
-    def analyse_image(self, image_bgr: U8, models: tuple[str, ...] | None = None) -> FrameResult:
-        """Detect in one image (u8 HWC BGR). Blocks; there is no tracking. Raises ModelError, EngineError."""
+    def analyse_image(self, still: Still, models: tuple[str, ...] | None = None) -> FrameResult:
+        """Detect in one image. Blocks; there is no tracking. Raises ModelError, EngineError."""
         names = models or DEFAULT_MODELS
         self.slots.ensure(names)
-        pixels = av.VideoFrame.from_numpy_buffer(image_bgr, format="bgr24")
+        pixels = av.VideoFrame.from_numpy_buffer(still.bgr, format="bgr24")
         now_s = time.monotonic()
-        frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), now_s, 0.0, pixels)
+        frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), now_s, 0.0, pixels, still.small)
         return image_result(self.slots, frame, names, self._node)
 
     def cards(self) -> list[ModelCard]:

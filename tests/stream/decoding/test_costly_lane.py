@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 
@@ -62,3 +63,17 @@ def test_who_leaves_while_waiting_is_not_served() -> None:
     go_on.set()
     holder.join(20)
     assert not done
+
+
+def test_a_place_rests_where_its_picture_waited_for_a_cpu() -> None:
+    """Three times as long, 2 s at most; who leaves meanwhile is not served, others are when that is over."""
+    now_s = [100.0]
+    lane = CostlyLane(1, lambda: now_s[0])
+    for waited_s, rest_s in ((0.0, 0.0), (0.5, 1.5), (9.0, 2.0)):
+        with lane.place() as place:
+            place.waited_s = waited_s
+        for passed_s in (rest_s - 0.01, 0.02):
+            now_s[0] += max(0.0, passed_s)
+            resting = passed_s > 0.02
+            with pytest.raises(GivenUpError) if resting else nullcontext(), lane.place(lambda: True):
+                pass

@@ -23,6 +23,7 @@ from stream.decoding import decoder_process
 from stream.decoding.costly_lane import NICENESS, CostlyLane, GivenUpError
 from stream.decoding.decoder_process import DecoderBounds
 from stream.decoding.image_header import ImageHeader
+from stream.decoding.still import SMALL_LINES, halved
 from stream.decoding.stills import StillDecoders
 from stream.errors import BadImageError, TooLargeError, TooSlowError
 from tests.peers.decoder_processes import long_lasting, only_process, processes
@@ -70,7 +71,7 @@ def test_the_pixels_are_the_same_and_nobody_elses_priority_changes(
 ) -> None:
     before, decoders = processes(), made()
     for _ in range(2):
-        image_bgr = decoders.decode(*photo)
+        image_bgr = decoders.decode(*photo).bgr
         assert image_bgr.shape == (1600, 1200, 3)
         assert (image_bgr == cv2.imdecode(np.frombuffer(photo[0], np.uint8), cv2.IMREAD_COLOR)).all()
     pid = only_process(before)  # one for both
@@ -78,11 +79,21 @@ def test_the_pixels_are_the_same_and_nobody_elses_priority_changes(
     assert os.getpriority(os.PRIO_PROCESS, 0) != NICENESS
 
 
+@pytest.mark.parametrize("size_wh", [(3001, 2101), (1600, 1000)])
+def test_huge_ones_come_with_a_small_one_too(made: Callable[..., StillDecoders], size_wh: tuple[int, int]) -> None:
+    still = made().decode(progressive_jpeg(size_wh, 6), ImageHeader("jpeg", size_wh, 6))
+    if min(size_wh) < SMALL_LINES:
+        assert still.small is None
+        return
+    assert still.small is not None and still.small.shape == (525, 750, 3)
+    assert (still.small == halved(still.bgr, SMALL_LINES)).all()
+
+
 def test_pixels_live_as_long_as_somebody_has_them(
     made: Callable[..., StillDecoders], photo: tuple[bytes, ImageHeader]
 ) -> None:
     decoders = made()
-    first = decoders.decode(*photo)
+    first = decoders.decode(*photo).bgr
     copy = first.copy()
     decoders.decode(progressive_jpeg(SIZE_WH, 12), photo[1])
     decoders.close()
@@ -99,7 +110,12 @@ def test_it_has_none_of_the_services_sockets_and_secrets(
         made().decode(*photo)
         folder = Path(f"/proc/{only_process(before)}")
         opened = [os.readlink(path) for path in (folder / "fd").iterdir()]
-    assert sorted(name.partition(":")[0] for name in opened) == ["/dev/null"] * 3 + ["socket"]
+    others = [name for name in opened if not name.startswith("/memfd:costly-picture")]
+    assert sorted(name.partition(":")[0] for name in others) == ["/dev/null"] * 3 + ["socket"]
+    deadline_s = time.monotonic() + 30
+    while "costly-picture" in (folder / "maps").read_text():  # it gives the picture's memory back in a while
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
     assert b"hush" not in (folder / "environ").read_bytes()
 
 
@@ -114,7 +130,7 @@ def test_a_process_that_a_picture_has_taken_over_costs_that_picture_only(
         decoders.decode(*photo)
     assert processes() <= before
     monkeypatch.undo()
-    assert decoders.decode(*photo).shape == (1600, 1200, 3)
+    assert decoders.decode(*photo).bgr.shape == (1600, 1200, 3)
 
 
 def test_a_damaged_picture_is_refused_and_the_process_goes_on(
@@ -127,7 +143,7 @@ def test_a_damaged_picture_is_refused_and_the_process_goes_on(
         decoders.decode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(21), ImageHeader("png", SIZE_WH, 1))
     with pytest.raises(BadImageError, match="more pixels than its header says"):
         decoders.decode(photo[0], ImageHeader("jpeg", (800, 600), 10))
-    assert decoders.decode(*photo).shape == (1600, 1200, 3)
+    assert decoders.decode(*photo).bgr.shape == (1600, 1200, 3)
     assert processes() - before == {pid}
 
 
@@ -137,7 +153,7 @@ def test_a_killed_process_is_replaced(made: Callable[..., StillDecoders], photo:
     decoders.decode(*photo)
     pid = only_process(before)
     os.kill(pid, signal.SIGKILL)
-    assert decoders.decode(*photo).shape == (1600, 1200, 3)
+    assert decoders.decode(*photo).bgr.shape == (1600, 1200, 3)
     other = only_process(before)
     assert other != pid
     os.kill(other, signal.SIGSTOP)
@@ -145,7 +161,7 @@ def test_a_killed_process_is_replaced(made: Callable[..., StillDecoders], photo:
     threading.Timer(0.5, os.kill, (other, signal.SIGCONT)).start()
     with pytest.raises(BadImageError, match=r"the jpeg image cannot be decoded: .*SIGSEGV"):
         decoders.decode(*photo)
-    assert decoders.decode(*photo).shape == (1600, 1200, 3)
+    assert decoders.decode(*photo).bgr.shape == (1600, 1200, 3)
 
 
 def test_too_much_cpu_is_refused(made: Callable[..., StillDecoders], photo: tuple[bytes, ImageHeader]) -> None:
@@ -153,7 +169,7 @@ def test_too_much_cpu_is_refused(made: Callable[..., StillDecoders], photo: tupl
     with pytest.raises(TooLargeError, match="takes more than 1 s of CPU time"):
         decoders.decode(*long_lasting())
     assert processes() <= before and ended("cpu") == counted + 1
-    assert decoders.decode(*photo).shape == (1600, 1200, 3)
+    assert decoders.decode(*photo).bgr.shape == (1600, 1200, 3)
 
 
 def test_too_much_time_is_refused(made: Callable[..., StillDecoders], photo: tuple[bytes, ImageHeader]) -> None:
@@ -173,14 +189,14 @@ def test_memory_is_bounded(made: Callable[..., StillDecoders]) -> None:
     with pytest.raises(BadImageError):
         decoders.decode(progressive_jpeg((4000, 3000), 12), ImageHeader("jpeg", (4000, 3000), 12))
     small = ImageHeader("jpeg", (64, 64), 6)
-    assert decoders.decode(progressive_jpeg((64, 64), 6), small).shape == (64, 64, 3)
+    assert decoders.decode(progressive_jpeg((64, 64), 6), small).bgr.shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_what_is_allowed_has_memory_enough(made: Callable[..., StillDecoders], mode: str) -> None:
     out = io.BytesIO()
     Image.new(mode, (4096, 3072)).save(out, "JPEG", progressive=True, subsampling=0)
-    assert made().decode(out.getvalue(), ImageHeader("jpeg", (4096, 3072), 10)).shape == (3072, 4096, 3)
+    assert made().decode(out.getvalue(), ImageHeader("jpeg", (4096, 3072), 10)).bgr.shape == (3072, 4096, 3)
 
 
 def test_who_leaves_meanwhile_ends_it(made: Callable[..., StillDecoders], photo: tuple[bytes, ImageHeader]) -> None:
@@ -199,10 +215,10 @@ def test_without_processes_a_thread_decodes(
     before, decoders = processes(), made()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     for _ in range(2):
-        assert decoders.decode(*photo).shape == (1600, 1200, 3)
+        assert decoders.decode(*photo).bgr.shape == (1600, 1200, 3)
     assert processes() <= before
     monkeypatch.setattr(sys, "executable", "/bin/false")  # starts, and says nothing
-    assert made().decode(*photo).shape == (1600, 1200, 3)
+    assert made().decode(*photo).bgr.shape == (1600, 1200, 3)
 
 
 BUSY = """

@@ -89,7 +89,8 @@ def test_a_closed_source_gives_up_its_costly_picture(
         asked.set()
         return whole(given_up)
 
-    monkeypatch.setattr(COSTLY_LANE, "_places", lane._places)
+    for name, value in vars(lane).items():
+        monkeypatch.setattr(COSTLY_LANE, name, value)
     holder = threading.Thread(target=lane.run, args=(lambda: go_on.wait(60),))
     holder.start()
     monkeypatch.setattr(COSTLY_LANE, "place", place)

@@ -19,6 +19,7 @@ import pytest
 from av.video.stream import VideoStream
 
 from stream.config import StreamConfig, StreamSettings
+from stream.decoding.still import SMALL_LINES, halved
 from stream.frame import Frame, new_session
 from stream.mailbox import Mailbox
 from stream.sources.source_urls import open_source
@@ -28,8 +29,8 @@ from tests.peers.numbers import draw_number
 from tests.workers.inference.test_classify import Running
 from workers.bus.result import FrameResult, ImageFigures
 from workers.engines.hot_swap import EngineSlot
-from workers.images.crop_quality import sparser
-from workers.images.image_figures import _EVERY, FigureCalculator
+from workers.images.crop_quality import sparse_lines
+from workers.images.image_figures import FigureCalculator
 from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.settings import WorkerSettings
 
@@ -53,6 +54,14 @@ def of(image_bgr: Image, name: str = "bgr24") -> ImageFigures:
 def bits(first: str | None, second: str | None) -> int:
     assert first is not None and second is not None
     return (int(first, 16) ^ int(second, 16)).bit_count()
+
+
+def test_a_small_image_that_the_decoder_made_changes_no_figure() -> None:
+    image_bgr = scene(0, (2301, 1701))
+    picture = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
+    assert FigureCalculator().figures(picture, 0, halved(image_bgr, SMALL_LINES)) == FigureCalculator().figures(
+        picture, 0
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -196,5 +205,6 @@ def test_large_images_are_measured_by_fewer_lines_and_alike() -> None:
         one, nine = of(image_bgr), of(np.pad(image_bgr, ((0, 1440), (0, 2560), (0, 0)), "symmetric"))
         for key in ("focus", "blockiness"):
             assert getattr(nine, key) == pytest.approx(getattr(one, key), abs=0.03), key
-    lines = np.zeros((3000, 4000), np.uint8)
-    assert 100 < len(lines[:: _EVERY * sparser(lines)]) < 300
+    huge, full_hd = (sparse_lines(np.zeros(shape, np.uint8)) for shape in ((3000, 4000), (1080, 1920)))
+    assert huge.rows.size <= full_hd.rows.size and huge.columns.size <= full_hd.columns.size
+    assert len(huge.rows) > 100 and huge.columns.shape[1] > 100
