@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT)]
 try:
     from openapi_spec_validator import validate
 except ModuleNotFoundError:
-    sys.exit("schemathesis is not installed; run: pip install -c constraints.txt -e '.[fuzz]'")
+    sys.exit("what `make fuzz-http` needs is not installed; run: pip install -c constraints.txt -e '.[fuzz]'")
 
 from deployment.fuzz.service import ADMIN, serving  # noqa: E402
 
