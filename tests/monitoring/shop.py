@@ -103,6 +103,7 @@ def open_shop(url: str, folder: Path) -> Iterator[Shop]:
         {
             "database_url": url,
             "gather_s": 0.05,
+            "retention": {"rules": [{"streams": [HIDDEN], "kinds": ["clips"], "days": 20}]},
             "alerts": {
                 "clip_before_s": 0,
                 "clip_after_s": 0,

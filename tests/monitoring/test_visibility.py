@@ -52,7 +52,12 @@ OF_STREAMS = {
     "/v1/zones/{stream_id}",
 }
 """Routes about something of one stream."""
-ELSEWHERE = {"/v1/events/live": "tested by itself", "/v1/tracks/live": "too", "/v1/alerts/targets": "for admins"}
+ELSEWHERE = {
+    "/v1/events/live": "tested by itself",
+    "/v1/tracks/live": "too",
+    "/v1/retention": "too",
+    "/v1/alerts/targets": "for admins",
+}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -106,6 +111,13 @@ def test_a_list_shows_the_streams_in_scope(shop: Shop, path: str, who: str) -> N
         assert SEEN in told(everything) and HIDDEN in told(everything)
         assert SEEN in told(seen)
     assert HIDDEN not in told(seen)
+
+
+def test_rates_and_sizes_of_all_cameras_are_for_who_sees_all(shop: Shop) -> None:
+    everything, seen = (shop.get(who, "/v1/retention").json() for who in ("admin", "viewer"))
+    assert [rule["streams"] for rule in everything["rules"]] == [[HIDDEN]]
+    assert (seen["rules"], seen["limits"], seen["disk"], seen["notes"]) == ([], [], None, [])
+    assert seen["days"] == everything["days"]
 
 
 @pytest.mark.parametrize(
