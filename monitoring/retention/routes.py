@@ -6,7 +6,7 @@ import asyncio
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from monitoring.retention.forecast import DiskForecast
 from monitoring.retention.rates import Forecaster
@@ -19,6 +19,8 @@ from workers.wall_clock import WallClock
 class LimitView(BaseModel):
     """How far back the store will reach under one limit, at the rate of the last week."""
 
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True)
+
     limit: Literal["events", "media_bytes"]
     most: int = Field(description="How many events, or bytes, are kept at most.")
     per_day: float = Field(description="How many come a day.")
@@ -29,6 +31,8 @@ class LimitView(BaseModel):
 class DiskView(BaseModel):
     """The disk of the images, and of the database where it is SQLite."""
 
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True)
+
     free_bytes: int
     more_bytes: int = Field(description="What is to come before as much is deleted as is stored.")
     full_in_s: float | None = Field(description="When it will be full at this rate; null: never.")
@@ -36,6 +40,8 @@ class DiskView(BaseModel):
 
 class RetentionView(BaseModel):
     """What is kept for how long, and how long that will be at this rate."""
+
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True)
 
     days: float
     events: int = Field(description="Most events kept.")
