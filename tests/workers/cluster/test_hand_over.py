@@ -59,7 +59,8 @@ def test_others_and_those_that_end_themselves_do_not() -> None:
 def test_the_status_of_a_node_that_ends_says_so_from_then_on() -> None:
     told: list[tuple[Any, ...]] = []
     writer: Any = SimpleNamespace(send=lambda *record: told.append(record))
-    node: Any = SimpleNamespace(name="leaver", streams=SimpleNamespace(views=list), models=SimpleNamespace(loaded=dict))
+    models = SimpleNamespace(loaded=dict, words=dict)
+    node: Any = SimpleNamespace(name="leaver", streams=SimpleNamespace(views=list), models=models)
     board = StatusBoard(8.0)
     announcer = StatusPublisher(node, "http://leaver:1", SpecRegistry(None), writer, board)
     announcer._publish_node(2, leasing=True, partitions=4)
