@@ -84,6 +84,7 @@ MONITORS = (
     "/v1/rules",
     "/v1/zones",
     "/v1/report",
+    "/v1/retention",
 )
 
 

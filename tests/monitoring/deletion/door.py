@@ -149,7 +149,7 @@ def open_door(url: str, folder: Path) -> Iterator[Door]:
 def found_in(url: str, folder: Path, text: str) -> list[str]:
     """The files in the folder, and the tables on PostgreSQL, that hold the text."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    found = [str(path.relative_to(folder)) for path in files if text.encode() in path.read_bytes()]
+    found = [str(path.relative_to(folder)) for path in files if text.encode() in _bytes_of(path)]
     if url.startswith("postgresql"):
         with psycopg.connect(url) as connection:
             named = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
@@ -157,3 +157,11 @@ def found_in(url: str, folder: Path, text: str) -> list[str]:
                 rows = connection.execute(f'SELECT t::text FROM "{table}" t').fetchall()  # type: ignore[arg-type]
                 found += [table for (row,) in rows if text in row][:1]
     return found
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Of a file that may be renamed or deleted while it is looked for."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
