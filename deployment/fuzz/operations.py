@@ -39,9 +39,11 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 def ask(url: str, key: str | None, seconds: int, more: list[str]) -> int:
     """One run of schemathesis; its exit code. `key`: None for nobody."""
     configuration = CONFIGURATION.read_text(encoding="utf-8")
+    left_out = ["use_after_free"]  # requests_made.py has it, as `deleted_is_gone`, which knows what is there afterwards
     checks = ["--checks", "all"]
     if key is None:
-        checks += ["--phases", "coverage", "--exclude-checks", "positive_data_acceptance,negative_data_rejection"]
+        left_out += ["positive_data_acceptance", "negative_data_rejection"]
+        checks += ["--phases", "coverage"]
     else:
         configuration += f"\n[auth.openapi]\nkey = {{ api_key = {json.dumps(key)} }}\n"
     hooks = {"SCHEMATHESIS_HOOKS": "deployment.fuzz.requests_made", "PYTHONPATH": str(ROOT)}
@@ -49,7 +51,8 @@ def ask(url: str, key: str | None, seconds: int, more: list[str]) -> int:
         told = Path(folder) / "schemathesis.toml"
         told.write_text(configuration, encoding="utf-8")
         arguments = [str(SCHEMATHESIS), "--config-file", str(told), "run", f"{url}/openapi.json", "--url", url]
-        arguments += ["--max-time", str(seconds), "--generation-database", "none", *checks, *more]
+        arguments += ["--max-time", str(seconds), "--generation-database", "none", *checks]
+        arguments += ["--exclude-checks", ",".join(left_out), *more]
         return subprocess.run(arguments, cwd=folder, env={**os.environ, **hooks}, check=False).returncode
 
 
