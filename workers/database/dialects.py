@@ -83,7 +83,9 @@ def open_engine(url: URL) -> Engine:
     """An engine with a pool; it connects when a connection is asked for."""
     if url.get_backend_name() != "sqlite":
         limits = {"connect_timeout": _CONNECT_S, "tcp_user_timeout": 10_000, "keepalives_idle": 5}
-        return create_engine(url, connect_args={"application_name": "livesight", **limits}, **_POOL)
+        engine = create_engine(url, connect_args={"application_name": "livesight", **limits}, **_POOL)
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False}, **_POOL)
     engine.dialect.statement_compiler = _NamesIndexes
     event.listen(engine, "connect", _prepare_sqlite)
@@ -132,6 +134,17 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # else sqlite3 decides by itself when a transaction begins
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").fetchone()
+
+
+def _prepare_postgresql(connection: Any, record: object) -> None:
+    """Without compiling queries (https://www.postgresql.org/docs/current/jit-decision.html): what we ask for is pages of
+    some rows, and to compile a walk over tracks takes ten times as long as the walk itself.
+
+    By a statement, not when connecting: poolers such as PgBouncer refuse startup options, and users may have their own.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET jit = off")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:
