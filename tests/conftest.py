@@ -54,6 +54,8 @@ SLOW = (
 )
 """What `make test-fast` leaves out, by beginnings of paths: clusters, training, browsers, brokers, outages."""
 NO_DATA = "TEST_DATA_DIR"
+_TOLD_AT_ONCE = 4000
+"""Characters of a failure, its end."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -70,6 +72,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.slow)
     order = {name: place for place, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
+class FailuresAtOnce:
+    """Tells of each failure when it happens: a run that is ended from outside would take them all with it."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """See pytest."""
+        if report.failed:
+            self._reporter.write_line(f"\nFAILED {report.nodeid} ({report.when}, {report.duration:.0f} s)", red=True)
+            self._reporter.write_line(report.longreprtext[-_TOLD_AT_ONCE:])
+
+
+def in_ci() -> bool:
+    """Whether this is a run that decides, and that nobody watches."""
+    return os.environ.get("CI", "") not in ("", "false", "0")
 
 
 def unexpected_skips(config: pytest.Config) -> list[str]:
@@ -93,8 +113,7 @@ def unexpected_skips(config: pytest.Config) -> list[str]:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI an unexpected skip fails the run: else nobody notices a peer that can no longer be installed."""
-    in_ci = os.environ.get("CI", "") not in ("", "false", "0")
-    if in_ci and not hasattr(session.config, "workerinput") and (skips := unexpected_skips(session.config)):
+    if in_ci() and not hasattr(session.config, "workerinput") and (skips := unexpected_skips(session.config)):
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         assert reporter is not None
@@ -111,6 +130,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(f"{BROKER}={os.environ[BROKER]}: {reason}") from reason
     os.environ[BROKER] = "tansu" if choice.jars is None else "kafka"
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and in_ci():
+        session.config.pluginmanager.register(FailuresAtOnce(reporter))
     if reporter is not None:
         reporter.write_line(f"The broker of these tests: {choice.why}")
 
