@@ -137,8 +137,8 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
 
 
 def _prepare_postgresql(connection: Any, record: object) -> None:
-    """Without compiling queries (https://www.postgresql.org/docs/current/jit-decision.html): what we ask for is pages of
-    some rows, and to compile a walk over tracks takes ten times as long as the walk itself.
+    """Without compiling queries (https://www.postgresql.org/docs/current/jit-decision.html): we ask for pages of some
+    rows, and to compile a walk over tracks takes longer than the walk itself.
 
     By a statement, not when connecting: poolers such as PgBouncer refuse startup options, and users may have their own.
     """
