@@ -4,18 +4,18 @@ import { el, icon } from "./dom.js";
 
 const ROLES = {
   viewer: "Viewer: sees pictures and events",
-  reviewer: "Reviewer: also acknowledges alerts",
+  reviewer: "Reviewer: also acknowledges alerts, sees names",
   operator: "Operator: also zones, rules, own cameras",
   admin: "Admin: everything",
   metrics: "Metrics only",
 };
 
 const VIEWER = ["pictures", "results", "events", "predict"];
-const OPERATOR = [...VIEWER, "acknowledge", "push", "zones", "rules", "drift"];
+const OPERATOR = [...VIEWER, "acknowledge", "people", "push", "zones", "rules", "drift"];
 /** As workers/access/roles.py has them; a test compares. */
 const ACTIONS = {
   viewer: VIEWER,
-  reviewer: [...VIEWER, "acknowledge"],
+  reviewer: [...VIEWER, "acknowledge", "people"],
   operator: OPERATOR,
   admin: [...OPERATOR, "delete", "cameras", "models", "targets", "accounts", "audit", "metrics"],
 };

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitoring.core.handler import Handler
+from monitoring.core.known_people import Known
 from monitoring.events.zone import Scene
 from monitoring.rules.drift_signals import DriftAlarm, Fault
 from monitoring.rules.rule import Rule
@@ -119,6 +120,21 @@ class FixedRules:
     def rules(self) -> Sequence[Rule]:
         """See RuleSource."""
         return self.all
+
+
+@dataclass
+class FixedPeople:
+    """Those who are enrolled, as a test changes them by hand."""
+
+    everybody: tuple[Known, ...] = ()
+
+    def name_of(self, person_id: str) -> str | None:
+        """See KnownPeople."""
+        return next((one.name for one in self.everybody if one.id == person_id), None)
+
+    def all(self) -> tuple[Known, ...]:
+        """See KnownPeople."""
+        return self.everybody
 
 
 @dataclass

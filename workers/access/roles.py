@@ -15,6 +15,7 @@ Action = Literal[
     "events",
     "predict",
     "acknowledge",
+    "people",
     "push",
     "zones",
     "rules",
@@ -37,6 +38,7 @@ ROLE_OF: dict[Action, Role] = {
     "events": "viewer",
     "predict": "viewer",
     "acknowledge": "reviewer",
+    "people": "reviewer",
     "push": "operator",
     "zones": "operator",
     "rules": "operator",
@@ -50,7 +52,8 @@ ROLE_OF: dict[Action, Role] = {
     "metrics": "metrics",
 }
 """The least role that allows each action: pictures are live video, snapshots and clips; results are streams, their
-state and detections; events are stored happenings, alerts, drift and reports, read; drift commissions a reference;
+state and detections; events are stored happenings, alerts, drift and reports, read; people are the names of those who
+are known, read and contested; drift commissions a reference;
 delete takes tracks, events, images and clips away for good; cameras are addresses and settings of streams; targets are
 where alerts are sent."""
 

@@ -26,10 +26,11 @@ class Attribute(_Result):
 
 
 class Identity(_Result):
-    """Whose face it is."""
+    """Whose face it is. `person`: an opaque id; the name is told when answering only."""
 
     person: ShortText
-    similarity: float
+    similarity: float = Field(ge=-1, le=1, description="Of the track's face to those that were enrolled.")
+    threshold: float = Field(ge=-1, le=1, description="From which similarity on this person is named.")
 
 
 class Detection(_Result):

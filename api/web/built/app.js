@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 916b7a3fac5db36d6497bfc7562b4aa53338a1c4388fc8ffb7c176d3c0ad8e20
+// Made by `make web` out of api/web; do not edit. 2a59d6d42a408899772bd461f541a858d504c9ed18c9b92cff739ab8f6f5889d
 import {
   ApiError,
   HealthWatch,

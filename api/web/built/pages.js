@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 916b7a3fac5db36d6497bfc7562b4aa53338a1c4388fc8ffb7c176d3c0ad8e20
+// Made by `make web` out of api/web; do not edit. 2a59d6d42a408899772bd461f541a858d504c9ed18c9b92cff739ab8f6f5889d
 import {
   ApiError,
   MOST_POINTS,
@@ -3536,16 +3536,16 @@ var HealthPage = class {
 // grant-fields.js
 var ROLES = {
   viewer: "Viewer: sees pictures and events",
-  reviewer: "Reviewer: also acknowledges alerts",
+  reviewer: "Reviewer: also acknowledges alerts, sees names",
   operator: "Operator: also zones, rules, own cameras",
   admin: "Admin: everything",
   metrics: "Metrics only"
 };
 var VIEWER = ["pictures", "results", "events", "predict"];
-var OPERATOR = [...VIEWER, "acknowledge", "push", "zones", "rules", "drift"];
+var OPERATOR = [...VIEWER, "acknowledge", "people", "push", "zones", "rules", "drift"];
 var ACTIONS = {
   viewer: VIEWER,
-  reviewer: [...VIEWER, "acknowledge"],
+  reviewer: [...VIEWER, "acknowledge", "people"],
   operator: OPERATOR,
   admin: [...OPERATOR, "delete", "cameras", "models", "targets", "accounts", "audit", "metrics"]
 };

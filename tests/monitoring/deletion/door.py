@@ -92,7 +92,7 @@ def _result(frame: int, people: Seen, session: str) -> FrameResult:
             label="face",  # drift counts how frequent labels are on a camera
             confidence=0.9,
             xyxy=(10, 10, 50, 50),
-            identity=Identity(person=person, similarity=0.9),
+            identity=Identity(person=person, similarity=0.9, threshold=0.5),
         )
         for track, person in people.items()
     ]

@@ -73,7 +73,7 @@ def test_the_label_is_the_commonest_and_the_values_are_medians() -> None:
 def test_the_distance_of_a_known_face_is_measured() -> None:
     taken = sampler()
     for number in range(5):
-        known = box(1, identity=Identity(person="ada", similarity=0.7))
+        known = box(1, identity=Identity(person="ada", similarity=0.7, threshold=0.5))
         taken.take(result(START_S + number / 10, [known]))
     assert taken.take(result(START_S + 9))[0].numbers["distance"] == pytest.approx(0.3)
 
