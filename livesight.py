@@ -48,6 +48,7 @@ from workers.cli.configuration import (
 from workers.cli.doctor_command import mount as mount_doctor
 from workers.cli.models import mount as mount_models
 from workers.cli.own_places import with_networks
+from workers.cli.people import mount_face_model
 from workers.cli.secret_commands import examine_secrets
 from workers.cli.secret_commands import mount as mount_secrets
 from workers.cli.stored_keys import keys_of
@@ -370,18 +371,15 @@ def examined(config: Path | None) -> list[CheckResult]:
     return [*findings, examine_secrets(settings), examine_database(settings.monitoring, settings.state_dir)]
 
 
-mount_analyze(app, command_context)
-mount_audit(app, command_settings)
-mount_bench(app, command_context)
+for mount_on_models in (mount_analyze, mount_bench, mount_explain, mount_models):
+    mount_on_models(app, command_context)
+for mount_on_settings in (mount_audit, mount_keys, mount_secrets, mount_users):
+    mount_on_settings(app, command_settings)
 mount_doctor(app, examined)
-mount_explain(app, command_context)
-mount_keys(app, command_settings)
-mount_models(app, command_context)
+people = mount_face_model(app, command_context)
 mount_report(app, report_context)
-mount_secrets(app, command_settings)
 mount_topics(app, kafka_context)
 mount_training(app)
-mount_users(app, command_settings)
 
 
 def main() -> None:

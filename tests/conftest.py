@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.peers import face_id
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.kafka import Broker, chosen
 from tests.peers.kafka_jars import Unavailable
@@ -171,6 +172,12 @@ def data_dir() -> Path:
     if not (folder / "videos").is_dir():
         pytest.skip(f"TEST_DATA_DIR: there is no {folder}/videos")
     return folder
+
+
+@pytest.fixture(scope="session")
+def face_id_models() -> Path:
+    """A root of models that has face-id, made once for the machine; skips the test where it cannot be had."""
+    return face_id.models()
 
 
 @pytest.fixture(scope="session")

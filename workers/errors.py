@@ -48,6 +48,12 @@ class ModelDamaged(ModelError):
     """A file of a model is missing, or its sha256 is not what the card says."""
 
 
+class FaceModelMissing(ModelUnknown):
+    """There is no face model; the message says how to make it."""
+
+    problem = ("face-model-missing", 503, "There is no face model")
+
+
 class PromotionError(ModelError):
     """A version cannot be put in service, or there is none to roll back to. What was in service stays."""
 

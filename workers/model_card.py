@@ -32,6 +32,21 @@ Side = Annotated[int, Field(ge=1, le=16_384)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class Calibration(BaseModel):
+    """How alike two vectors of an embedder must be to be one person's (cosine), and what is not known about it.
+
+    threshold = base - slope · log10(share of strangers that may be named ÷ people enrolled).
+    margin: how much more alike the best person must be than the second.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
+
+    base: float = Field(default=0.21, ge=-1, le=1)
+    slope: float = Field(default=0.068, gt=0, le=1)
+    margin: float = Field(default=0.08, ge=0, le=1)
+    not_known: tuple[Annotated[str, Field(max_length=1000)], ...] = Field(default=(), max_length=20)
+
+
 class ModelCard(BaseModel):
     """What a model is, what it needs and what it is good for (DESIGN 7).
 
@@ -40,6 +55,7 @@ class ModelCard(BaseModel):
     thresholds: least confidence by label; applied after the graph's NMS.
     files: path within the folder → sha256 (hex). `model.xml` is the graph; `model-int8.xml`, where there is one, is
     the same network quantised, for CPUs that have int8 instructions but no AMX.
+    classes: none, of models that embed or caption. calibration: of embedders of faces.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", populate_by_name=True)
@@ -48,7 +64,7 @@ class ModelCard(BaseModel):
     name: ModelName
     version: int = Field(ge=1, lt=2**31)
     task: Task
-    classes: tuple[Class, ...] = Field(min_length=1, max_length=10_000)
+    classes: tuple[Class, ...] = Field(default=(), max_length=10_000)
     shapes_wh: tuple[tuple[Side, Side], ...] = Field(min_length=1, max_length=16)
     color: Literal["rgb", "bgr"] = "rgb"
     pad_value: int = Field(default=114, ge=0, le=255)
@@ -63,9 +79,14 @@ class ModelCard(BaseModel):
         default_factory=dict, max_length=MOST_WORDS, description="What people call its classes; some, all or none."
     )
     reference: dict[str, Any] = Field(default_factory=dict)
+    calibration: Calibration | None = Field(default=None, description="Of an embedder of faces.")
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelCard:
+        if not self.classes and self.task in ("detect", "classify"):
+            raise ValueError(f"classes: there are none; a model that can {self.task} has at least one")
+        if self.calibration is not None and self.task != "embed":
+            raise ValueError(f"calibration: is for embedders; this model's task is {self.task}")
         for field, labels in (("thresholds", self.thresholds), ("words", self.words)):
             if unknown := set(labels) - set(self.classes):
                 raise ValueError(f"{field} for labels that the model does not have: {', '.join(sorted(unknown))}")

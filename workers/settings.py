@@ -45,6 +45,16 @@ class SnapshotSettings(BaseModel):
     most_bytes: int = Field(default=50_000, ge=2000, description="Largest JPEG, in bytes.")
 
 
+class IdentitySettings(BaseModel):
+    """Which faces are looked at by those who want to know who it is; in pixels of the picture."""
+
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
+
+    least_eyes_px: float = Field(default=16, ge=4, le=1000, description="How far the eyes must be apart.")
+    name_px: float = Field(default=40, ge=16, le=4096, description="Least longer side of a face to be named.")
+    enrol_px: float = Field(default=64, ge=16, le=4096, description="Least longer side of a face to be enrolled.")
+
+
 class WorkerSettings(BaseModel):
     """How models are found and run. None: chosen by what the machine has."""
 
@@ -69,6 +79,7 @@ class WorkerSettings(BaseModel):
     models_dir: Path | None = Field(default=None, description="Its models go before those that ship.")
     models_poll_s: float = Field(default=1.0, gt=0, le=60, description="How often promotions by others are read.")
     classify: ClassifySettings = ClassifySettings()
+    identity: IdentitySettings = IdentitySettings()
     snapshots: SnapshotSettings = SnapshotSettings()
 
 
