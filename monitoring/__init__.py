@@ -6,6 +6,7 @@ URL_PREFIXES = (
     "/v1/clips",
     "/v1/drift",
     "/v1/events",
+    "/v1/people",
     "/v1/report",
     "/v1/retention",
     "/v1/rules",

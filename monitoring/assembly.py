@@ -24,6 +24,9 @@ from monitoring.deletion.service import Deletions
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.events.tracks import TrackEvents
+from monitoring.people.naming_routes import naming_routes
+from monitoring.people.routes import people_routes
+from monitoring.people.store import PeopleStore
 from monitoring.report.drift_history import DriftHistory
 from monitoring.report.routes import report_routes
 from monitoring.rules.rules import Rules
@@ -102,11 +105,12 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     )
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     deletions = Deletions(database, media, storage.clock, (storage.live_events, storage.live_tracks))
+    people = PeopleStore(database, context.state_dir, settings.people)
     return Assembly(
         handlers=[events, drift, Rules(rules, events, drift, context.ended, context.words)],
         hooks=[drift, DriftHistory(drift.reports), alerts, TrackWriter(storage.live_tracks, storage.policy)],
         services=[
-            Reloader((scenes, rules), settings.reread_s),
+            Reloader((scenes, rules, people.names), settings.reread_s),
             alerts,
             TrackBackfill(database, storage.active),
             deletions,
@@ -119,6 +123,8 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             alert_routes(alerts, database),
             track_routes(database, storage.live_tracks),
             deletion_routes(database, deletions),
+            people_routes(people, deletions.scrub_soon),
+            naming_routes(people, lambda subject: None, storage.live_tracks.add),
             report_routes(database, media, settings.mlflow_url, context.words),
         ],
         scrub=deletions.scrub_soon,

@@ -11,6 +11,7 @@ from monitoring.alerts.settings import AlertSettings
 from monitoring.drift.settings import DriftSettings
 from monitoring.events.settings import EventSettings
 from monitoring.events.zone import Scene
+from monitoring.people.settings import PeopleSettings
 from monitoring.rules.rule import Rule
 from monitoring.store.settings import IngestSettings, RetentionSettings
 from workers.database.database_url import driver_url
@@ -37,6 +38,7 @@ class MonitorSettings(IngestSettings):
     )
     alerts: AlertSettings = AlertSettings()
     drift: DriftSettings = DriftSettings()
+    people: PeopleSettings = PeopleSettings()
     mlflow_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s/]+",

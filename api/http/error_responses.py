@@ -96,7 +96,8 @@ def problem_of(error: Exception) -> Problem:
         kind, status, title = error.problem
         wait_s = getattr(error, "retry_after_s", None)
         headers = _CHALLENGE.get(status) if wait_s is None else {"retry-after": str(math.ceil(wait_s))}
-        return Problem(kind, str(error) or title, headers=headers, meaning=(status, title))
+        extra = getattr(error, "extra", None)
+        return Problem(kind, str(error) or title, headers=headers, extra=extra, meaning=(status, title))
     for kind_of_error, kind in _BY_ERROR:
         if isinstance(error, kind_of_error):
             return Problem(kind, str(error) or KINDS[kind][1])

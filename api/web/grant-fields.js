@@ -4,20 +4,21 @@ import { el, icon } from "./dom.js";
 
 const ROLES = {
   viewer: "Viewer: sees pictures and events",
-  reviewer: "Reviewer: also acknowledges alerts, sees names",
+  reviewer: "Reviewer: also acknowledges alerts and names people",
   operator: "Operator: also zones, rules, own cameras",
   admin: "Admin: everything",
   metrics: "Metrics only",
 };
 
 const VIEWER = ["pictures", "results", "events", "predict"];
-const OPERATOR = [...VIEWER, "acknowledge", "people", "push", "zones", "rules", "drift"];
+const REVIEWER = [...VIEWER, "acknowledge", "people"];
+const OPERATOR = [...REVIEWER, "push", "zones", "rules", "drift", "enrol"];
 /** As workers/access/roles.py has them; a test compares. */
 const ACTIONS = {
   viewer: VIEWER,
-  reviewer: [...VIEWER, "acknowledge", "people"],
+  reviewer: REVIEWER,
   operator: OPERATOR,
-  admin: [...OPERATOR, "delete", "cameras", "models", "targets", "accounts", "audit", "metrics"],
+  admin: [...OPERATOR, "delete", "erase", "cameras", "models", "targets", "accounts", "audit", "metrics"],
 };
 
 /** Fields that show `grants` and let them be changed. One that allows nothing is left out: here none means all. */

@@ -1,24 +1,35 @@
-"""Reloads scenes and rules that other processes changed, every few seconds. Runs in its own thread."""
+"""Reloads scenes, rules and names that other processes changed, every few seconds. Runs in its own thread."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
 import structlog
 
-from monitoring.arrangements.config_store import ConfigStore
 from workers.errors import DatabaseError
 from workers.logs import StateLog
 
 log = structlog.get_logger(__name__)
 
 
+class Reloadable(Protocol):
+    """What is held in memory and stored in the database."""
+
+    def reload(self) -> None:
+        """Read the database again. Raises DatabaseUnavailable; all stays as it was then."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What is stored and cannot be used, as readiness reasons."""
+        ...
+
+
 class Reloader:
     """A BackgroundService. Any process may change scenes and rules over HTTP; one of them runs the monitor."""
 
-    def __init__(self, stores: Sequence[ConfigStore[Any]], every_s: float) -> None:
+    def __init__(self, stores: Sequence[Reloadable], every_s: float) -> None:
         self._stores = tuple(stores)
         self._every_s = every_s
         self._problem: str | None = None

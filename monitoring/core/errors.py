@@ -5,7 +5,7 @@ Each carries what HTTP answers (`problem`: stable kind, status, title); its text
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from workers.errors import WorkerError
 
@@ -86,3 +86,53 @@ class TooManyFollowers(MonitoringError):
     """As many clients follow the live events as may."""
 
     problem = ("overloaded", 503, "The service is overloaded")
+
+
+class PersonUnknown(MonitoringError):
+    """There is no person of that id, or they were erased."""
+
+    problem = ("person-unknown", 404, "The person does not exist")
+
+
+class LookUnknown(MonitoringError):
+    """A person has no such look, or it was deleted."""
+
+    problem = ("look-unknown", 404, "The look does not exist")
+
+
+class NameTaken(MonitoringError):
+    """Somebody else has that name; names differ by more than case."""
+
+    problem = ("name-taken", 409, "Somebody has that name already")
+
+
+class NothingToUndo(MonitoringError):
+    """No change of people is left that could be undone."""
+
+    problem = ("conflict", 409, "The request conflicts with the current state")
+
+
+class PeopleRefused(MonitoringError):
+    """A change of people that makes no sense, such as merging somebody with themselves."""
+
+    problem = ("invalid-request", 422, "The request is invalid")
+
+
+class LookRefused(MonitoringError):
+    """A picture whose face cannot be looked at, or not be enrolled. `reason`: one word; the text says it plainly."""
+
+    problem = ("look-refused", 422, "The picture cannot be used")
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.extra = {"reason": reason}
+
+
+class LooksAlike(MonitoringError):
+    """A picture that looks like somebody else who is enrolled. `alike`: who, with id, name and similarity."""
+
+    problem = ("looks-alike", 409, "The picture looks like somebody else")
+
+    def __init__(self, detail: str, alike: list[dict[str, Any]]) -> None:
+        super().__init__(detail)
+        self.extra = {"alike": alike}

@@ -17,6 +17,7 @@ from monitoring.ingest.held_images import HeldImages
 from monitoring.ingest.inbox import SOURCE_HEADER, Inbox
 from monitoring.ingest.outbox_publisher import OutboxPublisher
 from monitoring.ingest.parsing import NODE_KINDS
+from monitoring.people.arrivals import admitted
 from monitoring.store.checkpoints import Key, move_offsets, write_states
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.retention_policy import RetentionPolicy, default_policy
@@ -98,7 +99,7 @@ class Committer:
         files = [(image, path, len(data)) for image, data in images if (path := self._write(image, data))]
         with _COMMIT.time(), self._targets.database.write() as connection:
             arrivals = Arrivals(connection, output.events, [image for image, *_ in files])
-            fresh, messages = self._store(connection, arrivals.events(output.events))
+            fresh, messages = self._store(connection, admitted(connection, arrivals.events(output.events)))
             unwanted = [path for image, path, _ in files if not arrivals.wanted(image)]
             wanted = [file for file in files if arrivals.wanted(file[0])]
             replaced = [old for file in wanted for old in self._targets.media.add(connection, *file)]

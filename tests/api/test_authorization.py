@@ -48,6 +48,7 @@ PLACES = {
     "user_id": "nothing",
     "account_id": "nothing",
     "key_id": "nothing",
+    "person": "0" * 26,
 }
 """What is put into paths. Streams are named by `stream_id` only: else nobody would look at whose they are."""
 

@@ -138,7 +138,7 @@ def test_doctor_says_how_the_database_is(database_url: str, tmp_path: Path) -> N
     migrate(opened, MONITORING)
     with opened.write() as connection:
         add_events(connection, [happened(1), happened(2)])
-    assert examine_database(settings, tmp_path).detail.endswith("version 0006, 2 events")
+    assert examine_database(settings, tmp_path).detail.endswith("version 0007, 2 events")
     with opened.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     opened.close()

@@ -57,6 +57,9 @@ ELSEWHERE = {
     "/v1/tracks/live": "too",
     "/v1/retention": "too",
     "/v1/alerts/targets": "for admins",
+    "/v1/people": "for who may see all cameras",
+    "/v1/people/{person}": "too",
+    "/v1/people/{person}/sightings": "too",
 }
 
 

@@ -20,7 +20,9 @@ Action = Literal[
     "zones",
     "rules",
     "drift",
+    "enrol",
     "delete",
+    "erase",
     "cameras",
     "models",
     "targets",
@@ -43,7 +45,9 @@ ROLE_OF: dict[Action, Role] = {
     "zones": "operator",
     "rules": "operator",
     "drift": "operator",
+    "enrol": "operator",
     "delete": "admin",
+    "erase": "admin",
     "cameras": "admin",
     "models": "admin",
     "targets": "admin",
@@ -52,12 +56,13 @@ ROLE_OF: dict[Action, Role] = {
     "metrics": "metrics",
 }
 """The least role that allows each action: pictures are live video, snapshots and clips; results are streams, their
-state and detections; events are stored happenings, alerts, drift and reports, read; people are the names of those who
-are known, read and contested; drift commissions a reference;
-delete takes tracks, events, images and clips away for good; cameras are addresses and settings of streams; targets are
+state and detections; events are stored happenings, alerts, drift and reports, read; people are the names of known
+people and where they were seen, and naming: enrolling from events, merging, splitting, contesting; drift commissions a
+reference; enrol takes pictures from outside: uploads, and searches by a picture; delete takes tracks, events, images
+and clips away for good, erase known people and their looks; cameras are addresses and settings of streams; targets are
 where alerts are sent."""
 
-INSTALLATION: frozenset[Action] = frozenset({"models", "targets", "accounts", "audit"})
+INSTALLATION: frozenset[Action] = frozenset({"people", "enrol", "erase", "models", "targets", "accounts", "audit"})
 """Actions that concern the whole installation: a grant for some streams only does not allow them."""
 
 _LADDER: tuple[Role, ...] = ("viewer", "reviewer", "operator", "admin")

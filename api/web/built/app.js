@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 2a59d6d42a408899772bd461f541a858d504c9ed18c9b92cff739ab8f6f5889d
+// Made by `make web` out of api/web; do not edit. 6f33e7f85c704d96574dd66fb67f5bbccc231bde6035a6287679ca5fa81f345c
 import {
   ApiError,
   HealthWatch,

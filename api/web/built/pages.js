@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 2a59d6d42a408899772bd461f541a858d504c9ed18c9b92cff739ab8f6f5889d
+// Made by `make web` out of api/web; do not edit. 6f33e7f85c704d96574dd66fb67f5bbccc231bde6035a6287679ca5fa81f345c
 import {
   ApiError,
   MOST_POINTS,
@@ -3536,18 +3536,19 @@ var HealthPage = class {
 // grant-fields.js
 var ROLES = {
   viewer: "Viewer: sees pictures and events",
-  reviewer: "Reviewer: also acknowledges alerts, sees names",
+  reviewer: "Reviewer: also acknowledges alerts and names people",
   operator: "Operator: also zones, rules, own cameras",
   admin: "Admin: everything",
   metrics: "Metrics only"
 };
 var VIEWER = ["pictures", "results", "events", "predict"];
-var OPERATOR = [...VIEWER, "acknowledge", "people", "push", "zones", "rules", "drift"];
+var REVIEWER = [...VIEWER, "acknowledge", "people"];
+var OPERATOR = [...REVIEWER, "push", "zones", "rules", "drift", "enrol"];
 var ACTIONS = {
   viewer: VIEWER,
-  reviewer: [...VIEWER, "acknowledge", "people"],
+  reviewer: REVIEWER,
   operator: OPERATOR,
-  admin: [...OPERATOR, "delete", "cameras", "models", "targets", "accounts", "audit", "metrics"]
+  admin: [...OPERATOR, "delete", "erase", "cameras", "models", "targets", "accounts", "audit", "metrics"]
 };
 function grantFields(grants) {
   const rows = el("div", { class: "grants" });

@@ -1,0 +1,1 @@
+"""Known people: who is enrolled, by which looks, what they are called; naming, contesting and erasing them."""
