@@ -26,8 +26,8 @@ FLOORS: dict[str, list[str]] = {
     "stream": "errors metrics network url_redaction config frame mailbox ring decoding sources webrtc".split(),
     "workers": (
         "errors validation metrics cpu memory descriptors logs wall_clock atomic_files state_directory access secrets "
-        "model_files well_known_labels label_words model_card settings database bus spool kafka engines images "
-        "identity inference registry explain node cluster cli bench"
+        "model_files well_known_labels label_words model_card settings database bus captions spool kafka engines "
+        "images identity inference registry explain node cluster cli bench"
     ).split(),
     "api": "settings http server auth audit video push predict cluster documents routes app cli".split(),
     "monitoring": (

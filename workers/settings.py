@@ -55,6 +55,27 @@ class IdentitySettings(BaseModel):
     enrol_px: float = Field(default=64, ge=16, le=4096, description="Least longer side of a face to be enrolled.")
 
 
+class TagSettings(BaseModel):
+    """From where on an image has a tag. Figures are those of results' `image`, 0 to 1."""
+
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
+
+    crowded: int = Field(default=10, ge=1, le=10_000, description="crowded: so many detections in one frame, or more.")
+    night_brightness: float = Field(
+        default=0.15,
+        ge=0,
+        le=1,
+        description="night: brightness below this. Of the daylight images of the shared data the darkest has 0.17.",
+    )
+    blurred_focus: float = Field(
+        default=0.35,
+        ge=0,
+        le=1,
+        description="blurred: focus (Crete et al. 2007, see image_figures) below this. Crisp images have 0.51 to 0.68, "
+        "the same blurred by 3 pixels of 480 lines 0.19 to 0.41, half of them below 0.32.",
+    )
+
+
 class WorkerSettings(BaseModel):
     """How models are found and run. None: chosen by what the machine has."""
 
@@ -81,6 +102,7 @@ class WorkerSettings(BaseModel):
     classify: ClassifySettings = ClassifySettings()
     identity: IdentitySettings = IdentitySettings()
     snapshots: SnapshotSettings = SnapshotSettings()
+    tags: TagSettings = TagSettings()
 
 
 @dataclass(frozen=True, slots=True)

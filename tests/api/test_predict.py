@@ -50,6 +50,19 @@ async def test_picture_is_turned_by_its_exif(service: Service) -> None:
     assert tuple(result["size_wh"]) == SIZE_WH[::-1]
 
 
+async def test_a_caption_says_what_was_found(service: Service) -> None:
+    async with service.http() as http:
+        plain = (await http.post("/v1/predict?models=number", content=encoded(77))).json()
+        told = (await http.post("/v1/predict?models=number&caption=true", content=encoded(77))).json()
+    assert "caption" not in plain and plain["image"]["caption"] is None
+    caption = told["caption"]
+    assert caption["text"] == told["image"]["caption"] == "".join(one["text"] for one in caption["phrases"])
+    (seen,) = told["detections"]
+    assert caption["text"].startswith(f"An object ({seen['label']}) is in view")
+    assert caption["phrases"][0]["fields"] == {"label": seen["label"], "detector": "number"}
+    assert f"label:{seen['label']}" in told["image"]["tags"]
+
+
 async def test_batch_keeps_the_order_and_one_bad_picture_costs_itself(service: Service) -> None:
     files = [("files", (f"{number}.jpg", encoded(number))) for number in range(4)]
     files[2] = ("files", ("bad.jpg", b"no picture"))
@@ -92,8 +105,8 @@ async def test_refusals(start: Start, request_: dict[str, Any], status: int, kin
 @pytest.mark.parametrize(
     ("path", "sent", "taken"),
     [
-        ("/v1/predict", "model", "there are: models"),
-        ("/predict", "model", "there are: models"),
+        ("/v1/predict", "model", "there are: models, caption"),
+        ("/predict", "model", "there are: models, caption"),
         ("/v1/predict/batch", "model", "there are: models"),
         ("/v1/predict/explain", "models", "there are: model, detector, detection, label, format"),
     ],

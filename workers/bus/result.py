@@ -63,8 +63,11 @@ class ImageFigures(_Result):
     changed: float | None = Field(default=None, ge=0, le=1, description="Share of pixels unlike the figures' last.")
     pts_us: int | None = Field(default=None, description="Of the frame that they were made of.")
     attributes: dict[str, Attribute] = Field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-    caption: str | None = None
+    tags: tuple[str, ...] = Field(
+        default=(),
+        description="Of this very frame: `label:…`, `person:…`, empty, crowded; of the figures: night, blurred.",
+    )
+    caption: str | None = Field(default=None, description="In a sentence; only where it was asked for.")
 
 
 class Latency(_Result):

@@ -6,7 +6,7 @@ background and come with a later result; otherwise with the frame's own. One thr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import av
@@ -15,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.frame import Frame
-from workers.bus.result import ImageFigures
+from workers.bus.result import Detection, ImageFigures
+from workers.captions.tags import frame_tags
 from workers.engines.engine import F32, U8
 from workers.engines.letterbox import packed
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.crop_quality import SparseLines, focus, laplacian, sharpness_of, sparse_lines, sparser
 from workers.images.planes import colourfulness, full_range, halved, luma, spread
+from workers.settings import TagSettings
 
 Mode = Literal["live", "every_frame", "stills"]
 """live: attributes and figures come with a later result. every_frame: with the same. stills: frames are unrelated."""
@@ -138,11 +140,12 @@ def _sampled(grey: U8) -> U8:
 
 
 class StreamImageFigures:
-    """The figures that a stream's results carry: once a second by `pts_us`, of every still."""
+    """The figures that a stream's results carry: once a second by `pts_us`, of every still; and each frame's tags."""
 
-    def __init__(self, mode: Mode, background: BackgroundJobs) -> None:
+    def __init__(self, mode: Mode, background: BackgroundJobs, tags: TagSettings | None = None) -> None:
         self._mode = mode
         self._background = background
+        self._tags = tags or TagSettings()
         self.reset()
 
     def reset(self) -> None:
@@ -150,8 +153,11 @@ class StreamImageFigures:
         self._session = _SessionFigures()
         self._second = -1
 
-    def of(self, frame: Frame) -> ImageFigures | None:
-        """What the result of this frame carries; None before the first. `frame`: blurred where the stream is."""
+    def of(self, frame: Frame, detections: Sequence[Detection] = ()) -> ImageFigures | None:
+        """What the result of this frame carries; None before the first. `frame`: blurred where the stream is.
+
+        detections: of this frame, for its tags.
+        """
         second = frame.pts_us // _EVERY_US
         if second != self._second or self._mode == "stills":
             self._second = second
@@ -160,7 +166,10 @@ class StreamImageFigures:
                 self._background.submit(("figures", frame.stream_id), job)
             else:
                 job()
-        return self._session.figures
+        figures = self._session.figures
+        if figures is None:
+            return None
+        return figures.model_copy(update={"tags": frame_tags(detections, figures, self._tags)})
 
 
 class _SessionFigures:

@@ -20,7 +20,7 @@ from workers.inference.batcher import FrameJob, InferenceStream
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier
 from workers.inference.result_builder import ResultBuilder
-from workers.settings import ClassifySettings
+from workers.settings import ClassifySettings, TagSettings
 
 
 def detect(slot: EngineSlot, name: str, jobs: list[FrameJob], letterbox: Letterbox) -> None:
@@ -66,8 +66,14 @@ def detect_image(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[st
     return job
 
 
-def image_result(slots: Mapping[str, EngineSlot], frame: Frame, models: tuple[str, ...], node: str) -> FrameResult:
+def image_result(
+    slots: Mapping[str, EngineSlot],
+    frame: Frame,
+    models: tuple[str, ...],
+    node: str,
+    tags: TagSettings | None = None,
+) -> FrameResult:
     """All stages for one image that belongs to no stream, without tracking. Raises EngineError of a detector."""
     classifier = StreamClassifier(slots, models, Classifiers(slots), ClassifySettings(), "stills")
-    figures = StreamImageFigures("stills", BackgroundJobs())
+    figures = StreamImageFigures("stills", BackgroundJobs(), tags)
     return ResultBuilder(node, classifier, figures, counted=False).result(detect_image(slots, frame, models))

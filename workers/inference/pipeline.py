@@ -79,6 +79,7 @@ class Pipeline:
         self._node = node
         self._emit = emit
         self._classify = settings.classify
+        self._tags = settings.tags
         self._classifiers = Classifiers(slots)
         self.background = BackgroundJobs()
         self._batcher = Batcher(settings.max_batch, settings.max_wait_ms / 1000)
@@ -109,7 +110,7 @@ class Pipeline:
                 raise ModelError(f"model {name} is not loaded")
         mode: Mode = "live" if mailbox.policy == "newest" else "stills" if options.stills else "every_frame"
         classifier = StreamClassifier(self._slots, models, self._classifiers, self._classify, mode)
-        figures = StreamImageFigures(mode, self.background)
+        figures = StreamImageFigures(mode, self.background, self._tags)
         builder = ResultBuilder(self._node, classifier, figures, options.confidence)
         blurrer = Blurrer() if options.blur else None
 

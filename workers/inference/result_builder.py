@@ -48,7 +48,7 @@ class ResultBuilder:
         if frame.session != self._session:
             self._reset(frame.session)
         detections, attributes, versions = self._classifier.apply(frame, self._detections(job))
-        image = None if self._figures is None else self._figures.of(shown or frame)
+        image = None if self._figures is None else self._figures.of(shown or frame, detections)
         if image is not None and attributes:
             image = image.model_copy(update={"attributes": attributes})
         skipped = max(0, frame.ordinal - self._last_ordinal - 1)

@@ -16,7 +16,7 @@ from workers.engines.hot_swap import EngineSlots
 from workers.errors import ModelError
 from workers.explain.explain import Explainer
 from workers.inference.detect import image_result
-from workers.label_words import LabelWords
+from workers.label_words import LabelWords, usual_words
 from workers.model_card import ModelCard, ModelStore
 from workers.registry.promotion import Promotion, Promotions
 from workers.settings import NodeSettings
@@ -50,6 +50,7 @@ class NodeModels:
         promoted: Callable[[Promotion, int], None],
     ) -> None:
         self._node = settings.name
+        self._tags = settings.workers.tags
         self._store = store
         self.slots = slots
         self.explainer = Explainer(store, slots, settings.name)
@@ -67,7 +68,12 @@ class NodeModels:
         pixels = av.VideoFrame.from_numpy_buffer(still.bgr, format="bgr24")
         now_s = time.monotonic()
         frame = Frame("predict", new_session(), 0, 0, 0, time.time_ns(), now_s, 0.0, pixels, still.small)
-        return image_result(self.slots, frame, names, self._node)
+        return image_result(self.slots, frame, names, self._node, self._tags)
+
+    def word_of(self, label: str, model: str | None = None, version: int | None = None) -> LabelWords | None:
+        """A WordSource (workers/label_words.py): of the models in service. Never waits."""
+        slot = None if model is None else self.slots.get(model)
+        return (None if slot is None else slot.card.words.get(label)) or usual_words(label)
 
     def cards(self) -> list[ModelCard]:
         """The cards of all models that can be loaded, all versions. Reads the disk."""

@@ -1,0 +1,1 @@
+"""Sentences built from measured facts, and the tags of a frame."""
