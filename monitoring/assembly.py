@@ -19,6 +19,7 @@ from monitoring.arrangements.scene_store import SceneStore
 from monitoring.arrangements.trial_routes import trial_routes
 from monitoring.core.contracts import BackgroundService, CommitHook, CutClip, SignLink
 from monitoring.core.handler import Handler
+from monitoring.core.telling import Telling
 from monitoring.deletion.routes import deletion_routes
 from monitoring.deletion.service import Deletions
 from monitoring.drift.drift import Drift, card_lookup
@@ -94,7 +95,7 @@ class Assembly:
 
 def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Storage) -> Assembly:
     """All parts. Handlers: what happened, then drift and camera faults, then the rules, which look at both."""
-    database, media = storage.database, storage.media
+    database, media, telling = storage.database, storage.media, Telling(context.words)
     scenes = SceneStore(database, settings.scenes, settings.max_scenes)
     targets = (target.name for target in settings.alerts.targets)
     rules = RuleStore(database, settings.rules, targets, settings.max_rules)
@@ -121,7 +122,7 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             rule_routes(rules),
             trial_routes(RuleTrials(database, settings.events, context.words), rules, database, storage.policy),
             alert_routes(alerts, database),
-            track_routes(database, storage.live_tracks),
+            track_routes(database, storage.live_tracks, telling),
             deletion_routes(database, deletions),
             people_routes(people, deletions.scrub_soon),
             naming_routes(people, lambda subject: None, storage.live_tracks.add),

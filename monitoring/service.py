@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from monitoring import URL_PREFIXES
 from monitoring.assembly import MonitoringContext, Storage, assemble
 from monitoring.core.contracts import BackgroundService
+from monitoring.core.telling import Telling
 from monitoring.ingest.commit import CommitTargets, EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
@@ -65,7 +66,11 @@ class Monitoring:
         publishers: list[BackgroundService] = [] if publisher is None else [publisher]
         self._to_start: list[BackgroundService] = [*publishers, self._retention, *parts.services]
         self._services: list[BackgroundService] = []
-        self._routers = [event_routes(self.database, self.live), media_routes(self.database, media), *parts.routers]
+        self._routers = [
+            event_routes(self.database, self.live, Telling(context.words)),
+            media_routes(self.database, media),
+            *parts.routers,
+        ]
         self._routers.append(retention_routes(forecaster, clock))
         self._migrated = self._first_try()
 

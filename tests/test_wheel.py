@@ -47,6 +47,7 @@ def test_packages_are_whole(wheel: Path) -> None:
     wanted = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     wanted |= {str(path.relative_to(ROOT)) for path in (ROOT / "api" / "web").rglob("*") if path.is_file()}
     wanted |= {f"stream/sources/grace_hopper.{suffix}" for suffix in ("jpg", "txt")}
+    wanted |= {str(path.relative_to(ROOT)) for path in (ROOT / "workers" / "captions").glob("*.json")}
     assert shipped == wanted
 
 

@@ -23,6 +23,7 @@ from events import BEGIN_NS, DAY_NS, moment, say
 from machine import describe
 from track_world import CLOSET, SHOPS, STREET, TrackMaker, images, month
 
+from monitoring.core.telling import Telling
 from monitoring.migrations import MONITORING
 from monitoring.store.cursor import cursor_of
 from monitoring.store.tables import media
@@ -161,12 +162,12 @@ def read_all(database: Database, rounds: int) -> dict[str, dict[str, float]]:
     def page(filters: dict[str, Any], scope: StreamScope) -> None:
         with database.read() as connection:
             rows = tracks_page(connection, TrackPageQuery(**filters), scope).rows
-            json.dumps(track_views(connection, [read_record(row["body"]) for row in rows]))
+            json.dumps(track_views(connection, [read_record(row["body"]) for row in rows], Telling()))
 
     def one() -> None:
         with database.read() as connection:
             (row,) = tracks_page(connection, TrackPageQuery(limit=1, stream=["shop05"]), ALL_STREAMS).rows
-            track_detail(connection, read_record(row["body"]))
+            track_detail(connection, read_record(row["body"]), Telling())
 
     asked = {name: (filters, ALL_STREAMS) for name, filters in PAGES.items()}
     asked |= {name: (filters, StreamScope(patterns)) for name, (patterns, filters) in SEEN.items()}

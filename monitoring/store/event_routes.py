@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from monitoring.core.errors import TooManyFollowers
+from monitoring.core.telling import Telling
 from monitoring.store.aggregates import CountQuery, EventTotal, counts_of
 from monitoring.store.event_views import StoredEvent, shown_events
 from monitoring.store.export import heading, lines
@@ -64,8 +65,8 @@ RunQuery = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 """Runs a query on a connection of the database, in the loop's executor."""
 
 
-def event_routes(database: Database, live: LiveEvents) -> APIRouter:
-    """The routes of events."""
+def event_routes(database: Database, live: LiveEvents, telling: Telling | None = None) -> APIRouter:
+    """The routes of events. telling: how captions are told."""
     router = APIRouter(tags=["events"], route_class=GuardedRoute)
 
     async def run_query(query: Callable[[Connection], Any]) -> Any:
@@ -77,21 +78,25 @@ def event_routes(database: Database, live: LiveEvents) -> APIRouter:
 
     _counts(router, run_query)
     _streams(router, run_query, live)
-    _events(router, run_query)
+    _events(router, run_query, telling or Telling())
     return router
 
 
-def _events(router: APIRouter, run_query: RunQuery) -> None:
+def _events(router: APIRouter, run_query: RunQuery, telling: Telling) -> None:
     @router.get("/v1/events", response_model=EventPage)
     async def list_events(principal: MaySeeEvents, query: Annotated[PageQuery, Query()]) -> JSONResponse:
         """Events, the newest first, a page at a time."""
-        return JSONResponse(await run_query(partial(_page, query=query, scope=principal.scope("events"))))
+        page = partial(_page, query=query, scope=principal.scope("events"), telling=telling.to(principal))
+        return JSONResponse(await run_query(page))
 
     @router.get("/v1/events/{event_id}", response_model=StoredEvent)
     async def get_event(principal: MaySeeEvents, event_id: EventInPath) -> JSONResponse:
         """One event."""
         scope = principal.scope("events")
-        shown = await run_query(lambda connection: shown_events(connection, [event_of(connection, event_id, scope)]))
+        told = telling.to(principal)
+        shown = await run_query(
+            lambda connection: shown_events(connection, [event_of(connection, event_id, scope)], told)
+        )
         return JSONResponse(shown[0])
 
 
@@ -140,9 +145,9 @@ def _streams(router: APIRouter, run_query: RunQuery, live: LiveEvents) -> None:
         return StreamingResponse(_chained(first, pages), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _page(connection: Connection, query: PageQuery, scope: StreamScope) -> dict[str, Any]:
+def _page(connection: Connection, query: PageQuery, scope: StreamScope, telling: Telling) -> dict[str, Any]:
     page = page_of(connection, query, scope)
-    return {"events": shown_events(connection, page.rows), "next": page.next}
+    return {"events": shown_events(connection, page.rows, telling), "next": page.next}
 
 
 async def _csv(run_query: RunQuery, query: EventFilters, scope: StreamScope) -> AsyncIterator[str]:

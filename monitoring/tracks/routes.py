@@ -19,6 +19,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import Connection
 
 from monitoring.core.errors import TooManyFollowers
+from monitoring.core.telling import Telling
 from monitoring.store.live_events import Gone, deleted_event, missed_event
 from monitoring.tracks.filters import TrackFilters, TrackPageQuery, wanted_track
 from monitoring.tracks.query import track_body, tracks_page
@@ -37,20 +38,21 @@ TrackInPath = Annotated[uuid.UUID, Path(description="The track's id.")]
 Answer = TypeVar("Answer")
 
 
-def track_routes(database: Database, live: LiveTracks) -> APIRouter:
-    """The routes of tracks."""
+def track_routes(database: Database, live: LiveTracks, telling: Telling | None = None) -> APIRouter:
+    """The routes of tracks. telling: how captions are told."""
     router = APIRouter(tags=["tracks"], route_class=GuardedRoute)
-    reader = _Reader(database)
+    reader = _Reader(database, telling or Telling())
     _add_live(router, reader, live)
     _add_reading(router, reader)
     return router
 
 
 class _Reader:
-    """Queries on connections of its own, in the loop's executor."""
+    """Queries on connections of its own, in the loop's executor. `telling`: how tracks are told."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, telling: Telling) -> None:
         self._database = database
+        self.telling = telling
 
     async def run(self, query: Callable[[Connection], Answer]) -> Answer:
         """What `query` returns."""
@@ -66,14 +68,15 @@ def _add_reading(router: APIRouter, reader: _Reader) -> None:
     @router.get("/v1/tracks", response_model=TrackPage)
     async def list_tracks(principal: MaySeeEvents, query: Annotated[TrackPageQuery, Query()]) -> JSONResponse:
         """Tracks, those that began last first, a page at a time."""
-        return JSONResponse(await reader.run(partial(_page, query=query, scope=principal.scope("events"))))
+        scope, told = principal.scope("events"), reader.telling.to(principal)
+        return JSONResponse(await reader.run(partial(_page, query=query, scope=scope, telling=told)))
 
     @router.get("/v1/tracks/{track}", response_model=TrackDetail)
     async def get_track(principal: MaySeeEvents, track: TrackInPath) -> JSONResponse:
         """One track, with its events."""
-        scope = principal.scope("events")
+        scope, told = principal.scope("events"), reader.telling.to(principal)
         return JSONResponse(
-            await reader.run(lambda found: track_detail(found, read_record(track_body(found, track, scope))))
+            await reader.run(lambda found: track_detail(found, read_record(track_body(found, track, scope)), told))
         )
 
 
@@ -92,7 +95,7 @@ def _add_live(router: APIRouter, reader: _Reader, live: LiveTracks) -> None:
         tracks in view: what a client knows from before and was not told again has ended. `event: deleted` tells the
         `ids` of tracks that were deleted. Times, and whether a track is over, do not filter here.
         """
-        scope = principal.scope("events")
+        scope, told = principal.scope("events"), reader.telling.to(principal)
 
         def wanted(one: TrackRecord | Gone) -> bool:
             return one.stream_id in scope if isinstance(one, Gone) else wanted_track(query, one, scope)
@@ -102,9 +105,9 @@ def _add_live(router: APIRouter, reader: _Reader, live: LiveTracks) -> None:
                 gone = [one for one in changes if isinstance(one, Gone)]
                 if not changes:
                     yield ServerSentEvent(comment="tracks follow as they change")
-                    shown = await reader.run(partial(_in_view, query=query, scope=scope))
+                    shown = await reader.run(partial(_in_view, query=query, scope=scope, telling=told))
                 else:
-                    shown = await reader.run(partial(track_views, records=_newest(changes)))
+                    shown = await reader.run(partial(track_views, records=_newest(changes), telling=told))
                 if missed:
                     yield missed_event(missed)
                 for one in shown:
@@ -115,16 +118,16 @@ def _add_live(router: APIRouter, reader: _Reader, live: LiveTracks) -> None:
                     yield deleted_event(deleted)
 
 
-def _page(connection: Connection, query: TrackPageQuery, scope: StreamScope) -> dict[str, Any]:
+def _page(connection: Connection, query: TrackPageQuery, scope: StreamScope, telling: Telling) -> dict[str, Any]:
     page = tracks_page(connection, query, scope)
-    return {"tracks": track_views(connection, _records(page.rows)), "next": page.next}
+    return {"tracks": track_views(connection, _records(page.rows), telling), "next": page.next}
 
 
-def _in_view(connection: Connection, query: TrackFilters, scope: StreamScope) -> list[dict[str, Any]]:
+def _in_view(connection: Connection, query: TrackFilters, scope: StreamScope, telling: Telling) -> list[dict[str, Any]]:
     """The oldest first; of very many the newest."""
     filters = query.model_dump() | {"since": None, "until": None, "in_view": True}
     rows = tracks_page(connection, TrackPageQuery(**filters, limit=_MOST_IN_VIEW), scope).rows
-    return track_views(connection, _records(rows)[::-1])
+    return track_views(connection, _records(rows)[::-1], telling)
 
 
 def _newest(changes: Sequence[TrackRecord | Gone]) -> list[TrackRecord]:

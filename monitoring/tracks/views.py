@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, RowMapping, select
 
 from monitoring.alerts.tables import alerts
+from monitoring.core.telling import Telling
 from monitoring.store.event_views import StoredEvent, shown_events
 from monitoring.store.media import of_tracks, track_of
 from monitoring.store.tables import events
+from monitoring.tracks.caption import track_caption
 from monitoring.tracks.record import TrackAlert, TrackRecord
 from monitoring.tracks.tables import tracks
+from workers.captions.caption import Caption
 
 _MOST_EVENTS = 500
 
@@ -83,6 +86,7 @@ class TrackView(BaseModel):
     event_count: int = Field(description="Of the track, alerts about it included.")
     snapshot_url: str | None = Field(description="Its best image so far, cut out.")
     picture_url: str | None = Field(description="The whole image that it was cut from.")
+    caption: Caption = Field(description="All of that in sentences, made when asked for; each phrase with its fields.")
 
 
 class TrackPage(BaseModel):
@@ -100,7 +104,7 @@ class TrackDetail(TrackView):
     )
 
 
-def track_views(connection: Connection, records: Sequence[TrackRecord]) -> list[dict[str, Any]]:
+def track_views(connection: Connection, records: Sequence[TrackRecord], telling: Telling) -> list[dict[str, Any]]:
     """TrackViews, JSON-ready."""
     keys = {(record.stream_id, record.session, record.track_id) for record in records}
     files = {(*track_of(one), one["kind"]): one["id"] for one in of_tracks(connection, keys)}
@@ -109,12 +113,16 @@ def track_views(connection: Connection, records: Sequence[TrackRecord]) -> list[
     if ids:
         query = select(alerts.c.id, alerts.c.ended_at_ns, alerts.c.acknowledged_at_ns).where(alerts.c.id.in_(ids))
         states = {row["id"]: row for row in connection.execute(query).mappings()}
-    return [_view(record, files, states) for record in records]
+    return [
+        {**_view(record, files, states), "caption": track_caption(record, telling).model_dump(mode="json")}
+        for record in records
+    ]
 
 
-def track_detail(connection: Connection, record: TrackRecord) -> dict[str, Any]:
+def track_detail(connection: Connection, record: TrackRecord, telling: Telling) -> dict[str, Any]:
     """A TrackDetail, JSON-ready."""
-    return {**track_views(connection, [record])[0], "events": shown_events(connection, _events_of(connection, record))}
+    events_of_it = shown_events(connection, _events_of(connection, record), telling)
+    return {**track_views(connection, [record], telling)[0], "events": events_of_it}
 
 
 def _view(record: TrackRecord, files: Mapping[Any, int], states: Mapping[uuid.UUID, RowMapping]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ async def test_a_caption_says_what_was_found(service: Service) -> None:
     assert caption["text"] == told["image"]["caption"] == "".join(one["text"] for one in caption["phrases"])
     (seen,) = told["detections"]
     assert caption["text"].startswith(f"An object ({seen['label']}) is in view")
-    assert caption["phrases"][0]["fields"] == {"label": seen["label"], "detector": "number"}
+    assert caption["phrases"][0]["fields"] == {"label": seen["label"], "detector": "number", "count": 1}
     assert f"label:{seen['label']}" in told["image"]["tags"]
 
 

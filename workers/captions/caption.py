@@ -42,10 +42,16 @@ class Caption(BaseModel):
         """With names in place of `{person:ID}`; otherwise: for whom there is none, as for somebody erased."""
         if "{person:" not in self.text:
             return self
-        phrases = tuple(
-            phrase.model_copy(update={"text": named(phrase.text, name_of, otherwise)}) for phrase in self.phrases
-        )
-        return self.model_copy(update={"text": _at_start(named(self.text, name_of, otherwise)), "phrases": phrases})
+        phrases: list[Phrase] = []
+        for phrase in self.phrases:
+            begins = not phrases or phrases[-1].text.endswith(". ")
+            first = _PERSON.match(phrase.text)
+            text = named(phrase.text, name_of, otherwise)
+            if begins and first is not None and name_of(first[1]) is None:  # a name is written as it is
+                text = _at_start(text)
+            phrases.append(Phrase(text=text, fields=phrase.fields))
+        text = "".join(phrase.text for phrase in phrases)
+        return Caption(language=self.language, text=text, phrases=tuple(phrases))
 
 
 def person_mark(person: str) -> str:

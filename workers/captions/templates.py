@@ -48,6 +48,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "count_changed.zone": "detector count before zone",
     "stream_down.reason": "reason",
     "seen_for": "who duration",
+    "seen_at_least": "who duration",
     "seen_since": "who duration",
     "visited": "zone times duration",
     "still_inside": "zone times",

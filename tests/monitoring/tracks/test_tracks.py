@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 import monitoring.assembly  # noqa: F401 - the parts declare their tables
+from monitoring.core.telling import Telling
 from monitoring.retention.retention import Retention
 from monitoring.store.media import MediaFile, MediaStore
 from monitoring.store.query import time_ns
@@ -120,7 +121,7 @@ def test_a_number_that_is_given_again_is_another_track(database: Database) -> No
     assert [(one.events, one.labels[0].label) for one in rows.values()] == [(3, "a"), (2, "b")]
     assert [one.line for one in rows[first[0].id].lines] == ["gate"]
     with database.read() as connection:
-        details = [track_detail(connection, rows[event.id]) for event in (first[0], again[0])]
+        details = [track_detail(connection, rows[event.id], Telling()) for event in (first[0], again[0])]
     assert [[event["kind"] for event in one["events"]] for one in details] == [
         ["track_began", "line_crossed", "track_ended"],
         ["track_began", "zone_entered"],

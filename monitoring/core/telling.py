@@ -1,0 +1,57 @@
+"""How something is told to whoever asks: in which words, and of which streams with people's names. Any thread.
+
+Captions are made when somebody asks, and stored ones have `{person:ID}`; so what a label is called, a name that was
+changed, and a person who was erased are as they are now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from monitoring.core.known_people import ERASED, NOBODY, UNTOLD, KnownPeople
+from workers.access.principal import Principal, StreamScope
+from workers.bus.event import Event
+from workers.captions.caption import Caption
+from workers.captions.event_caption import event_caption
+from workers.captions.sentences import Sentences
+from workers.captions.templates import templates_of
+from workers.label_words import WordSource, usual_words
+
+_NO_STREAMS = StreamScope(())
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """words: of labels. people: those who are enrolled. named: the streams whose people are told by name.
+
+    language: of the templates (workers/captions).
+    """
+
+    words: WordSource = usual_words
+    people: KnownPeople = field(default=NOBODY)
+    language: str = "en"
+    named: StreamScope = _NO_STREAMS
+
+    def to(self, principal: Principal) -> Telling:
+        """The same, with the names that the principal may see."""
+        return replace(self, named=principal.scope("people"))
+
+    def event(self, event: Event) -> Caption | None:
+        """What happened, in a sentence; None for an event that has none."""
+        caption = event_caption(event, self.words, self.language)
+        return None if caption is None else self.caption(caption, event.stream_id)
+
+    def caption(self, stored: Caption, stream_id: str) -> Caption:
+        """A caption of something on a stream, with names in place of ids, or with nobody's."""
+        if stream_id in self.named:
+            return stored.named(self.people.name_of, ERASED)
+        return stored.named(_unknown, UNTOLD)
+
+    def sentences(self, models: Mapping[str, int] | None = None) -> Sentences:
+        """For captions of other things. models: the versions whose words are wanted, by name."""
+        return Sentences(templates_of(self.language), self.words, models or {})
+
+
+def _unknown(person: str) -> str | None:
+    return None
