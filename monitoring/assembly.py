@@ -17,6 +17,8 @@ from monitoring.arrangements.rule_store import RuleStore
 from monitoring.arrangements.rule_trial import RuleTrials
 from monitoring.arrangements.scene_store import SceneStore
 from monitoring.arrangements.trial_routes import trial_routes
+from monitoring.captions.routes import caption_routes
+from monitoring.captions.scene_captions import SceneCaptions
 from monitoring.core.contracts import BackgroundService, CommitHook, CutClip, SignLink
 from monitoring.core.handler import Handler
 from monitoring.core.telling import Telling
@@ -32,6 +34,7 @@ from monitoring.report.drift_history import DriftHistory
 from monitoring.report.routes import report_routes
 from monitoring.rules.rules import Rules
 from monitoring.settings import MonitorSettings
+from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore
 from monitoring.store.retention_policy import RetentionPolicy
@@ -95,7 +98,9 @@ class Assembly:
 
 def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Storage) -> Assembly:
     """All parts. Handlers: what happened, then drift and camera faults, then the rules, which look at both."""
-    database, media, telling = storage.database, storage.media, Telling(context.words)
+    database, media = storage.database, storage.media
+    people = PeopleStore(database, context.state_dir, settings.people)
+    telling = Telling(context.words, people.names, settings.captions.language)
     scenes = SceneStore(database, settings.scenes, settings.max_scenes)
     targets = (target.name for target in settings.alerts.targets)
     rules = RuleStore(database, settings.rules, targets, settings.max_rules)
@@ -104,12 +109,12 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     resources = AlertResources(
         context.cut_clip, media, database, storage.clock, storage.active, context.sign_link, storage.policy
     )
+    captions = SceneCaptions(settings.captions, events, drift.faults, telling)
     alerts = Alerts(settings.alerts, resources, rules.get, context.node)
     deletions = Deletions(database, media, storage.clock, (storage.live_events, storage.live_tracks))
-    people = PeopleStore(database, context.state_dir, settings.people)
     return Assembly(
-        handlers=[events, drift, Rules(rules, events, drift, context.ended, context.words)],
-        hooks=[drift, DriftHistory(drift.reports), alerts, TrackWriter(storage.live_tracks, storage.policy)],
+        handlers=[events, drift, captions, Rules(rules, events, drift, context.ended, context.words)],
+        hooks=[drift, DriftHistory(drift.reports), captions, alerts, TrackWriter(storage.live_tracks, storage.policy)],
         services=[
             Reloader((scenes, rules, people.names), settings.reread_s),
             alerts,
@@ -122,11 +127,20 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             rule_routes(rules),
             trial_routes(RuleTrials(database, settings.events, context.words), rules, database, storage.policy),
             alert_routes(alerts, database),
-            track_routes(database, storage.live_tracks, telling),
+            *_told_routes(storage, telling),
             deletion_routes(database, deletions),
-            people_routes(people, deletions.scrub_soon),
+            people_routes(people, deletions.scrub_soon, telling),
             naming_routes(people, lambda subject: None, storage.live_tracks.add),
             report_routes(database, media, settings.mlflow_url, context.words),
         ],
         scrub=deletions.scrub_soon,
     )
+
+
+def _told_routes(storage: Storage, telling: Telling) -> list[APIRouter]:
+    """Of what is told in sentences."""
+    return [
+        event_routes(storage.database, storage.live_events, telling),
+        caption_routes(storage.database, telling),
+        track_routes(storage.database, storage.live_tracks, telling),
+    ]

@@ -13,7 +13,6 @@ from fastapi import APIRouter
 from monitoring import URL_PREFIXES
 from monitoring.assembly import MonitoringContext, Storage, assemble
 from monitoring.core.contracts import BackgroundService
-from monitoring.core.telling import Telling
 from monitoring.ingest.commit import CommitTargets, EventSink
 from monitoring.ingest.inbox import Inbox, LocalInbox
 from monitoring.ingest.kafka_inbox import KafkaInbox
@@ -24,7 +23,6 @@ from monitoring.retention.rates import Forecaster
 from monitoring.retention.retention import Retention
 from monitoring.retention.routes import retention_routes
 from monitoring.settings import MonitorSettings
-from monitoring.store.event_routes import event_routes
 from monitoring.store.live_events import LiveEvents
 from monitoring.store.media import MediaStore
 from monitoring.store.media_routes import media_routes
@@ -66,11 +64,7 @@ class Monitoring:
         publishers: list[BackgroundService] = [] if publisher is None else [publisher]
         self._to_start: list[BackgroundService] = [*publishers, self._retention, *parts.services]
         self._services: list[BackgroundService] = []
-        self._routers = [
-            event_routes(self.database, self.live, Telling(context.words)),
-            media_routes(self.database, media),
-            *parts.routers,
-        ]
+        self._routers = [media_routes(self.database, media), *parts.routers]
         self._routers.append(retention_routes(forecaster, clock))
         self._migrated = self._first_try()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from monitoring.alerts.settings import AlertSettings
+from monitoring.core.telling import CaptionSettings
 from monitoring.drift.settings import DriftSettings
 from monitoring.events.settings import EventSettings
 from monitoring.events.zone import Scene
@@ -37,6 +38,7 @@ class MonitorSettings(IngestSettings):
         default=2.0, gt=0, le=60, description="How soon zones and rules that another process changed are known here."
     )
     alerts: AlertSettings = AlertSettings()
+    captions: CaptionSettings = CaptionSettings()
     drift: DriftSettings = DriftSettings()
     people: PeopleSettings = PeopleSettings()
     mlflow_url: str | None = Field(

@@ -31,8 +31,8 @@ FLOORS: dict[str, list[str]] = {
     ).split(),
     "api": "settings http server auth audit video push predict cluster documents routes app cli".split(),
     "monitoring": (
-        "core store events rules arrangements alerts drift tracks retention deletion people report ingest settings "
-        "migrations assembly service doctor"
+        "core store events rules arrangements alerts drift tracks captions retention deletion people report ingest "
+        "settings migrations assembly service doctor"
     ).split(),
     "training": "errors data evaluation export detector classifier cli".split(),
 }

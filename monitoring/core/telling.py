@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
 from monitoring.core.known_people import ERASED, NOBODY, UNTOLD, KnownPeople
 from workers.access.principal import Principal, StreamScope
 from workers.bus.event import Event
@@ -16,9 +18,30 @@ from workers.captions.caption import Caption
 from workers.captions.event_caption import event_caption
 from workers.captions.sentences import Sentences
 from workers.captions.templates import templates_of
+from workers.errors import SettingsError
 from workers.label_words import WordSource, usual_words
 
 _NO_STREAMS = StreamScope(())
+
+
+class CaptionSettings(BaseModel):
+    """Captions of scenes, and the language of all captions."""
+
+    model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
+
+    scenes: bool = Field(default=True, description="Whether a camera's scene is told and stored, where it changed.")
+    every_s: float = Field(default=60.0, ge=1, le=86400, description="How often, in seconds of the stream.")
+    language: str = Field(
+        default="en", pattern="^[a-z]{2,8}$", description="Of the templates; a file of workers/captions."
+    )
+
+    @field_validator("language")
+    @classmethod
+    def _has_templates(cls, language: str) -> str:
+        try:
+            return templates_of(language).language
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
 
+from monitoring.core.telling import Telling
 from monitoring.people.changes import last_change
 from monitoring.people.erasure import erase_person
 from monitoring.people.rows import all_groups, family, page_of, person_of
@@ -49,12 +50,12 @@ TAKEN: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def people_routes(store: PeopleStore, scrub: Callable[[], object]) -> APIRouter:
+def people_routes(store: PeopleStore, scrub: Callable[[], object], telling: Telling) -> APIRouter:
     """The routes of people themselves. scrub: empties the database's log of what was erased."""
     router = APIRouter(tags=["people"], route_class=GuardedRoute)
     _add_list(router, store)
     _add_person(router, store, scrub)
-    _add_sightings(router, store)
+    _add_sightings(router, store, telling)
     return router
 
 
@@ -93,13 +94,14 @@ def _add_person(router: APIRouter, store: PeopleStore, scrub: Callable[[], objec
         await asyncio.to_thread(erase_person, store, person, scrub)
 
 
-def _add_sightings(router: APIRouter, store: PeopleStore) -> None:
+def _add_sightings(router: APIRouter, store: PeopleStore, telling: Telling) -> None:
     @router.get("/v1/people/{person}/sightings", response_model=SightingsPage, responses=UNKNOWN)
     async def list_sightings(
         principal: MayNamePeople, person: PersonInPath, query: Annotated[SightingsQuery, Query()]
     ) -> JSONResponse:
         """When and where somebody was seen: their tracks on the cameras that you may see, the newest first."""
-        return JSONResponse(await asyncio.to_thread(_sightings, store, person, query, principal.scope("events")))
+        scope, told = principal.scope("events"), telling.to(principal)
+        return JSONResponse(await asyncio.to_thread(_sightings, (store, scope, told), person, query))
 
 
 async def detail(store: PeopleStore, person_id: str, principal: Principal) -> dict[str, Any]:
@@ -123,10 +125,14 @@ def _list(store: PeopleStore, query: PeopleQuery, scope: StreamScope) -> dict[st
         }
 
 
-def _sightings(store: PeopleStore, person_id: str, query: SightingsQuery, scope: StreamScope) -> dict[str, Any]:
+def _sightings(
+    shown: tuple[PeopleStore, StreamScope, Telling], person_id: str, query: SightingsQuery
+) -> dict[str, Any]:
+    """shown: from where, of which streams, how told."""
+    store, scope, telling = shown
     with store.database.read() as connection:
         ids = family(connection, person_id)
         wanted = TrackPageQuery(**query.model_dump()).model_copy(update={"person": ids})
         page = tracks_page(connection, wanted, scope)
         records = [read_record(row["body"]) for row in page.rows]
-        return {"tracks": track_views(connection, records), "next": page.next}
+        return {"tracks": track_views(connection, records, telling), "next": page.next}

@@ -8,7 +8,7 @@ from monitoring.core.telling import Telling
 from monitoring.tracks.record import LOST, TrackRecord
 from workers.captions.caption import Caption, FieldValue, Phrase, caption_of
 from workers.captions.image_caption import joined
-from workers.captions.sentences import Sentences, Subject
+from workers.captions.sentences import Mentioned, Sentences
 
 
 def track_caption(record: TrackRecord, telling: Telling) -> Caption:
@@ -24,7 +24,7 @@ def track_caption(record: TrackRecord, telling: Telling) -> Caption:
 
 def _seen(record: TrackRecord, words: Sentences) -> list[Phrase]:
     label = record.labels[-1].label if record.labels else None
-    who = words.one(Subject(label, record.detector, record.person))
+    who = words.one(Mentioned(label, record.detector, record.person))
     if record.ended_at_ns is not None and record.reason != LOST and record.duration_s is not None:
         ended: dict[str, FieldValue] = {"ended_at_ns": record.ended_at_ns}
         return words.sentence("seen_for", ended, who=who, duration=words.duration("duration_s", record.duration_s))
@@ -38,7 +38,7 @@ def _labels(record: TrackRecord, words: Sentences) -> list[list[Phrase]]:
         return []
     first = record.labels[0]
     return [
-        words.sentence("at_first", {"since_ns": first.since_ns}, who=words.one(Subject(first.label, record.detector)))
+        words.sentence("at_first", {"since_ns": first.since_ns}, who=words.one(Mentioned(first.label, record.detector)))
     ]
 
 

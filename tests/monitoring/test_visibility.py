@@ -26,6 +26,7 @@ LISTS = {
     "/drift": "",
     "/v1/alerts": "",
     "/v1/alerts/schema": "",
+    "/v1/captions": "limit=500",
     "/v1/drift": "",
     "/v1/events": "limit=500",
     "/v1/events.csv": "",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from workers.bus.event import Event
 from workers.captions.caption import Caption, FieldValue, Phrase, caption_of
-from workers.captions.sentences import Part, Sentences, Subject
+from workers.captions.sentences import Mentioned, Part, Sentences
 from workers.captions.templates import templates_of
 from workers.label_words import WordSource, spoken, usual_words
 
@@ -29,7 +29,7 @@ def _told(event: Event, words: Sentences) -> list[Phrase]:
     if name is None:
         return []
     parts: dict[str, Part] = {
-        "who": words.one(Subject(event.label, event.detector, event.person)),
+        "who": words.one(Mentioned(event.label, event.detector, event.person)),
         "place": words.place(event.xyxy, event.size_wh),
     }
     for slot, make in _SLOTS.items():
@@ -61,7 +61,7 @@ def _before(event: Event, words: Sentences) -> Phrase | None:
         return None
     if event.kind == "count_changed":
         return Phrase(text=event.before, fields={"before": event.before})
-    phrase = words.one(Subject(event.before, event.detector, event.person))
+    phrase = words.one(Mentioned(event.before, event.detector, event.person))
     return Phrase(text=phrase.text, fields={"before": event.before})
 
 

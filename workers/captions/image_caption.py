@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from workers.bus.result import Detection, FrameResult
 from workers.captions.caption import Caption, FieldValue, Phrase, caption_of
-from workers.captions.sentences import Sentences, Subject
+from workers.captions.sentences import Mentioned, Sentences
 from workers.captions.tags import BLURRED, NIGHT
 from workers.captions.templates import templates_of
 from workers.label_words import WordSource, name_of, usual_words
@@ -50,7 +50,7 @@ def _in_view(result: FrameResult, words: Sentences) -> list[Phrase]:
     if not seen:
         return _nothing(result, words)
     who = words.group(
-        Subject(one.label, one.detector, None if one.identity is None else one.identity.person) for one in seen
+        Mentioned(one.label, one.detector, None if one.identity is None else one.identity.person) for one in seen
     )
     place = words.place(seen[0].xyxy, result.size_wh) if len(seen) == 1 else Phrase(text="")
     facts: dict[str, FieldValue] = {"detections": len(seen)}

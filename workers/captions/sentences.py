@@ -17,7 +17,7 @@ MOST_LISTED = 4
 Part = Phrase | Sequence[Phrase]
 
 
-class Subject(NamedTuple):
+class Mentioned(NamedTuple):
     """What is told of one object: whose label it is, and who it is where that is known."""
 
     label: str | None
@@ -51,7 +51,7 @@ class Sentences:
                 written.append(Phrase(text=piece, fields=dict(facts or {})))
         return written
 
-    def one(self, subject: Subject) -> Phrase:
+    def one(self, subject: Mentioned) -> Phrase:
         """One object: "somebody with a mask", "{person:ID} (with mask)"."""
         about: dict[str, FieldValue] = {}
         if subject.label is not None:
@@ -69,7 +69,7 @@ class Sentences:
             text = self.templates.words["named"].replace("{person}", text).replace("{label}", label)
         return Phrase(text=text, fields=about)
 
-    def group(self, subjects: Iterable[Subject]) -> Group:
+    def group(self, subjects: Iterable[Mentioned]) -> Group:
         """Several objects: those with a name first, of the others how many of each label, the most frequent first."""
         known: dict[str, Phrase] = {}
         others: Counter[tuple[LabelWords, str, str]] = Counter()
@@ -114,10 +114,10 @@ class Sentences:
         box, size = tuple(float(one) for one in xyxy), tuple(float(one) for one in size_wh)
         return Phrase(text=self.templates.places[place_of(box, size)], fields={"xyxy": box, "size_wh": size})
 
-    def _words(self, subject: Subject) -> LabelWords:
+    def _words(self, subject: Mentioned) -> LabelWords:
         return self._known(subject) or plain_words(subject.label or "")
 
-    def _known(self, subject: Subject) -> LabelWords | None:
+    def _known(self, subject: Mentioned) -> LabelWords | None:
         version = None if subject.detector is None else self.versions.get(subject.detector)
         return self.source(subject.label or "", subject.detector, version)
 

@@ -5,7 +5,7 @@ Zones are the monitor's, which tells them in the scene's caption; tags that a us
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from workers.bus.result import Detection, ImageFigures
 from workers.settings import TagSettings
@@ -21,14 +21,22 @@ def frame_tags(detections: Sequence[Detection], figures: ImageFigures, settings:
 
     A black image has no focus, so it is night and not blurred.
     """
-    tags = {*figures.tags, *(f"{LABEL}{one.label}" for one in detections)}
-    tags |= {f"{PERSON}{one.identity.person}" for one in detections if one.identity is not None}
+    return tuple(sorted({*figures.tags, *_of_detections(detections, settings), *_of_figures(figures, settings)}))
+
+
+def _of_detections(detections: Sequence[Detection], settings: TagSettings) -> Iterator[str]:
+    for one in detections:
+        yield f"{LABEL}{one.label}"
+        if one.identity is not None:
+            yield f"{PERSON}{one.identity.person}"
     if not detections:
-        tags.add(EMPTY)
+        yield EMPTY
     if len(detections) >= settings.crowded:
-        tags.add(CROWDED)
+        yield CROWDED
+
+
+def _of_figures(figures: ImageFigures, settings: TagSettings) -> Iterator[str]:
     if figures.brightness < settings.night_brightness:
-        tags.add(NIGHT)
+        yield NIGHT
     elif figures.focus is not None and figures.focus < settings.blurred_focus:
-        tags.add(BLURRED)
-    return tuple(sorted(tags))
+        yield BLURRED

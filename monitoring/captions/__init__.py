@@ -1,0 +1,1 @@
+"""Captions of scenes: what a camera shows, and what changed there, once a minute."""
