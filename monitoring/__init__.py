@@ -3,6 +3,7 @@
 URL_PREFIXES = (
     "/drift",
     "/v1/alerts",
+    "/v1/ask",
     "/v1/captions",
     "/v1/clips",
     "/v1/drift",

@@ -31,7 +31,7 @@ FLOORS: dict[str, list[str]] = {
     ).split(),
     "api": "settings http server auth audit video push predict cluster documents routes app cli".split(),
     "monitoring": (
-        "core store events rules arrangements alerts drift tracks captions retention deletion people report ingest "
+        "core store events rules arrangements alerts drift tracks captions retention deletion people report ask ingest "
         "settings migrations assembly service doctor"
     ).split(),
     "training": "errors data evaluation export detector classifier cli".split(),

@@ -33,7 +33,7 @@ _PATTERNS: dict[str, What] = {
 _READS = tuple((re.compile(pattern), what) for pattern, what in _PATTERNS.items())
 _CLIP = re.compile(rf"/v1/streams/{_STREAM}/clips")
 _OF_STREAM = re.compile(rf"/v1/(?:streams|zones)/{_STREAM}(?:/.*)?")
-_NO_CHANGES = re.compile(r"/(?:v1/predict(?:/.*)?|predict|batch-predict|v1/streams/test|v1/oidc/.*)")
+_NO_CHANGES = re.compile(r"/(?:v1/predict(?:/.*)?|v1/ask|predict|batch-predict|v1/streams/test|v1/oidc/.*)")
 """Nothing is changed by these."""
 _SIGNING = frozenset({"/v1/login", "/v1/logout"})
 """Told by the accounts themselves, which know who it is."""

@@ -80,13 +80,19 @@ class ClockReader:
                 self.found.append(Hours(*ends, found[0].strip(), clock.open))
 
     def _moments(self) -> None:
-        for pattern, around in ((rf"(?:around|about|at about|at around) {_CLOCK}", 30), (rf"at {_CLOCK}", 0), (_SURE, 0)):
+        for pattern, around in (
+            (rf"(?:around|about|at about|at around) {_CLOCK}", 30),
+            (rf"at {_CLOCK}", 0),
+            (_SURE, 0),
+        ):
             while found := self._question.take(pattern, f"<h{len(self.found)}>"):
                 clock = _clock(found.groups())
                 if clock is None:
                     self._bad(found[0])
                     continue
-                begin, end = (clock.minutes - around, clock.minutes + around) if around else (clock.minutes, _end(clock))
+                begin, end = (
+                    (clock.minutes - around, clock.minutes + around) if around else (clock.minutes, _end(clock))
+                )
                 self.found.append(Hours(begin % 1440, end % 1440, found[0].strip(), clock.open))
 
     def _parts(self) -> None:

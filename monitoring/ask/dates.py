@@ -78,7 +78,9 @@ class Calendar:
             self.periods.append(period)
 
     def _future(self) -> None:
-        ahead = rf"(?:tomorrow|(?:the )?day after tomorrow|next (?:week|month|year|weekend|{_WEEKDAY}|hour)|later today)"
+        ahead = (
+            rf"(?:tomorrow|(?:the )?day after tomorrow|next (?:week|month|year|weekend|{_WEEKDAY}|hour)|later today)"
+        )
         self.future = self._question.takes(ahead) or self._question.has(r"(?:will|shall|going to)")
 
     def _rolling(self) -> None:

@@ -22,6 +22,7 @@ _CAME = (
 _MOVES = r"(?:came|come|comes|coming|go|goes|going|went|gone|walked|walk|drove|drive|driven|crossed|cross|got|get|passed|rode)"
 _NOT_PLACE = r"(?! (?:the|a|an|our|my|your|their) )(?! <(?:camera|zone)>)"
 _INTENTS: tuple[tuple[Intent, str], ...] = (
+    ("how_long", r"(?:for )?how many (?:seconds|minutes|hours)(?: long)?"),
     ("how_often", r"(?:how many times|how often|how frequently)"),
     ("count", r"(?:how many(?: of)?|(?:what is |what was )?(?:the )?(?:total )?number of|(?:the )?count(?: of)?)"),
     ("how_long", r"(?:for )?how (?:long|much time)"),
@@ -29,7 +30,10 @@ _INTENTS: tuple[tuple[Intent, str], ...] = (
     ("who", r"(?:who(?:m)?|(?:which|what) (?:known )?(?:persons?|people))"),
     ("where", r"(?:where|(?:on |in |at |by )?(?:which|what) (?:cameras?|zones?|areas?))"),
     ("when", r"(?:when|(?:at )?(?:what|which) times?)"),
-    ("list", r"(?:list|show(?: me)?|display|what (?:has |have )?happened|(?:which|what) (?=<alert>|<outage>|<events>|<things>))"),
+    (
+        "list",
+        r"(?:list|show(?: me)?|display|give me|(?:which|what) (?=<alert>|<outage>|<events>|<things>))",
+    ),
 )
 _DIMENSIONS: dict[By, str] = {
     "camera": r"(?:cameras?|streams?)",
@@ -49,6 +53,7 @@ _OUTAGES = (
     r"unreachable|not available|failed|fail|failures?)"
 )
 
+_PAST = frozenset("was were did has have had been came seen saw left".split())
 _OPENING = r"(?:and )?(?:did|was|were|is|are|has|have|had|does|do|any|anyone|anybody|someone|somebody|anything)\b"
 
 VOCABULARY = frozenset(
@@ -76,6 +81,7 @@ class Grammar:
     left: bool = False
     stayed: bool = False
     crossed: bool = False
+    present: bool = False
     direction: str | None = None
     named: bool | None = None
     min_s: float | None = None
@@ -107,6 +113,15 @@ def read_lengths(question: Question, grammar: Grammar) -> None:
 
 def read_grammar(question: Question, grammar: Grammar) -> None:
     """When names and times are marks: takes what it knows, the longest phrases first."""
+    words = question.text.split()
+    grammar.present = bool({"is", "are"} & set(words)) and not _PAST & set(words)
+    if question.takes(r"what (?:has |have )?happened", "<list>"):
+        grammar.intents.add("list")
+        grammar.mentions.add("things")
+    if question.takes(r"how (?:busy|crowded)", "<count>"):
+        grammar.intents.add("count")
+        grammar.mentions.add("things")
+    question.takes(r"(?:show|list|give)(?: me)? all(?: of)?", "list")
     noun = "<people>" if question.has(rf"{PEOPLE} (?:who|that|which)") else "<things>"
     if question.takes(rf"(?:{PEOPLE}|{_THINGS}) (?:who|that|which)", noun):
         grammar.mentions.add(noun[1:-1])
@@ -131,7 +146,12 @@ def read_grammar(question: Question, grammar: Grammar) -> None:
 
 
 def _read_subjects(question: Question, grammar: Grammar) -> None:
-    for word, severity in (("critical", "critical"), ("warning", "warning"), ("info", "info"), ("informational", "info")):
+    for word, severity in (
+        ("critical", "critical"),
+        ("warning", "warning"),
+        ("info", "info"),
+        ("informational", "info"),
+    ):
         if question.takes(rf"{word}(?: level)? (?:{_ALERTS}|<alert>)", "<alert>"):
             grammar.severity.append(severity)
         elif question.takes(rf"(?:of |with )?(?:the )?severity {word}"):
@@ -148,7 +168,9 @@ def _read_subjects(question: Question, grammar: Grammar) -> None:
         grammar.kinds.append("label_changed")
     grammar.events = question.takes("events?", "<events>") or bool(grammar.kinds)
     grammar.alerts = question.takes(_ALERTS, "<alert>") or question.has("<alert>")
-    if question.takes(r"(?:unknown|unnamed|unidentified|unrecognised|unrecognized) (?:people|persons?|faces?)|strangers?", "<person>"):
+    if question.takes(
+        r"(?:unknown|unnamed|unidentified|unrecognised|unrecognized) (?:people|persons?|faces?)|strangers?", "<person>"
+    ):
         grammar.named = False
 
 
@@ -216,7 +238,7 @@ def _read_movement(question: Question, grammar: Grammar) -> None:
     grammar.stayed = question.takes(stayed, "<stayed>")
     grammar.came = question.takes(_CAME, "<came>")
     question.takes(
-        r"(?:seen|saw|sees?|detected|noticed|recorded|spotted|present|visible|observed|found|occurred|occurs?|happened|"
+        r"(?:seen|saw|sees?|get|got|raise|raises|detected|noticed|recorded|spotted|present|visible|observed|found|occurred|occurs?|happened|"
         r"happens?|took place|take place|raised|triggered|fired)",
         "<seen>",
     )

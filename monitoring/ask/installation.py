@@ -59,7 +59,9 @@ class Installation:
     def _means(self, label: str, nouns: Collection[str], starts: tuple[str, ...]) -> bool:
         words = self.words(label)
         texts = [label.replace("_", " ").casefold(), *((words.one, words.many) if words else ())]
-        return any(text.split(" ", 1)[-1] in nouns or text in nouns or text.startswith(starts or ("\0",)) for text in texts)
+        return any(
+            text.split(" ", 1)[-1] in nouns or text in nouns or text.startswith(starts or ("\0",)) for text in texts
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.ask.grammar import Grammar
@@ -54,13 +55,17 @@ class Unclear(Exception):
 
 @dataclass(frozen=True)
 class Meaning:
-    """What was read. apart: people, or vehicles, and a label stand in the question without an "and" between."""
+    """What was read. apart: people, or vehicles, and a label stand in the question without an "and" between.
+
+    joined_by: "and" or "or", by the kind of names between which it stands.
+    """
 
     installation: Installation
     names: Names
     times: Times
     grammar: Grammar
     apart: bool = False
+    joined_by: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, context: AskPlan | None = None) -> AskPlan:
         """The plan. context: goes on from that of the question before. Raises Unclear, and ValueError for what cannot
@@ -81,14 +86,21 @@ class Meaning:
             "min_confidence": grammar.confidence,
         }
         if context is not None and not grammar.intents:
-            return self._going_on(context, {name: value for name, value in fields.items() if value}, ranges)
+            changed = {name: value for name, value in (fields | {"by": grammar.by}).items() if value}
+            return self._going_on(context, changed, ranges)
         intent = self._intent()
         subject = self._subject(fields, intent)
         counted = self._counted(intent, subject)
         if intent == "when" and counted == "left":
             intent = "last"
+        self._check_topic(intent, subject)
+        self._check_joined(intent, counted)
         fields |= {"intent": intent, "subject": subject, "counted": counted, "by": self._by(intent, subject, fields)}
-        fields |= {"least": grammar.least, "whose": "who" in grammar.intents and intent in ("first", "last")}
+        fields |= {
+            "every": intent == "exists" and self.joined_by.get("person") == "and",
+            "least": grammar.least,
+            "whose": "who" in grammar.intents and intent in ("first", "last"),
+        }
         fields |= self._times(intent, ranges) | self._measure(intent, subject, values)
         self._check(fields)
         return AskPlan(**fields)
@@ -117,7 +129,10 @@ class Meaning:
                 continue
             means.append(mention)
             labels += [one for one in members if one not in labels]
-        return labels, " and ".join(means) if len(labels) > 1 and not self.names.values["label"] else ""
+        if not means:
+            return labels, ""
+        words = (self.installation.label_words(label) for label in self.names.values["label"])
+        return labels, joined([*means, *(one.many for one in words if one is not None)])[:60]
 
     def _intent(self) -> Intent:
         found = frozenset(self.grammar.intents)
@@ -132,7 +147,7 @@ class Meaning:
             return next(one for one in _PRECEDENCE if one in found)
         if self.grammar.alerts or self.grammar.outages or self.grammar.events:
             return "list"
-        if self.grammar.by and (self.grammar.mentions or self.names.values["label"]):
+        if self.grammar.mentions or self.names.values["label"]:
             return "count"
         raise Unclear("It is not clear what is asked: how many, who, when, where, how long, or a list.")
 
@@ -153,7 +168,7 @@ class Meaning:
                 return "tracks"
             timed = grammar.min_s is not None or grammar.max_s is not None or intent == "how_long"
             return "leavings" if grammar.left or timed else "entries"
-        if (grammar.entered or grammar.left) and not fields["person"]:
+        if grammar.entered or (grammar.left and not fields["person"]):
             return self._through_lines(fields)
         return "entries" if grammar.by == "zone" else "tracks"
 
@@ -172,6 +187,9 @@ class Meaning:
 
     def _counted(self, intent: Intent, subject: Subject) -> str:
         grammar = self.grammar
+        is_now = grammar.present and not (self.times.ranges or self.times.ever or self.times.restart)
+        if is_now and intent in ("count", "exists", "who") and subject in ("tracks", "outages"):
+            return "now"
         if self.times.now:
             if subject not in ("tracks", "outages"):
                 raise Unclear("Only who is in view is known of this very moment; name a time for anything else.")
@@ -194,6 +212,10 @@ class Meaning:
             several = [name for name in ("camera", "zone", "label", "person") if len(fields[name]) > 1]
             if len(self.times.ranges) == 2:
                 return None
+            if self.names.values["group"] or (
+                self.grammar.mentions and len(fields["label"]) > 1 and not fields["camera"]
+            ):
+                raise Unclear("Two groups cannot be compared here; name two cameras, zones, labels, people or times.")
             if len(several) != 1 or len(self.times.ranges) > 1:
                 raise Unclear("To compare, name two times, or two cameras, zones, labels or people.")
             return several[0]  # type: ignore[return-value]
@@ -217,13 +239,43 @@ class Meaning:
         usual = "total" if subject == "outages" or values["person"] else "average"
         return {"measure": self.grammar.measure or usual}
 
+    def _check_topic(self, intent: Intent, subject: Subject) -> None:
+        """Raises Unclear where nothing is said to be counted, looked for or listed."""
+        values, grammar = self.names.values, self.grammar
+        named = any(values[name] for name in ("label", "person", "group", "rule"))
+        open_ended = "who" in grammar.intents or intent in ("busiest", "compare") or grammar.named is False
+        if subject == "tracks" and not (open_ended or named or grammar.mentions or grammar.by == "label"):
+            raise Unclear("It is not clear what is to be looked for: people, tracks, alerts, outages, or a label.")
+
+    def _check_joined(self, intent: Intent, counted: str) -> None:
+        """Raises Unclear where "and" may mean both at once, or each."""
+        both = {kind for kind, word in self.joined_by.items() if word == "and"} - {"group", "rule"}
+        several = {kind for kind in both if kind == "person"}
+        if intent == "exists" and both - several:
+            raise Unclear("Whether one or both are meant is not clear; please ask about one at a time.")
+        if several and intent in ("when", "first", "last", "where", "how_long"):
+            raise Unclear("Please ask about one person at a time.")
+        if intent == "exists" and counted == "left":
+            raise Unclear(
+                "Whether somebody left for good nobody knows; I can say who is here now, or was last seen when."
+            )
+
     def _check(self, fields: dict[str, Any]) -> None:
         """Raises Unclear for filters that the subject does not have."""
         subject, intent = fields["subject"], fields["intent"]
         allowed = {
             "outages": {"camera"},
             "alerts": {"camera", "zone", "label", "person", "group", "rule", "severity", "min_confidence", "named"},
-            "tracks": {"camera", "label", "person", "group", "min_duration_s", "max_duration_s", "min_confidence", "named"},
+            "tracks": {
+                "camera",
+                "label",
+                "person",
+                "group",
+                "min_duration_s",
+                "max_duration_s",
+                "min_confidence",
+                "named",
+            },
             "entries": {"camera", "zone", "label", "person", "group", "min_confidence", "named"},
             "leavings": {
                 *("camera", "zone", "label", "person", "group", "min_confidence", "named"),
@@ -238,7 +290,9 @@ class Meaning:
         filters += ("kind", "min_duration_s", "max_duration_s", "min_confidence")
         odd = [name for name in filters if fields[name] not in (None, []) and name not in allowed]
         if odd:
-            raise Unclear(f"How {subject} and {joined(name.replace('_', ' ') for name in odd)} go together is not clear.")
+            raise Unclear(
+                f"How {subject} and {joined(name.replace('_', ' ') for name in odd)} go together is not clear."
+            )
         if subject == "outages" and intent in ("who", "where", "busiest") and fields["by"] not in (None, "camera"):
             raise Unclear("Of outages I can say how many there were, when, and how long, by camera.")
 

@@ -34,6 +34,15 @@ _MASKS: dict[str, tuple[str, ...]] = {
 }
 """What people say for labels that many models of masks share; the order is that of looking."""
 
+_SAID_TOO: dict[str, tuple[str, ...]] = {
+    "bicycle": ("bike", "cycle"),
+    "truck": ("lorry",),
+    "motorcycle": ("motorbike",),
+    "cell phone": ("phone", "mobile phone"),
+    "tv": ("television",),
+}
+"""Other words for labels that many data sets share."""
+
 _NOUNS_TOO = ("till",)
 """Words of the grammar that may be a part of a name as well."""
 
@@ -80,7 +89,9 @@ class Lexicon:
                 self._meant[phrase].append((kind, value))
         self._called = {person.id: person.name for person in installation.people}
         self._in_order = sorted(self._meant, key=lambda phrase: (-len(phrase.split()), -len(phrase), phrase))
-        self._masks = [(label, said) for label, every in _MASKS.items() if label in installation.labels for said in every]
+        self._masks = [
+            (label, said) for label, every in _MASKS.items() if label in installation.labels for said in every
+        ]
 
     def take(self, question: Question) -> Names:
         """Replaces names by marks such as <camera>; stops at one that is ambiguous."""
@@ -155,7 +166,9 @@ class Lexicon:
         if kind[0] == "rule":
             taken = question.takes(before, "<rule>") or question.takes(after, "<rule>")
             taken |= question.takes(rf"{name} (alerts?|alarms?)", "<rule> <alert>")
-            taken |= question.takes(rf"(?:alerts?|alarms?) (?:of|from|by|for|about|called) (?:the )?{name}", "<alert> <rule>")
+            taken |= question.takes(
+                rf"(?:alerts?|alarms?) (?:of|from|by|for|about|called) (?:the )?{name}", "<alert> <rule>"
+            )
         else:
             taken = question.takes(before, f"<{kind[0]}>") or question.takes(after, f"<{kind[0]}>")
         if taken:
@@ -178,10 +191,14 @@ def _phrases(installation: Installation) -> Iterator[tuple[str, str, str]]:
         yield from ((kind, value, normal(value)) for value in values)
     for label in installation.labels:
         words = installation.label_words(label)
-        said = [spoken(label), *((words.name, words.one, words.many) if words else ())]
+        said = [
+            spoken(label),
+            *_SAID_TOO.get(label.casefold(), ()),
+            *((words.name, words.one, words.many) if words else ()),
+        ]
         for text in said:
             plain = re.sub(r"^(?:a|an|somebody|people|a pair of|pairs of) ", "", normal(text or ""))
-            if plain not in ("person", "people", "object", ""):
+            if plain not in ("object", ""):
                 yield "label", label, plain
                 yield "label", label, _several(plain)
     for person in installation.people:

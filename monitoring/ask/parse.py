@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from monitoring.ask.grammar import VOCABULARY, Grammar, read_grammar, read_lengths
 from monitoring.ask.installation import Installation
 from monitoring.ask.meaning import Meaning, Unclear
@@ -19,6 +21,7 @@ from monitoring.ask.names import Lexicon, Names
 from monitoring.ask.plan import AskPlan
 from monitoring.ask.times import read_times
 from monitoring.ask.words import Question, joined, normal
+from workers.validation import first_reason
 
 
 @dataclass(slots=True)
@@ -96,21 +99,22 @@ def _parse_once(
         if partly.choices:
             return _which(text, partly)
     apart = question.has("<(?:people|vehicles)>") and question.has("<label>")
-    meaning = Meaning(installation, names, times, grammar, apart)
+    meaning = Meaning(installation, names, times, grammar, apart, question.joined_by)
     return _planned(meaning, unused, context if follows_up else None)
 
 
 def _planned(meaning: Meaning, unused: Sequence[str], context: AskPlan | None) -> Parsed:
-    try:
-        plan = meaning.plan(context)
-    except Unclear as error:
-        return Parsed(why=str(error), not_used=list(unused))
-    except ValueError as error:
-        return Parsed(why=f"That makes no plan: {error}", not_used=list(unused))
     if unused:
         words = joined(f"“{word}”" for word in unused)
-        return Parsed(why=f"I do not know what to do with {words}, which could change the answer.", not_used=list(unused))
-    return Parsed(plan=plan, needs_restart=meaning.times.restart)
+        return Parsed(
+            why=f"I do not know what to do with {words}, which could change the answer.", not_used=list(unused)
+        )
+    try:
+        return Parsed(plan=meaning.plan(context), needs_restart=meaning.times.restart)
+    except Unclear as error:
+        return Parsed(why=str(error))
+    except ValidationError as error:
+        return Parsed(why=f"That makes no plan: {first_reason(error)}.")
 
 
 def _which(text: str, names: Names) -> Parsed:
@@ -144,7 +148,8 @@ def _connect(question: Question, grammar: Grammar) -> None:
     whom = "people|vehicles|label"
     for kind in (whom, "camera", "zone", "line", "person", "rule", "group"):
         pair = rf"<(?:{kind})> {_AND} {_ARTICLES}<({kind})>"
-        while re.search(pair, question.left):
+        while found := re.search(pair, question.left):
+            question.joined_by[kind] = "and" if "and" in found[0] else question.joined_by.get(kind, "or")
             question.left = re.sub(pair, r"<\1>", question.left, count=1)
     for kind in ("camera", "zone", "line", "label", "person"):
         if not compares and question.left.count(f"<{kind}>") > 1:

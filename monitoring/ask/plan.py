@@ -109,6 +109,7 @@ class AskPlan(BaseModel):
     means: str = Field(default="", max_length=60, description="What the labels were called together, such as people.")
     person: Words = []
     group: Words = []
+    every: bool = Field(default=False, description="Of whether several people were there: whether all of them were.")
     named: bool | None = Field(default=None, description="false: only those whom nobody named.")
     rule: Words = []
     severity: list[Severity] = Field(default=[], max_length=3)

@@ -95,7 +95,9 @@ class _Combination:
             return Period(self._calendar.now - timedelta(days=92), self._calendar.now, "")
         today = self._calendar.day(self._calendar.now.date(), "today")
         begun = today.since + timedelta(minutes=min(one.since or 0 for one in hours))
-        return today if begun < self._calendar.now else self._calendar.day(begun.date() - timedelta(days=1), "yesterday")
+        return (
+            today if begun < self._calendar.now else self._calendar.day(begun.date() - timedelta(days=1), "yesterday")
+        )
 
     def _exact_pairs(self) -> None:
         """Between a time of one day and a time of another."""
@@ -125,7 +127,7 @@ class _Combination:
                 end += timedelta(days=7)
             if end > self._calendar.now and first.weekday is not None:  # from Friday to Monday, on a Wednesday
                 begin, end = begin - timedelta(days=7), end - timedelta(days=7)
-            self._merge(found, int(found[1]), Period(begin, end, f"{first.words} to {last.words}"))
+            self._merge(found, int(found[1]), Period(begin, end, f"from {first.words} to {last.words}"))
 
     def _days_of_weeks(self) -> None:
         """Friday last week."""

@@ -61,6 +61,7 @@ class Question:
     def __init__(self, text: str) -> None:
         self.text = normal(text)
         self.left = f" {self.text} "
+        self.joined_by: dict[str, str] = {}
 
     def take(self, pattern: str, mark: str = "<>") -> re.Match[str] | None:
         """The first place where the pattern stands as whole words; None where it does not."""
