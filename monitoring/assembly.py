@@ -17,6 +17,10 @@ from monitoring.arrangements.rule_store import RuleStore
 from monitoring.arrangements.rule_trial import RuleTrials
 from monitoring.arrangements.scene_store import SceneStore
 from monitoring.arrangements.trial_routes import trial_routes
+from monitoring.ask.asker import Asker
+from monitoring.ask.installation import Arranged, InstallationReader
+from monitoring.ask.kept import Kept
+from monitoring.ask.routes import ask_routes
 from monitoring.captions.routes import caption_routes
 from monitoring.captions.scene_captions import SceneCaptions
 from monitoring.core.contracts import BackgroundService, CommitHook, CutClip, SignLink
@@ -132,6 +136,7 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             people_routes(people, deletions.scrub_soon, telling),
             naming_routes(people, lambda subject: None, storage.live_tracks.add),
             report_routes(database, media, settings.mlflow_url, context.words),
+            ask_routes(_asker(storage, scenes, rules, context.words)),
         ],
         scrub=deletions.scrub_soon,
     )
@@ -144,3 +149,11 @@ def _told_routes(storage: Storage, telling: Telling) -> list[APIRouter]:
         caption_routes(storage.database, telling),
         track_routes(storage.database, storage.live_tracks, telling),
     ]
+
+
+def _asker(storage: Storage, scenes: SceneStore, rules: RuleStore, words: WordSource) -> Asker:
+    """Who answers questions."""
+    arranged = Arranged(
+        lambda: [scene for scene, _ in scenes.items().values()], lambda: [rule for rule, _ in rules.items().values()]
+    )
+    return Asker(storage.database, InstallationReader(arranged, words), Kept(storage.policy))

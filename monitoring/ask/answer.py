@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from monitoring.ask.coverage import Gap
-from monitoring.ask.findings import Findings, Row
 from monitoring.ask.installation import Installation
+from monitoring.ask.language.words import joined
 from monitoring.ask.phrases import (
     at_words,
     counted_words,
@@ -23,7 +23,7 @@ from monitoring.ask.phrases import (
     said_words,
 )
 from monitoring.ask.plan import AskPlan
-from monitoring.ask.words import joined
+from monitoring.ask.run import Findings, Row
 from workers.label_words import at_start
 
 _MOST_NAMED = 8
@@ -31,7 +31,7 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True)
 class Told:
-    """What a sentence needs to know besides the findings. since, until: the ends of the range; None: nothing is stored."""
+    """What a sentence needs to know besides the findings. since, until: the ends of the range."""
 
     plan: AskPlan
     installation: Installation
@@ -156,7 +156,7 @@ def _where(found: Findings, told: Told) -> str:
     if not found.rows:
         return f"nowhere: {told.what(0)}{told.when}."
     places = joined(
-        f"{row.name}" + (f" (last {told.at(row.until_ns or row.at_ns)})" if row.at_ns or row.until_ns else "")
+        f"{row.name}" + (f" (last {told.at(at_ns)})" if (at_ns := row.until_ns or row.at_ns) else "")
         for row in found.rows[:_MOST_NAMED]
     )
     return f"{places}: {told.what(found.value or 0)}{told.when}."

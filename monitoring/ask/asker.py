@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 
 from monitoring.ask.answer import Told, answer, coverage_words
 from monitoring.ask.coverage import Gap, first_stored, last_restart, read_gaps
-from monitoring.ask.findings import Findings, find
 from monitoring.ask.installation import Installation, InstallationReader
 from monitoring.ask.kept import Kept
-from monitoring.ask.parse import Moment, Parsed, parse
+from monitoring.ask.language.parse import Moment, Parsed, parse
 from monitoring.ask.plan import MOST_SPANS, AskPlan
+from monitoring.ask.run import Findings, find
 from monitoring.ask.suggestions import follow_ups, instead
 from monitoring.ask.target import Target, moment_of
 from monitoring.ask.views import AskRequest, untold

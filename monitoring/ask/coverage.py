@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
-from monitoring.ask.target import Group, Item, Lengths, Span, Target, start_of
 from monitoring.ask.plan import By
+from monitoring.ask.target import Group, Item, Lengths, Span, Target, start_of
 from monitoring.store.tables import events
 from monitoring.store.visible import choose, visible
 from workers.access.principal import StreamScope
@@ -70,7 +70,7 @@ def _came_back(connection: Connection, gap: Gap) -> int | None:
     query = select(func.min(events.c.captured_at_ns)).where(
         events.c.kind == "stream_up", events.c.stream_id == gap.camera, events.c.captured_at_ns > gap.since_ns
     )
-    return connection.scalar(query)
+    return _number(connection, query)
 
 
 def _gaps(changes: Iterable[dict[str, Any]]) -> list[Gap]:
@@ -94,16 +94,16 @@ def _gaps(changes: Iterable[dict[str, Any]]) -> list[Gap]:
 def first_stored(connection: Connection, cameras: Sequence[str], scope: StreamScope) -> int | None:
     """When the oldest event is of; None where there is none."""
     if scope.everything and not cameras:
-        return connection.scalar(select(func.min(events.c.captured_at_ns)))
+        return _number(connection, select(func.min(events.c.captured_at_ns)))
     chosen = choose(events.c.stream_id, cameras, scope)
     if chosen.names:
         each = (
-            connection.scalar(select(func.min(events.c.captured_at_ns)).where(events.c.stream_id == name))
+            _number(connection, select(func.min(events.c.captured_at_ns)).where(events.c.stream_id == name))
             for name in chosen.names
         )
         return min((at_ns for at_ns in each if at_ns is not None), default=None)
     oldest = select(events.c.captured_at_ns).where(*visible(events.c.stream_id, scope))
-    return connection.scalar(oldest.order_by(events.c.captured_at_ns).limit(1))
+    return _number(connection, oldest.order_by(events.c.captured_at_ns).limit(1))
 
 
 def last_restart(connection: Connection, scope: StreamScope) -> int | None:
@@ -115,8 +115,13 @@ def last_restart(connection: Connection, scope: StreamScope) -> int | None:
     for at_ns, _, body in connection.execute(stops.order_by(at.desc()).limit(5000)):
         if json.loads(body).get("reason") == SHUTDOWN:
             up = select(func.min(at)).where(kind == "stream_up", at >= at_ns, *visible(events.c.stream_id, scope))
-            return connection.scalar(up)
+            return _number(connection, up)
     return None
+
+
+def _number(connection: Connection, query: Select[Any]) -> int | None:
+    found = connection.scalar(query)
+    return None if found is None else int(found)
 
 
 class OutageFacts:

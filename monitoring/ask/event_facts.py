@@ -72,8 +72,7 @@ class EventFacts:
         """See Facts."""
         at, seq = events.c.captured_at_ns, events.c.seq
         if self._is_plain:
-            order = "newest" if newest else "oldest"
-            query = PageQuery(**self._filters.model_dump(), limit=limit, order=order)
+            query = PageQuery(**self._filters.model_dump(), limit=limit, order="newest" if newest else "oldest")
             return [_item(row) for row in page_of(self._target.connection, query, self._target.scope).rows]
         order_by = (at.desc(), seq.desc()) if newest else (at, seq)
         rows = self._target.connection.execute(self._select(events).order_by(*order_by).limit(limit))
@@ -99,7 +98,8 @@ class EventFacts:
         """`duration_s` of the body, which has no column."""
         body: Any = events.c.body
         if self._target.connection.dialect.name == "sqlite":
-            return type_coerce(body, JSON)["duration_s"].as_float()
+            stored: ColumnElement[float] = type_coerce(body, JSON)["duration_s"].as_float()
+            return stored
         return cast(cast(body, JSON)["duration_s"].as_string(), Float)
 
     def _select(self, *columns: Any) -> Select[Any]:
@@ -109,7 +109,8 @@ class EventFacts:
         return select(*columns).where(*where).with_hint(events, f"INDEXED BY {index}", "sqlite")
 
     def _rest(self) -> list[ColumnElement[bool]]:
-        plan, found = self._plan, []
+        plan = self._plan
+        found: list[ColumnElement[bool]] = []
         if self._target.people is not None:
             found.append(events.c.person.in_(self._target.people))
         if plan.named is False:

@@ -1,4 +1,4 @@
-"""What retention leaves out of answers: kinds that are not stored on some cameras, or for a shorter time. Any thread."""
+"""What retention leaves out of answers: what is not stored on some cameras, or for a shorter time. Any thread."""
 
 from __future__ import annotations
 

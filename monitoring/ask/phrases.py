@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitoring.ask.dates import DAY_NAMES, MONTH_NAMES
 from monitoring.ask.installation import Installation
+from monitoring.ask.language.dates import DAY_NAMES, MONTH_NAMES
+from monitoring.ask.language.words import joined
 from monitoring.ask.plan import AskPlan, PlanRange
-from monitoring.ask.words import joined
 from workers.label_words import LabelWords, spoken
 
 _NOUNS = {

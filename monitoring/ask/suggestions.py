@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from monitoring.ask.installation import Installation
-from monitoring.ask.parse import Moment, parse
+from monitoring.ask.language.parse import Moment, parse
+from monitoring.ask.language.words import normal
 from monitoring.ask.plan import AskPlan
-from monitoring.ask.words import normal
 
 _MOST = 4
 

@@ -145,7 +145,8 @@ class TrackFacts:
         return [*chosen.conditions, *([tracks.c.stream_id.in_(chosen.names)] if chosen.names else [])]
 
     def _rest(self) -> list[ColumnElement[bool]]:
-        plan, found = self._plan, []
+        plan = self._plan
+        found: list[ColumnElement[bool]] = []
         if plan.min_duration_s is not None:
             begun_ns = self._target.now_ns - int(plan.min_duration_s * 1e9)
             goes_on = tracks.c.ended_at_ns.is_(None) & (tracks.c.captured_at_ns <= begun_ns)

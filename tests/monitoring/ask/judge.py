@@ -109,13 +109,13 @@ def _is_right(want: dict[str, Any], wanted: Any, figures: dict[str, Any]) -> boo
     if op in ("count", "list"):
         return bool(figures["value"] == wanted)
     if op == "exists":
-        return figures["yes"] is wanted
+        return bool(figures["yes"] is wanted)
     if op in ("first", "last", "last_left"):
         return _same(figures["at"], wanted)
     if op == "first_who":
         return _same(figures["at"], wanted[0]) and rows[0]["name"] == wanted[1]
     if op in ("who", "where"):
-        return set(named) == wanted
+        return bool(set(named) == wanted)
     if op == "where_now":
         return bool(rows[0]["name"] == wanted[0]) and _same(rows[0]["until"] or rows[0]["at"], wanted[1])
     if op == "when":
@@ -125,14 +125,14 @@ def _is_right(want: dict[str, Any], wanted: Any, figures: dict[str, Any]) -> boo
     if op == "how_long":
         return (figures["value"] is None) == (wanted is None) and abs((figures["value"] or 0) - (wanted or 0)) < 0.01
     if op == "compare":
-        return [row["value"] for row in rows] == wanted
+        return bool([row["value"] for row in rows] == wanted)
     if op == "table":
-        return {name: value for name, value in named.items() if value} == wanted
+        return bool({name: value for name, value in named.items() if value} == wanted)
     assert op == "busiest"
     return rows[0]["name"] in wanted if wanted else not rows
 
 
 def _same(told: str | None, wanted: datetime | None) -> bool:
     if told is None or wanted is None:
-        return told is wanted
+        return told is None and wanted is None
     return abs((datetime.fromisoformat(told) - wanted).total_seconds()) < 0.01

@@ -83,7 +83,10 @@ class Visit:
 
 @dataclass(frozen=True)
 class Passing:
-    """One track. `relabelled`: what it was called later, and when; `crossed`: direction and when; `ended` None: in view."""
+    """One track. `relabelled`: what it was called later, and when; `crossed`: direction and when.
+
+    `ended`: None while it is in view.
+    """
 
     camera: str
     number: int
@@ -137,7 +140,7 @@ def month() -> tuple[Passing, ...]:
             None,
             BEN,
             visit=Visit("till 2", local("2026-11-25 15:28"), None),
-        ),  # fmt: skip
+        ),
         Passing("shop-floor", 9002, "without_mask", local("2026-11-25 15:25"), None),
         Passing("car-park", 9003, "truck", local("2026-11-25 15:05"), None),
     )

@@ -9,17 +9,19 @@ import re
 from dataclasses import dataclass, field
 from typing import get_args
 
+from monitoring.ask.language.words import NUMBER, Question, number_of
 from monitoring.ask.plan import By, Intent, Measure
-from monitoring.ask.words import NUMBER, Question, number_of
 from workers.bus.event import Kind
 
 _UNITS = {"second": 1.0, "sec": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "day": 86400.0}
 _LASTING = rf"({NUMBER}|an?) ?(second|sec|minute|min|hour|day)s?"
 _CAME = (
-    r"(?:came|come|comes|coming|arrived?|arrives|arriving|appeared|appear|appears|visited|visit|visits|showed up|show up|"
-    r"turned up|passed by|pass by|passed|pass|dropped by|drove by|walked by|came by|come by|driven by)"
+    r"(?:came|come|comes|coming|arrived?|arrives|arriving|appeared|appear|appears|visited|visit|visits|showed up|"
+    r"show up|turned up|passed by|pass by|passed|pass|dropped by|drove by|walked by|came by|come by|driven by)"
 )
-_MOVES = r"(?:came|come|comes|coming|go|goes|going|went|gone|walked|walk|drove|drive|driven|crossed|cross|got|get|passed|rode)"
+_MOVES = (
+    r"(?:came|come|comes|coming|go|goes|going|went|gone|walked?|drove|drive|driven|cross(?:ed)?|got|get|passed|rode)"
+)
 _NOT_PLACE = r"(?! (?:the|a|an|our|my|your|their) )(?! <(?:camera|zone)>)"
 _INTENTS: tuple[tuple[Intent, str], ...] = (
     ("how_long", r"(?:for )?how many (?:seconds|minutes|hours)(?: long)?"),
@@ -214,9 +216,10 @@ def _read_dimension(question: Question, grammar: Grammar) -> None:
             grammar.by = by
         if grammar.most and grammar.by is None and question.take(rf"(?:(?:on |at |in )?(?:which|what) )?{pattern}"):
             grammar.by = by
-    for by, word in (("hour", "hourly"), ("day", "daily")):
-        if question.takes(word):
-            grammar.by = by  # type: ignore[assignment]
+    if question.takes("hourly"):
+        grammar.by = "hour"
+    if question.takes("daily"):
+        grammar.by = "day"
 
 
 def _read_direction(question: Question, grammar: Grammar) -> None:

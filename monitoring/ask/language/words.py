@@ -10,16 +10,14 @@ MARK = re.compile(r"<[^<>]*>")
 
 NUMBERS = {
     word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve".split(),
-    )
+    for number, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
 } | {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "a": 1, "an": 1, "half": 0}
 NUMBER = r"(?:\d{1,6}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|sixty)"
 
 HARMLESS = frozenset(
-    "the a an of at in on for please can could would you i we us me our my your tell know say want like to_know hi hello "
-    "hey ok thanks thank there here is are was were be been being am do does did done has have had it this that these "
-    "those any ever_so so day_of about_all view".split()
+    "the a an of at in on for please can could would you i we us me our my your tell know say want like hi hello hey "
+    "ok thanks thank there here is are was were be been being am do does did done has have had it this that these those "
+    "any so view".split()
 )
 """Words that change no meaning. No adverb, negation or comparison is among them: those must be understood."""
 

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from monitoring.ask.dates import DAY_NAMES, MONTH_NAMES
 from monitoring.ask.installation import Installation
-from monitoring.ask.words import HARMLESS, Question, distance, normal
+from monitoring.ask.language.dates import DAY_NAMES, MONTH_NAMES
+from monitoring.ask.language.words import HARMLESS, Question, distance, normal
 from workers.label_words import spoken
 
 _KIND_WORDS = {
@@ -23,11 +23,11 @@ _KIND_WORDS = {
 }
 _MASKS: dict[str, tuple[str, ...]] = {
     "without_mask": (
-        r"(?:without|wearing no|wore no|with no|wear no|had no|not wearing|did not wear|no) (?:a |any )?(?:face )?masks?",
+        r"(?:without|(?:wearing |wore |with |wear |had )?no|not wearing|did not wear) (?:a |any )?(?:face )?masks?",
         "(?:unmasked|maskless)",
     ),
     "mask_weared_incorrect": (
-        r"(?:with |wearing |wore )?(?:a |the |their )?masks? (?:worn |weared )?(?:wrongly|incorrectly|incorrect|improperly|badly)",
+        r"(?:with |wearing |wore )?(?:a |their )?masks? (?:worn |weared )?(?:wrongly|incorrect(?:ly)?|badly)",
         r"(?:with |wearing |wore )?(?:an |a )?(?:incorrect|wrong|badly worn|wrongly worn|incorrectly worn) masks?",
     ),
     "with_mask": (r"(?:with|wearing|wore|wear|in|had) (?:a |any )?(?:face )?masks?", "masked"),
@@ -46,14 +46,11 @@ _SAID_TOO: dict[str, tuple[str, ...]] = {
 _NOUNS_TOO = ("till",)
 """Words of the grammar that may be a part of a name as well."""
 
-RESERVED = frozenset(
-    (*DAY_NAMES, *MONTH_NAMES, *HARMLESS)
-    + tuple(
-        "mar will mark people person persons alert alerts camera cameras zone zones line lines now today yesterday "
-        "morning afternoon evening night week month year hour day minute first last most more less who when where "
-        "what which how many long often count list show all and or not no in out came left seen track tracks event "
-        "events offline down up till until since before after between from to busy".split()
-    )
+RESERVED = frozenset((*DAY_NAMES, *MONTH_NAMES, *HARMLESS)) | frozenset(
+    "mar will mark people person persons alert alerts camera cameras zone zones line lines now today yesterday "
+    "morning afternoon evening night week month year hour day minute first last most more less who when where "
+    "what which how many long often count list show all and or not no in out came left seen track tracks event "
+    "events offline down up till until since before after between from to busy".split()
 )
 """Words of the grammar: a name that is one of them counts only with its kind before it (camera today)."""
 

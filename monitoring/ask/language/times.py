@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from monitoring.ask.clocks import ClockReader, Hours
-from monitoring.ask.dates import Calendar, Period
+from monitoring.ask.language.clocks import ClockReader, Hours
+from monitoring.ask.language.dates import Calendar, Stretch
+from monitoring.ask.language.words import Question
 from monitoring.ask.plan import PlanRange
-from monitoring.ask.words import Question
 
 _RESTART = r"(?:since|after) (?:the )?(?:(?:last|latest|most recent) )?(?:restart(?:ed)?|it was restarted|it restarted)"
 _EVER = r"(?:ever|so far|all time|of all time|in total|overall|altogether)"
@@ -58,13 +58,13 @@ def read_times(question: Question, now: datetime, zone: ZoneInfo) -> Times:
     return times
 
 
-def _night(calendar: Calendar, tonight: bool) -> Period:
+def _night(calendar: Calendar, tonight: bool) -> Stretch:
     """From ten to six; tonight from six in the evening on."""
     today = calendar.day(calendar.now.date(), "")
     if tonight:
-        return Period(today.since + timedelta(hours=18), today.until, "tonight")
+        return Stretch(today.since + timedelta(hours=18), today.until, "tonight")
     before = calendar.day(calendar.now.date() - timedelta(days=1), "")
-    return Period(before.since.replace(hour=22), today.since.replace(hour=6), "last night")
+    return Stretch(before.since.replace(hour=22), today.since.replace(hour=6), "last night")
 
 
 class _Combination:
@@ -73,7 +73,7 @@ class _Combination:
     def __init__(self, question: Question, calendar: Calendar, hours: list[Hours]) -> None:
         self._question = question
         self._calendar = calendar
-        self._periods: dict[int, Period] = dict(enumerate(calendar.periods))
+        self._periods: dict[int, Stretch] = dict(enumerate(calendar.periods))
         self._hours: dict[int, Hours] = dict(enumerate(hours))
 
     def ranges(self) -> list[PlanRange]:
@@ -89,10 +89,10 @@ class _Combination:
             periods = [self._usual(hours)]
         return [self._range(period, hours) for period in periods]
 
-    def _usual(self, hours: list[Hours]) -> Period:
+    def _usual(self, hours: list[Hours]) -> Stretch:
         """Where no day is said: today, or yesterday as long as that time of today is to come; of weekdays all."""
         if self._calendar.weekdays:
-            return Period(self._calendar.now - timedelta(days=92), self._calendar.now, "")
+            return Stretch(self._calendar.now - timedelta(days=92), self._calendar.now, "")
         today = self._calendar.day(self._calendar.now.date(), "today")
         begun = today.since + timedelta(minutes=min(one.since or 0 for one in hours))
         return (
@@ -116,7 +116,7 @@ class _Combination:
                     self._periods[number].since + timedelta(minutes=at)
                     for number, at in zip((first, last), minutes, strict=True)
                 )
-                self._merge(found, first, Period(since, until, "between two times"))
+                self._merge(found, first, Stretch(since, until, "between two times"))
 
     def _pairs_of_days(self) -> None:
         pattern = r"(?:between|from) <d(\d+)> (?:and|to|until|till|through|-) <d(\d+)>"
@@ -127,7 +127,7 @@ class _Combination:
                 end += timedelta(days=7)
             if end > self._calendar.now and first.weekday is not None:  # from Friday to Monday, on a Wednesday
                 begin, end = begin - timedelta(days=7), end - timedelta(days=7)
-            self._merge(found, int(found[1]), Period(begin, end, f"from {first.words} to {last.words}"))
+            self._merge(found, int(found[1]), Stretch(begin, end, f"from {first.words} to {last.words}"))
 
     def _days_of_weeks(self) -> None:
         """Friday last week."""
@@ -148,21 +148,21 @@ class _Combination:
         while found := re.search(r"\bsince <d(\d+)>(?: (?:at )?<h(\d+)>)?", self._question.left):
             period = self._periods[int(found[1])]
             at = timedelta(minutes=self._hours.pop(int(found[2])).since or 0) if found[2] else timedelta()
-            self._merge(found, int(found[1]), Period(period.since + at, now, found_words("since", period)))
+            self._merge(found, int(found[1]), Stretch(period.since + at, now, found_words("since", period)))
         while found := re.search(r"\b(?:until|till|up to) <d(\d+)>", self._question.left):
             period = self._periods[int(found[1])]
-            self._merge(found, int(found[1]), Period(_BEGINNING, period.until, found_words("until", period)))
+            self._merge(found, int(found[1]), Stretch(_BEGINNING, period.until, found_words("until", period)))
         while found := re.search(r"\b(before|after) <d(\d+)>(?! <h)", self._question.left):
             period, is_before = self._periods[int(found[2])], found[1] == "before"
             begin, end = (_BEGINNING, period.since) if is_before else (period.until, now)
-            self._merge(found, int(found[2]), Period(begin, end, found_words(found[1], period)))
+            self._merge(found, int(found[2]), Stretch(begin, end, found_words(found[1], period)))
 
-    def _merge(self, found: re.Match[str], number: int, period: Period) -> None:
+    def _merge(self, found: re.Match[str], number: int, period: Stretch) -> None:
         self._periods[number] = period
         left = self._question.left
         self._question.left = f"{left[: found.start()]} <d{number}> {left[found.end() :]}"
 
-    def _range(self, period: Period, hours: list[Hours]) -> PlanRange:
+    def _range(self, period: Stretch, hours: list[Hours]) -> PlanRange:
         words = " ".join([period.words, *(one.words for one in hours)]).strip()
         begin = None if period.since == _BEGINNING else period.since
         plain = PlanRange(since=begin, until=period.until, weekdays=self._calendar.weekdays, words=words)
@@ -179,7 +179,7 @@ class _Combination:
 _BEGINNING = datetime(1970, 1, 2, tzinfo=ZoneInfo("UTC"))
 
 
-def found_words(word: str, period: Period) -> str:
+def found_words(word: str, period: Stretch) -> str:
     """With the word before it, once."""
     return period.words if period.words.startswith(word) else f"{word} {period.words}"
 

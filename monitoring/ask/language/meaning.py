@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitoring.ask.grammar import Grammar
 from monitoring.ask.installation import Installation
-from monitoring.ask.names import Names
+from monitoring.ask.language.grammar import Grammar
+from monitoring.ask.language.names import Names
+from monitoring.ask.language.times import Times
+from monitoring.ask.language.words import joined
 from monitoring.ask.plan import AskPlan, By, Intent, PlanRange, Subject
-from monitoring.ask.times import Times
-from monitoring.ask.words import joined
 
 _PRECEDENCE: tuple[Intent, ...] = (
     "compare",
@@ -286,7 +286,7 @@ class Meaning:
         }[subject]
         if fields["counted"] == "now":
             allowed = {"camera", "zone", "label", "person", "group", "named"}
-        filters = ("zone", "line", "direction", "label", "person", "group", "rule", "severity")
+        filters: tuple[str, ...] = ("zone", "line", "direction", "label", "person", "group", "rule", "severity")
         filters += ("kind", "min_duration_s", "max_duration_s", "min_confidence")
         odd = [name for name in filters if fields[name] not in (None, []) and name not in allowed]
         if odd:

@@ -1,7 +1,7 @@
 """From a question to a plan, or to why there is none: ambiguous names, words that were not understood. Pure.
 
-Nothing is guessed: a word that could change the answer and that nobody took makes the parser abstain. A misspelt name or
-word is read as the one that it is nearest to, which the answer says.
+Nothing is guessed: a word that could change the answer and that nobody took makes the parser abstain. A misspelt word
+is read as the name or word that it is nearest to, which the answer says.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from monitoring.ask.grammar import VOCABULARY, Grammar, read_grammar, read_lengths
 from monitoring.ask.installation import Installation
-from monitoring.ask.meaning import Meaning, Unclear
-from monitoring.ask.names import Lexicon, Names
+from monitoring.ask.language.grammar import VOCABULARY, Grammar, read_grammar, read_lengths
+from monitoring.ask.language.meaning import Meaning, Unclear
+from monitoring.ask.language.names import Lexicon, Names
+from monitoring.ask.language.times import read_times
+from monitoring.ask.language.words import Question, joined, normal
 from monitoring.ask.plan import AskPlan
-from monitoring.ask.times import read_times
-from monitoring.ask.words import Question, joined, normal
 from workers.validation import first_reason
 
 
@@ -47,6 +47,9 @@ class Moment:
     zone: ZoneInfo
 
 
+_Rest = tuple[Lexicon, Installation, Moment, AskPlan | None]
+
+
 def parse(text: str, installation: Installation, moment: Moment, context: AskPlan | None = None) -> Parsed:
     """The plan of a question. context: that of the question before, which "and yesterday?" goes on from."""
     lexicon = Lexicon(installation)
@@ -59,7 +62,7 @@ def parse(text: str, installation: Installation, moment: Moment, context: AskPla
     return parsed
 
 
-def _guessed(text: str, guesses: dict[str, list[str]], rest: tuple[Lexicon, Installation, Moment, AskPlan | None]) -> Parsed | None:  # fmt: skip
+def _guessed(text: str, guesses: dict[str, list[str]], rest: _Rest) -> Parsed | None:
     """The question with its slips mended; None where that does not help either."""
     plain = normal(text)
     doubtful = [word for word, found in guesses.items() if len(found) > 1 or len(word) < 6]
@@ -114,7 +117,7 @@ def _planned(meaning: Meaning, unused: Sequence[str], context: AskPlan | None) -
     except Unclear as error:
         return Parsed(why=str(error))
     except ValidationError as error:
-        return Parsed(why=f"That makes no plan: {first_reason(error)}.")
+        return Parsed(why=f"That makes no plan: {first_reason(error, 'plan')}.")
 
 
 def _which(text: str, names: Names) -> Parsed:

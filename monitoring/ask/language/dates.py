@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from monitoring.ask.words import NUMBER, Question, number_of
+from monitoring.ask.language.words import NUMBER, Question, number_of
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SHORT = {"mon": 0, "tue": 1, "tues": 1, "wed": 2, "thu": 3, "thur": 3, "thurs": 3, "fri": 4, "sat": 5, "sun": 6}
@@ -30,7 +30,7 @@ _ISO = r"(\d{4})-(\d{1,2})-(\d{1,2})"
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class Stretch:
     """Some time as a calendar has it. weekday: of a day that was named so; whole: whether it is one day."""
 
     since: datetime
@@ -47,7 +47,7 @@ class Calendar:
         self._question = question
         self.now = now.astimezone(zone)
         self.zone = zone
-        self.periods: list[Period] = []
+        self.periods: list[Stretch] = []
         self.weekdays: list[int] = []
         self.future = False
         self.impossible = ""
@@ -61,11 +61,11 @@ class Calendar:
         """When a day begins."""
         return datetime.combine(day, time(), self.zone)
 
-    def day(self, day: date, words: str, weekday: int | None = None) -> Period:
+    def day(self, day: date, words: str, weekday: int | None = None) -> Stretch:
         """A whole day."""
-        return Period(self.midnight(day), self.midnight(day + timedelta(days=1)), words, weekday, whole=True)
+        return Stretch(self.midnight(day), self.midnight(day + timedelta(days=1)), words, weekday, whole=True)
 
-    def _add(self, pattern: str, make: Callable[..., Period | None]) -> None:
+    def _add(self, pattern: str, make: Callable[..., Stretch | None]) -> None:
         """Replaces all that match; `make` gets the groups, and returns None for what there is not."""
         while found := self._question.take(pattern, f"<d{len(self.periods)}>"):
             try:
@@ -87,17 +87,17 @@ class Calendar:
         units = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400}
         unit = r"(minute|hour|day|week|month)s?"
 
-        def back(words: str, count: str | None, name: str) -> Period:
+        def back(words: str, count: str | None, name: str) -> Stretch:
             seconds = units[name] * (number_of(count) if count else 1)
-            return Period(self.now - timedelta(seconds=seconds), self.now, words)
+            return Stretch(self.now - timedelta(seconds=seconds), self.now, words)
 
         self._add(rf"(?:(?:in|over|during|within|for) )?(?:the )?(?:last|past|previous) ({NUMBER}) {unit}", back)
-        self._add(rf"(?:(?:in|over|during|within|for) )?(?:the )?past ()(minute|hour|day|week|month)", back)
+        self._add(r"(?:(?:in|over|during|within|for) )?(?:the )?past ()(minute|hour|day|week|month)", back)
         self._add(r"(?:(?:in|over|during|within) )?(?:the )?last ()(minute|hour)", back)
         self._add(r"(?:in|over|during|within) the last ()(day|week|month)", back)
         self._add(
             r"(?:(?:in|over|during|within) )?(?:the )?(?:last|past) half (?:an )?hour",
-            lambda words: Period(self.now - timedelta(minutes=30), self.now, words),
+            lambda words: Stretch(self.now - timedelta(minutes=30), self.now, words),
         )
         self._add(
             rf"({NUMBER}|a) (day|week)s? ago",
@@ -107,15 +107,15 @@ class Calendar:
         )
 
     def _numbered(self) -> None:
-        def exact(words: str, year: str, month: str, number: str) -> Period:
+        def exact(words: str, year: str, month: str, number: str) -> Stretch:
             return self.day(date(int(year), int(month), int(number)), words)
 
-        def several(words: str, first: str, last: str, month: str, year: str | None) -> Period:
+        def several(words: str, first: str, last: str, month: str, year: str | None) -> Stretch:
             end = self._past(int(last), _month_number(month), year)
             begin = date(end.year, end.month, int(first))
-            return Period(self.midnight(begin), self.midnight(end + timedelta(days=1)), words)
+            return Stretch(self.midnight(begin), self.midnight(end + timedelta(days=1)), words)
 
-        def one(words: str, number: str, month: str, year: str | None) -> Period:
+        def one(words: str, number: str, month: str, year: str | None) -> Stretch:
             return self.day(self._past(int(number), _month_number(month), year), words)
 
         year = r"(?: ,? ?(\d{4}))?"
@@ -135,7 +135,7 @@ class Calendar:
     def _named_days(self) -> None:
         today = self.now.date()
         for words, back in (("(?:the )?day before yesterday", 2), ("yesterday", 1), ("today", 0)):
-            self._add(words, lambda said, back=back: self.day(today - timedelta(days=back), said))  # type: ignore[misc]
+            self._add(words, lambda said, back=back: self.day(today - timedelta(days=back), said))
         for pattern, days in ((r"(?:on )?weekdays", range(5)), (r"(?:on |at )?(?:the )?weekends", (5, 6))):
             if self._question.takes(pattern):
                 self.weekdays += days
@@ -143,7 +143,7 @@ class Calendar:
             if self._question.takes(rf"(?:on )?(?:{name}s|every {name}|each {name})"):
                 self.weekdays.append(number)
 
-        def named(words: str, which: str | None, name: str) -> Period | None:
+        def named(words: str, which: str | None, name: str) -> Stretch | None:
             number = _SHORT.get(name, _DAYS.index(name) if name in _DAYS else -1)
             back = (self.now.weekday() - number) % 7
             if which and which.strip() == "this":
@@ -158,16 +158,16 @@ class Calendar:
     def _weeks(self) -> None:
         monday = self.now.date() - timedelta(days=self.now.weekday())
 
-        def week(words: str, back: int) -> Period:
+        def week(words: str, back: int) -> Stretch:
             begin = monday - timedelta(days=7 * back)
-            return Period(self.midnight(begin), self.midnight(begin + timedelta(days=7)), words)
+            return Stretch(self.midnight(begin), self.midnight(begin + timedelta(days=7)), words)
 
-        def weekend(words: str, which: str | None) -> Period:
+        def weekend(words: str, which: str | None) -> Stretch:
             is_weekend = self.now.weekday() >= 5
             if which == "this" and not is_weekend:
                 self.future = True
             begin = monday + timedelta(days=5 if is_weekend and which != "last" else -2)
-            return Period(self.midnight(begin), self.midnight(begin + timedelta(days=2)), words)
+            return Stretch(self.midnight(begin), self.midnight(begin + timedelta(days=2)), words)
 
         self._add(r"(?:the )?week before last(?: week)?", lambda words: week(words, 2))
         self._add(r"(?:during |in )?(?:the )?last week", lambda words: week(words, 1))
@@ -175,16 +175,16 @@ class Calendar:
         self._add(r"(?:on |at |over |during )?(?:(this|last|the) )?weekend", weekend)
 
     def _months(self) -> None:
-        def month(words: str, year: int, number: int) -> Period:
+        def month(words: str, year: int, number: int) -> Stretch:
             begin, end = date(year, number, 1), date(year + number // 12, number % 12 + 1, 1)
-            return Period(self.midnight(begin), self.midnight(end), words)
+            return Stretch(self.midnight(begin), self.midnight(end), words)
 
-        def named(words: str, name: str, at: str | None) -> Period:
+        def named(words: str, name: str, at: str | None) -> Stretch:
             number = _month_number(name)
             return month(words, int(at) if at else self.now.year - (number > self.now.month), number)
 
-        def year(words: str, at: int) -> Period:
-            return Period(self.midnight(date(at, 1, 1)), self.midnight(date(at + 1, 1, 1)), words)
+        def year(words: str, at: int) -> Stretch:
+            return Stretch(self.midnight(date(at, 1, 1)), self.midnight(date(at + 1, 1, 1)), words)
 
         now = self.now
         before = (now.year, now.month - 1) if now.month > 1 else (now.year - 1, 12)

@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """value: a count, or seconds of a how_long; None where nothing can be said. items: newest first, but of a `first`."""
+    """value: a count, or seconds of a how_long; None where nothing can be said. items: the newest first."""
 
     value: float | None = None
     yes: bool | None = None

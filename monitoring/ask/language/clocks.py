@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import time
 
-from monitoring.ask.dates import PARTS
-from monitoring.ask.words import NUMBERS, Question
+from monitoring.ask.language.dates import PARTS
+from monitoring.ask.language.words import NUMBERS, Question
 
 _WORDS = "|".join(word for word, number in NUMBERS.items() if 1 <= number <= 12 and len(word) > 2)
 _SUFFIX = r"(?: ?(am|pm|a\.m|p\.m|o clock|oclock|h|hrs|hours))?"
@@ -76,8 +76,8 @@ class ClockReader:
                 if clock is None:
                     self._bad(found[0])
                     continue
-                ends = (clock.minutes, None) if is_begin else (None, clock.minutes)
-                self.found.append(Hours(*ends, found[0].strip(), clock.open))
+                since, until = (clock.minutes, None) if is_begin else (None, clock.minutes)
+                self.found.append(Hours(since, until, found[0].strip(), clock.open))
 
     def _moments(self) -> None:
         for pattern, around in (

@@ -1,0 +1,1 @@
+"""From words to plans: a closed grammar, and the names of the installation."""
