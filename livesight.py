@@ -27,6 +27,7 @@ from api.cli.users import mount as mount_users
 from api.http.errors import ApiError
 from api.settings import ApiSettings
 from monitoring import URL_PREFIXES as MONITORING_PREFIXES
+from monitoring.ask.cli import mount as mount_ask
 from monitoring.report.cli import ReportContext
 from monitoring.report.cli import mount as mount_report
 from monitoring.settings import MonitorSettings
@@ -373,7 +374,7 @@ def examined(config: Path | None) -> list[CheckResult]:
 
 for mount_on_models in (mount_analyze, mount_bench, mount_explain, mount_models):
     mount_on_models(app, command_context)
-for mount_on_settings in (mount_audit, mount_keys, mount_secrets, mount_users):
+for mount_on_settings in (mount_ask, mount_audit, mount_keys, mount_secrets, mount_users):
     mount_on_settings(app, command_settings)
 mount_doctor(app, examined)
 people = mount_face_model(app, command_context)

@@ -31,6 +31,7 @@ from monitoring.deletion.service import Deletions
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.events.tracks import TrackEvents
+from monitoring.people.names import Names
 from monitoring.people.naming_routes import naming_routes
 from monitoring.people.routes import people_routes
 from monitoring.people.store import PeopleStore
@@ -136,7 +137,7 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             people_routes(people, deletions.scrub_soon, telling),
             naming_routes(people, lambda subject: None, storage.live_tracks.add),
             report_routes(database, media, settings.mlflow_url, context.words),
-            ask_routes(_asker(storage, scenes, rules, context.words)),
+            ask_routes(_asker(storage, Arranged.of(scenes, rules), people.names, telling)),
         ],
         scrub=deletions.scrub_soon,
     )
@@ -151,9 +152,7 @@ def _told_routes(storage: Storage, telling: Telling) -> list[APIRouter]:
     ]
 
 
-def _asker(storage: Storage, scenes: SceneStore, rules: RuleStore, words: WordSource) -> Asker:
+def _asker(storage: Storage, arranged: Arranged, names: Names, telling: Telling) -> Asker:
     """Who answers questions."""
-    arranged = Arranged(
-        lambda: [scene for scene, _ in scenes.items().values()], lambda: [rule for rule, _ in rules.items().values()]
-    )
-    return Asker(storage.database, InstallationReader(arranged, words), Kept(storage.policy))
+    reader = InstallationReader(arranged, telling.words, names)
+    return Asker(storage.database, reader, Kept(storage.policy), telling)

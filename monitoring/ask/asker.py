@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from monitoring.ask.answer import Told, answer, coverage_words
 from monitoring.ask.coverage import Gap, first_stored, last_restart, read_gaps
-from monitoring.ask.installation import Installation, InstallationReader
+from monitoring.ask.installation import EnrolledPeople, Installation, InstallationReader
 from monitoring.ask.kept import Kept
 from monitoring.ask.language.parse import Moment, Parsed, parse
 from monitoring.ask.plan import MOST_SPANS, AskPlan
@@ -20,7 +20,8 @@ from monitoring.ask.run import Findings, find
 from monitoring.ask.suggestions import follow_ups, instead
 from monitoring.ask.target import Target, moment_of
 from monitoring.ask.views import AskRequest, untold
-from monitoring.core.known_people import ERASED, NOBODY, UNTOLD, KnownPeople, members
+from monitoring.core.known_people import ERASED, UNTOLD
+from monitoring.core.telling import Telling
 from monitoring.store.event_views import shown_events
 from monitoring.store.query import time_ns
 from monitoring.tracks.views import track_views
@@ -45,13 +46,13 @@ class Asker:
         database: Database,
         reader: InstallationReader,
         kept: Kept,
-        people: KnownPeople = NOBODY,
+        telling: Telling,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._reader = reader
         self._kept = kept
-        self._people = people
+        self._telling = telling
         self._now = now
 
     def ask(self, request: AskRequest, asking: Asking) -> dict[str, Any]:
@@ -66,7 +67,9 @@ class Asker:
                 parsed = _since_restart(parsed, last_restart(connection, asking.events))
             if parsed.plan is None:
                 return _not_planned(parsed, request.question, installation, moment)
-            return _Run(connection, installation, moment, asking, self._people, self._kept).run(parsed, parsed.plan)
+            return _Run(connection, installation, moment, asking, self._telling, self._reader.people, self._kept).run(
+                parsed, parsed.plan
+            )
 
 
 def _since_restart(parsed: Parsed, restarted_ns: int | None) -> Parsed:
@@ -93,7 +96,8 @@ class _Run:
     installation: Installation
     moment: Moment
     asking: Asking
-    people: KnownPeople
+    telling: Telling
+    people: EnrolledPeople
     kept: Kept
 
     def run(self, parsed: Parsed, plan: AskPlan) -> dict[str, Any]:
@@ -136,8 +140,9 @@ class _Run:
         if parsed.read_as:
             slips = ", ".join(f"“{word}” as “{meant}”" for word, meant in parsed.read_as.items())
             text += f" (I read {slips}.)"
-        tracks = track_views(self.connection, [one.record for one in found.items if one.record is not None])
-        events = shown_events(self.connection, [one.row for one in found.items if one.row is not None])
+        telling = replace(self.telling, named=self.asking.events if self.asking.names else StreamScope(()))
+        tracks = track_views(self.connection, [one.record for one in found.items if one.record is not None], telling)
+        events = shown_events(self.connection, [one.row for one in found.items if one.row is not None], telling)
         shown = (*tracks, *events)
         seen = (
             one["snapshot_url"] for one in shown if one["snapshot_url"] and one["stream_id"] in self.asking.pictures
@@ -188,13 +193,23 @@ class _Run:
         spans = [(time_ns(since), time_ns(until)) for since, until in pieces]
         people = None
         if plan.person or plan.group:
-            people = [*plan.person, *(members(self.people, plan.group) if plan.group else ())]
+            people = [one for person in plan.person for one in self.people.ids(person) or (person,)]
+            people += [one for group in plan.group for one in sorted(self.people.group(group))]
         if not plan.range.since and not plan.range.until and plan.range.words == "today":
             midnight = now.astimezone(self.moment.zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
             spans = [(time_ns(midnight), time_ns(now))]
         if plan.counted == "now":
             spans = [(time_ns(now) - 10**9, time_ns(now))]
-        return Target(self.connection, plan, self.asking.events, self.moment.zone, spans, people, time_ns(now))
+        return Target(
+            self.connection,
+            plan,
+            self.asking.events,
+            self.moment.zone,
+            spans,
+            people,
+            time_ns(now),
+            self.people.canonical,
+        )
 
     def _cameras(self, plan: AskPlan) -> list[str]:
         """Those that the plan is about; none: all."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, func, select
 
 from monitoring.ask.plan import By
-from monitoring.ask.target import Group, Item, Lengths, Span, Target, start_of
+from monitoring.ask.target import Item, Lengths, Span, Tally, Target, start_of
 from monitoring.store.tables import events
 from monitoring.store.visible import choose, visible
 from workers.access.principal import StreamScope
@@ -102,7 +102,7 @@ def first_stored(connection: Connection, cameras: Sequence[str], scope: StreamSc
             for name in chosen.names
         )
         return min((at_ns for at_ns in each if at_ns is not None), default=None)
-    oldest = select(events.c.captured_at_ns).where(*visible(events.c.stream_id, scope))
+    oldest = select(events.c.captured_at_ns).where(*chosen.conditions)
     return _number(connection, oldest.order_by(events.c.captured_at_ns).limit(1))
 
 
@@ -138,12 +138,12 @@ class OutageFacts:
         """See Facts."""
         return len(self._whole)
 
-    def groups(self, by: By) -> Sequence[Group]:
+    def groups(self, by: By) -> Sequence[Tally]:
         """See Facts."""
         found: dict[str, list[int]] = defaultdict(list)
         for gap in self._whole:
             found[gap.camera if by == "camera" else start_of(gap.since_ns, by, self._target.zone)].append(gap.since_ns)
-        return [Group(name, len(times), times[0], times[-1]) for name, times in sorted(found.items())]
+        return [Tally(name, len(times), times[0], times[-1]) for name, times in sorted(found.items())]
 
     def items(self, *, newest: bool, limit: int) -> Sequence[Item]:
         """See Facts."""

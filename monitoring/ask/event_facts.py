@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, ColumnElement, Float, Select, cast, func, select, type_coerce
 
 from monitoring.ask.plan import By
-from monitoring.ask.target import Group, Item, Lengths, Target, folded, moment_of
+from monitoring.ask.target import Item, Lengths, Tally, Target, folded, moment_of
 from monitoring.store.query import EventFilters, PageQuery, conditions, narrowed, page_of
 from monitoring.store.tables import events
 from monitoring.store.writes import HOUR_NS
@@ -58,7 +58,7 @@ class EventFacts:
         found = self._select(events.c.session, events.c.track_id).distinct().subquery()
         return int(self._target.connection.scalar(select(func.count()).select_from(found)) or 0)
 
-    def groups(self, by: By) -> Sequence[Group]:
+    def groups(self, by: By) -> Sequence[Tally]:
         """See Facts."""
         if by in ("hour", "day"):
             slot = events.c.captured_at_ns - events.c.captured_at_ns % _QUARTER_NS
@@ -66,7 +66,7 @@ class EventFacts:
             return folded({int(at_ns): int(count) for at_ns, count in rows}, by, self._target.zone)
         column, at = _BY[by], events.c.captured_at_ns
         grouped = self._select(column, func.count(), func.min(at), func.max(at)).group_by(column)
-        return [Group(value, int(count), *ends) for value, count, *ends in self._target.connection.execute(grouped)]
+        return [Tally(value, int(count), *ends) for value, count, *ends in self._target.connection.execute(grouped)]
 
     def items(self, *, newest: bool, limit: int) -> Sequence[Item]:
         """See Facts."""

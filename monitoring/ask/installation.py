@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sqlalchemy import Column, Connection, select
 
 from monitoring.alerts.tables import alerts
+from monitoring.arrangements.config_store import ConfigStore
 from monitoring.arrangements.rule_access import applies
-from monitoring.core.known_people import NOBODY, Known, KnownPeople
+from monitoring.core.known_people import Known, KnownPeople
 from monitoring.events.zone import Scene
 from monitoring.rules.rule import Rule
 from monitoring.store.tables import event_counts
@@ -71,6 +73,30 @@ class Arranged:
     scenes: Callable[[], Sequence[Scene]]
     rules: Callable[[], Sequence[Rule]]
 
+    @classmethod
+    def of(cls, scenes: ConfigStore[Scene], rules: ConfigStore[Rule]) -> Arranged:
+        """What the stores hold, disabled rules too: they raised alerts once."""
+        return cls(
+            lambda: [scene for scene, _ in scenes.items().values()],
+            lambda: [rule for rule, _ in rules.items().values()],
+        )
+
+
+class EnrolledPeople(KnownPeople, Protocol):
+    """Who is enrolled, with those who were merged: monitoring/people/names.py."""
+
+    def ids(self, text: str) -> tuple[str, ...]:
+        """All ids that count as the person of that id or name; empty for nobody."""
+        ...
+
+    def group(self, name: str) -> frozenset[str]:
+        """All ids that count as somebody of that group."""
+        ...
+
+    def canonical(self, person_id: str) -> str | None:
+        """The id that an id counts as; None for nobody."""
+        ...
+
 
 class InstallationReader:
     """Reads what there is, for a scope of streams."""
@@ -79,12 +105,12 @@ class InstallationReader:
         self,
         arranged: Arranged,
         words: WordSource,
-        people: KnownPeople = NOBODY,
+        people: EnrolledPeople,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._arranged = arranged
         self._words = words
-        self._people = people
+        self.people = people
         self._now_s = now_s
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, ...], tuple[float, Sequence[set[str]]]] = {}
@@ -107,7 +133,7 @@ class InstallationReader:
             lines={name: tuple(sorted(found)) for name, found in sorted(lines.items())},
             labels=tuple(sorted(labels)),
             rules=tuple(sorted(rules)),
-            people=self._people.all() if names_people else (),
+            people=self.people.all() if names_people else (),
             words=self._words,
         )
 

@@ -1,4 +1,7 @@
-"""`POST /v1/ask`. Runs on the event loop; reading and answering run in its executor."""
+"""`POST /v1/ask`. Runs on the event loop; reading and answering run in its executor.
+
+Whoever sees events may ask, about the cameras whose events they see: others are as if they did not exist.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,11 @@ def ask_routes(asker: Asker) -> APIRouter:
     """The route of questions."""
     router = APIRouter(tags=["ask"], route_class=GuardedRoute)
 
-    @router.post("/v1/ask", response_model=AskAnswer)
+    @router.post(
+        "/v1/ask",
+        response_model=AskAnswer,
+        responses={422: {"description": "The question is too long, the time zone unknown, or the plan cannot be run."}},
+    )
     async def ask(principal: MaySeeEvents, body: AskRequest) -> JSONResponse:
         """Answer a question in words about what is stored, from the streams that the principal may see.
 

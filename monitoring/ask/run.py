@@ -9,7 +9,7 @@ from monitoring.ask.coverage import Gap, OutageFacts
 from monitoring.ask.event_facts import EventFacts
 from monitoring.ask.phrases import said_words
 from monitoring.ask.plan import AskPlan, By
-from monitoring.ask.target import MOST_SHOWN, Facts, Item, Lengths, Target
+from monitoring.ask.target import MOST_SHOWN, Facts, Item, Lengths, Tally, Target
 from monitoring.ask.track_facts import TrackFacts
 from monitoring.tracks.record import TrackRecord
 
@@ -65,7 +65,7 @@ def find(target: Target, gaps: Sequence[Gap], against: Target | None = None) -> 
         items = facts.items(newest=True, limit=MOST_SHOWN)
         return Findings(round(value, 3) if known else None, items=items, lengths=lengths)
     if plan.intent in ("who", "where") or plan.by is not None:
-        return _grouped(plan, facts)
+        return _grouped(target, facts)
     items = facts.items(newest=plan.intent != "when", limit=MOST_SHOWN)
     if plan.intent == "exists" and len(plan.person) > 1:
         return _each(target, facts, gaps, items)
@@ -113,8 +113,9 @@ def _only(target: Target, by: By, name: str, gaps: Sequence[Gap]) -> Facts:
     return facts_of(replace(target, plan=target.plan.model_copy(update={by: [name]}), people=people), gaps)
 
 
-def _grouped(plan: AskPlan, facts: Facts) -> Findings:
+def _grouped(target: Target, facts: Facts) -> Findings:
     """Who, where, the busiest, or a table."""
+    plan = target.plan
     by: By = (
         "person"
         if plan.intent == "who"
@@ -123,6 +124,8 @@ def _grouped(plan: AskPlan, facts: Facts) -> Findings:
         else plan.by or "camera"
     )
     groups = [group for group in facts.groups(by) if group.value is not None]
+    if by == "person":
+        groups = _together(target, groups)
     if plan.intent == "where":
         groups.sort(key=lambda group: group.last_ns or 0, reverse=True)
     elif plan.intent in ("who", "busiest") or by not in ("hour", "day"):
@@ -134,6 +137,18 @@ def _grouped(plan: AskPlan, facts: Facts) -> Findings:
     rows = [Row(group.value, group.count, group.first_ns, group.last_ns) for group in groups]
     at_ns = groups[0].last_ns if plan.intent == "where" and groups else None
     return Findings(value, at_ns=at_ns, rows=rows, items=items)
+
+
+def _together(target: Target, groups: Sequence[Tally]) -> list[Tally]:
+    """Those who count as one person."""
+    found: dict[str, Tally] = {}
+    for group in groups:
+        own = target.canonical(group.value or "") or group.value or ""
+        other = found.get(own, Tally(own, 0, group.first_ns, group.last_ns))
+        first = min(one for one in (other.first_ns or 0, group.first_ns or 0))
+        last = max(other.last_ns or 0, group.last_ns or 0)
+        found[own] = Tally(own, other.count + group.count, first, last)
+    return list(found.values())
 
 
 def _in_view(target: Target) -> Findings:

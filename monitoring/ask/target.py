@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -24,7 +24,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Target:
-    """spans: in order, none empty. people: the ids that the plan's people and groups come to; None: anybody."""
+    """spans: in order, none empty. people: the ids that the plan's people and groups come to; None: anybody.
+
+    canonical: the id that somebody counts as, who may have several.
+    """
 
     connection: Connection
     plan: AskPlan
@@ -33,6 +36,7 @@ class Target:
     spans: Sequence[Span]
     people: Sequence[str] | None
     now_ns: int
+    canonical: Callable[[str], str | None] = lambda one: one
 
     @property
     def since_ns(self) -> int:
@@ -70,7 +74,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Tally:
     """So many of a value; when the first and the last were, where that is asked for."""
 
     value: str | None
@@ -96,7 +100,7 @@ class Facts(Protocol):
         """How many."""
         ...
 
-    def groups(self, by: By) -> Sequence[Group]:
+    def groups(self, by: By) -> Sequence[Tally]:
         """How many by a value; of hours and days `value` is where they begin, ISO 8601 in the zone of whoever asks."""
         ...
 
@@ -115,13 +119,13 @@ def start_of(at_ns: int, by: By, zone: ZoneInfo) -> str:
     return moment.date().isoformat() if by == "day" else moment.replace(minute=0, second=0).isoformat()
 
 
-def folded(quarters: Mapping[int, int], by: By, zone: ZoneInfo) -> list[Group]:
+def folded(quarters: Mapping[int, int], by: By, zone: ZoneInfo) -> list[Tally]:
     """Counts of quarters of an hour as those of hours or days."""
     found: dict[str, int] = {}
     for at_ns, count in sorted(quarters.items()):
         start = start_of(at_ns, by, zone)
         found[start] = found.get(start, 0) + count
-    return [Group(start, count) for start, count in found.items()]
+    return [Tally(start, count) for start, count in found.items()]
 
 
 def moment_of(at_ns: int) -> datetime:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from monitoring.ask.plan import By
-from monitoring.ask.target import DAY_NS, Group, Item, Lengths, Target, folded, moment_of
+from monitoring.ask.target import DAY_NS, Item, Lengths, Tally, Target, folded, moment_of
 from monitoring.store.aggregates import CountQuery, counts_of
 from monitoring.store.visible import choose
 from monitoring.store.writes import HOUR_NS
@@ -43,7 +43,7 @@ class TrackFacts:
         found = self._select(tracks.c.seq).distinct().subquery()
         return int(self._target.connection.scalar(select(func.count()).select_from(found)) or 0)
 
-    def groups(self, by: By) -> Sequence[Group]:
+    def groups(self, by: By) -> Sequence[Tally]:
         """See Facts. Tracks of hours and days are those that began then."""
         if by in ("hour", "day"):
             if self._is_counted:
@@ -80,7 +80,7 @@ class TrackFacts:
         rest = (plan.min_duration_s, plan.max_duration_s, plan.min_confidence, plan.named)
         return self._target.people is None and len(plan.label) != 1 and all(one is None for one in rest)
 
-    def _counted(self, span: tuple[int, int], by: By, of: Any) -> list[Group]:
+    def _counted(self, span: tuple[int, int], by: By, of: Any) -> list[Tally]:
         query = CountQuery(
             since=moment_of(span[0]),
             until=moment_of(span[1]),
@@ -93,7 +93,7 @@ class TrackFacts:
         )
         found = counts_of(self._target.connection, query, self._target.scope)
         return [
-            Group(one.start.isoformat() if by == "hour" else one.start.date().isoformat(), one.count) for one in found
+            Tally(one.start.isoformat() if by == "hour" else one.start.date().isoformat(), one.count) for one in found
         ]
 
     def _begun_before(self) -> int:
@@ -172,13 +172,13 @@ class TrackFacts:
         conditions += [] if values is None else [other.c.value.in_(values)]
         return select(other.c.track_seq).where(*conditions).exists()
 
-    def _by_time(self, by: By) -> Sequence[Group]:
+    def _by_time(self, by: By) -> Sequence[Tally]:
         slot = (self._at - self._at % _QUARTER_NS).label("slot")
         rows = self._select(slot, tracks.c.seq).where(*self._target.within(self._at)).distinct().subquery()
         found = self._target.connection.execute(select(rows.c.slot, func.count()).group_by(rows.c.slot))
         return folded({int(at_ns): int(count) for at_ns, count in found}, by, self._target.zone)
 
-    def _grouped(self, column: Any, tag: str | None = None) -> Sequence[Group]:
+    def _grouped(self, column: Any, tag: str | None = None) -> Sequence[Tally]:
         other = track_tags.alias("of")
         value = other.c.value if column is None else column
         rows = self._select(value.label("value"), tracks.c.seq, self._at.label("at")).distinct()
@@ -191,7 +191,7 @@ class TrackFacts:
         one = rows.subquery()
         counts = select(one.c.value, func.count(), func.min(one.c.at), func.max(one.c.at)).group_by(one.c.value)
         return [
-            Group(value, int(count), first, last)
+            Tally(value, int(count), first, last)
             for value, count, first, last in self._target.connection.execute(counts)
         ]
 

@@ -80,6 +80,7 @@ MONITORS = (
     "/v1/events",
     "/v1/tracks",
     "/v1/alerts",
+    "/v1/ask",
     "/v1/drift",
     "/v1/rules",
     "/v1/zones",

@@ -161,6 +161,8 @@ def _read_subjects(question: Question, grammar: Grammar) -> None:
     if question.takes("warnings", "<alert>"):
         grammar.severity.append("warning")
     grammar.outages = question.takes(_OUTAGES, "<outage>")
+    if grammar.outages:
+        question.takes(r"(?<!what )(?<!which )(?:any |a |the |all )?cameras?")
     for kind in get_args(Kind):
         if kind not in ("alert", "stream_up", "stream_down") and question.takes(
             rf"(?:{kind.replace('_', ' ')})(?: events?|s)", "<events>"

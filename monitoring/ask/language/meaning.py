@@ -8,7 +8,7 @@ from typing import Any
 
 from monitoring.ask.installation import Installation
 from monitoring.ask.language.grammar import Grammar
-from monitoring.ask.language.names import Names
+from monitoring.ask.language.names import FoundNames
 from monitoring.ask.language.times import Times
 from monitoring.ask.language.words import joined
 from monitoring.ask.plan import AskPlan, By, Intent, PlanRange, Subject
@@ -61,7 +61,7 @@ class Meaning:
     """
 
     installation: Installation
-    names: Names
+    names: FoundNames
     times: Times
     grammar: Grammar
     apart: bool = False
@@ -250,6 +250,9 @@ class Meaning:
     def _check_joined(self, intent: Intent, counted: str) -> None:
         """Raises Unclear where "and" may mean both at once, or each."""
         both = {kind for kind, word in self.joined_by.items() if word == "and"} - {"group", "rule"}
+        if self.names.values["person"] and ("people" in self.grammar.mentions or "who" in self.grammar.intents):
+            if intent not in ("first", "last"):
+                raise Unclear("Somebody is named, and people are asked for; please ask about one of both.")
         several = {kind for kind in both if kind == "person"}
         if intent == "exists" and both - several:
             raise Unclear("Whether one or both are meant is not clear; please ask about one at a time.")

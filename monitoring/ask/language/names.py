@@ -56,7 +56,7 @@ RESERVED = frozenset((*DAY_NAMES, *MONTH_NAMES, *HARMLESS)) | frozenset(
 
 
 @dataclass
-class Names:
+class FoundNames:
     """What was found, by kind, in order. choices: what an ambiguous `word` may mean, as phrases to put in its place."""
 
     values: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -90,9 +90,9 @@ class Lexicon:
             (label, said) for label, every in _MASKS.items() if label in installation.labels for said in every
         ]
 
-    def take(self, question: Question) -> Names:
+    def take(self, question: Question) -> FoundNames:
         """Replaces names by marks such as <camera>; stops at one that is ambiguous."""
-        names = Names()
+        names = FoundNames()
         for phrase in self._in_order:
             for kind, word in _KIND_WORDS.items():
                 self._take_explicit(question, names, phrase, (kind, word))
@@ -110,7 +110,7 @@ class Lexicon:
         names.sort()
         return names
 
-    def _take_bare(self, question: Question, names: Names, phrase: str) -> None:
+    def _take_bare(self, question: Question, names: FoundNames, phrase: str) -> None:
         """A name without its kind; rules are not called by their name alone."""
         meant = [one for one in self._meant[phrase] if one[0] != "rule"]
         if not meant or phrase in RESERVED:
@@ -125,7 +125,7 @@ class Lexicon:
         question.takes(pattern, f"<{kind}>")
         names.add(kind, value, question.text.find(phrase))
 
-    def partly(self, words: list[str]) -> Names:
+    def partly(self, words: list[str]) -> FoundNames:
         """Of words that nobody took: the first that is a part of names, and which."""
         for word in words:
             stem = word[:-1] if word.endswith("s") and len(word) > 4 else word
@@ -136,8 +136,8 @@ class Lexicon:
                 if kind in ("camera", "zone", "line") and len(phrase.split()) > 1 and {word, stem} & set(phrase.split())
             ]
             if found and len(stem) > 2:
-                return Names(word=word, choices=list(dict.fromkeys(found)))
-        return Names()
+                return FoundNames(word=word, choices=list(dict.fromkeys(found)))
+        return FoundNames()
 
     def nearest(self, word: str, others: frozenset[str]) -> list[str]:
         """Words of names, or `others`, that the word may be a slip of. None of short words, but for names of people."""
@@ -153,7 +153,7 @@ class Lexicon:
         least = min(by_distance.values(), default=9)
         return sorted(one for one, far in by_distance.items() if far == least <= most)
 
-    def _take_explicit(self, question: Question, names: Names, phrase: str, kind: tuple[str, str]) -> None:
+    def _take_explicit(self, question: Question, names: FoundNames, phrase: str, kind: tuple[str, str]) -> None:
         values = [value for its, value in self._meant[phrase] if its == kind[0]]
         if len(values) != 1:
             return

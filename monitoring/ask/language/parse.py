@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from monitoring.ask.installation import Installation
 from monitoring.ask.language.grammar import VOCABULARY, Grammar, read_grammar, read_lengths
 from monitoring.ask.language.meaning import Meaning, Unclear
-from monitoring.ask.language.names import Lexicon, Names
+from monitoring.ask.language.names import FoundNames, Lexicon
 from monitoring.ask.language.times import read_times
 from monitoring.ask.language.words import Question, joined, normal
 from monitoring.ask.plan import AskPlan
@@ -120,7 +120,7 @@ def _planned(meaning: Meaning, unused: Sequence[str], context: AskPlan | None) -
         return Parsed(why=f"That makes no plan: {first_reason(error, 'plan')}.")
 
 
-def _which(text: str, names: Names) -> Parsed:
+def _which(text: str, names: FoundNames) -> Parsed:
     plain = normal(text)
     pattern = rf"\b(?:(?:camera|zone|line|label|person|area) )?{re.escape(names.word)}\b"
     choices = [re.sub(pattern, choice, plain, count=1) for choice in names.choices]

@@ -15,6 +15,7 @@ from monitoring.ask.installation import Arranged, InstallationReader
 from monitoring.ask.kept import Kept
 from monitoring.ask.views import AskAnswer, AskRequest
 from monitoring.core.known_people import Known
+from monitoring.core.telling import Telling
 from monitoring.rules.rule import Rule, SeenCondition
 from monitoring.store.writes import add_events
 from monitoring.tracks.writer import take_events
@@ -37,6 +38,18 @@ class Enrolled:
         """See KnownPeople."""
         return PEOPLE[person_id][0] if person_id in PEOPLE else None
 
+    def ids(self, text: str) -> tuple[str, ...]:
+        """Nobody was merged."""
+        return (text,) if text in PEOPLE else ()
+
+    def group(self, name: str) -> frozenset[str]:
+        """Of the month."""
+        return frozenset(person for person, (_, groups) in PEOPLE.items() if name in groups)
+
+    def canonical(self, person_id: str) -> str | None:
+        """See `ids`."""
+        return person_id if person_id in PEOPLE else None
+
     def all(self) -> tuple[Known, ...]:
         """See KnownPeople."""
         return self._known
@@ -57,7 +70,7 @@ def asker_of(database: Database, now: Callable[[], datetime] = lambda: NOW) -> A
     """Who knows the month's people, scenes and rules."""
     people = Enrolled()
     reader = InstallationReader(Arranged(scenes, _rules), usual_words, people)
-    return Asker(database, reader, Kept(), people, now)
+    return Asker(database, reader, Kept(), Telling(usual_words, people), now)
 
 
 @dataclass(frozen=True)
