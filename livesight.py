@@ -247,7 +247,8 @@ def new_node(settings: Settings, bus: Bus, cluster: Cluster | None) -> Node:
 
     stores = cluster is None or not settings.cluster.lease
     kept_in = settings.state_dir if stores else None
-    own = NodeSettings(settings.node_name, settings.workers, settings.stream, kept_in, keys_of(settings))
+    tags = settings.state_dir / "tags"
+    own = NodeSettings(settings.node_name, settings.workers, settings.stream, kept_in, keys_of(settings), tags)
     return Node(own, model_store(settings), bus, always if cluster is None else cluster.may_publish)
 
 

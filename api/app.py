@@ -55,6 +55,7 @@ from api.routes import (
     schemas,
     snapshot_mjpeg,
     streams,
+    taught_tags,
     video,
     whip,
 )
@@ -248,6 +249,7 @@ def _include(app: FastAPI, roles: Collection[str]) -> None:
         routers += [pages.router, streams.router, probe.router, detections.router]
     if "node" in roles:
         routers += [whip.router, frames.router, snapshot_mjpeg.router, video.router, clips.router]
+        routers += [taught_tags.router]
         routers += [models.router, predict.router, explain.router]
     for router in routers:
         app.include_router(router)

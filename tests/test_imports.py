@@ -27,7 +27,7 @@ FLOORS: dict[str, list[str]] = {
     "workers": (
         "errors validation metrics cpu memory descriptors logs wall_clock atomic_files state_directory access secrets "
         "model_files well_known_labels label_words model_card settings database bus captions spool kafka engines "
-        "images identity inference registry explain node cluster cli bench"
+        "images taught identity inference registry explain node cluster cli bench"
     ).split(),
     "api": "settings http server auth audit video push predict cluster documents routes app cli".split(),
     "monitoring": (

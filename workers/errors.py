@@ -104,6 +104,12 @@ class QuotaReached(WorkerError):
     problem = ("quota-reached", 409, "A limit on what is stored is reached")
 
 
+class TagUnknown(WorkerError):
+    """The camera has no such tag."""
+
+    problem = ("tag-unknown", 404, "There is no such tag")
+
+
 class NodeClosed(WorkerError):
     """The node is stopping and starts no stream any more."""
 

@@ -109,7 +109,7 @@ class WorkerSettings(BaseModel):
 class NodeSettings:
     """What a node is given. name: unique among nodes. state_dir: where streams added over HTTP are stored, if any.
 
-    keys: encrypt the addresses among them.
+    keys: encrypt the addresses among them. tags_dir: where tags that were taught are stored; None: in state_dir.
     """
 
     name: str
@@ -117,3 +117,4 @@ class NodeSettings:
     stream: StreamSettings = field(default_factory=StreamSettings)
     state_dir: Path | None = None
     keys: SecretKeys = NO_KEYS
+    tags_dir: Path | None = None

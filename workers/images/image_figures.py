@@ -27,6 +27,9 @@ from workers.settings import TagSettings
 Mode = Literal["live", "every_frame", "stills"]
 """live: attributes and figures come with a later result. every_frame: with the same. stills: frames are unrelated."""
 
+Tagger = Callable[[Frame], tuple[str, ...]]
+"""The tags of a frame that a user taught; called beside the inference."""
+
 _EVERY_US = 1_000_000
 _WHOLE_WH = (160, 90)
 _THUMBNAIL_WH = (64, 36)
@@ -142,7 +145,14 @@ def _sampled(grey: U8) -> U8:
 class StreamImageFigures:
     """The figures that a stream's results carry: once a second by `pts_us`, of every still; and each frame's tags."""
 
-    def __init__(self, mode: Mode, background: BackgroundJobs, tags: TagSettings | None = None) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        background: BackgroundJobs,
+        tags: TagSettings | None = None,
+        tagger: Tagger | None = None,
+    ) -> None:
+        self._tagger = tagger
         self._mode = mode
         self._background = background
         self._tags = tags or TagSettings()
@@ -150,7 +160,7 @@ class StreamImageFigures:
 
     def reset(self) -> None:
         """Start a new session; figures still being computed are ignored."""
-        self._session = _SessionFigures()
+        self._session = _SessionFigures(self._tagger)
         self._second = -1
 
     def of(self, frame: Frame, detections: Sequence[Detection] = ()) -> ImageFigures | None:
@@ -175,7 +185,8 @@ class StreamImageFigures:
 class _SessionFigures:
     """The latest figures of one session."""
 
-    def __init__(self) -> None:
+    def __init__(self, tagger: Tagger | None) -> None:
+        self._tagger = tagger
         self.figures: ImageFigures | None = None
         self._calculator = FigureCalculator()
 
@@ -183,6 +194,9 @@ class _SessionFigures:
         """The job that computes them of this frame."""
 
         def compute() -> None:
-            self.figures = self._calculator.figures(frame.image, frame.pts_us, frame.small)
+            figures = self._calculator.figures(frame.image, frame.pts_us, frame.small)
+            if self._tagger is not None:
+                figures = figures.model_copy(update={"tags": self._tagger(frame)})
+            self.figures = figures
 
         return compute

@@ -27,7 +27,7 @@ from workers.engines.letterbox import Letterbox
 from workers.errors import EngineError, ModelError
 from workers.images.background_jobs import BackgroundJobs
 from workers.images.blur import Blurrer
-from workers.images.image_figures import Mode, StreamImageFigures
+from workers.images.image_figures import Mode, StreamImageFigures, Tagger
 from workers.inference.batcher import Batcher, FrameJob, InferenceStream
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier
@@ -63,7 +63,7 @@ class Pipeline:
     """The workers, and the stages of each stream. `emit` gets every frame and its result, in order per stream.
 
     `emit` runs on a worker's thread and must not block. cpu_gate: that of the sources, where they share the CPUs.
-    `background`: jobs that no result waits for.
+    `background`: jobs that no result waits for. `tagger`: says tags that were taught, of streams that are added later.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Pipeline:
         self._tags = settings.tags
         self._classifiers = Classifiers(slots)
         self.background = BackgroundJobs()
+        self.tagger: Tagger | None = None
         self._batcher = Batcher(settings.max_batch, settings.max_wait_ms / 1000)
         self._count = worker_count(settings)
         self._threads: dict[int, threading.Thread] = {}
@@ -110,7 +111,7 @@ class Pipeline:
                 raise ModelError(f"model {name} is not loaded")
         mode: Mode = "live" if mailbox.policy == "newest" else "stills" if options.stills else "every_frame"
         classifier = StreamClassifier(self._slots, models, self._classifiers, self._classify, mode)
-        figures = StreamImageFigures(mode, self.background, self._tags)
+        figures = StreamImageFigures(mode, self.background, self._tags, self.tagger)
         builder = ResultBuilder(self._node, classifier, figures, options.confidence)
         blurrer = Blurrer() if options.blur else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 from stream.config import DEFAULT_MODELS, StreamSettings
 from stream.decoding.cpu_gate import CpuGate
@@ -18,10 +19,11 @@ from workers.node.models import NodeModels
 from workers.node.publisher import Gate, ResultPublisher, always
 from workers.node.streams import StreamRunner
 from workers.settings import NodeSettings
+from workers.taught.taught_tags import TaughtTags
 
 
 class Node:
-    """Runs `streams` with `models`, and publishes every result to the bus.
+    """Runs `streams` with `models`, and publishes every result to the bus. `tags`: those that cameras were taught.
 
     gate: whether what concerns a stream may be published now.
     """
@@ -34,6 +36,8 @@ class Node:
         cpu_gate = CpuGate()
         DECODING_LIMITED.set_function(lambda: float(cpu_gate.limited))
         self._pipeline = Pipeline(slots, settings.workers, settings.name, self._take, cpu_gate=cpu_gate)
+        self.tags = TaughtTags(_tags_dir(settings))
+        self._pipeline.tagger = self.tags.of_frame
         self._publisher = ResultPublisher(settings, bus, self._pipeline.background, gate)
         self.models = NodeModels(settings, store, slots, self._publisher.promotion)
         self.streams = StreamRunner(settings, slots, self._pipeline, self._publisher, cpu_gate)
@@ -82,3 +86,10 @@ class Node:
         json = result.to_json()
         self.streams.record(frame, result, json)
         self._publisher.result(frame, result, json)
+
+
+def _tags_dir(settings: NodeSettings) -> Path | None:
+    """None: tags end with the process."""
+    if settings.tags_dir is not None or settings.state_dir is None:
+        return settings.tags_dir
+    return settings.state_dir / "tags"

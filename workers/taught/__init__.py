@@ -1,0 +1,1 @@
+"""Tags that a user teaches a camera by examples: "gate open"."""
