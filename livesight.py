@@ -266,7 +266,7 @@ def new_monitoring(
     ended = None if cluster is None else cluster.ended
     words = KnownWords(model_store(settings), None if cluster is None else cluster.board)
     own = settings.state_dir, settings.node_name, local, settings.kafka
-    return Monitoring(settings.monitoring, MonitoringContext(*own, cut_clip, sign, ended, words))
+    return Monitoring(settings.monitoring, MonitoringContext(*own, cut_clip, sign, ended, words, keys_of(settings)))
 
 
 def start_access(settings: Settings, stack: DeadlineStack) -> AccessControl | None:

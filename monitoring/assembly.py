@@ -31,6 +31,7 @@ from monitoring.deletion.service import Deletions
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.events.tracks import TrackEvents
+from monitoring.people.gallery_publisher import GalleryPublisher, KafkaTopic, LocalTopic
 from monitoring.people.names import Names
 from monitoring.people.naming_routes import naming_routes
 from monitoring.people.routes import people_routes
@@ -50,6 +51,7 @@ from workers.bus.message_bus import LocalBus
 from workers.database.database import Database
 from workers.kafka.settings import KafkaSettings
 from workers.label_words import WordSource, usual_words
+from workers.secrets.keys import NO_KEYS, SecretKeys
 from workers.wall_clock import WallClock
 
 
@@ -58,7 +60,8 @@ class MonitoringContext:
     """What the process gives monitoring. `node`: the process's name; `local`: the in-process bus.
 
     `kafka`: None without; `cut_clip`: fetches a clip from whichever node runs the stream; `sign_link`: for messages;
-    `ended`: whether a stream was removed, also one that no node ran, and so none says it; `words`: of labels.
+    `ended`: whether a stream was removed, also one that no node ran, and so none says it; `words`: of labels;
+    `keys`: encrypt what is stored on Kafka.
     """
 
     state_dir: Path
@@ -69,6 +72,7 @@ class MonitoringContext:
     sign_link: SignLink | None = None
     ended: Callable[[str], bool] | None = None
     words: WordSource = usual_words
+    keys: SecretKeys = NO_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             alerts,
             TrackBackfill(database, storage.active),
             deletions,
+            _gallery_publisher(people, context, storage),
         ],
         routers=[
             scene_routes(scenes),
@@ -134,13 +139,25 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             alert_routes(alerts, database),
             *_told_routes(storage, telling),
             deletion_routes(database, deletions),
-            people_routes(people, deletions.scrub_soon, telling),
-            naming_routes(people, lambda subject: None, storage.live_tracks.add),
+            *_people_routes(people, storage, deletions, telling),
             report_routes(database, media, settings.mlflow_url, context.words),
             ask_routes(_asker(storage, Arranged.of(scenes, rules), people.names, telling)),
         ],
         scrub=deletions.scrub_soon,
     )
+
+
+def _gallery_publisher(people: PeopleStore, context: MonitoringContext, storage: Storage) -> GalleryPublisher:
+    topic = LocalTopic(context.local) if context.kafka is None else KafkaTopic(context.kafka, context.keys)
+    return GalleryPublisher(people, topic, storage.active)
+
+
+def _people_routes(people: PeopleStore, storage: Storage, deletions: Deletions, telling: Telling) -> list[APIRouter]:
+    """Of known people."""
+    return [
+        people_routes(people, deletions.scrub_soon, telling),
+        naming_routes(people, lambda subject: None, storage.live_tracks.add),
+    ]
 
 
 def _told_routes(storage: Storage, telling: Telling) -> list[APIRouter]:

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from api.documents.message_schemas import MESSAGES, MessageKind
 from stream.config import MaxFps
-from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, PEOPLE, SNAPSHOTS, STATUS, STREAMS
 
 _REF = "#/components/schemas/{model}"
 _ID = {"description": "A stream's id.", "examples": ["entrance"]}
@@ -20,6 +20,7 @@ _ABOUT = {
     AUDIT: "Who saw or changed what, keyed by principal; each process numbers and chains its own entries.",
     DRIFT: "Drift reports, keyed by model: of a camera when its state changes, and now and then.",
     MODELS: "Compacted: which version of a model is in service, keyed by model.",
+    PEOPLE: "Compacted: who is enrolled, encrypted and without names, keyed by person; a tombstone erases them.",
     STATUS: "Compacted: which node runs which stream, keyed by stream id.",
 }
 

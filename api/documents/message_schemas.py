@@ -11,10 +11,11 @@ from api.audit.entry import AuditEntry
 from workers.bus.drift_report import DriftReport
 from workers.bus.event import Event
 from workers.bus.media import Snapshot
-from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, PEOPLE, SNAPSHOTS, STATUS, STREAMS
 from workers.bus.result import FrameResult
 from workers.cluster.status import MonitorStatus, NodeStatus, StreamStatus
 from workers.cluster.stream_spec import SpecRecord, TopicEpoch
+from workers.identity.person_record import PersonRecord
 from workers.registry.active_versions import ActiveVersion
 
 
@@ -51,6 +52,7 @@ MESSAGES = {
     "status": MessageKind("Which node runs a stream, and how that goes.", StreamStatus, STATUS),
     "monitor": MessageKind("Which process's monitor works, keyed _monitor.NAME.", MonitorStatus, STATUS),
     "audit": MessageKind("Who saw or changed what, or was refused, in the chain of a process.", AuditEntry, AUDIT),
+    "person": MessageKind("Somebody who is to be recognised, encrypted; a tombstone erases.", PersonRecord, PEOPLE),
     "node": MessageKind("That a node lives, keyed _node.NAME.", NodeStatus, STATUS),
 }
 

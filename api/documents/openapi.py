@@ -196,7 +196,7 @@ def _at(operation: dict[str, Any], path: str, template: str) -> dict[str, Any]:
     """An operation with its parameters in the path filled in; `x-livesight-path`: whose it is."""
     found = copy.deepcopy(operation)
     found["parameters"] = [one for one in found.get("parameters", ()) if one["in"] != "path"]
-    found["operationId"] = f"{found['operationId']}_at_{path.rpartition('/')[2]}"
+    found["operationId"] = f"{found['operationId']}_at_{path.rpartition('/')[2].replace('-', '_')}"
     found["x-livesight-path"] = template
     return found
 

@@ -34,12 +34,11 @@ from monitoring.tracks.filters import TrackPageQuery
 from monitoring.tracks.query import tracks_page
 from monitoring.tracks.record import read_record
 from monitoring.tracks.views import track_views
-from workers.access.declaration import Needs
+from workers.access.declaration import Needs, check
 from workers.access.guarded_route import GuardedRoute
-from workers.access.principal import Principal, StreamScope
+from workers.access.principal import ALL_STREAMS, Principal, StreamScope
 
 MayNamePeople = Annotated[Principal, Depends(Needs("people"))]
-MayErase = Annotated[Principal, Depends(Needs("erase"))]
 PersonInPath = Annotated[PersonId, Path(description="The person's id.")]
 
 UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {
@@ -85,13 +84,20 @@ def _add_person(router: APIRouter, store: PeopleStore, scrub: Callable[[], objec
         return JSONResponse(await detail(store, person, principal))
 
     @router.delete("/v1/people/{person}", status_code=204, responses=UNKNOWN)
-    async def erase_known_person(principal: MayErase, person: PersonInPath) -> None:
+    async def delete_person(principal: MayNamePeople, person: PersonInPath) -> None:
         """Erase somebody for good: name, looks with their pictures, and the identity in all events, tracks and alerts.
 
         Nodes forget them, and what is on its way is stored without them. The images of the tracks stay until they are
-        deleted by themselves. Cannot be undone.
+        deleted by themselves. Cannot be undone. Needs the action `erase`, but for somebody who was just added: without
+        looks, and never seen.
         """
-        await asyncio.to_thread(erase_person, store, person, scrub)
+
+        def erase() -> None:
+            if not _is_blank(store, person):
+                check(principal, "erase")
+            erase_person(store, person, scrub)
+
+        await asyncio.to_thread(erase)
 
 
 def _add_sightings(router: APIRouter, store: PeopleStore, telling: Telling) -> None:
@@ -112,6 +118,13 @@ async def detail(store: PeopleStore, person_id: str, principal: Principal) -> di
             return person_detail(connection, person_of(connection, person_id), principal.scope("events"))
 
     return await asyncio.to_thread(read)
+
+
+def _is_blank(store: PeopleStore, person_id: str) -> bool:
+    """Whether there is nothing of somebody but the name. Raises PersonUnknown."""
+    with store.database.read() as connection:
+        found = person_detail(connection, person_of(connection, person_id), ALL_STREAMS)
+    return not (found["looks"] or found["counter_examples"] or found["last_seen"])
 
 
 def _list(store: PeopleStore, query: PeopleQuery, scope: StreamScope) -> dict[str, Any]:

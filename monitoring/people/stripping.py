@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, or_, select, update
 
 from monitoring.alerts.tables import alerts, deliveries
+from monitoring.captions.stored_captions import captions
 from monitoring.store.media import about_tracks
 from monitoring.store.tables import events, handler_states, outbox
 from monitoring.tracks.record import read_record
@@ -23,6 +24,9 @@ from workers.bus.event import Event
 
 NOBODY: Final = "somebody"
 """What a text says in place of an id."""
+
+ERASED: Final = "erased"
+"""In place of an id in a caption: nobody's."""
 
 _GONE = object()
 
@@ -99,7 +103,7 @@ def _rewrite(connection: Connection, event_id: uuid.UUID, event: Event) -> None:
 
 def strip_bodies(connection: Connection, ids: Collection[str]) -> int:
     """Take these people out of all other JSON that is stored, by looking at all of it; how many rows changed."""
-    return sum(
+    return _strip_captions(connection, ids) + sum(
         _strip_table(connection, table, column, ids)
         for table, column in (
             (alerts, "body"),
@@ -119,6 +123,17 @@ def _strip_table(connection: Connection, table: Table, column: str, ids: Collect
         same = [key == row[key.name] for key in keys]
         left = json.dumps(without(json.loads(row["_body"]), ids), ensure_ascii=False, separators=(",", ":"))
         connection.execute(update(table).where(*same).values({column: left}))
+    return len(rows)
+
+
+def _strip_captions(connection: Connection, ids: Collection[str]) -> int:
+    """Captions mention people as `{person:ID}`: what is left is told as somebody, as the sentence needs it."""
+    wanted = or_(*(captions.c.body.contains(one, autoescape=True) for one in ids))
+    rows = connection.execute(select(captions.c.seq, captions.c.body).where(wanted)).all()
+    for seq, body in rows:
+        for one in ids:
+            body = body.replace(one, ERASED)
+        connection.execute(update(captions).where(captions.c.seq == seq).values(body=body))
     return len(rows)
 
 

@@ -39,6 +39,7 @@ PRINCIPALS = {
     "reviewer": Principal("user:rob", "user", (Grant("reviewer", (SEEN,)),)),
     "both": Principal("user:bo", "user", (Grant("reviewer", (SEEN,)), Grant("viewer", (HIDDEN,)))),
     "operator": Principal("user:ole", "user", (Grant("operator", (SEEN,)),)),
+    "namer": Principal("user:nan", "user", (Grant("reviewer"),)),
     "texts": Principal("user:tex", "user", (Grant("viewer", ("*",), frozenset({"events"})),)),
 }
 

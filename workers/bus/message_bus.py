@@ -17,6 +17,7 @@ STATUS = "livesight.status"
 DRIFT = "livesight.drift"
 MODELS = "livesight.models"
 AUDIT = "livesight.audit"
+PEOPLE = "livesight.people"
 
 log = structlog.get_logger(__name__)
 

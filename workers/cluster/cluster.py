@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stream.config import StreamConfig
 from workers.access.assertion import Assertions
-from workers.bus.message_bus import MODELS, STATUS, STREAMS
+from workers.bus.message_bus import MODELS, PEOPLE, STATUS, STREAMS
 from workers.cluster.address_policy import AddressPolicy
 from workers.cluster.control_reader import ControlCallbacks, ControlReader
 from workers.cluster.node_member import NodeMember, SharedState
@@ -26,6 +26,7 @@ from workers.cluster.status_publisher import MonitorStatusPublisher
 from workers.cluster.stream_spec import SPEC_SCHEMA, StreamSpec, new_spec
 from workers.cluster.trust import ClusterTrust
 from workers.errors import QuotaReached, StreamExists, StreamUnknown
+from workers.identity.gallery_follower import GalleryFollower
 from workers.kafka.control_writer import ControlWriter
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.tail import Record, Tail, TailPlan
@@ -44,7 +45,10 @@ class Member:
 
 
 class Cluster:
-    """`specs`: what shall run; `board`: what does; `assertions`: for requests between processes, with a secret."""
+    """`specs`: what shall run; `board`: what does; `assertions`: for requests between processes, with a secret.
+
+    `gallery`: who is enrolled; on nodes only.
+    """
 
     def __init__(
         self, kafka: KafkaSettings, settings: ClusterSettings, member: Member, trust: ClusterTrust | None = None
@@ -58,6 +62,7 @@ class Cluster:
         self._kafka = kafka
         self.specs = SpecRegistry(member.state_dir, self._wake, member.keys)
         self.board = StatusBoard(settings.away_s)
+        self.gallery = GalleryFollower(member.keys)
         signer = None if trust.keys is None else RecordSigner(trust.keys, member.name).header
         self._writer = ControlWriter(kafka, signer)
         self._listeners: tuple[Callable[[str], object], ...] = ()
@@ -65,7 +70,9 @@ class Cluster:
         self._monitor: MonitorStatusPublisher | None = None
         self._node: NodeMember | None = None
         self._tail: Tail | None = None
-        callbacks = ControlCallbacks(self._apply_status, self._apply_model, self._removed, self._read_again)
+        callbacks = ControlCallbacks(
+            self._apply_status, self._apply_model, self._removed, self._read_again, self.gallery
+        )
         self._reader = ControlReader(self.specs, self._writer, callbacks, member.keys)
 
     def start(self, node: Node | None) -> None:
@@ -74,7 +81,7 @@ class Cluster:
             shared = SharedState(self.specs, self.board, self._writer)
             self._node = NodeMember(node, self.member.address, shared, self.settings, self._kafka)
         # of the status nothing old is needed: who lives repeats it, and a compacted topic can be long all the same
-        whole = (STREAMS, MODELS) if node is not None else (STREAMS,)
+        whole = (STREAMS, MODELS, PEOPLE) if node is not None else (STREAMS,)
         plan = TailPlan("cluster", whole=whole, from_now=(STATUS,), reread_s=self.settings.reread_s)
         self._tail = Tail(self._kafka, plan, self._reader)
         self._tail.start()
@@ -115,7 +122,7 @@ class Cluster:
         found = [] if self._tail is None else _tail_problems(self._tail)
         found += [*self._guard.problems(), *self.specs.problems()]
         if self._node is not None:
-            found += self._node.problems()
+            found += [*self._node.problems(), *self.gallery.problems()]
         if self._monitor is not None and self._monitor.active:
             others = [one for one in self.board.monitors(2 * self.settings.status_s) if one.monitor != self.member.name]
             found += [

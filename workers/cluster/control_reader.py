@@ -13,7 +13,7 @@ import structlog
 from ulid import ULID
 
 from workers.bus.identifiers import UnreadableMessages
-from workers.bus.message_bus import MODELS, STATUS, STREAMS
+from workers.bus.message_bus import MODELS, PEOPLE, STATUS, STREAMS
 from workers.cluster.spec_registry import SpecRegistry
 from workers.cluster.stream_spec import (
     EPOCH_KEY,
@@ -27,6 +27,7 @@ from workers.cluster.stream_spec import (
     read_spec,
 )
 from workers.errors import BusDenied
+from workers.identity.gallery_follower import GalleryFollower
 from workers.kafka.control_writer import ControlWriter
 from workers.kafka.tail import Record
 from workers.secrets.keys import NO_KEYS, SecretKeys
@@ -37,13 +38,14 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class ControlCallbacks:
     """What is called with each record of the status; with (key, value) of each of the models; with the id of each
-    stream that was ended; and to have everything read from the start again.
+    stream that was ended; and to have everything read from the start again. gallery: takes the records of people.
     """
 
     status: Callable[[Record], None]
     model: Callable[[str, bytes | None], None]
     removed: Callable[[str], None]
     restart: Callable[[], None]
+    gallery: GalleryFollower | None = None
 
 
 class ControlReader:
@@ -63,6 +65,8 @@ class ControlReader:
     def begin(self) -> None:
         """See RecordHandler."""
         self._content = TopicContent()
+        if self._callbacks.gallery is not None:
+            self._callbacks.gallery.begin()
 
     def take(self, record: Record) -> None:
         """See RecordHandler."""
@@ -70,6 +74,9 @@ class ControlReader:
             self._callbacks.status(record)
         elif record.topic == MODELS:
             self._callbacks.model(record.key, record.value)
+        elif record.topic == PEOPLE:
+            if self._callbacks.gallery is not None:
+                self._callbacks.gallery.apply(record.key, record.value)
         else:
             try:
                 self._take_spec(record.key, record.value)
@@ -80,6 +87,8 @@ class ControlReader:
 
     def caught_up(self, unavailable: Collection[str]) -> None:
         """See RecordHandler. Raises BusError when what the topic lacks cannot be written."""
+        if PEOPLE not in unavailable and self._callbacks.gallery is not None:
+            self._callbacks.gallery.caught_up()
         if STREAMS in unavailable:
             return  # nothing of it was read: that says nothing about what shall run
         assert self._content is not None

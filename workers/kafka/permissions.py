@@ -15,7 +15,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, PEOPLE, SNAPSHOTS, STATUS, STREAMS
 
 Role = Literal["node", "api", "monitor"]
 Operation = Literal["READ", "WRITE"]
@@ -31,6 +31,7 @@ NEEDED: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
         STREAMS: ("READ", "WRITE"),
         STATUS: ("READ", "WRITE"),
         AUDIT: ("WRITE",),
+        PEOPLE: ("READ",),
     },
     "api": {DETECTIONS: ("READ",), STREAMS: ("READ", "WRITE"), STATUS: ("READ",), AUDIT: ("WRITE",)},
     "monitor": {
@@ -40,6 +41,7 @@ NEEDED: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
         DRIFT: ("WRITE",),
         STREAMS: ("READ",),
         STATUS: ("READ", "WRITE"),
+        PEOPLE: ("READ", "WRITE"),
     },
 }
 """Topic → operations. Each includes DESCRIBE. Nodes need READ on their group as well, `cluster.group`."""

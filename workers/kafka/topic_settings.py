@@ -49,3 +49,4 @@ class TopicsSettings(BaseModel):
     drift: TopicSettings = _retained(30)
     models: TopicSettings = _COMPACTED
     audit: TopicSettings = _retained(365)
+    people: TopicSettings = _COMPACTED

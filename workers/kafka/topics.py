@@ -12,14 +12,14 @@ from typing import Any
 import structlog
 from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError, for_code
 
-from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, SNAPSHOTS, STATUS, STREAMS
+from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, PEOPLE, SNAPSHOTS, STATUS, STREAMS
 from workers.kafka.client import describe, open_admin
 from workers.kafka.permissions import SEE, Operation, topic_hidden
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topic_settings import TopicsSettings
 
 PREFIX = "livesight"
-ALL_TOPICS = (DETECTIONS, SNAPSHOTS, EVENTS, STREAMS, STATUS, DRIFT, MODELS, AUDIT)
+ALL_TOPICS = (DETECTIONS, SNAPSHOTS, EVENTS, STREAMS, STATUS, DRIFT, MODELS, AUDIT, PEOPLE)
 
 log = structlog.get_logger(__name__)
 
