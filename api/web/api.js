@@ -1,6 +1,7 @@
 // Calls to the HTTP API. Every failure becomes an ApiError whose message is a sentence for a person.
 
 import { learnWords } from "./label-words.js";
+import { learnNames } from "./person-names.js";
 
 const TIMEOUT_MS = 8000;
 const UNAUTHENTICATED = "urn:livesight:problem:unauthenticated";
@@ -54,11 +55,12 @@ async function problemOf(response) {
   return error;
 }
 
-const json = async (path, options) => (await request(path, options)).json();
+export const json = async (path, options) => (await request(path, options)).json();
 
 const streamPath = (id) => `/v1/streams/${encodeURIComponent(id)}`;
 
-const asJson = (method, body) => ({
+/** @returns {object} options of a request with that body */
+export const asJson = (method, body) => ({
   method,
   headers: { "content-type": "application/json" },
   body: JSON.stringify(body),
@@ -175,20 +177,27 @@ export async function ifThere(path, signal) {
 
 // what the role monitor has; null where no process has it
 
-const queried = (path, filters) => {
+export const queried = (path, filters) => {
   const pairs = Array.isArray(filters) ? filters : Object.entries(filters); // of pairs a name may come several times
   const given = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 };
 
+/** What an answer calls the people in it is learnt. */
+export async function named(asked) {
+  const answer = await asked;
+  learnNames(answer?.names);
+  return answer;
+}
+
 /** @returns {Promise<{events: object[], next: string|null}|null>} newest first */
-export const listEvents = (filters, signal) => ifThere(queried("/v1/events", filters), signal);
+export const listEvents = (filters, signal) => named(ifThere(queried("/v1/events", filters), signal));
 
 /** @returns {Promise<{tracks: object[], next: string|null}|null>} those that began last first */
-export const listTracks = (filters, signal) => ifThere(queried("/v1/tracks", filters), signal);
+export const listTracks = (filters, signal) => named(ifThere(queried("/v1/tracks", filters), signal));
 
 /** @returns {Promise<object|null>} with its `events` */
-export const getTrack = (id) => ifThere(`/v1/tracks/${id}`);
+export const getTrack = (id) => named(ifThere(`/v1/tracks/${id}`));
 
 /** @returns {Promise<{counts: object[]}|null>} */
 export const eventCounts = (filters, signal) => ifThere(queried("/v1/events/counts", filters), signal);
@@ -210,7 +219,7 @@ export async function clipResults(url) {
 }
 
 /** @returns {Promise<{alerts: object[], next: string|null}|null>} newest first */
-export const listAlerts = (filters, signal) => ifThere(queried("/v1/alerts", filters), signal);
+export const listAlerts = (filters, signal) => named(ifThere(queried("/v1/alerts", filters), signal));
 
 export const acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
 

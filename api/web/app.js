@@ -4,6 +4,7 @@ import "./livesight-view.js";
 import "./theme.js";
 import { showAccount } from "./account-menu.js";
 import { AlertWatch } from "./alert-watch.js";
+import { fitBar } from "./bar-fit.js";
 import { LivePage } from "./live-page.js";
 import { Router } from "./router.js";
 import { session, whenSignedOut } from "./session.js";
@@ -24,6 +25,7 @@ const router = new Router(
     cameras: async () => new (await others()).CamerasPage(streams),
     events: async () => new (await others()).EventsPage(streams),
     alerts: async () => new (await others()).AlertsPage(streams, alerts),
+    people: async () => new (await others()).PeoplePage(),
     monitoring: async () => new (await others()).MonitoringPage(streams, alerts),
     health: async () => new (await others()).HealthPage(streams, health, alerts),
     models: async () => new (await others()).ModelsPage(),
@@ -67,6 +69,7 @@ function sleep() {
   showLink("closed");
 }
 
+fitBar();
 document.getElementById("skip").addEventListener("click", () => document.getElementById("content").focus());
 
 const who = await session();

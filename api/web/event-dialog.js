@@ -4,6 +4,7 @@ import { clipPlayer } from "./clip-player.js";
 import { deletionButtons } from "./deletion.js";
 import { el } from "./dom.js";
 import { durationOf, KINDS, reasonOf, SEVERITIES, timeOf, whatOf, whoOf } from "./event-words.js";
+import { personLink, whoButtons } from "./who-dialog.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -23,11 +24,15 @@ export class EventDialog {
     const clip = event.clip_url ? clipPlayer(event) : null;
     const kinds = [...(event.clip_url ? ["clip"] : []), ...(event.reason === "deleted" ? [] : ["event"])];
     const gone = (kind) => (kind === "event" ? this.#dialog.close() : this.open({ ...event, clip_url: null }));
-    const parts = [imageOf(event, words), clip, factList(factsOf(event)), deletionButtons(event, kinds, gone)];
+    const who = whoButtons(event, { event_id: event.id }, (person) => this.open({ ...event, person }));
+    const parts = [imageOf(event, words), captionOf(event), clip, factList(factsOf(event)), who, deletionButtons(event, kinds, gone)];
     this.#body.replaceChildren(...parts.filter(Boolean));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 }
+
+/** What it shows in sentences, where they were made; null without. */
+export const captionOf = ({ caption }) => (caption?.text ? el("p", {}, caption.text) : null);
 
 /** The image of an event or a track, with the way of a track that ended. */
 export function imageOf(event, words) {
@@ -66,7 +71,8 @@ function factsOf(event) {
     When: time.toLocaleString(),
     Camera: el("a", { href: `#/live/${event.stream_id}` }, event.stream_id),
     Kind: KINDS[event.kind] ?? event.kind,
-    What: whoOf(event),
+    Person: personLink(event.person),
+    What: whoOf({ ...event, person: null }),
     Zone: event.zone,
     Line: event.line,
     Rule: event.rule,

@@ -7,6 +7,7 @@ import { ifThere, listModels } from "./api.js";
 import { KINDS } from "./event-words.js";
 import { labelName } from "./label-words.js";
 import { addressOf, namesOf, narrowed, saidIn, viewOf } from "./event-query.js";
+import { everybody, personName } from "./person-names.js";
 
 const BETWEEN = "\u001f"; // several values in one choice
 const isHere = () => /^#\/events\b/.test(location.hash);
@@ -14,6 +15,9 @@ const localTime = (iso) => {
   const at = new Date(iso);
   return Number.isNaN(at.valueOf()) ? "" : new Date(at - at.getTimezoneOffset() * 60e3).toISOString().slice(0, 16);
 };
+
+/** What values are called that are not words themselves. */
+const WORDS = { label: (label) => labelName(label), person: (id) => personName(id) };
 
 /** Tells by "change" that something else is asked for: then `said` has it. */
 export class EventFilters extends EventTarget {
@@ -75,9 +79,15 @@ export class EventFilters extends EventTarget {
     this.#fillIn();
   }
 
+  /** Those who are enrolled, as far as this page may know. */
+  offerPeople() {
+    this.#offer("person", everybody().map(({ id }) => id));
+    this.#fillIn();
+  }
+
   #offer(name, values) {
     const select = this.#form.elements[name];
-    const words = name === "label" ? (label) => labelName(label) : String;
+    const words = WORDS[name] ?? String;
     const known = [...new Set(values)].sort().map((value) => [value, words(value)]);
     if (known.join() === [...select.options].slice(1).map(({ value, text }) => [value, text]).join()) return;
     select.replaceChildren(select.options[0], ...known.map(([value, text]) => new Option(text, value)));
@@ -136,8 +146,7 @@ export class EventFilters extends EventTarget {
       for (const option of [...field.options])
         if ("added" in option.dataset && option.value !== value) option.remove();
       if (![...field.options].some((option) => option.value === value)) {
-        const words = field.name === "label" ? values.map((label) => labelName(label)) : values;
-        const option = new Option(words.join(", "), value);
+        const option = new Option(values.map(WORDS[field.name] ?? String).join(", "), value);
         option.dataset.added = "";
         field.add(option);
       }

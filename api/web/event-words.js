@@ -1,6 +1,7 @@
 // What events and alerts are called. Pure.
 
 import { labelName } from "./label-words.js";
+import { personName } from "./person-names.js";
 
 /** Kinds in words, in the order in which they are offered. */
 export const KINDS = {
@@ -9,6 +10,7 @@ export const KINDS = {
   track_began: "Appeared",
   track_ended: "Left",
   label_changed: "Label changed",
+  identified: "Recognised",
   zone_entered: "Entered a zone",
   zone_left: "Left a zone",
   zone_stayed: "Stayed in a zone",
@@ -45,6 +47,7 @@ const WHERE = {
   count_changed: ({ count, before, zone }) => `${count} there${zone ? ` in ${zone}` : ""}, before ${before ?? 0}`,
   label_changed: ({ before, label, detector }) =>
     `${labelName(before ?? "?", detector)} → ${labelName(label ?? "?", detector)}`,
+  identified: ({ person, before }) => (person ? `Recognised ${personName(person)}` : `No longer taken for ${personName(before) ?? "somebody"}`),
   alert: ({ rule, text }) => text ?? `Alert: ${rule}`,
   alert_ended: ({ rule, text }) => text ?? `Over: ${rule}`,
 };
@@ -55,11 +58,11 @@ export const whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind]
 /** Why it ended or is down, in words. @param {{reason: string|null}} about an event or a track */
 export const reasonOf = ({ reason }) => ENDED[reason] ?? REASONS[reason] ?? reason?.replaceAll("_", " ");
 
-/** Who or what it is about: "without mask 91 % #7". */
+/** Who or what it is about: "Anna without mask 91 % #7". */
 export function whoOf({ kind, label, detector, confidence, track_id: track, person }) {
   const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
   const parts = [
-    person,
+    kind === "identified" ? null : personName(person),
     kind === "label_changed" ? null : label && labelName(label, detector),
     percent,
     track ? `#${track}` : null,

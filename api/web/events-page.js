@@ -9,6 +9,7 @@ import { eventRow, trackRow } from "./event-rows.js";
 import { EventTimeline } from "./event-timeline.js";
 import { timeOf } from "./event-words.js";
 import { LiveList } from "./live-list.js";
+import { PEOPLE_CHANGED, peopleKnown } from "./people-known.js";
 import { TrackDialog } from "./track-dialog.js";
 import { beganOf } from "./track-words.js";
 import { wordsKnown } from "./words-known.js";
@@ -51,6 +52,7 @@ export class EventsPage {
     this.#newer.addEventListener("click", () => this.#reveal());
     document.addEventListener("themechange", () => this.#shown && this.#count());
     window.addEventListener(DELETED, ({ detail }) => this.#shown && this.#deleted(detail.ids));
+    window.addEventListener(PEOPLE_CHANGED, ({ detail }) => this.#shown && this.#renamed(detail?.tracks));
     streams.addEventListener("change", () => this.#shown && this.#filters.offerStreams(this.#streamIds));
   }
 
@@ -65,6 +67,7 @@ export class EventsPage {
   async show() {
     this.#filters.read();
     this.#again();
+    this.#filters.offerPeople();
     await this.#filters.offer(this.#streamIds);
   }
 
@@ -124,6 +127,13 @@ export class EventsPage {
     else this.#rows.take(heard);
   }
 
+  /** Somebody is called otherwise, or by a name now: rows say so though what they are of is the same. */
+  #renamed(tracks) {
+    this.#filters.offerPeople();
+    this.#rows.redraw();
+    if (tracks) this.#load();
+  }
+
   /** In a dialog here. */
   #deleted(ids) {
     this.#drop(ids);
@@ -150,7 +160,7 @@ export class EventsPage {
     try {
       const page = [["limit", PAGE], ...(cursor ? [["cursor", cursor]] : [])];
       const asked = list([...queryOf(this.#filters.said), ...page], signal);
-      const [answer] = await Promise.all([asked, wordsKnown()]);
+      const [answer] = await Promise.all([asked, wordsKnown(), peopleKnown()]);
       if (signal.aborted) return;
       if (answer === null) return this.#absent();
       this.#take(itemsIn(answer), answer.next, cursor !== null);

@@ -103,6 +103,12 @@ export class LiveList {
     this.#tell();
   }
 
+  /** Every row anew: what is said of them has other words now. */
+  redraw() {
+    for (const row of this.#list.children) row.said = null;
+    this.#draw(new Set());
+  }
+
   /** Nobody knows how many came: the live feed was too slow. */
   missed() {
     this.#gap = true;

@@ -2,6 +2,7 @@
 
 import { colourOf, inkOn } from "./colours.js";
 import { labelName } from "./label-words.js";
+import { nameOf } from "./person-names.js";
 
 const FONT = '600 {}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
@@ -48,12 +49,15 @@ function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
   context.setLineDash([]);
 }
 
-/** "without mask 91 % #7", and what to say where there is no room for that. */
+/** "Anna, without mask 91 % #7", and what to say where there is no room for that. */
 function labelTexts({ label, detector, confidence, track_id: track, identity }, labels) {
   const percent = `${Math.round(confidence * 100)} %`;
-  const name = identity?.person ?? labelName(label, detector);
+  const person = identity ? nameOf(identity.person) : null; // an id would tell nothing
+  const name = labelName(label, detector);
   const number = track === null || track === undefined ? "" : ` #${track}`;
-  return labels === "short" ? [name] : [`${name} ${percent}${number}`, `${percent}${number}`];
+  if (labels === "short") return [person ?? name];
+  const whole = `${name} ${percent}${number}`;
+  return person ? [`${person}, ${whole}`, person] : [whole, `${percent}${number}`];
 }
 
 function drawLabel(context, box, ratio, boxes, taken, labels) {

@@ -8,4 +8,5 @@ export { HealthPage } from "./health-page.js";
 export { KeysPage } from "./keys-page.js";
 export { ModelsPage } from "./models-page.js";
 export { MonitoringPage } from "./monitoring-page.js";
+export { PeoplePage } from "./people-page.js";
 export { UsersPage } from "./users-page.js";

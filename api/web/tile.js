@@ -3,6 +3,7 @@
 import { colourOf } from "./colours.js";
 import { labelName } from "./label-words.js";
 import { countLabels } from "./overlay.js";
+import { peopleKnown } from "./people-known.js";
 import { mayOn } from "./session.js";
 import { ZoneOverlay } from "./zone-overlay.js";
 import { nameOfCodec, nameOfState, number, rateWords, short, shownState } from "./states.js";
@@ -133,6 +134,7 @@ export class Tile {
     if (view.size_wh) this.#zones.resize(view.size_wh);
     this.#showState();
     this.#showRates();
+    if (view.identity) peopleKnown(); // whose boxes get names
     this.#parts.latency.textContent = number(view.latency_ms);
     this.#parts.drops.textContent = short(view.dropped);
     this.#parts.codec.textContent = view.codec ? nameOfCodec(view.codec) : "–";

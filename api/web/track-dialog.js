@@ -3,10 +3,11 @@
 import { getTrack } from "./api.js";
 import { DELETED, deletionButtons } from "./deletion.js";
 import { el } from "./dom.js";
-import { EventDialog, factList, imageOf } from "./event-dialog.js";
+import { captionOf, EventDialog, factList, imageOf } from "./event-dialog.js";
 import { durationOf, reasonOf, timeOf, whatOf, whoOf } from "./event-words.js";
 import { labelName } from "./label-words.js";
 import { labelsOf, linesOf, whenOf, whoOfTrack, zonesOf } from "./track-words.js";
+import { personLink, whoButtons } from "./who-dialog.js";
 
 export class TrackDialog {
   #dialog = document.getElementById("track-dialog");
@@ -55,7 +56,8 @@ export class TrackDialog {
     const kinds = [...(track.snapshot_url || track.picture_url ? ["images"] : []), "track"];
     const gone = (kind) => (kind === "track" ? this.#dialog.close() : this.open(withoutImages(track)));
     const deleting = deletionButtons(track, kinds, gone);
-    const parts = [imageOf({ ...track, path }, words), factList(factsOf(track)), ...rest, deleting];
+    const who = whoButtons(track, { track: track.id }, (person) => this.open({ ...track, person }));
+    const parts = [imageOf({ ...track, path }, words), captionOf(track), factList(factsOf(track)), who, ...rest, deleting];
     this.#body.replaceChildren(...parts.filter(Boolean));
   }
 
@@ -93,6 +95,7 @@ function factsOf(track) {
     When: whenOf(track),
     Duration: track.ended_at_ns === null ? "in view now" : durationOf(track.duration_s),
     Camera: el("a", { href: `#/live/${track.stream_id}` }, track.stream_id),
+    Person: personLink(track.person),
     Labels: labelTimes(track),
     Zones: zonesOf(track).join(", "),
     Lines: linesOf(track).join(", "),

@@ -2,24 +2,27 @@
 
 import { durationOf } from "./event-words.js";
 import { atStart, labelName, oneOf } from "./label-words.js";
+import { personName } from "./person-names.js";
 
 const MOST_LABELS = 3;
 
 /** Milliseconds since 1970. */
 export const beganOf = ({ began_at_ns: at }) => at / 1e6;
 
-/** "Somebody without a mask", "A triangle"; "without mask → with mask" where it was another before. */
+/** "Somebody without a mask", "A triangle", "Ada, with mask"; "without mask → with mask" where it was another before. */
 export function labelsOf({ labels, detector, person }) {
+  const name = personName(person);
+  if (name) return [name, ...labels.slice(-1).map(({ label }) => labelName(label, detector))].join(", ");
   const names = labels.map(({ label }) => labelName(label, detector)).filter((name, at, all) => name !== all[at - 1]);
   if (!names.length) return "An object";
-  if (names.length === 1 && !person) return atStart(oneOf(labels[0].label, detector));
+  if (names.length === 1) return atStart(oneOf(labels[0].label, detector));
   return `${names.length > MOST_LABELS ? "… " : ""}${names.slice(-MOST_LABELS).join(" → ")}`;
 }
 
-/** "ada 91 % #7" */
-export function whoOfTrack({ person, confidence, track_id: number }) {
+/** "91 % #7" */
+export function whoOfTrack({ confidence, track_id: number }) {
   const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
-  return [person, percent, `#${number}`].filter(Boolean).join(" ");
+  return [percent, `#${number}`].filter(Boolean).join(" ");
 }
 
 const dayOf = (at) => at.toLocaleDateString();

@@ -86,6 +86,8 @@ MONITORS = (
     "/v1/zones",
     "/v1/report",
     "/v1/retention",
+    "/v1/people",
+    "/v1/ask",
 )
 
 

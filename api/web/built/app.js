@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 6f33e7f85c704d96574dd66fb67f5bbccc231bde6035a6287679ca5fa81f345c
+// Made by `make web` out of api/web; do not edit. 710bcc0676c5df6c7e016fcb318b7cef739aa3aa9f29c1e1567bd080fc7c6ace
 import {
   ApiError,
   HealthWatch,
@@ -19,9 +19,11 @@ import {
   may,
   mayOn,
   movedOn,
+  nameOf,
   nameOfCodec,
   nameOfState,
   number,
+  peopleKnown,
   rateWords,
   readiness,
   removeStream,
@@ -424,7 +426,9 @@ var Painter = class {
   }
 };
 function wordsFor(detections) {
-  return countLabels(detections).map(([label, count]) => countOf(count, label)).join(", ") || "nothing detected";
+  const called = ({ identity }) => identity ? nameOf(identity.person) : null;
+  const others2 = countLabels(detections.filter((found) => !called(found))).map(([label, count]) => countOf(count, label));
+  return [...detections.map(called).filter(Boolean), ...others2].join(", ") || "nothing detected";
 }
 
 // view/pace.js
@@ -1373,6 +1377,28 @@ function wordsOf(fresh) {
   return `${fresh.length} new alerts: ${[...new Set(fresh.map(({ stream_id: id }) => id))].sort().join(", ")}`;
 }
 
+// bar-fit.js
+var STEPS = 9;
+var PHONE = "(max-width: 699px)";
+function fitBar() {
+  const bar = document.querySelector(".bar");
+  const fit = () => {
+    for (let step = 1; step <= STEPS; step += 1) bar.classList.remove(`tight-${step}`);
+    if (matchMedia(PHONE).matches) return;
+    for (let step = 1; step <= STEPS && bar.scrollWidth > bar.clientWidth; step += 1) bar.classList.add(`tight-${step}`);
+  };
+  let waiting = 0;
+  const soon = () => {
+    waiting ||= requestAnimationFrame(() => {
+      waiting = 0;
+      fit();
+    });
+  };
+  const observer = new ResizeObserver(soon);
+  for (const part of [bar, ...bar.children]) observer.observe(part);
+  fit();
+}
+
 // publisher.js
 var GATHER_MS = 1500;
 var PATIENCE_MS2 = 4e3;
@@ -1879,6 +1905,7 @@ var Tile = class {
     if (view.size_wh) this.#zones.resize(view.size_wh);
     this.#showState();
     this.#showRates();
+    if (view.identity) peopleKnown();
     this.#parts.latency.textContent = number(view.latency_ms);
     this.#parts.drops.textContent = short(view.dropped);
     this.#parts.codec.textContent = view.codec ? nameOfCodec(view.codec) : "\u2013";
@@ -1935,10 +1962,10 @@ var Tile = class {
 var GAP = 12;
 var FOOT = 44;
 var LEAST_WIDTH = 260;
-var PHONE = 640;
+var PHONE2 = 640;
 var ALONE = "#/live/";
 function layout(count, width, height, aspect) {
-  if (width < PHONE) return { columns: 1, tileWidth: width };
+  if (width < PHONE2) return { columns: 1, tileWidth: width };
   let best = { columns: 1, tileWidth: 0 };
   for (let columns2 = 1; columns2 <= count; columns2 += 1) {
     const rows = Math.ceil(count / columns2);
@@ -2394,7 +2421,7 @@ async function saveSnapshot(tile) {
 }
 
 // router.js
-var nameOf = (hash) => /^#\/([a-z]+)/.exec(hash)?.[1] ?? "live";
+var nameOf2 = (hash) => /^#\/([a-z]+)/.exec(hash)?.[1] ?? "live";
 var Router = class {
   #loaders;
   #pages = /* @__PURE__ */ new Map();
@@ -2429,7 +2456,7 @@ var Router = class {
   }
   /** Shows the page of the address. @param {boolean} [focus] whether the keyboard moves to its beginning */
   async go(focus = false) {
-    const name = nameOf(location.hash) in this.#loaders ? nameOf(location.hash) : "live";
+    const name = nameOf2(location.hash) in this.#loaders ? nameOf2(location.hash) : "live";
     if (name === this.#wanted) return;
     this.#wanted = name;
     const page = await this.page(name);
@@ -2521,6 +2548,7 @@ var router = new Router(
     cameras: async () => new (await others()).CamerasPage(streams2),
     events: async () => new (await others()).EventsPage(streams2),
     alerts: async () => new (await others()).AlertsPage(streams2, alerts),
+    people: async () => new (await others()).PeoplePage(),
     monitoring: async () => new (await others()).MonitoringPage(streams2, alerts),
     health: async () => new (await others()).HealthPage(streams2, health, alerts),
     models: async () => new (await others()).ModelsPage(),
@@ -2559,6 +2587,7 @@ function sleep() {
   alerts.stop();
   showLink("closed");
 }
+fitBar();
 document.getElementById("skip").addEventListener("click", () => document.getElementById("content").focus());
 var who = await session();
 if (who && showGate(who)) {

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 6f33e7f85c704d96574dd66fb67f5bbccc231bde6035a6287679ca5fa81f345c
+// Made by `make web` out of api/web; do not edit. 710bcc0676c5df6c7e016fcb318b7cef739aa3aa9f29c1e1567bd080fc7c6ace
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
@@ -11,8 +11,8 @@ var KNOWN = /* @__PURE__ */ new Map([
 ]);
 var OTHERS = ["#4f9dff", "#b07cff", "#1fc3d6", "#ff7ac2", "#8fa3b8", "#7c8cff", "#d0e05a", "#c98f6b"];
 function colourOf(label) {
-  const known3 = KNOWN.get(label);
-  if (known3) return known3;
+  const known4 = KNOWN.get(label);
+  if (known4) return known4;
   let hash = 2166136261;
   for (const character of label) hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
   return OTHERS[(hash >>> 0) % OTHERS.length];
@@ -52,6 +52,26 @@ var countOf = (count2, label) => {
   return count2 === 1 ? said.one : `${count2} ${said.many}`;
 };
 var atStart = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+// person-names.js
+var known2 = /* @__PURE__ */ new Map();
+var unknown = false;
+function learnPeople(people) {
+  known2 = new Map(people.map(({ id, name, groups }) => [id, { id, name, groups: groups ?? [] }]));
+  unknown = false;
+}
+function learnNames(names = {}) {
+  for (const [id, name] of Object.entries(names)) known2.set(id, { id, name, groups: known2.get(id)?.groups ?? [] });
+}
+function nameOf(id) {
+  const name = known2.get(id)?.name ?? null;
+  unknown ||= Boolean(id) && name === null;
+  return name;
+}
+var personName = (id) => id ? nameOf(id) ?? "Somebody enrolled" : null;
+var everybody = () => [...known2.values()].sort((a, b) => a.name.localeCompare(b.name));
+var everyGroup = () => [...new Set(everybody().flatMap(({ groups }) => groups))].sort();
+var someUnknown = () => unknown;
 
 // api.js
 var TIMEOUT_MS = 8e3;
@@ -171,9 +191,14 @@ var queried = (path, filters) => {
   const given = pairs.filter(([, value]) => value !== null && value !== void 0 && value !== "");
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 };
-var listEvents = (filters, signal) => ifThere(queried("/v1/events", filters), signal);
-var listTracks = (filters, signal) => ifThere(queried("/v1/tracks", filters), signal);
-var getTrack = (id) => ifThere(`/v1/tracks/${id}`);
+async function named(asked3) {
+  const answer = await asked3;
+  learnNames(answer?.names);
+  return answer;
+}
+var listEvents = (filters, signal) => named(ifThere(queried("/v1/events", filters), signal));
+var listTracks = (filters, signal) => named(ifThere(queried("/v1/tracks", filters), signal));
+var getTrack = (id) => named(ifThere(`/v1/tracks/${id}`));
 var eventCounts = (filters, signal) => ifThere(queried("/v1/events/counts", filters), signal);
 async function clipResults(url) {
   try {
@@ -185,7 +210,7 @@ async function clipResults(url) {
     throw error;
   }
 }
-var listAlerts = (filters, signal) => ifThere(queried("/v1/alerts", filters), signal);
+var listAlerts = (filters, signal) => named(ifThere(queried("/v1/alerts", filters), signal));
 var acknowledgeAlert = (id) => json(`/v1/alerts/${id}/acknowledge`, asJson("POST", {}));
 var acknowledgeAlerts = (which) => json("/v1/alerts/acknowledge", asJson("POST", which));
 var tellAgain = (id, target) => json(`/v1/alerts/${id}/deliveries/${encodeURIComponent(target)}/retry`, asJson("POST", {}));
@@ -232,17 +257,17 @@ async function whipOffer(id, sdp) {
 var whipEnd = (resource) => request(resource, { method: "DELETE", keepalive: true });
 
 // session.js
-var known2 = null;
-var fewestCharacters = () => known2?.password_length ?? 12;
+var known3 = null;
+var fewestCharacters = () => known3?.password_length ?? 12;
 function mayOn(action, id) {
-  const patterns = known2?.scopes[action] ?? (known2 ? [] : ["*"]);
+  const patterns = known3?.scopes[action] ?? (known3 ? [] : ["*"]);
   return patterns.some((pattern) => matcher(pattern).test(id));
 }
 var matcher = (pattern) => new RegExp(`^${pattern.split("*").join(".*")}$`);
 async function session() {
   try {
     const who = await whoAmI();
-    known2 = who;
+    known3 = who;
     document.body.dataset.may = who.actions.join(" ");
     document.getElementById("insecure").hidden = !who.insecure;
     return who;
@@ -603,6 +628,47 @@ var askRemoval = (id) => ask(
   "Remove"
 );
 
+// people-api.js
+var pathOf = (id, rest = "") => `/v1/people/${encodeURIComponent(id)}${rest}`;
+var listPeople = (filters, signal) => ifThere(queried("/v1/people", filters), signal);
+var getPerson = (id, signal) => ifThere(pathOf(id), signal);
+var changePerson = (id, changes) => json(pathOf(id), asJson("PATCH", changes));
+var erasePerson = (id) => request(pathOf(id), { method: "DELETE", timeoutMs: 6e4 });
+var removeLook = (id, n) => request(pathOf(id, `/looks/${n}`), { method: "DELETE" });
+var mergePeople = (id, other) => json(pathOf(id, "/merge"), asJson("POST", { other }));
+var splitPerson = (id, looks, name) => json(pathOf(id, "/split"), asJson("POST", { looks, name }));
+var undoPeople = () => json("/v1/people/undo", asJson("POST", {}));
+var notThis = (source, person) => request("/v1/people/not-this", asJson("POST", { ...source, person }));
+var sightings = (id, filters, signal) => named(ifThere(queried(pathOf(id, "/sightings"), filters), signal));
+
+// people-known.js
+var PEOPLE_CHANGED = "livesight-people-changed";
+var AGAIN_MS2 = 3e5;
+var MISSING_MS = 15e3;
+var WAIT_MS2 = 2e3;
+var PAGE = 500;
+var MOST_PAGES = 20;
+var asked2 = { at: -Infinity, learnt: null };
+function peopleKnown({ anew = false } = {}) {
+  if (!may("people")) return Promise.resolve();
+  const age = performance.now() - asked2.at;
+  if (anew || age > (someUnknown() ? MISSING_MS : AGAIN_MS2))
+    asked2 = { at: performance.now(), learnt: learn().catch(() => null) };
+  return Promise.race([asked2.learnt, new Promise((done) => setTimeout(done, WAIT_MS2))]);
+}
+async function learn() {
+  const people = [];
+  let cursor = null;
+  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
+    const answer = await listPeople({ limit: PAGE, cursor });
+    people.push(...answer?.people ?? []);
+    cursor = answer?.next ?? null;
+    if (cursor === null) break;
+  }
+  learnPeople(people);
+  window.dispatchEvent(new CustomEvent(PEOPLE_CHANGED));
+}
+
 // states.js
 var NAMES = {
   connecting: "Connecting",
@@ -731,9 +797,12 @@ function strokeBox(context, { colour, x, y, w, h }, ratio, dash) {
 }
 function labelTexts({ label, detector, confidence, track_id: track, identity }, labels) {
   const percent = `${Math.round(confidence * 100)} %`;
-  const name = identity?.person ?? labelName(label, detector);
+  const person = identity ? nameOf(identity.person) : null;
+  const name = labelName(label, detector);
   const number2 = track === null || track === void 0 ? "" : ` #${track}`;
-  return labels === "short" ? [name] : [`${name} ${percent}${number2}`, `${percent}${number2}`];
+  if (labels === "short") return [person ?? name];
+  const whole = `${name} ${percent}${number2}`;
+  return person ? [`${person}, ${whole}`, person] : [whole, `${percent}${number2}`];
 }
 function drawLabel(context, box, ratio, boxes, taken, labels) {
   const { width, height } = context.canvas;
@@ -833,8 +902,8 @@ function movedOn(newest, previous, ptsUs) {
   const share = 1 + Math.min(ptsUs - newest.pts_us, FARTHEST_US) / step;
   const earlier = byTrack(previous);
   return newest.detections.map((found) => {
-    const known3 = earlier.get(keyOf(found));
-    return known3 ? at(found, known3.xyxy, found.xyxy, share) : found;
+    const known4 = earlier.get(keyOf(found));
+    return known4 ? at(found, known4.xyxy, found.xyxy, share) : found;
   });
 }
 var at = (found, from, to, share) => ({ ...found, xyxy: from.map((value, i) => value + (to[i] - value) * share) });
@@ -847,6 +916,10 @@ export {
   manyOf,
   countOf,
   atStart,
+  nameOf,
+  personName,
+  everybody,
+  everyGroup,
   drawDetections,
   countLabels,
   Results,
@@ -919,6 +992,18 @@ export {
   accessWords,
   ask,
   askRemoval,
+  listPeople,
+  getPerson,
+  changePerson,
+  erasePerson,
+  removeLook,
+  mergePeople,
+  splitPerson,
+  undoPeople,
+  notThis,
+  sightings,
+  PEOPLE_CHANGED,
+  peopleKnown,
   NAME,
   MOST_POINTS,
   shapesOf,

@@ -1,8 +1,9 @@
-// Made by `make web` out of api/web; do not edit. 6f33e7f85c704d96574dd66fb67f5bbccc231bde6035a6287679ca5fa81f345c
+// Made by `make web` out of api/web; do not edit. 710bcc0676c5df6c7e016fcb318b7cef739aa3aa9f29c1e1567bd080fc7c6ace
 import {
   ApiError,
   MOST_POINTS,
   NAME,
+  PEOPLE_CHANGED,
   accessWords,
   acknowledgeAlert,
   acknowledgeAlerts,
@@ -18,6 +19,7 @@ import {
   beginPromotion,
   between,
   centre,
+  changePerson,
   changeServiceAccount,
   changeStream,
   changeUser,
@@ -29,10 +31,14 @@ import {
   deleteScene,
   drawDetections,
   el,
+  erasePerson,
   eventCounts,
+  everyGroup,
+  everybody,
   firstFrom,
   formDialog,
   freeName,
+  getPerson,
   getTrack,
   hasWords,
   icon,
@@ -44,23 +50,29 @@ import {
   listAudit,
   listEvents,
   listModels,
+  listPeople,
   listServiceAccounts,
   listTracks,
   listUsers,
   manyOf,
   may,
   mayOn,
+  mergePeople,
   metricsText,
   nameOfState,
   newPasswordField,
+  notThis,
   number,
   oneOf,
+  peopleKnown,
+  personName,
   promotionStatus,
   putRule,
   putScene,
   rateWords,
   readiness,
   ready,
+  removeLook,
   removeServiceAccount,
   removeStream,
   removeUser,
@@ -71,7 +83,9 @@ import {
   shapesOf,
   shifted,
   short,
+  sightings,
   snapshot,
+  splitPerson,
   streamAddress,
   svg,
   tellAgain,
@@ -79,6 +93,7 @@ import {
   testTarget,
   toast,
   tryRule,
+  undoPeople,
   verifyAudit,
   videoWords,
   wordsKnown
@@ -91,6 +106,7 @@ var KINDS = {
   track_began: "Appeared",
   track_ended: "Left",
   label_changed: "Label changed",
+  identified: "Recognised",
   zone_entered: "Entered a zone",
   zone_left: "Left a zone",
   zone_stayed: "Stayed in a zone",
@@ -116,17 +132,18 @@ var WHERE = {
   zone_left: ({ zone }) => `Left ${zone}`,
   zone_stayed: ({ zone }) => `Stayed in ${zone}`,
   line_crossed: ({ line, direction }) => `Crossed ${line}${direction ? `, ${direction}` : ""}`,
-  count_changed: ({ count, before, zone }) => `${count} there${zone ? ` in ${zone}` : ""}, before ${before ?? 0}`,
+  count_changed: ({ count: count2, before, zone }) => `${count2} there${zone ? ` in ${zone}` : ""}, before ${before ?? 0}`,
   label_changed: ({ before, label: label2, detector }) => `${labelName(before ?? "?", detector)} \u2192 ${labelName(label2 ?? "?", detector)}`,
-  alert: ({ rule, text }) => text ?? `Alert: ${rule}`,
-  alert_ended: ({ rule, text }) => text ?? `Over: ${rule}`
+  identified: ({ person, before }) => person ? `Recognised ${personName(person)}` : `No longer taken for ${personName(before) ?? "somebody"}`,
+  alert: ({ rule, text: text2 }) => text2 ?? `Alert: ${rule}`,
+  alert_ended: ({ rule, text: text2 }) => text2 ?? `Over: ${rule}`
 };
 var whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind] ?? event.kind.replaceAll("_", " ");
 var reasonOf = ({ reason }) => ENDED[reason] ?? REASONS[reason] ?? reason?.replaceAll("_", " ");
 function whoOf({ kind, label: label2, detector, confidence, track_id: track, person }) {
   const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
   const parts = [
-    person,
+    kind === "identified" ? null : personName(person),
     kind === "label_changed" ? null : label2 && labelName(label2, detector),
     percent,
     track ? `#${track}` : null
@@ -163,8 +180,8 @@ var near = new IntersectionObserver((entries) => {
     }
 });
 function alertCard(alert, chosen, act) {
-  const { id, severity, rule, text, stream_id: stream, ended_at_ns: ended } = alert;
-  const said = text ?? rule;
+  const { id, severity, rule, text: text2, stream_id: stream, ended_at_ns: ended } = alert;
+  const said = text2 ?? rule;
   const seen = alert.acknowledged_at_ns;
   const choice = el("input", {
     type: "checkbox",
@@ -313,7 +330,7 @@ function filtersOf(chosen, now = Date.now()) {
   const { state, severity, rule, stream, range } = chosen;
   const named = RANGES[range];
   const moment = (name) => range === "custom" && Number.isFinite(Date.parse(chosen[name])) ? chosen[name] : null;
-  const [since2, until] = [moment("since"), moment("until")].map((text) => text && new Date(text).toISOString());
+  const [since2, until] = [moment("since"), moment("until")].map((text2) => text2 && new Date(text2).toISOString());
   const filters = { state, severity, rule, stream, since: named ? new Date(now - named).toISOString() : since2, until };
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
 }
@@ -558,6 +575,31 @@ var ClipPlayer = class {
   }
 };
 
+// who-dialog.js
+function whoButtons({ person }, source, after) {
+  if (!person || !may("people")) return null;
+  const click = () => contest(person, source, after);
+  const button2 = el("button", { class: "button", type: "button", on: { click } }, `Not ${personName(person)}`);
+  return el("div", { class: "card-actions", dataset: { needs: "people" } }, button2);
+}
+function personLink(id) {
+  if (!id) return null;
+  return may("people") ? el("a", { href: `#/people/${id}` }, personName(id)) : personName(id);
+}
+async function contest(person, source, after) {
+  const name = personName(person);
+  const words = `The name goes from this track, and comes back to it no more.`;
+  if (!await ask(`Not ${name}?`, words, `Not ${name}`, false)) return;
+  try {
+    await notThis(source, person);
+    toast(`This is not ${name} any more.`);
+    window.dispatchEvent(new CustomEvent(PEOPLE_CHANGED, { detail: { tracks: true } }));
+    after(null);
+  } catch (error) {
+    toast(`It could not be taken back: ${error.message}`, "bad");
+  }
+}
+
 // event-dialog.js
 var SVG = "http://www.w3.org/2000/svg";
 var EventDialog = class {
@@ -574,11 +616,13 @@ var EventDialog = class {
     const clip = event.clip_url ? clipPlayer(event) : null;
     const kinds = [...event.clip_url ? ["clip"] : [], ...event.reason === "deleted" ? [] : ["event"]];
     const gone = (kind) => kind === "event" ? this.#dialog.close() : this.open({ ...event, clip_url: null });
-    const parts = [imageOf(event, words), clip, factList(factsOf(event)), deletionButtons(event, kinds, gone)];
+    const who = whoButtons(event, { event_id: event.id }, (person) => this.open({ ...event, person }));
+    const parts = [imageOf(event, words), captionOf(event), clip, factList(factsOf(event)), who, deletionButtons(event, kinds, gone)];
     this.#body.replaceChildren(...parts.filter(Boolean));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 };
+var captionOf = ({ caption }) => caption?.text ? el("p", {}, caption.text) : null;
 function imageOf(event, words) {
   const source = event.picture_url ?? event.snapshot_url;
   if (!source) return null;
@@ -612,7 +656,8 @@ function factsOf(event) {
     When: time.toLocaleString(),
     Camera: el("a", { href: `#/live/${event.stream_id}` }, event.stream_id),
     Kind: KINDS[event.kind] ?? event.kind,
-    What: whoOf(event),
+    Person: personLink(event.person),
+    What: whoOf({ ...event, person: null }),
     Zone: event.zone,
     Line: event.line,
     Rule: event.rule,
@@ -703,10 +748,10 @@ var LabelChoice = class {
   }
   /** The first that is found, as if it were clicked; a label that no model has where nothing is found. */
   #take() {
-    const text = this.#find.value.trim();
-    if (!text) return;
-    const exact = this.#labels.find((label3) => [label3, labelName(label3)].includes(text));
-    const label2 = exact ?? this.#matching()[0] ?? text;
+    const text2 = this.#find.value.trim();
+    if (!text2) return;
+    const exact = this.#labels.find((label3) => [label3, labelName(label3)].includes(text2));
+    const label2 = exact ?? this.#matching()[0] ?? text2;
     if (!this.#labels.includes(label2)) this.#labels = [label2, ...this.#labels];
     this.#chosen.add(label2);
     this.#find.value = "";
@@ -730,10 +775,10 @@ var LabelChoice = class {
     this.#tell();
   }
   #tell() {
-    const text = this.#find.value.trim();
+    const text2 = this.#find.value.trim();
     const foreign = [...this.#chosen].filter((label2) => !this.#known.has(label2));
-    const none = text && this.#matching().length === 0;
-    this.#hint.textContent = none ? `No model of these cameras has a label \u201C${text}\u201D. Press Enter to use it all the same.` : foreign.length ? `No model of these cameras has ${foreign.map((label2) => `\u201C${labelName(label2)}\u201D`).join(", ")}.` : "";
+    const none = text2 && this.#matching().length === 0;
+    this.#hint.textContent = none ? `No model of these cameras has a label \u201C${text2}\u201D. Press Enter to use it all the same.` : foreign.length ? `No model of these cameras has ${foreign.map((label2) => `\u201C${labelName(label2)}\u201D`).join(", ")}.` : "";
     this.#hint.hidden = !this.#hint.textContent;
   }
 };
@@ -774,20 +819,20 @@ var RuleTrial = class {
     this.#button.disabled = false;
   }
 };
-function found({ count, alerts, gaps, complete, since_ns: since2 }) {
-  const number2 = `${count?.toLocaleString()} ${count === 1 ? "alert" : "alerts"}`;
-  const words = count === null ? "What this rule would have raised is not known." : `${complete ? `In the last ${DAYS} days` : "In what was looked at"} this would have raised ${count === 0 ? "no alerts" : number2}.`;
+function found({ count: count2, alerts, gaps, complete, since_ns: since2 }) {
+  const number2 = `${count2?.toLocaleString()} ${count2 === 1 ? "alert" : "alerts"}`;
+  const words = count2 === null ? "What this rule would have raised is not known." : `${complete ? `In the last ${DAYS} days` : "In what was looked at"} this would have raised ${count2 === 0 ? "no alerts" : number2}.`;
   const from = `Looked at what happened since ${new Date(since2 / 1e6).toLocaleString()}.`;
-  const older = count > alerts.length ? el("p", { class: "quiet" }, `The newest ${alerts.length} are shown.`) : null;
+  const older = count2 > alerts.length ? el("p", { class: "quiet" }, `The newest ${alerts.length} are shown.`) : null;
   return [
     el("p", {}, el("strong", {}, words)),
-    count === null ? null : el("p", { class: "quiet" }, from),
+    count2 === null ? null : el("p", { class: "quiet" }, from),
     ...gaps.map((gap) => el("p", { class: "quiet" }, gap)),
     alerts.length ? el("ol", { class: "tried", ...REACHABLE }, ...alerts.map(row)) : null,
     older
   ].filter(Boolean);
 }
-function row({ captured_at_ns: at, text, picture_url: whole, snapshot_url: crop }) {
+function row({ captured_at_ns: at, text: text2, picture_url: whole, snapshot_url: crop }) {
   const time = new Date(at / 1e6);
   const blank = el("span", { class: "event-blank tried-blank", "aria-hidden": "true" }, icon("bell"));
   const url = crop ?? whole;
@@ -797,7 +842,7 @@ function row({ captured_at_ns: at, text, picture_url: whole, snapshot_url: crop 
     "li",
     {},
     image,
-    el("span", {}, text, el("br"), el("time", { class: "quiet", dateTime: time.toISOString() }, time.toLocaleString()))
+    el("span", {}, text2, el("br"), el("time", { class: "quiet", dateTime: time.toISOString() }, time.toLocaleString()))
   );
 }
 
@@ -1358,8 +1403,8 @@ var AlertsPage = class {
     await this.#seeMany(bodies);
   }
   async #seeMatching() {
-    const text = "All that match the filter, also those that are not loaded yet.";
-    if (!await ask("Acknowledge all alerts that match?", text, "Acknowledge all", false)) return;
+    const text2 = "All that match the filter, also those that are not loaded yet.";
+    if (!await ask("Acknowledge all alerts that match?", text2, "Acknowledge all", false)) return;
     await this.#seeMany([{ filter: filterBody(filtersOf(this.#choice), this.#alerts[0]?.captured_at_ns ?? 0) }]);
   }
   /** Asks again while there are more than one request may change. The keyboard goes on where the list begins. */
@@ -1398,14 +1443,14 @@ var AlertsPage = class {
     }
     this.#load();
   }
-  #say(title, text) {
+  #say(title, text2) {
     this.#cards.clear();
     this.#list.replaceChildren();
     this.#older.hidden = true;
     this.#bar.hidden = true;
     this.#note.hidden = false;
     this.#note.querySelector("h2").textContent = title;
-    this.#note.querySelector("p").textContent = text;
+    this.#note.querySelector("p").textContent = text2;
   }
 };
 var eventOf = (alert) => ({ kind: "alert", ...alert.event ?? {}, ...alert });
@@ -1471,7 +1516,7 @@ var AuditPage = class {
     try {
       const { entries, faults } = await verifyAudit();
       this.#verdict.dataset.state = faults.length ? "bad" : "good";
-      this.#verdict.textContent = faults.length ? faults.map(({ chain, text }) => `${chain}: ${text}`).join("; ") : `${entries} entries; nothing was removed, changed or reordered.`;
+      this.#verdict.textContent = faults.length ? faults.map(({ chain, text: text2 }) => `${chain}: ${text2}`).join("; ") : `${entries} entries; nothing was removed, changed or reordered.`;
     } catch (error) {
       this.#verdict.dataset.state = "bad";
       this.#verdict.textContent = `The trail could not be checked: ${error.message}`;
@@ -2368,6 +2413,7 @@ var localTime = (iso) => {
   const at = new Date(iso);
   return Number.isNaN(at.valueOf()) ? "" : new Date(at - at.getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
 };
+var WORDS3 = { label: (label2) => labelName(label2), person: (id) => personName(id) };
 var EventFilters = class extends EventTarget {
   #form = document.getElementById("events-tools");
   #more = document.getElementById("events-more");
@@ -2419,12 +2465,17 @@ var EventFilters = class extends EventTarget {
     this.#offer("stream", ids);
     this.#fillIn();
   }
+  /** Those who are enrolled, as far as this page may know. */
+  offerPeople() {
+    this.#offer("person", everybody().map(({ id }) => id));
+    this.#fillIn();
+  }
   #offer(name, values) {
     const select = this.#form.elements[name];
-    const words = name === "label" ? (label2) => labelName(label2) : String;
+    const words = WORDS3[name] ?? String;
     const known = [...new Set(values)].sort().map((value) => [value, words(value)]);
-    if (known.join() === [...select.options].slice(1).map(({ value, text }) => [value, text]).join()) return;
-    select.replaceChildren(select.options[0], ...known.map(([value, text]) => new Option(text, value)));
+    if (known.join() === [...select.options].slice(1).map(({ value, text: text2 }) => [value, text2]).join()) return;
+    select.replaceChildren(select.options[0], ...known.map(([value, text2]) => new Option(text2, value)));
   }
   #follow() {
     const said = saidIn(location.hash);
@@ -2458,32 +2509,31 @@ var EventFilters = class extends EventTarget {
     const here = new Set(namesOf(view));
     let more = false;
     for (const name of /* @__PURE__ */ new Set([...namesOf("tracks"), ...namesOf("events")])) {
-      const field = elements[name];
+      const field2 = elements[name];
       const values = this.#said.getAll(name);
-      if (name === "range") field.value = this.#custom ? "custom" : values[0] ?? "24h";
-      else if (["since", "until"].includes(name)) field.value = values[0] ? localTime(values[0]) : "";
-      else this.#choose(field, values, here.has(name));
-      more ||= values.length > 0 && this.#more.contains(field);
+      if (name === "range") field2.value = this.#custom ? "custom" : values[0] ?? "24h";
+      else if (["since", "until"].includes(name)) field2.value = values[0] ? localTime(values[0]) : "";
+      else this.#choose(field2, values, here.has(name));
+      more ||= values.length > 0 && this.#more.contains(field2);
     }
     this.#showTimes(this.#custom);
     if (more) this.#more.open = true;
   }
   /** Sets a field; a choice that is not offered (a camera that is gone, several labels) is added. */
-  #choose(field, values, applies) {
+  #choose(field2, values, applies) {
     const value = values.join(BETWEEN);
-    if (field.options) {
-      for (const option of [...field.options])
+    if (field2.options) {
+      for (const option of [...field2.options])
         if ("added" in option.dataset && option.value !== value) option.remove();
-      if (![...field.options].some((option) => option.value === value)) {
-        const words = field.name === "label" ? values.map((label2) => labelName(label2)) : values;
-        const option = new Option(words.join(", "), value);
+      if (![...field2.options].some((option) => option.value === value)) {
+        const option = new Option(values.map(WORDS3[field2.name] ?? String).join(", "), value);
         option.dataset.added = "";
-        field.add(option);
+        field2.add(option);
       }
     }
-    field.value = value;
-    const nothing = field.options?.length === 1 && "offered" in field.dataset;
-    (field.closest("label.inline") ?? field).hidden = !applies || nothing;
+    field2.value = value;
+    const nothing = field2.options?.length === 1 && "offered" in field2.dataset;
+    (field2.closest("label.inline") ?? field2).hidden = !applies || nothing;
   }
   get #custom() {
     return Boolean(this.#said.get("since") || this.#said.get("until"));
@@ -2497,14 +2547,16 @@ var EventFilters = class extends EventTarget {
 var MOST_LABELS2 = 3;
 var beganOf = ({ began_at_ns: at }) => at / 1e6;
 function labelsOf({ labels: labels2, detector, person }) {
-  const names = labels2.map(({ label: label2 }) => labelName(label2, detector)).filter((name, at, all) => name !== all[at - 1]);
+  const name = personName(person);
+  if (name) return [name, ...labels2.slice(-1).map(({ label: label2 }) => labelName(label2, detector))].join(", ");
+  const names = labels2.map(({ label: label2 }) => labelName(label2, detector)).filter((name2, at, all) => name2 !== all[at - 1]);
   if (!names.length) return "An object";
-  if (names.length === 1 && !person) return atStart(oneOf(labels2[0].label, detector));
+  if (names.length === 1) return atStart(oneOf(labels2[0].label, detector));
   return `${names.length > MOST_LABELS2 ? "\u2026 " : ""}${names.slice(-MOST_LABELS2).join(" \u2192 ")}`;
 }
-function whoOfTrack({ person, confidence, track_id: number2 }) {
+function whoOfTrack({ confidence, track_id: number2 }) {
   const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
-  return [person, percent, `#${number2}`].filter(Boolean).join(" ");
+  return [percent, `#${number2}`].filter(Boolean).join(" ");
 }
 var dayOf = (at) => at.toLocaleDateString();
 function whenOf(track, now = /* @__PURE__ */ new Date()) {
@@ -2532,8 +2584,8 @@ var noLonger = ({ currentTarget: row5 }) => row5.classList.remove("fresh");
 function trackRow(track, open) {
   const places = [...zonesOf(track), ...linesOf(track)];
   const severity = severityOf(track);
-  const count = track.alerts.length;
-  const alerts = count === 1 ? SEVERITIES[severity] : `${count} alerts`;
+  const count2 = track.alerts.length;
+  const alerts = count2 === 1 ? SEVERITIES[severity] : `${count2} alerts`;
   const inView = track.ended_at_ns === null;
   return el(
     "li",
@@ -2606,9 +2658,9 @@ var MINUTE = 6e4;
 var HOUR = 60 * MINUTE;
 var DAY = 24 * HOUR;
 var STEPS2 = [
-  ...[1, 5, 10, 15, 30].map((count) => count * MINUTE),
-  ...[1, 2, 3, 6, 12].map((count) => count * HOUR),
-  ...[1, 2, 7, 14, 30, 90].map((count) => count * DAY)
+  ...[1, 5, 10, 15, 30].map((count2) => count2 * MINUTE),
+  ...[1, 2, 3, 6, 12].map((count2) => count2 * HOUR),
+  ...[1, 2, 7, 14, 30, 90].map((count2) => count2 * DAY)
 ];
 function timeTicks(min, max, most) {
   const step = STEPS2.find((ms) => (max - min) / ms <= most) ?? STEPS2.at(-1);
@@ -2704,9 +2756,9 @@ var barWidths = {
 function configOf(series, look) {
   const { x = {}, y = {}, horizontal = false, stacked = false, barWidth = null } = look;
   const style = getComputedStyle(document.body);
-  const [text, line] = ["--quiet", "--line"].map((name) => resolved(style.getPropertyValue(name)));
+  const [text2, line] = ["--quiet", "--line"].map((name) => resolved(style.getPropertyValue(name)));
   const font = { family: style.fontFamily, size: 12 };
-  const theme = { text, line, font, stacked };
+  const theme = { text: text2, line, font, stacked };
   return {
     type: series[0]?.shape === "bar" ? "bar" : "line",
     data: { labels: (horizontal ? y : x).labels, datasets: series.map(datasetOf) },
@@ -2743,7 +2795,7 @@ function datasetOf({ name, points, shape = "line", colour, dotted = false, fille
     // filled ones behind lines
   };
 }
-function axisOf(axis, { text, line, font, stacked, fromZero }) {
+function axisOf(axis, { text: text2, line, font, stacked, fromZero }) {
   const { min, max, labels: labels2, unit = "", title, grid = true, ticks: most = 6, time = false } = axis;
   return {
     type: labels2 ? "category" : "linear",
@@ -2753,9 +2805,9 @@ function axisOf(axis, { text, line, font, stacked, fromZero }) {
     beginAtZero: fromZero,
     border: { display: false },
     grid: { display: grid && !labels2, color: line },
-    title: { display: Boolean(title), text: title, color: text, font },
+    title: { display: Boolean(title), text: title, color: text2, font },
     ticks: {
-      color: text,
+      color: text2,
       font,
       maxRotation: 0,
       autoSkip: !labels2,
@@ -2770,8 +2822,8 @@ function axisOf(axis, { text, line, font, stacked, fromZero }) {
     }
   };
 }
-function legendOf(series, { text, font }) {
-  const labels2 = { color: text, font, boxWidth: 14, boxHeight: 2, padding: 8 };
+function legendOf(series, { text: text2, font }) {
+  const labels2 = { color: text2, font, boxWidth: 14, boxHeight: 2, padding: 8 };
   return { display: series.length > 1, align: "start", labels: labels2 };
 }
 function tooltipOf({ formatTitle, formatValue }, { unit = "", title = "" }) {
@@ -2819,7 +2871,7 @@ var EventTimeline = class {
     const starts = [...new Set(counts.map(({ start }) => start))];
     const bars = (name, colour, wanted) => {
       const sums = new Map(starts.map((start) => [start, 0]));
-      for (const { start, count, value } of counts) if (wanted(value)) sums.set(start, sums.get(start) + count);
+      for (const { start, count: count2, value } of counts) if (wanted(value)) sums.set(start, sums.get(start) + count2);
       const points = [...sums].map(([start, y]) => ({ x: Date.parse(start) + barWidth / 2, y }));
       return { name, colour, shape: "bar", points };
     };
@@ -2933,6 +2985,11 @@ var LiveList = class {
     }
     this.#tell();
   }
+  /** Every row anew: what is said of them has other words now. */
+  redraw() {
+    for (const row5 of this.#list.children) row5.said = null;
+    this.#draw(/* @__PURE__ */ new Set());
+  }
   /** Nobody knows how many came: the live feed was too slow. */
   missed() {
     this.#gap = true;
@@ -2946,9 +3003,9 @@ var LiveList = class {
     return items.sort((a, b) => this.#timeOf(b) - this.#timeOf(a));
   }
   #tell() {
-    const count = this.#waiting.size;
-    this.#button.hidden = count === 0;
-    if (count) this.#button.lastElementChild.textContent = `${count}${this.#gap ? "+" : ""} new`;
+    const count2 = this.#waiting.size;
+    this.#button.hidden = count2 === 0;
+    if (count2) this.#button.lastElementChild.textContent = `${count2}${this.#gap ? "+" : ""} new`;
   }
   /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
   #draw(fresh) {
@@ -3021,7 +3078,8 @@ var TrackDialog = class {
     const kinds = [...track.snapshot_url || track.picture_url ? ["images"] : [], "track"];
     const gone = (kind) => kind === "track" ? this.#dialog.close() : this.open(withoutImages(track));
     const deleting = deletionButtons(track, kinds, gone);
-    const parts = [imageOf({ ...track, path }, words), factList(factsOf2(track)), ...rest2, deleting];
+    const who = whoButtons(track, { track: track.id }, (person) => this.open({ ...track, person }));
+    const parts = [imageOf({ ...track, path }, words), captionOf(track), factList(factsOf2(track)), who, ...rest2, deleting];
     this.#body.replaceChildren(...parts.filter(Boolean));
   }
   #events(track) {
@@ -3056,6 +3114,7 @@ function factsOf2(track) {
     When: whenOf(track),
     Duration: track.ended_at_ns === null ? "in view now" : durationOf(track.duration_s),
     Camera: el("a", { href: `#/live/${track.stream_id}` }, track.stream_id),
+    Person: personLink(track.person),
     Labels: labelTimes(track),
     Zones: zonesOf(track).join(", "),
     Lines: linesOf(track).join(", "),
@@ -3110,6 +3169,7 @@ var EventsPage = class {
     this.#newer.addEventListener("click", () => this.#reveal());
     document.addEventListener("themechange", () => this.#shown && this.#count());
     window.addEventListener(DELETED, ({ detail }) => this.#shown && this.#deleted(detail.ids));
+    window.addEventListener(PEOPLE_CHANGED, ({ detail }) => this.#shown && this.#renamed(detail?.tracks));
     streams.addEventListener("change", () => this.#shown && this.#filters.offerStreams(this.#streamIds));
   }
   get #shown() {
@@ -3121,6 +3181,7 @@ var EventsPage = class {
   async show() {
     this.#filters.read();
     this.#again();
+    this.#filters.offerPeople();
     await this.#filters.offer(this.#streamIds);
   }
   hide() {
@@ -3175,6 +3236,12 @@ var EventsPage = class {
     if (this.#rows.atTop) this.#load();
     else this.#rows.take(heard);
   }
+  /** Somebody is called otherwise, or by a name now: rows say so though what they are of is the same. */
+  #renamed(tracks) {
+    this.#filters.offerPeople();
+    this.#rows.redraw();
+    if (tracks) this.#load();
+  }
   /** In a dialog here. */
   #deleted(ids) {
     this.#drop(ids);
@@ -3198,7 +3265,7 @@ var EventsPage = class {
     try {
       const page = [["limit", PAGE2], ...cursor ? [["cursor", cursor]] : []];
       const asked = list2([...queryOf(this.#filters.said), ...page], signal);
-      const [answer] = await Promise.all([asked, wordsKnown()]);
+      const [answer] = await Promise.all([asked, wordsKnown(), peopleKnown()]);
       if (signal.aborted) return;
       if (answer === null) return this.#absent();
       this.#take(itemsIn(answer), answer.next, cursor !== null);
@@ -3216,8 +3283,8 @@ var EventsPage = class {
     this.#filters.hidden = this.#older.hidden = this.#csv.hidden = true;
     this.#timeline.hide();
     this.#rows.clear();
-    const text = "No process with the role monitor is running. Live results are still available.";
-    this.#say("Events are not stored", text);
+    const text2 = "No process with the role monitor is running. Live results are still available.";
+    this.#say("Events are not stored", text2);
     this.#wait();
   }
   #take(items, next, older) {
@@ -3246,19 +3313,19 @@ var EventsPage = class {
     this.#countedAt = performance.now();
     return this.#timeline.show(this.#filters.said, this.#abort?.signal);
   }
-  #say(title, text) {
+  #say(title, text2) {
     this.#note.hidden = false;
     this.#note.querySelector("h2").textContent = title;
-    this.#note.querySelector("p").textContent = text;
+    this.#note.querySelector("p").textContent = text2;
   }
 };
 
 // metrics.js
 var LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? ([^ ]+)$/;
 var LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
-function parseMetrics(text) {
+function parseMetrics(text2) {
   const samples = /* @__PURE__ */ new Map();
-  for (const line of text.split("\n")) {
+  for (const line of text2.split("\n")) {
     const found2 = line.startsWith("#") ? null : LINE.exec(line.trim());
     if (!found2) continue;
     const labels2 = Object.fromEntries([...(found2[2] ?? "").matchAll(LABEL)].map(([, key, value]) => [key, value]));
@@ -3290,14 +3357,14 @@ function buckets(samples, name, match = {}) {
 }
 function quantile(before, after, share2) {
   const known = new Map(before);
-  const grown = after.map(([bound, count]) => [bound, count - (known.get(bound) ?? 0)]);
+  const grown = after.map(([bound, count2]) => [bound, count2 - (known.get(bound) ?? 0)]);
   const total = grown.at(-1)?.[1] ?? 0;
-  if (!(total > 0) || grown.some(([, count]) => count < 0)) return null;
+  if (!(total > 0) || grown.some(([, count2]) => count2 < 0)) return null;
   const rank = share2 * total;
   let [low, below] = [0, 0];
-  for (const [bound, count] of grown) {
-    if (count >= rank) return bound === Infinity ? low : low + (bound - low) * (rank - below) / (count - below || 1);
-    [low, below] = [bound, count];
+  for (const [bound, count2] of grown) {
+    if (count2 >= rank) return bound === Infinity ? low : low + (bound - low) * (rank - below) / (count2 - below || 1);
+    [low, below] = [bound, count2];
   }
   return low;
 }
@@ -3526,7 +3593,7 @@ var HealthPage = class {
     const { open } = this.#alerts;
     const none = open === null ? "No process with the role monitor is running." : "No alert is open.";
     const items = (open ?? []).map(
-      ({ stream_id: stream, text, rule, severity }) => el("li", {}, `${SEVERITIES[severity]}: ${text ?? `${rule} (${stream})`}`)
+      ({ stream_id: stream, text: text2, rule, severity }) => el("li", {}, `${SEVERITIES[severity]}: ${text2 ?? `${rule} (${stream})`}`)
       // texts begin with the camera
     );
     document.getElementById("alerts-list").replaceChildren(...items.length ? items : [el("li", { class: "quiet" }, none)]);
@@ -3611,7 +3678,7 @@ function row3({ role, streams, actions: actions2 }) {
 
 // secret-dialog.js
 function showSecret({ title, words, secret }) {
-  const field = el("textarea", { readOnly: true, value: secret, rows: 2, "aria-label": "Key", spellcheck: false });
+  const field2 = el("textarea", { readOnly: true, value: secret, rows: 2, "aria-label": "Key", spellcheck: false });
   const said = el("p", { class: "quiet", role: "status" });
   const copy = el("button", { class: "button primary", type: "button", on: { click: copied } }, "Copy");
   const done = el("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Done");
@@ -3628,7 +3695,7 @@ function showSecret({ title, words, secret }) {
       { class: "secret", on: { submit: (event) => event.preventDefault() } },
       el("h2", { id: "secret-title" }, title),
       el("p", { class: "quiet", id: "secret-words" }, words),
-      field,
+      field2,
       said,
       el("div", { class: "sheet-actions" }, done, copy)
     )
@@ -3638,13 +3705,13 @@ function showSecret({ title, words, secret }) {
       await navigator.clipboard.writeText(secret);
       said.textContent = "Copied.";
     } catch {
-      field.select();
+      field2.select();
       said.textContent = "The browser does not let this page copy: press Ctrl+C, or \u2318C.";
     }
   }
   document.body.append(dialog);
   dialog.showModal();
-  field.select();
+  field2.select();
 }
 
 // keys-page.js
@@ -4094,9 +4161,9 @@ var ModelsPage = class {
     const name = versions[0].name;
     const verb = back ? "Roll back" : "Promote";
     const streams = now?.streams ?? [];
-    const count = streams.length === 1 ? "1 camera changes" : `${streams.length || "No"} cameras change`;
-    const text = `${count} to version ${version}; their video goes on. The files are checked and the model tried first: if anything is wrong, ${now ? `version ${now.version}` : "the present version"} stays.`;
-    if (!await ask(`${verb} ${name} to version ${version}?`, text, verb, false)) return;
+    const count2 = streams.length === 1 ? "1 camera changes" : `${streams.length || "No"} cameras change`;
+    const text2 = `${count2} to version ${version}; their video goes on. The files are checked and the model tried first: if anything is wrong, ${now ? `version ${now.version}` : "the present version"} stays.`;
+    if (!await ask(`${verb} ${name} to version ${version}?`, text2, verb, false)) return;
     const words = `Putting version ${version} in service: checking its files, loading and trying it.`;
     this.#running.set(name, { words, since: Date.now() });
     this.#refused.delete(name);
@@ -4152,13 +4219,13 @@ function keep(list2) {
   const focused = active?.dataset.act ? `[data-act="${active.dataset.act}"]` : null;
   const summary = active?.localName === "summary" ? place(active) : null;
   return () => {
-    const cardOf = (name) => list2.querySelector(`[data-model="${name}"]`);
+    const cardOf2 = (name) => list2.querySelector(`[data-model="${name}"]`);
     for (const [name, index] of open) {
-      const details = cardOf(name)?.querySelectorAll("details")[index];
+      const details = cardOf2(name)?.querySelectorAll("details")[index];
       if (details) details.open = true;
     }
-    if (summary) cardOf(summary[0])?.querySelectorAll("summary")[summary[1]]?.focus();
-    else if (focused) cardOf(at)?.querySelector(`${focused}:not(:disabled)`)?.focus();
+    if (summary) cardOf2(summary[0])?.querySelectorAll("summary")[summary[1]]?.focus();
+    else if (focused) cardOf2(at)?.querySelector(`${focused}:not(:disabled)`)?.focus();
   };
 }
 
@@ -4281,7 +4348,7 @@ var DriftView = class {
         el("h3", {}, report.stream_id, el("span", { class: "quiet" }, ` ${report.model} ${report.version}`)),
         badge(...stateOf(report))
       ),
-      report.text || report.faults.length ? el("p", {}, [report.text, ...report.faults.map(({ text }) => text)].filter(Boolean).join(" ")) : null,
+      report.text || report.faults.length ? el("p", {}, [report.text, ...report.faults.map(({ text: text2 }) => text2)].filter(Boolean).join(" ")) : null,
       el(
         "p",
         { class: "quiet" },
@@ -4366,8 +4433,8 @@ function factsOf3({ features, captured_at_ns: at, unlike_card: unlike }) {
   return `As of ${new Date(at / 1e6).toLocaleTimeString()}.${unlike ? card : ""}`;
 }
 async function learnAnew(stream) {
-  const text = "Livesight learns a new reference from now on. Until it is complete, this camera raises no drift alerts.";
-  if (!await ask(`Reset the reference of \u201C${stream}\u201D?`, text, "Reset reference")) return;
+  const text2 = "Livesight learns a new reference from now on. Until it is complete, this camera raises no drift alerts.";
+  if (!await ask(`Reset the reference of \u201C${stream}\u201D?`, text2, "Reset reference")) return;
   try {
     await commission(stream);
     toast(`Livesight learns a new reference for ${stream}.`);
@@ -4411,9 +4478,9 @@ var MonitoringPage = class {
   }
   async #showHealth(signal) {
     const metrics = may("metrics") ? metricsText(signal).catch(() => null) : null;
-    const [health, text] = await Promise.all([readiness(signal), metrics]);
+    const [health, text2] = await Promise.all([readiness(signal), metrics]);
     if (signal.aborted) return;
-    const samples = parseMetrics(text ?? "");
+    const samples = parseMetrics(text2 ?? "");
     const sum = (name, label2) => [...byLabel(samples, name, label2).values()].reduce((total, value) => total + value, 0);
     const { views } = this.#streams;
     const open = this.#alerts.open;
@@ -4422,7 +4489,7 @@ var MonitoringPage = class {
       "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
       "Frames per second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
       "Highest latency": delay(views),
-      ...text !== null && {
+      ...text2 !== null && {
         "Waiting for Kafka": samples.has("livesight_bus_spooled_messages") ? sum("livesight_bus_spooled_messages").toLocaleString() : "no Kafka"
       },
       "Open alerts": open === null ? "\u2013" : String(open.length)
@@ -4505,6 +4572,508 @@ function runRow({ name, experiment, status, started_ms: started, metrics, url })
     el("td", {}, status.toLowerCase()),
     el("td", {}, started ? new Date(started).toLocaleString() : "\u2013"),
     el("td", {}, figures.join(", "))
+  );
+}
+
+// face.js
+function face(url, words = "") {
+  const blank = el("span", { class: "face", "aria-hidden": "true" }, icon("person"));
+  if (!url) return blank;
+  const image = el("img", { class: "face", src: url, alt: words, loading: "lazy" });
+  image.addEventListener("error", () => image.replaceWith(blank));
+  return image;
+}
+
+// people-words.js
+var picturesOf = (count2) => count2 === 1 ? "1 picture" : `${count2} pictures`;
+var SOURCES = { upload: "uploaded", event: "from an event", track: "from a track", folder: "from a folder" };
+function lookWords({ source, quality }) {
+  const size = quality?.size_px ? `face of ${Math.round(quality.size_px)} px` : null;
+  return [SOURCES[source] ?? source, size].filter(Boolean).join(", ");
+}
+var similarityWords = (value) => typeof value === "number" ? value.toFixed(2) : "\u2013";
+function thresholdWords({ threshold, explained, looks }) {
+  if (count(looks) === 0) return "Nobody is recognised without a picture: add one.";
+  if (typeof threshold !== "number") return "";
+  const rest2 = explained ? `: ${explained.replace(/\.$/, "")}` : "";
+  return `Named from a similarity of ${similarityWords(threshold)} up${rest2}.`;
+}
+var count = (looks) => Array.isArray(looks) ? looks.length : looks ?? 0;
+function seenWords({ last_seen: seen }) {
+  if (!seen) return "Not seen yet";
+  return `Seen ${ago(seen.captured_at_ns / 1e6)} at ${seen.stream_id}`;
+}
+var groupsIn = (text2) => [
+  ...new Set(
+    text2.split(",").map((group) => group.trim()).filter(Boolean)
+  )
+];
+
+// person-form.js
+var MOST_NAME = 100;
+var field = (words, input, hint = null) => el("label", { class: "field" }, el("span", {}, words), input, hint ? el("small", {}, hint) : null);
+var text = (name, value, more) => el("input", { type: "text", name, value, autocomplete: "off", maxLength: MOST_NAME, ...more });
+var nameField2 = (value = "") => field("Name", text("name", value, { required: true }));
+function groupField(groups = []) {
+  const known = everyGroup();
+  const hint = `Separate several by commas.${known.length ? ` There are: ${known.join(", ")}.` : ""}`;
+  return field("Groups", text("groups", groups.join(", "), { maxLength: 400, placeholder: "staff, night shift" }), hint);
+}
+var noteField = (note) => field("Note", text("note", note ?? "", { maxLength: 500 }));
+var wishOf = (data) => ({
+  name: data.get("name").trim(),
+  groups: groupsIn(data.get("groups")),
+  note: data.get("note").trim()
+});
+function changeForm(person, done) {
+  const strict = el("input", { type: "checkbox", name: "strict", checked: person.strict === true });
+  const words = "Strict: fewer strangers get this name, and some looks of this person go unnamed";
+  formDialog({
+    title: `Change ${person.name}`,
+    yes: "Save",
+    fields: [
+      nameField2(person.name),
+      groupField(person.groups),
+      noteField(person.note),
+      el("label", { class: "check" }, strict, el("span", {}, words))
+    ],
+    submit: async (data) => {
+      await changePerson(person.id, { ...wishOf(data), strict: data.has("strict") });
+      return done;
+    }
+  });
+}
+function mergeForm(person, done) {
+  const others = everybody().filter(({ id }) => id !== person.id);
+  const select = el("select", { name: "other", required: true }, ...others.map(({ id, name }) => new Option(name, id)));
+  formDialog({
+    title: `Merge somebody into ${person.name}`,
+    words: `Their pictures and sightings become those of ${person.name}. This can be undone.`,
+    yes: "Merge",
+    fields: [field("Who is the same person", select)],
+    submit: async (data) => {
+      await mergePeople(person.id, data.get("other"));
+      return done;
+    }
+  });
+}
+function splitForm(person, looks, done) {
+  formDialog({
+    title: `${picturesOf(looks.length)} of somebody else`,
+    words: `A new person gets what was chosen; the rest stays with ${person.name}. This can be undone.`,
+    yes: "Split",
+    fields: [nameField2()],
+    submit: async (data) => {
+      const fresh = await splitPerson(person.id, looks, data.get("name").trim());
+      return () => done(fresh);
+    }
+  });
+}
+
+// sightings-timeline.js
+var ROW = 26;
+var AXIS = 22;
+var LEAST = 3;
+var NARROW = 520;
+function sightingsTimeline(tracks, [from, to], width) {
+  const cameras2 = [...new Set(tracks.map(({ stream_id: id }) => id))].sort();
+  const names = width < NARROW ? 0 : 130;
+  const rowHeight = names ? ROW : ROW + 14;
+  const room = Math.max(1, width - names);
+  const height = cameras2.length * rowHeight + AXIS;
+  const at = (ms) => names + (Math.min(Math.max(ms, from), to) - from) * (room / (to - from));
+  const rows = cameras2.flatMap((camera, row5) => {
+    const top = row5 * rowHeight;
+    const middle = top + rowHeight - ROW / 2;
+    const label2 = svg("text", { x: 0, y: names ? middle + 4 : top + 12, class: "sight-camera" }, short2(camera, names));
+    const line = svg("line", { x1: names, x2: width, y1: middle, y2: middle, class: "sight-line" });
+    return [label2, line, ...tracks.filter(({ stream_id: id }) => id === camera).map((track) => bar(track, at, middle, to))];
+  });
+  const ticks = timeTicks(from, to, Math.max(2, Math.floor(room / 90))).flatMap(({ value, label: label2 }) => [
+    svg("line", { x1: at(value), x2: at(value), y1: 0, y2: height - AXIS, class: "sight-tick" }),
+    svg("text", { x: at(value), y: height - 6, class: "sight-time" }, label2)
+  ]);
+  return svg(
+    "svg",
+    { class: "sightings", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": wordsOf(tracks, cameras2) },
+    ...ticks,
+    ...rows
+  );
+}
+function bar(track, at, middle, now) {
+  const began = at(track.began_at_ns / 1e6);
+  const right = Math.max(at(track.ended_at_ns === null ? now : track.ended_at_ns / 1e6), at(0) + LEAST);
+  const left = Math.min(began, right - LEAST);
+  const attributes = { x: left, y: middle - 7, width: right - left, height: 14, rx: 2, class: "sight" };
+  return svg("rect", attributes, svg("title", {}, `${track.stream_id}: ${whenOf(track)}`));
+}
+var short2 = (camera, names) => names && camera.length > 16 ? `${camera.slice(0, 15)}\u2026` : camera;
+function wordsOf(tracks, cameras2) {
+  const times = (camera) => tracks.filter(({ stream_id: id }) => id === camera).length;
+  const words = (count2) => count2 === 1 ? "once" : `${count2} times`;
+  return `Seen ${cameras2.map((camera) => `${words(times(camera))} at ${camera}`).join(", ")}`;
+}
+
+// person-sightings.js
+var OFFERED = { "24h": "Last day", "7d": "Last week", "30d": "Last month" };
+var MOST2 = 500;
+var ROWS = 20;
+var PersonSightings = class {
+  #person = null;
+  #range = "7d";
+  #asked = [0, 0];
+  // the time that the tracks are of, milliseconds since 1970
+  #tracks = null;
+  #more = false;
+  #width = 0;
+  #abort = null;
+  #dialog = new TrackDialog();
+  #place = el("div", { class: "sightings-place" });
+  constructor() {
+    const choose = ({ currentTarget }) => {
+      this.#range = currentTarget.value;
+      this.#load();
+    };
+    const options = Object.entries(OFFERED).map(([value, words]) => new Option(words, value, false, value === this.#range));
+    const range = el("select", { class: "select", "aria-label": "Time", on: { change: choose } }, ...options);
+    this.element = el(
+      "section",
+      { class: "card", "aria-labelledby": "sightings-title" },
+      el("div", { class: "camera-head" }, el("h2", { id: "sightings-title" }, "Seen"), range),
+      this.#place
+    );
+    new ResizeObserver(() => this.#place.clientWidth !== this.#width && this.#draw()).observe(this.#place);
+  }
+  show(person) {
+    if (person.id !== this.#person?.id) {
+      this.#tracks = null;
+      this.#place.replaceChildren(el("p", { class: "quiet" }, "Loading\u2026"));
+    }
+    this.#person = person;
+    this.#load();
+  }
+  hide() {
+    this.#abort?.abort();
+    this.#person = null;
+  }
+  async #load() {
+    this.#abort?.abort();
+    const { signal } = this.#abort = new AbortController();
+    const now = Date.now();
+    const since2 = now - RANGES[this.#range];
+    try {
+      const filters = { since: new Date(since2).toISOString(), limit: MOST2 };
+      const answer = await sightings(this.#person.id, filters, signal);
+      if (signal.aborted) return;
+      this.#asked = [since2, now];
+      this.#tracks = answer?.tracks ?? [];
+      this.#more = Boolean(answer?.next);
+      this.#draw();
+    } catch (error) {
+      if (!signal.aborted) this.#place.replaceChildren(el("p", { class: "form-error" }, error.message));
+    }
+  }
+  #draw() {
+    const tracks = this.#tracks;
+    this.#width = this.#place.clientWidth;
+    if (!this.#person || !tracks || !this.#width) return;
+    if (!tracks.length) return this.#place.replaceChildren(el("p", { class: "quiet" }, "Not seen in this time."));
+    const open = (track) => this.#dialog.open(track);
+    const all = `#/events?${new URLSearchParams({ range: this.#range, person: this.#person.id })}`;
+    this.#place.replaceChildren(
+      sightingsTimeline(tracks, this.#asked, this.#width),
+      this.#more ? el("p", { class: "quiet" }, `Only the newest ${tracks.length} are shown.`) : "",
+      el("ol", { class: "events" }, ...tracks.slice(0, ROWS).map((track) => trackRow(track, open))),
+      el("a", { href: all }, "Show all on the Events page")
+    );
+  }
+};
+
+// person-view.js
+var PersonView = class {
+  #place;
+  #changed;
+  #person = null;
+  #chosen = /* @__PURE__ */ new Set();
+  // numbers of pictures
+  #sightings = new PersonSightings();
+  #looks = el("section", { class: "card", "aria-labelledby": "looks-title" });
+  /** @param {HTMLElement} place @param {(anew?: boolean) => void} changed something of the person, or of others */
+  constructor(place, changed) {
+    this.#place = place;
+    this.#changed = changed;
+  }
+  hide() {
+    this.#sightings.hide();
+    this.#person = null;
+    this.#chosen.clear();
+    this.#place.hidden = true;
+  }
+  /** @param {object} person of `GET /v1/people/{id}` */
+  show(person) {
+    if (person.id !== this.#person?.id) this.#chosen.clear();
+    this.#person = person;
+    this.#place.hidden = false;
+    this.#drawLooks();
+    this.#place.replaceChildren(this.#head(), this.#recognised(), this.#looks, this.#sightings.element);
+    this.#sightings.show(person);
+  }
+  #head() {
+    const person = this.#person;
+    const button2 = (words, what, click, needs) => el("button", { class: "button", type: "button", dataset: { needs }, on: { click } }, icon(what), words);
+    return el(
+      "header",
+      { class: "person-head" },
+      face(person.image_url),
+      el(
+        "div",
+        { class: "person-who" },
+        el("h2", { tabIndex: -1 }, person.name),
+        el("ul", { class: "chips" }, ...person.groups.map((group) => el("li", {}, group))),
+        person.note ? el("p", { class: "quiet" }, person.note) : null
+      ),
+      el(
+        "div",
+        { class: "card-actions" },
+        button2("Change", "edit", () => changeForm(person, () => this.#changed()), "people"),
+        everybody().length > 1 ? button2("Merge", "people", () => mergeForm(person, () => this.#changed()), "people") : null,
+        button2("Erase", "trash", () => this.#erase(), "erase")
+      )
+    );
+  }
+  #recognised() {
+    const { alike = [], counter_examples: counters = 0 } = this.#person;
+    return el(
+      "section",
+      { class: "card", "aria-labelledby": "recognised-title" },
+      el("h2", { id: "recognised-title" }, "Recognition"),
+      el("p", {}, thresholdWords(this.#person)),
+      this.#person.strict ? el("p", { class: "quiet" }, "Strict: fewer strangers get this name.") : null,
+      alike.length ? el("p", { class: "quiet" }, `Looks like ${alike.map(({ name, similarity }) => `${name} (${similarityWords(similarity)})`).join(", ")}. That raises the threshold.`) : null,
+      counters ? el("p", { class: "quiet" }, `${counters === 1 ? "1 look" : `${counters} looks`} turned out to be somebody else; what is like that does not get this name.`) : null
+    );
+  }
+  #drawLooks() {
+    const { looks, name } = this.#person;
+    const chosen = this.#chosen.size;
+    const some = (words, click, fits, needs) => el("button", { class: "button", type: "button", disabled: !fits, dataset: { needs }, on: { click } }, words);
+    this.#looks.replaceChildren(
+      el("div", { class: "camera-head" }, el("h2", { id: "looks-title" }, picturesOf(looks.length))),
+      el("ul", { class: "looks" }, ...looks.map((look) => this.#look(look, name))),
+      looks.length ? el(
+        "div",
+        { class: "card-actions" },
+        some("Somebody else\u2026", () => this.#split(), chosen > 0 && chosen < looks.length, "people"),
+        some("Remove", () => this.#remove(), chosen > 0, "erase")
+      ) : ""
+    );
+  }
+  #look(look, name) {
+    const { n, image_url: url, created_at_ns: at } = look;
+    const words = lookWords(look);
+    const box = el("input", {
+      type: "checkbox",
+      checked: this.#chosen.has(n),
+      "aria-label": `Picture of ${name}, ${words}`,
+      on: { change: ({ currentTarget }) => this.#choose(n, currentTarget.checked) }
+    });
+    const by = look.by ? `, by ${look.by}` : "";
+    return el(
+      "li",
+      {},
+      el("label", {}, may("people") ? box : null, face(url)),
+      el("small", { class: "quiet" }, words, el("br"), `${new Date(at / 1e6).toLocaleDateString()}${by}`)
+    );
+  }
+  #choose(n, on) {
+    if (on) this.#chosen.add(n);
+    else this.#chosen.delete(n);
+    this.#drawLooks();
+    this.#looks.querySelectorAll(".looks input")[this.#person.looks.findIndex((look) => look.n === n)]?.focus();
+  }
+  #split() {
+    splitForm(this.#person, [...this.#chosen], (fresh) => {
+      this.#chosen.clear();
+      toast(`${fresh.name} is a person of their own now.`);
+      this.#changed();
+    });
+  }
+  async #remove() {
+    const { id, name } = this.#person;
+    const words = picturesOf(this.#chosen.size);
+    if (!await ask(`Remove ${words} of ${name}?`, `${name} is recognised by the others from now on.`, "Remove")) return;
+    try {
+      for (const n of this.#chosen) await removeLook(id, n);
+      this.#chosen.clear();
+    } catch (error) {
+      toast(`Not all could be removed: ${error.message}`, "bad");
+    }
+    this.#changed();
+  }
+  async #erase() {
+    const { id, name } = this.#person;
+    const words = `The pictures go, and ${name} is named nowhere any more, also not in what was recorded. Alerts that were sent are not called back. This cannot be undone.`;
+    if (!await ask(`Erase ${name}?`, words, "Erase")) return;
+    try {
+      await erasePerson(id);
+      toast(`${name} was erased.`);
+      location.hash = "#/people";
+    } catch (error) {
+      toast(`${name} could not be erased: ${error.message}`, "bad");
+    }
+    this.#changed();
+  }
+};
+
+// people-page.js
+var PAGE3 = 60;
+var SOON_MS2 = 250;
+var ONE = /^#\/people\/([\w-]+)/;
+var PeoplePage = class {
+  title = "People";
+  #view = new PersonView(document.getElementById("person-view"), () => this.#changed());
+  #tools = document.getElementById("people-tools");
+  #list = document.getElementById("people-list");
+  #more = document.getElementById("people-more");
+  #note = document.getElementById("people-note");
+  #undo = document.getElementById("people-undo");
+  #back = document.getElementById("people-back");
+  #all = document.getElementById("people-all");
+  #abort = null;
+  #soon = 0;
+  #next = null;
+  constructor() {
+    this.#tools.addEventListener("submit", (event) => event.preventDefault());
+    this.#tools.addEventListener("input", () => {
+      clearTimeout(this.#soon);
+      this.#soon = setTimeout(() => this.#load(), SOON_MS2);
+    });
+    this.#more.addEventListener("click", () => this.#load(this.#next));
+    this.#undo.addEventListener("click", () => this.#takeBack());
+    window.addEventListener("popstate", () => this.#shown && this.#read(true));
+  }
+  get #shown() {
+    return this.#abort !== null && /^#\/people\b/.test(location.hash);
+  }
+  show() {
+    peopleKnown();
+    this.#read();
+  }
+  hide() {
+    this.#abort?.abort();
+    this.#abort = null;
+    this.#view.hide();
+  }
+  /** Shows what the address says. @param {boolean} [focus] whether the keyboard moves to its beginning */
+  async #read(focus = false) {
+    const id = ONE.exec(location.hash)?.[1] ?? null;
+    this.#all.hidden = id !== null;
+    this.#back.hidden = id === null;
+    if (id) await this.#one(id, focus);
+    else {
+      this.#view.hide();
+      if (focus) document.getElementById("people-title").focus();
+      await this.#load();
+    }
+  }
+  async #one(id, focus) {
+    this.#note.hidden = true;
+    const { signal } = this.#again();
+    try {
+      const [person] = await Promise.all([getPerson(id, signal), peopleKnown()]);
+      if (signal.aborted) return;
+      if (person === null) return this.#say("Nobody of that address", "They were erased, or merged into somebody else.");
+      this.#view.show(person);
+      if (focus) document.querySelector("#person-view h2").focus({ preventScroll: true });
+    } catch (error) {
+      if (!signal.aborted) this.#say("This person could not be loaded", error.message);
+    }
+  }
+  #again() {
+    clearTimeout(this.#soon);
+    this.#abort?.abort();
+    this.#abort = new AbortController();
+    return this.#abort;
+  }
+  /** A page: of those behind the cursor, else the first. */
+  async #load(cursor = null) {
+    const { signal } = this.#again();
+    const { q, group } = this.#tools.elements;
+    try {
+      const answer = await listPeople({ q: q.value.trim(), group: group.value, limit: PAGE3, cursor }, signal);
+      if (signal.aborted) return;
+      if (answer === null) return this.#say("People are not stored", "No process with the role monitor is running.");
+      this.#take(answer, cursor !== null);
+    } catch (error) {
+      if (!signal.aborted) this.#say("People could not be loaded", error.message);
+    }
+  }
+  #take({ people, next, groups, undo }, further) {
+    const cards = people.map(cardOf);
+    if (further) this.#list.append(...cards);
+    else this.#list.replaceChildren(...cards);
+    this.#next = next;
+    this.#more.hidden = next === null;
+    this.#offerUndo(undo ?? null);
+    this.#offer(groups ?? []);
+    const { q, group } = this.#tools.elements;
+    const filtered = Boolean(q.value.trim() || group.value);
+    this.#tools.hidden = !this.#list.children.length && !filtered;
+    this.#note.hidden = this.#list.children.length > 0;
+    if (this.#note.hidden) return;
+    if (filtered) this.#say("Nobody", "No enrolled person matches the filter.");
+    else {
+      this.#say("Nobody is enrolled yet", "Who is enrolled stands here, with when and where they were seen.");
+    }
+  }
+  #offer(groups) {
+    const select = this.#tools.elements.group;
+    const chosen = select.value;
+    const all = [.../* @__PURE__ */ new Set([...groups, ...chosen ? [chosen] : []])].sort();
+    select.replaceChildren(select.options[0], ...all.map((group) => new Option(group, group)));
+    select.value = chosen;
+    select.hidden = all.length === 0;
+  }
+  #offerUndo(words) {
+    this.#undo.hidden = !words;
+    if (words) this.#undo.title = `Take back: ${words}`;
+    this.#undo.lastElementChild.textContent = words ? `Undo ${words}` : "";
+  }
+  async #takeBack() {
+    try {
+      const { undone } = await undoPeople();
+      toast(`Taken back: ${undone}.`);
+    } catch (error) {
+      toast(`It could not be taken back: ${error.message}`, "bad");
+    }
+    this.#changed();
+  }
+  /** Somebody is called otherwise now, or is gone: every page says so. */
+  async #changed() {
+    await peopleKnown({ anew: true });
+    if (this.#shown) this.#read();
+  }
+  #say(title, text2) {
+    this.#view.hide();
+    this.#note.hidden = false;
+    this.#note.querySelector("h2").textContent = title;
+    this.#note.querySelector("p").textContent = text2;
+  }
+};
+function cardOf(person) {
+  const { id, name, groups, looks, image_url: url } = person;
+  return el(
+    "li",
+    { class: "card person", dataset: { person: id } },
+    face(url),
+    el(
+      "div",
+      { class: "person-who" },
+      el("h2", {}, el("a", { href: `#/people/${id}` }, name)),
+      groups.length ? el("ul", { class: "chips" }, ...groups.map((group) => el("li", {}, group))) : null,
+      el("p", { class: "quiet" }, `${picturesOf(count(looks))}. ${seenWords(person)}.`),
+      el("p", { class: "quiet" }, thresholdWords(person))
+    )
   );
 }
 
@@ -4627,5 +5196,6 @@ export {
   KeysPage,
   ModelsPage,
   MonitoringPage,
+  PeoplePage,
   UsersPage
 };

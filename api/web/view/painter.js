@@ -2,6 +2,7 @@
 
 import { countOf } from "../label-words.js";
 import { countLabels, drawDetections } from "../overlay.js";
+import { nameOf } from "../person-names.js";
 
 const MOST_RATIO = 2; // device pixels per CSS pixel: more cannot be told apart in moving frames
 
@@ -97,7 +98,9 @@ export class Painter {
   }
 }
 
-/** "2 people with masks, a car", for those who do not see the canvas. */
+/** "Ada, 2 people with masks, a car", for those who do not see the canvas. */
 export function wordsFor(detections) {
-  return countLabels(detections).map(([label, count]) => countOf(count, label)).join(", ") || "nothing detected";
+  const called = ({ identity }) => (identity ? nameOf(identity.person) : null);
+  const others = countLabels(detections.filter((found) => !called(found))).map(([label, count]) => countOf(count, label));
+  return [...detections.map(called).filter(Boolean), ...others].join(", ") || "nothing detected";
 }
