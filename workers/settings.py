@@ -51,8 +51,10 @@ class IdentitySettings(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
     least_eyes_px: float = Field(default=16, ge=4, le=1000, description="How far the eyes must be apart.")
-    name_px: float = Field(default=40, ge=16, le=4096, description="Least longer side of a face to be named.")
-    enrol_px: float = Field(default=64, ge=16, le=4096, description="Least longer side of a face to be enrolled.")
+    name_px: float = Field(
+        default=40, ge=16, le=4096, description="Least side of a square as large as a face to be named."
+    )
+    enrol_px: float = Field(default=64, ge=16, le=4096, description="The same of a face to be enrolled.")
 
 
 class TagSettings(BaseModel):

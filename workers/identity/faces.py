@@ -6,6 +6,7 @@ YuNet (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023) answ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +43,8 @@ class Face:
 
     @property
     def size_px(self) -> float:
-        """The longer side of the box."""
-        return max(self.xyxy[2] - self.xyxy[0], self.xyxy[3] - self.xyxy[1])
+        """The side of a square as large as the box; an upright face is a little narrower, and higher."""
+        return math.sqrt(max(0.0, self.xyxy[2] - self.xyxy[0]) * max(0.0, self.xyxy[3] - self.xyxy[1]))
 
     @property
     def eyes_px(self) -> float:
@@ -74,13 +75,13 @@ class FaceDetector:
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot load {graph}: {error}") from error
 
-    def find(self, image_bgr: U8, side: int = IMAGE_SIDE) -> list[Face]:
+    def find(self, image_bgr: U8, side: int = IMAGE_SIDE, scale: float = 1.0) -> list[Face]:
         """The faces of an image, u8 (height, width, 3) BGR, largest first. `side`: one of the sides it is compiled for.
 
-        The image is made smaller to fit, never larger.
+        scale: how much larger or smaller the image is looked at; made smaller in any case when it does not fit.
         """
         height, width = image_bgr.shape[:2]
-        scale = min(1.0, side / max(height, width))
+        scale = min(scale, side / max(height, width))
         wide, high = max(1, round(width * scale)), max(1, round(height * scale))
         with self._requests.borrow((side, side)) as (request, tensor):
             tensor[0, high:] = 0
@@ -89,7 +90,8 @@ class FaceDetector:
             if scale == 1.0:
                 target[...] = image_bgr
             else:
-                target[...] = cv2.resize(image_bgr, (wide, high), interpolation=cv2.INTER_AREA)
+                how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+                target[...] = cv2.resize(image_bgr, (wide, high), interpolation=how)
             try:
                 request.infer()
                 rows = decoded({name: request.get_tensor(name).data[0] for name in _OUTPUTS}, side)
