@@ -25,11 +25,13 @@ from monitoring.captions.routes import caption_routes
 from monitoring.captions.scene_captions import SceneCaptions
 from monitoring.core.contracts import BackgroundService, CommitHook, CutClip, SignLink
 from monitoring.core.handler import Handler
+from monitoring.core.known_people import KnownPeople
 from monitoring.core.telling import Telling
 from monitoring.deletion.routes import deletion_routes
 from monitoring.deletion.service import Deletions
 from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
+from monitoring.events.settings import EventSettings
 from monitoring.events.tracks import TrackEvents
 from monitoring.people.gallery_publisher import GalleryPublisher, KafkaTopic, LocalTopic
 from monitoring.people.names import Names
@@ -115,11 +117,8 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     rules = RuleStore(database, settings.rules, targets, settings.max_rules)
     events = TrackEvents(settings.events, scenes)
     drift = Drift(settings.drift, card_lookup(context.state_dir), context.ended)
-    resources = AlertResources(
-        context.cut_clip, media, database, storage.clock, storage.active, context.sign_link, storage.policy
-    )
     captions = SceneCaptions(settings.captions, events, drift.faults, telling)
-    alerts = Alerts(settings.alerts, resources, rules.get, context.node)
+    alerts = Alerts(settings.alerts, _alert_resources(context, storage, people.names), rules.get, context.node)
     deletions = Deletions(database, media, storage.clock, (storage.live_events, storage.live_tracks))
     return Assembly(
         handlers=[events, drift, captions, Rules(rules, events, drift, context.ended, context.words)],
@@ -135,16 +134,34 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             scene_routes(scenes),
             drift_routes(drift, settings.drift.commission_s),
             rule_routes(rules),
-            trial_routes(RuleTrials(database, settings.events, context.words), rules, database, storage.policy),
-            alert_routes(alerts, database),
+            _trial_routes(settings.events, storage, rules, telling),
+            alert_routes(alerts, database, telling.people),
             *_told_routes(storage, telling),
             deletion_routes(database, deletions),
             *_people_routes(people, storage, deletions, telling),
-            report_routes(database, media, settings.mlflow_url, context.words),
+            report_routes(database, media, settings.mlflow_url, context.words, telling.people),
             ask_routes(_asker(storage, Arranged.of(scenes, rules), people.names, telling)),
         ],
         scrub=deletions.scrub_soon,
     )
+
+
+def _alert_resources(context: MonitoringContext, storage: Storage, people: KnownPeople) -> AlertResources:
+    return AlertResources(
+        context.cut_clip,
+        storage.media,
+        storage.database,
+        storage.clock,
+        storage.active,
+        context.sign_link,
+        storage.policy,
+        people,
+    )
+
+
+def _trial_routes(settings: EventSettings, storage: Storage, rules: RuleStore, telling: Telling) -> APIRouter:
+    trials = RuleTrials(storage.database, settings, telling.words)
+    return trial_routes(trials, rules, storage.database, storage.policy, telling.people)
 
 
 def _gallery_publisher(people: PeopleStore, context: MonitoringContext, storage: Storage) -> GalleryPublisher:

@@ -20,6 +20,7 @@ from monitoring.alerts.alert_store import AlertStore, is_wanted
 from monitoring.alerts.blocking_calls import DATABASE, run_blocking
 from monitoring.alerts.settings import AlertSettings
 from monitoring.core.contracts import CutClip, SignLink
+from monitoring.core.known_people import NOBODY, KnownPeople
 from monitoring.store.media import MediaFile, MediaStore, packed
 from monitoring.store.retention_policy import RetentionPolicy, default_policy
 from monitoring.store.tombstones import hold_back
@@ -46,7 +47,8 @@ _STANDBY_S = 1.0
 class AlertResources:
     """What alerts use of the process. `active`: whether this process's monitor works; else another's does.
 
-    sign_link: lets whoever gets a message open picture and clip; None: only who may see them anyway.
+    sign_link: lets whoever gets a message open picture and clip; None: only who may see them anyway. people: who is
+    named in messages.
     """
 
     cut_clip: CutClip
@@ -56,6 +58,7 @@ class AlertResources:
     active: Callable[[], bool]
     sign_link: SignLink | None = None
     policy: RetentionPolicy = field(default_factory=default_policy)
+    people: KnownPeople = NOBODY
 
 
 class AlertClips:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, upda
 from monitoring.alerts.errors import AlertUnknown
 from monitoring.alerts.tables import alerts
 from monitoring.store.cursor import after_cursor, cursor_of
+from monitoring.store.tables import events
 from monitoring.store.visible import choose, visible
 from workers.access.principal import ALL_STREAMS, StreamScope
 from workers.bus.event import Event, Severity
@@ -35,6 +36,7 @@ class AlertFilter:
     streams: Sequence[str] = ()
     rules: Sequence[str] = ()
     severities: Sequence[Severity] = ()
+    people: Sequence[str] = ()
     ids: Sequence[uuid.UUID] = ()
     state: AlertState | None = None
     since_ns: int | None = None
@@ -143,6 +145,9 @@ def _conditions(filters: AlertFilter) -> list[ColumnElement[bool]]:
         (alerts.c.id, filters.ids),
     )
     found += [column.in_(values) for column, values in lists if values]
+    if filters.people:
+        about = select(events.c.id).where(events.c.person.in_(filters.people), events.c.kind == "alert")
+        found.append(alerts.c.id.in_(about))
     if filters.since_ns is not None:
         found.append(alerts.c.captured_at_ns >= filters.since_ns)
     if filters.until_ns is not None:

@@ -23,6 +23,7 @@ from monitoring.alerts.target_queue import TargetQueue
 from monitoring.alerts.targets.notice import Notice, alert_links
 from monitoring.alerts.targets.target import make_target
 from monitoring.core.contracts import SignLink
+from monitoring.core.known_people import NOBODY, KnownPeople
 from workers.bus.event import Event
 from workers.errors import DatabaseUnavailable
 from workers.logs import StateLog
@@ -47,8 +48,13 @@ class Dispatcher:
         clock: WallClock,
         active: Callable[[], bool],
         sign_link: SignLink | None = None,
+        people: KnownPeople = NOBODY,
     ) -> None:
-        """image_of: an alert's image as a JPEG, when there is one; blocks. active: whether this process delivers."""
+        """image_of: an alert's image as a JPEG, when there is one; blocks. active: whether this process delivers.
+
+        people: who is named in messages.
+        """
+        self._people = people
         self._sign_link = sign_link
         self._clock = clock
         self._public_url = settings.public_url
@@ -182,7 +188,7 @@ class Dispatcher:
             image = await run_blocking(DATABASE, lambda: self._image_of(event))
         except (DatabaseUnavailable, OSError):  # the text matters more
             image = None
-        return Notice(str(delivery.notice_id), delivery.kind, event, links, image)
+        return Notice(str(delivery.notice_id), delivery.kind, event, links, image).told(self._people)
 
     def _signing(self, event: Event) -> Callable[[str], str] | None:
         sign = self._sign_link

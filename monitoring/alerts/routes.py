@@ -28,6 +28,7 @@ from monitoring.alerts.views import (
     delivery_view,
     target_view,
 )
+from monitoring.core.known_people import NOBODY, KnownPeople, ToldNames, all_names
 from monitoring.store.media_routes import Overlay
 from workers.access.declaration import MaySeeEvents, MaySeePictures, Needs, check
 from workers.access.guarded_route import GuardedRoute
@@ -49,10 +50,10 @@ TargetInPath = Annotated[str, Path(max_length=63, description="The target's name
 AlertInPath = Annotated[uuid.UUID, Path(description="The alert's id.")]
 
 
-def alert_routes(alerts: Alerts, database: Database) -> APIRouter:
-    """All routes of alerts."""
+def alert_routes(alerts: Alerts, database: Database, people: KnownPeople = NOBODY) -> APIRouter:
+    """All routes of alerts. people: whose names are told to who may see them."""
     router = APIRouter(tags=["alerts"], route_class=GuardedRoute)
-    views = _Views(alerts, database)
+    views = _Views(alerts, database, people)
     _add_reading(router, alerts, views)
     _add_files(router, views)
     _add_acknowledging(router, alerts, views)
@@ -63,15 +64,21 @@ def alert_routes(alerts: Alerts, database: Database) -> APIRouter:
 class _Views:
     """Alerts as JSON, as a principal may see them. Blocks."""
 
-    def __init__(self, alerts: Alerts, database: Database) -> None:
+    def __init__(self, alerts: Alerts, database: Database, people: KnownPeople) -> None:
         self._alerts = alerts
         self._database = database
+        self._people = people
 
     def page(self, principal: Principal, query: AlertQuery) -> dict[str, Any]:
         """An AlertPage. Raises BadQuery."""
-        filters = query.filters(principal.scope("events"))
+        filters = query.filters(principal.scope("events"), self.told(principal))
         rows, next_cursor = self._alerts.store.page(filters, query.limit, query.cursor)
-        return {"alerts": self.of(principal, rows), "next": next_cursor}
+        shown = self.of(principal, rows)
+        return {"alerts": shown, "next": next_cursor, "names": all_names(shown)}
+
+    def told(self, principal: Principal) -> ToldNames:
+        """The names that the principal may be told."""
+        return ToldNames.to(principal, self._people)
 
     def one(self, principal: Principal, alert_id: uuid.UUID, action: Action = "events") -> dict[str, Any]:
         """An AlertView. action: what is done with it. Raises AlertUnknown."""
@@ -85,7 +92,7 @@ class _Views:
     def of(self, principal: Principal, rows: list[RowMapping]) -> list[dict[str, Any]]:
         """AlertViews of rows, with their deliveries."""
         with self._database.read() as connection:
-            found = alert_views(connection, rows)
+            found = alert_views(connection, rows, self.told(principal))
         deliveries = self._alerts.deliveries.of_alerts([row["id"] for row in rows])
         tells = principal.may("targets")
         return [
@@ -152,7 +159,8 @@ def _add_acknowledging(router: APIRouter, alerts: Alerts, views: _Views) -> None
         The same request again changes nothing more. While it answers `more`, send it again.
         """
         scope, who = principal.scope("acknowledge"), _who(principal, body.by)
-        which = AlertFilter(scope, ids=body.ids or ()) if body.filter is None else body.filter.filters(scope)
+        asked, ids = body.filter, body.ids or ()
+        which = AlertFilter(scope, ids=ids) if asked is None else asked.filters(scope, views.told(principal))
         count, more = await asyncio.to_thread(alerts.store.acknowledge_many, which, who, body.note)
         return AcknowledgedCount(acknowledged=count, more=more)
 

@@ -164,7 +164,8 @@ class Alerts:
 
     async def _run(self) -> None:
         clock, active, sign_link = self._resources.clock, self._resources.active, self._resources.sign_link
-        self._dispatcher = Dispatcher(self.settings, self.deliveries, self.image_of, clock, active, sign_link)
+        people = self._resources.people
+        self._dispatcher = Dispatcher(self.settings, self.deliveries, self.image_of, clock, active, sign_link, people)
         self._clips = AlertClips(self.settings, self.store, self._resources)
         self._main = asyncio.create_task(self._run_tasks(self._dispatcher, self._clips))
         self._running.set()

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, RowMapping
 from monitoring.alerts.alert_store import MOST_AT_ONCE, AlertFilter, AlertState
 from monitoring.alerts.deliveries import Delivery
 from monitoring.alerts.target_queue import TargetQueue
+from monitoring.core.known_people import ToldNames
 from monitoring.store.media import of_events, of_tracks, track_of
-from monitoring.store.query import Moment, time_ns
+from monitoring.store.query import A_PERSON, Moment, time_ns
 from stream.config import StreamId
 from workers.access.principal import StreamScope
 from workers.bus.event import Event, Severity
@@ -52,6 +53,7 @@ class AlertView(Event):
     picture_url: str | None
     clip_url: str | None
     deliveries: list[DeliveryView]
+    names: dict[str, str] = Field(default={}, description="Id → name of those it is about, for who may see names.")
 
 
 class AlertPage(BaseModel):
@@ -59,6 +61,7 @@ class AlertPage(BaseModel):
 
     alerts: list[AlertView]
     next: str | None
+    names: dict[str, str] = Field(description="Id → name of all of them, for who may see names.")
 
 
 class DeliveryList(BaseModel):
@@ -105,15 +108,17 @@ class AlertFilters(BaseModel):
     stream: list[StreamId] = Field(default=[], max_length=64, description="Of these cameras.")
     rule: list[str] = Field(default=[], max_length=32, description="Raised by these rules.")
     severity: list[Severity] = Field(default=[], max_length=3, description="Of these severities.")
+    person: list[str] = Field(default=[], max_length=32, description=f"About somebody: {A_PERSON}")
     state: AlertState | None = Field(default=None, description="Open or ended, seen (acknowledged) or not.")
 
-    def filters(self, scope: StreamScope) -> AlertFilter:
-        """As AlertStore takes them. Raises BadQuery."""
+    def filters(self, scope: StreamScope, told: ToldNames) -> AlertFilter:
+        """As AlertStore takes them. told: to whoever asks. Raises BadQuery."""
         return AlertFilter(
             scope=scope,
             streams=self.stream,
             rules=self.rule,
             severities=self.severity,
+            people=told.asked(self.person),
             state=self.state,
             since_ns=None if self.since is None else time_ns(self.since),
             until_ns=None if self.until is None else time_ns(self.until),
@@ -156,9 +161,9 @@ class AcknowledgedCount(BaseModel):
     more: bool = Field(description=f"More match than the {MOST_AT_ONCE} of one request: send it again.")
 
 
-def alert_views(connection: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
-    """AlertViews without their deliveries, JSON-ready. An alert has the images of its track."""
-    events = [json.loads(row["body"]) for row in rows]
+def alert_views(connection: Connection, rows: Sequence[RowMapping], told: ToldNames) -> list[dict[str, Any]]:
+    """AlertViews without their deliveries, JSON-ready. An alert has the images of its track. told: to whoever asks."""
+    events = [told.event(json.loads(row["body"])) for row in rows]
     tracks = {track_of(event) for event in events if event["track_id"] is not None}
     files = {(*track_of(one), one["kind"]): one["id"] for one in of_tracks(connection, tracks)}
     clips = {one["event_id"]: one["id"] for one in of_events(connection, [row["id"] for row in rows])}

@@ -12,6 +12,7 @@ from monitoring.arrangements.routes import MayChangeRules, RuleBody
 from monitoring.arrangements.rule_access import may_put
 from monitoring.arrangements.rule_store import RuleStore
 from monitoring.arrangements.rule_trial import RuleTrials, Trial
+from monitoring.core.known_people import NOBODY, KnownPeople, ToldNames
 from monitoring.rules.replay import kinds_of
 from monitoring.rules.rule import Rule
 from monitoring.store.media import of_tracks, track_of
@@ -37,6 +38,8 @@ class TriedAlert(BaseModel):
     track_id: int | None
     label: str | None
     zone: str | None
+    person: str | None
+    names: dict[str, str] = Field(description="Id → name of those it is about, for who may see names.")
     picture_url: str | None
     snapshot_url: str | None
 
@@ -58,8 +61,10 @@ Days = Annotated[int, Query(ge=1, le=31, description="How far back to look.")]
 Limit = Annotated[int, Query(ge=0, le=500, description="How many alerts to return; all are counted.")]
 
 
-def trial_routes(trials: RuleTrials, rules: RuleStore, database: Database, policy: RetentionPolicy) -> APIRouter:
-    """`POST /v1/rules/try`."""
+def trial_routes(
+    trials: RuleTrials, rules: RuleStore, database: Database, policy: RetentionPolicy, people: KnownPeople = NOBODY
+) -> APIRouter:
+    """`POST /v1/rules/try`. people: whose names are told to who may see them."""
     router = APIRouter(tags=["rules"], route_class=GuardedRoute)
 
     @router.post(
@@ -81,14 +86,14 @@ def trial_routes(trials: RuleTrials, rules: RuleStore, database: Database, polic
             trial = trials.run(rule, principal.scope("events"), days, limit)
         if any(policy.leaves_out(kind, rule.streams) for kind in kinds_of(rule)):
             trial.gaps.append(_NOT_STORED)
-        return _view(trial, database)
+        return _view(trial, database, ToldNames.to(principal, people))
 
     return router
 
 
-def _view(trial: Trial, database: Database) -> dict[str, Any]:
+def _view(trial: Trial, database: Database, told: ToldNames) -> dict[str, Any]:
     """A TriedRule. Blocks."""
-    found = [alert.model_dump() for alert in trial.alerts]
+    found = [told.event(alert.model_dump()) for alert in trial.alerts]
     tracks = {track_of(alert) for alert in found if alert["track_id"] is not None}
     with database.read() as connection:
         files = {(*track_of(row), row["kind"]): row["id"] for row in of_tracks(connection, tracks)}

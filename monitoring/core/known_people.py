@@ -7,9 +7,11 @@ whoever may see names by `named`; to others, by `unnamed`, a person is somebody.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from workers.access.principal import Principal, StreamScope
 
 ERASED = "somebody who was erased"
 UNTOLD = "somebody who is known"
@@ -32,6 +34,14 @@ class KnownPeople(Protocol):
         """What somebody is called; None for somebody who is not enrolled, or no longer."""
         ...
 
+    def ids(self, text: str) -> tuple[str, ...]:
+        """All ids that count as the person of that id or name, whatever its case; empty for nobody."""
+        ...
+
+    def group(self, name: str) -> frozenset[str]:
+        """All ids that count as somebody of a group, whatever its case."""
+        ...
+
     def all(self) -> tuple[Known, ...]:
         """All of them; the same object until something changes."""
         ...
@@ -43,6 +53,14 @@ class Nobody:
     def name_of(self, person_id: str) -> str | None:
         """See KnownPeople."""
         return None
+
+    def ids(self, text: str) -> tuple[str, ...]:
+        """See KnownPeople."""
+        return ()
+
+    def group(self, name: str) -> frozenset[str]:
+        """See KnownPeople."""
+        return frozenset()
 
     def all(self) -> tuple[Known, ...]:
         """See KnownPeople."""
@@ -78,13 +96,53 @@ def names_of(people: KnownPeople, ids: Iterable[str | None]) -> dict[str, str]:
     return {one: name for one, name in found.items() if name is not None}
 
 
-def members(people: KnownPeople, groups: Iterable[str]) -> frozenset[str]:
-    """The ids of all who are in one of these groups; case does not count."""
-    wanted = {group.casefold() for group in groups}
-    return frozenset(one.id for one in people.all() if not wanted.isdisjoint(map(str.casefold, one.groups)))
+@dataclass(frozen=True, slots=True)
+class ToldNames:
+    """The names that one answer tells: of those who are known, where something was seen on a stream in the scope."""
+
+    people: KnownPeople
+    scope: StreamScope
+
+    @classmethod
+    def to(cls, principal: Principal, people: KnownPeople) -> ToldNames:
+        """What a principal may be told."""
+        return cls(people, principal.scope("people"))
+
+    def of(self, stream_id: str, ids: Iterable[str | None]) -> dict[str, str]:
+        """Id → name of those who were seen on a stream."""
+        return names_of(self.people, ids) if stream_id in self.scope else {}
+
+    def text(self, stream_id: str, text: str | None) -> str | None:
+        """A stored text about a stream."""
+        if text is None:
+            return None
+        return named(text, self.people) if stream_id in self.scope else unnamed(text)
+
+    def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """An event, JSON-ready, as it is answered: `text` for people, and `names`."""
+        text, stream_id = event.get("text"), str(event["stream_id"])
+        ids = {event.get("person"), *mentioned(text)}
+        if event["kind"] == "identified":
+            ids.add(event.get("before"))
+        told = {"text": self.text(stream_id, text), "names": self.of(stream_id, ids)}
+        return {**event, **told}
+
+    def asked(self, words: Sequence[str]) -> list[str]:
+        """The ids that a filter by people means: of a merged person all that count as theirs. Names are understood of
+        whoever may be told all; else what is found by a name would tell whose id it is.
+        """
+        found: list[str] = []
+        for word in words:
+            ids = self.people.ids(word)
+            is_id = word in ids
+            found += ids if ids and (is_id or self.scope.everything) else [word]
+        return list(dict.fromkeys(found))
 
 
-def by_name(people: KnownPeople, asked: Iterable[str]) -> list[str]:
-    """Ids for ids and names, as filters take both; case does not count. A word that nobody is called stays as it is."""
-    ids: Mapping[str, str] = {one.name.casefold(): one.id for one in people.all()}
-    return [ids.get(one.casefold(), one) for one in asked]
+def all_names(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The `names` of all items of an answer."""
+    return {person_id: name for item in items for person_id, name in item["names"].items()}
+
+
+UNTOLD_TO_ALL = ToldNames(NOBODY, StreamScope(()))
+"""No names at all."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from monitoring.core.known_people import ERASED, NOBODY, UNTOLD, KnownPeople
+from monitoring.core.known_people import ERASED, NOBODY, UNTOLD, KnownPeople, ToldNames
 from workers.access.principal import Principal, StreamScope
 from workers.bus.event import Event
 from workers.captions.caption import Caption
@@ -59,6 +59,11 @@ class Telling:
     def to(self, principal: Principal) -> Telling:
         """The same, with the names that the principal may see."""
         return replace(self, named=principal.scope("people"))
+
+    @property
+    def names(self) -> ToldNames:
+        """The names that are told."""
+        return ToldNames(self.people, self.named)
 
     def event(self, event: Event) -> Caption | None:
         """What happened, in a sentence; None for an event that has none."""

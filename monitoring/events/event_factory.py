@@ -48,5 +48,6 @@ class EventFactory:
             "xyxy": sighting.xyxy,
             "size_wh": sighting.size_wh,
             "person": track.person,
+            "identity": track.identity,
         }
         return self.event(kind, sighting.pts_us, sighting.captured_at_ns, name, **(about | fields))

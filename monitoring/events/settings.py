@@ -16,6 +16,9 @@ class EventSettings(BaseModel):
     label_s: float = Field(
         default=1.0, gt=0, le=60, description="How long another label must prevail to replace a track's."
     )
+    person_s: float = Field(
+        default=0.5, gt=0, le=60, description="How long a person, another, or nobody must prevail to be a track's."
+    )
     settle_s: float = Field(
         default=0.5,
         ge=0,

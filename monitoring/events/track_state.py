@@ -9,10 +9,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from pydantic import BeforeValidator
+
 from monitoring.core.handler import formerly
 from monitoring.events.geometry import Anchor, Point, anchor_of
 from workers.bus.event import PathPoint
-from workers.bus.result import Detection, FrameResult
+from workers.bus.result import Detection, FrameResult, Identity
 
 _PATH_POINTS = 64
 _FIRST_STEP = 0.01
@@ -20,6 +22,8 @@ _MAX_FRAME_S = 0.5
 """No frame counts for more time than this, however long ago the one before was."""
 _DECAY = 2.0
 """How much faster the score of a label falls than it rises."""
+_NOBODY = ""
+"""Instead of a person: nobody who is known."""
 
 
 @dataclass(slots=True)
@@ -32,7 +36,7 @@ class Sighting:
     label: str
     confidence: float
     xyxy: tuple[float, float, float, float]
-    person: str | None = None
+    identity: Identity | None = None
     attributes: dict[str, str] = field(default_factory=dict)
 
     def anchor(self, anchor: Anchor) -> Point:
@@ -49,7 +53,7 @@ class Sighting:
             label=detection.label,
             confidence=detection.confidence,
             xyxy=detection.xyxy,
-            person=None if detection.identity is None else detection.identity.person,
+            identity=detection.identity,
             attributes={model: attribute.label for model, attribute in detection.attributes.items()},
         )
 
@@ -64,7 +68,9 @@ class CandidateLabel:
 
 @dataclass(slots=True)
 class SmoothedLabel:
-    """A track's label, smoothed so that a flicker of the detector is no change, and a change is dated right.
+    """A track's label, or person, smoothed so that a flicker is no change, and a change is dated right.
+
+    Of a person who is erased `current` becomes null where it is stored: nobody.
 
     A one-sided CUSUM for each other label (Page 1954): its score rises by the time it is seen and falls by twice the
     time it is not, never below 0, weighed by confidence. When it reaches `label_s` the track takes that label, dated to
@@ -72,27 +78,27 @@ class SmoothedLabel:
     and an undecided one stays with what it says in two of three frames.
     """
 
-    current: Annotated[str, formerly("current", "own")]
+    current: Annotated[str, BeforeValidator(lambda current: current or _NOBODY), formerly("current", "own")]
     since_us: int
     candidates: Annotated[dict[str, CandidateLabel], formerly("candidates", "rivals")] = field(default_factory=dict)
 
-    def add(self, sighting: Sighting, seconds: float, label_s: float) -> CandidateLabel | None:
+    def add(self, label: str, sighting: Sighting, seconds: float, needed_s: float) -> CandidateLabel | None:
         """Count a frame with the weight `seconds`: the time since the frame before, less when confidence is low.
 
         Returns the label that the track takes now, if it is another.
         """
-        for label in list(self.candidates):
-            if label != sighting.label:
-                self.candidates[label].score_s -= _DECAY * seconds
-                if self.candidates[label].score_s <= 0:
-                    del self.candidates[label]
-        if sighting.label == self.current:
+        for other in list(self.candidates):
+            if other != label:
+                self.candidates[other].score_s -= _DECAY * seconds
+                if self.candidates[other].score_s <= 0:
+                    del self.candidates[other]
+        if label == self.current:
             return None
-        candidate = self.candidates.setdefault(sighting.label, CandidateLabel(0.0, sighting))
+        candidate = self.candidates.setdefault(label, CandidateLabel(0.0, sighting))
         candidate.score_s += seconds
-        if candidate.score_s < label_s:
+        if candidate.score_s < needed_s:
             return None
-        self.current, self.since_us, self.candidates = sighting.label, candidate.since.pts_us, {}
+        self.current, self.since_us, self.candidates = label, candidate.since.pts_us, {}
         return candidate
 
 
@@ -156,9 +162,24 @@ class TrackAttribute:
     since_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a frame changed of a track: the label, the person, or None."""
+
+    label: CandidateLabel | None
+    person: CandidateLabel | None
+
+
+def _unknown() -> SmoothedLabel:
+    return SmoothedLabel(_NOBODY, 0)
+
+
 @dataclass(slots=True)
 class Track:
-    """One track. Sightings before it has begun wait in `pending`."""
+    """One track. Sightings before it has begun wait in `pending`.
+
+    who: whose it is. identity: as it was when that person was last recognised; None while nobody is.
+    """
 
     id: int
     detector: str
@@ -168,7 +189,8 @@ class Track:
     best_confidence: float
     begun: bool = False
     pending: list[Sighting] = field(default_factory=list)
-    person: str | None = None
+    who: SmoothedLabel = field(default_factory=_unknown)
+    identity: Identity | None = None
     attributes: dict[str, TrackAttribute] = field(default_factory=dict)
     path: Path = field(default_factory=Path)
     visits: dict[str, Visit] = field(default_factory=dict)
@@ -185,6 +207,11 @@ class Track:
         """Its label, smoothed."""
         return self.smoothed.current
 
+    @property
+    def person(self) -> str | None:
+        """Whose it is, smoothed; None while nobody is recognised."""
+        return self.who.current or None
+
     def begin(self) -> None:
         """It is no flicker. Its label: the one with the most confidence and area, as newcomers are cut off at first."""
         scores: dict[str, float] = {}
@@ -193,15 +220,25 @@ class Track:
             scores[sighting.label] = scores.get(sighting.label, 0.0) + sighting.confidence * (x2 - x1) * (y2 - y1)
         self.begun, self.smoothed.current = True, max(scores, key=lambda label: scores[label])
 
-    def follow(self, sighting: Sighting, label_s: float) -> CandidateLabel | None:
-        """Take the next sighting: path, person, attributes, label. Returns the new label when it changed."""
+    def follow(self, sighting: Sighting, label_s: float, person_s: float) -> Changes:
+        """Take the next sighting: path, person, attributes, label. label_s, person_s: see EventSettings."""
         seconds = min((sighting.pts_us - self.last.pts_us) / 1e6, _MAX_FRAME_S)
         self.best_confidence = max(self.best_confidence, sighting.confidence)
         self.path.add(sighting)
-        self.person = sighting.person or self.person
         for model, label in sighting.attributes.items():
             known = self.attributes.get(model)
             if known is None or known.label != label:
                 self.attributes[model] = TrackAttribute(label, sighting.pts_us)
         self.last = sighting
-        return self.smoothed.add(sighting, seconds * sighting.confidence / (self.best_confidence or 1.0), label_s)
+        weighed_s = seconds * sighting.confidence / (self.best_confidence or 1.0)
+        relabelled = self.smoothed.add(sighting.label, sighting, weighed_s, label_s)
+        return Changes(relabelled, self._recognise(sighting, seconds, person_s))
+
+    def _recognise(self, sighting: Sighting, seconds: float, person_s: float) -> CandidateLabel | None:
+        seen = sighting.identity
+        changed = self.who.add(_NOBODY if seen is None else seen.person, sighting, seconds, person_s)
+        if changed is not None:
+            self.identity = changed.since.identity
+        elif seen is not None and seen.person == self.person:
+            self.identity = seen
+        return changed

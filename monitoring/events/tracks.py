@@ -1,4 +1,4 @@
-"""Events of tracks: began, changed label, entered and left zones, crossed lines, ended; and occupancy. Pure.
+"""Events of tracks: began, changed label or person, entered and left zones, crossed lines, ended; and occupancy. Pure.
 
 The first handler (monitoring/core/handler.py): those after it see its events, and its tracks through `tracks`.
 """
@@ -191,10 +191,13 @@ class TrackEvents:
     def _follow(
         self, factory: EventFactory, zones: ZoneTracker, track: Track, sighting: Sighting, events: list[Event]
     ) -> None:
-        before, label = track.last, track.label
-        changed = track.follow(sighting, self._settings.label_s)
-        if changed is not None:
-            events.append(factory.track_event("label_changed", track, changed.since, before=label))
+        before, label, person = track.last, track.label, track.person
+        changes = track.follow(sighting, self._settings.label_s, self._settings.person_s)
+        if changes.label is not None:
+            events.append(factory.track_event("label_changed", track, changes.label.since, before=label))
+        if changes.person is not None:
+            since, name = changes.person.since, track.person or ""
+            events.append(factory.track_event("identified", track, since, name, before=person))
         events.extend(zones.follow(factory, track, before, sighting))
 
     def _is_gone(self, track: Track, pts_us: int) -> bool:

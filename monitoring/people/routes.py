@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import JSONResponse
 
+from monitoring.core.known_people import all_names
 from monitoring.core.telling import Telling
 from monitoring.people.changes import last_change
 from monitoring.people.erasure import erase_person
@@ -148,4 +149,5 @@ def _sightings(
         wanted = TrackPageQuery(**query.model_dump()).model_copy(update={"person": ids})
         page = tracks_page(connection, wanted, scope)
         records = [read_record(row["body"]) for row in page.rows]
-        return {"tracks": track_views(connection, records, telling), "next": page.next}
+        views = track_views(connection, records, telling)
+        return {"tracks": views, "next": page.next, "names": all_names(views)}

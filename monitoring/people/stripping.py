@@ -147,7 +147,7 @@ def _without(value: Any, ids: Collection[str]) -> Any:
         return value
     if value.get("person") in ids and "similarity" in value:
         return _GONE
-    left = {name: _without(one, ids) for name, one in value.items()}
+    left = {name: _without(one, ids) for name, one in value.items() if name not in ids}
     return {name: None if one is _GONE else one for name, one in left.items()}
 
 

@@ -65,7 +65,9 @@ def mount(app: typer.Typer, open_: OpenReportContext) -> None:
 
 
 def _page(context: ReportContext, since: str, tz: str) -> str:
+    from monitoring.core.known_people import ToldNames
     from monitoring.core.known_words import KnownWords
+    from monitoring.people.names import Names
     from monitoring.report.mlflow import newest_runs
     from monitoring.report.page import render_report
     from monitoring.report.period import period_of
@@ -75,12 +77,14 @@ def _page(context: ReportContext, since: str, tz: str) -> str:
     from workers.access.principal import ALL_STREAMS
     from workers.database.database import Database
 
-    subject = ReportSubject(period_of(since, datetime.now(UTC)), tz, ALL_STREAMS, ALL_STREAMS)
     database = Database(context.database_url)
     if database.is_sqlite and not Path(database.url.database or "").is_file():
         raise SettingsError(f"{database.url.database}: there is no database; has the service run with this state_dir?")
     try:
-        runs = newest_runs(context.mlflow_url)
+        runs, names = newest_runs(context.mlflow_url), Names(database)
+        names.reload()
+        told = ToldNames(names, ALL_STREAMS)
+        subject = ReportSubject(period_of(since, datetime.now(UTC)), tz, ALL_STREAMS, ALL_STREAMS, told)
         data = read_report(database, MediaStore(context.media_dir), subject, runs)
         return render_report(data, KnownWords(context.models))
     finally:

@@ -39,7 +39,7 @@ def read_alerts(connection: Connection, media: MediaStore, subject: ReportSubjec
     )
     rows = connection.execute(query).mappings().all()
     undelivered = _undelivered(connection, [row["id"] for row in rows])
-    events = [Event.model_validate_json(row["body"]) for row in rows]
+    events = [_told(Event.model_validate_json(row["body"]), subject) for row in rows]
     images = _images(connection, media, [event for event in events if event.stream_id in subject.pictures])
     return [
         ReportedAlert(
@@ -52,6 +52,11 @@ def read_alerts(connection: Connection, media: MediaStore, subject: ReportSubjec
         )
         for row, event in zip(rows, events, strict=True)
     ]
+
+
+def _told(event: Event, subject: ReportSubject) -> Event:
+    """With the names that the reader may be told."""
+    return event.model_copy(update={"text": subject.told.text(event.stream_id, event.text)})
 
 
 def _undelivered(connection: Connection, ids: Sequence[uuid.UUID]) -> Mapping[tuple[uuid.UUID, str], Sequence[str]]:

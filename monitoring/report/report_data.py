@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Column, ColumnElement
 
+from monitoring.core.known_people import UNTOLD_TO_ALL, ToldNames
 from monitoring.report.period import Period
 from monitoring.store.visible import visible
 from workers.access.principal import StreamScope
@@ -18,13 +19,14 @@ from workers.bus.event import Event
 class ReportSubject:
     """What a report is about: a period, in days and hours of the time zone `zone`, and the streams in scope.
 
-    events: whose events, alerts and drift. pictures: whose crops.
+    events: whose events, alerts and drift. pictures: whose crops. told: the names that the reader may be told.
     """
 
     period: Period
     zone: str
     events: StreamScope
     pictures: StreamScope
+    told: ToldNames = UNTOLD_TO_ALL
 
     def conditions(self, time: Column[int], stream: Column[str]) -> tuple[ColumnElement[bool], ...]:
         """For rows whose time (a wall clock in nanoseconds) and stream belong to it."""
@@ -97,6 +99,21 @@ class TrainingRuns:
     why: str | None = None
 
 
+@dataclass(slots=True)
+class SeenPerson:
+    """Somebody who was recognised. Times are wall clocks in nanoseconds; `tracks`: how many, by camera."""
+
+    name: str
+    first_ns: int
+    last_ns: int
+    tracks: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def times(self) -> int:
+        """How many tracks."""
+        return sum(self.tracks.values())
+
+
 @dataclass(frozen=True, slots=True)
 class ReportData:
     """Everything in a report. Counts by kind, (day, kind), label, stream, hour of the day, (rule, severity).
@@ -117,3 +134,4 @@ class ReportData:
     outages: Mapping[str, CameraOutages]
     drift: Sequence[DriftSummary]
     runs: TrainingRuns = field(default_factory=TrainingRuns)
+    people: Sequence[SeenPerson] = ()

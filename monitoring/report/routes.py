@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from monitoring.core.known_people import NOBODY, KnownPeople, ToldNames
 from monitoring.report.mlflow import newest_runs
 from monitoring.report.page import CONTENT_SECURITY_POLICY, render_report
 from monitoring.report.period import period_of
@@ -60,8 +61,10 @@ class RunList(BaseModel):
     why: str | None
 
 
-def report_routes(database: Database, media: MediaStore, mlflow_url: str | None, words: WordSource) -> APIRouter:
-    """The routes of the report. words: of labels."""
+def report_routes(
+    database: Database, media: MediaStore, mlflow_url: str | None, words: WordSource, people: KnownPeople = NOBODY
+) -> APIRouter:
+    """The routes of the report. words: of labels. people: whose names are told to who may see them."""
     router = APIRouter(tags=["report"], route_class=GuardedRoute)
 
     def runs_for(scope: StreamScope) -> TrainingRuns:
@@ -69,7 +72,8 @@ def report_routes(database: Database, media: MediaStore, mlflow_url: str | None,
 
     def render(query: ReportQuery, principal: Principal) -> str:
         period, scope = period_of(query.since, datetime.now(UTC)), principal.scope("events")
-        subject = ReportSubject(period, query.tz, scope, principal.scope("pictures"))
+        told = ToldNames.to(principal, people)
+        subject = ReportSubject(period, query.tz, scope, principal.scope("pictures"), told)
         return render_report(read_report(database, media, subject, runs_for(scope)), words)
 
     @router.get("/v1/report", response_class=HTMLResponse)

@@ -23,7 +23,7 @@ from workers.bus.event import Event, Kind
 from workers.label_words import WordSource, usual_words
 
 OF_STREAMS: tuple[Kind, ...] = ("stream_up", "stream_down")
-_OF_TRACKS: tuple[Kind, ...] = ("track_began", "label_changed", "track_ended")
+_OF_TRACKS: tuple[Kind, ...] = ("track_began", "label_changed", "identified", "track_ended")
 _OF_ZONES: tuple[Kind, ...] = ("zone_entered", "zone_left")
 
 
@@ -83,7 +83,9 @@ class StoredTracks:
         track = tracks.get(event.track_id)
         if track is None:  # it began before the first event of the replay
             return
-        track.last, track.person = _sighting(event), event.person or track.person
+        track.last = _sighting(event)
+        if track.person != event.person:
+            track.who, track.identity = SmoothedLabel(event.person or "", _us(event)), event.identity
         if event.kind == "label_changed":
             track.smoothed = SmoothedLabel(event.label or "", _us(event))
         elif event.kind in _OF_ZONES and event.zone is not None:
@@ -157,6 +159,7 @@ class Replay:
         after_s = {
             "track_began": settings.began_s,
             "label_changed": settings.label_s,
+            "identified": settings.person_s,
             "zone_entered": settings.settle_s,
             "zone_left": settings.settle_s,
         }.get(event.kind, 0.0)
@@ -184,7 +187,7 @@ class Replay:
         self._tracks.take(event)
         if event.kind == "track_ended" and event.track_id is not None:
             self._tracks.end(event.stream_id, event.track_id)
-        self._look(event, at_ns)
+        self._at(at_ns, partial(self._look, event), last=True)
         for_s = when.for_s if isinstance(when, SeenCondition | CountCondition) else 0.0
         if for_s:
             for since_ns in {event.captured_at_ns, at_ns}:
@@ -236,5 +239,5 @@ def _sighting(event: Event) -> Sighting:
         label=event.label or "",
         confidence=event.confidence or 0.0,
         xyxy=event.xyxy or (0.0, 0.0, 0.0, 0.0),
-        person=event.person,
+        identity=event.identity,
     )

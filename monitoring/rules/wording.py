@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from monitoring.core.known_people import mention
 from workers.bus.event import Event
 from workers.label_words import LabelWords, WordSource, at_start, name_of, plain_words, spoken, usual_words
 
@@ -39,12 +40,15 @@ class Wording:
         return name_of(label, self.known(label, model))
 
     def one(self, person: str | None, label: str | None, model: str | None) -> str:
-        """One track, as the beginning of a sentence: "A triangle", "Somebody without a mask", "ada (without mask)"."""
+        """One track, as the beginning of a sentence: "A triangle", "Somebody without a mask", "{person:7} (mask)".
+
+        person: an id, for which the name is put in when the text is told.
+        """
         if label is None:
-            return person or "An object"
+            return "An object" if person is None else mention(person)
         if person is None:
             return at_start(self.of(label, model).one)
-        return f"{person} ({self.name(label, model)})"
+        return f"{mention(person)} ({self.name(label, model)})"
 
     def classified(self, person: str | None, seen: tuple[str, str], said: tuple[str, str]) -> str:
         """One track and what a classifier said of it, as `one`: "Somebody with a mask", "A car (red)".
@@ -75,6 +79,7 @@ class Wording:
         texts = {
             "track_began": f"{who} has come into view",
             "label_changed": self._changed(event),
+            "identified": self._identified(event),
             "track_ended": f"{who} has left{after}",
             "zone_entered": f"{who} has entered zone {event.zone}",
             "zone_left": f"{who} has left zone {event.zone}{after}",
@@ -85,6 +90,14 @@ class Wording:
             "stream_down": f"The stream is down{why}",
         }
         return texts.get(event.kind, event.kind)
+
+    def _identified(self, event: Event) -> str:
+        """ "Ada (without mask) has been recognised"."""
+        before = None if event.before is None else mention(event.before)
+        if event.person is None:
+            return f"{self.one(None, event.label, event.detector)} is taken for {before or 'somebody'} no longer"
+        instead = "" if before is None else f", who was taken for {before}"
+        return f"{self.one(event.person, event.label, event.detector)} has been recognised{instead}"
 
     def _changed(self, event: Event) -> str:
         """ "Somebody without a mask is now somebody with a mask"."""

@@ -23,7 +23,7 @@ from workers.access.principal import StreamScope
 from workers.database.database import MANY_ROWS
 
 Bucket = Literal["minute", "hour", "day", "week", "month"]
-By = Literal["kind", "label", "stream", "zone", "line", "direction"]
+By = Literal["kind", "label", "stream", "zone", "line", "direction", "person"]
 
 _MINUTE_NS = 60_000_000_000
 _QUARTER_NS = 15 * _MINUTE_NS  # every time zone's offset is a multiple of that
@@ -31,7 +31,7 @@ _MOST_BUCKETS = 20_000
 _QUARTERS: dict[Bucket, int] = {"minute": 1, "hour": 4, "day": 100, "week": 676, "month": 2980}
 """How many rows a bucket has at the most, of a minute or a quarter each, with the hour that ends summer."""
 _COUNTED = {"stream": "stream_id", "kind": "kind", "label": "label", "zone": "zone"}
-_BY_HAND = ("line", "direction")  # not counted by hours: an index leads to their events
+_BY_HAND = ("line", "direction", "person")  # not counted by hours: an index leads to their events
 
 
 class CountQuery(EventFilters):

@@ -24,6 +24,7 @@ class StoredEvent(Event):
     caption: Caption | None = Field(
         default=None, description="What happened in a sentence, made when asked for; each phrase with its fields."
     )
+    names: dict[str, str] = Field(default={}, description="Id → name of those it is about, for who may see names.")
 
 
 def shown_events(connection: Connection, rows: Sequence[Any], telling: Telling) -> list[dict[str, Any]]:
@@ -35,10 +36,11 @@ def shown_events(connection: Connection, rows: Sequence[Any], telling: Telling) 
     for row in rows:
         crop, picture = (files.get((*track_of(row), kind)) for kind in ("crop", "picture"))
         clip = clips.get(row["id"])
-        caption = telling.event(Event.model_validate_json(row["body"]))
+        told = telling.names.event(json.loads(row["body"]))
+        caption = telling.event(Event.model_validate_json(row["body"]).model_copy(update={"text": told["text"]}))
         shown.append(
             {
-                **json.loads(row["body"]),
+                **told,
                 "snapshot_url": None if crop is None else f"/v1/snapshots/{crop}",
                 "picture_url": None if picture is None else f"/v1/snapshots/{picture}",
                 "clip_url": None if clip is None else f"/v1/clips/{clip}",

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from monitoring.core.known_people import UNTOLD_TO_ALL, ToldNames
+
 COLUMNS = (
     "time",
     "kind",
@@ -34,6 +36,7 @@ COLUMNS = (
     "captured_at_ns",
     "node",
     "id",
+    "person_name",
 )
 _FORMULA = frozenset("=+-@\u2212")
 
@@ -43,12 +46,13 @@ def heading() -> str:
     return ",".join(COLUMNS) + "\r\n"
 
 
-def lines(bodies: Iterable[str]) -> str:
-    """A line for each event, given as JSON."""
+def lines(bodies: Iterable[str], told: ToldNames = UNTOLD_TO_ALL) -> str:
+    """A line for each event, given as JSON. told: to whoever exports."""
     out = io.StringIO()
     writer = csv.writer(out)
     for body in bodies:
-        event = json.loads(body)
+        event = told.event(json.loads(body))
+        event["person_name"] = event["names"].get(event.get("person"))
         at_s, rest_ns = divmod(event["captured_at_ns"], 1_000_000_000)
         moment = datetime.fromtimestamp(at_s, UTC).replace(microsecond=rest_ns // 1000)
         writer.writerow([moment.isoformat(timespec="milliseconds"), *(_cell(event.get(name)) for name in COLUMNS[1:])])

@@ -6,6 +6,7 @@ On the event loop, fed by the monitor.
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import uuid
 from collections import deque
@@ -17,6 +18,7 @@ from fastapi.sse import ServerSentEvent
 from sqlalchemy import Connection
 
 from monitoring.core.contracts import Outgoing
+from monitoring.core.known_people import UNTOLD_TO_ALL, ToldNames
 from workers.bus.event import Event
 
 _MOST_WAITING = 1000
@@ -90,8 +92,13 @@ class LiveEvents(Followers[Event | Gone]):
         """See CommitHook."""
         self.add(events)
 
-    async def follow(self, wanted: Callable[[Event | Gone], bool]) -> AsyncGenerator[ServerSentEvent]:
-        """The events from now on that are wanted, until the monitor ends; a comment first, so that headers go out."""
+    async def follow(
+        self, wanted: Callable[[Event | Gone], bool], told: ToldNames = UNTOLD_TO_ALL
+    ) -> AsyncGenerator[ServerSentEvent]:
+        """The events from now on that are wanted, until the monitor ends; a comment first, so that headers go out.
+
+        told: to the follower.
+        """
         following = self.batches(wanted)
         try:
             async for events, missed in following:
@@ -103,7 +110,8 @@ class LiveEvents(Followers[Event | Gone]):
                     if isinstance(event, Gone):
                         yield deleted_event(event)
                     else:
-                        yield ServerSentEvent(id=str(event.id), raw_data=event.to_json().decode())
+                        shown = told.event(event.model_dump(mode="json", by_alias=True))
+                        yield ServerSentEvent(id=str(event.id), raw_data=json.dumps(shown))
         finally:
             await following.aclose()
 

@@ -23,6 +23,7 @@ from workers.bus.event import Event, Kind, Severity
 
 ALERTS: tuple[Kind, ...] = ("alert", "alert_ended")
 _ANY = "Repeatable: any of them will do."
+A_PERSON = "an id, or, for who may see names, a name."
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?\s*")
 
@@ -51,7 +52,7 @@ class EventFilters(BaseModel):
     zone: list[str] = Field(default=[], max_length=32, description=f"The name of a zone. {_ANY}")
     line: list[str] = Field(default=[], max_length=32, description=f"The name of a line. {_ANY}")
     direction: list[Literal["in", "out"]] = Field(default=[], max_length=2, description="Of line crossings.")
-    person: list[str] = Field(default=[], max_length=32, description=f"The id of a person. {_ANY}")
+    person: list[str] = Field(default=[], max_length=32, description=f"Whose track it is: {A_PERSON} {_ANY}")
     rule: list[str] = Field(default=[], max_length=32, description=f"The rule, of alerts. {_ANY}")
     severity: list[Severity] = Field(default=[], max_length=3, description=f"Of alerts. {_ANY}")
     session: str | None = Field(default=None, max_length=64, description="The stream's session.")
@@ -99,6 +100,7 @@ _EQUAL: tuple[tuple[str, Column[Any]], ...] = (
     ("zone", events.c.zone),
     ("label", events.c.label),
     ("stream", events.c.stream_id),
+    ("person", events.c.person),
 )
 """Filters that have an index with the time behind."""
 
@@ -107,13 +109,13 @@ _INDEXES = {
     "kind": "ix_events_kind",
     "label": "ix_events_label",
     "stream_id": "ix_events_stream",
+    "person": "ix_events_person",
 }
 _LOOK = 3000
 
 _OTHER: tuple[tuple[str, Column[Any]], ...] = (
     ("line", events.c.line),
     ("direction", events.c.direction),
-    ("person", events.c.person),
     ("rule", events.c.rule),
     ("severity", events.c.severity),
 )

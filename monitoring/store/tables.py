@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from workers.database.dialects import NAMING_CONVENTION, CompactUuid, Serial
@@ -52,6 +53,16 @@ events = Table(
     Index("ix_events_kind", "kind", "captured_at_ns", "stream_id", "label", "zone", "confidence"),
     Index("ix_events_label", "label", "captured_at_ns", "stream_id", "kind", "zone", "confidence"),
     Index("ix_events_zone", "zone", "captured_at_ns", "stream_id", "kind", "label", "confidence"),
+    # Few events are about somebody who is known: the others are not in it.
+    Index(
+        "ix_events_person",
+        "person",
+        "captured_at_ns",
+        "stream_id",
+        "kind",
+        sqlite_where=text("person IS NOT NULL"),
+        postgresql_where=text("person IS NOT NULL"),
+    ),
 )
 """What happened. Written with add_events (monitoring/store/writes.py) only, which keeps `event_counts` true."""
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitoring.store.query import Moment
+from monitoring.store.query import A_PERSON, Moment
 from monitoring.tracks.record import TrackRecord, crossing_tag
 from monitoring.tracks.rows import tag_value
 from stream.config import StreamId
@@ -37,7 +37,7 @@ class TrackFilters(BaseModel):
     direction: list[Literal["in", "out"]] = Field(
         default=[], max_length=2, description="The direction in which it crossed a line: that of `line`, if named."
     )
-    person: list[str] = Field(default=[], max_length=32, description=f"The id of a person. {_ANY}")
+    person: list[str] = Field(default=[], max_length=32, description=f"Somebody it was taken for: {A_PERSON} {_ANY}")
     rule: list[str] = Field(default=[], max_length=32, description=f"A rule that raised an alert about it. {_ANY}")
     severity: list[Severity] = Field(default=[], max_length=3, description="The severity of an alert about it.")
     session: str | None = Field(default=None, max_length=64, description="The stream's session.")

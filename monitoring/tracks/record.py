@@ -37,6 +37,17 @@ class LabelSpan:
 
 
 @dataclass(slots=True)
+class PersonSpan:
+    """Whose track it was; `until_ns`: None while it is. `similarity`: the highest."""
+
+    person: str
+    pts_us: int
+    since_ns: int
+    until_ns: int | None = None
+    similarity: float | None = None
+
+
+@dataclass(slots=True)
 class ZoneVisits:
     """All visits of a track to a zone. `duration_s`: of those that are over; `since_ns`: when the present one began.
 
@@ -91,7 +102,8 @@ class TrackRecord:
     """A track from its first frame on. Times are wall clocks in nanoseconds.
 
     `id`: that of its `track_began` event. `confidence`: the highest, 0 to 1. `last_ns`: of its newest event. `events`:
-    how many were taken. Of zones there is one entry each.
+    how many were taken. Of zones there is one entry each. `person`: whose it is now, or was at its end; `people`: all
+    that it was taken for.
     """
 
     id: uuid.UUID
@@ -112,6 +124,7 @@ class TrackRecord:
     zones: list[ZoneVisits] = field(default_factory=list)
     lines: list[LineCrossing] = field(default_factory=list)
     alerts: list[TrackAlert] = field(default_factory=list)
+    people: list[PersonSpan] = field(default_factory=list)
 
     @classmethod
     def begun(cls, event: Event) -> TrackRecord:
@@ -135,6 +148,7 @@ class TrackRecord:
         """Take an event of this track, but for the first. Returns whether that changed anything."""
         takes = {
             "label_changed": self._relabel,
+            "identified": self._identify,
             "zone_entered": self._visit,
             "zone_stayed": self._visit,
             "zone_left": self._visit,
@@ -147,7 +161,7 @@ class TrackRecord:
             return False
         self.events += 1
         self.last_ns = max(self.last_ns, event.captured_at_ns)
-        self.person = event.person or self.person
+        self._recognise(event)
         if event.confidence is not None:
             self.confidence = max(self.confidence or 0.0, event.confidence)
         return True
@@ -161,6 +175,8 @@ class TrackRecord:
         at_frame = event.pts_us
         if event.kind == "label_changed":
             self.labels = [one for one in self.labels if (one.label, one.pts_us) != (event.label, at_frame)]
+        elif event.kind == "identified":
+            self._unidentify(event)
         elif event.kind == "line_crossed":
             self.lines = [one for one in self.lines if (one.line, one.pts_us) != (event.line, at_frame)]
         elif event.kind == "alert":
@@ -193,6 +209,7 @@ class TrackRecord:
                 found |= {("direction", crossing.direction), crossing_tag(crossing.line, crossing.direction)}
         for alert in self.alerts:
             found |= {("alert", "true"), ("rule", alert.rule or ""), ("severity", alert.severity or "")}
+        found |= {("person", one.person) for one in self.people}
         if self.person is not None:
             found.add(("person", self.person))
         return found
@@ -205,6 +222,34 @@ class TrackRecord:
         if event.label is None or any((one.label, one.pts_us) == (event.label, event.pts_us) for one in self.labels):
             return False
         return _append(self.labels, LabelSpan(event.label, event.pts_us, event.captured_at_ns))
+
+    def _identify(self, event: Event) -> bool:
+        """From this frame on it is somebody else's, or nobody's."""
+        last = self.people[-1] if self.people and self.people[-1].until_ns is None else None
+        known = event.person is None and last is None
+        if known or any((one.person, one.pts_us) == (event.person, event.pts_us) for one in self.people):
+            return False
+        if last is not None:
+            last.until_ns = event.captured_at_ns
+        self.person = event.person
+        if event.person is None:
+            return True
+        return _append(self.people, PersonSpan(event.person, event.pts_us, event.captured_at_ns))
+
+    def _unidentify(self, event: Event) -> None:
+        """Take back that it was recognised."""
+        gone = [one for one in self.people if (one.person, one.pts_us) == (event.person, event.pts_us)]
+        self.people = [one for one in self.people if one not in gone]
+        if gone and gone[0].until_ns is None and self.person == event.person:
+            self.person = None
+
+    def _recognise(self, event: Event) -> None:
+        """What any of its events says of whose it is then."""
+        self.person = event.person or self.person
+        if event.identity is None or not self.people or self.people[-1].person != event.identity.person:
+            return
+        similarity = round(event.identity.similarity, 4)
+        self.people[-1].similarity = max(self.people[-1].similarity or -1.0, similarity)
 
     def _visit(self, event: Event) -> bool:
         if event.zone is None:

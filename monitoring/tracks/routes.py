@@ -19,6 +19,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import Connection
 
 from monitoring.core.errors import TooManyFollowers
+from monitoring.core.known_people import ToldNames, all_names
 from monitoring.core.telling import Telling
 from monitoring.store.live_events import Gone, deleted_event, missed_event
 from monitoring.tracks.filters import TrackFilters, TrackPageQuery, wanted_track
@@ -36,10 +37,11 @@ _MOST_IN_VIEW = 500
 TrackInPath = Annotated[uuid.UUID, Path(description="The track's id.")]
 
 Answer = TypeVar("Answer")
+Filters = TypeVar("Filters", bound=TrackFilters)
 
 
 def track_routes(database: Database, live: LiveTracks, telling: Telling | None = None) -> APIRouter:
-    """The routes of tracks. telling: how captions are told."""
+    """The routes of tracks. telling: how tracks are told, and with whose names."""
     router = APIRouter(tags=["tracks"], route_class=GuardedRoute)
     reader = _Reader(database, telling or Telling())
     _add_live(router, reader, live)
@@ -96,16 +98,17 @@ def _add_live(router: APIRouter, reader: _Reader, live: LiveTracks) -> None:
         `ids` of tracks that were deleted. Times, and whether a track is over, do not filter here.
         """
         scope, told = principal.scope("events"), reader.telling.to(principal)
+        asked = _asked(query, told.names)
 
         def wanted(one: TrackRecord | Gone) -> bool:
-            return one.stream_id in scope if isinstance(one, Gone) else wanted_track(query, one, scope)
+            return one.stream_id in scope if isinstance(one, Gone) else wanted_track(asked, one, scope)
 
         async with aclosing(live.batches(wanted)) as batches:
             async for changes, missed in batches:
                 gone = [one for one in changes if isinstance(one, Gone)]
                 if not changes:
                     yield ServerSentEvent(comment="tracks follow as they change")
-                    shown = await reader.run(partial(_in_view, query=query, scope=scope, telling=told))
+                    shown = await reader.run(partial(_in_view, query=asked, scope=scope, telling=told))
                 else:
                     shown = await reader.run(partial(track_views, records=_newest(changes), telling=told))
                 if missed:
@@ -119,8 +122,14 @@ def _add_live(router: APIRouter, reader: _Reader, live: LiveTracks) -> None:
 
 
 def _page(connection: Connection, query: TrackPageQuery, scope: StreamScope, telling: Telling) -> dict[str, Any]:
-    page = tracks_page(connection, query, scope)
-    return {"tracks": track_views(connection, _records(page.rows), telling), "next": page.next}
+    page = tracks_page(connection, _asked(query, telling.names), scope)
+    shown = track_views(connection, _records(page.rows), telling)
+    return {"tracks": shown, "next": page.next, "names": all_names(shown)}
+
+
+def _asked(query: Filters, told: ToldNames) -> Filters:
+    """With the ids of those who are asked for by name."""
+    return query.model_copy(update={"person": told.asked(query.person)}) if query.person else query
 
 
 def _in_view(connection: Connection, query: TrackFilters, scope: StreamScope, telling: Telling) -> list[dict[str, Any]]:

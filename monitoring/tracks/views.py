@@ -31,6 +31,17 @@ class TrackLabel(BaseModel):
     until_ns: int | None
 
 
+class TrackPerson(BaseModel):
+    """Somebody that a track was taken for. `until_ns`: null while it is, or was at its end."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    person: str
+    similarity: float | None = Field(description="The highest, to the face that was enrolled.")
+    since_ns: int
+    until_ns: int | None
+
+
 class TrackZone(BaseModel):
     """The visits of a track to a zone."""
 
@@ -77,13 +88,15 @@ class TrackView(BaseModel):
     duration_s: float | None = Field(description="null while it is in view.")
     reason: str | None = Field(description="Why it ended: gone, stream_lost; unknown, where its end was not told.")
     confidence: float | None = Field(description="The highest of its detections, 0 to 1.")
-    person: str | None
+    person: str | None = Field(description="Whose it is now, or was at its end: an opaque id. `names` has the name.")
+    people: list[TrackPerson] = Field(description="All that it was taken for, in order.")
     label: str | None = Field(description="The present one, or the last.")
     labels: list[TrackLabel] = Field(description="All that it had, in order.")
     zones: list[TrackZone]
     lines: list[TrackLine] = Field(description="In the order of crossing.")
     alerts: list[TrackAlertView]
     event_count: int = Field(description="Of the track, alerts about it included.")
+    names: dict[str, str] = Field(description="Id → name of those it was taken for, for who may see names.")
     snapshot_url: str | None = Field(description="Its best image so far, cut out.")
     picture_url: str | None = Field(description="The whole image that it was cut from.")
     caption: Caption = Field(description="All of that in sentences, made when asked for; each phrase with its fields.")
@@ -94,6 +107,7 @@ class TrackPage(BaseModel):
 
     tracks: list[TrackView]
     next: str | None
+    names: dict[str, str] = Field(description="Id → name of all of them, for who may see names.")
 
 
 class TrackDetail(TrackView):
@@ -114,7 +128,11 @@ def track_views(connection: Connection, records: Sequence[TrackRecord], telling:
         query = select(alerts.c.id, alerts.c.ended_at_ns, alerts.c.acknowledged_at_ns).where(alerts.c.id.in_(ids))
         states = {row["id"]: row for row in connection.execute(query).mappings()}
     return [
-        {**_view(record, files, states), "caption": track_caption(record, telling).model_dump(mode="json")}
+        {
+            **_view(record, files, states),
+            "names": telling.names.of(record.stream_id, {record.person, *(one.person for one in record.people)}),
+            "caption": track_caption(record, telling).model_dump(mode="json"),
+        }
         for record in records
     ]
 
@@ -144,6 +162,10 @@ def _view(record: TrackRecord, files: Mapping[Any, int], states: Mapping[uuid.UU
         **{name: getattr(record, name) for name in same},
         "began_at_ns": record.captured_at_ns,
         "label": record.labels[-1].label if record.labels else None,
+        "people": [
+            {name: getattr(one, name) for name in ("person", "similarity", "since_ns", "until_ns")}
+            for one in record.people
+        ],
         "labels": _labels(record),
         "zones": _zones(record),
         "lines": [{"line": one.line, "direction": one.direction, "at_ns": one.at_ns} for one in record.lines],

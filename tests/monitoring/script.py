@@ -12,7 +12,7 @@ from monitoring.events.zone import Scene
 from monitoring.rules.drift_signals import DriftAlarm, Fault
 from monitoring.rules.rule import Rule
 from workers.bus.event import Event
-from workers.bus.result import Attribute, Detection, FrameResult, Latency
+from workers.bus.result import Attribute, Detection, FrameResult, Identity, Latency
 
 SIZE_WH = (1000, 500)
 START_NS = 1_800_000_000_000_000_000
@@ -21,7 +21,7 @@ SESSION, NEXT_SESSION = "01KAH0000000000000000000AA", "01KAH0000000000000000000B
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody from `came_s` to `left_s`. `at`: where the foot is by time, in shares; `label` by time."""
+    """Somebody from `came_s` to `left_s`. `at`: where the foot is by time, in shares; `label` and `who` by time."""
 
     track_id: int
     came_s: float
@@ -32,6 +32,7 @@ class Person:
     attribute: Callable[[float], str | None] = lambda _: None
     detector: str = "mask"
     size: Callable[[float], float] = lambda _: 1.0
+    who: Callable[[float], str | None] = lambda _: None
 
 
 def standing(x: float, y: float) -> Callable[[float], tuple[float, float]]:
@@ -84,6 +85,7 @@ def _detection(person: Person, at_s: float) -> Detection:
     attribute = person.attribute(at_s)
     width, height = SIZE_WH
     size = person.size(at_s)
+    who = person.who(at_s)
     return Detection(
         detector=person.detector,
         track_id=person.track_id,
@@ -91,6 +93,7 @@ def _detection(person: Person, at_s: float) -> Detection:
         confidence=person.confidence(at_s),
         xyxy=(x * width - 20 * size, y * height - 60 * size, x * width + 20 * size, y * height),
         attributes={} if attribute is None else {"mask-classifier": Attribute(label=attribute, confidence=0.9)},
+        identity=None if who is None else Identity(person=who, similarity=0.7, threshold=0.45),
     )
 
 
@@ -131,6 +134,14 @@ class FixedPeople:
     def name_of(self, person_id: str) -> str | None:
         """See KnownPeople."""
         return next((one.name for one in self.everybody if one.id == person_id), None)
+
+    def ids(self, text: str) -> tuple[str, ...]:
+        """See KnownPeople."""
+        return tuple(one.id for one in self.everybody if text == one.id or text.casefold() == one.name.casefold())
+
+    def group(self, name: str) -> frozenset[str]:
+        """See KnownPeople."""
+        return frozenset(one.id for one in self.everybody if name.casefold() in map(str.casefold, one.groups))
 
     def all(self) -> tuple[Known, ...]:
         """See KnownPeople."""

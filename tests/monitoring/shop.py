@@ -29,15 +29,21 @@ from tests.peers.ports import free_port
 from workers.access.principal import Grant, Principal
 from workers.bus.media import Clip, Snapshot
 from workers.bus.message_bus import SNAPSHOTS, LocalBus, Message
+from workers.bus.result import Identity
 
 SEEN, HIDDEN = "lobby", "vault"
 RESULTS = 130  # enough for drift reports
+WHO = {SEEN: "Lola", HIDDEN: f"Valentin of the {HIDDEN}"}
+"""Who stands before each camera."""
 PRINCIPALS = {
     "admin": Principal("user:ada", "user", (Grant("admin"),)),
     "viewer": Principal("user:vic", "user", (Grant("viewer", (SEEN,)),)),
     "pattern": Principal("user:pat", "user", (Grant("viewer", ("lob*",)),)),
     "reviewer": Principal("user:rob", "user", (Grant("reviewer", (SEEN,)),)),
     "both": Principal("user:bo", "user", (Grant("reviewer", (SEEN,)), Grant("viewer", (HIDDEN,)))),
+    "teller": Principal(
+        "user:tea", "user", (Grant("reviewer", ("*",), frozenset({"people"})), Grant("viewer", (SEEN,)))
+    ),
     "operator": Principal("user:ole", "user", (Grant("operator", (SEEN,)),)),
     "namer": Principal("user:nan", "user", (Grant("reviewer"),)),
     "texts": Principal("user:tex", "user", (Grant("viewer", ("*",), frozenset({"events"})),)),
@@ -50,6 +56,7 @@ class Shop:
     def __init__(self, running: Monitoring, bus: LocalBus) -> None:
         self.running = running
         self.bus = bus
+        self.people: dict[str, str] = {}
         self.app = admit(FastAPI(), PRINCIPALS)
         problems.install(self.app)
         for router in running.routers:
@@ -120,7 +127,7 @@ def open_shop(url: str, folder: Path) -> Iterator[Shop]:
         until(lambda: running.active)
         arrange(shop)
         for stream_id in (SEEN, HIDDEN):
-            happen(bus, stream_id)
+            happen(bus, stream_id, shop.people[stream_id])
         until(partial(_all_there, shop))
         yield shop
     finally:
@@ -128,7 +135,11 @@ def open_shop(url: str, folder: Path) -> Iterator[Shop]:
 
 
 def arrange(shop: Shop) -> None:
-    """A zone on each camera; a rule for all, one for each and one for both."""
+    """A zone on each camera; a rule for all, one for each and one for both; somebody who is known before each."""
+    for stream_id, name in WHO.items():
+        answer = shop.ask("admin", "POST", "/v1/people", json={"name": name})
+        assert answer.status_code == 201, answer.text
+        shop.people[stream_id] = answer.json()["id"]
     for stream_id in (SEEN, HIDDEN):
         zone = {"name": f"door-of-{stream_id}", "polygon": [[0, 0], [1, 0], [1, 1]]}
         assert shop.ask("admin", "PUT", f"/v1/zones/{stream_id}", json={"zones": [zone]}).status_code == 201
@@ -139,13 +150,15 @@ def arrange(shop: Shop) -> None:
         assert shop.ask("admin", "PUT", f"/v1/rules/{name}", json=body).status_code == 201
 
 
-def happen(bus: LocalBus, stream_id: str) -> None:
+def happen(bus: LocalBus, stream_id: str, person: str) -> None:
     """Somebody stands before the camera for two minutes; it goes down and comes up again."""
+    who = Identity(person=person, similarity=0.7, threshold=0.5)
     session = f"01JD{stream_id.upper():0<22}"
     ago_s = int(time.time()) - 600 - START_S
     for number in range(RESULTS):
         at_s = START_S + number
-        shown = result(at_s, [box(1 + number // 10)], figures(at_s), session=session, stream_id=stream_id)
+        seen = [box(1 + number // 10, identity=who)]
+        shown = result(at_s, seen, figures(at_s), session=session, stream_id=stream_id)
         bus.publish(message(shown.model_copy(update={"captured_at_ns": round((at_s + ago_s) * 1e9)})))
     end_ns = round((START_S + RESULTS + ago_s) * 1e9)
     for number, kind in ((1, "stream_down"), (60, "stream_up")):

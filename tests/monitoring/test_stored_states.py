@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from monitoring.events.occupancy import OccupancyCount
 from monitoring.events.settings import EventSettings
 from monitoring.events.tracks import TrackEvents
+from monitoring.people.stripping import without
 from monitoring.rules.rules import Rules
-from tests.monitoring.script import FixedConditions, FixedRules, FixedScenes
+from tests.monitoring.script import FixedConditions, FixedRules, FixedScenes, Person, results, run, started
 
 SIGHTING = {
     "pts_us": 1, "captured_at_ns": 2, "size_wh": [10, 10], "label": "a", "confidence": 0.9,
@@ -41,6 +43,20 @@ def test_tracks_go_on() -> None:
     assert OccupancyCount(**state["counts"][""]) == OccupancyCount(3, 4, 5, 6, 7)
     events.restore("door", state)
     assert events.dump("door") == state
+
+
+def test_a_state_without_somebody_who_was_erased_goes_on() -> None:
+    """What they were to be taken for next is forgotten, too."""
+    who = lambda at_s: "ada" if at_s < 3 else "bob"  # noqa: E731
+    events = TrackEvents(EventSettings(), FixedScenes({}))
+    started([events])
+    run([events], list(results([Person(7, 0.0, 6, who=who)], 6))[:40])
+    state = json.loads(json.dumps(events.dump("entrance")))
+    assert (state["tracks"]["7"]["who"]["current"], [*state["tracks"]["7"]["who"]["candidates"]]) == ("ada", ["bob"])
+    for erased, left in ((["ada"], ["bob"]), (["ada", "bob"], [])):
+        events.restore("entrance", without(state, erased))
+        (track,) = events.tracks("entrance")
+        assert (track.person, track.identity, [*track.who.candidates]) == (None, None, left)
 
 
 def test_rules_go_on() -> None:

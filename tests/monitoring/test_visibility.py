@@ -117,6 +117,40 @@ def test_a_list_shows_the_streams_in_scope(shop: Shop, path: str, who: str) -> N
     assert HIDDEN not in told(seen)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["events?limit=500", "events.csv?kind=identified", "tracks?limit=500", "alerts?rule=anybody", "report?since=1d"],
+)
+def test_names_are_told_to_who_may_see_them(shop: Shop, path: str) -> None:
+    """Of what they may see; others get the opaque id."""
+    everything, seen, untold = (shop.get(who, f"/v1/{path}").text for who in ("admin", "teller", "viewer"))
+    assert "Lola" in everything and "Valentin" in everything
+    assert "Lola" in seen and "Valentin" not in seen
+    assert "Lola" not in untold and "Valentin" not in untold
+    assert "{person:" not in everything + seen + untold
+
+
+def test_people_are_filters_and_what_is_counted_by(shop: Shop) -> None:
+    who, other = shop.people[SEEN], shop.people[HIDDEN]
+    for items in ("events", "tracks", "alerts"):
+        found = shop.get("admin", f"/v1/{items}?person=lola").json()
+        assert found[items] and found["names"] == {who: "Lola"}
+        named = shop.get("teller", f"/v1/{items}?person={who}").json()
+        assert [one["id"] for one in named[items]] == [one["id"] for one in found[items]]
+        assert named["names"] == found["names"]
+        assert {one["stream_id"] for one in found[items]} == {SEEN}
+        assert shop.get("teller", f"/v1/{items}?person={other}").json()[items] == []
+        assert shop.get("viewer", f"/v1/{items}?person=lola").json()[items] == [], "that would tell whose id it is"
+        untold = shop.get("viewer", f"/v1/{items}?person={who}").json()
+        assert len(untold[items]) == len(found[items]) and untold["names"] == {}
+    asked = "/v1/events/counts?kind=identified&by=person&bucket=month"
+    counted = shop.get("admin", asked).json()
+    assert {one["value"] for one in counted["counts"]} == {who, other} == set(counted["names"])
+    assert (
+        shop.get("teller", asked).json()["names"] == {who: "Lola"} and shop.get("viewer", asked).json()["names"] == {}
+    )
+
+
 def test_rates_and_sizes_of_all_cameras_are_for_who_sees_all(shop: Shop) -> None:
     everything, seen = (shop.get(who, "/v1/retention").json() for who in ("admin", "viewer"))
     assert [rule["streams"] for rule in everything["rules"]] == [[HIDDEN]]
@@ -332,7 +366,7 @@ def test_a_track_is_shown_with_all_that_it_did(shop: Shop) -> None:
     assert (row["label"], row["duration_s"], row["event_count"]) == ("without_mask", ended["duration_s"], len(events))
     assert shop.get("viewer", row["snapshot_url"]).content.startswith(b"\xff\xd8")
     assert [one["rule"] for one in row["alerts"]] == ["anybody", "near", "shared"]
-    one = shop.get("viewer", f"/v1/tracks/{row['id']}").json()
+    one = shop.get("teller", f"/v1/tracks/{row['id']}").json()
     assert one.pop("events") == events and one == row
 
 

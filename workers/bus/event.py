@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.bus.identifiers import Count, NodeName, Number, SessionId, Versions
+from workers.bus.result import Identity
 
 EVENT_SCHEMA = "livesight.event/1"
 EVENT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, EVENT_SCHEMA)
@@ -15,6 +16,7 @@ EVENT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, EVENT_SCHEMA)
 Kind = Literal[
     "track_began",
     "label_changed",
+    "identified",
     "track_ended",
     "zone_entered",
     "zone_left",
@@ -44,7 +46,7 @@ class Event(BaseModel):
 
     `id` follows from what happened (see event_id), so that the same cause always has the same id. Fields that say
     nothing about a kind are null: `zone` of zone events and alerts in a zone, `line` and `direction` of crossings,
-    `rule`, `severity` and `text` of alerts, `duration_s` of what ended, `before` of a changed label or count.
+    `rule`, `severity` and `text` of alerts, `duration_s` of what ended, `before` of a changed label, person or count.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid", populate_by_name=True)
@@ -59,11 +61,12 @@ class Event(BaseModel):
     track_id: Number | None = None
     detector: str | None = None
     label: str | None = None
-    before: str | None = Field(default=None, description="The label, or the count, until then.")
+    before: str | None = Field(default=None, description="The label, the person, or the count, until then.")
     confidence: float | None = Field(default=None, ge=0, le=1)
     xyxy: tuple[float, float, float, float] | None = Field(default=None, description="Pixels of the coded frame.")
     size_wh: tuple[int, int] | None = None
-    person: str | None = None
+    person: str | None = Field(default=None, description="Whose track it is, an opaque id; of identified, from now on.")
+    identity: Identity | None = Field(default=None, description="How alike the face was when it was last recognised.")
     zone: str | None = None
     line: str | None = None
     direction: Literal["in", "out"] | None = None
@@ -77,7 +80,9 @@ class Event(BaseModel):
     path: tuple[PathPoint, ...] = Field(default=(), description="Of a track that ended; at most 64 points.")
     rule: str | None = None
     severity: Severity | None = None
-    text: str | None = Field(default=None, description="An alert in words a person can act on.")
+    text: str | None = Field(
+        default=None, description="An alert in words a person can act on. Stored, {person:ID} stands for a name."
+    )
     cause: uuid.UUID | None = Field(default=None, description="The event that brought an alert about, if one did.")
     models: Versions = Field(default_factory=dict)
     node: NodeName | None = None

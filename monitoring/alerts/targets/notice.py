@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitoring.core.known_people import KnownPeople, mentioned, named, names_of
 from workers.bus.event import Event
 
 NOTICE_SCHEMA = "livesight.alert/1"
@@ -29,6 +30,7 @@ class NoticeDocument(BaseModel):
     text: str | None = Field(description="What happened, in words for people.")
     data: Event
     links: dict[str, str] = Field(description="alert, picture, clip, live; paths where no public_url is set.")
+    names: dict[str, str] = Field(default={}, description="Id → name of those it is about, as they are called now.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Notice:
     """One message. `id` is the same at every try, so that a target that gets it twice can recognise it.
 
     links: URLs of the alert, its image and clip, by name; absolute when `public_url` is set.
-    image: the alert's image as a JPEG, with the boxes of its frame, when there is one.
+    image: the alert's image as a JPEG, with the boxes of its frame, when there is one. names: of those it is about, as
+    `told` finds them; whoever is erased between two tries is not named in the second.
     """
 
     id: str
@@ -44,6 +47,15 @@ class Notice:
     event: Event
     links: dict[str, str]
     image: bytes | None = None
+    names: dict[str, str] = field(default_factory=dict)
+
+    def told(self, people: KnownPeople) -> Notice:
+        """The same, with names in place of ids in the text."""
+        text = self.event.text
+        if text is None or not (ids := {self.event.person, *mentioned(text)} - {None}):
+            return self
+        event = self.event.model_copy(update={"text": named(text, people)})
+        return replace(self, event=event, names=names_of(people, ids))
 
     @property
     def severity(self) -> str:
@@ -67,10 +79,11 @@ class Notice:
             text=self.event.text,
             data=self.event,
             links=self.links,
+            names=self.names,
         )
 
     def to_json(self) -> bytes:
-        """The document, UTF-8; the same bytes at every try."""
+        """The document, UTF-8; the same bytes at every try, while nobody's name changes."""
         return self.document().model_dump_json(by_alias=True).encode()
 
     def words(self) -> str:

@@ -25,6 +25,7 @@ from tests.monitoring.script import (
     walking,
 )
 from workers.bus.event import Event, event_id
+from workers.bus.result import Identity
 
 DOOR = Zone(name="door", polygon=((0.6, 0.0), (1.0, 0.0), (1.0, 1.0), (0.6, 1.0)), stay_s=3.0)
 LINE = Line(name="gate", start=(0.4, 0.0), end=(0.4, 0.9))
@@ -38,6 +39,37 @@ def events_of(
     handler = TrackEvents(settings or EventSettings(), FixedScenes({} if scene is None else {"entrance": scene}))
     started([handler])
     return run([handler], results(people, until_s + 5))
+
+
+def test_a_track_gets_a_person_changes_and_loses_it() -> None:
+    """Dated to where it began, as labels are; what lasts for less than half a second is none."""
+
+    def who(at_s: float) -> str | None:
+        if 1 <= at_s < 4:
+            return "bob" if 2 <= at_s < 2.3 else "ada"
+        return "bob" if 4 <= at_s < 6 else None
+
+    events = events_of([Person(7, 0.0, 8, who=who)], 8)
+    identified = [event for event in events if event.kind == "identified"]
+    assert [(event.pts_us / 1e6, event.before, event.person) for event in identified] == [
+        (1.04, None, "ada"),
+        (4.0, "ada", "bob"),
+        (6.0, "bob", None),
+    ]
+    assert identified[0].identity == Identity(person="ada", similarity=0.7, threshold=0.45)
+    assert (identified[2].identity, events[-2].kind, events[-2].person) == (None, "track_ended", None)
+    assert len({event.id for event in events}) == len(events)
+
+
+def test_a_restart_goes_on_with_whom_a_track_was_taken_for() -> None:
+    frames = list(results([Person(7, 0.0, 6, who=lambda at_s: "ada" if at_s < 3 else None)], 12))
+    whole, halves = [TrackEvents(EventSettings(), FixedScenes())], [TrackEvents(EventSettings(), FixedScenes())]
+    started(whole)
+    started(halves)
+    told = run(halves, frames[:42])  # in the middle of the change
+    again = [TrackEvents(EventSettings(), FixedScenes())]
+    carried_over(halves, again)
+    assert told + run(again, frames[42:]) == run(whole, frames)
 
 
 def test_somebody_comes_and_goes() -> None:

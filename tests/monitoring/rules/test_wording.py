@@ -66,7 +66,14 @@ def event(kind: str, **fields: Any) -> Event:
         ("line_crossed", {"line": "gate", "direction": "in"}, "A triangle has crossed line gate (in)"),
         ("label_changed", {"before": "sq"}, "A square is now a triangle"),
         ("label_changed", {"before": "hard_hat", "label": "sq"}, "An object (hard hat) is now a square"),
-        ("label_changed", {"before": "tri", "label": "sq", "person": "ada"}, "ada (tri) is now square shape"),
+        ("label_changed", {"before": "tri", "label": "sq", "person": "ada"}, "{person:ada} (tri) is now square shape"),
+        ("identified", {"person": "7"}, "{person:7} (tri) has been recognised"),
+        (
+            "identified",
+            {"person": "7", "before": "8"},
+            "{person:7} (tri) has been recognised, who was taken for {person:8}",
+        ),
+        ("identified", {"before": "8"}, "A triangle is taken for {person:8} no longer"),
         (
             "count_changed",
             {"count": 1, "before": "0", "zone": "Door", "label": None},

@@ -84,6 +84,9 @@ def test_a_row_for_each_track_that_began_says_what_its_events_say(database: Data
         changes = of.get("label_changed", [])
         assert [one.label for one in row.labels] == [told[0].label, *(event.label for event in changes)]
         assert [one.since_ns for one in row.labels[1:]] == [event.captured_at_ns for event in changes]
+        known = [event for event in of.get("identified", []) if event.person is not None]
+        assert [(one.person, one.since_ns) for one in row.people] == [(one.person, one.captured_at_ns) for one in known]
+        assert row.person == told[-1].person and all(one.similarity == 0.7 for one in row.people)
         left = of.get("zone_left", [])
         assert sum(one.duration_s for one in row.zones) == pytest.approx(sum(event.duration_s or 0 for event in left))
         assert sum(one.visits for one in row.zones) == len(of.get("zone_entered", []))
@@ -94,7 +97,8 @@ def test_a_row_for_each_track_that_began_says_what_its_events_say(database: Data
         assert [one.id for one in row.alerts] == [event.id for event in of.get("alert", [])]
         assert row.confidence == pytest.approx(max(event.confidence or 0 for event in told))
     every = [kind for told in wanted.values() for kind in {event.kind for event in told}]
-    assert {"label_changed", "zone_left", "zone_stayed", "line_crossed", "alert", "track_ended"} <= set(every)
+    often = {"label_changed", "identified", "zone_left", "zone_stayed", "line_crossed", "alert", "track_ended"}
+    assert often <= set(every)
 
 
 def test_what_is_delivered_again_changes_nothing(database: Database) -> None:
@@ -208,6 +212,7 @@ FILTERS: list[dict[str, Any]] = [
     {"stream": ["nobody"]},
     {"label": ["nothing"], "zone": ["till"]},
     {"person": ["ada"]},
+    {"person": ["bob", "cyd"], "stream": ["door"]},
 ]
 
 
