@@ -34,7 +34,7 @@ FLOORS: dict[str, list[str]] = {
         "core store events rules arrangements alerts drift tracks captions retention deletion people report ask ingest "
         "settings migrations assembly service doctor"
     ).split(),
-    "training": "errors data evaluation export detector classifier cli".split(),
+    "training": "errors data evaluation export detector classifier captioner cli".split(),
 }
 """Rooms (folders) and single modules of each package, from the lowest floor up: each imports from below itself only."""
 

@@ -1,4 +1,4 @@
-"""`livesight dataset | train | evaluate | evaluate-webcam | export | export-classifier`. Runs on the calling thread.
+"""`livesight dataset | train | caption | evaluate | evaluate-webcam | export…`. Runs on the calling thread.
 
 Only typer is imported here: what a command needs is imported by the command, so that `livesight --help` answers at
 once and serving never sees torch.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from training.cli.caption import caption
 from training.cli.classifier import classifier, export_classifier
 from training.cli.dataset import dataset_app
 from training.cli.detector import average, detector
@@ -28,6 +29,7 @@ def mount(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.add_typer(dataset_app, name="dataset")
     app.add_typer(train_app, name="train")
+    app.command("caption")(caption)
     app.command("evaluate")(evaluate)
     app.command("evaluate-webcam")(evaluate_webcam)
     app.command("export")(export)

@@ -91,7 +91,9 @@ def missing(examples: Sequence[TagExample]) -> str | None:
 
 def learn(examples: Sequence[TagExample]) -> TagModel:
     """Of all examples; both kinds must be there."""
-    words = VisualWords(points=POINTS, patch=PATCH, fast=FAST, words=_words(examples))
+    words = VisualWords(
+        points=POINTS, patch=PATCH, fast=FAST, words=binary_words([one.descriptors for one in examples], _WORDS)
+    )
     counter = WordCounter(words)
     colours = np.stack([one.colours for one in examples])
     middle = colours.mean(0)
@@ -132,14 +134,14 @@ def _row(counter: WordCounter, middle: F32, spread: float, example: TagExample) 
     return np.concatenate([counts, (example.colours - middle) / np.float32(spread)]).astype(np.float32)
 
 
-def _words(examples: Sequence[TagExample]) -> tuple[str, ...]:
-    """Centres of the descriptors, as hex. Of flat frames, which have none, two words that mean nothing."""
+def binary_words(descriptors: Sequence[U8], count: int) -> tuple[str, ...]:
+    """Up to `count` centres of descriptors, u8 (n, 32) an image, as hex; two that mean nothing where there are none."""
     rng = np.random.default_rng(_SEED)
-    every = np.concatenate([one.descriptors for one in examples])
+    every = np.concatenate(descriptors)
     if len(every) < 2:
         return "0" * 64, "f" * 64
     sample = every[rng.permutation(len(every))[:_DESCRIPTORS]]
-    centres = sample[: min(_WORDS, len(sample))].copy()
+    centres = sample[: min(count, len(sample))].copy()
     bits = np.unpackbits(sample, axis=1)
     for _ in range(_ROUNDS):
         nearest = _nearest(sample, centres)
