@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stream.config import StreamSettings
+from stream.config import ModelName, StreamSettings
 from workers.secrets.keys import NO_KEYS, SecretKeys
 
 Backend = Literal["auto", "openvino", "torch"]
@@ -50,6 +50,7 @@ class IdentitySettings(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
+    model: ModelName = Field(default="face-id", description="The embedder of faces; another's vectors do not compare.")
     least_eyes_px: float = Field(default=16, ge=4, le=1000, description="How far the eyes must be apart.")
     name_px: float = Field(
         default=40, ge=16, le=4096, description="Least side of a square as large as a face to be named."

@@ -29,6 +29,7 @@ _STRIDES = (8, 16, 32)
 _OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES for kind in ("cls", "obj", "bbox", "kps")]
 _OVERLAP = 0.3
 LEAST_SCORE = 0.7
+"""Anywhere in an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,11 @@ class FaceDetector:
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot load {graph}: {error}") from error
 
-    def find(self, image_bgr: U8, side: int = IMAGE_SIDE, scale: float = 1.0) -> list[Face]:
+    def find(self, image_bgr: U8, side: int = IMAGE_SIDE, scale: float = 1.0, least: float = LEAST_SCORE) -> list[Face]:
         """The faces of an image, u8 (height, width, 3) BGR, largest first. `side`: one of the sides it is compiled for.
 
         scale: how much larger or smaller the image is looked at; made smaller in any case when it does not fit.
+        least: the least score.
         """
         height, width = image_bgr.shape[:2]
         scale = min(scale, side / max(height, width))
@@ -94,7 +96,7 @@ class FaceDetector:
                 target[...] = cv2.resize(image_bgr, (wide, high), interpolation=how)
             try:
                 request.infer()
-                rows = decoded({name: request.get_tensor(name).data[0] for name in _OUTPUTS}, side)
+                rows = decoded({name: request.get_tensor(name).data[0] for name in _OUTPUTS}, side, least)
             except RuntimeError as error:
                 raise EngineError(f"OpenVINO: {error}") from error
         faces = [face.moved(1 / scale, 0, 0) for face in rows]
@@ -112,13 +114,13 @@ class FaceDetector:
         return request, tensor
 
 
-def decoded(outputs: dict[str, Any], side: int) -> list[Face]:
+def decoded(outputs: dict[str, Any], side: int, least: float) -> list[Face]:
     """YuNet's outputs for one square image as faces that do not overlap, best first."""
     found: list[tuple[F32, F32, F32]] = []
     for stride in _STRIDES:
         cls, obj, bbox, kps = (np.asarray(outputs[f"{kind}_{stride}"]) for kind in ("cls", "obj", "bbox", "kps"))
         scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-        kept = np.flatnonzero(scores >= LEAST_SCORE)
+        kept = np.flatnonzero(scores >= least)
         if kept.size:
             cells = np.stack((kept % (side // stride), kept // (side // stride)), 1).astype(np.float32)
             centres, sizes = (cells + bbox[kept, :2]) * stride, np.exp(bbox[kept, 2:]) * stride
@@ -127,7 +129,7 @@ def decoded(outputs: dict[str, Any], side: int) -> list[Face]:
     if not found:
         return []
     boxes, points, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    order = cv2.dnn.NMSBoxes(cast("Sequence[Any]", boxes.tolist()), scores.tolist(), LEAST_SCORE, _OVERLAP)
+    order = cv2.dnn.NMSBoxes(cast("Sequence[Any]", boxes.tolist()), scores.tolist(), least, _OVERLAP)
     faces = []
     for index in np.asarray(order).reshape(-1):
         x, y, width, height = (float(value) for value in boxes[index])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+import openvino as ov
+import openvino.opset13 as opset
 import pytest
 
 from tests.peers.face_id import installed
@@ -20,8 +23,8 @@ from workers.identity.gate import NoLook
 from workers.identity.maker.face_id import SFACE, make_face_id
 from workers.identity.maker.fold import dequantised, fold
 from workers.identity.maker.protobuf import WireMessage
-from workers.model_card import ModelStore
-from workers.settings import WorkerSettings
+from workers.model_card import Calibration, ModelCard, ModelStore, sha256_of
+from workers.settings import IdentitySettings, WorkerSettings
 
 
 @pytest.fixture(scope="module")
@@ -160,4 +163,41 @@ def test_without_the_model_the_error_says_how_to_make_it(tmp_path: Path) -> None
     with pytest.raises(FaceModelMissing, match="livesight people model"):
         FaceModel(ModelStore([tmp_path]), WorkerSettings())
     with pytest.raises(ModelError, match=r"mask \d has the task detect"):
-        FaceModel(ModelStore.of(None, tmp_path), WorkerSettings(), name="mask")
+        FaceModel(ModelStore.of(None, tmp_path), named("mask"))
+
+
+def test_another_embedder_works_by_its_card(face_id_models: Path, people: dict[str, list[U8]], tmp_path: Path) -> None:
+    """One whose features are the means of three colours, and whose own law is another."""
+    folder = tmp_path / "colours" / "3"
+    folder.mkdir(parents=True)
+    image = opset.parameter([-1, 96, 96, 3], ov.Type.u8)
+    means = opset.reduce_mean(opset.convert(image, "f32"), np.array([1, 2]))
+    ov.save_model(ov.Model([means], [image]), folder / "model.xml")
+    for name in ("detector.xml", "detector.bin"):
+        shutil.copy(face_id_models / FACE_ID / "1" / name, folder / name)
+    files = {path.name: sha256_of(path) for path in folder.iterdir()}
+    card = ModelCard(
+        name="colours",
+        version=3,
+        task="embed",
+        shapes_wh=((96, 96),),
+        color="bgr",
+        files=files,
+        calibration=Calibration(base=0.9),
+        licence="ours",
+    )
+    (folder / "card.json").write_text(card.model_dump_json(by_alias=True))
+    model = FaceModel(ModelStore([tmp_path]), named("colours"))
+    photo = people["london_004"][0]
+    found = looked(model.look(photo, enrol=True))
+    assert model.embedder == "colours/3" and model.calibration.base == 0.9
+    assert found.vector.shape == (3,) and found.vector[2] > found.vector[0]  # skin is more red than blue
+    model.close()
+    without = card.model_copy(update={"files": {"model.xml": files["model.xml"]}})
+    (folder / "card.json").write_text(without.model_dump_json(by_alias=True))
+    with pytest.raises(ModelError, match=r"names no detector\.xml"):
+        FaceModel(folder, WorkerSettings())
+
+
+def named(model: str) -> WorkerSettings:
+    return WorkerSettings(threads=1, identity=IdentitySettings(model=model))
