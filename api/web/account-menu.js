@@ -1,6 +1,7 @@
 // The account in the header: whose it is, its password, and logging out.
 
 import { changePassword, signOut } from "./api.js";
+import { forget } from "./ask-history.js";
 import { el } from "./dom.js";
 import { formDialog } from "./form-dialog.js";
 import { newPasswordField, passwordField } from "./sign-in.js";
@@ -40,6 +41,7 @@ export const accessWords = (grants) =>
 async function leave(everywhere) {
   try {
     const elsewhere = await signOut(everywhere);
+    forget();
     if (elsewhere) location.assign(elsewhere); // the provider, which sends the browser back
     else location.reload();
   } catch (error) {

@@ -26,6 +26,7 @@ const router = new Router(
     events: async () => new (await others()).EventsPage(streams),
     alerts: async () => new (await others()).AlertsPage(streams, alerts),
     people: async () => new (await others()).PeoplePage(),
+    ask: async () => new (await others()).AskPage(),
     monitoring: async () => new (await others()).MonitoringPage(streams, alerts),
     health: async () => new (await others()).HealthPage(streams, health, alerts),
     models: async () => new (await others()).ModelsPage(),

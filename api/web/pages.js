@@ -1,6 +1,7 @@
 // Every page but the live one: one file to a browser, fetched behind the live page.
 
 export { AlertsPage } from "./alerts-page.js";
+export { AskPage } from "./ask-page.js";
 export { AuditPage } from "./audit-page.js";
 export { CamerasPage } from "./cameras-page.js";
 export { EventsPage } from "./events-page.js";

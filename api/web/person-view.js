@@ -1,5 +1,6 @@
 // One person: how surely they are recognised, their pictures, and when and where they were seen.
 
+import { forget } from "./ask-history.js";
 import { ask } from "./confirm.js";
 import { el, icon } from "./dom.js";
 import { face } from "./face.js";
@@ -155,6 +156,7 @@ export class PersonView {
     if (!(await ask(`Erase ${name}?`, words, "Erase"))) return;
     try {
       await erasePerson(id);
+      forget(); // answers of the Ask page may name them
       toast(`${name} was erased.`);
       location.hash = "#/people";
     } catch (error) {

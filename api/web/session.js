@@ -4,6 +4,9 @@ import { SIGNED_OUT, whoAmI } from "./api.js";
 
 let known = null;
 
+/** An id of whoever is signed in; "" where it is not known, or nobody needs to be. */
+export const ownId = () => known?.id ?? "";
+
 /** How long a new password must be, as the server said. */
 export const fewestCharacters = () => known?.password_length ?? 12;
 

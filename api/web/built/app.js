@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 710bcc0676c5df6c7e016fcb318b7cef739aa3aa9f29c1e1567bd080fc7c6ace
+// Made by `make web` out of api/web; do not edit. 5192d2f5f14a6bf346405eaab2925ae77f588d56f5815abbf2f859af159b73f2
 import {
   ApiError,
   HealthWatch,
@@ -2549,6 +2549,7 @@ var router = new Router(
     events: async () => new (await others()).EventsPage(streams2),
     alerts: async () => new (await others()).AlertsPage(streams2, alerts),
     people: async () => new (await others()).PeoplePage(),
+    ask: async () => new (await others()).AskPage(),
     monitoring: async () => new (await others()).MonitoringPage(streams2, alerts),
     health: async () => new (await others()).HealthPage(streams2, health, alerts),
     models: async () => new (await others()).ModelsPage(),

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 710bcc0676c5df6c7e016fcb318b7cef739aa3aa9f29c1e1567bd080fc7c6ace
+// Made by `make web` out of api/web; do not edit. 5192d2f5f14a6bf346405eaab2925ae77f588d56f5815abbf2f859af159b73f2
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
@@ -191,8 +191,8 @@ var queried = (path, filters) => {
   const given = pairs.filter(([, value]) => value !== null && value !== void 0 && value !== "");
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 };
-async function named(asked3) {
-  const answer = await asked3;
+async function named(asked4) {
+  const answer = await asked4;
   learnNames(answer?.names);
   return answer;
 }
@@ -258,6 +258,7 @@ var whipEnd = (resource) => request(resource, { method: "DELETE", keepalive: tru
 
 // session.js
 var known3 = null;
+var ownId = () => known3?.id ?? "";
 var fewestCharacters = () => known3?.password_length ?? 12;
 function mayOn(action, id) {
   const patterns = known3?.scopes[action] ?? (known3 ? [] : ["*"]);
@@ -509,6 +510,31 @@ var HealthWatch = class extends EventTarget {
   }
 };
 
+// ask-history.js
+var keyOf = () => `asked ${ownId()}`;
+var MOST = 30;
+function asked() {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(keyOf()) ?? "[]");
+    return Array.isArray(kept) ? kept.filter((one) => one?.question && one?.answer) : [];
+  } catch {
+    return [];
+  }
+}
+function remember(question, answer) {
+  const others = asked().filter((one) => one.question !== question);
+  let kept = [{ question, answer, at: Date.now() }, ...others].slice(0, MOST);
+  while (kept.length) {
+    try {
+      sessionStorage.setItem(keyOf(), JSON.stringify(kept));
+      return;
+    } catch {
+      kept = kept.slice(0, Math.floor(kept.length / 2));
+    }
+  }
+}
+var forget = () => sessionStorage.removeItem(keyOf());
+
 // form-dialog.js
 var count = 0;
 function formDialog({ title, words, yes, fields, submit }) {
@@ -572,6 +598,7 @@ var accessWords = (grants) => grants.map(({ role, streams, actions }) => {
 async function leave(everywhere) {
   try {
     const elsewhere = await signOut(everywhere);
+    forget();
     if (elsewhere) location.assign(elsewhere);
     else location.reload();
   } catch (error) {
@@ -600,12 +627,12 @@ function askForPassword(name) {
 // words-known.js
 var AGAIN_MS = 3e5;
 var WAIT_MS = 2e3;
-var asked = { at: -Infinity, learnt: null };
+var asked2 = { at: -Infinity, learnt: null };
 function wordsKnown() {
   if (!may("results")) return Promise.resolve();
-  if (performance.now() - asked.at > AGAIN_MS)
-    asked = { at: performance.now(), learnt: listModels().catch(() => null) };
-  return Promise.race([asked.learnt, new Promise((done) => setTimeout(done, WAIT_MS))]);
+  if (performance.now() - asked2.at > AGAIN_MS)
+    asked2 = { at: performance.now(), learnt: listModels().catch(() => null) };
+  return Promise.race([asked2.learnt, new Promise((done) => setTimeout(done, WAIT_MS))]);
 }
 
 // confirm.js
@@ -648,13 +675,13 @@ var MISSING_MS = 15e3;
 var WAIT_MS2 = 2e3;
 var PAGE = 500;
 var MOST_PAGES = 20;
-var asked2 = { at: -Infinity, learnt: null };
+var asked3 = { at: -Infinity, learnt: null };
 function peopleKnown({ anew = false } = {}) {
   if (!may("people")) return Promise.resolve();
-  const age = performance.now() - asked2.at;
+  const age = performance.now() - asked3.at;
   if (anew || age > (someUnknown() ? MISSING_MS : AGAIN_MS2))
-    asked2 = { at: performance.now(), learnt: learn().catch(() => null) };
-  return Promise.race([asked2.learnt, new Promise((done) => setTimeout(done, WAIT_MS2))]);
+    asked3 = { at: performance.now(), learnt: learn().catch(() => null) };
+  return Promise.race([asked3.learnt, new Promise((done) => setTimeout(done, WAIT_MS2))]);
 }
 async function learn() {
   const people = [];
@@ -886,15 +913,15 @@ function firstFrom(list, ptsUs) {
   }
   return low;
 }
-var keyOf = ({ detector, track_id: track }) => track === null || track === void 0 ? null : `${detector}/${track}`;
-var byTrack = (result) => new Map(result.detections.filter(keyOf).map((found) => [keyOf(found), found]));
+var keyOf2 = ({ detector, track_id: track }) => track === null || track === void 0 ? null : `${detector}/${track}`;
+var byTrack = (result) => new Map(result.detections.filter(keyOf2).map((found) => [keyOf2(found), found]));
 function between(before, after, ptsUs) {
   const share = (ptsUs - before.pts_us) / (after.pts_us - before.pts_us);
   const later = byTrack(after);
   const nearer = share < 0.5 ? before : after;
-  const moved = before.detections.filter((found) => later.has(keyOf(found))).map((found) => at(found, found.xyxy, later.get(keyOf(found)).xyxy, share));
-  const seen = new Set(moved.map(keyOf));
-  return [...moved, ...nearer.detections.filter((found) => !seen.has(keyOf(found)))];
+  const moved = before.detections.filter((found) => later.has(keyOf2(found))).map((found) => at(found, found.xyxy, later.get(keyOf2(found)).xyxy, share));
+  const seen = new Set(moved.map(keyOf2));
+  return [...moved, ...nearer.detections.filter((found) => !seen.has(keyOf2(found)))];
 }
 function movedOn(newest, previous, ptsUs) {
   const step = previous ? newest.pts_us - previous.pts_us : 0;
@@ -902,7 +929,7 @@ function movedOn(newest, previous, ptsUs) {
   const share = 1 + Math.min(ptsUs - newest.pts_us, FARTHEST_US) / step;
   const earlier = byTrack(previous);
   return newest.detections.map((found) => {
-    const known4 = earlier.get(keyOf(found));
+    const known4 = earlier.get(keyOf2(found));
     return known4 ? at(found, known4.xyxy, found.xyxy, share) : found;
   });
 }
@@ -928,6 +955,8 @@ export {
   movedOn,
   ApiError,
   request,
+  json,
+  asJson,
   listAudit,
   verifyAudit,
   listUsers,
@@ -972,15 +1001,18 @@ export {
   readiness,
   whipOffer,
   whipEnd,
+  mayOn,
+  session,
+  may,
+  whenSignedOut,
+  asked,
+  remember,
+  forget,
   el,
   svg,
   icon,
   badge,
   formDialog,
-  mayOn,
-  session,
-  may,
-  whenSignedOut,
   showGate,
   newPasswordField,
   showLink,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 710bcc0676c5df6c7e016fcb318b7cef739aa3aa9f29c1e1567bd080fc7c6ace
+// Made by `make web` out of api/web; do not edit. 5192d2f5f14a6bf346405eaab2925ae77f588d56f5815abbf2f859af159b73f2
 import {
   ApiError,
   MOST_POINTS,
@@ -12,8 +12,10 @@ import {
   addStream,
   addUser,
   arrowPath,
+  asJson,
   ask,
   askRemoval,
+  asked,
   atStart,
   badge,
   beginPromotion,
@@ -36,6 +38,7 @@ import {
   everyGroup,
   everybody,
   firstFrom,
+  forget,
   formDialog,
   freeName,
   getPerson,
@@ -45,6 +48,7 @@ import {
   ifThere,
   inside,
   inward,
+  json,
   labelName,
   listAlerts,
   listAudit,
@@ -52,6 +56,7 @@ import {
   listModels,
   listPeople,
   listServiceAccounts,
+  listStreams,
   listTracks,
   listUsers,
   manyOf,
@@ -72,6 +77,7 @@ import {
   rateWords,
   readiness,
   ready,
+  remember,
   removeLook,
   removeServiceAccount,
   removeStream,
@@ -183,7 +189,7 @@ function alertCard(alert, chosen, act) {
   const { id, severity, rule, text: text2, stream_id: stream, ended_at_ns: ended } = alert;
   const said = text2 ?? rule;
   const seen = alert.acknowledged_at_ns;
-  const choice = el("input", {
+  const choice2 = el("input", {
     type: "checkbox",
     checked: chosen,
     disabled: Boolean(seen),
@@ -197,7 +203,7 @@ function alertCard(alert, chosen, act) {
     el(
       "div",
       { class: "camera-head" },
-      el("label", { class: "alert-choice", dataset: { needs: "acknowledge" } }, choice),
+      el("label", { class: "alert-choice", dataset: { needs: "acknowledge" } }, choice2),
       badge(ended ? "idle" : TONES[severity], ended ? "Ended" : SEVERITIES[severity]),
       when(alert)
     ),
@@ -209,10 +215,10 @@ function alertCard(alert, chosen, act) {
   );
 }
 function when({ captured_at_ns: at, ended_at_ns: ended }) {
-  const time = new Date(at / 1e6);
+  const time2 = new Date(at / 1e6);
   const lasted = ended > at ? `, lasted ${durationOf((ended - at) / 1e9)}` : "";
-  const attributes = { class: "quiet", dateTime: time.toISOString(), title: time.toLocaleString() };
-  return el("time", attributes, `${ago(time.getTime())}${lasted}`);
+  const attributes = { class: "quiet", dateTime: time2.toISOString(), title: time2.toLocaleString() };
+  return el("time", attributes, `${ago(time2.getTime())}${lasted}`);
 }
 var seenBy = ({ acknowledged_by: who, acknowledged_at_ns: at, note }) => `Acknowledged by ${who}, ${ago(at / 1e6)}${note ? `: ${note}` : ""}`;
 function actions(alert, said, act) {
@@ -309,9 +315,9 @@ function countQueryOf(said, now = Date.now()) {
   const hours = (until - since2) / HOUR_MS;
   const bucket = hours <= 3 ? "minute" : hours <= 24 * 4 ? "hour" : "day";
   const whole = bucket === "minute" ? since2 : Math.floor(since2 / HOUR_MS) * HOUR_MS;
-  const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const tz2 = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const filters = eventQueryOf(said, now).filter(([name]) => name !== "since");
-  return [["since", new Date(whole).toISOString()], ...filters, ["bucket", bucket], ["by", "kind"], ["tz", tz]];
+  return [["since", new Date(whole).toISOString()], ...filters, ["bucket", bucket], ["by", "kind"], ["tz", tz2]];
 }
 
 // alert-query.js
@@ -329,8 +335,8 @@ function addressOf2(chosen) {
 function filtersOf(chosen, now = Date.now()) {
   const { state, severity, rule, stream, range } = chosen;
   const named = RANGES[range];
-  const moment = (name) => range === "custom" && Number.isFinite(Date.parse(chosen[name])) ? chosen[name] : null;
-  const [since2, until] = [moment("since"), moment("until")].map((text2) => text2 && new Date(text2).toISOString());
+  const moment2 = (name) => range === "custom" && Number.isFinite(Date.parse(chosen[name])) ? chosen[name] : null;
+  const [since2, until] = [moment2("since"), moment2("until")].map((text2) => text2 && new Date(text2).toISOString());
   const filters = { state, severity, rule, stream, since: named ? new Date(now - named).toISOString() : since2, until };
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
 }
@@ -651,9 +657,9 @@ function way(path) {
   return svg2;
 }
 function factsOf(event) {
-  const time = new Date(timeOf(event));
+  const time2 = new Date(timeOf(event));
   return {
-    When: time.toLocaleString(),
+    When: time2.toLocaleString(),
     Camera: el("a", { href: `#/live/${event.stream_id}` }, event.stream_id),
     Kind: KINDS[event.kind] ?? event.kind,
     Person: personLink(event.person),
@@ -804,7 +810,7 @@ var RuleTrial = class {
   }
   async #try(rule) {
     if (rule === null) return;
-    const asked = this.#count += 1;
+    const asked2 = this.#count += 1;
     this.#button.disabled = true;
     this.#place.replaceChildren(el("p", { class: "quiet" }, "Trying\u2026"));
     let shown;
@@ -813,7 +819,7 @@ var RuleTrial = class {
     } catch (error) {
       shown = [el("p", { class: "form-error" }, error.message)];
     }
-    if (asked !== this.#count) return;
+    if (asked2 !== this.#count) return;
     this.#place.replaceChildren(...shown);
     this.#place.scrollIntoView({ block: "nearest" });
     this.#button.disabled = false;
@@ -833,7 +839,7 @@ function found({ count: count2, alerts, gaps, complete, since_ns: since2 }) {
   ].filter(Boolean);
 }
 function row({ captured_at_ns: at, text: text2, picture_url: whole, snapshot_url: crop }) {
-  const time = new Date(at / 1e6);
+  const time2 = new Date(at / 1e6);
   const blank = el("span", { class: "event-blank tried-blank", "aria-hidden": "true" }, icon("bell"));
   const url = crop ?? whole;
   const image = url ? el("img", { class: "event-blank", src: url, alt: "", loading: "lazy" }) : blank;
@@ -842,7 +848,7 @@ function row({ captured_at_ns: at, text: text2, picture_url: whole, snapshot_url
     "li",
     {},
     image,
-    el("span", {}, text2, el("br"), el("time", { class: "quiet", dateTime: time.toISOString() }, time.toLocaleString()))
+    el("span", {}, text2, el("br"), el("time", { class: "quiet", dateTime: time2.toISOString() }, time2.toLocaleString()))
   );
 }
 
@@ -961,16 +967,16 @@ var RuleDialog = class {
   }
   #show() {
     const { name, when: when2, streams, severity, cooldown_s: cooldown, clip, enabled } = this.#rule;
-    const fields = this.#form.elements;
-    fields.name.value = name;
-    fields.name.disabled = this.#rule !== NEW;
-    fields.type.value = when2.type;
-    fields.above.value = when2.above ?? 10;
-    fields.for.value = when2.for_s ?? 2;
-    fields.severity.value = severity;
-    fields.cooldown.value = cooldown;
-    fields.clip.checked = clip;
-    fields.enabled.checked = enabled;
+    const fields2 = this.#form.elements;
+    fields2.name.value = name;
+    fields2.name.disabled = this.#rule !== NEW;
+    fields2.type.value = when2.type;
+    fields2.above.value = when2.above ?? 10;
+    fields2.for.value = when2.for_s ?? 2;
+    fields2.severity.value = severity;
+    fields2.cooldown.value = cooldown;
+    fields2.clip.checked = clip;
+    fields2.enabled.checked = enabled;
     this.#choose("zone", this.#known.zones, when2.zone, "Anywhere");
     this.#choose("place", this.#known.places, when2.place, "Any zone or line");
     this.#choose("direction", ["in", "out"], when2.direction, "Either direction");
@@ -1032,25 +1038,25 @@ var RuleDialog = class {
     return [...this.#part(name).querySelectorAll("input:checked")].map(({ value }) => value);
   }
   get #wish() {
-    const fields = this.#form.elements;
-    const parts = PARTS[fields.type.value];
-    const when2 = { type: fields.type.value };
+    const fields2 = this.#form.elements;
+    const parts = PARTS[fields2.type.value];
+    const when2 = { type: fields2.type.value };
     if (parts.includes("labels")) when2.labels = this.#labels.chosen;
     for (const name of ["kinds", "faults", "causes"]) if (parts.includes(name)) when2[name] = this.#all(name);
     for (const name of ["zone", "place", "direction", "attribute"])
-      if (parts.includes(name)) when2[name] = fields[name].value || null;
-    if (parts.includes("for")) when2.for_s = Number(fields.for.value);
-    if (parts.includes("above")) when2.above = Number(fields.above.value);
+      if (parts.includes(name)) when2[name] = fields2[name].value || null;
+    if (parts.includes("for")) when2.for_s = Number(fields2.for.value);
+    if (parts.includes("above")) when2.above = Number(fields2.above.value);
     const targets = this.#all("targets");
     const everyTarget = targets.length === this.#part("targets").querySelectorAll("input").length;
     return {
-      name: fields.name.value.trim(),
+      name: fields2.name.value.trim(),
       when: when2,
       streams: this.#all("streams"),
-      severity: fields.severity.value,
-      cooldown_s: Number(fields.cooldown.value),
-      clip: fields.clip.checked,
-      enabled: fields.enabled.checked,
+      severity: fields2.severity.value,
+      cooldown_s: Number(fields2.cooldown.value),
+      clip: fields2.clip.checked,
+      enabled: fields2.enabled.checked,
       targets: everyTarget ? null : targets
     };
   }
@@ -1455,6 +1461,611 @@ var AlertsPage = class {
 };
 var eventOf = (alert) => ({ kind: "alert", ...alert.event ?? {}, ...alert });
 
+// plan-words.js
+var INTENTS = {
+  count: "How many",
+  who: "Who",
+  when: "When",
+  first: "The first time",
+  last: "The last time",
+  where: "Where",
+  how_long: "How long",
+  how_often: "How often",
+  compare: "Compare",
+  list: "List",
+  exists: "Whether",
+  busiest: "The busiest"
+};
+var SUBJECTS = {
+  tracks: "somebody or something in view",
+  entries: "entering a zone",
+  leavings: "leaving a zone",
+  crossings: "crossing a line",
+  alerts: "alerts",
+  outages: "cameras being away",
+  events: "events"
+};
+var COUNTED = {
+  seen: "in view in that time",
+  came: "came in that time",
+  left: "left in that time",
+  now: "in view now"
+};
+var BY = {
+  camera: "each camera",
+  zone: "each zone",
+  label: "each label",
+  person: "each person",
+  rule: "each rule",
+  hour: "each hour",
+  day: "each day"
+};
+var DIRECTIONS = { in: "going in", out: "going out" };
+var VALUES = {
+  label: (label2) => labelName(label2),
+  person: (id) => personName(id),
+  kind: (kind) => KINDS[kind] ?? kind,
+  severity: (severity) => SEVERITIES[severity] ?? severity
+};
+var valueWords = (name, value) => VALUES[name]?.(value) ?? String(value);
+var FILTERS = {
+  camera: "Camera",
+  zone: "Zone",
+  line: "Line",
+  label: "Label",
+  person: "Person",
+  group: "Group",
+  rule: "Rule",
+  severity: "Severity",
+  kind: "Kind"
+};
+var clock = (time2) => time2.slice(0, 5);
+var DAYS2 = ["Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"];
+var moment = (iso) => new Date(iso).toLocaleString();
+function rangeWords({ since: since2, until, hours, weekdays = [], words }) {
+  const span = [since2 && `from ${moment(since2)}`, until && `to ${moment(until)}`].filter(Boolean).join(" ");
+  const narrower = [weekdays.length && weekdays.map((day) => DAYS2[day]).join(", "), hours && `${clock(hours[0])}\u2013${clock(hours[1])}`];
+  return words || [span || "at any time", ...narrower.filter(Boolean)].join(", ");
+}
+function planParts(plan) {
+  const fixed = (words) => ({ words, without: null });
+  const parts = [fixed(plan.least ? "The quietest" : INTENTS[plan.intent]), fixed(SUBJECTS[plan.subject])];
+  for (const [name, title] of Object.entries(FILTERS)) {
+    if (!plan[name]?.length) continue;
+    const values = plan[name].map((value) => valueWords(name, value)).join(" or ");
+    const words = name === "label" && plan.means ? plan.means : values;
+    const rest2 = name === "label" ? { means: "" } : {};
+    parts.push({ words: `${title}: ${words}`, without: { ...plan, [name]: [], ...rest2 } });
+  }
+  const also = {
+    direction: plan.direction && DIRECTIONS[plan.direction],
+    named: plan.named === null || plan.named === void 0 ? null : plan.named ? "named" : "not named",
+    min_duration_s: plan.min_duration_s && `at least ${plan.min_duration_s} s`,
+    max_duration_s: plan.max_duration_s && `at most ${plan.max_duration_s} s`,
+    min_confidence: plan.min_confidence && `at least ${Math.round(plan.min_confidence * 100)} % confident`
+  };
+  for (const [name, words] of Object.entries(also)) if (words) parts.push({ words, without: { ...plan, [name]: null } });
+  parts.push(fixed(rangeWords(plan.range ?? {})));
+  if (plan.against) parts.push(fixed(`against ${rangeWords(plan.against)}`));
+  if (plan.by) parts.push({ words: BY[plan.by], without: plan.intent === "busiest" ? null : { ...plan, by: null } });
+  return parts;
+}
+
+// ask-plan.js
+var BETWEEN = "";
+var CHOSEN = ["camera", "zone", "line", "label", "person", "group", "rule"];
+function planEditor(plan, cameras2, again) {
+  return el(
+    "section",
+    { class: "plan", "aria-label": "How the question was understood" },
+    el("h3", {}, "Understood as"),
+    el("ul", { class: "chips" }, ...planParts(plan).map((part) => chip(part, again))),
+    fields(plan, cameras2, again)
+  );
+}
+function chip({ words, without }, again) {
+  if (without === null) return el("li", {}, words);
+  const click = () => again(without);
+  const button2 = el("button", { class: "chip", type: "button", "aria-label": `Leave out: ${words}`, on: { click } }, words, icon("close"));
+  return el("li", { class: "bare" }, button2);
+}
+var field = (words, input) => el("label", { class: "field" }, el("span", {}, words), input);
+var choice = (name, words, value) => el("select", { name }, ...Object.entries(words).map(([one, said]) => new Option(said, one, false, one === value)));
+var localTime = (iso) => {
+  if (!iso) return "";
+  const at = new Date(iso);
+  return new Date(at - at.getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
+};
+var time = (name, iso) => el("input", { type: "datetime-local", name, value: localTime(iso) });
+function several(name, values) {
+  const value = values.join(BETWEEN);
+  const words = values.map((one) => valueWords(name, one)).join(" or ");
+  return el("select", { name }, new Option("Any", ""), value ? new Option(words, value, false, true) : "");
+}
+function fields(plan, cameras2, again) {
+  const { range = {} } = plan;
+  const known = { "": "Any", in: "In", out: "Out" };
+  const form = el(
+    "form",
+    { class: "plan-form" },
+    el(
+      "div",
+      { class: "plan-fields" },
+      field("Question", choice("intent", INTENTS, plan.intent)),
+      field("About", choice("subject", SUBJECTS, plan.subject)),
+      ...CHOSEN.map((name) => field(FILTERS[name], several(name, plan[name] ?? []))),
+      field("Direction", choice("direction", known, plan.direction ?? "")),
+      field("From", time("since", range.since)),
+      field("To", time("until", range.until)),
+      field("Counted are those", choice("counted", COUNTED, plan.counted)),
+      field("For", choice("by", { "": "all together", ...BY }, plan.by ?? ""))
+    ),
+    el("button", { class: "button primary", type: "submit" }, "Ask this")
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    again(changed(plan, form));
+  });
+  const details = el("details", { class: "more" }, el("summary", { class: "button" }, icon("edit"), "Change"), form);
+  details.addEventListener("toggle", () => details.open && offer(form, cameras2), { once: true });
+  return details;
+}
+function changed(plan, form) {
+  const { elements } = form;
+  const { range = {} } = plan;
+  const at = (name) => elements[name].value ? new Date(elements[name].value).toISOString() : null;
+  const same = ["since", "until"].every((name) => elements[name].value === localTime(range[name]));
+  const lists = Object.fromEntries(CHOSEN.map((name) => [name, elements[name].value.split(BETWEEN).filter(Boolean)]));
+  const others = lists.label.join() === (plan.label ?? []).join() ? {} : { means: "" };
+  return {
+    ...plan,
+    ...lists,
+    ...others,
+    intent: elements.intent.value,
+    subject: elements.subject.value,
+    direction: elements.direction.value || null,
+    counted: elements.counted.value,
+    by: elements.by.value || null,
+    range: same ? range : { ...range, since: at("since"), until: at("until"), words: "" }
+  };
+}
+async function offer(form, cameras2) {
+  const [streams, scenes, models, rules] = await Promise.all([
+    listStreams().catch(() => []),
+    ifThere("/v1/zones").catch(() => null),
+    listModels().catch(() => []),
+    ifThere("/v1/rules").catch(() => null)
+  ]);
+  const places = (kind) => scenes?.scenes.flatMap((scene) => scene[kind].map(({ name }) => name)) ?? [];
+  const all = {
+    camera: [...streams.map(({ id }) => id), ...cameras2],
+    zone: places("zones"),
+    line: places("lines"),
+    label: models.flatMap(({ card }) => card.classes),
+    person: everybody().map(({ id }) => id),
+    group: everyGroup(),
+    rule: rules?.rules.map(({ name }) => name) ?? []
+  };
+  for (const [name, values] of Object.entries(all)) {
+    const select = form.elements[name];
+    const there = new Set([...select.options].map(({ value }) => value));
+    const fresh = [...new Set(values)].filter((value) => !there.has(value)).sort();
+    select.append(...fresh.map((value) => new Option(valueWords(name, value), value)));
+    select.closest(".field").hidden = select.options.length === 1;
+  }
+}
+
+// track-words.js
+var MOST_LABELS = 3;
+var beganOf = ({ began_at_ns: at }) => at / 1e6;
+function labelsOf({ labels: labels2, detector, person }) {
+  const name = personName(person);
+  if (name) return [name, ...labels2.slice(-1).map(({ label: label2 }) => labelName(label2, detector))].join(", ");
+  const names = labels2.map(({ label: label2 }) => labelName(label2, detector)).filter((name2, at, all) => name2 !== all[at - 1]);
+  if (!names.length) return "An object";
+  if (names.length === 1) return atStart(oneOf(labels2[0].label, detector));
+  return `${names.length > MOST_LABELS ? "\u2026 " : ""}${names.slice(-MOST_LABELS).join(" \u2192 ")}`;
+}
+function whoOfTrack({ confidence, track_id: number2 }) {
+  const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
+  return [percent, `#${number2}`].filter(Boolean).join(" ");
+}
+var dayOf = (at) => at.toLocaleDateString();
+function whenOf(track, now = /* @__PURE__ */ new Date()) {
+  const began = new Date(beganOf(track));
+  const date = dayOf(began) === dayOf(now) ? "" : `${dayOf(began)} `;
+  if (track.ended_at_ns === null) return `since ${date}${began.toLocaleTimeString()}`;
+  const ended = new Date(track.ended_at_ns / 1e6);
+  const other = dayOf(ended) === dayOf(began) ? "" : `${dayOf(ended)} `;
+  return `${date}${began.toLocaleTimeString()} \u2013 ${other}${ended.toLocaleTimeString()}`;
+}
+function stayOf({ duration_s: over, inside_since_ns: since2, visits }, now) {
+  if (since2 !== null) return `in for ${durationOf(Math.max(0, (now - since2 / 1e6) / 1e3))}`;
+  return `${durationOf(over)}${visits > 1 ? ` in ${visits} visits` : ""}`;
+}
+var zonesOf = ({ zones }, now = Date.now()) => zones.map((one) => `${one.zone} ${stayOf(one, now)}`);
+var linesOf = ({ lines }) => lines.map(({ line, direction }) => `${line}${direction ? ` ${direction}` : ""}`);
+var RANKS = ["info", "warning", "critical"];
+function severityOf({ alerts }) {
+  const ranks = alerts.map(({ severity }) => RANKS.indexOf(severity));
+  return ranks.length ? RANKS[Math.max(0, ...ranks)] : null;
+}
+
+// event-rows.js
+var noLonger = ({ currentTarget: row5 }) => row5.classList.remove("fresh");
+function trackRow(track, open) {
+  const places = [...zonesOf(track), ...linesOf(track)];
+  const severity = severityOf(track);
+  const count2 = track.alerts.length;
+  const alerts = count2 === 1 ? SEVERITIES[severity] : `${count2} alerts`;
+  const inView = track.ended_at_ns === null;
+  return el(
+    "li",
+    { class: "event track", dataset: { id: track.id, stream: track.stream_id }, on: { animationend: noLonger } },
+    el(
+      "button",
+      { class: "event-open", type: "button", on: { click: () => open(track) } },
+      thumbnail(track.snapshot_url),
+      el(
+        "span",
+        { class: "event-what" },
+        el("strong", {}, dot(track.label), labelsOf(track)),
+        el("span", { class: "event-who" }, whoOfTrack(track))
+      ),
+      el("span", { class: "track-places", title: places.join(", ") }, places.join(", ")),
+      el(
+        "span",
+        { class: "track-badges" },
+        inView ? badge("live", "In view") : null,
+        severity ? badge(TONES[severity], alerts) : null
+      ),
+      el(
+        "span",
+        { class: "track-when" },
+        el("time", { dateTime: new Date(beganOf(track)).toISOString() }, whenOf(track)),
+        el("span", { class: "quiet" }, inView ? "" : durationOf(track.duration_s))
+      )
+    ),
+    el("a", { href: `#/live/${track.stream_id}` }, track.stream_id)
+  );
+}
+function eventRow(event, open) {
+  const time2 = new Date(timeOf(event));
+  return el(
+    "li",
+    { class: "event", dataset: { id: event.id, kind: event.kind }, on: { animationend: noLonger } },
+    el(
+      "button",
+      { class: "event-open", type: "button", on: { click: () => open(event) } },
+      thumbnail(event.snapshot_url),
+      el(
+        "span",
+        { class: "event-what" },
+        el("strong", {}, whatOf(event)),
+        el("span", { class: "event-who" }, dot(event.label), whoOf(event))
+      ),
+      event.severity ? badge(TONES[event.severity], SEVERITIES[event.severity]) : null,
+      event.clip_url ? el("span", { class: "badge" }, "Clip") : null
+    ),
+    el("time", { dateTime: time2.toISOString() }, time2.toLocaleString()),
+    el("a", { href: `#/live/${event.stream_id}` }, event.stream_id)
+  );
+}
+function thumbnail(source) {
+  const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
+  if (!source) return blank;
+  const image = el("img", { src: source, alt: "", loading: "lazy" });
+  image.addEventListener("error", () => image.replaceWith(blank));
+  return image;
+}
+function dot(label2) {
+  if (!label2) return null;
+  const found2 = el("i", { class: "dot" });
+  found2.style.setProperty("--dot", colourOf(label2));
+  return found2;
+}
+
+// track-dialog.js
+var TrackDialog = class {
+  #dialog = document.getElementById("track-dialog");
+  #title = document.getElementById("track-title");
+  #body = document.getElementById("track-body");
+  #event = new EventDialog();
+  #opened = null;
+  #track = null;
+  constructor() {
+    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("close", () => {
+      this.#opened = this.#track = null;
+      this.#body.replaceChildren();
+    });
+    window.addEventListener(DELETED, ({ detail }) => this.#again(detail.ids));
+  }
+  /** One of its events was deleted in the dialog above: the track tells no more of it, or is gone with it. */
+  #again(ids) {
+    if (this.#track === null || !ids.length) return;
+    if (ids.includes(this.#track.id)) this.#dialog.close();
+    else this.open(this.#track);
+  }
+  /** What the list knows is there at once; the events follow. @param {object} track of `GET /v1/tracks` */
+  async open(track) {
+    this.#opened = track.id;
+    this.#track = track;
+    this.#show(track, [el("p", { class: "quiet" }, "Loading events\u2026")]);
+    if (!this.#dialog.open) this.#dialog.showModal();
+    try {
+      const whole = await getTrack(track.id);
+      if (this.#opened !== track.id) return;
+      if (whole === null) return this.#show(track, [el("p", { class: "quiet" }, "The track has been deleted.")]);
+      this.#show(whole, [this.#events(whole)]);
+    } catch (error) {
+      if (this.#opened === track.id) this.#show(track, [el("p", { class: "form-error" }, error.message)]);
+    }
+  }
+  #show(track, rest2) {
+    this.#title.textContent = `${labelsOf(track)} ${whoOfTrack(track)}`;
+    const path = track.events?.find(({ kind }) => kind === "track_ended")?.path;
+    const words = `Image of the track: ${labelsOf(track)}`;
+    const kinds = [...track.snapshot_url || track.picture_url ? ["images"] : [], "track"];
+    const gone = (kind) => kind === "track" ? this.#dialog.close() : this.open(withoutImages(track));
+    const deleting = deletionButtons(track, kinds, gone);
+    const who = whoButtons(track, { track: track.id }, (person) => this.open({ ...track, person }));
+    const parts = [imageOf({ ...track, path }, words), captionOf(track), factList(factsOf2(track)), who, ...rest2, deleting];
+    this.#body.replaceChildren(...parts.filter(Boolean));
+  }
+  #events(track) {
+    const all = new URLSearchParams({ view: "events", stream: track.stream_id, session: track.session });
+    all.set("track", track.track_id);
+    all.set("since", new Date(track.began_at_ns / 1e6 - 1e3).toISOString());
+    const rows = track.events.map(
+      (event) => el(
+        "li",
+        {},
+        el(
+          "button",
+          { class: "track-event", type: "button", on: { click: () => this.#event.open(event) } },
+          el("time", { dateTime: new Date(timeOf(event)).toISOString() }, new Date(timeOf(event)).toLocaleTimeString()),
+          el("strong", {}, whatOf(event)),
+          el("span", { class: "quiet" }, whoOf(event))
+        )
+      )
+    );
+    return el(
+      "section",
+      { "aria-label": "Events of the track" },
+      el("h3", {}, track.events.length === 1 ? "1 event" : `${track.events.length} events`),
+      el("ol", { class: "track-events" }, ...rows),
+      el("a", { href: `#/events?${all}` }, "Show them in the list")
+    );
+  }
+};
+var withoutImages = (track) => ({ ...track, snapshot_url: null, picture_url: null });
+function factsOf2(track) {
+  return {
+    When: whenOf(track),
+    Duration: track.ended_at_ns === null ? "in view now" : durationOf(track.duration_s),
+    Camera: el("a", { href: `#/live/${track.stream_id}` }, track.stream_id),
+    Person: personLink(track.person),
+    Labels: labelTimes(track),
+    Zones: zonesOf(track).join(", "),
+    Lines: linesOf(track).join(", "),
+    Alerts: track.alerts.length ? el("a", { href: "#/alerts" }, track.alerts.map(({ rule }) => rule).join(", ")) : null,
+    Reason: reasonOf(track),
+    Model: track.detector
+  };
+}
+function labelTimes({ labels: labels2, detector, ended_at_ns: ended }) {
+  const until = (span) => span.until_ns ?? ended ?? Date.now() * 1e6;
+  return labels2.map((span) => `${labelName(span.label, detector)} ${durationOf(Math.max(0, (until(span) - span.since_ns) / 1e9))}`).join(", ");
+}
+
+// ask-answer.js
+var MOST_ROWS = 40;
+function answerView(question, answer, act) {
+  const abstained = answer.status === "abstained";
+  const open = { track: new TrackDialog(), event: new EventDialog() };
+  return el(
+    "article",
+    { class: "answer", "aria-label": question, dataset: { status: answer.status } },
+    el("h2", { tabIndex: -1 }, question),
+    el("p", { class: "answer-words" }, answer.answer),
+    chips("Which one is meant?", answer.choices, act.follow),
+    ...readAs(answer.read_as),
+    answer.not_used.length ? el("p", { class: "answer-warning" }, unusedWords(answer.not_used, abstained)) : null,
+    ...answer.coverage.map((gap) => el("p", { class: "answer-warning" }, gap)),
+    facts(answer),
+    figureRows(answer),
+    chips("Ask on", answer.follow_ups, act.follow),
+    answer.plan ? planEditor(answer.plan, camerasIn(answer), act.again) : null,
+    pictures(answer, open),
+    list2("Tracks", answer.tracks, (track) => trackRow(track, (one) => open.track.open(one))),
+    list2("Events", answer.events, (event) => eventRow(event, (one) => open.event.open(one)))
+  );
+}
+var quoted = (words) => words.map((word) => `\u201C${word}\u201D`).join(", ");
+var unusedWords = (words, abstained) => abstained ? `Not understood: ${quoted(words)}. That could change the answer.` : `Not used: ${quoted(words)}.`;
+var readAs = (words) => Object.entries(words).map(([said, meant]) => el("p", { class: "quiet" }, `\u201C${said}\u201D was read as \u201C${meant}\u201D.`));
+var timeOf2 = (iso) => new Date(iso).toLocaleString();
+var camerasIn = ({ tracks, events }) => [...new Set([...tracks, ...events].map(({ stream_id: id }) => id))];
+function facts({ plan, figures }) {
+  if (!figures) return null;
+  const span = `${timeOf2(figures.since)} \u2013 ${timeOf2(figures.until)}`;
+  const known = {
+    Time: plan?.range?.words ? `${plan.range.words}: ${span}` : span,
+    "Days and hours of": figures.tz,
+    Counted: figures.counted === "tracks" ? "tracks: who comes back is counted again" : SUBJECTS[figures.counted] ?? figures.counted
+  };
+  return el("dl", { class: "facts" }, ...Object.entries(known).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}
+function figureRows({ figures, plan }) {
+  const rows = figures?.rows.filter(({ value }) => value !== null).slice(0, MOST_ROWS) ?? [];
+  if (rows.length < 2) return null;
+  const most = Math.max(...rows.map(({ value }) => value), 1e-9);
+  const words = (value) => figures.unit === "s" ? durationOf(value) : value.toLocaleString();
+  const shown = ({ name, person, value }) => el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, nameOfRow(name, person, plan)),
+    el("td", { class: "figure" }, words(value)),
+    el("td", { class: "figure-bar" }, el("meter", { min: 0, max: most, value, "aria-hidden": "true" }))
+  );
+  return el(
+    "div",
+    { class: "table", tabIndex: 0, role: "region", "aria-label": "The figures" },
+    el("table", { class: "answer-rows" }, el("tbody", {}, ...rows.map(shown)))
+  );
+}
+function nameOfRow(name, person, plan) {
+  if (person) return el("a", { href: `#/people/${person}` }, valueWords("person", person));
+  if (plan?.by === "hour" || plan?.by === "day") {
+    const at = new Date(name);
+    if (Number.isNaN(at.valueOf())) return name;
+    return plan.by === "day" ? at.toLocaleDateString() : at.toLocaleString(void 0, { dateStyle: "short", timeStyle: "short" });
+  }
+  return valueWords(plan?.by, name ?? "\u2013");
+}
+function chips(label2, questions, ask2) {
+  if (!questions.length) return null;
+  const chip2 = (question) => el("button", { class: "chip", type: "button", on: { click: () => ask2(question) } }, question);
+  return el("div", { class: "chips", role: "group", "aria-label": label2 }, ...questions.map(chip2));
+}
+function pictures({ snapshots, tracks, events }, open) {
+  if (!snapshots.length || !may("pictures")) return null;
+  const shown = snapshots.map((url) => {
+    const isOf = (one) => [one.snapshot_url, one.picture_url].includes(url);
+    const track = tracks.find(isOf);
+    const of2 = track ?? events.find(isOf);
+    const image = el("img", { src: url, alt: "", loading: "lazy" });
+    if (!of2) return el("li", {}, image);
+    const at = new Date((track ? track.began_at_ns : of2.captured_at_ns) / 1e6).toLocaleString();
+    const click = () => (track ? open.track : open.event).open(of2);
+    const item = el("li", {}, el("button", { type: "button", on: { click } }, image, el("span", {}, `${of2.stream_id}, ${at}`)));
+    image.addEventListener("error", () => item.remove());
+    return item;
+  });
+  return section("Pictures", el("ul", { class: "answer-pictures" }, ...shown));
+}
+var section = (title, what) => el("section", { "aria-label": title }, el("h3", {}, title), what);
+var list2 = (title, items, rowOf) => items.length ? section(title, el("ol", { class: "events" }, ...items.map(rowOf))) : null;
+
+// ask-page.js
+var IDEAS = [
+  "How many people came today?",
+  "Who was seen today?",
+  "Which camera was the busiest this week?",
+  "How long was the longest track today?",
+  "Was a camera offline this week?"
+];
+var WAIT_MS = 3e4;
+var tz = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+var addressOf3 = (question) => `#/ask?${new URLSearchParams({ q: question })}`;
+var saidIn2 = (hash) => new URLSearchParams(hash.split("?")[1] ?? "").get("q") ?? "";
+var AskPage = class {
+  title = "Ask";
+  #form = document.getElementById("ask-form");
+  #place = document.getElementById("ask-answer");
+  #ideas = document.getElementById("ask-ideas");
+  #history = document.getElementById("ask-history");
+  #list = document.getElementById("ask-asked");
+  #plan = null;
+  // of the newest answer: "and yesterday?" goes on from that
+  #abort = null;
+  constructor() {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#go(this.#form.elements.question.value.trim());
+    });
+    document.getElementById("ask-forget").addEventListener("click", () => {
+      forget();
+      this.#showHistory();
+      this.#form.elements.question.focus();
+    });
+    this.#ideas.append(chips("For example", IDEAS, (question) => this.#go(question)));
+    window.addEventListener("popstate", () => this.#shown && this.#read());
+  }
+  get #shown() {
+    return /^#\/ask\b/.test(location.hash);
+  }
+  show() {
+    this.#showHistory();
+    this.#read();
+    if (matchMedia("(hover: hover)").matches) this.#form.elements.question.focus();
+  }
+  hide() {
+    this.#abort?.abort();
+  }
+  /** What the address says is answered: from what was asked before, else anew. */
+  #read() {
+    const question = saidIn2(location.hash);
+    this.#form.elements.question.value = question;
+    if (!question) return this.#place.replaceChildren();
+    const known = asked().find((one) => one.question === question);
+    if (known) this.#show(question, known.answer);
+    else this.#ask(question, { question });
+  }
+  /** Asks, be it what was asked before: the answer may be another now. */
+  #go(question) {
+    if (!question) return;
+    if (saidIn2(location.hash) !== question) history.pushState(null, "", addressOf3(question));
+    this.#form.elements.question.value = question;
+    this.#ask(question, { question });
+  }
+  async #ask(question, body) {
+    this.#abort?.abort();
+    const { signal } = this.#abort = new AbortController();
+    this.#place.replaceChildren(el("p", { class: "plain" }, "Looking it up\u2026"));
+    try {
+      const goesOn = body.question && this.#plan ? { context: this.#plan } : {};
+      const options = { ...asJson("POST", { ...body, ...goesOn, tz: tz() }), timeoutMs: WAIT_MS, signal };
+      const [answer] = await Promise.all([json("/v1/ask", options), wordsKnown(), peopleKnown()]);
+      if (signal.aborted) return;
+      remember(question, answer);
+      this.#show(question, answer);
+      this.#showHistory();
+    } catch (error) {
+      if (signal.aborted) return;
+      const words = error.status === 404 ? "Nothing is recorded: no process with the role monitor is running." : error.message;
+      this.#place.replaceChildren(el("p", { class: "form-error", role: "alert" }, words));
+    }
+  }
+  #show(question, answer) {
+    this.#plan = answer.plan ?? this.#plan;
+    this.#place.replaceChildren(
+      answerView(question, answer, {
+        again: (plan) => this.#ask(question, { plan }),
+        follow: (next) => this.#go(next)
+      })
+    );
+  }
+  #showHistory() {
+    const all = asked();
+    this.#history.hidden = all.length === 0;
+    this.#ideas.hidden = all.length > 0;
+    this.#list.replaceChildren(
+      ...all.map(
+        ({ question, answer, at }) => el(
+          "li",
+          {},
+          el(
+            "button",
+            { type: "button", on: { click: () => this.#again(question, answer) } },
+            question,
+            el("small", { class: "quiet" }, `${answer.answer} (${ago(at)})`)
+          )
+        )
+      )
+    );
+  }
+  /** As it was answered then. */
+  #again(question, answer) {
+    if (saidIn2(location.hash) !== question) history.pushState(null, "", addressOf3(question));
+    this.#form.elements.question.value = question;
+    this.#show(question, answer);
+    this.#place.querySelector("h2").focus();
+    this.#place.scrollIntoView({ block: "nearest" });
+  }
+};
+
 // audit-page.js
 var WORDS = {
   live: "watched live",
@@ -1543,11 +2154,11 @@ function row2(entry) {
 }
 
 // model-choice.js
-var MOST_LABELS = 6;
+var MOST_LABELS2 = 6;
 var FIRST = "mask";
 function labelWords(labels2, model) {
-  const more = labels2.length - MOST_LABELS;
-  return labels2.slice(0, MOST_LABELS).map((label2) => labelName(label2, model)).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const more = labels2.length - MOST_LABELS2;
+  return labels2.slice(0, MOST_LABELS2).map((label2) => labelName(label2, model)).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 var ModelChoice = class {
   #detectors;
@@ -1573,10 +2184,10 @@ var ModelChoice = class {
    * @returns {Promise<boolean>} whether there is any @throws {ApiError}
    */
   async fill(chosen) {
-    const asked = ++this.#asked;
+    const asked2 = ++this.#asked;
     for (const fieldset of [this.#detectors, this.#classifiers]) fieldset.querySelector(".choices").replaceChildren();
     const models = await listModels();
-    if (asked !== this.#asked) return true;
+    if (asked2 !== this.#asked) return true;
     this.#cards = new Map(models.map(({ name, card }) => [name, card]));
     for (const { name, card, chosen: current } of models) if (current) this.#cards.set(name, card);
     const ofTask = (task) => [...this.#cards].filter(([, card]) => card.task === task).map(([name]) => name);
@@ -2266,8 +2877,8 @@ var SceneDialog = class {
     }
   }
   async #leave() {
-    const changed = JSON.stringify(sceneOf(this.#canvas.shapes)) !== this.#was;
-    if (changed && !this.#save.disabled && !await ask("Leave without saving?", "Your changes will be lost.", "Leave"))
+    const changed2 = JSON.stringify(sceneOf(this.#canvas.shapes)) !== this.#was;
+    if (changed2 && !this.#save.disabled && !await ask("Leave without saving?", "Your changes will be lost.", "Leave"))
       return;
     this.#dialog.close();
   }
@@ -2320,7 +2931,7 @@ var CamerasPage = class {
     this.#form.open();
   }
   #show() {
-    const list2 = document.getElementById("camera-list");
+    const list3 = document.getElementById("camera-list");
     const { views, known } = this.#streams;
     document.getElementById("cameras-none").hidden = !known || views.length > 0;
     const ids = new Set(views.map(({ id }) => id));
@@ -2329,14 +2940,14 @@ var CamerasPage = class {
         row5.element.remove();
         this.#rows.delete(id);
       }
-    for (const view of views) this.#showOne(list2, view);
+    for (const view of views) this.#showOne(list3, view);
   }
-  #showOne(list2, view) {
+  #showOne(list3, view) {
     let row5 = this.#rows.get(view.id);
     if (!row5) {
       row5 = this.#make(view.id);
       this.#rows.set(view.id, row5);
-      list2.append(row5.element);
+      list3.append(row5.element);
     }
     const { state, last_error: error, enabled, ephemeral } = view;
     row5.view = view;
@@ -2407,9 +3018,9 @@ var CamerasPage = class {
 var fact = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
 
 // event-filters.js
-var BETWEEN = "";
+var BETWEEN2 = "";
 var isHere = () => /^#\/events\b/.test(location.hash);
-var localTime = (iso) => {
+var localTime2 = (iso) => {
   const at = new Date(iso);
   return Number.isNaN(at.valueOf()) ? "" : new Date(at - at.getTimezoneOffset() * 6e4).toISOString().slice(0, 16);
 };
@@ -2492,7 +3103,7 @@ var EventFilters = class extends EventTarget {
       const { value } = elements[each2];
       if (!value || ["since", "until"].includes(each2) && !custom) continue;
       if (["since", "until"].includes(each2)) given.set(each2, new Date(value).toISOString());
-      else for (const one of value.split(BETWEEN)) given.append(each2, one);
+      else for (const one of value.split(BETWEEN2)) given.append(each2, one);
     }
     this.#showTimes(custom);
     if (name === "range" && custom) return elements.since.focus();
@@ -2509,31 +3120,31 @@ var EventFilters = class extends EventTarget {
     const here = new Set(namesOf(view));
     let more = false;
     for (const name of /* @__PURE__ */ new Set([...namesOf("tracks"), ...namesOf("events")])) {
-      const field2 = elements[name];
+      const field3 = elements[name];
       const values = this.#said.getAll(name);
-      if (name === "range") field2.value = this.#custom ? "custom" : values[0] ?? "24h";
-      else if (["since", "until"].includes(name)) field2.value = values[0] ? localTime(values[0]) : "";
-      else this.#choose(field2, values, here.has(name));
-      more ||= values.length > 0 && this.#more.contains(field2);
+      if (name === "range") field3.value = this.#custom ? "custom" : values[0] ?? "24h";
+      else if (["since", "until"].includes(name)) field3.value = values[0] ? localTime2(values[0]) : "";
+      else this.#choose(field3, values, here.has(name));
+      more ||= values.length > 0 && this.#more.contains(field3);
     }
     this.#showTimes(this.#custom);
     if (more) this.#more.open = true;
   }
   /** Sets a field; a choice that is not offered (a camera that is gone, several labels) is added. */
-  #choose(field2, values, applies) {
-    const value = values.join(BETWEEN);
-    if (field2.options) {
-      for (const option of [...field2.options])
+  #choose(field3, values, applies) {
+    const value = values.join(BETWEEN2);
+    if (field3.options) {
+      for (const option of [...field3.options])
         if ("added" in option.dataset && option.value !== value) option.remove();
-      if (![...field2.options].some((option) => option.value === value)) {
-        const option = new Option(values.map(WORDS3[field2.name] ?? String).join(", "), value);
+      if (![...field3.options].some((option) => option.value === value)) {
+        const option = new Option(values.map(WORDS3[field3.name] ?? String).join(", "), value);
         option.dataset.added = "";
-        field2.add(option);
+        field3.add(option);
       }
     }
-    field2.value = value;
-    const nothing = field2.options?.length === 1 && "offered" in field2.dataset;
-    (field2.closest("label.inline") ?? field2).hidden = !applies || nothing;
+    field3.value = value;
+    const nothing = field3.options?.length === 1 && "offered" in field3.dataset;
+    (field3.closest("label.inline") ?? field3).hidden = !applies || nothing;
   }
   get #custom() {
     return Boolean(this.#said.get("since") || this.#said.get("until"));
@@ -2542,116 +3153,6 @@ var EventFilters = class extends EventTarget {
     for (const name of ["since", "until"]) this.#form.elements[name].closest("label").hidden = !custom;
   }
 };
-
-// track-words.js
-var MOST_LABELS2 = 3;
-var beganOf = ({ began_at_ns: at }) => at / 1e6;
-function labelsOf({ labels: labels2, detector, person }) {
-  const name = personName(person);
-  if (name) return [name, ...labels2.slice(-1).map(({ label: label2 }) => labelName(label2, detector))].join(", ");
-  const names = labels2.map(({ label: label2 }) => labelName(label2, detector)).filter((name2, at, all) => name2 !== all[at - 1]);
-  if (!names.length) return "An object";
-  if (names.length === 1) return atStart(oneOf(labels2[0].label, detector));
-  return `${names.length > MOST_LABELS2 ? "\u2026 " : ""}${names.slice(-MOST_LABELS2).join(" \u2192 ")}`;
-}
-function whoOfTrack({ confidence, track_id: number2 }) {
-  const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
-  return [percent, `#${number2}`].filter(Boolean).join(" ");
-}
-var dayOf = (at) => at.toLocaleDateString();
-function whenOf(track, now = /* @__PURE__ */ new Date()) {
-  const began = new Date(beganOf(track));
-  const date = dayOf(began) === dayOf(now) ? "" : `${dayOf(began)} `;
-  if (track.ended_at_ns === null) return `since ${date}${began.toLocaleTimeString()}`;
-  const ended = new Date(track.ended_at_ns / 1e6);
-  const other = dayOf(ended) === dayOf(began) ? "" : `${dayOf(ended)} `;
-  return `${date}${began.toLocaleTimeString()} \u2013 ${other}${ended.toLocaleTimeString()}`;
-}
-function stayOf({ duration_s: over, inside_since_ns: since2, visits }, now) {
-  if (since2 !== null) return `in for ${durationOf(Math.max(0, (now - since2 / 1e6) / 1e3))}`;
-  return `${durationOf(over)}${visits > 1 ? ` in ${visits} visits` : ""}`;
-}
-var zonesOf = ({ zones }, now = Date.now()) => zones.map((one) => `${one.zone} ${stayOf(one, now)}`);
-var linesOf = ({ lines }) => lines.map(({ line, direction }) => `${line}${direction ? ` ${direction}` : ""}`);
-var RANKS = ["info", "warning", "critical"];
-function severityOf({ alerts }) {
-  const ranks = alerts.map(({ severity }) => RANKS.indexOf(severity));
-  return ranks.length ? RANKS[Math.max(0, ...ranks)] : null;
-}
-
-// event-rows.js
-var noLonger = ({ currentTarget: row5 }) => row5.classList.remove("fresh");
-function trackRow(track, open) {
-  const places = [...zonesOf(track), ...linesOf(track)];
-  const severity = severityOf(track);
-  const count2 = track.alerts.length;
-  const alerts = count2 === 1 ? SEVERITIES[severity] : `${count2} alerts`;
-  const inView = track.ended_at_ns === null;
-  return el(
-    "li",
-    { class: "event track", dataset: { id: track.id, stream: track.stream_id }, on: { animationend: noLonger } },
-    el(
-      "button",
-      { class: "event-open", type: "button", on: { click: () => open(track) } },
-      thumbnail(track.snapshot_url),
-      el(
-        "span",
-        { class: "event-what" },
-        el("strong", {}, dot(track.label), labelsOf(track)),
-        el("span", { class: "event-who" }, whoOfTrack(track))
-      ),
-      el("span", { class: "track-places", title: places.join(", ") }, places.join(", ")),
-      el(
-        "span",
-        { class: "track-badges" },
-        inView ? badge("live", "In view") : null,
-        severity ? badge(TONES[severity], alerts) : null
-      ),
-      el(
-        "span",
-        { class: "track-when" },
-        el("time", { dateTime: new Date(beganOf(track)).toISOString() }, whenOf(track)),
-        el("span", { class: "quiet" }, inView ? "" : durationOf(track.duration_s))
-      )
-    ),
-    el("a", { href: `#/live/${track.stream_id}` }, track.stream_id)
-  );
-}
-function eventRow(event, open) {
-  const time = new Date(timeOf(event));
-  return el(
-    "li",
-    { class: "event", dataset: { id: event.id, kind: event.kind }, on: { animationend: noLonger } },
-    el(
-      "button",
-      { class: "event-open", type: "button", on: { click: () => open(event) } },
-      thumbnail(event.snapshot_url),
-      el(
-        "span",
-        { class: "event-what" },
-        el("strong", {}, whatOf(event)),
-        el("span", { class: "event-who" }, dot(event.label), whoOf(event))
-      ),
-      event.severity ? badge(TONES[event.severity], SEVERITIES[event.severity]) : null,
-      event.clip_url ? el("span", { class: "badge" }, "Clip") : null
-    ),
-    el("time", { dateTime: time.toISOString() }, time.toLocaleString()),
-    el("a", { href: `#/live/${event.stream_id}` }, event.stream_id)
-  );
-}
-function thumbnail(source) {
-  const blank = el("span", { class: "event-blank", "aria-hidden": "true" });
-  if (!source) return blank;
-  const image = el("img", { src: source, alt: "", loading: "lazy" });
-  image.addEventListener("error", () => image.replaceWith(blank));
-  return image;
-}
-function dot(label2) {
-  if (!label2) return null;
-  const found2 = el("i", { class: "dot" });
-  found2.style.setProperty("--dot", colourOf(label2));
-  return found2;
-}
 
 // time-ticks.js
 var MINUTE = 6e4;
@@ -2796,7 +3297,7 @@ function datasetOf({ name, points, shape = "line", colour, dotted = false, fille
   };
 }
 function axisOf(axis, { text: text2, line, font, stacked, fromZero }) {
-  const { min, max, labels: labels2, unit = "", title, grid = true, ticks: most = 6, time = false } = axis;
+  const { min, max, labels: labels2, unit = "", title, grid = true, ticks: most = 6, time: time2 = false } = axis;
   return {
     type: labels2 ? "category" : "linear",
     min,
@@ -2812,10 +3313,10 @@ function axisOf(axis, { text: text2, line, font, stacked, fromZero }) {
       maxRotation: 0,
       autoSkip: !labels2,
       maxTicksLimit: labels2?.length ?? most,
-      ...!labels2 && !time && { callback: (value) => `${value.toLocaleString()}${unit}` },
-      ...time && { callback: (value, index, { [index]: tick }) => tick.label }
+      ...!labels2 && !time2 && { callback: (value) => `${value.toLocaleString()}${unit}` },
+      ...time2 && { callback: (value, index, { [index]: tick }) => tick.label }
     },
-    ...time && {
+    ...time2 && {
       afterBuildTicks: (scale) => {
         scale.ticks = timeTicks(scale.min, scale.max, most);
       }
@@ -2879,7 +3380,7 @@ var EventTimeline = class {
     const series = [bars("events", "#0b8f81", (kind) => !isAlert(kind)), bars("alerts", "#d64550", isAlert)];
     const narrow = matchMedia("(max-width: 699px)").matches;
     const times = starts.map((start) => Date.parse(start));
-    const [min, max] = [Math.min(range[0], ...times), Math.max(range[1], ...times.map((time) => time + barWidth))];
+    const [min, max] = [Math.min(range[0], ...times), Math.max(range[1], ...times.map((time2) => time2 + barWidth))];
     this.#chart.draw(series, {
       x: { min, max, time: true, ticks: narrow ? 3 : 6, grid: false },
       y: { ticks: 5 },
@@ -2910,11 +3411,11 @@ var LiveList = class {
    * @param {(item: object) => HTMLElement} rowOf with `data-id`
    * @param {(item: object) => number} timeOf what the list is in the order of
    */
-  constructor({ list: list2, button: button2 }, rowOf, timeOf2) {
-    this.#list = list2;
+  constructor({ list: list3, button: button2 }, rowOf, timeOf3) {
+    this.#list = list3;
     this.#button = button2;
     this.#rowOf = rowOf;
-    this.#timeOf = timeOf2;
+    this.#timeOf = timeOf3;
   }
   get size() {
     return this.#items.length;
@@ -3033,100 +3534,6 @@ var LiveList = class {
       replaced.get(focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
   }
 };
-
-// track-dialog.js
-var TrackDialog = class {
-  #dialog = document.getElementById("track-dialog");
-  #title = document.getElementById("track-title");
-  #body = document.getElementById("track-body");
-  #event = new EventDialog();
-  #opened = null;
-  #track = null;
-  constructor() {
-    this.#dialog.querySelector("[data-close]").addEventListener("click", () => this.#dialog.close());
-    this.#dialog.addEventListener("close", () => {
-      this.#opened = this.#track = null;
-      this.#body.replaceChildren();
-    });
-    window.addEventListener(DELETED, ({ detail }) => this.#again(detail.ids));
-  }
-  /** One of its events was deleted in the dialog above: the track tells no more of it, or is gone with it. */
-  #again(ids) {
-    if (this.#track === null || !ids.length) return;
-    if (ids.includes(this.#track.id)) this.#dialog.close();
-    else this.open(this.#track);
-  }
-  /** What the list knows is there at once; the events follow. @param {object} track of `GET /v1/tracks` */
-  async open(track) {
-    this.#opened = track.id;
-    this.#track = track;
-    this.#show(track, [el("p", { class: "quiet" }, "Loading events\u2026")]);
-    if (!this.#dialog.open) this.#dialog.showModal();
-    try {
-      const whole = await getTrack(track.id);
-      if (this.#opened !== track.id) return;
-      if (whole === null) return this.#show(track, [el("p", { class: "quiet" }, "The track has been deleted.")]);
-      this.#show(whole, [this.#events(whole)]);
-    } catch (error) {
-      if (this.#opened === track.id) this.#show(track, [el("p", { class: "form-error" }, error.message)]);
-    }
-  }
-  #show(track, rest2) {
-    this.#title.textContent = `${labelsOf(track)} ${whoOfTrack(track)}`;
-    const path = track.events?.find(({ kind }) => kind === "track_ended")?.path;
-    const words = `Image of the track: ${labelsOf(track)}`;
-    const kinds = [...track.snapshot_url || track.picture_url ? ["images"] : [], "track"];
-    const gone = (kind) => kind === "track" ? this.#dialog.close() : this.open(withoutImages(track));
-    const deleting = deletionButtons(track, kinds, gone);
-    const who = whoButtons(track, { track: track.id }, (person) => this.open({ ...track, person }));
-    const parts = [imageOf({ ...track, path }, words), captionOf(track), factList(factsOf2(track)), who, ...rest2, deleting];
-    this.#body.replaceChildren(...parts.filter(Boolean));
-  }
-  #events(track) {
-    const all = new URLSearchParams({ view: "events", stream: track.stream_id, session: track.session });
-    all.set("track", track.track_id);
-    all.set("since", new Date(track.began_at_ns / 1e6 - 1e3).toISOString());
-    const rows = track.events.map(
-      (event) => el(
-        "li",
-        {},
-        el(
-          "button",
-          { class: "track-event", type: "button", on: { click: () => this.#event.open(event) } },
-          el("time", { dateTime: new Date(timeOf(event)).toISOString() }, new Date(timeOf(event)).toLocaleTimeString()),
-          el("strong", {}, whatOf(event)),
-          el("span", { class: "quiet" }, whoOf(event))
-        )
-      )
-    );
-    return el(
-      "section",
-      { "aria-label": "Events of the track" },
-      el("h3", {}, track.events.length === 1 ? "1 event" : `${track.events.length} events`),
-      el("ol", { class: "track-events" }, ...rows),
-      el("a", { href: `#/events?${all}` }, "Show them in the list")
-    );
-  }
-};
-var withoutImages = (track) => ({ ...track, snapshot_url: null, picture_url: null });
-function factsOf2(track) {
-  return {
-    When: whenOf(track),
-    Duration: track.ended_at_ns === null ? "in view now" : durationOf(track.duration_s),
-    Camera: el("a", { href: `#/live/${track.stream_id}` }, track.stream_id),
-    Person: personLink(track.person),
-    Labels: labelTimes(track),
-    Zones: zonesOf(track).join(", "),
-    Lines: linesOf(track).join(", "),
-    Alerts: track.alerts.length ? el("a", { href: "#/alerts" }, track.alerts.map(({ rule }) => rule).join(", ")) : null,
-    Reason: reasonOf(track),
-    Model: track.detector
-  };
-}
-function labelTimes({ labels: labels2, detector, ended_at_ns: ended }) {
-  const until = (span) => span.until_ns ?? ended ?? Date.now() * 1e6;
-  return labels2.map((span) => `${labelName(span.label, detector)} ${durationOf(Math.max(0, (until(span) - span.since_ns) / 1e9))}`).join(", ");
-}
 
 // events-page.js
 var EVERY_MS2 = 5e3;
@@ -3261,11 +3668,11 @@ var EventsPage = class {
     clearTimeout(this.#timer);
     this.#abort?.abort();
     const { signal } = this.#abort = new AbortController();
-    const { list: list2, itemsIn } = VIEWS[this.#filters.view];
+    const { list: list3, itemsIn } = VIEWS[this.#filters.view];
     try {
       const page = [["limit", PAGE2], ...cursor ? [["cursor", cursor]] : []];
-      const asked = list2([...queryOf(this.#filters.said), ...page], signal);
-      const [answer] = await Promise.all([asked, wordsKnown(), peopleKnown()]);
+      const asked2 = list3([...queryOf(this.#filters.said), ...page], signal);
+      const [answer] = await Promise.all([asked2, wordsKnown(), peopleKnown()]);
       if (signal.aborted) return;
       if (answer === null) return this.#absent();
       this.#take(itemsIn(answer), answer.next, cursor !== null);
@@ -3646,7 +4053,7 @@ function row3({ role, streams, actions: actions2 }) {
   const boxes = el("div", { class: "choices", role: "group", "aria-label": "Only these actions; none selected means all" });
   const one = el(
     "div",
-    { class: "grant", on: { change: ({ target }) => target.matches("select") ? offer(chosenIn2(one)) : tell() } },
+    { class: "grant", on: { change: ({ target }) => target.matches("select") ? offer2(chosenIn2(one)) : tell() } },
     el("select", { "aria-label": "Role" }, ...choices.map(([value, words]) => el("option", { value }, words))),
     el("input", { type: "text", value: streams.join(", "), required: true, "aria-label": "Cameras" }),
     el(
@@ -3661,7 +4068,7 @@ function row3({ role, streams, actions: actions2 }) {
     const chosen = chosenIn2(one);
     summary.textContent = chosen.length ? `Only ${chosen.join(", ")}` : "All that the role allows";
   };
-  const offer = (chosen) => {
+  const offer2 = (chosen) => {
     const offered = ACTIONS[select.value] ?? [];
     boxes.replaceChildren(
       ...offered.map(
@@ -3672,13 +4079,13 @@ function row3({ role, streams, actions: actions2 }) {
     tell();
   };
   select.value = role;
-  offer(actions2 ?? []);
+  offer2(actions2 ?? []);
   return one;
 }
 
 // secret-dialog.js
 function showSecret({ title, words, secret }) {
-  const field2 = el("textarea", { readOnly: true, value: secret, rows: 2, "aria-label": "Key", spellcheck: false });
+  const field3 = el("textarea", { readOnly: true, value: secret, rows: 2, "aria-label": "Key", spellcheck: false });
   const said = el("p", { class: "quiet", role: "status" });
   const copy = el("button", { class: "button primary", type: "button", on: { click: copied } }, "Copy");
   const done = el("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Done");
@@ -3695,7 +4102,7 @@ function showSecret({ title, words, secret }) {
       { class: "secret", on: { submit: (event) => event.preventDefault() } },
       el("h2", { id: "secret-title" }, title),
       el("p", { class: "quiet", id: "secret-words" }, words),
-      field2,
+      field3,
       said,
       el("div", { class: "sheet-actions" }, done, copy)
     )
@@ -3705,13 +4112,13 @@ function showSecret({ title, words, secret }) {
       await navigator.clipboard.writeText(secret);
       said.textContent = "Copied.";
     } catch {
-      field2.select();
+      field3.select();
       said.textContent = "The browser does not let this page copy: press Ctrl+C, or \u2318C.";
     }
   }
   document.body.append(dialog);
   dialog.showModal();
-  field2.select();
+  field3.select();
 }
 
 // keys-page.js
@@ -3946,7 +4353,7 @@ function modelCard(versions, many, state, acts) {
       el("h3", { tabIndex: -1 }, name, el("span", { class: "quiet" }, ` version ${version}`)),
       shown.in_service ? badge("live", "In service") : badge("idle", "Not in use")
     ),
-    facts({
+    facts2({
       [shown.in_service ? "In service since" : "Promoted"]: since(shown),
       Cameras: cameras(shown.streams),
       "Runs on": shown.backend,
@@ -4020,11 +4427,11 @@ function cameras(streams) {
 var MOST_LABELS3 = 12;
 function labels({ name, classes, task, applies_to: applies }) {
   const more = classes.length - MOST_LABELS3;
-  const list2 = classes.slice(0, MOST_LABELS3).map((label2) => labelName(label2, name)).join(", ") + (more > 0 ? ` and ${more} more` : "");
-  if (task !== "classify") return list2;
-  return `${list2}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map((label2) => labelName(label2)).join(", ")}`}`;
+  const list3 = classes.slice(0, MOST_LABELS3).map((label2) => labelName(label2, name)).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  if (task !== "classify") return list3;
+  return `${list3}; of ${applies === "image" ? "the whole picture" : `boxes labelled ${applies.map((label2) => labelName(label2)).join(", ")}`}`;
 }
-var facts = (values) => el(
+var facts2 = (values) => el(
   "dl",
   { class: "facts wide" },
   ...Object.entries(values).filter(([, value]) => value).map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value)))
@@ -4199,27 +4606,27 @@ var ModelsPage = class {
     if (this.#running.size) this.#ticks = setInterval(() => this.#show(), TICK_MS);
   }
 };
-function grouped(list2, keyOf2) {
+function grouped(list3, keyOf2) {
   const groups = /* @__PURE__ */ new Map();
-  for (const each2 of list2) {
+  for (const each2 of list3) {
     const key = keyOf2(each2);
     if (groups.has(key)) groups.get(key).push(each2);
     else groups.set(key, [each2]);
   }
   return groups;
 }
-function keep(list2) {
+function keep(list3) {
   const place = (element) => {
     const card = element.closest("[data-model]");
     return card && [card.dataset.model, [...card.querySelectorAll(element.localName)].indexOf(element)];
   };
-  const open = [...list2.querySelectorAll("details[open]")].map(place);
-  const active = list2.contains(document.activeElement) ? document.activeElement : null;
+  const open = [...list3.querySelectorAll("details[open]")].map(place);
+  const active = list3.contains(document.activeElement) ? document.activeElement : null;
   const at = active?.closest("[data-model]")?.dataset.model;
   const focused = active?.dataset.act ? `[data-act="${active.dataset.act}"]` : null;
   const summary = active?.localName === "summary" ? place(active) : null;
   return () => {
-    const cardOf2 = (name) => list2.querySelector(`[data-model="${name}"]`);
+    const cardOf2 = (name) => list3.querySelector(`[data-model="${name}"]`);
     for (const [name, index] of open) {
       const details = cardOf2(name)?.querySelectorAll("details")[index];
       if (details) details.open = true;
@@ -4484,7 +4891,7 @@ var MonitoringPage = class {
     const sum = (name, label2) => [...byLabel(samples, name, label2).values()].reduce((total, value) => total + value, 0);
     const { views } = this.#streams;
     const open = this.#alerts.open;
-    const facts2 = {
+    const facts3 = {
       Service: { ready: "Healthy", degraded: "Degraded", down: "Not ready" }[health.state],
       "Cameras live": `${views.filter(({ state }) => state === "live").length} of ${views.length}`,
       "Frames per second": views.reduce((total, { analysed_fps: fps }) => total + (fps ?? 0), 0).toFixed(0),
@@ -4496,7 +4903,7 @@ var MonitoringPage = class {
     };
     const place = document.getElementById("monitoring-facts");
     place.replaceChildren(
-      ...Object.entries(facts2).map(
+      ...Object.entries(facts3).map(
         ([name, value]) => el("div", { class: "card fact" }, el("dt", {}, name), el("dd", {}, value))
       )
     );
@@ -4611,15 +5018,15 @@ var groupsIn = (text2) => [
 
 // person-form.js
 var MOST_NAME = 100;
-var field = (words, input, hint = null) => el("label", { class: "field" }, el("span", {}, words), input, hint ? el("small", {}, hint) : null);
+var field2 = (words, input, hint = null) => el("label", { class: "field" }, el("span", {}, words), input, hint ? el("small", {}, hint) : null);
 var text = (name, value, more) => el("input", { type: "text", name, value, autocomplete: "off", maxLength: MOST_NAME, ...more });
-var nameField2 = (value = "") => field("Name", text("name", value, { required: true }));
+var nameField2 = (value = "") => field2("Name", text("name", value, { required: true }));
 function groupField(groups = []) {
   const known = everyGroup();
   const hint = `Separate several by commas.${known.length ? ` There are: ${known.join(", ")}.` : ""}`;
-  return field("Groups", text("groups", groups.join(", "), { maxLength: 400, placeholder: "staff, night shift" }), hint);
+  return field2("Groups", text("groups", groups.join(", "), { maxLength: 400, placeholder: "staff, night shift" }), hint);
 }
-var noteField = (note) => field("Note", text("note", note ?? "", { maxLength: 500 }));
+var noteField = (note) => field2("Note", text("note", note ?? "", { maxLength: 500 }));
 var wishOf = (data) => ({
   name: data.get("name").trim(),
   groups: groupsIn(data.get("groups")),
@@ -4650,7 +5057,7 @@ function mergeForm(person, done) {
     title: `Merge somebody into ${person.name}`,
     words: `Their pictures and sightings become those of ${person.name}. This can be undone.`,
     yes: "Merge",
-    fields: [field("Who is the same person", select)],
+    fields: [field2("Who is the same person", select)],
     submit: async (data) => {
       await mergePeople(person.id, data.get("other"));
       return done;
@@ -4799,9 +5206,9 @@ var PersonView = class {
   #sightings = new PersonSightings();
   #looks = el("section", { class: "card", "aria-labelledby": "looks-title" });
   /** @param {HTMLElement} place @param {(anew?: boolean) => void} changed something of the person, or of others */
-  constructor(place, changed) {
+  constructor(place, changed2) {
     this.#place = place;
-    this.#changed = changed;
+    this.#changed = changed2;
   }
   hide() {
     this.#sightings.hide();
@@ -4916,6 +5323,7 @@ var PersonView = class {
     if (!await ask(`Erase ${name}?`, words, "Erase")) return;
     try {
       await erasePerson(id);
+      forget();
       toast(`${name} was erased.`);
       location.hash = "#/people";
     } catch (error) {
@@ -5189,6 +5597,7 @@ var UsersPage = class {
 };
 export {
   AlertsPage,
+  AskPage,
   AuditPage,
   CamerasPage,
   EventsPage,
