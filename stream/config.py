@@ -21,6 +21,7 @@ STREAM_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 StreamId = Annotated[str, Field(pattern=STREAM_ID_PATTERN)]
 MODEL_NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 ModelName = Annotated[str, Field(pattern=MODEL_NAME_PATTERN)]
+SaysWho = Annotated[bool, Field(description="Say who is seen, of those who are enrolled.")]
 MaxFps = Annotated[
     float, Field(ge=0.01, le=240, description="Analyse at most this many frames a second; null: no limit.")
 ]
@@ -58,6 +59,7 @@ class StreamConfig(BaseModel):
     enabled: bool = True
     blur: bool = Field(default=False, description="Blur what the models find, before any frame leaves the server.")
     max_fps: Annotated[MaxFps | None, Change.TAKEN_OVER] = None
+    identity: Annotated[SaysWho, Change.TAKEN_OVER] = False
 
     @model_validator(mode="before")
     @classmethod

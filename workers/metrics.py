@@ -19,6 +19,11 @@ BATCH_SIZE = Histogram("livesight_batch_size", "Frames in one inference.", bucke
 MODEL_INFO = Gauge("livesight_model_info", "1 for each model in service.", ["name", "version", "backend"])
 CROPS_CLASSIFIED = Counter("livesight_crops_classified", "Crops and frames classified.", ["model"])
 CLASSIFY_FAILURES = Counter("livesight_classify_failures", "Crops that a classifier failed on.", ["model"])
+LOOKS = Counter(
+    "livesight_looks",
+    "Looks at faces of tracks, by what came of them: named, unknown, failed, or why nothing can be said of the face.",
+    ["stream", "outcome"],
+)
 WORKER_RESTARTS = Counter("livesight_worker_restarts", "Inference threads that died and were started again.")
 
 PUBLISH_FAILURES = Counter("livesight_bus_publish_failures", "Attempts to reach the broker, or to send, that failed.")
@@ -41,6 +46,7 @@ def forget_stream(stream_id: str) -> None:
     """Remove the series of a stream that is gone."""
     FRAMES_ANALYSED.remove_by_labels({"stream": stream_id})
     DETECTIONS.remove_by_labels({"stream": stream_id})
+    LOOKS.remove_by_labels({"stream": stream_id})
 
 
 def give_up(topic: str, reason: Reason, messages: int = 1) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -46,7 +46,10 @@ class SnapshotSettings(BaseModel):
 
 
 class IdentitySettings(BaseModel):
-    """Which faces are looked at by those who want to know who it is; in pixels of the picture."""
+    """Which faces are looked at by those who want to know who it is; in pixels of the picture.
+
+    And when a track is looked at; times in seconds of the stream.
+    """
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
 
@@ -56,6 +59,22 @@ class IdentitySettings(BaseModel):
         default=40, ge=16, le=4096, description="Least side of a square as large as a face to be named."
     )
     enrol_px: float = Field(default=64, ge=16, le=4096, description="The same of a face to be enrolled.")
+    labels: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
+        default=("face", "with_mask", "without_mask", "mask_weared_incorrect"),
+        max_length=100,
+        description="Labels of detectors whose boxes are faces.",
+    )
+    gain: float = Field(
+        default=1.5, gt=1, description="A track is looked at again when sharpness × area × confidence grew so much."
+    )
+    again_s: float = Field(
+        default=0.5,
+        ge=0.05,
+        description="Least time between two looks at a track without a name; it doubles with each.",
+    )
+    longest_s: float = Field(default=8.0, ge=0.05, description="Longest time between two looks at such a track.")
+    verify_s: float = Field(default=2.0, ge=0.05, description="How often a track with a name is looked at.")
+    faces: int = Field(default=4, ge=1, le=64, description="Most faces of a live frame; the best ones.")
 
 
 class TagSettings(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from api.documents.message_schemas import MESSAGES, MessageKind
-from stream.config import MaxFps
+from stream.config import MaxFps, SaysWho
 from workers.bus.message_bus import AUDIT, DETECTIONS, DRIFT, EVENTS, MODELS, PEOPLE, SNAPSHOTS, STATUS, STREAMS
 
 _REF = "#/components/schemas/{model}"
@@ -44,6 +44,7 @@ _PUSH_QUERY: dict[str, Any] = {
     "models": {"type": "string", "description": "Model names, separated by commas."},
     "blur": {"type": "boolean", "description": "Blur what the models find, before any image leaves the server."},
     "max_fps": TypeAdapter(MaxFps).json_schema(),
+    "identity": TypeAdapter(SaysWho).json_schema(),
 }
 
 

@@ -26,10 +26,11 @@ class PushOptions:
     models: list[str] | None = None
     blur: bool = False
     max_fps: float | None = None
+    identity: bool = False
 
     def config(self, stream_id: str) -> StreamConfig:
         """The stream's configuration. Raises Problem for invalid model names."""
-        config = StreamConfig(id=stream_id, blur=self.blur, max_fps=self.max_fps)
+        config = StreamConfig(id=stream_id, blur=self.blur, max_fps=self.max_fps, identity=self.identity)
         names = model_names(self.models)
         return config.model_copy(update={"models": names}) if names else config
 
@@ -38,8 +39,9 @@ def _push_options(
     models: ModelsQuery = None,
     blur: Annotated[bool, Query(description="Blur what the models find, before any image leaves the server.")] = False,
     max_fps: Annotated[MaxFps | None, Query(description="Analyse at most this many frames a second.")] = None,
+    identity: Annotated[bool, Query(description="Say who is seen, of those who are enrolled.")] = False,
 ) -> PushOptions:
-    return PushOptions(models, blur, max_fps)
+    return PushOptions(models, blur, max_fps, identity)
 
 
 PushQuery = Annotated[PushOptions, Depends(_push_options)]

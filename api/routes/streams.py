@@ -15,7 +15,7 @@ from api.http.error_responses import invalid
 from api.http.errors import Problem
 from api.http.parameters import StreamIdInPath
 from api.routes.context import ApiContext, Context
-from stream.config import DEFAULT_MODELS, MaxFps, ModelName, StreamConfig
+from stream.config import DEFAULT_MODELS, MaxFps, ModelName, SaysWho, StreamConfig
 from stream.network.camera_address import SCHEMES, CameraAddress
 from workers.access.declaration import MaySeeResults, Needs
 from workers.access.guarded_route import GuardedRoute
@@ -66,7 +66,7 @@ class NewStream(StreamConfig):
 
 
 class StreamChanges(BaseModel):
-    """The fields to change; the others stay. The stream begins a new session, unless only `max_fps` changes."""
+    """The fields to change; the others stay. A new session begins, unless only `max_fps` or `identity` changes."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", json_schema_extra={"minProperties": 1})
 
@@ -77,11 +77,14 @@ class StreamChanges(BaseModel):
     enabled: bool | None = None
     blur: bool | None = None
     max_fps: MaxFps | None = None
+    identity: SaysWho | None = None
 
     @model_validator(mode="after")
     def _something(self) -> StreamChanges:
         if not self.changes():
-            raise ValueError("give a value for at least one of url, user, password, models, enabled, blur, max_fps")
+            raise ValueError(
+                "give a value for at least one of url, user, password, models, enabled, blur, max_fps, identity"
+            )
         return self
 
     def changes(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ ID_PATTERN = "must match ^[a-z0-9][a-z0-9_-]{0,62}$"
             "PATCH",
             "/v1/streams/door",
             {},
-            "body: give a value for at least one of url, user, password, models, enabled, blur, max_fps",
+            "body: give a value for at least one of url, user, password, models, enabled, blur, max_fps, identity",
         ),
         ("PATCH", "/v1/streams/No!", {"blur": True}, f"stream_id: {ID_PATTERN}"),
         ("POST", CLIP, {"from_us": 2, "to_us": 1}, "body: to_us must not be before from_us"),

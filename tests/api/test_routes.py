@@ -245,7 +245,7 @@ def test_both_documents_name_the_limit_on_analysis(service: Service) -> None:
     whip = {one["name"] for one in document["paths"]["/v1/streams/{stream_id}/whip"]["post"]["parameters"]}
     sockets = httpx.get(f"{service.url}/asyncapi.json").json()["channels"]
     frames = sockets["frames"]["bindings"]["ws"]["query"]["properties"].keys()
-    assert whip - {"stream_id"} == frames == {"models", "blur", "max_fps"}
+    assert whip - {"stream_id"} == frames == {"models", "blur", "max_fps", "identity"}
 
 
 def test_asyncapi_refers_to_what_is_there(service: Service) -> None:

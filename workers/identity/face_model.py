@@ -69,8 +69,10 @@ class FaceModel:
         enrol: only what is good enough to be enrolled, and the vector is the mean of the face and its mirror image.
         """
         face = self.only_face(image_bgr) if xyxy is None else self.landmarks(image_bgr, xyxy)
-        if isinstance(face, NoLook):
-            return face
+        return face if isinstance(face, NoLook) else self.look_at(image_bgr, face, enrol=enrol)
+
+    def look_at(self, image_bgr: U8, face: Face, *, enrol: bool = False) -> Look | NoLook:
+        """The look at a face that was found already, if it is good enough."""
         upright, quality = self._upright(image_bgr, face)
         if (reason := refused(quality, self._limits, enrol)) is not None:
             return reason

@@ -14,6 +14,8 @@ from stream.sources.images_source import ImagesSource
 from stream.sources.source import Source
 from workers.bus.result import FrameResult
 from workers.engines.hot_swap import EngineSlots
+from workers.identity.gallery import Gallery
+from workers.inference.identification import Identification
 from workers.inference.pipeline import Pipeline, StreamOptions
 from workers.model_card import ModelStore
 from workers.settings import WorkerSettings
@@ -24,10 +26,14 @@ _CLOSE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class AnalyzeOptions:
-    """confidence: overrides the thresholds of the models' cards. node: the name of the node in results."""
+    """confidence: overrides the thresholds of the models' cards. node: the name of the node in results.
+
+    gallery: who is enrolled; None: nobody is named.
+    """
 
     confidence: float | None = None
     node: str = "analyze"
+    gallery: Gallery | None = None
 
 
 def analyze(
@@ -52,9 +58,9 @@ def analyze(
         with suppress(MailboxClosed):  # the consumer went away
             results.put(_named(result, source, frame))
 
-    pipeline = Pipeline(slots, settings, options.node, emit)
-    stills = source.kind == "images"
-    stream = StreamOptions(stills=stills, confidence=options.confidence, on_finished=results.close)
+    identification = _identification(settings, store, options)
+    pipeline = Pipeline(slots, settings, options.node, emit, identification=identification)
+    stream = _stream_options(source, options, results)
     pipeline.add(source.id, source.mailbox, models, stream)
     pipeline.start()
     source.start()
@@ -69,6 +75,20 @@ def analyze(
         source.close()
         pipeline.close(_CLOSE_S)
         slots.close()
+
+
+def _identification(settings: WorkerSettings, store: ModelStore, options: AnalyzeOptions) -> Identification:
+    gallery = options.gallery or Gallery.empty()
+    return Identification(settings, store, lambda: gallery)
+
+
+def _stream_options(source: Source, options: AnalyzeOptions, results: Mailbox[FrameResult]) -> StreamOptions:
+    return StreamOptions(
+        stills=source.kind == "images",
+        confidence=options.confidence,
+        on_finished=results.close,
+        identity=None if options.gallery is None else lambda: True,
+    )
 
 
 def _raise_failure(source: Source) -> None:

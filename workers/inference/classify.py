@@ -1,4 +1,4 @@
-"""The second stage: classifiers over crops. Runs in its own thread for live streams, else on the caller's.
+"""The second stage: classifiers over crops, and looks at faces. In its own thread for live streams, else the caller's.
 
 Live, a crop waits here while its frame's result goes out: detection never waits for a classifier, whose labels show in
 the stream's next result. All waiting crops, whatever their streams, are computed in the same batches. Nothing queues
@@ -12,6 +12,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import av
 import numpy as np
@@ -53,12 +54,23 @@ class CropBatch:
     done: bool = False
 
 
+class OtherWork(Protocol):
+    """What the thread does beside classifying, such as a `LookBatch`. `run` takes little time and raises nothing."""
+
+    done: bool
+
+    def run(self) -> None:
+        """Do it. `done` is set afterwards, whatever became of it."""
+        ...
+
+
 class Classifiers:
     """Classifies crops: `run` on the caller's thread, `submit` in a thread of its own that starts with the first."""
 
     def __init__(self, slots: Mapping[str, EngineSlot]) -> None:
         self._slots = slots
         self._waiting: deque[CropBatch] = deque()
+        self._others: deque[OtherWork] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -79,22 +91,31 @@ class Classifiers:
                 else:
                     self._report(name, error)
 
-    def submit(self, batch: CropBatch) -> None:
-        """Have the crops classified soon. Any thread; returns at once. After `close` crops are ignored."""
+    def submit(self, batch: CropBatch | OtherWork) -> None:
+        """Have the crops classified, or the work done, soon. Any thread; returns at once. Ignored after `close`."""
         with self._changed:
             if self._closed:
                 return
-            self._waiting.append(batch)
+            if isinstance(batch, CropBatch):
+                self._waiting.append(batch)
+            else:
+                self._others.append(batch)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="classify", daemon=True)
                 self._thread.start()
             self._changed.notify()
+
+    @property
+    def working(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread is not None and self._thread.is_alive()
 
     def close(self, timeout_s: float = 2.0) -> None:
         """End the thread and drop what waits. Idempotent."""
         with self._changed:
             self._closed = True
             self._waiting.clear()
+            self._others.clear()
             self._changed.notify()
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
@@ -104,23 +125,32 @@ class Classifiers:
 
     def _work(self) -> None:
         letterbox = Letterbox()
-        while batches := self._take():
+        while taken := self._take():
+            batches, other = taken
             try:
                 self.run([crop for batch in batches for crop in batch.crops], letterbox)
+                for batch in batches:
+                    batch.done = True
+                if other is not None:
+                    other.run()
             except BaseException as error:
                 log.exception("classifier_thread_died", error=repr(error))
                 raise
             finally:
-                for batch in batches:
-                    batch.done = True
+                for done in (*batches, other):
+                    if done is not None:
+                        done.done = True
 
-    def _take(self) -> list[CropBatch]:
+    def _take(self) -> tuple[list[CropBatch], OtherWork | None] | None:
+        """All crops that wait, which are computed together, and one piece of other work; None once closed."""
         with self._changed:
-            while not self._waiting and not self._closed:
+            while not self._waiting and not self._others and not self._closed:
                 self._changed.wait()
+            if self._closed:
+                return None
             batches = list(self._waiting)
             self._waiting.clear()
-            return batches
+            return batches, self._others.popleft() if self._others else None
 
     def _report(self, name: str, error: Exception) -> None:
         """Count a failure; log one in ten seconds, as a broken model fails with every crop."""

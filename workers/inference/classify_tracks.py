@@ -14,10 +14,10 @@ from stream.frame import Frame
 from workers.bus.result import Attribute, Detection
 from workers.engines.hot_swap import EngineSlot
 from workers.engines.letterbox import Letterbox
-from workers.images.crop_quality import crop_quality
 from workers.images.crops import crop_image, crop_region
 from workers.images.image_figures import Mode
 from workers.inference.classify import Classifiers, Crop, CropBatch
+from workers.inference.looking_again import Again, LastLook, quality_of
 from workers.model_card import ModelCard
 from workers.settings import ClassifySettings
 
@@ -25,13 +25,10 @@ _FORGET_US = 10_000_000
 
 
 @dataclass(slots=True)
-class _Classified:
-    """The best crop of one track that one classifier got. `compared_us`: when a crop was last compared with it."""
+class _Classified(LastLook):
+    """The best crop of one track that one classifier got, and what it said."""
 
     version: int
-    label: str
-    quality: float
-    compared_us: int
     attribute: Attribute | None
 
 
@@ -67,6 +64,7 @@ class StreamClassifier:
         self._models = [name for name in models if slots[name].card.task == "classify"]
         self._classifiers = classifiers
         self._settings = settings
+        self._again = Again(settings.gain, settings.again_s)
         self._mode = mode
         self._letterbox = Letterbox()
         self.reset()
@@ -115,29 +113,26 @@ class StreamClassifier:
                 tracked = found.track_id is not None and self._mode != "stills"
                 if not tracked and self._mode == "live":
                     continue
-                region = crop_region(found.xyxy, card.crop_margin, frame.size_wh)
                 target = _Target(Crop(card.name, card.version, frame.image), 0.0, found.label, index)
                 if tracked:
                     assert found.track_id is not None
                     target.track = self._tracks.setdefault(found.track_id, _Track(frame.pts_us))
                     target.track.seen_us = frame.pts_us
-                    if not self._is_due(target, found, frame, region):
+                    if not self._is_due(target, found, frame, card.crop_margin):
                         continue
-                target.crop.image = crop_image(frame.image, region)
+                target.crop.image = crop_image(frame.image, crop_region(found.xyxy, card.crop_margin, frame.size_wh))
                 yield target
 
-    def _is_due(self, target: _Target, found: Detection, frame: Frame, region: tuple[int, int, int, int]) -> bool:
+    def _is_due(self, target: _Target, found: Detection, frame: Frame, margin: float) -> bool:
         """Whether to classify this track now; measures the crop's quality only when that may matter."""
         assert target.track is not None
         before = target.track.classified.get(target.crop.model)
         if before is None or before.version != target.crop.version:
-            target.quality = crop_quality(frame.image, region, found.confidence)
+            target.quality = quality_of(frame, found, margin)
             return True
-        if frame.pts_us - before.compared_us < self._settings.again_s * 1e6:
-            return False
-        before.compared_us = frame.pts_us
-        target.quality = crop_quality(frame.image, region, found.confidence)
-        return before.label != found.label or target.quality >= self._settings.gain * before.quality
+        better = before.better(frame, found, margin, self._again)
+        target.quality = better or 0.0
+        return better is not None
 
     def _classify(self, targets: list[_Target], pts_us: int) -> dict[int, dict[str, Attribute]]:
         """Classify now, and give the attributes of boxes without a track, by index; or, live, soon."""
@@ -151,7 +146,7 @@ class StreamClassifier:
                 before = one.track.classified.get(one.crop.model)
                 last = before.attribute if before is not None and before.version == one.crop.version else None
                 one.track.classified[one.crop.model] = _Classified(
-                    one.crop.version, one.label, one.quality, pts_us, last
+                    one.label, one.quality, pts_us, one.crop.version, last
                 )
         crops = tuple(one.crop for one in targets)
         if self._mode == "live":

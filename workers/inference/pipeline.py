@@ -32,6 +32,8 @@ from workers.inference.batcher import Batcher, FrameJob, InferenceStream
 from workers.inference.classify import Classifiers
 from workers.inference.classify_tracks import StreamClassifier
 from workers.inference.detect import detect_all
+from workers.inference.identification import Identification
+from workers.inference.identify_tracks import StreamIdentity
 from workers.inference.result_builder import ResultBuilder
 from workers.metrics import BATCH_SIZE, WORKER_RESTARTS
 from workers.settings import WorkerSettings
@@ -49,7 +51,8 @@ class StreamOptions:
     stills: images that have nothing to do with each other, each of whose boxes is classified. blur: what the detectors
     find is unrecognisable in the frames that `emit` gets. confidence: overrides the thresholds of the models' cards.
     on_finished: called once, on any thread, when the mailbox is closed and all its results are out; must not block.
-    pushed: a push made the stream; see `workers/inference/batcher.py`.
+    pushed: a push made the stream; see `workers/inference/batcher.py`. identity: whether to say who is seen, asked with
+    each frame; None: never.
     """
 
     stills: bool = False
@@ -57,6 +60,7 @@ class StreamOptions:
     confidence: float | None = None
     on_finished: Callable[[], None] | None = None
     pushed: bool = False
+    identity: Callable[[], bool] | None = None
 
 
 class Pipeline:
@@ -64,6 +68,7 @@ class Pipeline:
 
     `emit` runs on a worker's thread and must not block. cpu_gate: that of the sources, where they share the CPUs.
     `background`: jobs that no result waits for. `tagger`: says tags that were taught, of streams that are added later.
+    `identification`: who is enrolled, and the face model; closed with the pipeline.
     """
 
     def __init__(
@@ -73,8 +78,10 @@ class Pipeline:
         node: str,
         emit: Emit,
         cpu_gate: CpuGate | None = None,
+        identification: Identification | None = None,
     ) -> None:
         self._slots = slots
+        self.identification = identification or Identification(settings)
         self._cpu_gate = cpu_gate or CpuGate()
         self._node = node
         self._emit = emit
@@ -113,6 +120,8 @@ class Pipeline:
         classifier = StreamClassifier(self._slots, models, self._classifiers, self._classify, mode)
         figures = StreamImageFigures(mode, self.background, self._tags, self.tagger)
         builder = ResultBuilder(self._node, classifier, figures, options.confidence)
+        if options.identity is not None:
+            builder.identity = StreamIdentity(stream_id, self.identification, self._classifiers, options.identity, mode)
         blurrer = Blurrer() if options.blur else None
 
         def deliver(job: FrameJob) -> None:
@@ -152,6 +161,8 @@ class Pipeline:
         for thread in list(self._threads.values()):
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
+        if not self._classifiers.working:
+            self.identification.close(max(0.1, deadline - time.monotonic()))
         left = [thread.name for thread in self._threads.values() if thread.is_alive()]
         if left:
             log.error("inference_workers_still_running", threads=left)

@@ -1,4 +1,4 @@
-"""One stream's boxes into results: tracking, thresholds, attributes, frames skipped. One thread at a time."""
+"""One stream's boxes into results: tracking, thresholds, attributes, identity, skipped frames. One thread at a time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from workers.engines.engine import F32
 from workers.images.image_figures import StreamImageFigures
 from workers.inference.batcher import FrameJob
 from workers.inference.classify_tracks import StreamClassifier
+from workers.inference.identify_tracks import StreamIdentity
 from workers.inference.tracking import TrackedBoxes, Tracker
 from workers.metrics import DETECTIONS, FRAMES_ANALYSED, LATENCY_SECONDS
 from workers.model_card import ModelCard
@@ -21,7 +22,7 @@ class ResultBuilder:
     """Builds the result of each frame of one stream, in order. A new session starts with new trackers.
 
     confidence: overrides the thresholds of the cards. counted: False leaves the stream's metrics alone, as for an image
-    that belongs to no stream. Without `figures` results carry none.
+    that belongs to no stream. Without `figures` results carry none, and without `identity` nobody is named.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ResultBuilder:
         self._figures = figures
         self._node = node
         self._classifier = classifier
+        self.identity: StreamIdentity | None = None
         self._confidence = confidence
         self._session: str | None = None
         self._last_ordinal = -1
@@ -48,6 +50,8 @@ class ResultBuilder:
         if frame.session != self._session:
             self._reset(frame.session)
         detections, attributes, versions = self._classifier.apply(frame, self._detections(job))
+        if self.identity is not None:
+            detections = self.identity.apply(frame, detections)
         image = None if self._figures is None else self._figures.of(shown or frame, detections)
         if image is not None and attributes:
             image = image.model_copy(update={"attributes": attributes})
@@ -74,6 +78,8 @@ class ResultBuilder:
         self._session, self._last_ordinal = session, -1
         self._trackers, self._track_numbers = {}, count(1)
         self._classifier.reset()
+        if self.identity is not None:
+            self.identity.reset()
         if self._figures is not None:
             self._figures.reset()
 

@@ -13,6 +13,7 @@ from stream.metrics import DECODING_LIMITED
 from workers.bus.message_bus import Bus
 from workers.bus.result import FrameResult
 from workers.engines.hot_swap import EngineSlots
+from workers.inference.identification import GalleryNow, Identification, nobody
 from workers.inference.pipeline import Pipeline
 from workers.model_card import ModelStore
 from workers.node.models import NodeModels
@@ -25,17 +26,25 @@ from workers.taught.taught_tags import TaughtTags
 class Node:
     """Runs `streams` with `models`, and publishes every result to the bus. `tags`: those that cameras were taught.
 
-    gate: whether what concerns a stream may be published now.
+    gate: whether what concerns a stream may be published now. gallery: who is enrolled now.
     """
 
-    def __init__(self, settings: NodeSettings, store: ModelStore, bus: Bus, gate: Gate = always) -> None:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        store: ModelStore,
+        bus: Bus,
+        gate: Gate = always,
+        gallery: GalleryNow = nobody,
+    ) -> None:
         self.name = settings.name
         self.stream_settings: StreamSettings = settings.stream
         self._bus = bus
         slots = EngineSlots(store, settings.workers)
         cpu_gate = CpuGate()
         DECODING_LIMITED.set_function(lambda: float(cpu_gate.limited))
-        self._pipeline = Pipeline(slots, settings.workers, settings.name, self._take, cpu_gate=cpu_gate)
+        identification = Identification(settings.workers, store, gallery)
+        self._pipeline = Pipeline(slots, settings.workers, settings.name, self._take, cpu_gate, identification)
         self.tags = TaughtTags(_tags_dir(settings))
         self._pipeline.tagger = self.tags.of_frame
         self._publisher = ResultPublisher(settings, bus, self._pipeline.background, gate)

@@ -25,6 +25,7 @@ class StreamView(BaseModel):
     """One stream now. `url` is what everybody may see of it; rates are of the last seconds; `latency_ms` is the median.
 
     dropped: frames that nobody had time for, or that are unreadable; those beyond `max_fps` are not among them.
+    identity: whether it says who is seen; identity_problem: why it cannot, where that is so.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True)
@@ -39,6 +40,8 @@ class StreamView(BaseModel):
     state: str
     blur: bool = False
     max_fps: float | None = None
+    identity: bool = False
+    identity_problem: str | None = None
     last_error: str | None = None
     session: str | None = None
     size_wh: tuple[int, int] | None = None

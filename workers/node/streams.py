@@ -193,8 +193,12 @@ class StreamRunner:
             self._take_over(self._find(config.id), config)
 
     def problems(self) -> list[str]:
-        """Readiness reasons: streams that are stored but cannot be read."""
-        return [] if self._stored is None else self._stored.problems()
+        """Readiness reasons: streams that are stored but cannot be read, or that cannot say who is seen."""
+        stored = [] if self._stored is None else self._stored.problems()
+        with self._lock:
+            wanting = sorted(name for name, one in self._streams.items() if self._unidentified(one))
+        why = self._pipeline.identification.problem
+        return [*stored, *([f"identity is on for {', '.join(wanting)}, but {why}"] if wanting else [])]
 
     def views(self) -> list[StreamView]:
         """All streams as they are now, by id."""
@@ -298,7 +302,9 @@ class StreamRunner:
             self._refuse_more(running)
             running.config = config
             if config.enabled and source is not None:
-                options = StreamOptions(blur=config.blur, pushed=running.ephemeral)
+                options = StreamOptions(
+                    blur=config.blur, pushed=running.ephemeral, identity=lambda: running.config.identity
+                )
                 running.inference = self._pipeline.add(config.id, source.mailbox, config.models, options)
                 running.source, running.recent = source, RecentResults()
             self._streams[config.id] = running
@@ -337,4 +343,13 @@ class StreamRunner:
         return self._stored.put(config) if running.stored and self._stored is not None else None
 
     def _view(self, running: _Running) -> StreamView:
-        return running_view(running.config, self._node, running.ephemeral, running.source, running.recent)
+        view = running_view(running.config, self._node, running.ephemeral, running.source, running.recent)
+        why = self._unidentified(running)
+        return view if why is None else view.model_copy(update={"identity_problem": f"identity is on, but {why}"})
+
+    def _unidentified(self, running: _Running) -> str | None:
+        """Why a stream that runs cannot say who is seen; None where it can, or is not to."""
+        if not running.config.identity or running.source is None:
+            return None
+        self._pipeline.identification.ready()  # a model that was missing may be there now
+        return self._pipeline.identification.problem
