@@ -14,6 +14,7 @@ from monitoring.report.charts import SERIES, StackedBars, bar_chart, distributio
 from monitoring.report.html import STYLE, joined, table, tag
 from monitoring.report.read_alerts import MAX_ALERTS
 from monitoring.report.report_data import DriftSummary, ReportData, ReportedAlert, TrainingRun
+from monitoring.report.scenes import scenes_section
 from monitoring.report.seen_people import people_section
 from workers.bus.drift_report import DriftReport, FeatureReport
 from workers.label_words import WordSource, name_of, usual_words
@@ -39,6 +40,7 @@ def render_report(data: ReportData, words: WordSource = usual_words) -> str:
         people_section(data.people, zone),
         _activity(data, words),
         _cameras(data),
+        scenes_section(data.scenes, zone),
         _confidence(data, words),
     ]
     parts += [_drift(data, zone, words), _runs(data, zone)]

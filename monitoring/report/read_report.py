@@ -13,6 +13,7 @@ from monitoring.report.drift_history import drift_history
 from monitoring.report.read_alerts import count_alerts, read_alerts
 from monitoring.report.read_outages import read_outages
 from monitoring.report.report_data import DailyConfidence, DriftSummary, ReportData, ReportSubject, TrainingRuns
+from monitoring.report.scenes import read_scenes
 from monitoring.report.seen_people import read_people
 from monitoring.store.media import MediaStore
 from monitoring.store.tables import event_counts, events
@@ -49,6 +50,7 @@ def read_report(database: Database, media: MediaStore, subject: ReportSubject, r
             drift=[one for one in _drift(connection, subject) if one.newest.stream_id not in removed],
             runs=runs,
             people=read_people(connection, subject),
+            scenes=read_scenes(connection, subject),
         )
 
 

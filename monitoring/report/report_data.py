@@ -115,6 +115,16 @@ class SeenPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedScene:
+    """What a camera showed, told to whoever reads the report, and how many captions there are of the period."""
+
+    stream_id: str
+    at_ns: int
+    text: str
+    captions: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReportData:
     """Everything in a report. Counts by kind, (day, kind), label, stream, hour of the day, (rule, severity).
 
@@ -135,3 +145,4 @@ class ReportData:
     drift: Sequence[DriftSummary]
     runs: TrainingRuns = field(default_factory=TrainingRuns)
     people: Sequence[SeenPerson] = ()
+    scenes: Sequence[ReportedScene] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from workers.bus.event import Event
-from workers.captions.caption import Caption, FieldValue, Phrase, caption_of
+from workers.captions.caption import Caption, FieldValue, Phrase, caption_of, person_mark
 from workers.captions.sentences import Mentioned, Part, Sentences
 from workers.captions.templates import templates_of
 from workers.label_words import WordSource, spoken, usual_words
@@ -29,7 +29,7 @@ def _told(event: Event, words: Sentences) -> list[Phrase]:
     if name is None:
         return []
     parts: dict[str, Part] = {
-        "who": words.one(Mentioned(event.label, event.detector, event.person)),
+        "who": words.one(Mentioned(event.label, event.detector, _known(event))),
         "place": words.place(event.xyxy, event.size_wh),
     }
     for slot, make in _SLOTS.items():
@@ -47,6 +47,10 @@ def _sentence(event: Event, words: Sentences) -> str | None:
     place = "zone" if event.kind == "count_changed" and event.zone else event.reason
     if event.kind == "stream_down" and event.reason:
         place = "reason"
+    if event.kind == "identified":
+        if event.person is None and event.before is None:
+            return None
+        place = "lost" if event.person is None else "changed" if event.before is not None else None
     candidates = (f"{event.kind}.{place}", event.kind)
     name = next((one for one in candidates if one in words.templates.sentences), None)
     if event.kind in ("track_ended", "zone_left", "zone_stayed") and event.duration_s is None:
@@ -56,9 +60,22 @@ def _sentence(event: Event, words: Sentences) -> str | None:
     return name
 
 
+def _known(event: Event) -> str | None:
+    """Who it is, as the subject of the sentence; of `identified` the sentence says it."""
+    return None if event.kind == "identified" else event.person
+
+
+def _person(event: Event, words: Sentences) -> Phrase | None:
+    if event.person is None:
+        return None
+    return Phrase(text=person_mark(event.person), fields={"person": event.person})
+
+
 def _before(event: Event, words: Sentences) -> Phrase | None:
     if event.before is None:
         return None
+    if event.kind == "identified":
+        return Phrase(text=person_mark(event.before), fields={"before": event.before})
     if event.kind == "count_changed":
         return Phrase(text=event.before, fields={"before": event.before})
     phrase = words.one(Mentioned(event.before, event.detector, event.person))
@@ -88,6 +105,7 @@ def _duration(event: Event, words: Sentences) -> Phrase | None:
 
 _SLOTS: dict[str, Callable[[Event, Sentences], Phrase | None]] = {
     "before": _before,
+    "person": _person,
     "direction": _direction,
     "duration": _duration,
     **{name: _plain(name) for name in ("zone", "line", "detector", "count", "reason")},

@@ -21,6 +21,7 @@ import pytest
 from monitoring.alerts.alert_writer import write_alerts
 from monitoring.alerts.tables import deliveries
 from monitoring.alerts.targets.settings import WebhookSettings
+from monitoring.captions.stored_captions import SceneCaption, add_captions
 from monitoring.core.errors import BadQuery
 from monitoring.migrations import MONITORING
 from monitoring.report.drift_history import EVERY_NS, DriftHistory, drift_history
@@ -38,6 +39,7 @@ from tests.peers.ports import free_port
 from workers.access.principal import ALL_STREAMS
 from workers.bus.drift_report import DriftReport, FeatureReport
 from workers.bus.event import Event
+from workers.captions.caption import Caption, Phrase
 from workers.database.database import Database
 from workers.database.migrations import migrate
 
@@ -137,7 +139,13 @@ def test_it_shows_what_is_stored(database: Database, tmp_path: Path) -> None:
     with database.write() as connection:
         history.write(connection, [])
 
+    with database.write() as connection:
+        for at_s, text in ((60, "A person is in view."), (120, "{person:01ADA} (person) is in view.")):
+            caption = Caption(text=text, phrases=(Phrase(text=text),))
+            add_captions(connection, [SceneCaption("door", SESSION, at_s * 10**6, BEGAN_NS + at_s * 10**9, caption)])
+
     data = data_of(database, tmp_path)
+    assert [(one.text, one.captions) for one in data.scenes] == [("Somebody who is known (person) is in view.", 2)]
     assert data.kinds["track_began"] == 3
     assert data.by_label == {"with_mask": 2, "without_mask": 1}
     assert data.by_day["2026-09-21"]["alert"] == 1
@@ -156,7 +164,14 @@ def test_it_shows_what_is_stored(database: Database, tmp_path: Path) -> None:
     document = Document(render_report(data))
     assert "script" not in document.tags and NASTY in document.text
     assert document.fetched == [f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"]
-    for words in ("Critical alerts 1", "It is darker than it was.", "without mask", "95.65%", "ops (retrying)"):
+    for words in (
+        "Critical alerts 1",
+        "It is darker than it was.",
+        "without mask",
+        "95.65%",
+        "ops (retrying)",
+        "What it showed",
+    ):
         assert words in document.text, words
 
 
