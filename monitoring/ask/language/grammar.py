@@ -96,7 +96,10 @@ class Grammar:
 
 
 def read_lengths(question: Question, grammar: Grammar) -> None:
-    """Durations and confidences; before times are read, whose numbers these are not."""
+    """Durations, confidences and directions; before times are read, whose numbers and "in" these are not."""
+    for direction, word in (("in", r"(?:inside|inwards?|in)"), ("out", r"(?:outside|outwards?|out)")):
+        if question.takes(rf"(?:(?:in )?(?:the )?direction {word}|{direction}(?:bound|wards?))"):
+            grammar.direction, grammar.crossed = direction, True
     longer = r"(?:for )?(?:longer than|more than|over|above|at least|exceeding|at minimum)"
     shorter = r"(?:for )?(?:shorter than|less than|under|below|at most|fewer than)"
     for pattern, is_most in ((longer, False), (shorter, True)):
@@ -226,8 +229,7 @@ def _read_dimension(question: Question, grammar: Grammar) -> None:
 
 def _read_direction(question: Question, grammar: Grammar) -> None:
     for direction, word in (("in", r"(?:inside|inwards?|in)"), ("out", r"(?:outside|outwards?|out)")):
-        said = question.takes(rf"(?:(?:in )?(?:the )?direction {word}|{direction}(?:bound|wards?))")
-        if question.takes(rf"{_MOVES} {word}{_NOT_PLACE}", "<crossing>") or said:
+        if question.takes(rf"{_MOVES} {word}{_NOT_PLACE}", "<crossing>"):
             grammar.direction, grammar.crossed = direction, True
 
 

@@ -93,17 +93,24 @@ class Lexicon:
     def take(self, question: Question) -> FoundNames:
         """Replaces names by marks such as <camera>; stops at one that is ambiguous."""
         names = FoundNames()
-        for phrase in self._in_order:
-            for kind, word in _KIND_WORDS.items():
-                self._take_explicit(question, names, phrase, (kind, word))
+        said = [phrase for phrase in self._in_order if phrase in question.text]
+        for phrase in said:
+            for kind in dict.fromkeys(kind for kind, _ in self._meant[phrase]):
+                self._take_explicit(question, names, phrase, (kind, _KIND_WORDS[kind]))
         for noun in _NOUNS_TOO:  # at the till, which is no "until"
-            if question.has(rf"(?:the|at|a) {noun}(?! \d)") and self.partly([noun]).choices:
-                return self.partly([noun])
+            if not question.has(rf"(?:the|at|a) {noun}(?! \d)"):
+                continue
+            if len(self._meant.get(noun, ())) == 1:
+                kind, value = self._meant[noun][0]
+                question.takes(rf"(?:the|at|a) {noun}(?! \d)", f"<{kind}>")
+                names.add(kind, value, question.text.find(noun))
+            elif (partly := self.partly([noun])).choices:
+                return partly
         for label, pattern in self._masks:
             if found := question.take(pattern, "<label>"):
                 question.takes(pattern, "<label>")
                 names.add("label", label, question.text.find(found[0].strip()))
-        for phrase in self._in_order:
+        for phrase in said:
             self._take_bare(question, names, phrase)
             if names.choices:
                 break
@@ -200,7 +207,8 @@ def _phrases(installation: Installation) -> Iterator[tuple[str, str, str]]:
                 yield "label", label, _several(plain)
     for person in installation.people:
         whole = normal(person.name)
-        yield from (("person", person.id, part) for part in {whole, *whole.split()} if len(part) > 1)
+        parts = {part for part in whole.split() if len(part) > 1 and part.isalpha()}
+        yield from (("person", person.id, part) for part in sorted({whole, *parts}))
 
 
 def _several(word: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 MARK = re.compile(r"<[^<>]*>")
 
@@ -32,6 +33,7 @@ _CONTRACTED = {
 }
 
 
+@lru_cache(maxsize=8192)
 def normal(text: str) -> str:
     """In lower case, without accents and punctuation but for what times are written with; words one blank apart."""
     plain = unicodedata.normalize("NFKD", text.casefold().replace("’", "'").replace("–", "-").replace("—", " "))
