@@ -41,6 +41,7 @@ FLOORS: dict[str, list[str]] = {
 MOST_MODULES = 20
 STARTERS = {
     "deployment/bench/access.py",
+    "deployment/bench/ask.py",
     "deployment/authorization.py",
     "deployment/bench/bus.py",
     "deployment/bench/drift.py",

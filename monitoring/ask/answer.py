@@ -187,11 +187,15 @@ def _compare(found: Findings, told: Told) -> str:
     return f"{sides}; that is {verdict}. Counted: {told.things()}{when}."
 
 
+def _more(rows: Sequence[Row]) -> list[str]:
+    return [f"{len(rows) - _MOST_NAMED} more"] if len(rows) > _MOST_NAMED else []
+
+
 def _busiest(found: Findings, told: Told) -> str:
     if not found.rows:
         return f"{told.what(0)}{told.when}."
     best = [row for row in found.rows if row.value == found.rows[0].value]
-    names = joined(told.group(row.name) for row in best[:_MOST_NAMED])
+    names = joined([told.group(row.name) for row in best[:_MOST_NAMED]] + _more(best))
     which = "the fewest" if told.plan.least else "the most"
     each = " each" if len(best) > 1 else ""
     return f"{which}: {names}, with {int(best[0].value or 0)}{each} of the {told.things(found.value or 0)}{told.when}."

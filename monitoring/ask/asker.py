@@ -209,7 +209,14 @@ class _Run:
             people,
             time_ns(now),
             self.people.canonical,
+            self._names(plan),
         )
+
+    def _names(self, plan: AskPlan) -> dict[str, Sequence[str]]:
+        """The cameras and zones that the plan is about."""
+        cameras = self._cameras(plan) or self.installation.cameras
+        zones = [zone for zone, its in self.installation.zones.items() if not its or set(its) & set(cameras)]
+        return {"camera": cameras, "zone": plan.zone or zones}
 
     def _cameras(self, plan: AskPlan) -> list[str]:
         """Those that the plan is about; none: all."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from monitoring.ask.coverage import Gap, OutageFacts
 from monitoring.ask.event_facts import EventFacts
 from monitoring.ask.phrases import said_words
 from monitoring.ask.plan import AskPlan, By
-from monitoring.ask.target import MOST_SHOWN, Facts, Item, Lengths, Tally, Target
+from monitoring.ask.target import MOST_SHOWN, Facts, Item, Lengths, Tally, Target, starts
 from monitoring.ask.track_facts import TrackFacts
+from monitoring.store.query import time_ns
 from monitoring.tracks.record import TrackRecord
 
 
@@ -65,7 +67,7 @@ def find(target: Target, gaps: Sequence[Gap], against: Target | None = None) -> 
         items = facts.items(newest=True, limit=MOST_SHOWN)
         return Findings(round(value, 3) if known else None, items=items, lengths=lengths)
     if plan.intent in ("who", "where") or plan.by is not None:
-        return _grouped(target, facts)
+        return _grouped(target, facts, gaps)
     items = facts.items(newest=plan.intent != "when", limit=MOST_SHOWN)
     if plan.intent == "exists" and len(plan.person) > 1:
         return _each(target, facts, gaps, items)
@@ -113,7 +115,7 @@ def _only(target: Target, by: By, name: str, gaps: Sequence[Gap]) -> Facts:
     return facts_of(replace(target, plan=target.plan.model_copy(update={by: [name]}), people=people), gaps)
 
 
-def _grouped(target: Target, facts: Facts) -> Findings:
+def _grouped(target: Target, facts: Facts, gaps: Sequence[Gap]) -> Findings:
     """Who, where, the busiest, or a table."""
     plan = target.plan
     by: By = (
@@ -126,6 +128,10 @@ def _grouped(target: Target, facts: Facts) -> Findings:
     groups = [group for group in facts.groups(by) if group.value is not None]
     if by == "person":
         groups = _together(target, groups)
+    if plan.least:
+        every = starts(target.spans, by, target.zone) if by in ("hour", "day") else target.names.get(by, ())
+        missing = [name for name in every if name not in {group.value for group in groups}]
+        groups += [Tally(name, 0) for name in missing if _was_watched(target, gaps, by, name)]
     if plan.intent == "where":
         groups.sort(key=lambda group: group.last_ns or 0, reverse=True)
     elif plan.intent in ("who", "busiest") or by not in ("hour", "day"):
@@ -137,6 +143,24 @@ def _grouped(target: Target, facts: Facts) -> Findings:
     rows = [Row(group.value, group.count, group.first_ns, group.last_ns) for group in groups]
     at_ns = groups[0].last_ns if plan.intent == "where" and groups else None
     return Findings(value, at_ns=at_ns, rows=rows, items=items)
+
+
+def _was_watched(target: Target, gaps: Sequence[Gap], by: By, name: str) -> bool:
+    """Whether there being none means anything: one of the cameras was there for some of that hour, day or range."""
+    cameras, spans = target.names.get("camera", ()), target.spans
+    if by == "camera":
+        cameras = (name,)
+    elif by in ("hour", "day"):
+        begin = datetime.fromisoformat(name).replace(tzinfo=target.zone)
+        end = begin + (timedelta(hours=1) if by == "hour" else timedelta(days=1))
+        spans = [(max(since, time_ns(begin)), min(until, time_ns(end))) for since, until in spans]
+        spans = [(since, until) for since, until in spans if since < until]
+    long_ns = sum(until - since for since, until in spans)
+    for camera in cameras:
+        parts = (gap.clipped(span) for gap in gaps if gap.camera == camera for span in spans)
+        if sum((part.until_ns or part.since_ns) - part.since_ns for part in parts if part) < 0.9 * long_ns:
+            return True
+    return not cameras
 
 
 def _together(target: Target, groups: Sequence[Tally]) -> list[Tally]:

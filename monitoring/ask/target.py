@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ Span = tuple[int, int]
 class Target:
     """spans: in order, none empty. people: the ids that the plan's people and groups come to; None: anybody.
 
-    canonical: the id that somebody counts as, who may have several.
+    canonical: the id that somebody counts as, who may have several. names: the cameras and zones that are meant.
     """
 
     connection: Connection
@@ -37,6 +37,7 @@ class Target:
     people: Sequence[str] | None
     now_ns: int
     canonical: Callable[[str], str | None] = lambda one: one
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def since_ns(self) -> int:
@@ -126,6 +127,14 @@ def folded(quarters: Mapping[int, int], by: By, zone: ZoneInfo) -> list[Tally]:
         start = start_of(at_ns, by, zone)
         found[start] = found.get(start, 0) + count
     return [Tally(start, count) for start, count in found.items()]
+
+
+def starts(spans: Sequence[Span], by: By, zone: ZoneInfo) -> list[str]:
+    """All hours or days that the pieces of time touch."""
+    step_ns = 900 * 10**9
+    return list(
+        dict.fromkeys(start_of(at_ns, by, zone) for since, until in spans for at_ns in range(since, until, step_ns))
+    )
 
 
 def moment_of(at_ns: int) -> datetime:

@@ -55,6 +55,7 @@ _OUTAGES = (
     r"unreachable|not available|failed|fail|failures?)"
 )
 
+_NOT_EACH = r"(?<!per )(?<!by )(?<!each )(?<!every )"
 _PAST = frozenset("was were did has have had been came seen saw left".split())
 _OPENING = r"(?:and )?(?:did|was|were|is|are|has|have|had|does|do|any|anyone|anybody|someone|somebody|anything)\b"
 
@@ -83,6 +84,7 @@ class Grammar:
     left: bool = False
     stayed: bool = False
     crossed: bool = False
+    moved: bool = False
     present: bool = False
     direction: str | None = None
     named: bool | None = None
@@ -126,6 +128,7 @@ def read_grammar(question: Question, grammar: Grammar) -> None:
     if question.takes(r"how (?:busy|crowded)", "<count>"):
         grammar.intents.add("count")
         grammar.mentions.add("things")
+    question.takes(r"(?:(?:can|could|would) you(?: please)?|(?:do|did) you (?:know|see|have)|tell me)")
     question.takes(r"(?:show|list|give)(?: me)? all(?: of)?", "list")
     noun = "<people>" if question.has(rf"{PEOPLE} (?:who|that|which)") else "<things>"
     if question.takes(rf"(?:{PEOPLE}|{_THINGS}) (?:who|that|which)", noun):
@@ -165,7 +168,7 @@ def _read_subjects(question: Question, grammar: Grammar) -> None:
         grammar.severity.append("warning")
     grammar.outages = question.takes(_OUTAGES, "<outage>")
     if grammar.outages:
-        question.takes(r"(?<!what )(?<!which )(?:any |a |the |all )?cameras?")
+        question.takes(rf"(?<!what )(?<!which ){_NOT_EACH}(?:any |a |the |all )?cameras?")
     for kind in get_args(Kind):
         if kind not in ("alert", "stream_up", "stream_down") and question.takes(
             rf"(?:{kind.replace('_', ' ')})(?: events?|s)", "<events>"
@@ -191,8 +194,10 @@ def _read_measure(question: Question, grammar: Grammar) -> None:
     for measure, pattern in measures:
         if question.takes(pattern):
             grammar.measure = measure
-            lengths = r"(?:stays?|durations?|visits?|length|time spent|time)(?= (?:of|in|at|<)| *$)"
-            if question.takes(lengths, "<how_long>"):
+            lengths = (
+                r"(?:stays?|durations?|visits?(?: to)?|length|time spent|time)(?= (?:of|in|at|<|people|tracks)| *$)"
+            )
+            if question.takes(lengths, "<how_long>") or question.has("<outage>"):
                 grammar.intents.add("how_long")
 
 
@@ -215,22 +220,30 @@ def _read_order(question: Question, grammar: Grammar) -> None:
 
 
 def _read_dimension(question: Question, grammar: Grammar) -> None:
+    """By what: named after "which", after "by" or "each", or beside a superlative."""
+    each = r"(?:(?:broken down |split |grouped |sorted )?by|per|(?:for |in |at |on )?(?:each|every))"
     for by, pattern in _DIMENSIONS.items():
-        each = r"(?:(?:broken down |split |grouped )?by|per|(?:for |in |at |on )?(?:each|every))"
         if question.takes(rf"{each} {pattern}"):
             grammar.by = by
-        if grammar.most and grammar.by is None and question.take(rf"(?:(?:on |at |in )?(?:which|what) )?{pattern}"):
-            grammar.by = by
+    if question.takes(r"(?:on )?(?:which|what) days?(?= )") or question.takes("daily"):
+        grammar.by = "day"
+        if not grammar.most:
+            grammar.intents.add("count")
     if question.takes("hourly"):
         grammar.by = "hour"
-    if question.takes("daily"):
-        grammar.by = "day"
+    for before in (r"(?:on |at |in |by )?(?:which|what) ", r"(?<=<order> )"):
+        for by, pattern in _DIMENSIONS.items():
+            if grammar.most and grammar.by is None and question.take(f"{before}{pattern}"):
+                grammar.by = by
+    if grammar.by is None and question.takes(r"(?:in )?(?:which|what) (?:zones?|areas?)", "<where>"):
+        grammar.by = "zone"
+        grammar.intents.add("where")
 
 
 def _read_direction(question: Question, grammar: Grammar) -> None:
     for direction, word in (("in", r"(?:inside|inwards?|in)"), ("out", r"(?:outside|outwards?|out)")):
         if question.takes(rf"{_MOVES} {word}{_NOT_PLACE}", "<crossing>"):
-            grammar.direction, grammar.crossed = direction, True
+            grammar.direction, grammar.moved = direction, True
 
 
 def _read_movement(question: Question, grammar: Grammar) -> None:
@@ -246,6 +259,6 @@ def _read_movement(question: Question, grammar: Grammar) -> None:
     grammar.came = question.takes(_CAME, "<came>")
     question.takes(
         r"(?:seen|saw|sees?|get|got|raise|raises|detected|noticed|recorded|spotted|present|visible|observed|found|occurred|occurs?|happened|"
-        r"happens?|took place|take place|raised|triggered|fired)",
+        r"happens?|took place|take place|raised|triggered|fired?|go off|went off|go)",
         "<seen>",
     )

@@ -33,6 +33,7 @@ _TOGETHER: dict[frozenset[Intent], Intent] = {
     frozenset({"when", "first"}): "first",
     frozenset({"when", "last"}): "last",
     frozenset({"where", "last"}): "where",
+    frozenset({"where", "first"}): "first",
     frozenset({"when", "busiest"}): "busiest",
     frozenset({"where", "busiest"}): "busiest",
     frozenset({"who", "busiest"}): "busiest",
@@ -161,14 +162,18 @@ class Meaning:
             return found[0]  # type: ignore[return-value]
         if fields["severity"]:
             raise Unclear("Alerts have a severity; nothing else does.")
-        if fields["line"] or grammar.crossed:
+        known = fields["person"] or fields["group"]
+        if grammar.moved and known and not fields["line"] and not grammar.crossed:
+            fields["direction"] = None  # "did Ben come in?" asks whether he was there, not by which door
+            return "entries" if fields["zone"] else "tracks"
+        if fields["line"] or grammar.crossed or grammar.moved:
             return "crossings"
         if fields["zone"]:
             if self.times.now:
                 return "tracks"
             timed = grammar.min_s is not None or grammar.max_s is not None or intent == "how_long"
             return "leavings" if grammar.left or timed else "entries"
-        if grammar.entered or (grammar.left and not fields["person"]):
+        if (grammar.entered or grammar.left) and not known and grammar.by != "zone":
             return self._through_lines(fields)
         return "entries" if grammar.by == "zone" else "tracks"
 
@@ -190,26 +195,32 @@ class Meaning:
         is_now = grammar.present and not (self.times.ranges or self.times.ever or self.times.restart)
         if is_now and intent in ("count", "exists", "who") and subject in ("tracks", "outages"):
             return "now"
+        if is_now and intent in ("where", "list") and subject == "outages":
+            return "now"
         if self.times.now:
             if subject not in ("tracks", "outages"):
                 raise Unclear("Only who is in view is known of this very moment; name a time for anything else.")
             return "now"
-        if sum((grammar.came or grammar.entered, grammar.left)) > 1:
+        comes = grammar.came or grammar.entered or (grammar.moved and grammar.direction == "in")
+        leaves = grammar.left or (grammar.moved and grammar.direction == "out")
+        if comes and leaves:
             raise Unclear("Coming and leaving are two questions; please ask one at a time.")
-        if grammar.left and subject == "tracks":
-            return "left"
-        return "came" if grammar.came or (grammar.entered and subject == "tracks") else "seen"
+        if subject != "tracks":
+            return "seen"
+        return "left" if leaves else "came" if comes else "seen"
 
     def _by(self, intent: Intent, subject: Subject, fields: dict[str, Any]) -> By | None:
         grammar = self.grammar
         if intent == "busiest":
             if "who" in grammar.intents:
                 return "person"
-            if "where" in grammar.intents and grammar.by is None:
-                return "camera"
-            return grammar.by or "hour"
+            by = "camera" if "where" in grammar.intents and grammar.by is None else grammar.by or "hour"
+            if grammar.least and by not in ("hour", "day", "camera", "zone"):
+                raise Unclear("Only hours, days, cameras and zones can be the quietest here.")
+            return by
         if intent == "compare":
-            several = [name for name in ("camera", "zone", "label", "person") if len(fields[name]) > 1]
+            named = {**fields, "label": self.names.values["label"]}
+            several = [name for name in ("camera", "zone", "label", "person") if len(named[name]) > 1]
             if len(self.times.ranges) == 2:
                 return None
             if self.names.values["group"] or (
@@ -228,7 +239,9 @@ class Meaning:
             raise Unclear("Two times are named; please ask about one, or compare them.")
         if ranges:
             return {"range": ranges[0]}
-        everything = self.times.ever or self.times.restart or intent in ("first", "last", "where", "when")
+        wide = intent in ("first", "last", "where", "when", "how_often", "busiest") or self.grammar.by == "day"
+        wide |= intent == "how_long" and self.grammar.measure in ("average", "longest")
+        everything = self.times.ever or self.times.restart or wide
         return {"range": PlanRange(words="at all times" if everything else "today")}
 
     def _measure(self, intent: Intent, subject: Subject, values: dict[str, list[str]]) -> dict[str, Any]:

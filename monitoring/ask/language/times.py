@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from monitoring.ask.language.clocks import ClockReader, Hours
 from monitoring.ask.language.dates import Calendar, Stretch
 from monitoring.ask.language.words import Question
@@ -51,7 +53,10 @@ def read_times(question: Question, now: datetime, zone: ZoneInfo) -> Times:
     if night or tonight:
         calendar.periods.append(_night(calendar, tonight))
         question.take("<night>", f"<d{len(calendar.periods) - 1}>")
-    times.ranges = _Combination(question, calendar, clocks.found).ranges()
+    try:
+        times.ranges = _Combination(question, calendar, clocks.found).ranges()
+    except ValidationError:
+        times.problem = "its times do not go together"
     begin = times.ranges[0].since if times.ranges else None
     if begin is not None and begin > now:
         times.problem = "that lies in the future"

@@ -16,7 +16,7 @@ NUMBERS = {
 NUMBER = r"(?:\d{1,6}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|sixty)"
 
 HARMLESS = frozenset(
-    "the a an of at in on for please can could would you i we us me our my your tell know say want like hi hello hey "
+    "the a an of at in on for please i we us me our my your tell know say want like hi hello hey "
     "ok thanks thank there here is are was were be been being am do does did done has have had it this that these "
     "those any so view".split()
 )

@@ -121,7 +121,7 @@ def _is_right(want: dict[str, Any], wanted: Any, figures: dict[str, Any]) -> boo
     named = {row["name"]: row["value"] for row in rows}
     if op in ("count", "list"):
         return bool(figures["value"] == wanted)
-    if op == "exists":
+    if op in ("exists", "all"):
         return bool(figures["yes"] is wanted)
     if op in ("first", "last", "last_left"):
         return _same(figures["at"], wanted)
@@ -141,7 +141,7 @@ def _is_right(want: dict[str, Any], wanted: Any, figures: dict[str, Any]) -> boo
         return bool([row["value"] for row in rows] == wanted)
     if op == "table":
         return bool({name: value for name, value in named.items() if value} == wanted)
-    assert op == "busiest"
+    assert op in ("busiest", "quietest")
     return rows[0]["name"] in wanted if wanted else not rows
 
 

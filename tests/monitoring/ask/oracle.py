@@ -46,6 +46,9 @@ def moment(text: str) -> datetime:
 
 def facts(want: Want) -> list[Fact]:
     """All that the question is about, in the order of time."""
+    if "spans" in want:
+        rest = {key: value for key, value in want.items() if key != "spans"}
+        return [fact for since, until in want["spans"] for fact in facts({**rest, "from": since, "to": until})]
     since, until = moment(want["from"]), moment(want["to"])
     usual = "leavings" if want["op"] == "how_long" and "zone" in want else "tracks"
     found = sorted(_KINDS[want.get("of", usual)](want, since, until), key=lambda fact: fact.at)
@@ -141,6 +144,7 @@ def _suits(fact: Fact, want: Want) -> bool:
     name, groups = PEOPLE[one.person] if one.person else (None, ())
     return (
         ("person" not in want or name in want["person"])
+        and not ("unnamed" in want and name)
         and ("group" not in want or not set(groups).isdisjoint(want["group"]))
         and _lasts(fact, want)
         and one.confidence >= want.get("min_conf", 0)
@@ -158,6 +162,8 @@ def truth(want: Want) -> Any:
     op = want["op"]
     if op == "compare":
         return _sides(want)
+    if op == "all":
+        return all(facts({**want, "person": [name]}) for name in want["people"])
     found = facts(want)
     people = {PEOPLE[fact.track.person][0] for fact in found if fact.track and fact.track.person}
     answers: dict[str, Callable[[], Any]] = {
@@ -175,6 +181,7 @@ def truth(want: Want) -> Any:
         "how_long": lambda: _length([fact for fact in found if not _goes_on(fact)], want["measure"]),
         "table": lambda: groups(found, want["by"]),
         "busiest": lambda: _best(groups(found, want["by"])),
+        "quietest": lambda: _best({key: -count for key, count in groups(found, want["by"]).items()}),
     }
     return answers[op]()
 
@@ -188,8 +195,10 @@ def _key(fact: Fact, by: str) -> str:
     at = fact.at.astimezone(TZ)
     if by in ("hour", "day"):
         return at.replace(minute=0, second=0, microsecond=0).isoformat() if by == "hour" else at.date().isoformat()
+    if by == "camera":
+        return fact.camera
     assert fact.track
-    return {"camera": fact.camera, "label": fact.track.label, "rule": (fact.track.alert or ("", 0))[0]}[by]
+    return {"label": fact.track.label, "rule": (fact.track.alert or ("", 0))[0]}[by]
 
 
 def _goes_on(fact: Fact) -> bool:

@@ -62,6 +62,12 @@ def test_questions_are_answered_rightly_or_not_at_all(month: Asker, half: str) -
     assert found["right"] >= 0.95 * len(verdicts), [one.question for one in verdicts if one.verdict != "right"]
 
 
+def test_questions_that_came_up_afterwards(month: Asker) -> None:
+    """Each was answered wrongly, or not at all, once the grammar was frozen; or is near to one that was."""
+    verdicts = judged(month, "afterwards")
+    assert not [(one.question, one.wanted, one.answer["answer"]) for one in verdicts if one.verdict != "right"]
+
+
 def test_postgresql_answers_the_same(postgres: Postgres) -> None:
     database = Database(driver_url(postgres.emptied()))
     try:
