@@ -3,7 +3,7 @@
 import { RANGES } from "./event-query.js";
 
 /** What may be chosen, as it is called in the address and in the form. */
-export const FIELDS = ["state", "severity", "rule", "stream", "range", "since", "until"];
+export const FIELDS = ["state", "severity", "rule", "stream", "person", "range", "since", "until"];
 
 /** @param {string} hash "#/alerts?state=open&rule=crowd" @returns {Record<string, string>} every field, "" if not there */
 export function chosenIn(hash) {
@@ -21,11 +21,11 @@ export function addressOf(chosen) {
 
 /** The filters of `GET /v1/alerts`; what is not chosen is left out. */
 export function filtersOf(chosen, now = Date.now()) {
-  const { state, severity, rule, stream, range } = chosen;
+  const { state, severity, rule, stream, person, range } = chosen;
   const named = RANGES[range];
   const moment = (name) => (range === "custom" && Number.isFinite(Date.parse(chosen[name])) ? chosen[name] : null);
   const [since, until] = [moment("since"), moment("until")].map((text) => text && new Date(text).toISOString());
-  const filters = { state, severity, rule, stream, since: named ? new Date(now - named).toISOString() : since, until };
+  const filters = { state, severity, rule, stream, person, since: named ? new Date(now - named).toISOString() : since, until };
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
 }
 

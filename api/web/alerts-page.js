@@ -6,6 +6,8 @@ import { addressOf, chosenIn, FIELDS, filterBody, filtersOf } from "./alert-quer
 import { ask } from "./confirm.js";
 import { DELETED } from "./deletion.js";
 import { EventDialog } from "./event-dialog.js";
+import { PEOPLE_CHANGED, peopleKnown } from "./people-known.js";
+import { everybody, personName } from "./person-names.js";
 import { RuleList } from "./rule-list.js";
 import { toast } from "./status.js";
 import { TargetList } from "./target-list.js";
@@ -53,6 +55,7 @@ export class AlertsPage {
     });
     window.addEventListener("popstate", () => this.#shown && this.#read());
     window.addEventListener(DELETED, () => this.#shown && this.#load());
+    window.addEventListener(PEOPLE_CHANGED, () => this.#shown && this.#offerPeople());
     this.#older.addEventListener("click", () => this.#load(this.#next));
     this.#all.addEventListener("change", () => this.#chooseAll(this.#all.checked));
     document.getElementById("alerts-see").addEventListener("click", () => this.#seeChosen());
@@ -83,10 +86,20 @@ export class AlertsPage {
     const chosen = chosenIn(location.hash);
     this.#offer("stream", [...this.#streams.views.map(({ id }) => id), chosen.stream]);
     this.#offer("rule", [chosen.rule]);
+    this.#offer("person", [chosen.person, ...everybody().map(({ id }) => id)]);
     for (const name of FIELDS) this.#tools.elements[name].value = chosen[name];
     this.#again();
-    const rules = await ifThere("/v1/rules").catch(() => null);
+    const [rules] = await Promise.all([ifThere("/v1/rules").catch(() => null), peopleKnown()]);
     this.#offer("rule", rules?.rules.map(({ name }) => name) ?? []);
+  }
+
+  /** Anew: those who are there may be called otherwise. */
+  #offerPeople() {
+    const select = this.#tools.elements.person;
+    const chosen = select.value;
+    select.replaceChildren(select.options[0]);
+    this.#offer("person", [chosen, ...everybody().map(({ id }) => id)]);
+    select.value = chosen;
   }
 
   /** Has a select offer these, too. */
@@ -97,8 +110,10 @@ export class AlertsPage {
     const fresh = [...new Set(values)].filter((value) => value && !known.has(value));
     if (fresh.length === 0) return;
     const chosen = select.value;
-    select.replaceChildren(all, ...[...known, ...fresh].sort().map((value) => new Option(value, value)));
+    const words = name === "person" ? personName : String;
+    select.replaceChildren(all, ...[...known, ...fresh].sort().map((value) => new Option(words(value), value)));
     select.value = chosen;
+    if ("offered" in select.dataset) select.hidden = false;
   }
 
   #again() {

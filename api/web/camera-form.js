@@ -83,6 +83,7 @@ export class CameraForm {
     id.disabled = view !== null;
     if (view) id.value = view.id;
     this.#form.elements.blur.checked = view?.blur === true;
+    this.#form.elements.identity.checked = view?.identity === true;
     this.#form.elements.max_fps.value = view?.max_fps ?? "";
     url.required = view === null;
     document.getElementById("add-title").textContent = view ? `Change “${view.id}”` : "Add a camera";
@@ -171,11 +172,12 @@ export class CameraForm {
   }
 
   async #submit() {
-    const { url, id, blur, max_fps: fps } = this.#form.elements;
+    const { url, id, blur, identity, max_fps: fps } = this.#form.elements;
     const config = {
       id: id.value.trim(),
       url: url.value.trim(),
       blur: blur.checked,
+      identity: identity.checked,
       max_fps: fps.value === "" && !fps.validity.badInput ? null : fps.valueAsNumber,
       models: this.#models.names,
     };
@@ -196,7 +198,7 @@ export class CameraForm {
     }
   }
 
-  #change({ id, url, blur, models, max_fps }) {
+  #change({ id, url, blur, identity, models, max_fps }) {
     const before = this.#editing;
     const { user, password } = this.#credentials();
     const changes = {
@@ -206,6 +208,7 @@ export class CameraForm {
       ...(password && { password, ...(user && { user }) }),
       ...(!sameNames(models, before.models) && { models }),
       ...(blur !== (before.blur === true) && { blur }),
+      ...(identity !== (before.identity === true) && { identity }),
       ...(max_fps !== (before.max_fps ?? null) && { max_fps }),
     };
     return Object.keys(changes).length ? changeStream(id, changes) : before;

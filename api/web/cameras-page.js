@@ -74,12 +74,13 @@ export class CamerasPage {
     const { state, last_error: error, enabled, ephemeral } = view;
     row.view = view;
     row.state.replaceChildren(badge(state, nameOfState(state)));
-    row.trouble.textContent = state === "live" || state === "disabled" ? "" : error || WORDS[state] || "";
+    const well = state === "live" || state === "disabled";
+    row.trouble.textContent = well ? (view.identity_problem ?? "") : error || WORDS[state] || "";
     row.trouble.hidden = row.trouble.textContent === "";
     row.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
     row.facts.replaceChildren(
       fact("Video", videoWords(view)),
-      fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
+      fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}${view.identity ? ", says who is seen" : ""}`),
       fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
       fact("Latency", view.latency_ms === null ? "–" : `${number(view.latency_ms)} ms`),
       fact("Dropped", short(view.dropped)),

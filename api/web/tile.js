@@ -33,6 +33,7 @@ export class Tile {
       name: find(".tile-name"),
       badge: find(".badge"),
       badgeText: find(".badge-text"),
+      identity: find(".tile-identity"),
       alert: find(".tile-alert"),
       labels: find(".tile-labels"),
       fps: find('[data-stat="fps"] dd'),
@@ -134,12 +135,22 @@ export class Tile {
     if (view.size_wh) this.#zones.resize(view.size_wh);
     this.#showState();
     this.#showRates();
-    if (view.identity) peopleKnown(); // whose boxes get names
+    this.#showIdentity(view);
     this.#parts.latency.textContent = number(view.latency_ms);
     this.#parts.drops.textContent = short(view.dropped);
     this.#parts.codec.textContent = view.codec ? nameOfCodec(view.codec) : "–";
     this.element.querySelector('[data-action="remove"]').hidden =
       this.own || view.ephemeral === true || !mayOn("cameras", view.id);
+  }
+
+  /** Says that this camera says who is seen, or why it does not though it should. */
+  #showIdentity({ identity, identity_problem: problem }) {
+    const { identity: mark } = this.#parts;
+    mark.hidden = identity !== true;
+    mark.title = problem ?? "This camera says who is seen, of those who are enrolled";
+    mark.dataset.state = problem ? "stalled" : "";
+    mark.lastElementChild.textContent = problem ? "No names" : "Names";
+    if (identity) peopleKnown(); // whose boxes get names
   }
 
   /** The frame as it is shown, boxes included, as a PNG Blob; null where there is none. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,16 @@ async def test_the_encoded_form_is_offered_and_credentials_have_fields(tmp_path:
             await url.fill(f"rtsp://127.0.0.1:{port}/cam")
             await form.get_by_label("User").fill("admin")
             await form.get_by_label("Password").fill("p@ss/word")
+            await form.get_by_label("Say who is seen").check()
             await page.get_by_role("button", name="Add camera").click()
             await expect(form).to_be_hidden(timeout=20_000)
             config = service.node.streams.config("gate")
             assert (config.user, config.password) == ("admin", "p@ss/word")
+            assert config.identity
+            mark = page.locator("#tile-gate .tile-identity")
+            await expect(mark).to_be_visible()
+            await expect(mark).to_have_text("No names")  # there is no face model here, which its title says
+            await expect(mark).to_have_attribute("title", re.compile("livesight people model"))
             assert "p@ss" not in await page.locator("body").inner_text()
             assert [text for text in witness.complaints if "422" not in text] == []
             witness.complaints.clear()

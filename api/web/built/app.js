@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 5192d2f5f14a6bf346405eaab2925ae77f588d56f5815abbf2f859af159b73f2
+// Made by `make web` out of api/web; do not edit. 93bb2de0b98249d044f2e29da69866d3f4b876e0a5f035723923947251d97cce
 import {
   ApiError,
   HealthWatch,
@@ -1817,6 +1817,7 @@ var Tile = class {
       name: find(".tile-name"),
       badge: find(".badge"),
       badgeText: find(".badge-text"),
+      identity: find(".tile-identity"),
       alert: find(".tile-alert"),
       labels: find(".tile-labels"),
       fps: find('[data-stat="fps"] dd'),
@@ -1905,11 +1906,20 @@ var Tile = class {
     if (view.size_wh) this.#zones.resize(view.size_wh);
     this.#showState();
     this.#showRates();
-    if (view.identity) peopleKnown();
+    this.#showIdentity(view);
     this.#parts.latency.textContent = number(view.latency_ms);
     this.#parts.drops.textContent = short(view.dropped);
     this.#parts.codec.textContent = view.codec ? nameOfCodec(view.codec) : "\u2013";
     this.element.querySelector('[data-action="remove"]').hidden = this.own || view.ephemeral === true || !mayOn("cameras", view.id);
+  }
+  /** Says that this camera says who is seen, or why it does not though it should. */
+  #showIdentity({ identity, identity_problem: problem }) {
+    const { identity: mark } = this.#parts;
+    mark.hidden = identity !== true;
+    mark.title = problem ?? "This camera says who is seen, of those who are enrolled";
+    mark.dataset.state = problem ? "stalled" : "";
+    mark.lastElementChild.textContent = problem ? "No names" : "Names";
+    if (identity) peopleKnown();
   }
   /** The frame as it is shown, boxes included, as a PNG Blob; null where there is none. */
   toBlob() {

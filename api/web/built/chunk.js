@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 5192d2f5f14a6bf346405eaab2925ae77f588d56f5815abbf2f859af159b73f2
+// Made by `make web` out of api/web; do not edit. 93bb2de0b98249d044f2e29da69866d3f4b876e0a5f035723923947251d97cce
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 5192d2f5f14a6bf346405eaab2925ae77f588d56f5815abbf2f859af159b73f2
+// Made by `make web` out of api/web; do not edit. 93bb2de0b98249d044f2e29da69866d3f4b876e0a5f035723923947251d97cce
 import {
   ApiError,
   MOST_POINTS,
@@ -321,7 +321,7 @@ function countQueryOf(said, now = Date.now()) {
 }
 
 // alert-query.js
-var FIELDS = ["state", "severity", "rule", "stream", "range", "since", "until"];
+var FIELDS = ["state", "severity", "rule", "stream", "person", "range", "since", "until"];
 function chosenIn(hash) {
   const given = new URLSearchParams(hash.split("?")[1] ?? "");
   return Object.fromEntries(FIELDS.map((name) => [name, given.get(name) ?? ""]));
@@ -333,11 +333,11 @@ function addressOf2(chosen) {
   return given.length ? `#/alerts?${query}` : "#/alerts";
 }
 function filtersOf(chosen, now = Date.now()) {
-  const { state, severity, rule, stream, range } = chosen;
+  const { state, severity, rule, stream, person, range } = chosen;
   const named = RANGES[range];
   const moment2 = (name) => range === "custom" && Number.isFinite(Date.parse(chosen[name])) ? chosen[name] : null;
   const [since2, until] = [moment2("since"), moment2("until")].map((text2) => text2 && new Date(text2).toISOString());
-  const filters = { state, severity, rule, stream, since: named ? new Date(now - named).toISOString() : since2, until };
+  const filters = { state, severity, rule, stream, person, since: named ? new Date(now - named).toISOString() : since2, until };
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
 }
 function filterBody(filters, newestNs) {
@@ -1275,6 +1275,7 @@ var AlertsPage = class {
     });
     window.addEventListener("popstate", () => this.#shown && this.#read());
     window.addEventListener(DELETED, () => this.#shown && this.#load());
+    window.addEventListener(PEOPLE_CHANGED, () => this.#shown && this.#offerPeople());
     this.#older.addEventListener("click", () => this.#load(this.#next));
     this.#all.addEventListener("change", () => this.#chooseAll(this.#all.checked));
     document.getElementById("alerts-see").addEventListener("click", () => this.#seeChosen());
@@ -1300,10 +1301,19 @@ var AlertsPage = class {
     const chosen = chosenIn(location.hash);
     this.#offer("stream", [...this.#streams.views.map(({ id }) => id), chosen.stream]);
     this.#offer("rule", [chosen.rule]);
+    this.#offer("person", [chosen.person, ...everybody().map(({ id }) => id)]);
     for (const name of FIELDS) this.#tools.elements[name].value = chosen[name];
     this.#again();
-    const rules = await ifThere("/v1/rules").catch(() => null);
+    const [rules] = await Promise.all([ifThere("/v1/rules").catch(() => null), peopleKnown()]);
     this.#offer("rule", rules?.rules.map(({ name }) => name) ?? []);
+  }
+  /** Anew: those who are there may be called otherwise. */
+  #offerPeople() {
+    const select = this.#tools.elements.person;
+    const chosen = select.value;
+    select.replaceChildren(select.options[0]);
+    this.#offer("person", [chosen, ...everybody().map(({ id }) => id)]);
+    select.value = chosen;
   }
   /** Has a select offer these, too. */
   #offer(name, values) {
@@ -1313,8 +1323,10 @@ var AlertsPage = class {
     const fresh = [...new Set(values)].filter((value) => value && !known.has(value));
     if (fresh.length === 0) return;
     const chosen = select.value;
-    select.replaceChildren(all, ...[...known, ...fresh].sort().map((value) => new Option(value, value)));
+    const words = name === "person" ? personName : String;
+    select.replaceChildren(all, ...[...known, ...fresh].sort().map((value) => new Option(words(value), value)));
     select.value = chosen;
+    if ("offered" in select.dataset) select.hidden = false;
   }
   #again() {
     const custom = this.#tools.elements.range.value === "custom";
@@ -2313,6 +2325,7 @@ var CameraForm = class {
     id.disabled = view !== null;
     if (view) id.value = view.id;
     this.#form.elements.blur.checked = view?.blur === true;
+    this.#form.elements.identity.checked = view?.identity === true;
     this.#form.elements.max_fps.value = view?.max_fps ?? "";
     url.required = view === null;
     document.getElementById("add-title").textContent = view ? `Change \u201C${view.id}\u201D` : "Add a camera";
@@ -2392,11 +2405,12 @@ var CameraForm = class {
     this.#image.width = this.#image.height = 0;
   }
   async #submit() {
-    const { url, id, blur, max_fps: fps } = this.#form.elements;
+    const { url, id, blur, identity, max_fps: fps } = this.#form.elements;
     const config = {
       id: id.value.trim(),
       url: url.value.trim(),
       blur: blur.checked,
+      identity: identity.checked,
       max_fps: fps.value === "" && !fps.validity.badInput ? null : fps.valueAsNumber,
       models: this.#models.names
     };
@@ -2416,7 +2430,7 @@ var CameraForm = class {
       this.#save.textContent = this.#saveWords;
     }
   }
-  #change({ id, url, blur, models, max_fps }) {
+  #change({ id, url, blur, identity, models, max_fps }) {
     const before = this.#editing;
     const { user, password } = this.#credentials();
     const changes = {
@@ -2426,6 +2440,7 @@ var CameraForm = class {
       ...password && { password, ...user && { user } },
       ...!sameNames(models, before.models) && { models },
       ...blur !== (before.blur === true) && { blur },
+      ...identity !== (before.identity === true) && { identity },
       ...max_fps !== (before.max_fps ?? null) && { max_fps }
     };
     return Object.keys(changes).length ? changeStream(id, changes) : before;
@@ -2952,12 +2967,13 @@ var CamerasPage = class {
     const { state, last_error: error, enabled, ephemeral } = view;
     row5.view = view;
     row5.state.replaceChildren(badge(state, nameOfState(state)));
-    row5.trouble.textContent = state === "live" || state === "disabled" ? "" : error || WORDS2[state] || "";
+    const well = state === "live" || state === "disabled";
+    row5.trouble.textContent = well ? view.identity_problem ?? "" : error || WORDS2[state] || "";
     row5.trouble.hidden = row5.trouble.textContent === "";
     row5.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
     row5.facts.replaceChildren(
       fact("Video", videoWords(view)),
-      fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}`),
+      fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}${view.identity ? ", says who is seen" : ""}`),
       fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
       fact("Latency", view.latency_ms === null ? "\u2013" : `${number(view.latency_ms)} ms`),
       fact("Dropped", short(view.dropped)),
