@@ -114,14 +114,14 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
     telling = Telling(context.words, people.names, settings.captions.language)
     scenes = SceneStore(database, settings.scenes, settings.max_scenes)
     targets = (target.name for target in settings.alerts.targets)
-    rules = RuleStore(database, settings.rules, targets, settings.max_rules)
+    rules = RuleStore(database, settings.rules, targets, settings.max_rules, people.names)
     events = TrackEvents(settings.events, scenes)
     drift = Drift(settings.drift, card_lookup(context.state_dir), context.ended)
     captions = SceneCaptions(settings.captions, events, drift.faults, telling)
     alerts = Alerts(settings.alerts, _alert_resources(context, storage, people.names), rules.get, context.node)
     deletions = Deletions(database, media, storage.clock, (storage.live_events, storage.live_tracks))
     return Assembly(
-        handlers=[events, drift, captions, Rules(rules, events, drift, context.ended, context.words)],
+        handlers=[events, drift, captions, Rules(rules, events, drift, context.ended, context.words, people.names)],
         hooks=[drift, DriftHistory(drift.reports), captions, alerts, TrackWriter(storage.live_tracks, storage.policy)],
         services=[
             Reloader((scenes, rules, people.names), settings.reread_s),
@@ -160,7 +160,7 @@ def _alert_resources(context: MonitoringContext, storage: Storage, people: Known
 
 
 def _trial_routes(settings: EventSettings, storage: Storage, rules: RuleStore, telling: Telling) -> APIRouter:
-    trials = RuleTrials(storage.database, settings, telling.words)
+    trials = RuleTrials(storage.database, settings, telling.words, people=telling.people)
     return trial_routes(trials, rules, storage.database, storage.policy, telling.people)
 
 

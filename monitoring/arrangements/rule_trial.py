@@ -16,9 +16,17 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from monitoring.arrangements.trial_events import TrialEvents
 from monitoring.core.errors import TooManyTrials, TrialRunning
+from monitoring.core.known_people import NOBODY, KnownPeople
 from monitoring.events.settings import EventSettings
 from monitoring.rules.replay import Replay, kinds_of
-from monitoring.rules.rule import CameraFaultCondition, DownCondition, DriftCondition, Rule, SeenCondition
+from monitoring.rules.rule import (
+    CameraFaultCondition,
+    DownCondition,
+    DriftCondition,
+    EventCondition,
+    Rule,
+    SeenCondition,
+)
 from monitoring.store.tables import events
 from monitoring.store.visible import StreamChoice, by_name, choose
 from workers.access.principal import StreamScope
@@ -90,8 +98,10 @@ class RuleTrials:
         settings: EventSettings,
         words: WordSource = usual_words,
         limits: TrialLimits = TrialLimits(),
+        people: KnownPeople = NOBODY,
     ) -> None:
-        """words: of labels, for the texts of alerts."""
+        """words: of labels, for the texts of alerts. people: who is in which group."""
+        self._people = people
         self._database = database
         self._settings = settings
         self._words = words
@@ -129,7 +139,7 @@ class RuleTrials:
             chosen = choose(events.c.stream_id, rule.streams, scope)
             oldest_ns = _oldest(connection, chosen)
         named = (events.c.stream_id.in_(chosen.names),) if chosen.names else ()
-        search = _Search(rule, TrialEvents(self._database, rule, (*chosen.conditions, *named)), most)
+        search = _Search(rule, TrialEvents(self._database, rule, (*chosen.conditions, *named), self._people), most)
         if oldest_ns is None or oldest_ns > trial.since_ns:
             trial.since_ns = trial.until_ns if oldest_ns is None else oldest_ns
             trial.gaps.append("No events are stored from before: the rule was tried on less time than was asked for.")
@@ -157,6 +167,8 @@ class RuleTrials:
             trial.gaps.append("Nothing that was looked at tells of that zone or line: it may be new.")
         if isinstance(search.rule.when, DownCondition):
             trial.gaps.append("A camera that fell silent without being reported as down is not stored.")
+        if isinstance(search.rule.when, EventCondition) and search.rule.waits_s:
+            trial.gaps.append("Whether somebody was recognised after an event is not looked at: no alert has waited.")
         return trial
 
     def _replay(self, asked: Trial, search: _Search, many: int, deadline_s: float) -> Trial | None:
@@ -167,7 +179,10 @@ class RuleTrials:
         if begins is not None:
             begin_ns, middle_ns = begins
             trial.complete, trial.since_ns = False, max(trial.since_ns, min(begin_ns + _BEFORE_NS, middle_ns))
-        replay, newest = Replay(search.rule, self._settings, self._words), deque[Event](maxlen=search.most)
+        replay, newest = (
+            Replay(search.rule, self._settings, self._words, self._people),
+            deque[Event](maxlen=search.most),
+        )
         for row in search.events.rows((begin_ns, trial.until_ns), known_ns):
             if row is not None:
                 _add(trial, replay.take(Event.model_validate_json(row["body"])), newest)

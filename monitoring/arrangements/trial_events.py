@@ -1,8 +1,9 @@
 """Which stored events a rule is tried on: those alone that it looks at. Any thread; blocks.
 
-A rule about events reads those that it may be about. A rule about who is in a zone, or has a label, reads what
-happened to the tracks that entered the zone, or ever had the label: no other track can match. Whatever is left out
-changes nothing, as the replay looks whenever a condition may have come to hold (monitoring/rules/replay.py).
+A rule about events reads those that it may be about. A rule about who is in a zone, has a label or is known reads
+what happened to the tracks that entered the zone, ever had the label or were taken for somebody: no other can match.
+Whatever is left out changes nothing, as the replay looks whenever a condition may have come to hold
+(monitoring/rules/replay.py).
 Pages are read in short transactions of their own: nothing waits for a trial.
 """
 
@@ -16,13 +17,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, RowMapping, Select, select, union_all
 
+from monitoring.core.known_people import NOBODY, KnownPeople
 from monitoring.rules.replay import OF_STREAMS, kinds_of
 from monitoring.rules.rule import CountCondition, EventCondition, Rule, SeenCondition
+from monitoring.rules.whom import Whom
 from monitoring.store.cursor import after_cursor, cursor_of
 from monitoring.store.tables import events
 from workers.database.database import Database
 
 _PAGE = 1000
+_MOST_IDS = 200
 _AT_ONCE = 400
 """Tracks whose events are looked up with one query."""
 _MOST_CROSSINGS = 20_000
@@ -55,8 +59,12 @@ class TrialEvents:
     the newest of their events.
     """
 
-    def __init__(self, database: Database, rule: Rule, seen: tuple[ColumnElement[bool], ...]) -> None:
-        """seen: conditions on `events`, of the streams."""
+    def __init__(
+        self, database: Database, rule: Rule, seen: tuple[ColumnElement[bool], ...], people: KnownPeople = NOBODY
+    ) -> None:
+        """seen: conditions on `events`, of the streams. people: who is in which group."""
+        when = rule.when
+        self._ids = tuple(sorted(_ids(when, people))) if isinstance(when, SeenCondition) else ()
         self._database = database
         self._when = rule.when
         self._seen = seen
@@ -72,7 +80,7 @@ class TrialEvents:
     def by_tracks(self) -> bool:
         """Whether tracks are looked for first, and then what happened to them."""
         when = self._when
-        return isinstance(when, SeenCondition | CountCondition) and bool(when.zone or when.labels)
+        return isinstance(when, SeenCondition | CountCondition) and bool(self._ids or when.zone or when.labels)
 
     def begins(self, span: Span, many: int) -> tuple[int, int] | None:
         """When the oldest of the newest `many` leading events was, and when the middle one; None where there are no
@@ -118,7 +126,10 @@ class TrialEvents:
 
     def _leading(self) -> Iterator[IndexWalk]:
         when, seen, kind = self._when, self._seen, events.c.kind
-        if isinstance(when, SeenCondition | CountCondition) and when.zone is not None:
+        if self._ids:
+            for person in self._ids:
+                yield IndexWalk("ix_events_person", (events.c.person == person, kind == "identified", *seen))
+        elif isinstance(when, SeenCondition | CountCondition) and when.zone is not None:
             yield IndexWalk("ix_events_zone", (events.c.zone == when.zone, kind == "zone_entered", *seen))
         elif isinstance(when, SeenCondition | CountCondition) and when.labels:
             for label in dict.fromkeys(when.labels):
@@ -186,6 +197,12 @@ class TrialEvents:
             if len(rows) < _PAGE:
                 return
             cursor = cursor_of(rows[-1], newest=False)
+
+
+def _ids(when: SeenCondition, people: KnownPeople) -> frozenset[str]:
+    """Of all whom a rule is about; none where it is about others, too, or about very many."""
+    whom = Whom.of(when, people)
+    return whom.ids if whom.ids and not whom.strangers and len(whom.ids) <= _MOST_IDS else frozenset()
 
 
 def _parts(whole: Sequence[T], many: int) -> Iterator[Sequence[T]]:

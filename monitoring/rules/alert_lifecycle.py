@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from monitoring.events.event_factory import EventFactory
-from monitoring.rules.evaluate import RuleEvaluation
 from monitoring.rules.rule import Rule
 from monitoring.rules.state import RaisedAlert, RuleState, StreamRules
 from monitoring.rules.wording import seconds
 from workers.bus.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEvaluation:
+    """A condition that holds. `subject`: what its alert is about, where a rule has several (each fault, each drifted
+    model, each person), else ''. `about`: fields of the alert's event. `at_ns`: when it began to hold, where that is
+    not now. `since_ns`: since when somebody has been seen.
+
+    The text of an alert about a track begins with `who`, in place of which a name may come, with what the label is
+    `called` behind it.
+    """
+
+    text: str
+    subject: str = ""
+    about: dict[str, Any] = field(default_factory=dict)
+    at_ns: int | None = None
+    since_ns: int = 0
+    who: str = ""
+    called: str = ""
+
+    @property
+    def may_be_named(self) -> bool:
+        """Whether it is about a track that is nobody's who is known so far."""
+        return self.about.get("track_id") is not None and self.about.get("person") is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +51,7 @@ def raise_alert(now: EvaluationTime, state: StreamRules, rule: Rule, evaluation:
     """Raise an alert, unless that of `key` is open or cools down. Returns whether it was raised."""
     at_ns = now.captured_at_ns if evaluation.at_ns is None else evaluation.at_ns
     alerts = state.rules.setdefault(rule.name, RuleState()).alerts
-    before = alerts.get(key)
-    if before is not None and (before.open or _cools_down(before, rule, at_ns)):
+    if not may_raise(state, rule, key, at_ns):
         return False
     event = now.factory.event(
         "alert",
@@ -43,6 +66,12 @@ def raise_alert(now: EvaluationTime, state: StreamRules, rule: Rule, evaluation:
     alerts[key] = RaisedAlert(event.id, evaluation.subject, at_ns, rule.severity, event.text or "", event.zone)
     now.events.append(event)
     return True
+
+
+def may_raise(state: StreamRules, rule: Rule, key: str, at_ns: int) -> bool:
+    """Whether no alert of `key` is open or cools down."""
+    before = state.rules[rule.name].alerts.get(key) if rule.name in state.rules else None
+    return before is None or not (before.open or _cools_down(before, rule, at_ns))
 
 
 def end_alerts(
@@ -81,7 +110,7 @@ def forget_cooled_down(state: StreamRules, rule: Rule, now_ns: int) -> None:
     for key, alert in list(rule_state.alerts.items()):
         if not alert.open and not _cools_down(alert, rule, now_ns):
             del rule_state.alerts[key]
-    if not rule_state.alerts and rule_state.above_since_us is None:
+    if rule_state.is_empty:
         del state.rules[rule.name]
 
 

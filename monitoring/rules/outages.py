@@ -6,7 +6,7 @@ known of the camera until it is heard of again: that is no outage, unless it tak
 
 from __future__ import annotations
 
-from monitoring.rules.evaluate import RuleEvaluation
+from monitoring.rules.alert_lifecycle import RuleEvaluation
 from monitoring.rules.rule import DownCondition
 from monitoring.rules.state import StreamRules
 from monitoring.rules.wording import seconds

@@ -13,12 +13,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
 
+from monitoring.core.known_people import NOBODY, KnownPeople
 from monitoring.events.settings import EventSettings
 from monitoring.events.track_state import Sighting, SmoothedLabel, Track, Visit
 from monitoring.events.tracks import GONE
 from monitoring.rules.drift_signals import DriftAlarm, Fault
-from monitoring.rules.rule import CountCondition, DownCondition, EventCondition, Rule, SeenCondition
+from monitoring.rules.rule import (
+    AbsentCondition,
+    CountCondition,
+    DownCondition,
+    EventCondition,
+    Rule,
+    SeenCondition,
+)
 from monitoring.rules.rules import Rules
+from monitoring.rules.state import GAP_NS
 from workers.bus.event import Event, Kind
 from workers.label_words import WordSource, usual_words
 
@@ -34,7 +43,9 @@ def kinds_of(rule: Rule) -> tuple[str, ...]:
         return when.kinds
     if isinstance(when, DownCondition):
         return OF_STREAMS
-    if isinstance(when, CountCondition) or (isinstance(when, SeenCondition) and when.attribute is None):
+    if isinstance(when, AbsentCondition | CountCondition) or (
+        isinstance(when, SeenCondition) and when.attribute is None
+    ):
         return (*_OF_TRACKS, *OF_STREAMS, *(() if when.zone is None else _OF_ZONES))
     return ()
 
@@ -111,12 +122,20 @@ class StoredTracks:
 class Replay:
     """Give it the events of `kinds_of` in the order of their time with `take`, then `finish`: both return alerts."""
 
-    def __init__(self, rule: Rule, settings: EventSettings, words: WordSource = usual_words) -> None:
-        """settings: as they were when the events were made, as far as anybody knows. words: of labels."""
-        self._rule = rule.model_copy(update={"enabled": True})
+    def __init__(
+        self, rule: Rule, settings: EventSettings, words: WordSource = usual_words, people: KnownPeople = NOBODY
+    ) -> None:
+        """settings: as they were when the events were made, as far as anybody knows. words: of labels.
+
+        people: who is in which group now.
+        """
+        # Of events it is stored whom they are about; what was found out later is not looked for.
+        waits = {"name_wait_s": 0.0} if isinstance(rule.when, EventCondition) else {}
+        self._rule = rule.model_copy(update={"enabled": True, **waits})
+        self._down_since_ns: dict[str, int] = {}
         self._settings = settings
         self._tracks = StoredTracks()
-        self._rules = Rules(self, self._tracks, _NoSignals(), words=words)
+        self._rules = Rules(self, self._tracks, _NoSignals(), words=words, people=people)
         self._due: list[tuple[int, bool, int, Callable[[int], None]]] = []
         self._order = count()
         self._began_ns: dict[tuple[str, str, int | None], int] = {}
@@ -149,7 +168,7 @@ class Replay:
 
     @property
     def _by_tracks(self) -> bool:
-        return isinstance(self._rule.when, SeenCondition | CountCondition)
+        return isinstance(self._rule.when, SeenCondition | AbsentCondition | CountCondition)
 
     def _made_after_ns(self, event: Event) -> int:
         """How long after its frame an event is made."""
@@ -184,23 +203,41 @@ class Replay:
             self._rules.take_event(event, self._made)
             self._at(event.captured_at_ns + round(when.for_s * 1e9), partial(self._look, event))
             return
+        if isinstance(when, AbsentCondition) and event.kind in OF_STREAMS:
+            self._note_outage(event)
         self._tracks.take(event)
         if event.kind == "track_ended" and event.track_id is not None:
             self._tracks.end(event.stream_id, event.track_id)
         self._at(at_ns, partial(self._look, event), last=True)
-        for_s = when.for_s if isinstance(when, SeenCondition | CountCondition) else 0.0
-        if for_s:
-            for since_ns in {event.captured_at_ns, at_ns}:
-                holds_ns = since_ns + math.ceil(for_s * 1e6) * 1000  # conditions count whole microseconds
-                self._at(max(at_ns, holds_ns), partial(self._look, event), last=True)
+        self._look_when_it_holds(event, {event.captured_at_ns, at_ns})
+
+    def _look_when_it_holds(self, event: Event, since_ns: set[int]) -> None:
+        """Look again when a condition that holds since one of these moments has held for long enough."""
+        when, waits_s = self._rule.when, self._rule.waits_s
+        for_s = when.for_s if isinstance(when, SeenCondition | AbsentCondition | CountCondition) else 0.0
+        for after_s in {for_s, for_s + waits_s} - {0.0}:
+            for at_ns in since_ns:
+                holds_ns = at_ns + math.ceil(after_s * 1e6) * 1000  # conditions count whole microseconds
+                self._at(max(max(since_ns), holds_ns), partial(self._look, event), last=True)
+
+    def _note_outage(self, event: Event) -> None:
+        """While a stream is down nobody knows who is there."""
+        if event.kind == "stream_down":
+            self._down_since_ns.setdefault(event.stream_id, event.captured_at_ns)
+        elif event.captured_at_ns - self._down_since_ns.pop(event.stream_id, event.captured_at_ns) > GAP_NS:
+            self._rules.watch_anew(event.stream_id, event.captured_at_ns)
 
     def _miss(self, event: Event, at_ns: int) -> None:
         if event.track_id is not None:
             self._tracks.miss(event.stream_id, event.track_id)
             self._look(event, at_ns)
+            if isinstance(self._rule.when, AbsentCondition):
+                self._look_when_it_holds(event, {at_ns})
 
     def _look(self, event: Event, at_ns: int) -> None:
         """Evaluate the rule on the event's stream at a moment, and again when what was raised has cooled down."""
+        if event.stream_id in self._down_since_ns:
+            return
         self._tracks.go_on(event.stream_id, at_ns // 1000)
         before = len(self._made)
         session = self._tracks.session(event.stream_id) or event.session  # another may have begun since the event

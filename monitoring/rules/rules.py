@@ -12,21 +12,25 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from monitoring.core.handler import Durability
+from monitoring.core.known_people import NOBODY, KnownPeople
 from monitoring.events.event_factory import EventFactory
 from monitoring.events.track_state import Track
-from monitoring.rules.alert_lifecycle import EvaluationTime, end_alerts, forget_cooled_down, raise_alert
+from monitoring.rules.alert_lifecycle import EvaluationTime, RuleEvaluation, end_alerts, forget_cooled_down, raise_alert
 from monitoring.rules.drift_signals import DriftSignals
 from monitoring.rules.evaluate import (
-    RuleEvaluation,
+    absent,
     count_matching,
+    evaluate_absent,
     evaluate_count,
     evaluate_drift,
     evaluate_events,
     evaluate_faults,
     evaluate_seen,
 )
+from monitoring.rules.name_wait import hold_back, resolved
 from monitoring.rules.outages import evaluate_outage, note_down, note_removed, note_up, silence, upgrade
 from monitoring.rules.rule import (
+    AbsentCondition,
     CameraFaultCondition,
     CountCondition,
     DownCondition,
@@ -36,6 +40,7 @@ from monitoring.rules.rule import (
     SeenCondition,
 )
 from monitoring.rules.state import RuleState, StreamRules
+from monitoring.rules.whom import Whom, first_today
 from monitoring.rules.wording import Wording
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
@@ -89,8 +94,13 @@ class Rules:
         signals: DriftSignals,
         ended: Callable[[str], bool] | None = None,
         words: WordSource = usual_words,
+        people: KnownPeople = NOBODY,
     ) -> None:
-        """ended: whether a stream was removed, also one whose node is gone and cannot say it. words: of labels."""
+        """ended: whether a stream was removed, also one whose node is gone and cannot say it. words: of labels.
+
+        people: who is in which group.
+        """
+        self._people = people
         self._ended = ended
         self._words = words
         self._rules = rules
@@ -136,6 +146,7 @@ class Rules:
         state.late_events.add(result)
         state.session, state.node, state.models = result.session, result.node, dict(result.models)
         state.pts_us, state.captured_at_ns = result.pts_us, result.captured_at_ns
+        state.watch(result.captured_at_ns)
         self._evaluate(result.stream_id, result.captured_at_ns, tuple(events), events)
 
     def take_event(self, event: Event, events: list[Event]) -> None:
@@ -174,7 +185,12 @@ class Rules:
         """
         state = self._streams.setdefault(stream_id, StreamRules())
         state.session, state.pts_us, state.captured_at_ns = session, now_ns // 1000, now_ns
+        state.watched_since_ns, state.watched_ns = state.watched_since_ns or now_ns, now_ns
         self._evaluate(stream_id, now_ns, new, events)
+
+    def watch_anew(self, stream_id: str, now_ns: int) -> None:
+        """A stream was not watched until now: for a replay, which has no results."""
+        self._streams.setdefault(stream_id, StreamRules()).watched_since_ns = now_ns
 
     def _evaluate(self, stream_id: str, now_ns: int, new: Sequence[Event], events: list[Event]) -> None:
         """Evaluate all rules of a stream; `new`: the events of the handlers before."""
@@ -185,22 +201,29 @@ class Rules:
             end_alerts(now, state, name, reason="rule_removed")
             del state.rules[name]
         for rule in rules.values():
+            self._raise_waiting(now, rule, state)
             if isinstance(rule.when, EventCondition):
                 self._raise_for_events(rule, rule.when, state, (new, events))
             else:
                 holding = {evaluation.subject: evaluation for evaluation in self._evaluations(now, rule, state)}
+                if isinstance(rule.when, SeenCondition) and rule.when.first_today:
+                    holding = first_today(rule, rule.when, holding, state, self._streams.values())
                 end_alerts(now, state, rule.name, {*holding, *self._undecided(now, rule, state)})
                 for key, evaluation in holding.items():
-                    raise_alert(now, state, rule, evaluation, key)
+                    if not hold_back(now, state, rule, evaluation):
+                        raise_alert(now, state, rule, evaluation, key)
             forget_cooled_down(state, rule, now_ns)
 
     def _evaluations(self, now: EvaluationTime, rule: Rule, state: StreamRules) -> Iterator[RuleEvaluation]:
         when, stream_id = rule.when, now.factory.stream_id
         wording = Wording(self._words, state.models)
         if isinstance(when, SeenCondition):
-            evaluation = evaluate_seen(when, self._tracks.tracks(stream_id), wording)
-            if evaluation is not None:
-                yield evaluation
+            whom = Whom.of(when, self._people)
+            yield from evaluate_seen(when, self._tracks.tracks(stream_id), wording, whom)
+        elif isinstance(when, AbsentCondition):
+            known, whom = state.rules.setdefault(rule.name, RuleState()), Whom.of(when, self._people)
+            if evaluate_absent(when, self._tracks.present(stream_id), state, known, whom):
+                yield absent(when, wording)
         elif isinstance(when, CountCondition):
             counts = count_matching(when, self._tracks.present(stream_id))
             if _has_been_above(rule.name, when, state, counts.total()):
@@ -217,11 +240,23 @@ class Rules:
     ) -> None:
         """found: the events of the handlers before, and those that become known now."""
         new, events = found
-        for event, evaluation in evaluate_events(when, new, self._words):
+        whom = Whom.of(when, self._people)
+        for event, evaluation in evaluate_events(when, new, self._words, whom, bool(rule.waits_s)):
             factory = EventFactory(event.stream_id, event.session, event.node, event.models)
             now = EvaluationTime(factory, event.pts_us, event.captured_at_ns, events)
-            if raise_alert(now, state, rule, evaluation, ""):
+            if not hold_back(now, state, rule, evaluation) and raise_alert(now, state, rule, evaluation, ""):
                 end_alerts(now, state, rule.name, reason="momentary")
+
+    def _raise_waiting(self, now: EvaluationTime, rule: Rule, state: StreamRules) -> None:
+        """Raise the alerts of which it is known by now whom they are about, or of which that will not be known."""
+        when, stream_id = rule.when, now.factory.stream_id
+        waiting = rule.name in state.rules and state.rules[rule.name].waiting
+        if not waiting or not isinstance(when, SeenCondition | EventCondition):
+            return
+        whom = Whom.of(when, self._people)
+        for then, evaluation in resolved(now, state, rule, self._tracks.tracks(stream_id), whom):
+            if raise_alert(then, state, rule, evaluation, "") and isinstance(when, EventCondition):
+                end_alerts(then, state, rule.name, reason="momentary")
 
     def _undecided(self, now: EvaluationTime, rule: Rule, state: StreamRules) -> Iterable[str]:
         """The keys of alerts that may still hold, while drift detection relearns after a restart."""

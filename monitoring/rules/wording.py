@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monitoring.core.known_people import mention
+from monitoring.rules.rule import AbsentCondition
 from workers.bus.event import Event
 from workers.label_words import LabelWords, WordSource, at_start, name_of, plain_words, spoken, usual_words
 
@@ -69,6 +70,19 @@ class Wording:
             return objects(counts.total())
         *others, last = (words.one if number == 1 else f"{number} {words.many}" for words, number in of_words.items())
         return at_start(f"{', '.join(others)} and {last}" if others else last)
+
+    def absent(self, when: AbsentCondition) -> str:
+        """ "Nobody of group staff has been in view for 10 min", of whom `when` asks for."""
+        where = f"{f'in zone {when.zone}' if when.zone else 'in view'} for {seconds(when.for_s)}"
+        wanted = [*map(mention, when.people), *(f"group {name}" for name in when.groups)]
+        if not wanted and when.labels:
+            return f"No {' or '.join(self.of(label, None).many for label in when.labels)} have been {where}"
+        if len(when.people) == len(wanted) == 1:
+            return f"{wanted[0]} has not been {where}"
+        *others, last = wanted or [""]
+        who = f"Nobody of {', '.join(others)} and {last}" if others else f"Nobody of {last}" if last else "Nobody"
+        called = " or ".join(self.name(label, None) for label in when.labels)
+        return f"{who}{f' ({called})' if called else ''} has been {where}"
 
     def event(self, event: Event) -> str:
         """What happened, in a sentence without its full stop."""

@@ -151,6 +151,16 @@ def test_people_are_filters_and_what_is_counted_by(shop: Shop) -> None:
     )
 
 
+def test_a_rule_is_about_people_who_are_known(shop: Shop) -> None:
+    body = {"when": {"type": "seen", "people": [shop.people[SEEN]]}, "streams": [SEEN, HIDDEN]}
+    tried = shop.ask("admin", "POST", "/v1/rules/try?days=1", json=body).json()
+    assert {(one["stream_id"], one["person"]) for one in tried["alerts"]} == {(SEEN, shop.people[SEEN])}
+    assert all(one["text"].startswith(f"{SEEN}: Lola (") for one in tried["alerts"])
+    body["when"]["people"] = ["01KNOBODY"]  # type: ignore[index]
+    refused = shop.ask("admin", "PUT", "/v1/rules/nobody", json=body)
+    assert refused.status_code == 422 and "01KNOBODY" in refused.json()["detail"]
+
+
 def test_rates_and_sizes_of_all_cameras_are_for_who_sees_all(shop: Shop) -> None:
     everything, seen = (shop.get(who, "/v1/retention").json() for who in ("admin", "viewer"))
     assert [rule["streams"] for rule in everything["rules"]] == [[HIDDEN]]

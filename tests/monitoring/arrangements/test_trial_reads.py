@@ -12,7 +12,15 @@ import pytest
 from monitoring.arrangements.rule_trial import RuleTrials, TrialLimits
 from monitoring.events.settings import EventSettings
 from monitoring.rules.replay import Replay, kinds_of
-from monitoring.rules.rule import Condition, CountCondition, DownCondition, EventCondition, Rule, SeenCondition
+from monitoring.rules.rule import (
+    AbsentCondition,
+    Condition,
+    CountCondition,
+    DownCondition,
+    EventCondition,
+    Rule,
+    SeenCondition,
+)
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import happened
 from workers.access.principal import ALL_STREAMS, StreamScope
@@ -32,6 +40,7 @@ NARROW: tuple[Condition, ...] = (
     CountCondition(labels=("wheelchair", "stroller"), above=0),
     EventCondition(kinds=("zone_entered", "zone_left", "track_ended"), place="door"),
     EventCondition(kinds=("zone_entered", "zone_left", "track_ended", "label_changed"), labels=("wheelchair",)),
+    SeenCondition(people=("ada",), for_s=3),
 )
 """That few events concern."""
 
@@ -47,6 +56,10 @@ WIDE: tuple[Condition, ...] = (
     EventCondition(kinds=("line_crossed", "zone_entered"), place="gate", labels=("person",)),
     EventCondition(kinds=("stream_down", "stream_up")),
     DownCondition(for_s=30),
+    AbsentCondition(for_s=60),
+    AbsentCondition(people=("ada",), zone="street", for_s=100),
+    SeenCondition(strangers=True, labels=("dog", "car")),
+    EventCondition(kinds=("track_ended",), people=("ada",)),
 )
 
 
@@ -82,6 +95,9 @@ def track(chance: random.Random, number: int, stream: str, session: str, start_n
     changed = chance.choice(("wheelchair", "stroller", "person")) if chance.random() < 0.1 else None
     if changed is not None:
         happenings.append((moments[-1], "label_changed", {}))
+    named_s = moments[len(moments) // 2] if moments and number % 5 == 0 else None
+    if named_s is not None:
+        happenings.append((named_s, "identified", {}))
     happenings.append((last_s, "track_ended", {"reason": chance.choice(("gone", "gone", "stream_lost"))}))
     for order, (at_s, kind, fields) in enumerate(happenings):
         if kind == "label_changed" and changed is not None:
@@ -95,6 +111,7 @@ def track(chance: random.Random, number: int, stream: str, session: str, start_n
             label=label,
             detector="street",
             captured_at_ns=start_ns + at_s * SECOND,
+            person=None if named_s is None or at_s < named_s else "ada",
             **fields,
         )
 

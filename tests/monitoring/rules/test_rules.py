@@ -30,6 +30,7 @@ from tests.monitoring.script import (
     SESSION,
     START_NS,
     FixedConditions,
+    FixedPeople,
     FixedRules,
     FixedScenes,
     Person,
@@ -55,6 +56,7 @@ class Watch:
     rules: FixedRules
     conditions: FixedConditions = field(default_factory=FixedConditions)
     handlers: list[Handler] = field(default_factory=list)
+    people: FixedPeople = field(default_factory=FixedPeople)
 
     @classmethod
     def over(cls, *rules: Rule) -> Watch:
@@ -66,7 +68,7 @@ class Watch:
 
     def _fresh(self) -> list[Handler]:
         events = TrackEvents(EventSettings(), FixedScenes({"entrance": SCENE}))
-        return [events, Rules(self.rules, events, self.conditions)]
+        return [events, Rules(self.rules, events, self.conditions, people=self.people)]
 
     def restart(self) -> None:
         """As after a crash right behind a commit."""
