@@ -39,13 +39,7 @@ from training.errors import GateError, TrainingError
 from workers.bench.cli import mount as mount_bench
 from workers.cli.analyze import mount as mount_analyze
 from workers.cli.command import CONFIG_VARIABLE, CommandContext, ConfigOption
-from workers.cli.configuration import (
-    SettingsSources,
-    default_state_dir,
-    explain,
-    merged,
-    read_environment,
-)
+from workers.cli.configuration import SettingsSources, default_state_dir, explain, merged, read_environment
 from workers.cli.doctor_command import mount as mount_doctor
 from workers.cli.models import mount as mount_models
 from workers.cli.own_places import with_networks
@@ -260,13 +254,16 @@ def new_monitoring(
         return None
     from monitoring.assembly import MonitoringContext
     from monitoring.core.known_words import KnownWords
+    from monitoring.people.face_reader import ModelFaces, Reading
     from monitoring.service import Monitoring
 
     sign = None if access is None else access.machines.alert_link
     ended = None if cluster is None else cluster.ended
     words = KnownWords(model_store(settings), None if cluster is None else cluster.board)
     own = settings.state_dir, settings.node_name, local, settings.kafka
-    return Monitoring(settings.monitoring, MonitoringContext(*own, cut_clip, sign, ended, words, keys_of(settings)))
+    faces = ModelFaces(Reading(model_store(settings), settings.workers, settings.stream))
+    context = MonitoringContext(*own, cut_clip, sign, ended, words, keys_of(settings), faces)
+    return Monitoring(settings.monitoring, context)
 
 
 def start_access(settings: Settings, stack: DeadlineStack) -> AccessControl | None:

@@ -120,9 +120,15 @@ def create_app(
     return app
 
 
+FACE_PATHS = "/v1/people/(?:search|[^/]+/looks)"
+"""Paths of monitoring's that take a picture."""
+
+
 def _guard(app: FastAPI, context: ApiContext) -> None:
     app.add_middleware(AuditRecorder, trail=context.trail)
-    app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, by_path=_image_limits(context))
+    faces = {FACE_PATHS: context.stream_settings.image_bytes + context.settings.body_bytes}
+    limits = {"by_path": _image_limits(context), "by_pattern": faces}
+    app.add_middleware(BodyLimit, max_bytes=context.settings.body_bytes, **limits)
     app.add_middleware(OriginGuard, settings=context.settings, names=_reached_by(context.cluster))
     app.add_middleware(PlainPaths)
     app.add_middleware(SecurityHeaders, embeds=bool(context.settings.allowed_origins))

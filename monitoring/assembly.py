@@ -33,10 +33,13 @@ from monitoring.drift.drift import Drift, card_lookup
 from monitoring.drift.routes import drift_routes
 from monitoring.events.settings import EventSettings
 from monitoring.events.tracks import TrackEvents
+from monitoring.people.enrolment import Enrolment
+from monitoring.people.face_reader import NO_FACES, FaceReader
 from monitoring.people.gallery_publisher import GalleryPublisher, KafkaTopic, LocalTopic
+from monitoring.people.http.look_routes import look_routes
+from monitoring.people.http.naming_routes import naming_routes
+from monitoring.people.http.routes import people_routes
 from monitoring.people.names import Names
-from monitoring.people.naming_routes import naming_routes
-from monitoring.people.routes import people_routes
 from monitoring.people.store import PeopleStore
 from monitoring.report.drift_history import DriftHistory
 from monitoring.report.routes import report_routes
@@ -63,7 +66,7 @@ class MonitoringContext:
 
     `kafka`: None without; `cut_clip`: fetches a clip from whichever node runs the stream; `sign_link`: for messages;
     `ended`: whether a stream was removed, also one that no node ran, and so none says it; `words`: of labels;
-    `keys`: encrypt what is stored on Kafka.
+    `keys`: encrypt what is stored on Kafka; `faces`: looks at pictures of people.
     """
 
     state_dir: Path
@@ -75,6 +78,7 @@ class MonitoringContext:
     ended: Callable[[str], bool] | None = None
     words: WordSource = usual_words
     keys: SecretKeys = NO_KEYS
+    faces: FaceReader = NO_FACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Sto
             alert_routes(alerts, database, telling.people),
             *_told_routes(storage, telling),
             deletion_routes(database, deletions),
-            *_people_routes(people, storage, deletions, telling),
+            *_people_routes(people, context.faces, storage, deletions, telling),
             report_routes(database, media, settings.mlflow_url, context.words, telling.people),
             ask_routes(_asker(storage, Arranged.of(scenes, rules), people.names, telling)),
         ],
@@ -169,11 +173,15 @@ def _gallery_publisher(people: PeopleStore, context: MonitoringContext, storage:
     return GalleryPublisher(people, topic, storage.active)
 
 
-def _people_routes(people: PeopleStore, storage: Storage, deletions: Deletions, telling: Telling) -> list[APIRouter]:
+def _people_routes(
+    people: PeopleStore, faces: FaceReader, storage: Storage, deletions: Deletions, telling: Telling
+) -> list[APIRouter]:
     """Of known people."""
+    enrolment = Enrolment(people, faces, storage.media)
     return [
+        look_routes(enrolment, telling),
         people_routes(people, deletions.scrub_soon, telling),
-        naming_routes(people, lambda subject: None, storage.live_tracks.add),
+        naming_routes(people, enrolment.look_at, storage.live_tracks.add),
     ]
 
 

@@ -26,6 +26,7 @@ What = Literal[
     "snapshot",
     "clip",
     "download",
+    "search",
     "change",
     "sign-in",
     "sign-in-failed",
@@ -38,9 +39,10 @@ What = Literal[
 class AuditFact(BaseModel):
     """What happened, before it has its place in a chain.
 
-    what: `live` is watching a camera, `picture` its newest frame, `snapshot` and `clip` stored ones, `lost` entries
-    that could not be kept. principal: who, by id. credential: the session, key or link, by its id. target: what, by
-    the path without its query. outcome: `ok`, or the HTTP status. count: of equal facts within a minute.
+    what: `live` is watching a camera, `picture` its newest frame, `snapshot` and `clip` stored ones, `search` looking
+    for a person by a picture, or where they were, `lost` entries that could not be kept. principal: who, by id.
+    credential: the session, key or link, by its id. target: what, by the path without its query. outcome: `ok`, or
+    the HTTP status. count: of equal facts within a minute.
     """
 
     model_config = ConfigDict(frozen=True)

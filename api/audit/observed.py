@@ -26,6 +26,8 @@ _PATTERNS: dict[str, What] = {
     rf"/v1/streams/{_STREAM}/snapshot\.jpg": "picture",
     r"/v1/snapshots/\d+": "snapshot",
     r"/v1/clips/\d+(?:/.*)?": "clip",
+    r"/v1/people/[^/]+/looks/\d+\.jpg": "snapshot",
+    r"/v1/people/[^/]+/sightings": "search",
     r"/v1/events\.csv": "download",
     r"/v1/report": "download",
     r"/v1/audit\.jsonl": "download",
@@ -35,6 +37,7 @@ _CLIP = re.compile(rf"/v1/streams/{_STREAM}/clips")
 _OF_STREAM = re.compile(rf"/v1/(?:streams|zones)/{_STREAM}(?:/.*)?")
 _NO_CHANGES = re.compile(r"/(?:v1/predict(?:/.*)?|v1/ask|predict|batch-predict|v1/streams/test|v1/oidc/.*)")
 """Nothing is changed by these."""
+_SEARCH = "/v1/people/search"
 _SIGNING = frozenset({"/v1/login", "/v1/logout"})
 """Told by the accounts themselves, which know who it is."""
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -49,6 +52,8 @@ def observed(method: str, path: str) -> Observation | None:
         return None
     if method not in _CHANGES or path in _SIGNING or _NO_CHANGES.fullmatch(path):
         return None
+    if path == _SEARCH:
+        return Observation("search")
     if found := _CLIP.fullmatch(path):
         return Observation("clip", found["stream"])
     return Observation("change", stream_of(path))

@@ -9,6 +9,7 @@ const WORDS = {
   snapshot: "opened a snapshot",
   clip: "opened a clip",
   download: "took away",
+  search: "looked for a person",
   change: "changed",
   "sign-in": "signed in",
   "sign-in-failed": "failed to sign in",

@@ -17,6 +17,7 @@ from monitoring.people import edits
 from monitoring.people.edits import PersonChanges
 from monitoring.people.looks import LookFiles, LookLimits, NewLook, add_look, remove_look
 from monitoring.people.names import Names
+from monitoring.people.roster import Roster
 from monitoring.people.rows import Person, person_of
 from monitoring.people.settings import PeopleSettings
 from workers.database.database import Database
@@ -28,12 +29,13 @@ T = TypeVar("T")
 
 
 class PeopleStore:
-    """`names`: what they are called. `subscribe`: be told, on the thread of whoever changed somebody."""
+    """`names`: what they are called; `roster`: their faces. `subscribe` tells of changes, on the changing thread."""
 
     def __init__(self, database: Database, state_dir: Path, settings: PeopleSettings | None = None) -> None:
         self.database = database
         self.settings = settings or PeopleSettings()
         self.names = Names(database)
+        self.roster = Roster(database)
         self.files = LookFiles(state_dir / "people")
         self._listeners: tuple[Callable[[], object], ...] = ()
 

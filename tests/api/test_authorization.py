@@ -49,6 +49,7 @@ PLACES = {
     "account_id": "nothing",
     "key_id": "nothing",
     "person": "0" * 26,
+    "n": "1",
 }
 """What is put into paths. Streams are named by `stream_id` only: else nobody would look at whose they are."""
 

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 93bb2de0b98249d044f2e29da69866d3f4b876e0a5f035723923947251d97cce
+// Made by `make web` out of api/web; do not edit. bf93c4ee8e07f0e43983351d7b4fb776579ec713a5c7f19c4282383e4a464e8a
 import {
   ApiError,
   HealthWatch,

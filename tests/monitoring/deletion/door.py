@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from monitoring.assembly import MonitoringContext
+from monitoring.people.face_reader import NO_FACES, FaceReader
 from monitoring.service import Monitoring
 from monitoring.settings import MonitorSettings
 from tests.monitoring.happened import message
@@ -38,8 +39,10 @@ class Door(Shop):
         for frame in range(round(seconds[0] * FPS), round(seconds[1] * FPS)):
             self.bus.publish(message(_result(frame, people, session)))
 
-    def picture(self, track: int, at_s: float, boxes: Sequence[tuple[int, str]], text: str) -> None:
-        """Both images of a track, which show `boxes` (track and label); `text`: in their bytes."""
+    def picture(
+        self, track: int, at_s: float, boxes: Sequence[tuple[int, str]], text: str, image: bytes | None = None
+    ) -> None:
+        """Both images of a track, which show `boxes` (track and label); `text`: in their bytes, without an `image`."""
         seen = [SeenBox(track_id=one, label=label, confidence=0.9, xyxy=(1, 2, 3, 4)) for one, label in boxes]
         for view in ("crop", "picture"):
             told = Snapshot(
@@ -58,7 +61,7 @@ class Door(Shop):
                 node="test",
                 boxes=SEEN_BOXES.dump_json(tuple(seen)).decode(),
             )
-            self.bus.publish(Message(SNAPSHOTS, SEEN, b"\xff\xd8" + text.encode(), told.headers(), 0.0))
+            self.bus.publish(Message(SNAPSHOTS, SEEN, image or b"\xff\xd8" + text.encode(), told.headers(), 0.0))
 
     def tracks(self) -> dict[int, dict[str, Any]]:
         """The tracks by number, as an admin sees them."""
@@ -119,7 +122,7 @@ def cut(stream_id: str, session: str, from_us: int, to_us: int) -> Clip:
 
 
 @contextmanager
-def open_door(url: str, folder: Path) -> Iterator[Door]:
+def open_door(url: str, folder: Path, faces: FaceReader = NO_FACES) -> Iterator[Door]:
     """The monitor at work: an alert about each who stays a second, told to a target that does not answer."""
     hook = {"name": "ops", "type": "webhook", "url": f"http://127.0.0.1:{free_port()}/hook"}
     rule = {"name": "someone", "when": {"type": "event", "kinds": ["track_began"]}, "cooldown_s": 3600}
@@ -137,7 +140,7 @@ def open_door(url: str, folder: Path) -> Iterator[Door]:
         }
     )
     bus = LocalBus()
-    running = Monitoring(settings, MonitoringContext(folder, "test", bus, None, cut))
+    running = Monitoring(settings, MonitoringContext(folder, "test", bus, None, cut, faces=faces))
     running.start()
     try:
         until(lambda: running.active)

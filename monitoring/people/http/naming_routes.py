@@ -12,11 +12,11 @@ from fastapi.responses import JSONResponse
 from monitoring.core.errors import BadQuery
 from monitoring.people.contesting import contest
 from monitoring.people.edits import PersonChanges
+from monitoring.people.http.routes import TAKEN, UNKNOWN, MayNamePeople, PersonInPath, detail
+from monitoring.people.http.views import MergeBody, NotThisBody, PersonDetail, SplitBody, Undone
 from monitoring.people.looks import Vector
 from monitoring.people.pictures import Subject, subject_of_event, subject_of_track
-from monitoring.people.routes import TAKEN, UNKNOWN, MayNamePeople, PersonInPath, detail
 from monitoring.people.store import PeopleStore
-from monitoring.people.views import MergeBody, NotThisBody, PersonDetail, SplitBody, Undone
 from monitoring.tracks.query import track_body
 from monitoring.tracks.record import TrackRecord, read_record
 from workers.access.guarded_route import GuardedRoute

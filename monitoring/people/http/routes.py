@@ -17,9 +17,7 @@ from monitoring.core.known_people import all_names
 from monitoring.core.telling import Telling
 from monitoring.people.changes import last_change
 from monitoring.people.erasure import erase_person
-from monitoring.people.rows import all_groups, family, page_of, person_of
-from monitoring.people.store import PeopleStore
-from monitoring.people.views import (
+from monitoring.people.http.views import (
     NewPerson,
     PeopleList,
     PeopleQuery,
@@ -31,6 +29,8 @@ from monitoring.people.views import (
     person_detail,
     person_views,
 )
+from monitoring.people.rows import all_groups, family, page_of, person_of
+from monitoring.people.store import PeopleStore
 from monitoring.tracks.filters import TrackPageQuery
 from monitoring.tracks.query import tracks_page
 from monitoring.tracks.record import read_record
@@ -108,15 +108,17 @@ def _add_sightings(router: APIRouter, store: PeopleStore, telling: Telling) -> N
     ) -> JSONResponse:
         """When and where somebody was seen: their tracks on the cameras that you may see, the newest first."""
         scope, told = principal.scope("events"), telling.to(principal)
-        return JSONResponse(await asyncio.to_thread(_sightings, (store, scope, told), person, query))
+        return JSONResponse(await asyncio.to_thread(sightings, (store, scope, told), person, query))
 
 
 async def detail(store: PeopleStore, person_id: str, principal: Principal) -> dict[str, Any]:
     """A PersonDetail, JSON-ready. Raises PersonUnknown."""
 
     def read() -> dict[str, Any]:
+        threshold_of = store.roster.threshold
         with store.database.read() as connection:
-            return person_detail(connection, person_of(connection, person_id), principal.scope("events"))
+            person = person_of(connection, person_id)
+            return person_detail(connection, person, principal.scope("events"), threshold_of)
 
     return await asyncio.to_thread(read)
 
@@ -124,7 +126,7 @@ async def detail(store: PeopleStore, person_id: str, principal: Principal) -> di
 def _is_blank(store: PeopleStore, person_id: str) -> bool:
     """Whether there is nothing of somebody but the name. Raises PersonUnknown."""
     with store.database.read() as connection:
-        found = person_detail(connection, person_of(connection, person_id), ALL_STREAMS)
+        found = person_detail(connection, person_of(connection, person_id), ALL_STREAMS, store.roster.threshold)
     return not (found["looks"] or found["counter_examples"] or found["last_seen"])
 
 
@@ -132,17 +134,15 @@ def _list(store: PeopleStore, query: PeopleQuery, scope: StreamScope) -> dict[st
     with store.database.read() as connection:
         page = page_of(connection, query.q, query.group, query.cursor, query.limit)
         return {
-            "people": person_views(connection, page.people, scope),
+            "people": person_views(connection, page.people, scope, store.roster.threshold),
             "next": page.next,
             "groups": all_groups(connection),
             "undo": last_change(connection),
         }
 
 
-def _sightings(
-    shown: tuple[PeopleStore, StreamScope, Telling], person_id: str, query: SightingsQuery
-) -> dict[str, Any]:
-    """shown: from where, of which streams, how told."""
+def sightings(shown: tuple[PeopleStore, StreamScope, Telling], person_id: str, query: SightingsQuery) -> dict[str, Any]:
+    """A SightingsPage, JSON-ready. shown: from where, of which streams, how told. Raises PersonUnknown, BadQuery."""
     store, scope, telling = shown
     with store.database.read() as connection:
         ids = family(connection, person_id)

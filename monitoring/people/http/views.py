@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +19,7 @@ from monitoring.store.visible import visible
 from monitoring.tracks.tables import track_tags
 from monitoring.tracks.views import TrackPage
 from workers.access.principal import StreamScope
+from workers.identity.thresholds import explain
 
 _TEXT = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 PersonId = Annotated[str, Field(pattern="^[0-9A-HJKMNP-TV-Z]{26}$")]
@@ -130,6 +131,8 @@ class _Shown(BaseModel):
     note: str
     strict: bool
     image_url: str | None = Field(description="A face of theirs; null where no picture is kept.")
+    threshold: float | None = Field(description="How alike a look must be to get the name; null without looks.")
+    explained: str | None = Field(description="The threshold in words.")
     last_seen: LastSeen | None = Field(description="On the cameras that you may see.")
     created_at_ns: int
 
@@ -164,14 +167,20 @@ class Undone(BaseModel):
 
 SightingsPage = TrackPage
 
+ThresholdOf = Callable[[str], tuple[float, int] | None]
+"""Somebody's threshold, and among how many; None for whom nobody is recognised as."""
 
-def person_views(connection: Connection, found: Sequence[Person], scope: StreamScope) -> list[dict[str, Any]]:
+
+def person_views(
+    connection: Connection, found: Sequence[Person], scope: StreamScope, threshold_of: ThresholdOf
+) -> list[dict[str, Any]]:
     """PersonViews, JSON-ready."""
     known = families(connection, [person.id for person in found])
     summed = summaries(connection, known)
     return [
         {
             **_shown(connection, person, known[person.id], scope),
+            **_threshold(threshold_of(person.id)),
             "image_url": _image_url(person.id, summed[person.id].pictured),
             "looks": summed[person.id].count,
         }
@@ -179,13 +188,16 @@ def person_views(connection: Connection, found: Sequence[Person], scope: StreamS
     ]
 
 
-def person_detail(connection: Connection, person: Person, scope: StreamScope) -> dict[str, Any]:
+def person_detail(
+    connection: Connection, person: Person, scope: StreamScope, threshold_of: ThresholdOf
+) -> dict[str, Any]:
     """A PersonDetail, JSON-ready."""
     ids = family(connection, person.id)
     enrolled = [look_view(person.id, row) for row in looks_of(connection, person.id)]
     against = select(func.count()).select_from(counter_examples).where(counter_examples.c.person.in_(ids))
     return {
         **_shown(connection, person, ids, scope),
+        **_threshold(threshold_of(person.id)),
         "image_url": next((one["image_url"] for one in enrolled if one["image_url"]), None),
         "looks": enrolled,
         "counter_examples": connection.scalar(against) or 0,
@@ -203,6 +215,18 @@ def look_view(person_id: str, row: RowMapping) -> dict[str, Any]:
         "created_at_ns": row["created_at_ns"],
         "by": row["created_by"],
     }
+
+
+def first_image(connection: Connection, person_id: str) -> str | None:
+    """Where a face of somebody is; None where no picture is kept. Raises PersonUnknown."""
+    ids = family(connection, person_id)
+    return _image_url(ids[0], summaries(connection, {ids[0]: ids})[ids[0]].pictured)
+
+
+def _threshold(found: tuple[float, int] | None) -> dict[str, Any]:
+    if found is None:
+        return {"threshold": None, "explained": None}
+    return {"threshold": round(found[0], 3), "explained": explain(*found)}
 
 
 def _shown(connection: Connection, person: Person, ids: Sequence[str], scope: StreamScope) -> dict[str, Any]:

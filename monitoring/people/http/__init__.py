@@ -1,0 +1,1 @@
+"""Known people over HTTP: bodies, answers and routes."""
