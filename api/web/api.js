@@ -242,6 +242,17 @@ export const putScene = (id, scene) => json(zonesPath(id), asJson("PUT", { strea
 
 export const deleteScene = (id) => request(zonesPath(id), { method: "DELETE" });
 
+const tagsPath = (id) => `${streamPath(id)}/tags`;
+
+/** The tags that a camera was taught. @returns {Promise<object[]>} */
+export const listTags = async (id) => (await json(tagsPath(id))).tags;
+
+/** The camera's newest frame shows what the tag says, or does not. @returns {Promise<object>} the tag as it is now */
+export const teachTag = (id, name, present) =>
+  json(`${tagsPath(id)}/${encodeURIComponent(name)}/examples`, { ...asJson("POST", { present }), timeoutMs: 20000 });
+
+export const forgetTag = (id, name) => request(`${tagsPath(id)}/${encodeURIComponent(name)}`, { method: "DELETE" });
+
 const rulePath = (name) => `/v1/rules/${encodeURIComponent(name)}`;
 
 export const putRule = (rule) => json(rulePath(rule.name), asJson("PUT", rule));

@@ -8,6 +8,7 @@ import { SceneDialog } from "./scene-dialog.js";
 import { mayOn } from "./session.js";
 import { nameOfState, number, videoWords, rateWords, short } from "./states.js";
 import { toast } from "./status.js";
+import { openTagDialog } from "./tag-dialog.js";
 
 const WORDS = {
   failed: "The camera cannot be used.",
@@ -91,7 +92,7 @@ export class CamerasPage {
     row.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
     row.pause.hidden = row.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
     row.remove.hidden = !mayOn("cameras", view.id);
-    row.zones.hidden = !mayOn("zones", view.id);
+    row.zones.hidden = row.tags.hidden = !mayOn("zones", view.id);
     for (const button of [row.pause, row.edit, row.remove]) button.disabled = this.#busy.has(view.id);
   }
 
@@ -106,10 +107,11 @@ export class CamerasPage {
       facts: el("dl", { class: "facts" }),
       pause: button("Pause", "pause", () => this.#toggle(row.view)),
       zones: button("Zones", "zone", () => this.#scenes.open(row.view), "zones"),
+      tags: button("Tags", "tag", () => openTagDialog(id), "zones"),
       edit: button("Edit", "edit", () => this.#form.open(row.view)),
       remove: button("Remove", "trash", () => this.#remove(id)),
     });
-    for (const [name, what] of [[row.zones, "Zones of"], [row.edit, "Edit"], [row.remove, "Remove"]]) name.setAttribute("aria-label", `${what} ${id}`);
+    for (const [name, what] of [[row.zones, "Zones of"], [row.tags, "Tags of"], [row.edit, "Edit"], [row.remove, "Remove"]]) name.setAttribute("aria-label", `${what} ${id}`);
     row.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
@@ -117,7 +119,7 @@ export class CamerasPage {
       row.url,
       row.trouble,
       row.facts,
-      el("div", { class: "card-actions" }, row.pause, row.zones, row.edit, row.remove),
+      el("div", { class: "card-actions" }, row.pause, row.zones, row.tags, row.edit, row.remove),
     );
     return row;
   }

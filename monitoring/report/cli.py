@@ -77,6 +77,7 @@ def _page(context: ReportContext, since: str, tz: str) -> str:
     from workers.access.principal import ALL_STREAMS
     from workers.database.database import Database
 
+    period = period_of(since, datetime.now(UTC))
     database = Database(context.database_url)
     if database.is_sqlite and not Path(database.url.database or "").is_file():
         raise SettingsError(f"{database.url.database}: there is no database; has the service run with this state_dir?")
@@ -84,7 +85,7 @@ def _page(context: ReportContext, since: str, tz: str) -> str:
         runs, names = newest_runs(context.mlflow_url), Names(database)
         names.reload()
         told = ToldNames(names, ALL_STREAMS)
-        subject = ReportSubject(period_of(since, datetime.now(UTC)), tz, ALL_STREAMS, ALL_STREAMS, told)
+        subject = ReportSubject(period, tz, ALL_STREAMS, ALL_STREAMS, told)
         data = read_report(database, MediaStore(context.media_dir), subject, runs)
         return render_report(data, KnownWords(context.models))
     finally:

@@ -29,7 +29,10 @@ def _seen(record: TrackRecord, words: Sentences) -> list[Phrase]:
         ended: dict[str, FieldValue] = {"ended_at_ns": record.ended_at_ns}
         return words.sentence("seen_for", ended, who=who, duration=words.duration("duration_s", record.duration_s))
     name = "seen_since" if record.ended_at_ns is None else "seen_at_least"
-    duration = words.duration("last_ns", (record.last_ns - record.captured_at_ns) / 1e9)
+    seen_s = (record.last_ns - record.captured_at_ns) / 1e9
+    if record.ended_at_ns is None and seen_s < 1:  # nothing but its beginning is known
+        return words.sentence("seen_now", {"began_at_ns": record.captured_at_ns}, who=who)
+    duration = words.duration("last_ns", seen_s)
     return words.sentence(name, {"began_at_ns": record.captured_at_ns}, who=who, duration=duration)
 
 

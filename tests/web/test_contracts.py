@@ -108,7 +108,7 @@ def test_the_client_adds_a_camera_reads_tracks_fetches_a_picture_and_predicts(
         predict = made.module("api.predict.predict_image").sync
         for body in (models.PredictImageFilesBody(file=image), types.File(payload=BytesIO(picture))):
             result = predict(client=session, body=body, models=["mask"])
-            assert isinstance(result, models.FrameResult) and result.detections, "the track's face is in its picture"
+            assert isinstance(result, models.Prediction) and result.detections, "the track's face is in its picture"
 
 
 def seen(tracks: Callable[[], Any]) -> Callable[[], Any]:

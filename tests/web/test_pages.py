@@ -110,6 +110,29 @@ async def test_the_dialogs_have_no_serious_fault(service: Service) -> None:
         await expect(page.locator("#add-dialog")).to_be_hidden()
 
 
+async def test_a_camera_is_taught_a_tag_with_the_keys(service: Service) -> None:
+    async with chromium() as browser, opened(browser, service) as (page, _):
+        await expect(page.locator("livesight-view[data-pts-us]").first).to_be_attached(timeout=30 * SECOND)
+        await page.goto(f"{service.url}/#/cameras")
+        await page.get_by_role("button", name="Tags of clip").focus()
+        await page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="Tags of “clip”")
+        await expect(dialog.get_by_role("img")).to_be_visible()
+        await dialog.get_by_role("button", name="Shows it").click()
+        await expect(dialog.get_by_role("status")).to_have_text("")  # it has no name yet
+        await dialog.get_by_label("What an image may show").fill("lamp on")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(dialog.get_by_role("status")).to_contain_text("1 image shows it, 0 do not: 7 more examples")
+        assert await faults(page) == []
+        assert [tag.name for tag in service.node.tags.of("clip")] == ["lamp on"]
+        await dialog.get_by_role("button", name="Forget lamp on").click()
+        await page.locator("#confirm-dialog").get_by_role("button", name="Forget").click()
+        await expect(dialog.get_by_role("listitem")).to_have_count(0)
+        await page.keyboard.press("Escape")
+        await expect(dialog).to_have_count(0)
+
+
 async def test_cameras_are_paused_changed_and_removed(service: Service) -> None:
     url = f"rtsp://127.0.0.1:{free_port()}/attic"
     async with httpx.AsyncClient(timeout=20) as client:

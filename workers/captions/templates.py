@@ -52,6 +52,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "stream_down.reason": "reason",
     "seen_for": "who duration",
     "seen_at_least": "who duration",
+    "seen_now": "who",
     "seen_since": "who duration",
     "visited": "zone times duration",
     "still_inside": "zone times",

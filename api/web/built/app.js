@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. bf93c4ee8e07f0e43983351d7b4fb776579ec713a5c7f19c4282383e4a464e8a
+// Made by `make web` out of api/web; do not edit. a602dc2f0995d9dc8c3a66e62c4ece3c9d547148f5299acfa391a086e8b27d40
 import {
   ApiError,
   HealthWatch,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. bf93c4ee8e07f0e43983351d7b4fb776579ec713a5c7f19c4282383e4a464e8a
+// Made by `make web` out of api/web; do not edit. a602dc2f0995d9dc8c3a66e62c4ece3c9d547148f5299acfa391a086e8b27d40
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
@@ -219,6 +219,10 @@ var commission = (stream) => request(`/v1/drift/${encodeURIComponent(stream)}/co
 var zonesPath = (id) => `/v1/zones/${encodeURIComponent(id)}`;
 var putScene = (id, scene) => json(zonesPath(id), asJson("PUT", { stream_id: id, ...scene }));
 var deleteScene = (id) => request(zonesPath(id), { method: "DELETE" });
+var tagsPath = (id) => `${streamPath(id)}/tags`;
+var listTags = async (id) => (await json(tagsPath(id))).tags;
+var teachTag = (id, name, present) => json(`${tagsPath(id)}/${encodeURIComponent(name)}/examples`, { ...asJson("POST", { present }), timeoutMs: 2e4 });
+var forgetTag = (id, name) => request(`${tagsPath(id)}/${encodeURIComponent(name)}`, { method: "DELETE" });
 var rulePath = (name) => `/v1/rules/${encodeURIComponent(name)}`;
 var putRule = (rule) => json(rulePath(rule.name), asJson("PUT", rule));
 var tryRule = ({ name, ...rule }, days, limit) => json(`/v1/rules/try?days=${days}&limit=${limit}`, asJson("POST", name ? { name, ...rule } : rule));
@@ -993,6 +997,9 @@ export {
   commission,
   putScene,
   deleteScene,
+  listTags,
+  teachTag,
+  forgetTag,
   putRule,
   tryRule,
   deleteRule,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. bf93c4ee8e07f0e43983351d7b4fb776579ec713a5c7f19c4282383e4a464e8a
+// Made by `make web` out of api/web; do not edit. a602dc2f0995d9dc8c3a66e62c4ece3c9d547148f5299acfa391a086e8b27d40
 import {
   ApiError,
   MOST_POINTS,
@@ -39,6 +39,7 @@ import {
   everybody,
   firstFrom,
   forget,
+  forgetTag,
   formDialog,
   freeName,
   getPerson,
@@ -57,6 +58,7 @@ import {
   listPeople,
   listServiceAccounts,
   listStreams,
+  listTags,
   listTracks,
   listUsers,
   manyOf,
@@ -94,6 +96,7 @@ import {
   splitPerson,
   streamAddress,
   svg,
+  teachTag,
   tellAgain,
   testStream,
   testTarget,
@@ -147,11 +150,11 @@ var WHERE = {
 var whatOf = (event) => WHERE[event.kind]?.(event) ?? KINDS[event.kind] ?? event.kind.replaceAll("_", " ");
 var reasonOf = ({ reason }) => ENDED[reason] ?? REASONS[reason] ?? reason?.replaceAll("_", " ");
 function whoOf({ kind, label: label2, detector, confidence, track_id: track, person }) {
-  const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
+  const percent2 = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
   const parts = [
     kind === "identified" ? null : personName(person),
     kind === "label_changed" ? null : label2 && labelName(label2, detector),
-    percent,
+    percent2,
     track ? `#${track}` : null
   ];
   return parts.filter(Boolean).join(" ");
@@ -1679,8 +1682,8 @@ function labelsOf({ labels: labels2, detector, person }) {
   return `${names.length > MOST_LABELS ? "\u2026 " : ""}${names.slice(-MOST_LABELS).join(" \u2192 ")}`;
 }
 function whoOfTrack({ confidence, track_id: number2 }) {
-  const percent = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
-  return [percent, `#${number2}`].filter(Boolean).join(" ");
+  const percent2 = typeof confidence === "number" ? `${Math.round(confidence * 100)} %` : null;
+  return [percent2, `#${number2}`].filter(Boolean).join(" ");
 }
 var dayOf = (at) => at.toLocaleDateString();
 function whenOf(track, now = /* @__PURE__ */ new Date()) {
@@ -2910,6 +2913,109 @@ var SceneDialog = class {
   }
 };
 
+// tag-dialog.js
+var AGAIN_MS = 2e3;
+var EXPLAINED = "Say of about twenty images, at different times, whether they show it. What is learnt is tested at once on images that it was not learnt from. No image is kept, only key points and coarse colours.";
+var many = (count2, one, more) => `${count2} ${count2 === 1 ? one : more}`;
+var percent = (share2) => `${Math.round(share2 * 100)} %`;
+function standing({ present, absent, test, served, why }) {
+  const examples = `${many(present.frames, "image shows", "images show")} it, ${many(absent.frames, "does", "do")} not`;
+  if (test === null) return `${examples}: ${why}.`;
+  const figures = `F1 ${test.f1.toFixed(2)}: right in ${percent(test.precision)} of what it says, finds ${percent(test.recall)}`;
+  return served ? `${examples}. In use (${figures}).` : `${examples}. Not in use: ${why} (${figures}).`;
+}
+function openTagDialog(id) {
+  let timer = null;
+  let url = null;
+  let closed = false;
+  const name = el("input", { name: "tag", type: "text", autocomplete: "off", maxLength: 63, required: true, pattern: "[A-Za-z0-9][A-Za-z0-9 _\\-]*", placeholder: "gate open" });
+  const error = el("p", { class: "form-error", role: "alert", hidden: true });
+  const said = el("p", { class: "quiet", role: "status" });
+  const image = el("img", { class: "tag-image", alt: `The newest image of ${id}` });
+  const list3 = el("ul", { class: "tag-list" });
+  const example = (present, label2) => el("button", { class: "button primary", type: "button", on: { click: () => teach(present) } }, label2);
+  const buttons = [example(true, "Shows it"), example(false, "Does not")];
+  const form = el(
+    "form",
+    { on: { submit: (event) => event.preventDefault() } },
+    el("h2", { id: "tag-title" }, `Tags of \u201C${id}\u201D`),
+    el("p", { class: "quiet" }, EXPLAINED),
+    image,
+    el("label", { class: "field" }, el("span", {}, "What an image may show"), name),
+    el("div", { class: "card-actions" }, ...buttons),
+    error,
+    said,
+    list3,
+    el("div", { class: "sheet-actions" }, el("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Close"))
+  );
+  const dialog = el("dialog", { class: "sheet", "aria-labelledby": "tag-title", on: { close: leave } }, form);
+  function leave() {
+    closed = true;
+    clearTimeout(timer);
+    if (url) URL.revokeObjectURL(url);
+    dialog.remove();
+  }
+  async function look() {
+    try {
+      const blob = await snapshot(id);
+      if (closed) return;
+      if (url) URL.revokeObjectURL(url);
+      url = blob === null ? null : URL.createObjectURL(blob);
+      image.hidden = url === null;
+      if (url) image.src = url;
+    } catch (problem) {
+      complain(problem);
+    }
+    if (!closed) timer = setTimeout(look, AGAIN_MS);
+  }
+  function complain(problem) {
+    error.textContent = problem?.message ?? "";
+    error.hidden = !problem;
+  }
+  async function teach(present) {
+    complain(null);
+    if (!form.reportValidity()) return;
+    for (const button2 of buttons) button2.disabled = true;
+    try {
+      const tag = await teachTag(id, name.value.trim(), present);
+      said.textContent = `${tag.name}: ${standing(tag)}`;
+      await show();
+    } catch (problem) {
+      complain(problem);
+    }
+    for (const button2 of buttons) button2.disabled = false;
+  }
+  async function show() {
+    const tags = await listTags(id);
+    list3.replaceChildren(...tags.map(rowOf));
+  }
+  function rowOf(tag) {
+    const pick = el("button", { class: "button", type: "button", on: { click: () => choose(tag.name) } }, "Teach");
+    const drop = el("button", { class: "button", type: "button", on: { click: () => forget2(tag.name) } }, "Forget");
+    pick.setAttribute("aria-label", `Teach ${tag.name}`);
+    drop.setAttribute("aria-label", `Forget ${tag.name}`);
+    return el("li", {}, el("strong", {}, tag.name), el("p", { class: "quiet" }, standing(tag)), el("div", { class: "card-actions" }, pick, drop));
+  }
+  function choose(tag) {
+    name.value = tag;
+    name.focus();
+  }
+  async function forget2(tag) {
+    if (!await ask(`Forget \u201C${tag}\u201D?`, "Its examples go, too: it must be taught anew to come back.", "Forget")) return;
+    try {
+      await forgetTag(id, tag);
+      toast(`${tag} was forgotten.`);
+      await show();
+    } catch (problem) {
+      complain(problem);
+    }
+  }
+  document.body.append(dialog);
+  dialog.showModal();
+  look();
+  show().catch(complain);
+}
+
 // cameras-page.js
 var WORDS2 = {
   failed: "The camera cannot be used.",
@@ -2985,7 +3091,7 @@ var CamerasPage = class {
     row5.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
     row5.pause.hidden = row5.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
     row5.remove.hidden = !mayOn("cameras", view.id);
-    row5.zones.hidden = !mayOn("zones", view.id);
+    row5.zones.hidden = row5.tags.hidden = !mayOn("zones", view.id);
     for (const button2 of [row5.pause, row5.edit, row5.remove]) button2.disabled = this.#busy.has(view.id);
   }
   #make(id) {
@@ -2998,10 +3104,11 @@ var CamerasPage = class {
       facts: el("dl", { class: "facts" }),
       pause: button2("Pause", "pause", () => this.#toggle(row5.view)),
       zones: button2("Zones", "zone", () => this.#scenes.open(row5.view), "zones"),
+      tags: button2("Tags", "tag", () => openTagDialog(id), "zones"),
       edit: button2("Edit", "edit", () => this.#form.open(row5.view)),
       remove: button2("Remove", "trash", () => this.#remove(id))
     });
-    for (const [name, what] of [[row5.zones, "Zones of"], [row5.edit, "Edit"], [row5.remove, "Remove"]]) name.setAttribute("aria-label", `${what} ${id}`);
+    for (const [name, what] of [[row5.zones, "Zones of"], [row5.tags, "Tags of"], [row5.edit, "Edit"], [row5.remove, "Remove"]]) name.setAttribute("aria-label", `${what} ${id}`);
     row5.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
@@ -3009,7 +3116,7 @@ var CamerasPage = class {
       row5.url,
       row5.trouble,
       row5.facts,
-      el("div", { class: "card-actions" }, row5.pause, row5.zones, row5.edit, row5.remove)
+      el("div", { class: "card-actions" }, row5.pause, row5.zones, row5.tags, row5.edit, row5.remove)
     );
     return row5;
   }
@@ -4358,7 +4465,7 @@ function flat(value, prefix = "") {
 var figure = (value) => Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 
 // model-card.js
-function modelCard(versions, many, state, acts) {
+function modelCard(versions, many2, state, acts) {
   const shown = versions.find(({ chosen }) => chosen) ?? versions[0];
   const { name, version, previous } = shown;
   const others = versions.filter((each2) => each2 !== shown);
@@ -4374,7 +4481,7 @@ function modelCard(versions, many, state, acts) {
       [shown.in_service ? "In service since" : "Promoted"]: since(shown),
       Cameras: cameras(shown.streams),
       "Runs on": shown.backend,
-      Nodes: many ? shown.nodes.join(", ") || "none" : null,
+      Nodes: many2 ? shown.nodes.join(", ") || "none" : null,
       Labels: labels(shown.card)
     }),
     figureList(shown.card, shown.backend),
@@ -4556,7 +4663,7 @@ var ModelsPage = class {
     const used = (versions) => versions.some(({ nodes, streams }) => nodes.length + streams.length > 0);
     groups.sort((a, b) => used(b) - used(a) || a[0].name.localeCompare(b[0].name));
     const byTask = grouped(groups, ([{ card }]) => card.task);
-    const many = new Set(this.#models.flatMap(({ nodes }) => nodes)).size > 1;
+    const many2 = new Set(this.#models.flatMap(({ nodes }) => nodes)).size > 1;
     const order = [.../* @__PURE__ */ new Set([...Object.keys(TASKS), ...byTask.keys()])].filter((task) => byTask.has(task));
     this.#list.replaceChildren(
       ...order.map(
@@ -4565,16 +4672,16 @@ var ModelsPage = class {
           { class: "task", dataset: { task }, "aria-labelledby": `task-${task}` },
           el("h2", { id: `task-${task}` }, TASKS[task]?.[0] ?? task),
           el("p", { class: "quiet" }, TASKS[task]?.[1] ?? ""),
-          el("ul", { class: "cards models" }, ...byTask.get(task).map((versions) => this.#card(versions, many)))
+          el("ul", { class: "cards models" }, ...byTask.get(task).map((versions) => this.#card(versions, many2)))
         )
       )
     );
     kept();
   }
-  #card(versions, many) {
+  #card(versions, many2) {
     const [{ name }] = versions;
     const state = { running: this.#running.get(name)?.words ?? null, refused: this.#refused.get(name) ?? null };
-    return modelCard(versions, many, state, {
+    return modelCard(versions, many2, state, {
       promote: (version) => this.#change(versions, version, false),
       rollBack: (version) => this.#change(versions, version, true)
     });
@@ -4697,13 +4804,13 @@ function grouped2(features) {
 function seriesOf({ edges, labels: labels2, shares, reference_shares: reference }) {
   const now = { name: "now", colour: "#0b8f81" };
   const before = { name: "reference", colour: "#8793a1" };
-  const percent = (values) => values.map((value) => value * 100);
+  const percent2 = (values) => values.map((value) => value * 100);
   if (labels2)
     return [
-      { ...before, shape: "bar", points: percent(reference) },
-      { ...now, shape: "bar", points: percent(shares) }
+      { ...before, shape: "bar", points: percent2(reference) },
+      { ...now, shape: "bar", points: percent2(shares) }
     ];
-  const steps = (values) => edges.map((x, index) => ({ x, y: percent(values)[Math.min(index, values.length - 1)] }));
+  const steps = (values) => edges.map((x, index) => ({ x, y: percent2(values)[Math.min(index, values.length - 1)] }));
   return [
     { ...now, shape: "step", filled: true, points: steps(shares) },
     { ...before, shape: "step", points: steps(reference) }

@@ -69,6 +69,8 @@ def test_all_that_somebody_did_is_told_and_no_more() -> None:
         "A car was in view for 2.9 s. Zone till was visited once, for 2.9 s in all."
     )
     assert told(Person(1, 1.0, 9.0, lambda _: (0.9, 0.9))) == "Somebody without a mask was in view for 7.9 s."
+    nowhere = Person(1, 1.0, 99.0, lambda _: (0.9, 0.9))
+    assert told(nowhere, until_s=8.0) == "Somebody without a mask has come into view."
     assert told(Person(1, 1.0, 99.0, IN_AND_OUT), until_s=8.0) == (
         "Somebody without a mask has been in view for at least 3 s. "
         "Zone till has been entered once, and not left since. Line gate was crossed inwards once."
