@@ -183,7 +183,7 @@ def serve(settings: Settings, streams: Sequence[StreamConfig]) -> None:
         bus = open_bus(settings, local)
         stack.closes(bus.close, BUS_S)
         cluster = new_cluster(settings, sock)
-        node = new_node(settings, bus, cluster)
+        node = new_node(settings, bus, cluster, local)
         if monitoring := new_monitoring(settings, local, ClipCutter(node, cluster), access, cluster):
             stack.closes(monitoring.close, MONITOR_S)
             monitoring.start()
@@ -234,16 +234,16 @@ def new_cluster(settings: Settings, sock: socket.socket) -> Cluster | None:
     return Cluster(settings.kafka, settings.cluster, member, trust)
 
 
-def new_node(settings: Settings, bus: Bus, cluster: Cluster | None) -> Node:
+def new_node(settings: Settings, bus: Bus, cluster: Cluster | None, local: LocalBus) -> Node:
     """The node, which runs nothing yet. Where cameras are shared, the cluster stores them and says what may leave."""
+    from workers.identity.gallery_follower import GalleryFollower
     from workers.node.node import Node
     from workers.node.publisher import always
 
-    stores = cluster is None or not settings.cluster.lease
-    kept_in = settings.state_dir if stores else None
-    tags = settings.state_dir / "tags"
-    own = NodeSettings(settings.node_name, settings.workers, settings.stream, kept_in, keys_of(settings), tags)
-    return Node(own, model_store(settings), bus, always if cluster is None else cluster.may_publish)
+    kept_in = settings.state_dir if cluster is None or not settings.cluster.lease else None
+    own = NodeSettings(settings.node_name, settings.workers, settings.stream, kept_in, keys_of(settings))
+    who = GalleryFollower.of_bus(local) if cluster is None else cluster.gallery
+    return Node(own, model_store(settings), bus, always if cluster is None else cluster.may_publish, who.current)
 
 
 def new_monitoring(

@@ -56,6 +56,13 @@ class GalleryFollower:
         self._left_out = 0
         self._unreadable = UnreadableMessages(log)
 
+    @classmethod
+    def of_bus(cls, bus: LocalBus) -> GalleryFollower:
+        """One that follows the records of this process's monitor, from now on."""
+        follower = cls()
+        follower.subscribe(bus)
+        return follower
+
     def subscribe(self, bus: LocalBus) -> None:
         """Follow the records of this process's monitor."""
         bus.subscribe(self._take, (PEOPLE,))
