@@ -52,6 +52,7 @@ STARTERS = {
     "deployment/bench/flood.py",
     "deployment/bench/glass.py",
     "deployment/bench/hostile.py",
+    "deployment/bench/identity.py",
     "deployment/bench/month.py",
     "deployment/bench/run_livesight.py",
     "deployment/bench/tracking.py",

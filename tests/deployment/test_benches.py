@@ -21,6 +21,7 @@ DEPLOYMENT = Path(__file__).resolve().parents[2] / "deployment"
         "bench/drift.py --kept {there}",
         "bench/drift_clips.py --kept {there}",
         "bench/drift_worse.py --models {there}",
+        "bench/identity.py",
         "bench/tracking.py --kept {there} --out {there}",
         "soak/memory.py --output {there}/memory.json",
     ],

@@ -23,6 +23,7 @@ from workers.identity.face_model import FaceModel, Look
 from workers.identity.gallery import Gallery
 from workers.identity.gate import NoLook
 from workers.identity.steady_landmarks import steady_face
+from workers.inference.look_budget import LookBudget
 from workers.model_card import ModelStore
 from workers.settings import IdentitySettings, WorkerSettings
 
@@ -71,6 +72,7 @@ class Identification:
         self._workers = settings
         self._store = store
         self.gallery = gallery
+        self.budget = LookBudget()
         self._model: FaceModel | None = None
         self._problem: str | None = None
         self._loading: threading.Thread | None = None
@@ -126,7 +128,9 @@ class Identification:
             face.outcome = found if isinstance(found, NoLook) else model.look_at(image_bgr, found)
         except Exception as error:  # noqa: BLE001 - logged, and counted by who asked
             self._report(error)
-        STAGE_SECONDS.labels("identify").observe(time.perf_counter() - started)
+        took_s = time.perf_counter() - started
+        self.budget.spend(took_s)
+        STAGE_SECONDS.labels("identify").observe(took_s)
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Free the model. Idempotent; only when nothing looks any more."""

@@ -23,6 +23,7 @@ from workers.images.crops import crop_image, crop_region
 from workers.images.image_figures import Mode
 from workers.inference.classify import Classifiers
 from workers.inference.identification import FaceCrop, Identification, LookBatch
+from workers.inference.look_budget import LookBudget
 from workers.inference.looking_again import Again, LastLook, quality_of
 from workers.inference.same_face import MOST_APART_US, Sight
 from workers.metrics import LOOKS
@@ -85,6 +86,11 @@ class StreamIdentity:
         self._wanted = wanted
         self._mode = mode
         self.reset()
+
+    @property
+    def budget(self) -> LookBudget:
+        """What looks may take; live only."""
+        return self._shared.budget
 
     def reset(self) -> None:
         """Start a new session: forget every track; looks still under way are ignored."""
@@ -160,9 +166,10 @@ class StreamIdentity:
         if track.last.better(frame, found, 0.0, self._again) is not None:
             track.vain = 0
             return True
+        every_s = min(self._settings.longest_s, self._settings.again_s * (1 << max(0, track.vain - 1)))
         if track.who.claim is not None:
-            return since_s >= self._settings.verify_s
-        return since_s >= min(self._settings.longest_s, self._settings.again_s * (1 << max(0, track.vain - 1)))
+            every_s = self._settings.verify_s
+        return since_s >= every_s and (self._mode != "live" or self.budget.allows())
 
     def _target(self, track: _Track, found: Detection, frame: Frame) -> _Target:
         """A track that is looked at now."""

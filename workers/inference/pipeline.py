@@ -34,6 +34,7 @@ from workers.inference.classify_tracks import StreamClassifier
 from workers.inference.detect import detect_all
 from workers.inference.identification import Identification
 from workers.inference.identify_tracks import StreamIdentity
+from workers.inference.look_budget import LookBudget
 from workers.inference.result_builder import ResultBuilder
 from workers.metrics import BATCH_SIZE, WORKER_RESTARTS
 from workers.settings import WorkerSettings
@@ -83,6 +84,7 @@ class Pipeline:
         self._slots = slots
         self.identification = identification or Identification(settings)
         self._cpu_gate = cpu_gate or CpuGate()
+        self.identification.budget = LookBudget(self._cpu_gate.gauge)
         self._node = node
         self._emit = emit
         self._classify = settings.classify

@@ -51,6 +51,7 @@ class ResultBuilder:
             self._reset(frame.session)
         detections, attributes, versions = self._classifier.apply(frame, self._detections(job))
         if self.identity is not None:
+            self.identity.budget.earn(job.inference_s)
             detections = self.identity.apply(frame, detections)
         image = None if self._figures is None else self._figures.of(shown or frame, detections)
         if image is not None and attributes:
