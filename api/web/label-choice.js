@@ -1,15 +1,25 @@
-// Labels to choose from, with a field that finds them among many. All of it works by keys: each label is a checkbox, and
+// Labels, or people, to choose from, with a field that finds them among many. All of it works by keys: each label is a checkbox, and
 // Enter in the field chooses the first that it found, or adds one that no model has. Many labels are one stop of the Tab
 // key, and arrows go from one to the next: what follows in the form would be eighty stops away.
 
 import { el } from "./dom.js";
 import { labelName } from "./label-words.js";
 
+/** What is chosen: what one is called, how to say so, and what to say of those that are not among what is there. */
+const LABELS = {
+  what: "label",
+  words: (label) => labelName(label),
+  isFree: true, // a label that no model has can be chosen all the same
+  none: (text) => `No model of these cameras has a label “${text}”. Press Enter to use it all the same.`,
+  foreign: (labels) => `No model of these cameras has ${labels.map((label) => `“${labelName(label)}”`).join(", ")}.`,
+};
+
 const MANY = 12;
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
 export class LabelChoice {
   #place;
+  #kind;
   #find;
   #boxes = el("div", { class: "choices label-boxes" });
   #hint = el("p", { class: "quiet", role: "status" });
@@ -17,12 +27,13 @@ export class LabelChoice {
   #known = new Set();
   #chosen = new Set();
 
-  /** @param {HTMLElement} place where they are shown */
-  constructor(place) {
+  /** @param {HTMLElement} place where they are shown @param {typeof LABELS} [kind] what they are */
+  constructor(place, kind = LABELS) {
     this.#place = place;
+    this.#kind = kind;
     this.#find = el("input", { type: "search", class: "select", autocomplete: "off", maxLength: 200 });
-    this.#find.setAttribute("aria-label", "Find a label");
-    this.#find.placeholder = "Find a label";
+    this.#find.setAttribute("aria-label", `Find a ${kind.what}`);
+    this.#find.placeholder = `Find a ${kind.what}`;
     this.#find.addEventListener("input", (event) => {
       event.stopPropagation(); // nothing is chosen yet
       this.#show();
@@ -80,15 +91,16 @@ export class LabelChoice {
 
   #matching() {
     const wanted = this.#find.value.trim().toLowerCase();
-    return this.#labels.filter((label) => `${label} ${labelName(label)}`.toLowerCase().includes(wanted));
+    return this.#labels.filter((label) => `${label} ${this.#kind.words(label)}`.toLowerCase().includes(wanted));
   }
 
   /** The first that is found, as if it were clicked; a label that no model has where nothing is found. */
   #take() {
     const text = this.#find.value.trim();
     if (!text) return;
-    const exact = this.#labels.find((label) => [label, labelName(label)].includes(text));
-    const label = exact ?? this.#matching()[0] ?? text;
+    const exact = this.#labels.find((label) => [label, this.#kind.words(label)].includes(text));
+    const label = exact ?? this.#matching()[0] ?? (this.#kind.isFree ? text : null);
+    if (label === null) return;
     if (!this.#labels.includes(label)) this.#labels = [label, ...this.#labels];
     this.#chosen.add(label);
     this.#find.value = "";
@@ -105,8 +117,8 @@ export class LabelChoice {
         el(
           "label",
           {},
-          el("input", { type: "checkbox", name: "labels", value: label, checked: this.#chosen.has(label) }),
-          labelName(label),
+          el("input", { type: "checkbox", name: `${this.#kind.what}s`, value: label, checked: this.#chosen.has(label) }),
+          this.#kind.words(label),
         ),
       ),
     );
@@ -118,11 +130,7 @@ export class LabelChoice {
     const text = this.#find.value.trim();
     const foreign = [...this.#chosen].filter((label) => !this.#known.has(label));
     const none = text && this.#matching().length === 0;
-    this.#hint.textContent = none
-      ? `No model of these cameras has a label “${text}”. Press Enter to use it all the same.`
-      : foreign.length
-        ? `No model of these cameras has ${foreign.map((label) => `“${labelName(label)}”`).join(", ")}.`
-        : "";
+    this.#hint.textContent = none ? this.#kind.none(text) : foreign.length ? this.#kind.foreign(foreign) : "";
     this.#hint.hidden = !this.#hint.textContent;
   }
 }

@@ -4,6 +4,7 @@ import { ifThere, listModels, putRule } from "./api.js";
 import { el } from "./dom.js";
 import { KINDS } from "./event-words.js";
 import { LabelChoice } from "./label-choice.js";
+import { RulePeople } from "./rule-people.js";
 import { RuleTrial } from "./rule-trial.js";
 import { DRIFT, TYPES } from "./rule-words.js";
 import { NAME } from "./scene-shapes.js";
@@ -12,12 +13,14 @@ const FAULTS = { frozen: "Frozen", black: "Black", covered: "Covered", moved: "M
 // which parts of the form a condition has
 const PARTS = {
   seen: ["labels", "zone", "for", "attribute"],
+  absent: ["labels", "zone", "for"],
   count: ["labels", "zone", "for", "above"],
   event: ["labels", "kinds", "place", "direction"],
   stream_down: ["for"],
   camera: ["faults"],
   drift: ["causes"],
 };
+const ABSENT_S = 600;
 const NEW = {
   name: "",
   when: { type: "seen", labels: [], for_s: 2 },
@@ -36,6 +39,7 @@ export class RuleDialog {
   #rule = NEW;
   #known = { cards: [], places: [], zones: [] };
   #labels = new LabelChoice(this.#part("labels").querySelector(".choices"));
+  #people = new RulePeople(this.#form);
   #trial = new RuleTrial(() => this.#checked());
 
   /** @param {() => object[]} streams the cameras, `{id, models}` @param {() => string[]} targets their names @param {() => void} onSaved */
@@ -45,7 +49,10 @@ export class RuleDialog {
     this.onSaved = onSaved;
     const { type, attribute } = this.#form.elements;
     type.append(...Object.entries(TYPES).map(([value, words]) => new Option(words, value)));
-    type.addEventListener("change", () => this.#showParts());
+    type.addEventListener("change", () => {
+      if (type.value === "absent" && this.#form.elements.for.value === String(NEW.when.for_s)) this.#form.elements.for.value = ABSENT_S;
+      this.#showParts();
+    });
     attribute.addEventListener("change", () => this.#offerLabels());
     this.#part("streams").addEventListener("change", () => this.#offerLabels());
     this.#form.addEventListener("input", () => this.#trial.clear());
@@ -77,7 +84,8 @@ export class RuleDialog {
 
   /** What there is to choose from; a rule can be made without knowing. */
   async #learn() {
-    const [models, scenes] = await Promise.all([listModels().catch(() => []), ifThere("/v1/zones").catch(() => null)]);
+    const asked = [listModels().catch(() => []), ifThere("/v1/zones").catch(() => null), this.#people.learn()];
+    const [models, scenes] = await Promise.all(asked);
     const zones = [...new Set((scenes?.scenes ?? []).flatMap((scene) => scene.zones.map(({ name }) => name)))].sort();
     const lines = [...new Set((scenes?.scenes ?? []).flatMap((scene) => scene.lines.map(({ name }) => name)))].sort();
     this.#known = { cards: models.map(({ name, card }) => ({ ...card, name })), zones, places: [...zones, ...lines] };
@@ -117,6 +125,7 @@ export class RuleDialog {
     this.#part("targets").hidden = targets.length === 0;
     this.#offerLabels(when.labels ?? []);
     this.#showParts();
+    this.#people.show(this.#rule);
   }
 
   #part(name) {
@@ -126,6 +135,7 @@ export class RuleDialog {
   #showParts() {
     const wanted = PARTS[this.#form.elements.type.value];
     for (const name of new Set(Object.values(PARTS).flat())) this.#part(name).hidden = !wanted.includes(name);
+    this.#people.setType(this.#form.elements.type.value);
   }
 
   #choose(name, values, value, none) {
@@ -172,7 +182,7 @@ export class RuleDialog {
   get #wish() {
     const fields = this.#form.elements;
     const parts = PARTS[fields.type.value];
-    const when = { type: fields.type.value };
+    const when = { type: fields.type.value, ...this.#people.condition };
     if (parts.includes("labels")) when.labels = this.#labels.chosen;
     for (const name of ["kinds", "faults", "causes"]) if (parts.includes(name)) when[name] = this.#all(name);
     for (const name of ["zone", "place", "direction", "attribute"])
@@ -190,13 +200,14 @@ export class RuleDialog {
       clip: fields.clip.checked,
       enabled: fields.enabled.checked,
       targets: everyTarget ? null : targets,
+      name_wait_s: this.#people.waitS,
     };
   }
 
   /** The rule as it can be sent; null, and words about it, where it cannot. A rule is tried without a name, too. */
   #checked(name = null) {
     const rule = this.#wish;
-    const wrong = complaint({ ...rule, name: name ?? (rule.name || "new rule") });
+    const wrong = complaint({ ...rule, name: name ?? (rule.name || "new rule") }) ?? this.#people.complaint;
     this.#say(wrong);
     return wrong ? null : rule;
   }

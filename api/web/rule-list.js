@@ -4,6 +4,7 @@ import { deleteRule, ifThere, putRule } from "./api.js";
 import { ask } from "./confirm.js";
 import { badge, el, icon } from "./dom.js";
 import { SEVERITIES, TONES } from "./event-words.js";
+import { peopleKnown } from "./people-known.js";
 import { RuleDialog } from "./rule-dialog.js";
 import { sentence } from "./rule-words.js";
 import { toast } from "./status.js";
@@ -26,7 +27,7 @@ export class RuleList {
   async load() {
     const place = document.getElementById("rule-list");
     try {
-      const [answer] = await Promise.all([ifThere("/v1/rules"), wordsKnown()]);
+      const [answer] = await Promise.all([ifThere("/v1/rules"), wordsKnown(), peopleKnown()]);
       document.getElementById("rules").hidden = answer === null;
       place.replaceChildren(...(answer?.rules ?? []).map((entry) => this.#rule(entry)));
     } catch (error) {

@@ -2,6 +2,7 @@
 
 import { KINDS } from "./event-words.js";
 import { atStart, hasWords, labelName, manyOf, oneOf } from "./label-words.js";
+import { personName } from "./person-names.js";
 
 const list = (items, none = "") => (items?.length ? items.join(", ").replace(/, ([^,]*)$/, " or $1") : none);
 const each = ({ labels }, word, model) => labels?.map((label) => word(label, model));
@@ -18,8 +19,37 @@ function classified({ attribute, labels, ...when }) {
   return `Anything that ${attribute} calls ${list(each({ labels }, labelName, attribute))}${rest(when)}`;
 }
 
+/** "Ada or somebody of staff", "a stranger"; null where it is about nobody in particular. */
+function whoIn({ people = [], groups = [], strangers = false }) {
+  const names = [...people.map((id) => personName(id)), ...groups.map((group) => `somebody of ${group}`)];
+  const all = [...names, ...(strangers ? ["a stranger"] : [])];
+  return all.length ? list(all) : null;
+}
+
+function seen(when) {
+  const who = whoIn(when) ?? (when.first_today ? "somebody enrolled" : null);
+  const first = when.first_today ? ", the first time that day" : "";
+  if (!who) return `${when.attribute ? classified(when) : `${list(each(when, oneOf), "Anything")}${rest(when)}`}${first}`;
+  const labels = list(when.labels?.map((label) => labelName(label, when.attribute)));
+  return `${who}${labels && ` (${labels})`}${rest(when)}${first}`;
+}
+
+/** "Nobody of staff in till for 600 s", "Neither Ada nor anybody of staff for 600 s" */
+function absent({ people = [], groups = [], labels, ...when }) {
+  const names = [...people.map((id) => personName(id)), ...groups.map((group) => `anybody of ${group}`)];
+  const what = labels?.length ? ` (${list(each({ labels }, labelName))})` : "";
+  const whom =
+    names.length === 0
+      ? "Nobody"
+      : names.length === 1
+        ? `Not ${names[0]}`.replace("Not anybody", "Nobody")
+        : `Neither ${names.join(" nor ")}`;
+  return `${whom}${what}${rest(when)}`;
+}
+
 const SENTENCES = {
-  seen: (when) => (when.attribute ? classified(when) : `${list(each(when, oneOf), "Anything")}${rest(when)}`),
+  seen,
+  absent,
   count: (when) => `More than ${when.above} ${list(each(when, manyOf), "objects")}${rest(when)}`,
   event: (when) =>
     [
@@ -27,6 +57,7 @@ const SENTENCES = {
       when.place && `at ${when.place}`,
       when.direction && `going ${when.direction}`,
       when.labels?.length && `by ${list(each(when, oneOf))}`,
+      whoIn(when) && `by ${whoIn(when)}`,
     ]
       .filter(Boolean)
       .join(", "),
@@ -43,7 +74,8 @@ export const DRIFT = {
 };
 
 export const TYPES = {
-  seen: "Object present",
+  seen: "Object or person present",
+  absent: "Nobody present",
   count: "Too many objects",
   event: "Event",
   stream_down: "Camera down",

@@ -212,3 +212,33 @@ async def test_a_wrong_name_is_taken_away_from_a_track(hall: Hall) -> None:
             await expect(page.locator("#track-body .track-event").first).to_be_visible()
             await expect(page.locator("#track-dialog").get_by_role("button", name="Not")).to_have_count(0)
             assert "/v1/people" not in [path for _, path in witness.requests]
+
+
+async def test_a_rule_is_about_people_groups_and_strangers(hall: Hall) -> None:
+    eve = hall.add("Eve", "cleaners")
+    async with chromium() as browser, opened(browser, hall.service, "/#/alerts") as (page, _):
+        await press(page, page.locator("#rule-add"))
+        form = page.locator("#rule-form")
+        await form.get_by_label("Name", exact=True).fill("who")
+        await form.locator("[name=who]").select_option("both")
+        await press(page, form.get_by_role("button", name="Save"))
+        await expect(form.locator("#rule-error")).to_have_text("Select a person or a group.")
+        find = form.get_by_label("Find a person")
+        for words in ("eve", "clean"):
+            await find.fill(words)
+            await find.press("Enter")
+        await expect(form.get_by_label("Only the first time each day")).to_be_hidden()  # strangers have none
+        await looked_at(page, "rule")
+        await press(page, form.get_by_role("button", name="Save"))
+        card = page.locator('.rule[data-rule="who"]')
+        await expect(card).to_contain_text("Eve, somebody of cleaners or a stranger for 2 s")
+        (rule,) = [one for one in hall.ask("GET", "/v1/rules")["rules"] if one["name"] == "who"]
+        when = rule["when"]
+        assert (when["people"], when["groups"], when["strangers"]) == ([eve], ["cleaners"], True)
+        await press(page, card.get_by_role("button", name="Edit"))
+        await expect(form.locator("[name=who]")).to_have_value("both")
+        await form.locator("[name=type]").select_option("absent")
+        await form.locator("[name=who]").select_option("people")
+        await expect(form.get_by_label("For at least")).to_have_value("600")
+        await press(page, form.get_by_role("button", name="Save"))
+        await expect(card).to_contain_text("Neither Eve nor anybody of cleaners for 600 s")

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. a602dc2f0995d9dc8c3a66e62c4ece3c9d547148f5299acfa391a086e8b27d40
+// Made by `make web` out of api/web; do not edit. 246df277b48aebaff3bdcad402d4f8c4d505b630e262f1667eda0624e8b92352
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([

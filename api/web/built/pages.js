@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. a602dc2f0995d9dc8c3a66e62c4ece3c9d547148f5299acfa391a086e8b27d40
+// Made by `make web` out of api/web; do not edit. 246df277b48aebaff3bdcad402d4f8c4d505b630e262f1667eda0624e8b92352
 import {
   ApiError,
   MOST_POINTS,
@@ -191,11 +191,11 @@ var near = new IntersectionObserver((entries) => {
 function alertCard(alert, chosen, act) {
   const { id, severity, rule, text: text2, stream_id: stream, ended_at_ns: ended } = alert;
   const said = text2 ?? rule;
-  const seen = alert.acknowledged_at_ns;
+  const seen2 = alert.acknowledged_at_ns;
   const choice2 = el("input", {
     type: "checkbox",
     checked: chosen,
-    disabled: Boolean(seen),
+    disabled: Boolean(seen2),
     "aria-label": `Select ${said}`,
     on: { change: ({ currentTarget }) => act.choose(currentTarget.checked) }
   });
@@ -213,7 +213,7 @@ function alertCard(alert, chosen, act) {
     el("h3", {}, said),
     el("p", { class: "quiet" }, el("a", { href: `#/live/${stream}` }, stream), `, rule ${rule}`),
     told(alert.deliveries ?? []),
-    seen ? el("p", { class: "quiet" }, seenBy(alert)) : null,
+    seen2 ? el("p", { class: "quiet" }, seenBy(alert)) : null,
     actions(alert, said, act)
   );
 }
@@ -570,17 +570,17 @@ var ClipPlayer = class {
     const fit = Math.min(clientWidth / width, clientHeight / height) * ratio;
     const canvas = this.#canvas;
     [canvas.width, canvas.height] = [Math.round(width * fit), Math.round(height * fit)];
-    const seen = this.#on ? this.#results?.at(this.#shownAt) : null;
-    if (!seen) return;
-    const [wide, high] = seen.result.size_wh;
+    const seen2 = this.#on ? this.#results?.at(this.#shownAt) : null;
+    if (!seen2) return;
+    const [wide, high] = seen2.result.size_wh;
     const draw = (detections, look) => drawDetections(canvas.getContext("2d"), detections, canvas.width / wide, canvas.height / high, ratio, {
-      kind: seen.kind,
+      kind: seen2.kind,
       ...look
     });
-    if (this.#track === null) return draw(seen.detections, {});
+    if (this.#track === null) return draw(seen2.detections, {});
     const isOwn = ({ track_id: track }) => track === this.#track;
-    draw(seen.detections.filter((found2) => !isOwn(found2)), { labels: "none", alpha: FAINT });
-    draw(seen.detections.filter(isOwn), { weight: 1.5 });
+    draw(seen2.detections.filter((found2) => !isOwn(found2)), { labels: "none", alpha: FAINT });
+    draw(seen2.detections.filter(isOwn), { weight: 1.5 });
   }
 };
 
@@ -687,22 +687,32 @@ function factList(known) {
 }
 
 // label-choice.js
+var LABELS = {
+  what: "label",
+  words: (label2) => labelName(label2),
+  isFree: true,
+  // a label that no model has can be chosen all the same
+  none: (text2) => `No model of these cameras has a label \u201C${text2}\u201D. Press Enter to use it all the same.`,
+  foreign: (labels2) => `No model of these cameras has ${labels2.map((label2) => `\u201C${labelName(label2)}\u201D`).join(", ")}.`
+};
 var MANY = 12;
 var STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 var LabelChoice = class {
   #place;
+  #kind;
   #find;
   #boxes = el("div", { class: "choices label-boxes" });
   #hint = el("p", { class: "quiet", role: "status" });
   #labels = [];
   #known = /* @__PURE__ */ new Set();
   #chosen = /* @__PURE__ */ new Set();
-  /** @param {HTMLElement} place where they are shown */
-  constructor(place) {
+  /** @param {HTMLElement} place where they are shown @param {typeof LABELS} [kind] what they are */
+  constructor(place, kind = LABELS) {
     this.#place = place;
+    this.#kind = kind;
     this.#find = el("input", { type: "search", class: "select", autocomplete: "off", maxLength: 200 });
-    this.#find.setAttribute("aria-label", "Find a label");
-    this.#find.placeholder = "Find a label";
+    this.#find.setAttribute("aria-label", `Find a ${kind.what}`);
+    this.#find.placeholder = `Find a ${kind.what}`;
     this.#find.addEventListener("input", (event) => {
       event.stopPropagation();
       this.#show();
@@ -753,14 +763,15 @@ var LabelChoice = class {
   }
   #matching() {
     const wanted = this.#find.value.trim().toLowerCase();
-    return this.#labels.filter((label2) => `${label2} ${labelName(label2)}`.toLowerCase().includes(wanted));
+    return this.#labels.filter((label2) => `${label2} ${this.#kind.words(label2)}`.toLowerCase().includes(wanted));
   }
   /** The first that is found, as if it were clicked; a label that no model has where nothing is found. */
   #take() {
     const text2 = this.#find.value.trim();
     if (!text2) return;
-    const exact = this.#labels.find((label3) => [label3, labelName(label3)].includes(text2));
-    const label2 = exact ?? this.#matching()[0] ?? text2;
+    const exact = this.#labels.find((label3) => [label3, this.#kind.words(label3)].includes(text2));
+    const label2 = exact ?? this.#matching()[0] ?? (this.#kind.isFree ? text2 : null);
+    if (label2 === null) return;
     if (!this.#labels.includes(label2)) this.#labels = [label2, ...this.#labels];
     this.#chosen.add(label2);
     this.#find.value = "";
@@ -775,8 +786,8 @@ var LabelChoice = class {
         (label2) => el(
           "label",
           {},
-          el("input", { type: "checkbox", name: "labels", value: label2, checked: this.#chosen.has(label2) }),
-          labelName(label2)
+          el("input", { type: "checkbox", name: `${this.#kind.what}s`, value: label2, checked: this.#chosen.has(label2) }),
+          this.#kind.words(label2)
         )
       )
     );
@@ -787,8 +798,112 @@ var LabelChoice = class {
     const text2 = this.#find.value.trim();
     const foreign = [...this.#chosen].filter((label2) => !this.#known.has(label2));
     const none = text2 && this.#matching().length === 0;
-    this.#hint.textContent = none ? `No model of these cameras has a label \u201C${text2}\u201D. Press Enter to use it all the same.` : foreign.length ? `No model of these cameras has ${foreign.map((label2) => `\u201C${labelName(label2)}\u201D`).join(", ")}.` : "";
+    this.#hint.textContent = none ? this.#kind.none(text2) : foreign.length ? this.#kind.foreign(foreign) : "";
     this.#hint.hidden = !this.#hint.textContent;
+  }
+};
+
+// rule-people.js
+var PERSON = "person:";
+var GROUP = "group:";
+var LONGEST_WAIT_S = 60;
+var WHO = {
+  seen: {
+    "": "Anybody",
+    people: "These people and groups",
+    strangers: "Strangers: faces of nobody enrolled",
+    both: "These people and groups, and strangers"
+  },
+  event: { "": "Anybody", people: "These people and groups" },
+  absent: { "": "Nobody at all", people: "Nobody of these people and groups" }
+};
+var PEOPLE = {
+  what: "person",
+  words: (value) => value.startsWith(GROUP) ? `${value.slice(GROUP.length)} (group)` : personName(value.slice(PERSON.length)),
+  isFree: false,
+  none: (text2) => `Nobody who is enrolled, and no group, is called \u201C${text2}\u201D.`,
+  foreign: (values) => `No longer enrolled: ${values.map((value) => PEOPLE.words(value)).join(", ")}.`
+};
+var RulePeople = class {
+  #form;
+  #choice;
+  #type = "seen";
+  /** @param {HTMLFormElement} form of the rule */
+  constructor(form) {
+    this.#form = form;
+    this.#choice = new LabelChoice(this.#part("people").querySelector(".choices"), PEOPLE);
+    form.elements.who.addEventListener("change", () => this.#showParts());
+  }
+  /** Until it is known who is enrolled. */
+  learn() {
+    return peopleKnown();
+  }
+  /** @param {{when: object, name_wait_s?: number}} rule */
+  show({ when: when2, name_wait_s: wait }) {
+    const { people = [], groups = [], strangers = false, first_today: first = false } = when2;
+    const chosen = [...groups.map((group) => `${GROUP}${group}`), ...people.map((id) => `${PERSON}${id}`)];
+    const all = [...everyGroup().map((group) => `${GROUP}${group}`), ...everybody().map(({ id }) => `${PERSON}${id}`)];
+    this.#choice.offer(all, chosen);
+    this.#type = when2.type;
+    const who = chosen.length ? "people" : "";
+    this.#offer(strangers ? chosen.length ? "both" : "strangers" : who);
+    this.#form.elements.first.checked = first;
+    this.#form.elements.wait.value = wait ?? "";
+    this.#showParts();
+  }
+  /** The rule is of another type now. */
+  setType(type) {
+    this.#type = type;
+    this.#offer(this.#form.elements.who.value);
+    this.#showParts();
+  }
+  /** What it adds to the rule's condition. */
+  get condition() {
+    if (!WHO[this.#type]) return {};
+    const { chosen } = this.#choice;
+    const of2 = (kind) => this.#names ? chosen.filter((value) => value.startsWith(kind)).map((value) => value.slice(kind.length)) : [];
+    const condition = { people: of2(PERSON), groups: of2(GROUP) };
+    if (this.#type !== "seen") return condition;
+    const first = this.#form.elements.first.checked && !this.#strangers;
+    const tz2 = first ? { tz: Intl.DateTimeFormat().resolvedOptions().timeZone } : {};
+    return { ...condition, strangers: this.#strangers, first_today: first, ...tz2 };
+  }
+  /** How long its alert waits for a name, in seconds; null: as long as is usual for such a rule. */
+  get waitS() {
+    const { value } = this.#form.elements.wait;
+    return this.#part("wait").hidden || value === "" ? null : Number(value);
+  }
+  /** Whether it is about some whom it names. */
+  get #names() {
+    return ["people", "both"].includes(this.#form.elements.who.value);
+  }
+  get #strangers() {
+    return ["strangers", "both"].includes(this.#form.elements.who.value);
+  }
+  /** What keeps it from being sent, in words; null if nothing. */
+  get complaint() {
+    if (!WHO[this.#type]) return null;
+    if (this.#names && this.#choice.chosen.length === 0) return "Select a person or a group.";
+    const wait = this.waitS ?? 0;
+    if (!(wait >= 0 && wait <= LONGEST_WAIT_S)) return `The wait for a name must be 0 to ${LONGEST_WAIT_S} seconds.`;
+    return null;
+  }
+  #part(name) {
+    return this.#form.querySelector(`[data-part="${name}"]`);
+  }
+  #offer(chosen) {
+    const offered = Object.entries(WHO[this.#type] ?? WHO.event);
+    const value = offered.some(([one]) => one === chosen) ? chosen : "";
+    const options = offered.map(([one, words]) => new Option(words, one, false, one === value));
+    this.#form.elements.who.replaceChildren(...options);
+  }
+  #showParts() {
+    const who = this.#form.elements.who.value;
+    const fits = this.#type in WHO && (may("people") || who !== "");
+    this.#part("who").hidden = !fits;
+    this.#part("people").hidden = !fits || !this.#names;
+    this.#part("first").hidden = !fits || this.#type !== "seen" || this.#strangers;
+    this.#part("wait").hidden = !fits || this.#type === "absent";
   }
 };
 
@@ -867,14 +982,34 @@ function classified({ attribute, labels: labels2, ...when2 }) {
     return `${list(each({ labels: labels2 }, oneOf, attribute))}${rest(when2)}, by ${attribute}`;
   return `Anything that ${attribute} calls ${list(each({ labels: labels2 }, labelName, attribute))}${rest(when2)}`;
 }
+function whoIn({ people = [], groups = [], strangers = false }) {
+  const names = [...people.map((id) => personName(id)), ...groups.map((group) => `somebody of ${group}`)];
+  const all = [...names, ...strangers ? ["a stranger"] : []];
+  return all.length ? list(all) : null;
+}
+function seen(when2) {
+  const who = whoIn(when2) ?? (when2.first_today ? "somebody enrolled" : null);
+  const first = when2.first_today ? ", the first time that day" : "";
+  if (!who) return `${when2.attribute ? classified(when2) : `${list(each(when2, oneOf), "Anything")}${rest(when2)}`}${first}`;
+  const labels2 = list(when2.labels?.map((label2) => labelName(label2, when2.attribute)));
+  return `${who}${labels2 && ` (${labels2})`}${rest(when2)}${first}`;
+}
+function absent({ people = [], groups = [], labels: labels2, ...when2 }) {
+  const names = [...people.map((id) => personName(id)), ...groups.map((group) => `anybody of ${group}`)];
+  const what = labels2?.length ? ` (${list(each({ labels: labels2 }, labelName))})` : "";
+  const whom = names.length === 0 ? "Nobody" : names.length === 1 ? `Not ${names[0]}`.replace("Not anybody", "Nobody") : `Neither ${names.join(" nor ")}`;
+  return `${whom}${what}${rest(when2)}`;
+}
 var SENTENCES = {
-  seen: (when2) => when2.attribute ? classified(when2) : `${list(each(when2, oneOf), "Anything")}${rest(when2)}`,
+  seen,
+  absent,
   count: (when2) => `More than ${when2.above} ${list(each(when2, manyOf), "objects")}${rest(when2)}`,
   event: (when2) => [
     list(when2.kinds.map((kind) => (KINDS[kind] ?? kind).toLowerCase())),
     when2.place && `at ${when2.place}`,
     when2.direction && `going ${when2.direction}`,
-    when2.labels?.length && `by ${list(each(when2, oneOf))}`
+    when2.labels?.length && `by ${list(each(when2, oneOf))}`,
+    whoIn(when2) && `by ${whoIn(when2)}`
   ].filter(Boolean).join(", "),
   stream_down: (when2) => `Camera down or silent${seconds(when2.for_s)}`,
   camera: (when2) => `Image ${list(when2.faults)}`,
@@ -887,7 +1022,8 @@ var DRIFT = {
   unknown: "unknown cause"
 };
 var TYPES = {
-  seen: "Object present",
+  seen: "Object or person present",
+  absent: "Nobody present",
   count: "Too many objects",
   event: "Event",
   stream_down: "Camera down",
@@ -902,12 +1038,14 @@ var sentence = ({ when: when2 }) => {
 var FAULTS = { frozen: "Frozen", black: "Black", covered: "Covered", moved: "Moved" };
 var PARTS = {
   seen: ["labels", "zone", "for", "attribute"],
+  absent: ["labels", "zone", "for"],
   count: ["labels", "zone", "for", "above"],
   event: ["labels", "kinds", "place", "direction"],
   stream_down: ["for"],
   camera: ["faults"],
   drift: ["causes"]
 };
+var ABSENT_S = 600;
 var NEW = {
   name: "",
   when: { type: "seen", labels: [], for_s: 2 },
@@ -925,6 +1063,7 @@ var RuleDialog = class {
   #rule = NEW;
   #known = { cards: [], places: [], zones: [] };
   #labels = new LabelChoice(this.#part("labels").querySelector(".choices"));
+  #people = new RulePeople(this.#form);
   #trial = new RuleTrial(() => this.#checked());
   /** @param {() => object[]} streams the cameras, `{id, models}` @param {() => string[]} targets their names @param {() => void} onSaved */
   constructor(streams, targets, onSaved) {
@@ -933,7 +1072,10 @@ var RuleDialog = class {
     this.onSaved = onSaved;
     const { type, attribute } = this.#form.elements;
     type.append(...Object.entries(TYPES).map(([value, words]) => new Option(words, value)));
-    type.addEventListener("change", () => this.#showParts());
+    type.addEventListener("change", () => {
+      if (type.value === "absent" && this.#form.elements.for.value === String(NEW.when.for_s)) this.#form.elements.for.value = ABSENT_S;
+      this.#showParts();
+    });
     attribute.addEventListener("change", () => this.#offerLabels());
     this.#part("streams").addEventListener("change", () => this.#offerLabels());
     this.#form.addEventListener("input", () => this.#trial.clear());
@@ -963,7 +1105,8 @@ var RuleDialog = class {
   }
   /** What there is to choose from; a rule can be made without knowing. */
   async #learn() {
-    const [models, scenes] = await Promise.all([listModels().catch(() => []), ifThere("/v1/zones").catch(() => null)]);
+    const asked2 = [listModels().catch(() => []), ifThere("/v1/zones").catch(() => null), this.#people.learn()];
+    const [models, scenes] = await Promise.all(asked2);
     const zones = [...new Set((scenes?.scenes ?? []).flatMap((scene) => scene.zones.map(({ name }) => name)))].sort();
     const lines = [...new Set((scenes?.scenes ?? []).flatMap((scene) => scene.lines.map(({ name }) => name)))].sort();
     this.#known = { cards: models.map(({ name, card }) => ({ ...card, name })), zones, places: [...zones, ...lines] };
@@ -1002,6 +1145,7 @@ var RuleDialog = class {
     this.#part("targets").hidden = targets.length === 0;
     this.#offerLabels(when2.labels ?? []);
     this.#showParts();
+    this.#people.show(this.#rule);
   }
   #part(name) {
     return this.#form.querySelector(`[data-part="${name}"]`);
@@ -1009,6 +1153,7 @@ var RuleDialog = class {
   #showParts() {
     const wanted = PARTS[this.#form.elements.type.value];
     for (const name of new Set(Object.values(PARTS).flat())) this.#part(name).hidden = !wanted.includes(name);
+    this.#people.setType(this.#form.elements.type.value);
   }
   #choose(name, values, value, none) {
     const all = [.../* @__PURE__ */ new Set([...values, ...value ? [value] : []])];
@@ -1043,7 +1188,7 @@ var RuleDialog = class {
   get #wish() {
     const fields2 = this.#form.elements;
     const parts = PARTS[fields2.type.value];
-    const when2 = { type: fields2.type.value };
+    const when2 = { type: fields2.type.value, ...this.#people.condition };
     if (parts.includes("labels")) when2.labels = this.#labels.chosen;
     for (const name of ["kinds", "faults", "causes"]) if (parts.includes(name)) when2[name] = this.#all(name);
     for (const name of ["zone", "place", "direction", "attribute"])
@@ -1060,13 +1205,14 @@ var RuleDialog = class {
       cooldown_s: Number(fields2.cooldown.value),
       clip: fields2.clip.checked,
       enabled: fields2.enabled.checked,
-      targets: everyTarget ? null : targets
+      targets: everyTarget ? null : targets,
+      name_wait_s: this.#people.waitS
     };
   }
   /** The rule as it can be sent; null, and words about it, where it cannot. A rule is tried without a name, too. */
   #checked(name = null) {
     const rule = this.#wish;
-    const wrong = complaint2({ ...rule, name: name ?? (rule.name || "new rule") });
+    const wrong = complaint2({ ...rule, name: name ?? (rule.name || "new rule") }) ?? this.#people.complaint;
     this.#say(wrong);
     return wrong ? null : rule;
   }
@@ -1116,7 +1262,7 @@ var RuleList = class {
   async load() {
     const place = document.getElementById("rule-list");
     try {
-      const [answer] = await Promise.all([ifThere("/v1/rules"), wordsKnown()]);
+      const [answer] = await Promise.all([ifThere("/v1/rules"), wordsKnown(), peopleKnown()]);
       document.getElementById("rules").hidden = answer === null;
       place.replaceChildren(...(answer?.rules ?? []).map((entry) => this.#rule(entry)));
     } catch (error) {
@@ -1371,7 +1517,7 @@ var AlertsPage = class {
     this.#draw();
   }
   get #unseen() {
-    return this.#alerts.filter(({ acknowledged_at_ns: seen }) => !seen);
+    return this.#alerts.filter(({ acknowledged_at_ns: seen2 }) => !seen2);
   }
   #draw() {
     const wanted = this.#alerts.map((alert) => this.#card(alert));
@@ -1430,15 +1576,15 @@ var AlertsPage = class {
   }
   /** Asks again while there are more than one request may change. The keyboard goes on where the list begins. */
   async #seeMany(bodies) {
-    let seen = 0;
+    let seen2 = 0;
     try {
       for (const body of bodies)
         for (let more = true; more; ) {
           const answer = await acknowledgeAlerts(body);
-          seen += answer.acknowledged;
+          seen2 += answer.acknowledged;
           more = answer.more && answer.acknowledged > 0;
         }
-      toast(`${seen} ${seen === 1 ? "alert was" : "alerts were"} acknowledged.`);
+      toast(`${seen2} ${seen2 === 1 ? "alert was" : "alerts were"} acknowledged.`);
     } catch (error) {
       toast(`The alerts could not be acknowledged: ${error.message}`, "bad");
     }
@@ -2770,13 +2916,13 @@ var SceneDialog = class {
     this.#showTools();
     this.#showShape();
   }
-  async #loadImage(id, seen) {
+  async #loadImage(id, seen2) {
     const blank = document.getElementById("scene-blank");
     blank.hidden = false;
     blank.textContent = "Loading an image\u2026";
     this.#image.hidden = true;
     try {
-      const blob = seen ? await snapshot(id) : null;
+      const blob = seen2 ? await snapshot(id) : null;
       if (this.#id !== id) return;
       blank.textContent = "The camera has no image now. You can still draw: positions are relative to the image.";
       if (!blob) return;
@@ -2918,8 +3064,8 @@ var AGAIN_MS = 2e3;
 var EXPLAINED = "Say of about twenty images, at different times, whether they show it. What is learnt is tested at once on images that it was not learnt from. No image is kept, only key points and coarse colours.";
 var many = (count2, one, more) => `${count2} ${count2 === 1 ? one : more}`;
 var percent = (share2) => `${Math.round(share2 * 100)} %`;
-function standing({ present, absent, test, served, why }) {
-  const examples = `${many(present.frames, "image shows", "images show")} it, ${many(absent.frames, "does", "do")} not`;
+function standing({ present, absent: absent2, test, served, why }) {
+  const examples = `${many(present.frames, "image shows", "images show")} it, ${many(absent2.frames, "does", "do")} not`;
   if (test === null) return `${examples}: ${why}.`;
   const figures = `F1 ${test.f1.toFixed(2)}: right in ${percent(test.precision)} of what it says, finds ${percent(test.recall)}`;
   return served ? `${examples}. In use (${figures}).` : `${examples}. Not in use: ${why} (${figures}).`;
@@ -5130,9 +5276,9 @@ function thresholdWords({ threshold, explained, looks }) {
   return `Named from a similarity of ${similarityWords(threshold)} up${rest2}.`;
 }
 var count = (looks) => Array.isArray(looks) ? looks.length : looks ?? 0;
-function seenWords({ last_seen: seen }) {
-  if (!seen) return "Not seen yet";
-  return `Seen ${ago(seen.captured_at_ns / 1e6)} at ${seen.stream_id}`;
+function seenWords({ last_seen: seen2 }) {
+  if (!seen2) return "Not seen yet";
+  return `Seen ${ago(seen2.captured_at_ns / 1e6)} at ${seen2.stream_id}`;
 }
 var groupsIn = (text2) => [
   ...new Set(
@@ -5632,7 +5778,7 @@ var UsersPage = class {
     }
   }
   #card(user) {
-    const seen = user.signed_in_ns ? new Date(user.signed_in_ns / 1e6).toLocaleString() : "never";
+    const seen2 = user.signed_in_ns ? new Date(user.signed_in_ns / 1e6).toLocaleString() : "never";
     return el(
       "li",
       { class: "card", dataset: { user: user.name } },
@@ -5643,7 +5789,7 @@ var UsersPage = class {
         badge(user.disabled ? "failed" : "live", user.disabled ? "Disabled" : "Enabled")
       ),
       el("p", {}, accessWords(user.grants)),
-      el("p", { class: "quiet" }, `Last signed in: ${seen}${user.has_password ? "" : "; at a provider only"}`),
+      el("p", { class: "quiet" }, `Last signed in: ${seen2}${user.has_password ? "" : "; at a provider only"}`),
       el(
         "div",
         { class: "card-actions" },
