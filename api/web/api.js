@@ -52,6 +52,7 @@ async function problemOf(response) {
   const words = typeof problem.detail === "string" ? problem.detail : problem.title;
   const error = new ApiError(words || `The server answered ${response.status}.`, response.status, problem.type);
   error.suggestion = problem.suggestion ?? null; // a URL as it was probably meant
+  error.problem = problem; // with whatever else it says
   return error;
 }
 

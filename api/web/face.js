@@ -10,3 +10,22 @@ export function face(url, words = "") {
   image.addEventListener("error", () => image.replaceWith(blank)); // removed meanwhile
   return image;
 }
+
+/**
+ * A field for pictures, with the chosen ones shown below it.
+ * @param {{multiple?: boolean}} [how] @returns {{element: HTMLElement, files: () => File[]}}
+ */
+export function pictureField(words, { multiple = false } = {}) {
+  const input = el("input", { type: "file", name: "files", accept: "image/jpeg,image/png,image/webp", multiple });
+  input.required = true;
+  const shown = el("div", { class: "faces" });
+  const urls = [];
+  const forget = () => urls.splice(0).forEach((url) => URL.revokeObjectURL(url));
+  input.addEventListener("change", () => {
+    forget();
+    urls.push(...[...input.files].map((file) => URL.createObjectURL(file)));
+    shown.replaceChildren(...urls.map((url, at) => face(url, input.files[at].name)));
+  });
+  const element = el("label", { class: "field" }, el("span", {}, words), input, shown);
+  return { element, files: () => [...input.files] };
+}

@@ -4,7 +4,9 @@ import { el, icon } from "./dom.js";
 import { face } from "./face.js";
 import { getPerson, listPeople, undoPeople } from "./people-api.js";
 import { peopleKnown } from "./people-known.js";
+import { searchForm } from "./people-search.js";
 import { count, picturesOf, seenWords, thresholdWords } from "./people-words.js";
+import { addForm } from "./person-form.js";
 import { PersonView } from "./person-view.js";
 import { toast } from "./status.js";
 
@@ -22,6 +24,8 @@ export class PeoplePage {
   #undo = document.getElementById("people-undo");
   #back = document.getElementById("people-back");
   #all = document.getElementById("people-all");
+  #add = document.getElementById("person-add");
+  #search = document.getElementById("people-search");
   #abort = null;
   #soon = 0;
   #next = null;
@@ -34,6 +38,8 @@ export class PeoplePage {
     });
     this.#more.addEventListener("click", () => this.#load(this.#next));
     this.#undo.addEventListener("click", () => this.#takeBack());
+    this.#add.addEventListener("click", () => addForm((id, refused) => this.#added(id, refused)));
+    this.#search.addEventListener("click", () => searchForm());
     window.addEventListener("popstate", () => this.#shown && this.#read(true));
   }
 
@@ -57,6 +63,7 @@ export class PeoplePage {
     const id = ONE.exec(location.hash)?.[1] ?? null;
     this.#all.hidden = id !== null;
     this.#back.hidden = id === null;
+    for (const button of [this.#add, this.#search]) button.hidden = id !== null;
     if (id) await this.#one(id, focus);
     else {
       this.#view.hide();
@@ -115,7 +122,9 @@ export class PeoplePage {
     if (this.#note.hidden) return;
     if (filtered) this.#say("Nobody", "No enrolled person matches the filter.");
     else {
-      this.#say("Nobody is enrolled yet", "Who is enrolled stands here, with when and where they were seen.");
+      const words =
+        "Add a person with a few pictures, or open a track and answer “Who is this?”. Cameras say who is seen where that is turned on in their settings.";
+      this.#say("Nobody is enrolled yet", words);
     }
   }
 
@@ -141,6 +150,12 @@ export class PeoplePage {
     } catch (error) {
       toast(`It could not be taken back: ${error.message}`, "bad");
     }
+    this.#changed();
+  }
+
+  #added(id, refused) {
+    if (refused.length) toast(`Not all pictures were taken. ${refused.join(" ")}`, "bad");
+    location.hash = `#/people/${id}`;
     this.#changed();
   }
 

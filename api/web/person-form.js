@@ -1,6 +1,8 @@
-// The forms about one person: other words about them, another person who is the same, one who is not.
+// The forms about one person: a new one, other words about them, pictures, another person who is the same.
 
 import { el } from "./dom.js";
+import { addWithPictures, enrolAll } from "./enrolment.js";
+import { pictureField } from "./face.js";
 import { formDialog } from "./form-dialog.js";
 import { changePerson, mergePeople, splitPerson } from "./people-api.js";
 import { groupsIn, picturesOf } from "./people-words.js";
@@ -29,6 +31,39 @@ const wishOf = (data) => ({
   groups: groupsIn(data.get("groups")),
   note: data.get("note").trim(),
 });
+
+const filesOf = (pictures) => pictures.files().map((file) => ({ file }));
+
+/** @param {(id: string, refused: string[]) => void} done with who got the pictures, and what was not taken, in words */
+export function addForm(done) {
+  const pictures = pictureField("Pictures, each with this face alone", { multiple: true });
+  formDialog({
+    title: "Add a person",
+    words: "Three pictures from different sides name somebody more surely than one. A face needs 64 px at least.",
+    yes: "Add",
+    fields: [nameField(), groupField(), noteField(), pictures.element],
+    submit: async (data) => {
+      const { id, refused } = await addWithPictures(wishOf(data), filesOf(pictures));
+      return () => done(id, refused);
+    },
+  });
+}
+
+/** @param {(refused: string[]) => void} done with what was not taken, in words */
+export function picturesForm(person, done) {
+  const pictures = pictureField("Pictures, each with this face alone", { multiple: true });
+  formDialog({
+    title: `Add pictures of ${person.name}`,
+    words: "A face needs 64 px at least, sharp and not turned away.",
+    yes: "Add",
+    fields: [pictures.element],
+    submit: async () => {
+      const { taken, refused } = await enrolAll(person, filesOf(pictures));
+      if (taken.size === 0) throw new Error(refused.join(" "));
+      return () => done(refused);
+    },
+  });
+}
 
 /** @param {() => void} done */
 export function changeForm(person, done) {

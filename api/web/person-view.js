@@ -6,7 +6,7 @@ import { el, icon } from "./dom.js";
 import { face } from "./face.js";
 import { erasePerson, removeLook } from "./people-api.js";
 import { lookWords, picturesOf, similarityWords, thresholdWords } from "./people-words.js";
-import { changeForm, mergeForm, splitForm } from "./person-form.js";
+import { changeForm, mergeForm, picturesForm, splitForm } from "./person-form.js";
 import { everybody } from "./person-names.js";
 import { PersonSightings } from "./person-sightings.js";
 import { may } from "./session.js";
@@ -90,8 +90,14 @@ export class PersonView {
     const chosen = this.#chosen.size;
     const some = (words, click, fits, needs) =>
       el("button", { class: "button", type: "button", disabled: !fits, dataset: { needs }, on: { click } }, words);
+    const add = el(
+      "button",
+      { class: "button primary", type: "button", dataset: { needs: "enrol" }, on: { click: () => this.#add() } },
+      icon("plus"),
+      "Add pictures",
+    );
     this.#looks.replaceChildren(
-      el("div", { class: "camera-head" }, el("h2", { id: "looks-title" }, picturesOf(looks.length))),
+      el("div", { class: "camera-head" }, el("h2", { id: "looks-title" }, picturesOf(looks.length)), add),
       el("ul", { class: "looks" }, ...looks.map((look) => this.#look(look, name))),
       looks.length
         ? el(
@@ -113,12 +119,11 @@ export class PersonView {
       "aria-label": `Picture of ${name}, ${words}`,
       on: { change: ({ currentTarget }) => this.#choose(n, currentTarget.checked) },
     });
-    const by = look.by ? `, by ${look.by}` : "";
     return el(
       "li",
       {},
       el("label", {}, may("people") ? box : null, face(url)),
-      el("small", { class: "quiet" }, words, el("br"), `${new Date(at / 1e6).toLocaleDateString()}${by}`),
+      el("small", { class: "quiet" }, words, el("br"), new Date(at / 1e6).toLocaleDateString()),
     );
   }
 
@@ -127,6 +132,13 @@ export class PersonView {
     else this.#chosen.delete(n);
     this.#drawLooks();
     this.#looks.querySelectorAll(".looks input")[this.#person.looks.findIndex((look) => look.n === n)]?.focus();
+  }
+
+  #add() {
+    picturesForm(this.#person, (refused) => {
+      if (refused.length) toast(refused.join(" "), "bad");
+      this.#changed();
+    });
   }
 
   #split() {

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import httpx
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
@@ -15,15 +16,21 @@ from playwright.async_api import Locator, Page, Route, expect
 from api.http.extension import Extension
 from api.video.clip_cutter import ClipCutter
 from monitoring.assembly import MonitoringContext
+from monitoring.people.face_reader import ModelFaces, Reading
 from monitoring.service import Monitoring
 from monitoring.settings import MonitorSettings
+from stream.config import StreamSettings
 from tests.api.conftest import Service, running
 from tests.api.test_page import opened
 from tests.monitoring.happened import message
 from tests.monitoring.shop import until
 from tests.peers.chromium import chromium, until_true
 from tests.web.test_pages import SIZES, artifact, faults
+from workers.bus.media import Snapshot
+from workers.bus.message_bus import SNAPSHOTS, Message
 from workers.bus.result import Detection, FrameResult, Identity, Latency
+from workers.model_card import ModelStore
+from workers.settings import WorkerSettings
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -33,8 +40,9 @@ SECOND = 1000.0
 class Hall:
     """A service whose monitor has seen people, and who they are."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, folder: Path) -> None:
         self.service = service
+        self.folder = folder
         self._sessions = 0
 
     def add(self, name: str, *groups: str) -> str:
@@ -46,8 +54,8 @@ class Hall:
         answer = httpx.request(method, self.service.url + path, timeout=60, **given).raise_for_status()
         return answer.json() if answer.content else None
 
-    def walk(self, person: str | None, stream_id: str) -> None:
-        """Somebody comes into view for three seconds, as that person, and leaves."""
+    def walk(self, person: str | None, stream_id: str, image: bytes | None = None) -> None:
+        """Somebody comes into view for three seconds, as that person, and leaves. image: a JPEG of them."""
         self._sessions += 1
         began_ns = time.time_ns() - 8_000_000_000
         for step in range(14):
@@ -74,15 +82,37 @@ class Hall:
                 latency_ms=Latency(decode=1, wait=1, inference=1, total=3),
             )
             self.service.bus.publish(message(result))
+        if image is not None:
+            self._show(f"01KAH{self._sessions:021}", stream_id, began_ns, image)
+
+    def _show(self, session: str, stream_id: str, began_ns: int, image: bytes) -> None:
+        told = Snapshot(
+            view="crop",
+            session=session,
+            track=1,
+            pts_us=1_000_000,
+            captured_at_ns=began_ns + 1_000_000_000,
+            detector="mask",
+            label="with_mask",
+            confidence=0.9,
+            quality=9.0,
+            box="1,2,3,4",
+            region="0,0,9,9",
+            size="640,360",
+            node="test",
+        )
+        self.service.bus.publish(Message(SNAPSHOTS, stream_id, image, told.headers(), 0.0))
 
 
 @contextmanager
 def hall_of(folder: Path) -> Iterator[Hall]:
-    """Anna was seen by two cameras, Ann and a stranger by one."""
+    """Anna was seen by two cameras, Ann and a stranger by one. `folder`/models has the face model, if anything."""
     made: list[Monitoring] = []
+    reading = Reading(ModelStore([folder / "models"]), WorkerSettings(threads=1), StreamSettings())
 
     def extensions(bus: Any, state_dir: Path) -> Iterable[Extension]:
-        context = MonitoringContext(state_dir, "test", bus, None, ClipCutter(None, None))  # type: ignore[arg-type]
+        cut = ClipCutter(None, None)  # type: ignore[arg-type]
+        context = MonitoringContext(state_dir, "test", bus, None, cut, faces=ModelFaces(reading))
         made.append(Monitoring(MonitorSettings.model_validate({"gather_s": 0.05}), context))
         return made
 
@@ -90,7 +120,7 @@ def hall_of(folder: Path) -> Iterator[Hall]:
         (monitoring,) = made
         monitoring.start()
         until(lambda: monitoring.active)
-        hall = Hall(service)
+        hall = Hall(service, folder)
         anna, ann = hall.add("Anna", "staff"), hall.add("Ann")
         for person, stream_id in ((anna, "door"), (anna, "yard"), (ann, "door"), (None, "door")):
             hall.walk(person, stream_id)
@@ -212,6 +242,56 @@ async def test_a_wrong_name_is_taken_away_from_a_track(hall: Hall) -> None:
             await expect(page.locator("#track-body .track-event").first).to_be_visible()
             await expect(page.locator("#track-dialog").get_by_role("button", name="Not")).to_have_count(0)
             assert "/v1/people" not in [path for _, path in witness.requests]
+
+
+async def test_a_face_is_enrolled_refused_found_and_asked_about(
+    hall: Hall, face_id_models: Path, data_dir: Path
+) -> None:
+    """Uploaded, and from a track; two photos of one person."""
+    (hall.folder / "models").symlink_to(face_id_models)
+    first, second = (data_dir / "identities" / "london_009" / f"{number}.jpg" for number in (1, 2))
+    small = hall.folder / "small.jpg"
+    cv2.imwrite(str(small), cv2.resize(cv2.imread(str(first)), None, fx=0.15, fy=0.15, interpolation=cv2.INTER_AREA))
+    hall.walk(None, "gate", second.read_bytes())
+    until(
+        lambda: [one["snapshot_url"] for one in hall.ask("GET", "/v1/tracks?stream=gate")["tracks"]] not in ([], [None])
+    )
+    async with chromium() as browser, opened(browser, hall.service, "/#/people") as (page, witness):
+        form, view = page.locator("dialog[open]").last, page.locator("#person-view")
+        await press(page, page.get_by_role("button", name="Add a person"))
+        await form.get_by_label("Name", exact=True).fill("Carl")
+        await form.get_by_label("Pictures").set_input_files(small)
+        await press(page, form.get_by_role("button", name="Add"))
+        await expect(form.get_by_role("alert")).to_contain_text("px")
+        await looked_at(page, "refused")
+        await form.get_by_label("Pictures").set_input_files(first)
+        await press(page, form.get_by_role("button", name="Add"))
+        await expect(view.locator("h2").first).to_have_text("Carl")
+        await expect(view).to_contain_text("about 1 stranger in")
+        await expect(view.get_by_role("checkbox", name="Picture of Carl, uploaded")).to_have_count(1)
+        await looked_at(page, "enrolled")
+
+        await press(page, page.locator("#people-back"))
+        await press(page, page.get_by_role("button", name="Search by a picture"))
+        await form.get_by_label("Picture").set_input_files(second)
+        await press(page, form.get_by_role("button", name="Search"))
+        await expect(form.locator(".found")).to_contain_text("This is Carl")
+        await page.keyboard.press("Escape")
+
+        await page.goto(f"{hall.service.url}/#/events?stream=gate")
+        await press(page, page.locator(".event").get_by_role("button"))
+        await press(page, page.locator("#track-dialog").get_by_role("button", name="Who is this?"))
+        await form.get_by_label("Name").fill("Dora")
+        await expect(form).to_contain_text("Nobody is called Dora")
+        await page.keyboard.press("Enter")
+        await expect(form).to_contain_text("The same as Carl?")
+        await looked_at(page, "alike")
+        await press(page, form.get_by_role("button", name="Yes, add it to Carl"))
+        await expect(page.locator("#toasts")).to_contain_text("The picture was added to those of Carl")
+        people = {one["name"]: one["looks"] for one in hall.ask("GET", "/v1/people")["people"]}
+        assert people["Carl"] == 2 and "Dora" not in people
+        assert [text for text in witness.complaints if "422" not in text and "409" not in text] == []
+        witness.complaints.clear()
 
 
 async def test_a_rule_is_about_people_groups_and_strangers(hall: Hall) -> None:

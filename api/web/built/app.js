@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 246df277b48aebaff3bdcad402d4f8c4d505b630e262f1667eda0624e8b92352
+// Made by `make web` out of api/web; do not edit. b6bf89d0f8c02ae420e81f9f7fd6b0610a601e51c589b1c05257aed66b0e6a53
 import {
   ApiError,
   HealthWatch,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 246df277b48aebaff3bdcad402d4f8c4d505b630e262f1667eda0624e8b92352
+// Made by `make web` out of api/web; do not edit. b6bf89d0f8c02ae420e81f9f7fd6b0610a601e51c589b1c05257aed66b0e6a53
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
@@ -72,6 +72,7 @@ var personName = (id) => id ? nameOf(id) ?? "Somebody enrolled" : null;
 var everybody = () => [...known2.values()].sort((a, b) => a.name.localeCompare(b.name));
 var everyGroup = () => [...new Set(everybody().flatMap(({ groups }) => groups))].sort();
 var someUnknown = () => unknown;
+var personCalled = (name) => everybody().find((one) => one.name.toLowerCase() === name.trim().toLowerCase()) ?? null;
 
 // api.js
 var TIMEOUT_MS = 8e3;
@@ -116,6 +117,7 @@ async function problemOf(response) {
   const words = typeof problem.detail === "string" ? problem.detail : problem.title;
   const error = new ApiError(words || `The server answered ${response.status}.`, response.status, problem.type);
   error.suggestion = problem.suggestion ?? null;
+  error.problem = problem;
   return error;
 }
 var json = async (path, options) => (await request(path, options)).json();
@@ -660,17 +662,29 @@ var askRemoval = (id) => ask(
 );
 
 // people-api.js
+var UPLOAD_MS = 6e4;
+var ALIKE = "urn:livesight:problem:looks-alike";
 var pathOf = (id, rest = "") => `/v1/people/${encodeURIComponent(id)}${rest}`;
 var listPeople = (filters, signal) => ifThere(queried("/v1/people", filters), signal);
 var getPerson = (id, signal) => ifThere(pathOf(id), signal);
+var addPerson = (person) => json("/v1/people", asJson("POST", person));
 var changePerson = (id, changes) => json(pathOf(id), asJson("PATCH", changes));
 var erasePerson = (id) => request(pathOf(id), { method: "DELETE", timeoutMs: 6e4 });
+function pictureBody(source) {
+  if (!source.file) return asJson("POST", source);
+  const body = new FormData();
+  body.append("file", source.file);
+  return { method: "POST", body };
+}
+var addLook = (id, source, confirmed = false) => json(queried(pathOf(id, "/looks"), confirmed ? { confirmed } : {}), { ...pictureBody(source), timeoutMs: UPLOAD_MS });
+var alikeIn = (error) => error.type === ALIKE ? error.problem?.alike ?? [] : null;
 var removeLook = (id, n) => request(pathOf(id, `/looks/${n}`), { method: "DELETE" });
 var mergePeople = (id, other) => json(pathOf(id, "/merge"), asJson("POST", { other }));
 var splitPerson = (id, looks, name) => json(pathOf(id, "/split"), asJson("POST", { looks, name }));
 var undoPeople = () => json("/v1/people/undo", asJson("POST", {}));
 var notThis = (source, person) => request("/v1/people/not-this", asJson("POST", { ...source, person }));
 var sightings = (id, filters, signal) => named(ifThere(queried(pathOf(id, "/sightings"), filters), signal));
+var searchPeople = (file) => json("/v1/people/search", { ...pictureBody({ file }), timeoutMs: UPLOAD_MS });
 
 // people-known.js
 var PEOPLE_CHANGED = "livesight-people-changed";
@@ -951,6 +965,7 @@ export {
   personName,
   everybody,
   everyGroup,
+  personCalled,
   drawDetections,
   countLabels,
   Results,
@@ -1033,14 +1048,18 @@ export {
   askRemoval,
   listPeople,
   getPerson,
+  addPerson,
   changePerson,
   erasePerson,
+  addLook,
+  alikeIn,
   removeLook,
   mergePeople,
   splitPerson,
   undoPeople,
   notThis,
   sightings,
+  searchPeople,
   PEOPLE_CHANGED,
   peopleKnown,
   NAME,

@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. 246df277b48aebaff3bdcad402d4f8c4d505b630e262f1667eda0624e8b92352
+// Made by `make web` out of api/web; do not edit. b6bf89d0f8c02ae420e81f9f7fd6b0610a601e51c589b1c05257aed66b0e6a53
 import {
   ApiError,
   MOST_POINTS,
@@ -8,9 +8,12 @@ import {
   acknowledgeAlert,
   acknowledgeAlerts,
   addKey,
+  addLook,
+  addPerson,
   addServiceAccount,
   addStream,
   addUser,
+  alikeIn,
   arrowPath,
   asJson,
   ask,
@@ -72,6 +75,7 @@ import {
   number,
   oneOf,
   peopleKnown,
+  personCalled,
   personName,
   promotionStatus,
   putRule,
@@ -88,6 +92,7 @@ import {
   retention,
   revokeKey,
   sceneOf,
+  searchPeople,
   shapesOf,
   shifted,
   short,
@@ -584,20 +589,194 @@ var ClipPlayer = class {
   }
 };
 
+// face.js
+function face(url, words = "") {
+  const blank = el("span", { class: "face", "aria-hidden": "true" }, icon("person"));
+  if (!url) return blank;
+  const image = el("img", { class: "face", src: url, alt: words, loading: "lazy" });
+  image.addEventListener("error", () => image.replaceWith(blank));
+  return image;
+}
+function pictureField(words, { multiple = false } = {}) {
+  const input = el("input", { type: "file", name: "files", accept: "image/jpeg,image/png,image/webp", multiple });
+  input.required = true;
+  const shown = el("div", { class: "faces" });
+  const urls = [];
+  const forget2 = () => urls.splice(0).forEach((url) => URL.revokeObjectURL(url));
+  input.addEventListener("change", () => {
+    forget2();
+    urls.push(...[...input.files].map((file) => URL.createObjectURL(file)));
+    shown.replaceChildren(...urls.map((url, at) => face(url, input.files[at].name)));
+  });
+  const element = el("label", { class: "field" }, el("span", {}, words), input, shown);
+  return { element, files: () => [...input.files] };
+}
+
+// people-words.js
+var picturesOf = (count2) => count2 === 1 ? "1 picture" : `${count2} pictures`;
+var SOURCES = { upload: "uploaded", event: "from an event", track: "from a track", folder: "from a folder" };
+function lookWords({ source, quality }) {
+  const size = quality?.size_px ? `face of ${Math.round(quality.size_px)} px` : null;
+  return [SOURCES[source] ?? source, size].filter(Boolean).join(", ");
+}
+var similarityWords = (value) => typeof value === "number" ? value.toFixed(2) : "\u2013";
+function thresholdWords({ threshold, explained, looks }) {
+  if (count(looks) === 0) return "Nobody is recognised without a picture: add one.";
+  if (typeof threshold !== "number") return "";
+  const rest2 = explained ? `: ${explained.replace(/\.$/, "")}` : "";
+  return `Named from a similarity of ${similarityWords(threshold)} up${rest2}.`;
+}
+var count = (looks) => Array.isArray(looks) ? looks.length : looks ?? 0;
+function seenWords({ last_seen: seen2 }) {
+  if (!seen2) return "Not seen yet";
+  return `Seen ${ago(seen2.captured_at_ns / 1e6)} at ${seen2.stream_id}`;
+}
+var groupsIn = (text2) => [
+  ...new Set(
+    text2.split(",").map((group) => group.trim()).filter(Boolean)
+  )
+];
+
+// alike-dialog.js
+function askAlike(person, alike, file) {
+  const [first] = alike;
+  const url = file ? URL.createObjectURL(file) : null;
+  const faces = el("div", { class: "faces" }, url ? face(url, "The new picture") : null);
+  getPerson(first.person).then((known) => known?.image_url && faces.append(face(known.image_url, first.name))).catch(() => null);
+  const button2 = (words, value, look = "button") => el("button", { class: look, value }, words);
+  const dialog = el(
+    "dialog",
+    { class: "sheet", "aria-labelledby": "alike-title" },
+    el(
+      "form",
+      { method: "dialog" },
+      el("h2", { id: "alike-title" }, `The same as ${first.name}?`),
+      el("p", { class: "quiet" }, `This picture is meant for ${person.name}, and looks like ${namesOf2(alike)}.`),
+      faces,
+      el(
+        "div",
+        { class: "sheet-actions many" },
+        button2("Leave the picture out", "nobody"),
+        button2(`No, it is ${person.name}`, "this"),
+        button2(`Yes, add it to ${first.name}`, first.person, "button primary")
+      )
+    )
+  );
+  document.body.append(dialog);
+  dialog.returnValue = "nobody";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      if (url) URL.revokeObjectURL(url);
+      dialog.remove();
+      resolve(dialog.returnValue || "nobody");
+    });
+  });
+}
+var namesOf2 = (alike) => alike.map(({ name, similarity }) => `${name} (${similarityWords(similarity)})`).join(", ");
+
+// enrolment.js
+async function enrol(person, source) {
+  try {
+    await addLook(person.id, source);
+    return { taken: person.id, words: null };
+  } catch (error) {
+    const alike = alikeIn(error);
+    if (!alike?.length) return { taken: null, words: error.message };
+    const answer = await askAlike(person, alike, source.file);
+    if (answer === "nobody") return { taken: null, words: `It looks like ${alike[0].name}, and was left out.` };
+    const taken = answer === "this" ? person.id : answer;
+    try {
+      await addLook(taken, source, true);
+      return { taken, words: null };
+    } catch (again) {
+      return { taken: null, words: again.message };
+    }
+  }
+}
+async function enrolAll(person, sources) {
+  const taken = /* @__PURE__ */ new Set();
+  const refused = [];
+  for (const source of sources) {
+    const outcome = await enrol(person, source);
+    if (outcome.taken) taken.add(outcome.taken);
+    else refused.push(source.file?.name ? `${source.file.name}: ${outcome.words}` : outcome.words);
+  }
+  return { taken, refused };
+}
+async function addWithPictures(wish, sources) {
+  const person = await addPerson(wish);
+  const { taken, refused } = await enrolAll(person, sources);
+  if (taken.has(person.id)) return { id: person.id, refused };
+  await erasePerson(person.id).catch(() => null);
+  if (taken.size === 0) throw new Error(refused.join(" "));
+  return { id: [...taken][0], refused };
+}
+
 // who-dialog.js
-function whoButtons({ person }, source, after) {
-  if (!person || !may("people")) return null;
-  const click = () => contest(person, source, after);
-  const button2 = el("button", { class: "button", type: "button", on: { click } }, `Not ${personName(person)}`);
-  return el("div", { class: "card-actions", dataset: { needs: "people" } }, button2);
+var NAMES = "who-names";
+function whoButtons(item, source, after) {
+  const { person, snapshot_url: crop, track_id: track } = item;
+  const button2 = (words, click) => el("button", { class: "button", type: "button", on: { click } }, words);
+  const buttons = [
+    crop && track !== null ? button2(person ? "Add this picture\u2026" : "Who is this?", () => askWho(item, source, after)) : null,
+    person ? button2(`Not ${personName(person)}`, () => contest(person, source, after)) : null
+  ].filter(Boolean);
+  if (!buttons.length || !may("people")) return null;
+  return el("div", { class: "card-actions", dataset: { needs: "people" } }, ...buttons);
 }
 function personLink(id) {
   if (!id) return null;
   return may("people") ? el("a", { href: `#/people/${id}` }, personName(id)) : personName(id);
 }
+async function askWho(item, source, after) {
+  await peopleKnown();
+  const name = el("input", { type: "text", name: "name", required: true, autocomplete: "off", maxLength: 100 });
+  name.setAttribute("list", NAMES);
+  if (item.person) name.value = personName(item.person);
+  const hint = el("small", { role: "status" });
+  const show = () => {
+    const known = personCalled(name.value);
+    hint.textContent = !name.value.trim() ? "Somebody who is enrolled, or a new name." : known ? `The picture is added to those of ${known.name}.` : `Nobody is called ${name.value.trim()}: a new person is made.`;
+  };
+  name.addEventListener("input", show);
+  show();
+  const image = el("img", { src: item.snapshot_url, alt: "The picture that is enrolled" });
+  image.addEventListener("error", () => image.remove());
+  formDialog({
+    title: "Who is this?",
+    words: "Whoever looks like this picture gets the name from now on.",
+    yes: "Enrol",
+    fields: [
+      el("div", { class: "event-image" }, image),
+      el("label", { class: "field" }, el("span", {}, "Name"), name, hint),
+      el("datalist", { id: NAMES }, ...everybody().map((one) => el("option", { value: one.name })))
+    ],
+    submit: async () => {
+      const words = await enrolAs(name.value.trim(), source);
+      await peopleKnown({ anew: true });
+      return () => {
+        toast(words);
+        after(item.person);
+      };
+    }
+  });
+}
+async function enrolAs(name, source) {
+  const known = personCalled(name);
+  if (!known) {
+    const { id } = await addWithPictures({ name }, [source]);
+    await peopleKnown({ anew: true });
+    const called = personName(id);
+    return called.toLowerCase() === name.toLowerCase() ? `${called} is enrolled.` : `The picture was added to those of ${called}.`;
+  }
+  const { taken, refused } = await enrolAll(known, [source]);
+  if (taken.size === 0) throw new Error(refused.join(" "));
+  return `The picture was added to those of ${personName([...taken][0])}.`;
+}
 async function contest(person, source, after) {
   const name = personName(person);
-  const words = `The name goes from this track, and comes back to it no more.`;
+  const words = `The name goes from this track, and whoever looks like this picture is not called ${name} any more.`;
   if (!await ask(`Not ${name}?`, words, `Not ${name}`, false)) return;
   try {
     await notThis(source, person);
@@ -1853,7 +2032,7 @@ function severityOf({ alerts }) {
 }
 
 // event-rows.js
-var noLonger = ({ currentTarget: row5 }) => row5.classList.remove("fresh");
+var noLonger = ({ currentTarget: row6 }) => row6.classList.remove("fresh");
 function trackRow(track, open) {
   const places = [...zonesOf(track), ...linesOf(track)];
   const severity = severityOf(track);
@@ -3203,28 +3382,28 @@ var CamerasPage = class {
     const { views, known } = this.#streams;
     document.getElementById("cameras-none").hidden = !known || views.length > 0;
     const ids = new Set(views.map(({ id }) => id));
-    for (const [id, row5] of this.#rows)
+    for (const [id, row6] of this.#rows)
       if (!ids.has(id)) {
-        row5.element.remove();
+        row6.element.remove();
         this.#rows.delete(id);
       }
     for (const view of views) this.#showOne(list3, view);
   }
   #showOne(list3, view) {
-    let row5 = this.#rows.get(view.id);
-    if (!row5) {
-      row5 = this.#make(view.id);
-      this.#rows.set(view.id, row5);
-      list3.append(row5.element);
+    let row6 = this.#rows.get(view.id);
+    if (!row6) {
+      row6 = this.#make(view.id);
+      this.#rows.set(view.id, row6);
+      list3.append(row6.element);
     }
     const { state, last_error: error, enabled, ephemeral } = view;
-    row5.view = view;
-    row5.state.replaceChildren(badge(state, nameOfState(state)));
+    row6.view = view;
+    row6.state.replaceChildren(badge(state, nameOfState(state)));
     const well = state === "live" || state === "disabled";
-    row5.trouble.textContent = well ? view.identity_problem ?? "" : error || WORDS2[state] || "";
-    row5.trouble.hidden = row5.trouble.textContent === "";
-    row5.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
-    row5.facts.replaceChildren(
+    row6.trouble.textContent = well ? view.identity_problem ?? "" : error || WORDS2[state] || "";
+    row6.trouble.hidden = row6.trouble.textContent === "";
+    row6.url.textContent = view.url ?? (view.kind === "whip" ? "pushed by a browser (WHIP)" : `pushed (${view.kind})`);
+    row6.facts.replaceChildren(
       fact("Video", videoWords(view)),
       fact("Models", `${view.models.join(", ")}${view.blur ? ", blurred" : ""}${view.identity ? ", says who is seen" : ""}`),
       fact("Received / analysed", `${rateWords(view.fps)} / ${rateWords(view.analysed_fps)} fps${limitWords(view)}`),
@@ -3234,37 +3413,37 @@ var CamerasPage = class {
       fact("Viewers", String(view.viewers ?? 0)),
       fact("Node", view.node)
     );
-    row5.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
-    row5.pause.hidden = row5.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
-    row5.remove.hidden = !mayOn("cameras", view.id);
-    row5.zones.hidden = row5.tags.hidden = !mayOn("zones", view.id);
-    for (const button2 of [row5.pause, row5.edit, row5.remove]) button2.disabled = this.#busy.has(view.id);
+    row6.pause.replaceChildren(icon(enabled ? "pause" : "play"), enabled ? "Pause" : "Resume");
+    row6.pause.hidden = row6.edit.hidden = ephemeral || view.url === null || !mayOn("cameras", view.id);
+    row6.remove.hidden = !mayOn("cameras", view.id);
+    row6.zones.hidden = row6.tags.hidden = !mayOn("zones", view.id);
+    for (const button2 of [row6.pause, row6.edit, row6.remove]) button2.disabled = this.#busy.has(view.id);
   }
   #make(id) {
-    const row5 = { view: null };
+    const row6 = { view: null };
     const button2 = (label2, name, act, needs = "cameras") => el("button", { class: "button", type: "button", dataset: { needs }, on: { click: act } }, icon(name), label2);
-    Object.assign(row5, {
+    Object.assign(row6, {
       state: el("span"),
       url: el("p", { class: "camera-url quiet" }),
       trouble: el("p", { class: "camera-trouble" }),
       facts: el("dl", { class: "facts" }),
-      pause: button2("Pause", "pause", () => this.#toggle(row5.view)),
-      zones: button2("Zones", "zone", () => this.#scenes.open(row5.view), "zones"),
+      pause: button2("Pause", "pause", () => this.#toggle(row6.view)),
+      zones: button2("Zones", "zone", () => this.#scenes.open(row6.view), "zones"),
       tags: button2("Tags", "tag", () => openTagDialog(id), "zones"),
-      edit: button2("Edit", "edit", () => this.#form.open(row5.view)),
+      edit: button2("Edit", "edit", () => this.#form.open(row6.view)),
       remove: button2("Remove", "trash", () => this.#remove(id))
     });
-    for (const [name, what] of [[row5.zones, "Zones of"], [row5.tags, "Tags of"], [row5.edit, "Edit"], [row5.remove, "Remove"]]) name.setAttribute("aria-label", `${what} ${id}`);
-    row5.element = el(
+    for (const [name, what] of [[row6.zones, "Zones of"], [row6.tags, "Tags of"], [row6.edit, "Edit"], [row6.remove, "Remove"]]) name.setAttribute("aria-label", `${what} ${id}`);
+    row6.element = el(
       "li",
       { class: "card camera", dataset: { stream: id } },
-      el("div", { class: "camera-head" }, el("h2", {}, el("a", { href: `#/live/${id}` }, id)), row5.state),
-      row5.url,
-      row5.trouble,
-      row5.facts,
-      el("div", { class: "card-actions" }, row5.pause, row5.zones, row5.tags, row5.edit, row5.remove)
+      el("div", { class: "camera-head" }, el("h2", {}, el("a", { href: `#/live/${id}` }, id)), row6.state),
+      row6.url,
+      row6.trouble,
+      row6.facts,
+      el("div", { class: "card-actions" }, row6.pause, row6.zones, row6.tags, row6.edit, row6.remove)
     );
-    return row5;
+    return row6;
   }
   async #toggle({ id, enabled }) {
     await this.#work(id, enabled ? "paused" : "resumed", () => changeStream(id, { enabled: !enabled }));
@@ -3758,7 +3937,7 @@ var LiveList = class {
   }
   /** Every row anew: what is said of them has other words now. */
   redraw() {
-    for (const row5 of this.#list.children) row5.said = null;
+    for (const row6 of this.#list.children) row6.said = null;
     this.#draw(/* @__PURE__ */ new Set());
   }
   /** Nobody knows how many came: the live feed was too slow. */
@@ -3780,25 +3959,25 @@ var LiveList = class {
   }
   /** Rows that are there and as they were stay, so that nobody loses the one they are at. */
   #draw(fresh) {
-    const rows = new Map([...this.#list.children].map((row5) => [row5.dataset.id, row5]));
+    const rows = new Map([...this.#list.children].map((row6) => [row6.dataset.id, row6]));
     const shown = this.#items.map((item) => {
       const said = JSON.stringify(item);
-      let row5 = rows.get(item.id);
-      if (row5?.said !== said) row5 = Object.assign(this.#rowOf(item), { said });
-      if (fresh.has(item.id)) row5.classList.add("fresh");
-      return row5;
+      let row6 = rows.get(item.id);
+      if (row6?.said !== said) row6 = Object.assign(this.#rowOf(item), { said });
+      if (fresh.has(item.id)) row6.classList.add("fresh");
+      return row6;
     });
     const focused = document.activeElement?.closest?.("[data-id]");
     const kept = new Set(shown);
-    const replaced = new Map(shown.map((row5) => [row5.dataset.id, row5]));
-    for (const row5 of [...this.#list.children]) {
-      if (kept.has(row5)) continue;
-      const other = replaced.get(row5.dataset.id);
-      if (other) row5.replaceWith(other);
-      else row5.remove();
+    const replaced = new Map(shown.map((row6) => [row6.dataset.id, row6]));
+    for (const row6 of [...this.#list.children]) {
+      if (kept.has(row6)) continue;
+      const other = replaced.get(row6.dataset.id);
+      if (other) row6.replaceWith(other);
+      else row6.remove();
     }
-    shown.forEach((row5, at) => {
-      if (this.#list.children[at] !== row5) this.#list.insertBefore(row5, this.#list.children[at] ?? null);
+    shown.forEach((row6, at) => {
+      if (this.#list.children[at] !== row6) this.#list.insertBefore(row6, this.#list.children[at] ?? null);
     });
     if (focused && !focused.isConnected)
       replaced.get(focused.dataset.id)?.querySelector("button").focus({ preventScroll: true });
@@ -4048,7 +4227,7 @@ function quantile(before, after, share2) {
 
 // storage-card.js
 var EVERY_MS3 = 6e4;
-var NAMES = { events: "Events", media_bytes: "Images and clips" };
+var NAMES2 = { events: "Events", media_bytes: "Images and clips" };
 var DAY_S = 86400;
 var SPANS = [
   [2 * DAY_S, DAY_S, "day"],
@@ -4083,7 +4262,7 @@ var StorageCard = class {
       return el(
         "tr",
         {},
-        el("th", { scope: "row" }, NAMES[limit]),
+        el("th", { scope: "row" }, NAMES2[limit]),
         el("td", { class: "figure" }, amount(perDay)),
         el("td", { class: "figure" }, amount(most)),
         el("td", {}, spanWords(kept)),
@@ -5252,39 +5431,69 @@ function runRow({ name, experiment, status, started_ms: started, metrics, url })
   );
 }
 
-// face.js
-function face(url, words = "") {
-  const blank = el("span", { class: "face", "aria-hidden": "true" }, icon("person"));
-  if (!url) return blank;
-  const image = el("img", { class: "face", src: url, alt: words, loading: "lazy" });
-  image.addEventListener("error", () => image.replaceWith(blank));
-  return image;
+// people-search.js
+var WORDS4 = "Who is enrolled and looks like the face in this picture. The picture is not kept; that you searched is written down.";
+function searchForm() {
+  const picture = pictureField("Picture with one face");
+  const error = el("p", { class: "form-error", role: "alert", hidden: true });
+  const found2 = el("div", { class: "found", role: "status" });
+  const button2 = el("button", { class: "button primary", type: "submit" }, "Search");
+  const close = el("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Close");
+  const form = el(
+    "form",
+    { on: { submit: (event) => search(event) } },
+    el("h2", { id: "people-search-title" }, "Search by a picture"),
+    el("p", { class: "quiet" }, WORDS4),
+    picture.element,
+    error,
+    found2,
+    el("div", { class: "sheet-actions" }, close, button2)
+  );
+  const attributes = { class: "sheet", "aria-labelledby": "people-search-title", on: { close: () => dialog.remove() } };
+  const dialog = el("dialog", attributes, form);
+  async function search(event) {
+    event.preventDefault();
+    button2.disabled = true;
+    error.hidden = true;
+    found2.replaceChildren(el("p", { class: "quiet" }, "Searching\u2026"));
+    try {
+      found2.replaceChildren(...resultOf(await searchPeople(picture.files()[0])));
+    } catch (problem) {
+      found2.replaceChildren();
+      error.textContent = problem.message;
+      error.hidden = false;
+    }
+    button2.disabled = false;
+  }
+  document.body.append(dialog);
+  dialog.showModal();
 }
-
-// people-words.js
-var picturesOf = (count2) => count2 === 1 ? "1 picture" : `${count2} pictures`;
-var SOURCES = { upload: "uploaded", event: "from an event", track: "from a track", folder: "from a folder" };
-function lookWords({ source, quality }) {
-  const size = quality?.size_px ? `face of ${Math.round(quality.size_px)} px` : null;
-  return [SOURCES[source] ?? source, size].filter(Boolean).join(", ");
+function resultOf({ people, tracks = [] }) {
+  const named = people.filter((one) => one.named);
+  const title = named.length ? `This is ${named[0].name}, as far as can be told.` : "Nobody who is enrolled.";
+  const dialog = new TrackDialog();
+  return [
+    el("p", {}, el("strong", {}, title)),
+    el("ul", { class: "alike" }, ...people.map(row5)),
+    tracks.length ? el("h3", {}, "Seen lately") : "",
+    el("ol", { class: "events" }, ...tracks.map((track) => trackRow(track, (one) => dialog.open(one))))
+  ];
 }
-var similarityWords = (value) => typeof value === "number" ? value.toFixed(2) : "\u2013";
-function thresholdWords({ threshold, explained, looks }) {
-  if (count(looks) === 0) return "Nobody is recognised without a picture: add one.";
-  if (typeof threshold !== "number") return "";
-  const rest2 = explained ? `: ${explained.replace(/\.$/, "")}` : "";
-  return `Named from a similarity of ${similarityWords(threshold)} up${rest2}.`;
+function row5({ person, name, similarity, threshold, named, image_url: url }) {
+  const words = `${similarityWords(similarity)} alike, ${similarityWords(threshold)} needed`;
+  return el(
+    "li",
+    {},
+    face(url),
+    el(
+      "span",
+      {},
+      el("a", { href: `#/people/${person}` }, named ? el("strong", {}, name) : name),
+      el("meter", { min: 0, max: 1, low: threshold, optimum: 1, value: Math.max(0, similarity), "aria-hidden": "true" }),
+      el("small", { class: "quiet" }, named ? words : `${words}: not named`)
+    )
+  );
 }
-var count = (looks) => Array.isArray(looks) ? looks.length : looks ?? 0;
-function seenWords({ last_seen: seen2 }) {
-  if (!seen2) return "Not seen yet";
-  return `Seen ${ago(seen2.captured_at_ns / 1e6)} at ${seen2.stream_id}`;
-}
-var groupsIn = (text2) => [
-  ...new Set(
-    text2.split(",").map((group) => group.trim()).filter(Boolean)
-  )
-];
 
 // person-form.js
 var MOST_NAME = 100;
@@ -5302,6 +5511,34 @@ var wishOf = (data) => ({
   groups: groupsIn(data.get("groups")),
   note: data.get("note").trim()
 });
+var filesOf = (pictures2) => pictures2.files().map((file) => ({ file }));
+function addForm(done) {
+  const pictures2 = pictureField("Pictures, each with this face alone", { multiple: true });
+  formDialog({
+    title: "Add a person",
+    words: "Three pictures from different sides name somebody more surely than one. A face needs 64 px at least.",
+    yes: "Add",
+    fields: [nameField2(), groupField(), noteField(), pictures2.element],
+    submit: async (data) => {
+      const { id, refused } = await addWithPictures(wishOf(data), filesOf(pictures2));
+      return () => done(id, refused);
+    }
+  });
+}
+function picturesForm(person, done) {
+  const pictures2 = pictureField("Pictures, each with this face alone", { multiple: true });
+  formDialog({
+    title: `Add pictures of ${person.name}`,
+    words: "A face needs 64 px at least, sharp and not turned away.",
+    yes: "Add",
+    fields: [pictures2.element],
+    submit: async () => {
+      const { taken, refused } = await enrolAll(person, filesOf(pictures2));
+      if (taken.size === 0) throw new Error(refused.join(" "));
+      return () => done(refused);
+    }
+  });
+}
 function changeForm(person, done) {
   const strict = el("input", { type: "checkbox", name: "strict", checked: person.strict === true });
   const words = "Strict: fewer strangers get this name, and some looks of this person go unnamed";
@@ -5359,8 +5596,8 @@ function sightingsTimeline(tracks, [from, to], width) {
   const room = Math.max(1, width - names);
   const height = cameras2.length * rowHeight + AXIS;
   const at = (ms) => names + (Math.min(Math.max(ms, from), to) - from) * (room / (to - from));
-  const rows = cameras2.flatMap((camera, row5) => {
-    const top = row5 * rowHeight;
+  const rows = cameras2.flatMap((camera, row6) => {
+    const top = row6 * rowHeight;
     const middle = top + rowHeight - ROW / 2;
     const label2 = svg("text", { x: 0, y: names ? middle + 4 : top + 12, class: "sight-camera" }, short2(camera, names));
     const line = svg("line", { x1: names, x2: width, y1: middle, y2: middle, class: "sight-line" });
@@ -5534,8 +5771,14 @@ var PersonView = class {
     const { looks, name } = this.#person;
     const chosen = this.#chosen.size;
     const some = (words, click, fits, needs) => el("button", { class: "button", type: "button", disabled: !fits, dataset: { needs }, on: { click } }, words);
+    const add = el(
+      "button",
+      { class: "button primary", type: "button", dataset: { needs: "enrol" }, on: { click: () => this.#add() } },
+      icon("plus"),
+      "Add pictures"
+    );
     this.#looks.replaceChildren(
-      el("div", { class: "camera-head" }, el("h2", { id: "looks-title" }, picturesOf(looks.length))),
+      el("div", { class: "camera-head" }, el("h2", { id: "looks-title" }, picturesOf(looks.length)), add),
       el("ul", { class: "looks" }, ...looks.map((look) => this.#look(look, name))),
       looks.length ? el(
         "div",
@@ -5554,12 +5797,11 @@ var PersonView = class {
       "aria-label": `Picture of ${name}, ${words}`,
       on: { change: ({ currentTarget }) => this.#choose(n, currentTarget.checked) }
     });
-    const by = look.by ? `, by ${look.by}` : "";
     return el(
       "li",
       {},
       el("label", {}, may("people") ? box : null, face(url)),
-      el("small", { class: "quiet" }, words, el("br"), `${new Date(at / 1e6).toLocaleDateString()}${by}`)
+      el("small", { class: "quiet" }, words, el("br"), new Date(at / 1e6).toLocaleDateString())
     );
   }
   #choose(n, on) {
@@ -5567,6 +5809,12 @@ var PersonView = class {
     else this.#chosen.delete(n);
     this.#drawLooks();
     this.#looks.querySelectorAll(".looks input")[this.#person.looks.findIndex((look) => look.n === n)]?.focus();
+  }
+  #add() {
+    picturesForm(this.#person, (refused) => {
+      if (refused.length) toast(refused.join(" "), "bad");
+      this.#changed();
+    });
   }
   #split() {
     splitForm(this.#person, [...this.#chosen], (fresh) => {
@@ -5617,6 +5865,8 @@ var PeoplePage = class {
   #undo = document.getElementById("people-undo");
   #back = document.getElementById("people-back");
   #all = document.getElementById("people-all");
+  #add = document.getElementById("person-add");
+  #search = document.getElementById("people-search");
   #abort = null;
   #soon = 0;
   #next = null;
@@ -5628,6 +5878,8 @@ var PeoplePage = class {
     });
     this.#more.addEventListener("click", () => this.#load(this.#next));
     this.#undo.addEventListener("click", () => this.#takeBack());
+    this.#add.addEventListener("click", () => addForm((id, refused) => this.#added(id, refused)));
+    this.#search.addEventListener("click", () => searchForm());
     window.addEventListener("popstate", () => this.#shown && this.#read(true));
   }
   get #shown() {
@@ -5647,6 +5899,7 @@ var PeoplePage = class {
     const id = ONE.exec(location.hash)?.[1] ?? null;
     this.#all.hidden = id !== null;
     this.#back.hidden = id === null;
+    for (const button2 of [this.#add, this.#search]) button2.hidden = id !== null;
     if (id) await this.#one(id, focus);
     else {
       this.#view.hide();
@@ -5701,7 +5954,8 @@ var PeoplePage = class {
     if (this.#note.hidden) return;
     if (filtered) this.#say("Nobody", "No enrolled person matches the filter.");
     else {
-      this.#say("Nobody is enrolled yet", "Who is enrolled stands here, with when and where they were seen.");
+      const words = "Add a person with a few pictures, or open a track and answer \u201CWho is this?\u201D. Cameras say who is seen where that is turned on in their settings.";
+      this.#say("Nobody is enrolled yet", words);
     }
   }
   #offer(groups) {
@@ -5724,6 +5978,11 @@ var PeoplePage = class {
     } catch (error) {
       toast(`It could not be taken back: ${error.message}`, "bad");
     }
+    this.#changed();
+  }
+  #added(id, refused) {
+    if (refused.length) toast(`Not all pictures were taken. ${refused.join(" ")}`, "bad");
+    location.hash = `#/people/${id}`;
     this.#changed();
   }
   /** Somebody is called otherwise now, or is gone: every page says so. */
