@@ -43,6 +43,11 @@ async def test_examples_make_a_tag_that_results_carry(service: Service) -> None:
         assert "taught:gate open" in found
         assert (await http.delete(TAG)).status_code == 204
         assert (await http.get("/v1/streams/cam/tags")).json() == {"tags": []}
+        await http.post(f"{TAG}/examples", json={"present": True})
+        files = service.node.tags._folder
+        assert files is not None and [path.name for path in files.rglob("*.json")] == ["gate open.json"]
+        service.node.streams.remove("cam")
+        assert service.node.tags.of("cam") == [] and not list(files.iterdir()), "they go with the camera"
 
 
 async def test_what_cannot_be_taught_is_said(service: Service) -> None:

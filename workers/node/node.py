@@ -50,6 +50,7 @@ class Node:
         self._publisher = ResultPublisher(settings, bus, self._pipeline.background, gate)
         self.models = NodeModels(settings, store, slots, self._publisher.promotion)
         self.streams = StreamRunner(settings, slots, self._pipeline, self._publisher, cpu_gate)
+        self.streams.on_removed = self.tags.forget
         self._lock = threading.Lock()
         self._started = self._closed = False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,7 +77,10 @@ class StreamLocks:
 
 
 class StreamRunner:
-    """Owned by the node. Opens sources, has their frames analysed, and knows how each stream is."""
+    """Owned by the node. Opens sources, has their frames analysed, and knows how each stream is.
+
+    on_removed: called with the id of a stream that nobody wants any more.
+    """
 
     def __init__(
         self,
@@ -93,6 +96,7 @@ class StreamRunner:
         self._pipeline = pipeline
         self._publisher = publisher
         self._cpu_gate = cpu_gate
+        self.on_removed: Callable[[str], None] | None = None
         self._stored = LocalStreams(settings.state_dir, settings.keys) if settings.state_dir else None
         self._streams: dict[str, _Running] = {}
         self._lock = threading.RLock()  # what readers take: nothing slow under it
@@ -159,6 +163,8 @@ class StreamRunner:
                 self._stop(running, reason)
             elif not stored:  # one that could not be started at the last start is only stored
                 raise StreamUnknown(f"there is no stream {stream_id}")
+            if reason == REMOVED and self.on_removed is not None:
+                self.on_removed(stream_id)
             forget_source(stream_id)
             forget_stream(stream_id)
 

@@ -6,6 +6,7 @@ second, at each example and at the first frame after a start, so nothing else is
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -104,6 +105,19 @@ class TaughtTags:
             except OSError as error:
                 raise StateUnwritable(f"tag {name}: cannot delete it: {error.strerror or error}") from error
             camera.tags = {one: tag for one, tag in camera.tags.items() if one != name}
+
+    def forget(self, stream_id: str) -> None:
+        """The camera is gone, and one that gets its name later is another. What the disk refuses is logged."""
+        with self._lock:
+            self._cameras.pop(stream_id, None)
+        if self._folder is None:
+            return
+        try:
+            shutil.rmtree(self._folder / stream_id)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.warning("taught_tags_left", stream=stream_id, reason=error.strerror or str(error))
 
     def of_frame(self, frame: Frame) -> tuple[str, ...]:
         """The tags that a frame has, as results carry them. Runs beside the inference, a frame a second."""
