@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from api.auth.mode_checks import check_mode, open_to_all
 from api.auth.settings import AuthSettings
+from api.cli.accounts import record_if_accounts
 from api.cli.audit import mount as mount_audit
 from api.cli.explain import mount as mount_explain
 from api.cli.keys import mount as mount_keys
@@ -28,6 +29,7 @@ from api.http.errors import ApiError
 from api.settings import ApiSettings
 from monitoring import URL_PREFIXES as MONITORING_PREFIXES
 from monitoring.ask.cli import mount as mount_ask
+from monitoring.cli.people import mount_people
 from monitoring.report.cli import ReportContext
 from monitoring.report.cli import mount as mount_report
 from monitoring.settings import MonitorSettings
@@ -375,7 +377,7 @@ for mount_on_models in (mount_analyze, mount_bench, mount_explain, mount_models)
 for mount_on_settings in (mount_ask, mount_audit, mount_keys, mount_secrets, mount_users):
     mount_on_settings(app, command_settings)
 mount_doctor(app, examined)
-people = mount_face_model(app, command_context)
+mount_people(mount_face_model(app, command_context), command_settings, record_if_accounts)
 mount_report(app, report_context)
 mount_topics(app, kafka_context)
 mount_training(app)

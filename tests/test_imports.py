@@ -32,7 +32,7 @@ FLOORS: dict[str, list[str]] = {
     "api": "settings http server auth audit video push predict cluster documents routes app cli".split(),
     "monitoring": (
         "core store events rules arrangements alerts drift tracks captions retention deletion people report ask ingest "
-        "settings migrations assembly service doctor"
+        "settings migrations assembly service doctor cli"
     ).split(),
     "training": "errors data evaluation export detector classifier captioner cli".split(),
 }

@@ -61,3 +61,10 @@ def record_change(database: Database, what: str) -> None:
     from api.audit.opening import record_command
 
     record_command(database, what)
+
+
+def record_if_accounts(location: AccountsLocation, what: str) -> None:
+    """As `record_change`, where there are accounts; without them nobody's doings are recorded."""
+    if location.auth.mode == "accounts" and location.auth.audits:
+        with accounts_database(location) as database:
+            record_change(database, what)

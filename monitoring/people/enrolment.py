@@ -76,6 +76,10 @@ class Enrolment:
             self.check_alike(own, look)
         return self.store.add_look(own, look, asked.by)
 
+    def look_to_enrol(self, image: bytes) -> NewLook:
+        """The face of a photo out of a folder. Raises LookRefused, FaceModelMissing, BadImageError."""
+        return self._faces.enrol(image, "folder")
+
     def check_alike(self, person_id: str, look: NewLook) -> None:
         """Raises LooksAlike where somebody else is so like the look that it would get their name."""
         others = [one for one in self.find(look) if one.person != person_id and one.similarity >= one.threshold]

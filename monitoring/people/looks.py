@@ -184,6 +184,13 @@ def summaries(connection: Connection, families: dict[str, list[str]]) -> dict[st
     return found
 
 
+def vectors_of(connection: Connection, person_id: str, embedder: str) -> list[Vector]:
+    """The vectors of somebody's looks. Raises PersonUnknown."""
+    ids = family(connection, person_id)
+    query = select(looks.c.vector).where(looks.c.person.in_(ids), looks.c.embedder == embedder)
+    return [unpacked(vector) for vector in connection.scalars(query)]
+
+
 def vectors_by_person(connection: Connection) -> Iterator[tuple[str, str, Vector]]:
     """All looks: (id of the person's row, embedder, vector), those of one row together."""
     query = select(looks.c.person, looks.c.embedder, looks.c.vector).order_by(looks.c.person, looks.c.seq)

@@ -1,0 +1,1 @@
+"""Commands about what is stored; livesight.py mounts them."""
