@@ -40,7 +40,7 @@ from monitoring.rules.rule import (
     SeenCondition,
 )
 from monitoring.rules.state import RuleState, StreamRules
-from monitoring.rules.whom import Whom, first_today
+from monitoring.rules.whom import Whom, first_today, forget_erased
 from monitoring.rules.wording import Wording
 from workers.bus.event import Event
 from workers.bus.result import FrameResult
@@ -207,11 +207,13 @@ class Rules:
             else:
                 holding = {evaluation.subject: evaluation for evaluation in self._evaluations(now, rule, state)}
                 if isinstance(rule.when, SeenCondition) and rule.when.first_today:
-                    holding = first_today(rule, rule.when, holding, state, self._streams.values())
+                    holding = first_today(rule, holding, state, self._streams.values(), self._people)
                 end_alerts(now, state, rule.name, {*holding, *self._undecided(now, rule, state)})
                 for key, evaluation in holding.items():
                     if not hold_back(now, state, rule, evaluation):
                         raise_alert(now, state, rule, evaluation, key)
+            if isinstance(rule.when, SeenCondition) and rule.when.by_person and rule.name in state.rules:
+                forget_erased(state.rules[rule.name], self._people)
             forget_cooled_down(state, rule, now_ns)
 
     def _evaluations(self, now: EvaluationTime, rule: Rule, state: StreamRules) -> Iterator[RuleEvaluation]:

@@ -36,7 +36,7 @@ class Whom:
         named = isinstance(when, SeenCondition) and when.first_today
         if not when.people and not when.groups:
             return cls(frozenset() if strangers else None, strangers, named)
-        ids = {one for person in when.people for one in (person, *people.ids(person))}
+        ids = {one for person in when.people for one in people.ids(person)}
         for group in when.groups:
             ids |= people.group(group)
         return cls(frozenset(ids), strangers, False)
@@ -50,16 +50,17 @@ class Whom:
 
 def first_today(
     rule: Rule,
-    when: SeenCondition,
     holding: dict[str, RuleEvaluation],
     state: StreamRules,
     others: Iterable[StreamRules],
+    people: KnownPeople,
 ) -> dict[str, RuleEvaluation]:
     """Of those who are seen now (by id) the ones whom the rule sees for the first time today, or whose alert is open.
 
-    others: what is known of all streams of the rule. Notes that they were seen.
+    others: what is known of all streams of the rule. Notes that they were seen; whoever is erased never was.
     """
-    today = day_of(state.captured_at_ns, when.tz)
+    assert isinstance(rule.when, SeenCondition)
+    today = day_of(state.captured_at_ns, rule.when.tz)
     before = {
         person
         for other in others
@@ -68,14 +69,21 @@ def first_today(
         if day == today
     }
     known = state.rules.setdefault(rule.name, RuleState())
-    known.seen_on = {person: day for person, day in known.seen_on.items() if day == today} | dict.fromkeys(
-        holding, today
-    )
+    seen_on = known.seen_on | dict.fromkeys(holding, today)
+    known.seen_on = {person: day for person, day in seen_on.items() if day == today and people.ids(person)}
     return {
         person: evaluation
         for person, evaluation in holding.items()
-        if known.holds(person) or (person not in before and day_of(evaluation.since_ns, when.tz) == today)
+        if known.holds(person)
+        or (person in known.seen_on and person not in before and day_of(evaluation.since_ns, rule.when.tz) == today)
     }
+
+
+def forget_erased(known: RuleState, people: KnownPeople) -> None:
+    """Forget the alerts of those who are known no longer, once they have ended. known: of a rule by person."""
+    for person, alert in list(known.alerts.items()):
+        if person and not alert.open and not people.ids(person):
+            del known.alerts[person]
 
 
 def day_of(at_ns: int, tz: str) -> str:

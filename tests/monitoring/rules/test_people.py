@@ -35,7 +35,7 @@ DAY_S = 86_400
 def watch(*rules: Rule) -> Watch:
     """Over those who are known."""
     found = Watch.over()
-    found.people = KNOWN
+    found.people = FixedPeople(KNOWN.everybody)
     found.rules.all = list(rules)
     found.handlers = found._fresh()
     for handler in found.handlers:
@@ -190,6 +190,18 @@ def test_states_of_rules_lose_whoever_is_erased() -> None:
     found.handlers[1].restore("entrance", left)
     kept = json.dumps(found.handlers[1].dump("entrance"))
     assert "bob" in kept and "ada" not in kept
+
+
+def test_a_running_monitor_forgets_whoever_is_erased() -> None:
+    """Whose alert has ended: neither that it cools down, nor that they were seen, is stored again."""
+    rule = Rule(name="team", when=SeenCondition(first_today=True), cooldown_s=3600)
+    found = watch(rule)
+    people = [Person(1, 0, 3, who=since("ada", 0)), Person(2, 0, 3, who=since("bob", 0))]
+    assert len(alerts(found.take(people, 8))) == 2 and "ada" in json.dumps(found.handlers[1].dump("entrance"))
+    found.people.everybody = KNOWN.everybody[1:]
+    assert alerts(run(found.handlers, results([], 1, session=NEXT_SESSION, start_s=9))) == []
+    left = json.dumps(found.handlers[1].dump("entrance"))
+    assert "ada" not in left and "bob" in left
 
 
 @pytest.mark.parametrize(
