@@ -219,6 +219,8 @@ def test_doctor_finds_what_works_and_what_does_not(tmp_path: Path) -> None:
     assert findings["OpenVINO CPU"]["verdict"] == "ok"
     assert findings["inference"]["verdict"] == "ok"
     assert findings["Kafka"]["verdict"] == "absent"
+    assert findings["model face-id"]["verdict"] == "absent"
+    assert "livesight people model" in findings["model face-id"]["detail"]
     ill = livesight("doctor", KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1", STATE_DIR=str(tmp_path))
     assert ill.returncode == 1
     assert "Connection refused" in ill.stdout

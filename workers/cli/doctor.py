@@ -65,7 +65,7 @@ def examine(
         ("OpenVINO", lambda: _openvino(workers)),
         ("PyTorch", lambda: _torch(workers)),
         ("decoders", _decoders),
-        ("models", lambda: _models(store, default_model)),
+        ("models", lambda: _models(store, default_model, workers.identity.model)),
         ("inference", lambda: _inference(store, workers, default_model)),
         ("cameras", _cameras),
         ("Kafka", lambda: _kafka(kafka)),
@@ -154,7 +154,7 @@ def _decoders() -> Iterator[CheckResult]:
     yield CheckResult(subject="decoders", verdict=verdict, detail=f"{there}{lacking} (PyAV {av.__version__})")
 
 
-def _models(store: ModelStore, default_model: str) -> Iterator[CheckResult]:
+def _models(store: ModelStore, default_model: str, faces: str) -> Iterator[CheckResult]:
     found = [path for root in store.roots for path in sorted(root.glob(f"*/*/{CARD_FILE}"))]
     cards = [path for path in found if path.parent.name.isdigit()]  # not `current`, which names one of them
     for path in cards:
@@ -166,9 +166,13 @@ def _models(store: ModelStore, default_model: str) -> Iterator[CheckResult]:
             yield CheckResult(subject=name, verdict="ok", detail=detail)
         except WorkerError as error:
             yield CheckResult(subject=name, verdict="wrong", detail=str(error))
-    if not any(path.parent.parent.name == default_model for path in cards):
+    there = {path.parent.parent.name for path in cards}
+    if default_model not in there:
         looked = ", ".join(str(root) for root in store.roots)
         yield CheckResult(subject=f"model {default_model}", verdict="wrong", detail=f"not found; looked in {looked}")
+    if faces not in there:
+        detail = "not made; to tell who is seen, run: livesight people model"
+        yield CheckResult(subject=f"model {faces}", verdict="absent", detail=detail)
 
 
 def _inference(store: ModelStore, settings: WorkerSettings, default_model: str) -> Iterator[CheckResult]:
