@@ -17,7 +17,7 @@ from workers.identity.thresholds import (
 
 
 def test_the_law_is_the_measured_one() -> None:
-    """Of PEOPLE's open set, 35 people: at .46 1.11 % of strangers got a name, at .50 0.15 %."""
+    """The hard set of docs/people-model.md, 35 people: at .46 1.11 % of strangers got a name, at .50 0.15 %."""
     assert threshold(0.0111, 35) == pytest.approx(0.46, abs=0.015)
     assert threshold(0.0015, 35) == pytest.approx(0.50, abs=0.015)
     assert threshold(DEFAULT_SHARE, 10) < threshold(DEFAULT_SHARE, 1000) < threshold(STRICT_SHARE, 1000)
