@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, ColumnElement, Float, Select, cast, func, select, type_coerce
 
 from monitoring.ask.plan import By
+from monitoring.ask.stored_counts import BY_COUNTS, stored_counts
 from monitoring.ask.target import Item, Lengths, Tally, Target, folded, moment_of
 from monitoring.store.query import EventFilters, PageQuery, conditions, narrowed, page_of
 from monitoring.store.tables import events
@@ -53,6 +54,8 @@ class EventFacts:
 
     def count(self) -> int:
         """See Facts."""
+        if not self._once and self._is_stored:
+            return sum(one.count for one in stored_counts(self._target, self._filters.kind))
         if not self._once:
             return int(self._target.connection.scalar(self._select(func.count())) or 0)
         found = self._select(events.c.session, events.c.track_id).distinct().subquery()
@@ -60,6 +63,8 @@ class EventFacts:
 
     def groups(self, by: By) -> Sequence[Tally]:
         """See Facts."""
+        if self._is_stored and by in BY_COUNTS and self._plan.intent != "where":
+            return [one for one in stored_counts(self._target, self._filters.kind, by) if one.value is not None]
         if by in ("hour", "day"):
             slot = events.c.captured_at_ns - events.c.captured_at_ns % _QUARTER_NS
             rows = self._target.connection.execute(self._select(slot, func.count()).group_by(slot))
@@ -92,6 +97,15 @@ class EventFacts:
         plan = self._plan
         rest = (self._target.people, plan.named, plan.min_duration_s, plan.max_duration_s)
         return len(self._target.spans) == 1 and all(one is None for one in rest)
+
+    @property
+    def _is_stored(self) -> bool:
+        """Whether counts that are stored already tell: nothing but camera, label and zone is asked for."""
+        plan = self._plan
+        named = (*plan.line, *plan.rule, *plan.severity)
+        rest = (self._target.people, plan.named, plan.direction, plan.min_confidence)
+        lengths = (plan.min_duration_s, plan.max_duration_s)
+        return not named and all(one is None for one in (*rest, *lengths))
 
     @property
     def _duration(self) -> ColumnElement[float]:

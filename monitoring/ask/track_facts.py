@@ -5,14 +5,15 @@ A tag leads where few tracks have it; else the index of time, or of the streams,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from monitoring.ask.plan import By
-from monitoring.ask.target import DAY_NS, Item, Lengths, Tally, Target, folded, moment_of
-from monitoring.store.aggregates import CountQuery, counts_of
+from monitoring.ask.stored_counts import stored_counts
+from monitoring.ask.target import DAY_NS, Item, Lengths, Tally, Target, folded
 from monitoring.store.visible import choose
 from monitoring.store.writes import HOUR_NS
 from monitoring.tracks.record import TrackRecord, read_record
@@ -38,17 +39,22 @@ class TrackFacts:
     def count(self) -> int:
         """See Facts."""
         if self._is_counted and self._plan.counted in ("seen", "came"):
-            began = sum(group.count for span in self._target.spans for group in self._counted(span, "day", None))
-            return began + (self._begun_before() if self._plan.counted == "seen" else 0)
+            began = sum(one.count for one in stored_counts(self._target, ["track_began"]))
+            return began + sum(self._begun_before().values())
         found = self._select(tracks.c.seq).distinct().subquery()
         return int(self._target.connection.scalar(select(func.count()).select_from(found)) or 0)
 
     def groups(self, by: By) -> Sequence[Tally]:
         """See Facts. Tracks of hours and days are those that began then."""
         if by in ("hour", "day"):
-            if self._is_counted:
-                return [group for span in self._target.spans for group in self._counted(span, by, None)]
-            return self._by_time(by)
+            return stored_counts(self._target, ["track_began"], by) if self._is_counted else self._by_time(by)
+        if (
+            by in ("camera", "label")
+            and self._is_counted
+            and self._plan.counted != "left"
+            and self._plan.intent != "where"
+        ):
+            return self._told_apart(by)
         if by == "camera":
             return self._grouped(tracks.c.stream_id)
         name = {"person": "person", "label": "label", "zone": "zone", "rule": "rule"}[by]
@@ -80,31 +86,27 @@ class TrackFacts:
         rest = (plan.min_duration_s, plan.max_duration_s, plan.min_confidence, plan.named)
         return self._target.people is None and len(plan.label) != 1 and all(one is None for one in rest)
 
-    def _counted(self, span: tuple[int, int], by: By, of: Any) -> list[Tally]:
-        query = CountQuery(
-            since=moment_of(span[0]),
-            until=moment_of(span[1]),
-            kind=["track_began"],
-            stream=self._plan.camera,
-            label=self._plan.label,
-            bucket="hour" if by == "hour" else "day",
-            by=of,
-            tz=self._target.zone.key,
-        )
-        found = counts_of(self._target.connection, query, self._target.scope)
-        return [
-            Tally(one.start.isoformat() if by == "hour" else one.start.date().isoformat(), one.count) for one in found
-        ]
+    def _told_apart(self, by: By) -> Sequence[Tally]:
+        """By camera, or by the label that a track had at first."""
+        found = {one.value: one.count for one in stored_counts(self._target, ["track_began"], by)}
+        for camera, label in (before := self._begun_before()):
+            value = camera if by == "camera" else label
+            found[value] = found.get(value, 0) + before[camera, label]
+        return [Tally(value, count) for value, count in found.items() if value]
 
-    def _begun_before(self) -> int:
-        """How many tracks of the pieces of time began before them."""
-        found = 0
+    def _begun_before(self) -> Counter[tuple[str, str]]:
+        """The tracks that were in view in the pieces of time and began before them, by camera and first label."""
+        found: Counter[tuple[str, str]] = Counter()
+        if self._plan.counted != "seen":
+            return found
         for since, _ in self._target.spans:
             began = (tracks.c.captured_at_ns >= since - DAY_NS, tracks.c.captured_at_ns < since)
             lasts = or_(tracks.c.ended_at_ns.is_(None), tracks.c.ended_at_ns >= since)
-            query = select(func.count()).select_from(tracks).where(*began, lasts, *self._streams(), *self._tagged(()))
+            query = select(tracks.c.body).where(*began, lasts, *self._streams(), *self._tagged(()))
             query = query.with_hint(tracks, "INDEXED BY ix_tracks_time", "sqlite")
-            found += int(self._target.connection.scalar(query) or 0)
+            for body in self._target.connection.scalars(query):
+                record = read_record(body)
+                found[record.stream_id, record.labels[0].label if record.labels else ""] += 1
         return found
 
     @property

@@ -63,7 +63,7 @@ def test_questions_are_answered_rightly_or_not_at_all(month: Asker, half: str) -
 
 
 def test_questions_that_came_up_afterwards(month: Asker) -> None:
-    """Each was answered wrongly, or not at all, once the grammar was frozen; or is near to one that was."""
+    """Each was answered wrongly, or not at all, once the grammar was frozen, or is near to one that was."""
     verdicts = judged(month, "afterwards")
     assert not [(one.question, one.wanted, one.answer["answer"]) for one in verdicts if one.verdict != "right"]
 
