@@ -25,7 +25,7 @@ from workers.inference.classify import Classifiers
 from workers.inference.identification import FaceCrop, Identification, LookBatch
 from workers.inference.look_budget import LookBudget
 from workers.inference.looking_again import Again, LastLook, quality_of
-from workers.inference.same_face import MOST_APART_US, Sight
+from workers.inference.same_face import Sight
 from workers.metrics import LOOKS
 
 _FORGET_US = 10_000_000
@@ -46,7 +46,8 @@ _INCUMBENT = 0.03
 class _Track:
     """One track. last: the crop that was looked at; looked_us: when; vain: looks in a row without a name.
 
-    unsure: it may be somebody else since the last look; its name waits for the next. urgent: that was just seen.
+    unsure: it may be somebody else since the last look; its name waits for the next. urgent: it has a name, and that
+    was just seen.
     """
 
     seen_us: int
@@ -133,15 +134,11 @@ class StreamIdentity:
         sight = Sight.of(frame, found.xyxy)
         if track is None:
             track = self._tracks[found.track_id] = _Track(frame.pts_us, sight)
-        elif track.last is not None and (self._was_away(track, frame) or not sight.follows(track.sight)):
-            track.urgent = track.urgent or not track.unsure
-            track.unsure = True
+        elif track.last is not None and not sight.follows(track.sight, away=track.seen_us < self._before_us):
+            track.urgent = track.urgent or (not track.unsure and track.who.claim is not None)
+            track.unsure, track.vain = True, min(track.vain, 1)
         track.seen_us, track.sight = frame.pts_us, sight
         return track
-
-    def _was_away(self, track: _Track, frame: Frame) -> bool:
-        """Whether other frames did not show it, for a while: what the tracker found again may be somebody else."""
-        return track.seen_us < self._before_us and frame.pts_us - track.seen_us > MOST_APART_US
 
     def _due(self, frame: Frame, faces: Sequence[Detection], seen: _Seen) -> list[_Target]:
         """Whom to look at now, the most urgent first."""
@@ -157,13 +154,13 @@ class StreamIdentity:
         if track.last is None or track.urgent:
             return True
         since_s = (frame.pts_us - track.looked_us) / 1e6
-        if track.unsure and since_s >= _UNSURE_S:
+        if track.unsure and track.who.claim is not None and since_s >= _UNSURE_S:
             return True
         if track.who.promising and since_s >= _SECOND_S:
             return True
         if found.label == _BARE and track.last.label != _BARE:
             return True
-        if track.last.better(frame, found, 0.0, self._again) is not None:
+        if track.who.claim is None and track.last.better(frame, found, 0.0, self._again) is not None:
             track.vain = 0
             return True
         every_s = min(self._settings.longest_s, self._settings.again_s * (1 << max(0, track.vain - 1)))
