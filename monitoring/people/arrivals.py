@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from monitoring.people.stripping import stripped
-from monitoring.people.tables import counter_examples, erased_people, people
+from monitoring.people.tables import counter_examples, people
 from monitoring.store.media import Track, about_tracks
+from monitoring.store.tombstones import erased_people
 from monitoring.tracks.rows import key_of
 from workers.bus.event import Event
 from workers.database.dialects import rows_with

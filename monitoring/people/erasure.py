@@ -20,9 +20,9 @@ from monitoring.people.changes import forget_changes
 from monitoring.people.rows import family, next_revision
 from monitoring.people.store import PeopleStore
 from monitoring.people.stripping import strip_bodies, without
-from monitoring.people.tables import counter_examples, erased_people, looks, people
+from monitoring.people.tables import counter_examples, looks, people
 from monitoring.store.tables import events
-from monitoring.store.tombstones import KEPT_NS, begin_deletion
+from monitoring.store.tombstones import begin_deletion, erased_people
 from monitoring.tracks.record import read_record
 from monitoring.tracks.rows import TrackRow, update_rows
 from monitoring.tracks.tables import track_tags, tracks
@@ -69,11 +69,6 @@ def erase_person(store: PeopleStore, person_id: str, scrub: Callable[[], object]
     scrub()
     log.info("person_erased", looks=erased.looks, events=erased.events, tracks=erased.tracks)
     return erased
-
-
-def forget_erased(connection: Connection, now_ns: int) -> None:
-    """Drop tombstones that have outlived what they guard against."""
-    connection.execute(delete(erased_people).where(erased_people.c.erased_ns < now_ns - KEPT_NS))
 
 
 def _erase(connection: Connection, ids: Sequence[str], known: _Carriers) -> Erased:

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 _LOOK_S = 2.0
 _SETTLE_S = 0.2  # an import changes many people one after another
+_LOST_S = 3600.0  # a picture without a row that is as old will get none
 _MOVED = 0.01
 """A threshold that moves by less is not told: it moves a little for everybody with each who is enrolled."""
 
@@ -208,6 +209,8 @@ class GalleryPublisher:
         """Raises BusError, DatabaseUnavailable."""
         with self._store.database.read() as connection:
             newest = revision(connection)
+            if newest > 0 and not self._used:
+                self._store.sweep(time.time() - _LOST_S)
             self._used = newest > 0
             told = self._topic.told() if self._used else None
             if told is None or self._settled == (newest, len(told)):

@@ -83,10 +83,12 @@ class LookFiles:
             except OSError as error:
                 log.error("look_not_deleted", path=path, reason=error.strerror or str(error))
 
-    def sweep(self, known: Collection[str], before_s: float) -> None:
-        """Delete files older than `before_s` (time.time()) that have no row: what a crash left."""
+    def sweep(self, known: Collection[str], before_s: float) -> int:
+        """Delete files older than `before_s` (time.time()) that have no row: what a crash left. Returns how many."""
         found = [path for path in self.folder.glob("*.jpg*") if path.stat().st_mtime < before_s]
-        self.unlink([path.name for path in found if path.name not in known])
+        lost = [path.name for path in found if path.name not in known]
+        self.unlink(lost)
+        return len(lost)
 
 
 def packed(vector: Vector) -> bytes:

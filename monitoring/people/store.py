@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from monitoring.core.errors import NameTaken, PersonUnknown
@@ -20,6 +20,7 @@ from monitoring.people.names import Names
 from monitoring.people.roster import Roster
 from monitoring.people.rows import Person, person_of
 from monitoring.people.settings import PeopleSettings
+from monitoring.people.tables import looks
 from workers.database.database import Database
 from workers.errors import DatabaseError
 
@@ -90,6 +91,12 @@ class PeopleStore:
     def remove_look(self, person_id: str, number: int) -> None:
         """Delete a look and its picture for good. Raises PersonUnknown, LookUnknown."""
         self.files.unlink(self.write(lambda found: remove_look(found, person_id, number)))
+
+    def sweep(self, before_s: float) -> int:
+        """Delete pictures older than `before_s` (time.time()) that are of no look; returns how many."""
+        with self.database.read() as connection:
+            known = set(connection.scalars(select(looks.c.path).where(looks.c.path.is_not(None))))
+        return self.files.sweep(known, before_s)
 
     def write(self, work: Callable[[Connection], T], name: str | None = None) -> T:
         """What `work` returns, in a transaction; then all who look on are told. name: which may be somebody else's.

@@ -106,12 +106,3 @@ people_revision = Table(
     Column("revision", BigInteger, nullable=False),
 )
 """One row, which every change of the tables above counts: so that others notice."""
-
-erased_people = Table(
-    "erased_people",
-    metadata,
-    Column("id", String(26), primary_key=True),
-    Column("erased_ns", BigInteger, nullable=False),
-    Index(None, "erased_ns"),
-)
-"""Whose id is taken out of whatever still arrives."""

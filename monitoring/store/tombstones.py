@@ -52,6 +52,16 @@ deleted_tracks = Table(
 """Tracks that were deleted, or whose images were. A number that is given again later is another track."""
 
 
+erased_people = Table(
+    "erased_people",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("erased_ns", BigInteger, nullable=False),
+    Index(None, "erased_ns"),
+)
+"""People who were erased, by id, which is taken out of whatever still arrives (monitoring/people/arrivals.py)."""
+
+
 @dataclass(slots=True)
 class DeletedTrack:
     """A row of `deleted_tracks`. Times are `pts_us` of the session, both included."""
@@ -131,3 +141,4 @@ def forget_old(connection: Connection, now_ns: int) -> None:
     """Drop tombstones that have outlived what they guard against."""
     for table in (deleted_events, deleted_tracks):
         connection.execute(delete(table).where(table.c.deleted_ns < now_ns - KEPT_NS))
+    connection.execute(delete(erased_people).where(erased_people.c.erased_ns < now_ns - KEPT_NS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from monitoring.people.store import PeopleStore
-from monitoring.people.tables import erased_people
+from monitoring.store.tombstones import KEPT_NS, erased_people, forget_old
 from tests.monitoring.deletion.door import Door, found_in, open_door
 from tests.monitoring.people.test_naming import look
 from tests.monitoring.shop import until
@@ -125,6 +126,9 @@ def test_an_erased_person_is_in_no_file(door: Door, database_url: str, tmp_path:
     with door.running.database.read() as connection:
         buried = set(connection.scalars(select(erased_people.c.id)))
     assert buried == {anna, ann, fresh}
+    assert len(list(store.files.folder.iterdir())) == 1 and store.sweep(time.time() + 60) == 0
+    (store.files.folder / "lost.jpg").write_bytes(b"of a crash")
+    assert (store.sweep(time.time() - 60), store.sweep(time.time() + 60)) == (0, 1)
     until(lambda: not any(found_in(database_url, tmp_path, one) for one in ("Zerased", "ZERASED", "zerased")) or None)
     assert [path.read_bytes()[2:].decode() for path in store.files.folder.iterdir()] == [ben]
     told = json.dumps([_all_tracks(door), door.events(), door.alerts()])
@@ -133,3 +137,6 @@ def test_an_erased_person_is_in_no_file(door: Door, database_url: str, tmp_path:
     seen(door, {1: anna, 2: ben}, LATER)
     assert {one["person"] for one in _all_tracks(door)} == {None, ben}, "what a node still delivers is about nobody"
     assert anna not in json.dumps([_all_tracks(door), door.events(), door.alerts()])
+    with door.running.database.write() as connection:
+        forget_old(connection, time.time_ns() + KEPT_NS)
+        assert list(connection.scalars(select(erased_people.c.id))) == []
