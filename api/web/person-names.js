@@ -1,5 +1,6 @@
 // Who people are: their names by id. Events and results say an opaque id; names are learnt by those who may see them.
 
+const ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 let known = new Map(); // id → {id, name, groups}
 let unknown = false; // whether an id was asked for that nobody has told the name of
 
@@ -21,8 +22,11 @@ export function nameOf(id) {
   return name;
 }
 
-/** The same, in words where the name is not known: an id tells people nothing. */
-export const personName = (id) => (id ? (nameOf(id) ?? "Somebody enrolled") : null);
+/** The same, in words where the name is not known: an id tells people nothing. A name, as in addresses, is itself. */
+export function personName(id) {
+  if (!id) return null;
+  return ID.test(id) ? (nameOf(id) ?? "Somebody enrolled") : id;
+}
 
 /** Everybody whose name is known, by name. */
 export const everybody = () => [...known.values()].sort((a, b) => a.name.localeCompare(b.name));

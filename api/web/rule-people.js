@@ -99,7 +99,7 @@ export class RulePeople {
     if (!WHO[this.#type]) return null;
     if (this.#names && this.#choice.chosen.length === 0) return "Select a person or a group.";
     const wait = this.waitS ?? 0;
-    if (!(wait >= 0 && wait <= LONGEST_WAIT_S)) return `The wait for a name must be 0 to ${LONGEST_WAIT_S} seconds.`;
+    if (!(wait >= 0 && wait <= LONGEST_WAIT_S)) return `The wait to recognise somebody must be 0 to ${LONGEST_WAIT_S} seconds.`;
     return null;
   }
 

@@ -1,14 +1,17 @@
 // One camera on the wall: its video (<livesight-view>), state, figures and buttons.
 
 import { colourOf } from "./colours.js";
+import { el } from "./dom.js";
 import { labelName } from "./label-words.js";
 import { countLabels } from "./overlay.js";
 import { peopleKnown } from "./people-known.js";
+import { nameOf } from "./person-names.js";
 import { mayOn } from "./session.js";
 import { ZoneOverlay } from "./zone-overlay.js";
 import { nameOfCodec, nameOfState, number, rateWords, short, shownState } from "./states.js";
 
 const COUNTS_MS = 500;
+const MOST_CHIPS = 4;
 const RATE_WINDOW_MS = 3000;
 const FALLBACK_TEXTS = { disabled: "This camera is paused.", ended: "The stream has ended." };
 
@@ -185,7 +188,7 @@ export class Tile {
     this.#parts.fps.textContent = `${rateWords(fps)} / ${rateWords(analysed || arriving)}`;
   }
 
-  /** Labels as chips, and the rate; updating them twice a second is enough. */
+  /** Names and labels as chips, and the rate; updating them twice a second is enough. */
   #onResult(result) {
     const now = performance.now();
     this.#zones.resize(result.size_wh);
@@ -194,13 +197,13 @@ export class Tile {
     if (now - this.#countedAt < COUNTS_MS) return;
     this.#countedAt = now;
     this.#showRates();
-    const items = countLabels(result.detections).slice(0, 4).map(([label, count]) => {
-      const item = document.createElement("li");
-      const dot = document.createElement("i");
+    const names = result.detections.map(({ identity, label }) => [label, identity && nameOf(identity.person)]);
+    const counts = countLabels(result.detections).map(([label, count]) => [label, `${count} × ${labelName(label)}`]);
+    const chips = [...names.filter(([, name]) => name), ...counts].slice(0, MOST_CHIPS).map(([label, words]) => {
+      const dot = el("i");
       dot.style.setProperty("--dot", colourOf(label));
-      item.append(dot, `${count} × ${labelName(label)}`);
-      return item;
+      return el("li", {}, dot, words);
     });
-    this.#parts.labels.replaceChildren(...items);
+    this.#parts.labels.replaceChildren(...chips);
   }
 }

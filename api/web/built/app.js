@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. b6bf89d0f8c02ae420e81f9f7fd6b0610a601e51c589b1c05257aed66b0e6a53
+// Made by `make web` out of api/web; do not edit. a5be77f0f6a8095cd6142c7331b1d671a91f40779edbea9d0b69581e61c51362
 import {
   ApiError,
   HealthWatch,
@@ -11,6 +11,7 @@ import {
   countLabels,
   countOf,
   drawDetections,
+  el,
   ifThere,
   inward,
   labelName,
@@ -1792,6 +1793,7 @@ function middleAt(points, y) {
 
 // tile.js
 var COUNTS_MS = 500;
+var MOST_CHIPS = 4;
 var RATE_WINDOW_MS = 3e3;
 var FALLBACK_TEXTS = { disabled: "This camera is paused.", ended: "The stream has ended." };
 var Tile = class {
@@ -1948,7 +1950,7 @@ var Tile = class {
     const arriving = this.#resultTimes.length * 1e3 / RATE_WINDOW_MS;
     this.#parts.fps.textContent = `${rateWords(fps)} / ${rateWords(analysed || arriving)}`;
   }
-  /** Labels as chips, and the rate; updating them twice a second is enough. */
+  /** Names and labels as chips, and the rate; updating them twice a second is enough. */
   #onResult(result) {
     const now = performance.now();
     this.#zones.resize(result.size_wh);
@@ -1957,14 +1959,14 @@ var Tile = class {
     if (now - this.#countedAt < COUNTS_MS) return;
     this.#countedAt = now;
     this.#showRates();
-    const items = countLabels(result.detections).slice(0, 4).map(([label, count]) => {
-      const item = document.createElement("li");
-      const dot = document.createElement("i");
+    const names = result.detections.map(({ identity, label }) => [label, identity && nameOf(identity.person)]);
+    const counts = countLabels(result.detections).map(([label, count]) => [label, `${count} \xD7 ${labelName(label)}`]);
+    const chips = [...names.filter(([, name]) => name), ...counts].slice(0, MOST_CHIPS).map(([label, words2]) => {
+      const dot = el("i");
       dot.style.setProperty("--dot", colourOf(label));
-      item.append(dot, `${count} \xD7 ${labelName(label)}`);
-      return item;
+      return el("li", {}, dot, words2);
     });
-    this.#parts.labels.replaceChildren(...items);
+    this.#parts.labels.replaceChildren(...chips);
   }
 };
 

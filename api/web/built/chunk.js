@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. b6bf89d0f8c02ae420e81f9f7fd6b0610a601e51c589b1c05257aed66b0e6a53
+// Made by `make web` out of api/web; do not edit. a5be77f0f6a8095cd6142c7331b1d671a91f40779edbea9d0b69581e61c51362
 
 // colours.js
 var KNOWN = /* @__PURE__ */ new Map([
@@ -54,6 +54,7 @@ var countOf = (count2, label) => {
 var atStart = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 // person-names.js
+var ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 var known2 = /* @__PURE__ */ new Map();
 var unknown = false;
 function learnPeople(people) {
@@ -68,7 +69,10 @@ function nameOf(id) {
   unknown ||= Boolean(id) && name === null;
   return name;
 }
-var personName = (id) => id ? nameOf(id) ?? "Somebody enrolled" : null;
+function personName(id) {
+  if (!id) return null;
+  return ID.test(id) ? nameOf(id) ?? "Somebody enrolled" : id;
+}
 var everybody = () => [...known2.values()].sort((a, b) => a.name.localeCompare(b.name));
 var everyGroup = () => [...new Set(everybody().flatMap(({ groups }) => groups))].sort();
 var someUnknown = () => unknown;

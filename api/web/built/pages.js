@@ -1,4 +1,4 @@
-// Made by `make web` out of api/web; do not edit. b6bf89d0f8c02ae420e81f9f7fd6b0610a601e51c589b1c05257aed66b0e6a53
+// Made by `make web` out of api/web; do not edit. a5be77f0f6a8095cd6142c7331b1d671a91f40779edbea9d0b69581e61c51362
 import {
   ApiError,
   MOST_POINTS,
@@ -1064,7 +1064,7 @@ var RulePeople = class {
     if (!WHO[this.#type]) return null;
     if (this.#names && this.#choice.chosen.length === 0) return "Select a person or a group.";
     const wait = this.waitS ?? 0;
-    if (!(wait >= 0 && wait <= LONGEST_WAIT_S)) return `The wait for a name must be 0 to ${LONGEST_WAIT_S} seconds.`;
+    if (!(wait >= 0 && wait <= LONGEST_WAIT_S)) return `The wait to recognise somebody must be 0 to ${LONGEST_WAIT_S} seconds.`;
     return null;
   }
   #part(name) {
