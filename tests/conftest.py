@@ -150,19 +150,19 @@ def _loggers_follow_the_configuration() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def file_broker() -> Iterator[Broker]:
-    """The file's broker, for `broker`. Not started yet."""
+@pytest.fixture(scope="session")
+def own_broker() -> Iterator[Broker]:
+    """This process's broker, for `broker`. Not started yet."""
     broker = Broker()
     yield broker
     broker.kill()
 
 
 @pytest.fixture
-def broker(file_broker: Broker) -> Broker:
-    """A broker that runs and has nothing. The tests of a file share it: what one did to it, the next does not see."""
-    file_broker.empty()
-    return file_broker
+def broker(own_broker: Broker) -> Broker:
+    """A broker that runs and has nothing. Tests share it: what one did to it, the next does not see."""
+    own_broker.empty()
+    return own_broker
 
 
 @pytest.fixture(scope="session")

@@ -29,23 +29,23 @@ SAYS = ("picture 2", "without_mask", "demo", "results a second")
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with Broker() as running:
-        running.create_topic("livesight.detections", 4)
-        yield running
+def topics(own_broker: Broker) -> Broker:
+    own_broker.empty()
+    own_broker.create_topic("livesight.detections", 4)
+    return own_broker
 
 
 @pytest.fixture(scope="module")
-def service(broker: Broker) -> Iterator[LivesightProcess]:
-    with LivesightProcess(command="demo", settings=broker.settings) as running:
+def service(topics: Broker) -> Iterator[LivesightProcess]:
+    with LivesightProcess(command="demo", settings=topics.settings) as running:
         running.wait_for(lambda: running.metric("livesight_detections_total", stream="demo") > 5, 60, "detections")
         yield running
 
 
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
-def test_a_snippet_runs(number: int, service: LivesightProcess, broker: Broker, tmp_path: Path) -> None:
+def test_a_snippet_runs(number: int, service: LivesightProcess, topics: Broker, tmp_path: Path) -> None:
     code = SNIPPETS[number].replace("127.0.0.1:8000", f"127.0.0.1:{service.port}")
-    code = code.replace("127.0.0.1:9092", broker.address)
+    code = code.replace("127.0.0.1:9092", topics.address)
     cv2.imwrite(str(tmp_path / "face.jpg"), face_picture(0, (640, 360)))
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False

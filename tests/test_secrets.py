@@ -66,10 +66,10 @@ def printed(config: Path, state: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_no_secret_of_an_address_leaves(tmp_path: Path) -> None:
+def test_no_secret_of_an_address_leaves(tmp_path: Path, broker: Broker) -> None:
     streams = [{"id": f"cam{at}", "url": form.format(f"127.0.0.1:{free_port()}")} for at, form in enumerate(FORMS)]
     config = tmp_path / "livesight.yaml"
-    with WebhookServer() as hook, Broker() as broker:
+    with WebhookServer() as hook:
         target = {"type": "webhook", "name": "ops", "url": hook.url}
         rule = {"name": "gone", "when": {"type": "stream_down", "for_s": 0}, "severity": "critical"}
         settings = {

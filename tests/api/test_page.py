@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import json
 import os
 import re
 import signal
@@ -24,7 +25,7 @@ from PIL import Image
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, WebSocket, expect
 
 from stream.sources.demo_people import load_portrait
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, until_fits
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.livesight_process import LivesightProcess
 from tests.peers.numbers import numbered_image, read_number
@@ -41,6 +42,7 @@ COLOURS = {
 CLIP = ClipSpec(frames=200, fps=25, size_wh=(640, 360), bit_rate=3_000_000)
 NUMBERED_FRAMES = 500  # of the shared clip `numbered_h264`
 SECOND = 1000.0
+ANALYSED_FPS = 8  # all that these tests need; every frame would take a core as long as they run
 
 # Analysed pictures of a view's canvas with the identity that the view claims for them, and what the socket said.
 SAMPLE = """async ({stream, count, patience}) => {
@@ -162,8 +164,9 @@ def face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(face_clip: Path) -> Iterator[LivesightProcess]:
-    sources = ["--source", f"numbers=file:{face_clip}", "--source", "demo=demo:"]
-    with LivesightProcess(sources, {"STREAM__EPHEMERAL_S": "1"}) as process:
+    sources = {"numbers": f"file:{face_clip}", "demo": "demo:"}
+    streams = json.dumps([{"id": name, "url": url, "max_fps": ANALYSED_FPS} for name, url in sources.items()])
+    with LivesightProcess((), {"STREAMS": streams, "STREAM__EPHEMERAL_S": "1"}) as process:
         yield process
 
 
@@ -396,14 +399,14 @@ async def test_from_nothing_to_a_camera_and_through_a_restart(numbered_h264: Pat
         async with chromium() as browser, opened(browser, service, color_scheme="dark") as (page, witness):
             await expect(page.get_by_role("heading", name="No cameras yet")).to_be_visible()
             await page.set_viewport_size({"width": 390, "height": 844})
-            assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+            await until_fits(page, 390)
             policy = (await page.request.get(service.url)).headers["content-security-policy"]
             assert "default-src 'self'" in policy and "unsafe" not in policy
 
-            stream = {"id": "yard", "url": camera.url("yard")}
+            stream = {"id": "yard", "url": camera.url("yard"), "max_fps": ANALYSED_FPS}
             assert (await page.request.post(f"{service.url}/v1/streams", data=stream)).status == 201
             tile = await live(page, "yard")  # nobody reloaded the page
-            assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+            await until_fits(page, 390)
 
             view = tile.locator("livesight-view")
             session = await view.get_attribute("data-session")
@@ -427,9 +430,9 @@ async def test_from_nothing_to_a_camera_and_through_a_restart(numbered_h264: Pat
 
 
 async def test_a_camera_dies_and_returns(numbered_h264: Path) -> None:
-    quick = {"STREAM__BACKOFF_MAX_S": "1"}
     with RtspServer({"yard": Mount(numbered_h264)}) as camera:
-        with LivesightProcess(["--source", f"yard={camera.url('yard')}"], quick) as service:
+        streams = json.dumps([{"id": "yard", "url": camera.url("yard"), "max_fps": ANALYSED_FPS}])
+        with LivesightProcess((), {"STREAMS": streams, "STREAM__BACKOFF_MAX_S": "1"}) as service:
             async with chromium() as browser, opened(browser, service) as (page, witness):
                 tile = await live(page, "yard")
                 view = tile.locator("livesight-view")

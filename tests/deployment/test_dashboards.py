@@ -106,14 +106,14 @@ def test_grafana_finds_dashboards_and_metrics() -> None:
 
 
 @pytest.fixture(scope="module")
-def livesight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivesightProcess]:
+def livesight(tmp_path_factory: pytest.TempPathFactory, own_broker: Broker) -> Iterator[LivesightProcess]:
     """Two cameras, one of which nobody answers for, and a broker: the bus counts only with one."""
     clip = make_numbered(tmp_path_factory.mktemp("clip") / "clip.mp4", ClipSpec(frames=100, fps=25))
     sources = ["--source", f"clip=file:{clip}", "--source", f"gate=rtsp://127.0.0.1:{free_port()}/gate"]
-    with Broker() as broker:
-        settings = {**broker.settings, "CLUSTER__LEASE": "false"}
-        with LivesightProcess(sources, settings, python=NUMBER_LIVESIGHT) as process:
-            yield process
+    own_broker.empty()
+    settings = {**own_broker.settings, "CLUSTER__LEASE": "false"}
+    with LivesightProcess(sources, settings, python=NUMBER_LIVESIGHT) as process:
+        yield process
 
 
 def test_every_metric_that_is_named_exists(livesight: LivesightProcess) -> None:

@@ -73,3 +73,12 @@ async def until_true(page: Page, script: str, argument: Any = None, timeout_s: f
     async with asyncio.timeout(timeout_s):
         while not await page.evaluate(script, argument):
             await asyncio.sleep(0.1)
+
+
+async def until_fits(page: Page, width_px: int) -> None:
+    """Wait until the page is laid out for a window of this width and goes past none of it: both take a while.
+
+    Raises TimeoutError when it stays wider.
+    """
+    fits = "(width) => innerWidth === width && document.documentElement.scrollWidth <= width"
+    await until_true(page, fits, width_px, timeout_s=20)

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, until_fits
 from tests.peers.livesight_process import LivesightProcess
 from workers.access.roles import allowed
 
@@ -34,8 +34,9 @@ OVERLAPS = """() => {
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[LivesightProcess]:
-    settings = {"AUTH__MODE": "accounts", "AUTH__RECHECK_S": "1", "LOG_FORMAT": "json"}
-    with LivesightProcess(command="demo", settings=settings) as running:
+    streams = json.dumps([{"id": "demo", "url": "demo:", "max_fps": 5}])
+    settings = {"AUTH__MODE": "accounts", "AUTH__RECHECK_S": "1", "LOG_FORMAT": "json", "STREAMS": streams}
+    with LivesightProcess(settings=settings) as running:
         yield running
 
 
@@ -62,7 +63,7 @@ async def pictures_of_widths(page: Page, name: str) -> None:
         await page.set_viewport_size({"width": width, "height": 800})
         for scheme in ("dark", "light"):
             await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            await until_fits(page, width)
             assert await page.evaluate(OVERLAPS) == [], width
             await picture(page, f"{name}-{width}-{scheme}")
     assert await serious_faults(page) == []

@@ -10,7 +10,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.api.conftest import Service
 from tests.api.test_page import opened
-from tests.peers.chromium import chromium, until_true
+from tests.peers.chromium import chromium, until_fits, until_true
 from tests.web.overlay_run import alert_with_clip, open_clip, stops, watched
 from tests.web.test_pages import SIZES, artifact, faults
 from tests.web.two_boxes import TwoBoxesEngine
@@ -61,7 +61,7 @@ async def test_boxes_can_be_left_out_and_fill_the_screen_with_the_clip(
         fill = page.locator(".clip-tools").get_by_role("button", name="full screen")
         [stop] = await stops(page, 1)
         assert stop.near() and await page.evaluate(COVERED)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await until_fits(page, width)
         await looked_at(page, f"clip-{scheme}-{size}.png")
         await boxes.focus()
         await page.keyboard.press("Enter")

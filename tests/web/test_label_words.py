@@ -22,7 +22,7 @@ from tests.api.conftest import Service, running
 from tests.api.test_page import opened
 from tests.monitoring.happened import message
 from tests.monitoring.shop import until
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, until_fits
 from tests.peers.colour_models import write_square_model
 from tests.web.test_pages import SIZES, artifact, faults
 from workers.bus.result import Detection, FrameResult, Latency
@@ -119,7 +119,7 @@ async def test_pages_and_alerts_speak_the_words_of_the_card(service: Service) ->
         await expect(page.locator("#events-tools [name=label]")).to_contain_text("triangle")
         for name, (width, height) in SIZES.items():
             await page.set_viewport_size({"width": width, "height": height})
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            await until_fits(page, width)
             if path := artifact(f"words-{name}.png"):
                 await page.screenshot(path=path)
         assert await faults(page) == []

@@ -21,7 +21,7 @@ from stream.config import StreamConfig
 from tests.api.conftest import Service, running
 from tests.api.test_page import opened
 from tests.monitoring.shop import until
-from tests.peers.chromium import chromium, until_true
+from tests.peers.chromium import chromium, until_fits, until_true
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.web.boxed_numbers import BoxedNumberEngine
 from tests.web.test_pages import SIZES, artifact, faults
@@ -160,7 +160,7 @@ async def test_zones_lie_where_they_belong_at_every_size(hall: Hall) -> None:
             await page.set_viewport_size({"width": width, "height": height})
             await page.emulate_media(color_scheme=schemes[size])
             await until_true(page, f"(places) => ({OFF})(places) < 2", PLACES)
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            await until_fits(page, width)
             assert await faults(page) == []
             if path := artifact(f"live-zones-{schemes[size]}-{size}.png"):
                 await page.screenshot(path=path)

@@ -12,7 +12,7 @@ from playwright.async_api import Locator, Page, Route, expect
 from stream.config import StreamConfig
 from tests.api.conftest import Service, running
 from tests.api.test_page import opened
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, until_fits
 from tests.peers.colour_models import COLOURS, write_colour_model, write_square_model
 from tests.peers.ports import free_port
 from tests.web.test_pages import artifact, faults
@@ -63,7 +63,7 @@ async def photographed(page: Page, name: str) -> None:
     """Desktop and phone: nothing wider than the screen, no serious fault."""
     for width, height in ((390, 844), (1280, 800)):
         await page.set_viewport_size({"width": width, "height": height})
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await until_fits(page, width)
         if path := artifact(f"{name}-{width}.png"):
             await page.screenshot(path=path)
     assert await faults(page) == []

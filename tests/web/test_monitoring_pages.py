@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
 from tests.api.test_page import opened
-from tests.peers.chromium import chromium, until_true
+from tests.peers.chromium import chromium, until_fits, until_true
 from tests.peers.clips import ClipSpec, make_numbered
 from tests.peers.livesight_process import LivesightProcess
 from tests.peers.ports import free_port
@@ -259,7 +259,7 @@ async def test_fifty_alerts_are_seen_at_once_by_mouse_by_keys_and_on_a_phone(ser
         await page.set_viewport_size({"width": 390, "height": 844})
         await page.goto(f"{service.url}/#/alerts?state=unacknowledged&stream=clip")
         await expect(cards).to_have_count(50)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        await until_fits(page, 390)
         if path := artifact("alerts-many-phone.png"):
             await page.screenshot(path=path)
         await page.get_by_role("button", name="Acknowledge all that match").click()
@@ -322,7 +322,7 @@ async def test_one_of_eighty_labels_is_put_into_a_rule_which_is_tried(service: L
             await page.screenshot(path=path)
         await page.set_viewport_size({"width": 390, "height": 844})
         await page.locator("#rule-trial").scroll_into_view_if_needed()
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        await until_fits(page, 390)
         if path := artifact("rule-tried-phone.png"):
             await page.screenshot(path=path)
         await form.get_by_label("Name").fill("numbers")
@@ -394,7 +394,7 @@ async def test_pages_that_are_full(service: LivesightProcess, scheme: Any) -> No
             for size, (width, height) in SIZES.items():
                 await page.set_viewport_size({"width": width, "height": height})
                 await page.wait_for_timeout(300)  # charts redraw themselves
-                assert await page.evaluate("document.documentElement.scrollWidth") <= width, (name, size)
+                await until_fits(page, width)
                 if path := artifact(f"full-{name}-{scheme}-{size}.png"):
                     await page.screenshot(path=path)
 
@@ -404,9 +404,7 @@ async def test_nothing_is_wider_than_the_screen_at_any_width(service: LivesightP
         await expect(page.locator("livesight-view[data-pts-us]").first).to_be_attached(timeout=60 * SECOND)
         for width in (320, 390, 600, 700, 820, 1000, 1180, 1280, 1400, 1600, 1920):
             await page.set_viewport_size({"width": width, "height": 700})
-            async with asyncio.timeout(20):  # until the wall has arranged itself
-                while await page.evaluate("document.documentElement.scrollWidth") > width:
-                    await asyncio.sleep(0.05)
+            await until_fits(page, width)
 
 
 async def test_the_report_is_a_page_of_its_own(service: LivesightProcess, tmp_path: Path) -> None:

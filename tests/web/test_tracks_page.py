@@ -23,7 +23,7 @@ from tests.api.conftest import Service, running
 from tests.api.test_page import opened
 from tests.monitoring.happened import message
 from tests.monitoring.shop import until
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, until_fits
 from tests.web.test_pages import SIZES, artifact, faults
 from workers.bus.media import Snapshot
 from workers.bus.message_bus import SNAPSHOTS, Message
@@ -280,7 +280,7 @@ async def test_a_track_is_opened_and_its_events_are_in_it(street: Street, scheme
         for text in ("without mask → with mask", "till", "gate out", "Warning", "door"):
             await expect(rows.last).to_contain_text(text)
         await page.wait_for_timeout(300)  # the chart redraws itself
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await until_fits(page, width)
         await looked_at(page, f"events-tracks-{scheme}-{size}.png")
         await rows.last.get_by_role("button").focus()
         await page.keyboard.press("Enter")
@@ -301,7 +301,7 @@ async def test_a_track_is_opened_and_its_events_are_in_it(street: Street, scheme
         await page.get_by_role("radio", name="Tracks").check()
         await expect(rows).to_have_count(1)
         await page.get_by_text("More filters").click()
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await until_fits(page, width)
         await looked_at(page, f"events-filters-{scheme}-{size}.png")
 
 
@@ -345,7 +345,7 @@ async def test_a_track_is_deleted_step_by_step(street: Street, scheme: Any, size
             await expect(dialog.locator(".track-event")).to_have_count(6)
             await expect(dialog).not_to_contain_text("gate out")
             await looked_at(page, f"events-deleting-{scheme}-{size}.png")
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            await until_fits(page, width)
             await page.evaluate("document.body.dataset.may = 'events pictures'")
             await expect(dialog.get_by_role("button", name="Delete track")).to_be_hidden()
             await page.evaluate("document.body.dataset.may = 'events pictures delete'")

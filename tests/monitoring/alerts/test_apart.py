@@ -50,10 +50,12 @@ def models_dir(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
-def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres, keys_file: Path, models_dir: Path) -> None:
+def test_an_alert_and_its_clip_come_from_another_process(
+    postgres: Postgres, keys_file: Path, models_dir: Path, broker: Broker
+) -> None:
     """Node, api and monitor apart, with accounts: who has a key asks the api, which asks the others in their name."""
     database = postgres.emptied()
-    with WebhookServer() as hook, Broker() as broker:
+    with WebhookServer() as hook:
         shared = {
             **broker.settings,
             "AUTH__MODE": "accounts",
@@ -71,8 +73,9 @@ def test_an_alert_and_its_clip_come_from_another_process(postgres: Postgres, key
         }
         asked = {**shared, "NODE_NAME": "door", "AUTH__DATABASE_URL": database, "AUTH__KEYS_FILE": str(keys_file)}
         known = {"API_KEYS": KEY}
-        seeing = {**shared, "NODE_NAME": "eye", "WORKERS__MODELS_DIR": str(models_dir)}
-        eye = LivesightProcess(["--roles", "node", "--source", "demo:"], seeing)
+        streams = json.dumps([{"id": "demo", "url": "demo:", "max_fps": 10}])
+        seeing = {**shared, "NODE_NAME": "eye", "WORKERS__MODELS_DIR": str(models_dir), "STREAMS": streams}
+        eye = LivesightProcess(["--roles", "node"], seeing)
         door = LivesightProcess(["--roles", "api"], asked, environment=known)
         watch = LivesightProcess(["--roles", "monitor"], watching)
         with ExitStack() as stack:

@@ -29,6 +29,7 @@ def settings(hook: WebhookServer, broker: Mosquitto) -> dict[str, str]:
         {"type": "mqtt", "name": "home", "host": "127.0.0.1", "port": broker.port, **FAST},
     ]
     return {
+        "STREAMS": json.dumps([{"id": "demo", "url": "demo:", "max_fps": 5}]),
         "MONITORING__RULES": json.dumps([RULE]),
         "MONITORING__ALERTS__TARGETS": json.dumps(targets),
         "MONITORING__ALERTS__CLIP_BEFORE_S": "1",
@@ -47,7 +48,7 @@ def test_alerts_of_a_camera_survive_a_kill_and_arrive_once(tmp_path: Path) -> No
     with WebhookServer() as hook, Mosquitto(tmp_path) as broker, Listener(broker.port) as listener:
         hook.answer = 500
         state = tmp_path / "state"
-        first = LivesightProcess(["--source", "demo:"], settings(hook, broker), state_dir=state)
+        first = LivesightProcess((), settings(hook, broker), state_dir=state)
         with first:
             hook.wait_for(lambda: len(hook.received) >= 2, 120)
             listener.wait_for(1)
@@ -63,7 +64,7 @@ def test_alerts_of_a_camera_survive_a_kill_and_arrive_once(tmp_path: Path) -> No
             first.kill()
         assert hook.accepted == []
         hook.answer = 200
-        with LivesightProcess(["--source", "demo:"], settings(hook, broker), state_dir=state) as service:
+        with LivesightProcess((), settings(hook, broker), state_dir=state) as service:
             hook.wait_for(lambda: hook.accepted, 60)
             assert hook.accepted[0]["id"] == alert["id"], "the oldest first"
             assert post(service, f"/v1/alerts/{alert['id']}/acknowledge")["acknowledged_at_ns"]

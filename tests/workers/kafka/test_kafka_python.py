@@ -21,9 +21,9 @@ pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 
 @pytest.fixture(scope="module")
-def settings(file_broker: Broker) -> KafkaSettings:
-    file_broker.start()
-    return KafkaSettings(bootstrap_servers=(file_broker.address,))
+def settings(own_broker: Broker) -> KafkaSettings:
+    own_broker.empty()
+    return KafkaSettings(bootstrap_servers=(own_broker.address,))
 
 
 def test_all_that_is_used_is_there(settings: KafkaSettings) -> None:

@@ -223,8 +223,8 @@ def test_a_stream_that_is_let_go_is_said_to_be_although_it_is_not_held_any_more(
     assert heard.said() == [("stream_up", None), ("stream_down", "released")]
 
 
-def test_events_and_snapshots_of_a_real_camera_reach_kafka(walk: Path) -> None:
-    with Broker() as broker, RtspServer({"cam": Mount(walk)}) as server:
+def test_events_and_snapshots_of_a_real_camera_reach_kafka(walk: Path, broker: Broker) -> None:
+    with RtspServer({"cam": Mount(walk)}) as server:
         settings = KafkaSettings.model_validate(
             {"bootstrap_servers": broker.address, "request_timeout_s": 2.0, "topics": {"partitions": 2}}
         )

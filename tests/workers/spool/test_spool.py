@@ -43,10 +43,10 @@ for number in range(100_000):
 
 
 @pytest.fixture
-def broker(file_broker: Broker) -> Iterator[Broker]:
+def broker(own_broker: Broker) -> Iterator[Broker]:
     """Not running yet."""
-    file_broker.kill()
-    yield file_broker
+    own_broker.kill()
+    yield own_broker
     gc.collect()
 
 
