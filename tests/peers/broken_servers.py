@@ -9,8 +9,9 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Iterator
 from types import TracebackType
-from typing import ClassVar
+from typing import IO, ClassVar
 
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=frozen\r\nt=0 0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\n"
@@ -50,6 +51,8 @@ class BrokenServer:
             open_socket.close()
         for thread in self._threads:
             thread.join(5)
+        # One that goes on would take a core from every test that follows.
+        assert not any(thread.is_alive() for thread in self._threads), "a client's thread goes on"
 
     def _spawn(self, target: object, *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, name="broken-server", daemon=True)  # type: ignore[arg-type]
@@ -121,7 +124,7 @@ class RefusingServer(BrokenServer):
         """Request after request; hanging up once the first has come."""
         lines = connection.makefile("rb")
         while first := lines.readline():
-            headers = [header.strip() for header in iter(lines.readline, b"\r\n")]
+            headers = list(_headers(lines))
             if self._status == 0:
                 connection.close()
                 return
@@ -130,6 +133,12 @@ class RefusingServer(BrokenServer):
             head = [b"%s %s Whatever" % (b"RTSP/1.0" if sequence else b"HTTP/1.1", status), *sequence]
             challenge = b'WWW-Authenticate: Digest realm="camera", nonce="abc"'
             connection.sendall(b"\r\n".join([*head, challenge, b"Content-Length: 0", b"", b""]))
+
+
+def _headers(lines: IO[bytes]) -> Iterator[bytes]:
+    """Up to the empty line, or to the end of what a client sent that hung up in between."""
+    while header := lines.readline().strip():
+        yield header
 
 
 class FreezingServer(BrokenServer):
