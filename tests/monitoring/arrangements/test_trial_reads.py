@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 
 from monitoring.arrangements.rule_trial import RuleTrials, TrialLimits
+from monitoring.core.known_people import Known
 from monitoring.events.settings import EventSettings
 from monitoring.rules.replay import Replay, kinds_of
 from monitoring.rules.rule import (
@@ -23,12 +24,14 @@ from monitoring.rules.rule import (
 )
 from monitoring.store.writes import add_events
 from tests.monitoring.happened import happened
+from tests.monitoring.script import FixedPeople
 from workers.access.principal import ALL_STREAMS, StreamScope
 from workers.bus.event import Event
 from workers.database.database import Database
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
+KNOWN = FixedPeople((Known("ada", "Ada"),))
 LABELS = ("person", "person", "person", "car", "bicycle", "dog")
 ZONES = ("street", "street", "street", "street", "yard", "door")
 
@@ -139,7 +142,7 @@ def by_camera(alerts: Iterable[Event]) -> list[tuple[object, ...]]:
 
 def replayed(rule: Rule, made: list[Event], until_ns: int) -> list[tuple[object, ...]]:
     """From all events of the kinds that a rule knows, whatever else it asks for."""
-    replay = Replay(rule, EventSettings())
+    replay = Replay(rule, EventSettings(), people=KNOWN)
     raised = [alert for event in made if event.kind in kinds_of(rule) for alert in replay.take(event)]
     return by_camera([*raised, *replay.finish(until_ns)])
 
@@ -147,7 +150,7 @@ def replayed(rule: Rule, made: list[Event], until_ns: int) -> list[tuple[object,
 @pytest.mark.parametrize("cooldown_s", [0.0, 17.5])
 def test_what_is_left_out_changes_nothing(week: tuple[Database, list[Event]], cooldown_s: float) -> None:
     database, made = week
-    trials = RuleTrials(database, EventSettings(), limits=TrialLimits(longest_s=600.0))
+    trials = RuleTrials(database, EventSettings(), limits=TrialLimits(longest_s=600.0), people=KNOWN)
     for when in (*NARROW, *WIDE):
         rule = Rule(name="tried", when=when, cooldown_s=cooldown_s)
         trial = trials.run(rule, ALL_STREAMS, 7, 10_000)
@@ -165,6 +168,7 @@ def test_a_rule_that_few_events_concern_is_tried_on_all(week: tuple[Database, li
     database, made = week
     now_s = count(0.0, 0.01)
     limits = TrialLimits(longest_s=len(made) / 2 * 0.01, first=len(made), now_s=lambda: next(now_s))
-    trial = RuleTrials(database, EventSettings(), limits=limits).run(Rule(name="tried", when=when), ALL_STREAMS, 7, 9)
+    trials = RuleTrials(database, EventSettings(), limits=limits, people=KNOWN)
+    trial = trials.run(Rule(name="tried", when=when), ALL_STREAMS, 7, 9)
     assert trial.complete and trial.count, trial.gaps
     assert not any("zone or line" in gap for gap in trial.gaps)
