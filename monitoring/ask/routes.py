@@ -31,7 +31,7 @@ def ask_routes(asker: Asker) -> APIRouter:
         response_model=AskAnswer,
         responses={422: {"description": "The question is too long, the time zone unknown, or the plan cannot be run."}},
     )
-    async def ask(principal: MaySeeEvents, body: AskRequest) -> JSONResponse:
+    async def ask_question(principal: MaySeeEvents, body: AskRequest) -> JSONResponse:
         """Answer a question in words about what is stored, from the streams that the principal may see.
 
         No language model is in it: a closed grammar makes a plan, which is shown, and can be sent back edited. Words
