@@ -5,7 +5,7 @@
 One node runs all the time; identity is switched off and on in turn, so that a machine that gets slower is slower for
 both. The films play at their own rate, which is more than two cores analyse. Enrolled are the people of the shared
 faces and identities, whom only one of the films shows: most of who is looked at is a stranger, who costs most. Where
-others use the machine meanwhile the rates say little; `looks_share` is what looks took of this process's CPU then.
+others use the machine meanwhile the rates say little; `expected_share` is what two cores would lose to so many looks.
 
 Also a look, and a match among 100,000 people, on one thread. The goals: the rate with identity at least 0.97 of the
 rate without, a look 15 ms of a CPU, a match 10 ms. The report goes to artifacts/bench/identity.json; exit code 1 when
@@ -36,6 +36,7 @@ from shared_data import data_dir, needed  # noqa: E402
 from stream.config import StreamConfig  # noqa: E402
 from tests.peers import enrolled, face_id  # noqa: E402
 from workers.bus.message_bus import LocalBus  # noqa: E402
+from workers.cpu import usable_cpus  # noqa: E402
 from workers.identity.face_model import FaceModel, Look  # noqa: E402
 from workers.identity.gallery import Gallery  # noqa: E402
 from workers.inference.identification import FaceCrop, Identification  # noqa: E402
@@ -78,7 +79,6 @@ def cameras(store: ModelStore, gallery: Gallery, turns: int, seconds: float) -> 
     time.sleep(2 * SETTLED_S)
     rates: dict[bool, list[float]] = {False: [], True: []}
     looks: list[float] = []
-    took: list[float] = []
     meter = UsageMeter(os.getpid())
     for turn in range(2 * turns):
         on = turn % 4 in (1, 2)  # off on, on off: what drifts evens out
@@ -86,13 +86,10 @@ def cameras(store: ModelStore, gallery: Gallery, turns: int, seconds: float) -> 
             node.streams.update(name, {"identity": on})
         time.sleep(SETTLED_S / 3)
         before, looked, began_s = counted("livesight_frames_analysed_total"), counted("livesight_looks_total"), now()
-        looking, cpu_s = counted("livesight_stage_seconds_sum", stage="identify"), time.process_time()
         time.sleep(seconds)
         rates[on].append((counted("livesight_frames_analysed_total") - before) / (now() - began_s))
         if on:
             looks.append((counted("livesight_looks_total") - looked) / (now() - began_s))
-            spent_s = counted("livesight_stage_seconds_sum", stage="identify") - looking
-            took.append(spent_s / (time.process_time() - cpu_s))
     usage = meter.read().as_dict()
     outcomes = {word: counted("livesight_looks_total", outcome=word) for word in ("named", "unknown", "failed")}
     node.close()
@@ -102,7 +99,6 @@ def cameras(store: ModelStore, gallery: Gallery, turns: int, seconds: float) -> 
         "on_per_s": [round(rate, 1) for rate in rates[True]],
         "share": round(with_identity / off, 4),
         "looks_per_s": round(median(looks), 2),
-        "looks_share": round(median(took), 4),
         "looks": outcomes,
         "usage": usage,
     }
@@ -162,19 +158,22 @@ def main() -> int:
     models = face_id.models()
     store = ModelStore([models, shipped_models_dir()])
     gallery = enrolled.gallery(models, data_dir())
+    measured = cameras(store, gallery, options.turns, options.seconds)
+    look_ms = one_look(store, gallery)
     report = {
         "machine": describe(),
         "people": len(gallery),
-        "look_cpu_ms": one_look(store, gallery),
+        "look_cpu_ms": look_ms,
         "match_ms": one_match(),
-        "cameras": cameras(store, gallery, options.turns, options.seconds),
+        "cameras": measured,
+        "expected_share": round(1 - measured["looks_per_s"] * look_ms / 1000 / usable_cpus(), 4),
     }
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(report, indent=1) + "\n")
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
     holds = (
-        report["cameras"]["share"] >= LEAST_SHARE,
-        report["look_cpu_ms"] <= MOST_LOOK_MS,
+        measured["share"] >= LEAST_SHARE,
+        look_ms <= MOST_LOOK_MS,
         report["match_ms"] <= MOST_MATCH_MS,
     )
     return 0 if all(holds) else 1
