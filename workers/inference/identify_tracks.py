@@ -25,7 +25,7 @@ from workers.inference.classify import Classifiers
 from workers.inference.identification import FaceCrop, Identification, LookBatch
 from workers.inference.look_budget import LookBudget
 from workers.inference.looking_again import Again, LastLook, quality_of
-from workers.inference.same_face import Sight
+from workers.inference.same_face import MOST_APART_US, Sight
 from workers.metrics import LOOKS
 
 _FORGET_US = 10_000_000
@@ -134,11 +134,21 @@ class StreamIdentity:
         sight = Sight.of(frame, found.xyxy)
         if track is None:
             track = self._tracks[found.track_id] = _Track(frame.pts_us, sight)
-        elif track.last is not None and not sight.follows(track.sight, away=track.seen_us < self._before_us):
-            track.urgent = track.urgent or (not track.unsure and track.who.claim is not None)
-            track.unsure, track.vain = True, min(track.vain, 1)
+        elif track.last is not None and not sight.follows(track.sight):
+            self._doubt(track, frame)
         track.seen_us, track.sight = frame.pts_us, sight
         return track
+
+    def _doubt(self, track: _Track, frame: Frame) -> None:
+        """It may be somebody else. Its name waits for a look; but where frames are so far apart that everybody jumps,
+        the look comes at once and the name stays until then.
+        """
+        named = track.who.claim is not None
+        if track.seen_us >= self._before_us and frame.pts_us - track.seen_us > MOST_APART_US:
+            track.urgent = track.urgent or (named and frame.pts_us - track.looked_us >= _UNSURE_S * 1e6)
+            return
+        track.urgent = track.urgent or (named and not track.unsure)
+        track.unsure, track.vain = True, min(track.vain, 1)
 
     def _due(self, frame: Frame, faces: Sequence[Detection], seen: _Seen) -> list[_Target]:
         """Whom to look at now, the most urgent first."""

@@ -23,8 +23,8 @@ _SIDE = 12
 _LEAST_ALIKE = 0.25
 """Overlap of the boxes × correlation of the thumbnails. In films 99 of 100 faces have 0.4 and more from one frame to
 the next, even where they turn; over a cut that the tracker did not notice it was 0.15."""
-_MOST_APART_US = 300_000
-"""Between frames that are further apart, people move and turn as they like: jumps say nothing."""
+MOST_APART_US = 300_000
+"""Between frames that are further apart, people move and turn as they like: a jump says little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,6 @@ class Sight:
         values -= values.mean()
         return cls(frame.pts_us, xyxy, cast("F32", values / max(float(np.linalg.norm(values)), 1e-3)))
 
-    def follows(self, before: Sight, away: bool) -> bool:
-        """Whether this is most likely the face of the sight before.
-
-        away: other frames in between did not show it. Else, where the two are too far apart to say, the answer is yes.
-        """
-        if not away and self.pts_us - before.pts_us > _MOST_APART_US:
-            return True
+    def follows(self, before: Sight) -> bool:
+        """Whether this is most likely the face of the sight before."""
         return float(self.thumbnail @ before.thumbnail) * overlap(self.xyxy, before.xyxy) >= _LEAST_ALIKE

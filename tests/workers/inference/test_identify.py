@@ -138,6 +138,16 @@ def test_after_a_cut_nobody_is_named_until_the_next_look(camera: Camera) -> None
     assert camera.show(times=40) == ["bob"], "who turns away keeps the name"
 
 
+def test_where_frames_are_far_apart_a_cut_has_the_track_looked_at_at_once(camera: Camera) -> None:
+    assert camera.show(times=2) == ["ada"]
+    camera.number += 3
+    camera.image, camera.script.says = texture(2), look(BOB)
+    assert camera.show() == ["bob"] and camera.script.looks == 2
+    camera.number += 3
+    camera.image, camera.script.says = texture(3), NoLook("turned", "the face is turned")
+    assert camera.show() == ["bob"] and camera.script.looks == 3, "everybody jumps at this rate: the name stays"
+
+
 def test_a_box_that_jumps_may_be_somebody_else(camera: Camera) -> None:
     assert camera.show(times=3) == ["ada"]
     camera.script.says = look(STRANGER)
