@@ -158,8 +158,8 @@ def stored(service: LivesightProcess) -> list[Event]:
     """All events of the scene, the oldest first."""
     page = service.get_json(f"/v1/events?stream={STREAM}&limit=500&order=oldest")
     assert page["next"] is None
-    links = ("snapshot_url", "picture_url", "clip_url")
-    return [Event.model_validate({key: one[key] for key in one if key not in links}) for one in page["events"]]
+    answered = ("snapshot_url", "picture_url", "clip_url", "names", "caption")  # what the page adds to an event
+    return [Event.model_validate({key: one[key] for key in one if key not in answered}) for one in page["events"]]
 
 
 def test_the_scene_is_told_once_whatever_is_killed_and_delivered_twice(

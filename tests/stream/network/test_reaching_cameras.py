@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,10 +55,11 @@ def frames(connection: Connection) -> int:
 
 def test_one_request_arrives_and_nothing_else(recorder: Recorder) -> None:
     with pytest.raises(SourceError):
-        reach(f"rtsp://user:p%40ss@127.0.0.1:{recorder.port}/cam", settings=HASTY)
-    lines = recorder.received.decode().split("\r\n")
-    assert lines[0].startswith("OPTIONS rtsp://127.0.0.1:") and lines[0].endswith("/cam RTSP/1.0")
-    assert recorder.received.count(b"RTSP/1.0") == 1 and b"p@ss" not in recorder.received
+        reach(f"rtsp://user:p%40ss@127.0.0.1:{recorder.port}/asked-once", settings=HASTY)
+    # By its path: what another process's test still asks for at a port that was its own a moment ago comes here, too.
+    lines = [line for line in recorder.received.decode().split("\r\n") if "/asked-once" in line]
+    assert len(lines) == 1 and re.fullmatch(r"OPTIONS rtsp://127\.0\.0\.1:\d+/asked-once RTSP/1\.0", lines[0])
+    assert b"p@ss" not in recorder.received
 
 
 @pytest.mark.parametrize(
