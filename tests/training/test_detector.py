@@ -92,6 +92,8 @@ import os, signal, sys, time
 from pathlib import Path
 from training.detector.mlflow_run import TrackSettings, tracked
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by who started the tests, and so here
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 store = Path(sys.argv[1])
 
 def end(name, how):
