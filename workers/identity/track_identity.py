@@ -4,7 +4,8 @@ One look at a face says little where it is dark or small: the looks of a track a
 A track gets a name by one look well above the person's threshold, or by two above it, and by the margin to the second
 person; it loses it when the mean falls below the threshold by some more, so that a name does not come and go.
 
-A tracker may mix two people up, most of all over a cut: a look that is not like those before begins a new pool.
+A tracker may mix two people up, most of all over a cut. A new pool begins with a look that is not like those before, or
+that is somebody else by itself; and where the picture changed at once, with any that is not surely of the same person.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from workers.identity.gallery import MARGIN, Gallery, mean_look
 
 BREAK = 0.25
 """A look less similar to the pool than this is of somebody else: two looks at one person hardly ever are so unlike."""
+SAME = 0.42
+"""Two looks more alike than this are of one person: 96 of 100 pairs of one, 1 in 1,000 of two (docs/people-model.md)."""
 WELL_ABOVE = 0.06
 """So much above the threshold one look is enough: seven times fewer strangers get there than to the threshold."""
 HOLD = 0.05
@@ -58,9 +61,14 @@ class TrackIdentity:
         """Whether the few looks that there are make somebody likely, not sure: some more soon will tell."""
         return self._promising
 
-    def add(self, vector: F32, gallery: Gallery) -> bool:
-        """Add a look, float32 (features) of unit length, and decide. Returns whether it was like those before."""
-        alike = self._mean is None or float(self._mean @ vector) >= BREAK
+    def add(self, vector: F32, gallery: Gallery, *, doubted: bool = False) -> bool:
+        """Add a look, float32 (features) of unit length, and decide. Returns whether it was like those before.
+
+        doubted: the picture changed at once since the look before, so that it may be somebody else.
+        """
+        alike = self._mean is None or float(self._mean @ vector) >= (SAME if doubted else BREAK)
+        if self.claim is not None and gallery.match(vector).person not in (None, self.claim.person):
+            alike = False
         if not alike:
             self._looks.clear()
             self.claim = None

@@ -200,7 +200,7 @@ class StreamIdentity:
         for target in targets:
             outcome, track = target.face.outcome, target.track
             if isinstance(outcome, Look):
-                track.who.add(outcome.vector, gallery)
+                track.who.add(outcome.vector, gallery, doubted=track.unsure)
                 track.unsure = False
                 said = "unknown"
                 if track.who.claim is not None:

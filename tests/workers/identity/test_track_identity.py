@@ -54,6 +54,22 @@ def test_a_name_is_held_a_little_below_the_threshold_and_then_lost() -> None:
     assert who(like(0.45), like(0.48))[1] == [None, None], "who was never named is not held"
 
 
+def test_a_look_that_is_somebody_else_by_itself_begins_a_new_pool() -> None:
+    """Though it is a little like those before, as any two faces may be, and their mean would still be named."""
+    track, said = who(like(0.9), like(0.9), like(0.3, 0.62))
+    assert said == ["ada", "ada", "bob"] and track.count == 1
+
+
+def test_where_the_picture_changed_at_once_a_name_needs_a_look_that_is_surely_of_the_same() -> None:
+    known = gallery(PEOPLE)
+    for similarity, alike in ((0.3, False), (0.55, True)):
+        track, _ = who(like(0.9), like(0.9))
+        assert track.add(like(similarity, towards=3), known, doubted=True) is alike
+        assert (track.claim is not None) is alike
+        track, _ = who(like(0.9), like(0.9))
+        assert track.add(like(similarity, towards=3), known), "without a doubt it is one of many looks"
+
+
 def test_a_look_unlike_the_pool_begins_a_new_one() -> None:
     track, _ = who(like(0.9), like(0.9))
     assert track.count == 2
