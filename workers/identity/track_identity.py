@@ -21,7 +21,7 @@ from workers.identity.gallery import MARGIN, Gallery, mean_look
 BREAK = 0.25
 """A look less similar to the pool than this is of somebody else: two looks at one person hardly ever are so unlike."""
 SAME = 0.42
-"""Two looks more alike than this are of one person: 96 of 100 pairs of one, 1 in 1,000 of two (docs/people-model.md)."""
+"""Two looks more alike than this are of one person: 96 of 100 pairs are, of two people 1 in 1,000 (people-model.md)."""
 WELL_ABOVE = 0.06
 """So much above the threshold one look is enough: seven times fewer strangers get there than to the threshold."""
 HOLD = 0.05
