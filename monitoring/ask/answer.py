@@ -93,7 +93,9 @@ def answer(found: Findings, told: Told) -> str:
     tell = _TELLERS.get(told.plan.intent, _count)
     if told.plan.by is not None and told.plan.intent in ("count", "how_often", "list"):
         tell = _table
-    return at_start(f"{tell(found, told)}{_note(told.plan)}")
+    text = f"{tell(found, told)}{_note(told.plan)}"
+    names = (*(person.name for person in told.installation.people), *told.installation.cameras)
+    return text if text.startswith(names) else at_start(text)  # a name has the capitals that it has
 
 
 def _count(found: Findings, told: Told) -> str:
