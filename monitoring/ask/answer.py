@@ -240,6 +240,15 @@ _TELLERS: dict[str, Callable[[Findings, Told], str]] = {
 }
 
 
+def _from_until(since_ns: int, until_ns: int | None, told: Told) -> str:
+    """`from yesterday at 14:02 until 14:31`; of less than a minute how long it was."""
+    since, until = told.at(since_ns), "now" if until_ns is None else told.at(until_ns)
+    if until_ns is not None and since == until:
+        return f"for {length_words((until_ns - since_ns) / 1e9)} {since}"
+    day, _, clock = until.rpartition(" at ")
+    return f"from {since} until {clock if day and since.startswith(f'{day} at ') else until}"
+
+
 def coverage_words(gaps: Sequence[Gap], told: Told, first: datetime | None) -> list[str]:
     """When cameras were away, those together that were away together; and from when on anything is stored."""
     together: dict[tuple[str, int, int | None], list[str]] = {}
@@ -247,9 +256,8 @@ def coverage_words(gaps: Sequence[Gap], told: Told, first: datetime | None) -> l
         together.setdefault((gap.why, gap.since_ns, gap.until_ns), []).append(gap.camera)
     found = []
     for (why, since, until), cameras in together.items():
-        end = "now" if until is None else told.at(until)
         were = "was" if len(cameras) == 1 else "were"
-        found.append(f"{joined(cameras[:_MOST_NAMED])} {were} {why} from {told.at(since)} until {end}.")
+        found.append(f"{joined(cameras[:_MOST_NAMED])} {were} {why} {_from_until(since, until, told)}.")
     if len(found) > _MOST_NAMED:
         found[_MOST_NAMED:] = [f"{len(found) - _MOST_NAMED} more times cameras were away."]
     if first is not None:
