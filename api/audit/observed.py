@@ -26,7 +26,7 @@ _PATTERNS: dict[str, What] = {
     rf"/v1/streams/{_STREAM}/snapshot\.jpg": "picture",
     r"/v1/snapshots/\d+": "snapshot",
     r"/v1/clips/\d+(?:/.*)?": "clip",
-    r"/v1/people/[^/]+/looks/\d+\.jpg": "snapshot",
+    r"/v1/people/[^/]+/looks/\d+/face\.jpg": "snapshot",
     r"/v1/people/[^/]+/sightings": "search",
     r"/v1/events\.csv": "download",
     r"/v1/report": "download",

@@ -61,7 +61,7 @@ ELSEWHERE = {
     "/v1/people": "for who may see all cameras",
     "/v1/people/{person}": "too",
     "/v1/people/{person}/looks": "too",
-    "/v1/people/{person}/looks/{n}.jpg": "too",
+    "/v1/people/{person}/looks/{n}/face.jpg": "too",
     "/v1/people/{person}/sightings": "too",
 }
 

@@ -125,7 +125,7 @@ def _add_looks(router: APIRouter, enrolment: Enrolment) -> None:
         return JSONResponse({"looks": await asyncio.to_thread(read)})
 
     @router.get(
-        "/v1/people/{person}/looks/{n}.jpg",
+        "/v1/people/{person}/looks/{n}/face.jpg",
         response_class=Response,
         responses={200: {"content": {"image/jpeg": {}}}, **UNKNOWN},
     )

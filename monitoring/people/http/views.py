@@ -258,4 +258,4 @@ def _last_seen(connection: Connection, ids: Sequence[str], scope: StreamScope) -
 
 
 def _image_url(person_id: str, number: int | None) -> str | None:
-    return None if number is None else f"/v1/people/{person_id}/looks/{number}.jpg"
+    return None if number is None else f"/v1/people/{person_id}/looks/{number}/face.jpg"
