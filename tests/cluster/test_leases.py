@@ -15,7 +15,11 @@ from tests.cluster.conftest import HEARTBEAT_S, SESSION_S, Place, Site
 from tests.peers.cluster import ask
 from tests.peers.eviction import Eviction
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [
+    pytest.mark.timeout(600),
+    # of a node that is killed while it is asked, or of kafka-python: closed when the garbage collector comes to it
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 PATIENCE_S = 150.0
 
