@@ -20,13 +20,14 @@ from workers.database.database import MANY_ROWS, Database
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Everything at one time. own: every id → that of the person that it counts as."""
+    """Everything at one time. own: every id → that of the person that it counts as. groups: by casefolded name."""
 
     revision: int = -1
     known: dict[str, Known] = field(default_factory=dict)
     own: dict[str, str] = field(default_factory=dict)
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
     by_key: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
     everybody: tuple[Known, ...] = ()
 
 
@@ -78,10 +79,8 @@ class Names:
         return () if own is None else state.families[own]
 
     def group(self, name: str) -> frozenset[str]:
-        """All ids that count as somebody of that group."""
-        state = self._state
-        inside = (known.id for known in state.known.values() if name in known.groups)
-        return frozenset(one for own in inside for one in state.families[own])
+        """All ids that count as somebody of that group, whatever its case. One look: rules ask for each result."""
+        return self._state.groups.get(name.casefold(), frozenset())
 
     def all(self) -> tuple[Known, ...]:
         """Everybody who is enrolled, by name; the same object until somebody changes."""
@@ -103,4 +102,9 @@ def _state_of(newest: int, rows: list[tuple[str, str, str, str, str | None]]) ->
         else:
             families[own].append(person_id)
     whole = {own: tuple(ids) for own, ids in families.items()}
-    return _State(newest, known, own_of, whole, by_key, tuple(known.values()))
+    inside: dict[str, set[str]] = defaultdict(set)
+    for person in known.values():
+        for group in person.groups:
+            inside[group.casefold()].update(whole[person.id])
+    by_group = {group: frozenset(ids) for group, ids in inside.items()}
+    return _State(newest, known, own_of, whole, by_key, by_group, tuple(known.values()))

@@ -56,7 +56,8 @@ def test_names_are_unique_whatever_their_case(store: PeopleStore) -> None:
         store.change(ben, PersonChanges("ANNA STRASSE"), BY)
     assert store.names.name_of(anna) == "Anna Straße"
     assert store.names.ids(" anna   STRASSE ") == store.names.ids(anna) == (anna,)
-    assert store.names.group("staff") == {anna}
+    assert store.names.group("staff") == store.names.group("STAFF") == {anna}
+    assert store.names.group("guests") == frozenset()
     assert [one.name for one in store.names.all()] == ["Anna Straße", "Ben"]
     with pytest.raises(PersonUnknown):
         store.by_name("Carla")
