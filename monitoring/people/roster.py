@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,9 @@ from workers.engines.engine import F32
 from workers.identity.gallery import Gallery, mean_look
 from workers.identity.person_record import PersonLooks, encoded
 from workers.identity.thresholds import person_thresholds
+
+ThresholdOf = Callable[[str], tuple[float, int] | None]
+"""From which similarity on somebody is named, and among how many; None for whom nobody is recognised as."""
 
 
 @dataclass(slots=True)
@@ -68,12 +71,19 @@ class Roster:
         """Everybody who was enrolled with that embedder. Raises DatabaseUnavailable."""
         return self._current().get(embedder) or Gallery.empty()
 
-    def threshold(self, person_id: str) -> tuple[float, int] | None:
-        """From which similarity on somebody is named, and among how many; None for whom nobody is recognised as."""
-        for gallery in self._current().values():
-            if (index := gallery.index(person_id)) is not None:
-                return float(gallery.thresholds[index]), len(gallery)
-        return None
+    def thresholds(self) -> ThresholdOf:
+        """Everybody's as of now. Ask before you take a connection: this takes one of its own. Raises
+        DatabaseUnavailable.
+        """
+        galleries = self._current()
+
+        def threshold_of(person_id: str) -> tuple[float, int] | None:
+            for gallery in galleries.values():
+                if (index := gallery.index(person_id)) is not None:
+                    return float(gallery.thresholds[index]), len(gallery)
+            return None
+
+        return threshold_of
 
     def _current(self) -> Mapping[str, Gallery]:
         with self._lock, self._database.read() as connection:

@@ -115,7 +115,7 @@ async def detail(store: PeopleStore, person_id: str, principal: Principal) -> di
     """A PersonDetail, JSON-ready. Raises PersonUnknown."""
 
     def read() -> dict[str, Any]:
-        threshold_of = store.roster.threshold
+        threshold_of = store.roster.thresholds()
         with store.database.read() as connection:
             person = person_of(connection, person_id)
             return person_detail(connection, person, principal.scope("events"), threshold_of)
@@ -126,15 +126,16 @@ async def detail(store: PeopleStore, person_id: str, principal: Principal) -> di
 def _is_blank(store: PeopleStore, person_id: str) -> bool:
     """Whether there is nothing of somebody but the name. Raises PersonUnknown."""
     with store.database.read() as connection:
-        found = person_detail(connection, person_of(connection, person_id), ALL_STREAMS, store.roster.threshold)
+        found = person_detail(connection, person_of(connection, person_id), ALL_STREAMS, lambda one: None)
     return not (found["looks"] or found["counter_examples"] or found["last_seen"])
 
 
 def _list(store: PeopleStore, query: PeopleQuery, scope: StreamScope) -> dict[str, Any]:
+    threshold_of = store.roster.thresholds()
     with store.database.read() as connection:
         page = page_of(connection, query.q, query.group, query.cursor, query.limit)
         return {
-            "people": person_views(connection, page.people, scope, store.roster.threshold),
+            "people": person_views(connection, page.people, scope, threshold_of),
             "next": page.next,
             "groups": all_groups(connection),
             "undo": last_change(connection),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from monitoring.people.edits import PersonChanges
 from monitoring.people.looks import LookQuality, Source, looks_of, summaries
+from monitoring.people.roster import ThresholdOf
 from monitoring.people.rows import Person, families, family
 from monitoring.people.tables import LONGEST_NAME, counter_examples
 from monitoring.store.query import Moment
@@ -166,9 +167,6 @@ class Undone(BaseModel):
 
 
 SightingsPage = TrackPage
-
-ThresholdOf = Callable[[str], tuple[float, int] | None]
-"""Somebody's threshold, and among how many; None for whom nobody is recognised as."""
 
 
 def person_views(

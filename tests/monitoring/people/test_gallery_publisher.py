@@ -80,19 +80,21 @@ def test_a_process_of_its_own_knows_at_once(store: PeopleStore) -> None:
 def test_thresholds_rise_with_the_gallery_and_with_look_alikes(store: PeopleStore) -> None:
     roster = Roster(store.database)
     anna = enrolled(store, "Anna", 1)
-    alone = roster.threshold(anna)
-    assert alone is not None and alone[1] == 1 and roster.threshold("nobody") is None
+    alone_of = roster.thresholds()
+    alone = alone_of(anna)
+    assert alone is not None and alone[1] == 1 and roster.thresholds()("nobody") is None
     for number in range(2, 12):
         enrolled(store, f"person {number}", 10 + number)
-    among = roster.threshold(anna)
+    among = roster.thresholds()(anna)
+    assert alone_of(anna) == alone, "as of when they were asked for: whoever lists people reads nothing more"
     assert among is not None and among[1] == 11 and among[0] > alone[0] + 0.05
     twin = store.create(PersonChanges("Twin"), BY).id
     both = look(1, None).vector * 0.8 + look(2, None).vector * 0.6
     store.add_look(twin, type(look(1))(both.astype(np.float32), "face-id/1", look(1).quality, "upload", None), BY)
-    raised = roster.threshold(anna)
+    raised = roster.thresholds()(anna)
     assert raised is not None and raised[0] > among[0] + 0.1
     store.change(twin, PersonChanges(strict=True), BY)
-    strict, usual = roster.threshold(twin), roster.threshold(anna)
+    strict, usual = roster.thresholds()(twin), roster.thresholds()(anna)
     assert strict is not None and usual is not None and strict[0] > usual[0]
     gallery = roster.gallery("face-id/1")
     assert roster.gallery("face-id/1") is gallery and len(roster.gallery("other/1")) == 0
