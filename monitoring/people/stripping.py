@@ -96,7 +96,8 @@ def _rewrite(connection: Connection, event_id: uuid.UUID, event: Event) -> None:
     connection.execute(update(events).where(events.c.id == event_id).values(person=event.person, body=body))
     connection.execute(update(alerts).where(alerts.c.id == event_id).values(body=body))
     connection.execute(update(deliveries).where(deliveries.c.notice_id == event_id).values(body=body))
-    waiting = select(outbox.c.seq).where(outbox.c.body.contains(str(event_id)))
+    itself = f'"id":"{event_id}"'  # an alert has the id of the event that brought it about, too, as its cause
+    waiting = select(outbox.c.seq).where(outbox.c.body.contains(itself))
     for seq in connection.scalars(waiting).all():
         connection.execute(update(outbox).where(outbox.c.seq == seq).values(body=body))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,13 @@ import pytest
 from sqlalchemy import select
 
 from monitoring.people.store import PeopleStore
+from monitoring.store.tables import events as stored_events
+from monitoring.store.tables import outbox
 from monitoring.store.tombstones import KEPT_NS, erased_people, forget_old
 from tests.monitoring.deletion.door import Door, found_in, open_door
 from tests.monitoring.people.test_naming import look
 from tests.monitoring.shop import until
+from workers.bus.event import Event
 
 LATER = "01JD00000000000000000000BB"
 
@@ -91,9 +95,13 @@ def test_a_contested_track_loses_the_name_for_good(door: Door) -> None:
     track = next(one for one in _all_tracks(door) if one["track_id"] == 1)
     events = door.events("&track=1")
     assert {one["person"] for one in events} - {None} == {anna}
+    waiting = _alert_that_waits(door, next(one["id"] for one in events if one["person"] and one["kind"] != "alert"))
     asked = {"event_id": events[0]["id"], "person": anna}
     assert door.ask("admin", "POST", "/v1/people/not-this", json={**asked, "track": track["id"]}).status_code == 422
     assert door.ask("admin", "POST", "/v1/people/not-this", json=asked).status_code == 204
+    with door.running.database.read() as connection:
+        left = json.loads(connection.scalars(select(outbox.c.body)).one())
+    assert (left["id"], left["kind"], left["person"]) == (waiting, "alert", None), "and no other event in its place"
     door.show((3, 7), {2: ben}, LATER)  # the track ends, and was Anna to the node all the time
     until(lambda: next(one for one in _all_tracks(door) if one["track_id"] == 1)["ended_at_ns"])
     after = [*door.events("&track=1"), next(one for one in _all_tracks(door) if one["track_id"] == 1)]
@@ -106,6 +114,19 @@ def test_a_contested_track_loses_the_name_for_good(door: Door) -> None:
     assert len(door.get("admin", f"/v1/people/{anna}/sightings").json()["tracks"]) == 1
     again = {one["id"]: one["person"] for one in door.events("&track=1")}
     assert [again[one["id"]] for one in events] == [one["person"] for one in events]
+
+
+def _alert_that_waits(door: Door, cause: str) -> str:
+    """Have an alert about track 1 wait for the broker, as it does with Kafka; its id. cause: the event behind it."""
+    with door.running.database.write() as connection:
+        stored = connection.scalars(
+            select(stored_events.c.body).where(stored_events.c.kind == "alert", stored_events.c.session == LATER)
+        )
+        alert = next(one for one in map(Event.model_validate_json, stored) if one.track_id == 1)
+        waits = alert.model_copy(update={"cause": uuid.UUID(cause)}).to_json().decode()
+        row = {"topic": "livesight.events", "key": alert.stream_id, "schema": "livesight.event/1", "body": waits}
+        connection.execute(outbox.insert().values(**row))
+    return str(alert.id)
 
 
 def test_an_erased_person_is_in_no_file(door: Door, database_url: str, tmp_path: Path) -> None:
