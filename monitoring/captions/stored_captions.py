@@ -5,16 +5,18 @@ What is stored has people as `{person:ID}`; names are filled in when somebody is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import BigInteger, Column, Connection, Index, String, Table, Text, select
 
+from monitoring.core.known_people import mentioned
 from monitoring.store.cursor import after_cursor, cursor_of
 from monitoring.store.query import Moment, time_ns
 from monitoring.store.tables import AGED, Aged, metadata
+from monitoring.store.tombstones import erased_among
 from monitoring.store.visible import by_name, choose
 from stream.config import StreamId
 from workers.access.principal import StreamScope
@@ -34,6 +36,9 @@ captions = Table(
     Index(None, "stream_id", "captured_at_ns"),
 )
 """What cameras showed, a row a minute in which something changed."""
+
+ERASED: Final = "erased"
+"""In place of an id of somebody who was erased: nobody's."""
 
 AGED.append(Aged(captions, captions.c.seq, captions.c.captured_at_ns))
 
@@ -64,8 +69,8 @@ class CaptionPageQuery(BaseModel):
 
 
 def add_captions(connection: Connection, told: Iterable[SceneCaption]) -> None:
-    """Store them, in a transaction."""
-    rows = [
+    """Store them, in a transaction; without people who were erased meanwhile: their tracks may still be in view."""
+    rows: list[dict[str, Any]] = [
         {
             "stream_id": one.stream_id,
             "session": one.session,
@@ -75,8 +80,18 @@ def add_captions(connection: Connection, told: Iterable[SceneCaption]) -> None:
         }
         for one in told
     ]
+    people = {person for row in rows for person in mentioned(row["body"])}
+    if people and (erased := erased_among(connection, people)):
+        rows = [{**row, "body": without_people(row["body"], erased)} for row in rows]
     if rows:
         connection.execute(captions.insert(), rows)
+
+
+def without_people(body: str, ids: Collection[str]) -> str:
+    """A stored caption that mentions nobody of these: `{person:ID}` is told as somebody who was erased."""
+    for one in ids:
+        body = body.replace(one, ERASED)
+    return body
 
 
 def captions_page(

@@ -15,10 +15,9 @@ from sqlalchemy import Connection, select
 from monitoring.people.stripping import stripped
 from monitoring.people.tables import counter_examples, people
 from monitoring.store.media import Track, about_tracks
-from monitoring.store.tombstones import erased_people
+from monitoring.store.tombstones import erased_among
 from monitoring.tracks.rows import key_of
 from workers.bus.event import Event
-from workers.database.dialects import rows_with
 
 
 def admitted(connection: Connection, events: Sequence[Event]) -> list[Event]:
@@ -26,7 +25,7 @@ def admitted(connection: Connection, events: Sequence[Event]) -> list[Event]:
     mentioned = {one for event in events for one in _people_in(event)}
     if not mentioned:
         return list(events)
-    erased = _erased(connection, mentioned)
+    erased = erased_among(connection, mentioned)
     contested = _contested(connection, [event for event in events if _people_in(event)])
     found = [_without(event, erased, contested) for event in events]
     return [event for event in found if event is not None]
@@ -49,11 +48,6 @@ def _without(event: Event, erased: set[str], contested: dict[Track, list[tuple[i
     if not gone:
         return event
     return None if str(event.kind) == "identified" else stripped(event, gone)
-
-
-def _erased(connection: Connection, ids: set[str]) -> set[str]:
-    rows = rows_with(connection, select(erased_people.c.id), erased_people.c.id, sorted(ids))
-    return {row["id"] for row in rows}
 
 
 def _contested(connection: Connection, named: Sequence[Event]) -> dict[Track, list[tuple[int, str]]]:

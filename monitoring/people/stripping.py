@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, or_, select, update
 
 from monitoring.alerts.tables import alerts, deliveries
-from monitoring.captions.stored_captions import captions
+from monitoring.captions.stored_captions import captions, without_people
 from monitoring.store.media import about_tracks
 from monitoring.store.tables import events, handler_states, outbox
 from monitoring.tracks.record import read_record
@@ -24,9 +24,6 @@ from workers.bus.event import Event
 
 NOBODY: Final = "somebody"
 """What a text says in place of an id."""
-
-ERASED: Final = "erased"
-"""In place of an id in a caption: nobody's."""
 
 _GONE = object()
 
@@ -128,13 +125,11 @@ def _strip_table(connection: Connection, table: Table, column: str, ids: Collect
 
 
 def _strip_captions(connection: Connection, ids: Collection[str]) -> int:
-    """Captions mention people as `{person:ID}`: what is left is told as somebody, as the sentence needs it."""
+    """Captions mention people as `{person:ID}`, and have no other place for an id."""
     wanted = or_(*(captions.c.body.contains(one, autoescape=True) for one in ids))
     rows = connection.execute(select(captions.c.seq, captions.c.body).where(wanted)).all()
     for seq, body in rows:
-        for one in ids:
-            body = body.replace(one, ERASED)
-        connection.execute(update(captions).where(captions.c.seq == seq).values(body=body))
+        connection.execute(update(captions).where(captions.c.seq == seq).values(body=without_people(body, ids)))
     return len(rows)
 
 

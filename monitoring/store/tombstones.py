@@ -79,6 +79,12 @@ class DeletedTrack:
 DeletedTracks = defaultdict[Track, list[DeletedTrack]]
 
 
+def erased_among(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Those of these ids that are of people who were erased."""
+    rows = rows_with(connection, select(erased_people.c.id), erased_people.c.id, sorted(ids))
+    return {row["id"] for row in rows}
+
+
 def begin_deletion(connection: Connection) -> None:
     """Wait until what is being stored is stored; nothing else is until the transaction ends. Comes first in it."""
     if connection.dialect.name != "sqlite":  # which has one writer at a time

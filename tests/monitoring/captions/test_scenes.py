@@ -11,15 +11,18 @@ from dataclasses import dataclass
 import pytest
 
 from monitoring.captions.scene_captions import SceneCaptions
-from monitoring.captions.stored_captions import CaptionPageQuery, SceneCaption, captions_page
+from monitoring.captions.stored_captions import CaptionPageQuery, SceneCaption, add_captions, captions_page
 from monitoring.core.errors import BadQuery
+from monitoring.core.known_people import ERASED
 from monitoring.core.telling import CaptionSettings, Telling
 from monitoring.events.settings import EventSettings
 from monitoring.events.tracks import TrackEvents
 from monitoring.events.zone import Line, Scene, Zone
+from monitoring.store.tombstones import erased_people
 from tests.monitoring.script import FixedScenes, Person, carried_over, results, run, standing, started, walking
 from workers.access.principal import ALL_STREAMS, StreamScope
 from workers.bus.result import FrameResult
+from workers.captions.caption import Phrase, caption_of, person_mark
 from workers.captions.templates import templates_of
 from workers.database.database import Database
 
@@ -192,6 +195,19 @@ def test_what_is_stored_is_found_again(told: list[SceneCaption], database: Datab
     assert len(page(since=moment)[0]) + len(page(until=moment)[0]) == 30
     with pytest.raises(BadQuery, match="cursor"):
         page(cursor="x")
+
+
+def test_somebody_who_was_erased_is_in_no_caption_that_is_still_to_come(database: Database) -> None:
+    gone, here = "01KAHADA000000000000000000", "01KAHBOB000000000000000000"
+    phrases = [Phrase(text=person_mark(one), fields={"person": one}) for one in (gone, here)]
+    with database.write() as connection:
+        connection.execute(erased_people.insert().values(id=gone, erased_ns=1))
+        add_captions(connection, [SceneCaption("entrance", "s", 1, 1, caption_of("en", phrases))])
+    with database.read() as connection:
+        ((found,), _) = captions_page(connection, CaptionPageQuery(), ALL_STREAMS)
+    told = found.caption.named({here: "Bob"}.get, ERASED)
+    assert gone not in found.caption.model_dump_json()
+    assert told.text == "Somebody who was erasedBob", "and the others as before"
 
 
 def test_frames_of_another_session_begin_the_minute_anew() -> None:
