@@ -111,14 +111,16 @@ def _members(connection: Connection) -> tuple[dict[str, _Member], Templates]:
     query = select(looks.c.person, looks.c.embedder, looks.c.vector).order_by(looks.c.seq.desc())
     with connection.execute(query, execution_options=MANY_ROWS) as rows:
         for person, embedder, vector in rows:
-            member = found[own[person]]
+            member = found.get(own.get(person, ""))
+            if member is None:  # enrolled since the query before: the next look at the revision finds them
+                continue
             member.embedder = member.embedder or embedder
             if embedder == member.embedder:
                 member.vectors.append(vector)
     found = {person: one for person, one in sorted(found.items()) if one.vectors}
     wanted = select(counter_examples).where(counter_examples.c.vector.is_not(None))
     for row in connection.execute(wanted).mappings():
-        against = found.get(own[row["person"]])
+        against = found.get(own.get(row["person"], ""))
         if against is not None and against.embedder == row["embedder"]:
             against.against.append(row["vector"])
     return found, _set_thresholds(found)

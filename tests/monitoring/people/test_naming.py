@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from monitoring.core.errors import (
     BadQuery,
@@ -183,3 +185,21 @@ def test_others_learn_of_changes(store: PeopleStore, tmp_path: Path) -> None:
     everybody = other.names.all()
     other.names.reload()
     assert other.names.name_of(anna) == "Anna" and other.names.all() is everybody
+
+
+def test_somebody_who_is_enrolled_while_the_roster_is_read_is_there_the_next_time(store: PeopleStore) -> None:
+    anna, late = named(store, "Anna"), list[str]()
+    store.add_look(anna, look(1), BY)
+
+    def enrol(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if "FROM looks" in statement and not late:
+            late.append("")
+            late[0] = named(store, "Ben")
+            store.add_look(late[0], look(5), BY)
+
+    event.listen(store.database.engine, "before_cursor_execute", enrol)
+    try:
+        assert store.roster.gallery("face-id/1").people == (anna,)
+    finally:
+        event.remove(store.database.engine, "before_cursor_execute", enrol)
+    assert set(store.roster.gallery("face-id/1").people) == {anna, *late}
