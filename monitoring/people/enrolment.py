@@ -32,10 +32,14 @@ _LEAST_SHOWN = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, and what they may see. confirmed: the picture is meant, though it looks like somebody else."""
+    """Who asks. scope: the streams whose events they may see; pictures: whose pictures.
+
+    confirmed: the picture is meant, though it looks like somebody else.
+    """
 
     by: str
     scope: StreamScope
+    pictures: StreamScope
     confirmed: bool = False
 
 
@@ -69,6 +73,8 @@ class Enrolment:
             look = self._faces.enrol(picture, "upload")
         else:
             subject = self._subject(picture, asked.scope)
+            if subject.track.stream_id not in asked.pictures:  # whoever is enrolled shows the face that was cut out
+                raise MediaUnknown("there is no picture of this track that you may see; upload one")
             source = "track" if subject.event_id is None else "event"
             look = self._faces.enrol(self._image(subject), source)  # type: ignore[arg-type]
             look = replace(look, event_id=subject.event_id)

@@ -46,6 +46,7 @@ PRINCIPALS = {
     ),
     "operator": Principal("user:ole", "user", (Grant("operator", (SEEN,)),)),
     "namer": Principal("user:nan", "user", (Grant("reviewer"),)),
+    "unseeing": Principal("user:una", "user", (Grant("reviewer", ("*",), frozenset({"events", "people"})),)),
     "texts": Principal("user:tex", "user", (Grant("viewer", ("*",), frozenset({"events"})),)),
 }
 

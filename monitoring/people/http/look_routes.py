@@ -104,7 +104,7 @@ def _add_enrolling(router: APIRouter, enrolment: Enrolment, places: asyncio.Sema
         picture = await picture_in(request, chosen=True)
         if not isinstance(picture, ChosenPicture):
             check(principal, "enrol")
-        asked = Asked(principal.id, principal.scope("events"), confirmed)
+        asked = Asked(principal.id, principal.scope("events"), principal.scope("pictures"), confirmed)
         async with places:
             number = await asyncio.to_thread(enrolment.enrol, person, picture, asked)
         shown = await detail(enrolment.store, person, principal)

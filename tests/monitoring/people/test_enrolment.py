@@ -139,6 +139,10 @@ def test_a_track_is_enrolled_and_contested(door: Door, photos: Photos) -> None:
     until(lambda: all(one["snapshot_url"] for one in door.tracks().values()))
     tracks = {number: one["id"] for number, one in door.tracks().items()}
     event = door.events("&track=1")[0]["id"]
+    unseen = door.ask("unseeing", "POST", at(anna), json={"event_id": event})
+    assert (unseen.status_code, unseen.json()["type"][-13:]) == (404, "media-unknown"), (
+        "whoever may not see its picture"
+    )
     assert door.ask("namer", "POST", at(anna), json={"event_id": event}).status_code == 201
     (look,) = door.get("namer", at(anna)).json()["looks"]
     assert (look["source"], look["event_id"], look["by"]) == ("event", event, "user:nan")
