@@ -46,8 +46,8 @@ _INCUMBENT = 0.03
 class _Track:
     """One track. last: the crop that was looked at; looked_us: when; vain: looks in a row without a name.
 
-    unsure: it may be somebody else since the last look; its name waits for the next. urgent: it has a name, and that
-    was just seen.
+    unsure: it may be somebody else since the last look; its name waits for the next. doubts: how often that was seen.
+    urgent: it has a name, and that was just seen.
     """
 
     seen_us: int
@@ -57,6 +57,7 @@ class _Track:
     looked_us: int = 0
     vain: int = 0
     unsure: bool = False
+    doubts: int = 0
     urgent: bool = False
 
 
@@ -66,8 +67,12 @@ _Seen = Mapping[int | None, _Track]
 
 @dataclass(slots=True)
 class _Target:
+    """A face that is looked at. unsure, doubts: its track's at that frame, as the picture may change meanwhile."""
+
     track: _Track
     face: FaceCrop
+    unsure: bool
+    doubts: int
 
 
 class StreamIdentity:
@@ -149,6 +154,7 @@ class StreamIdentity:
             return
         track.urgent = track.urgent or (named and not track.unsure)
         track.unsure, track.vain = True, min(track.vain, 1)
+        track.doubts += 1
 
     def _due(self, frame: Frame, faces: Sequence[Detection], seen: _Seen) -> list[_Target]:
         """Whom to look at now, the most urgent first."""
@@ -182,7 +188,7 @@ class StreamIdentity:
         """A track that is looked at now."""
         track.last = LastLook(found.label, quality_of(frame, found, 0.0), frame.pts_us)
         track.looked_us, track.vain, track.urgent = frame.pts_us, min(track.vain + 1, 16), False
-        return _Target(track, _crop(frame, found))
+        return _Target(track, _crop(frame, found), track.unsure, track.doubts)
 
     def _look(self, frame: Frame, targets: list[_Target], gallery: Gallery) -> None:
         """Look now, or, live, soon."""
@@ -200,8 +206,8 @@ class StreamIdentity:
         for target in targets:
             outcome, track = target.face.outcome, target.track
             if isinstance(outcome, Look):
-                track.who.add(outcome.vector, gallery, doubted=track.unsure)
-                track.unsure = False
+                track.who.add(outcome.vector, gallery, doubted=target.unsure)
+                track.unsure = track.doubts != target.doubts  # a cut since then: the look is of before it
                 said = "unknown"
                 if track.who.claim is not None:
                     track.vain, said = 0, "named"

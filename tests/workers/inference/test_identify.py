@@ -15,7 +15,7 @@ from workers.engines.engine import U8
 from workers.identity.face_model import Look
 from workers.identity.gallery import Gallery
 from workers.identity.gate import NoLook
-from workers.inference.classify import Classifiers
+from workers.inference.classify import Classifiers, CropBatch, OtherWork
 from workers.inference.identification import FaceCrop, Identification
 from workers.inference.identify_tracks import StreamIdentity
 from workers.settings import IdentitySettings, WorkerSettings
@@ -44,12 +44,34 @@ class Script(Identification):
     def load(self) -> bool:
         return True
 
+    def ready(self) -> bool:
+        return True
+
     def comparable(self) -> Gallery:
         return self.people
 
     def look(self, face: FaceCrop) -> None:
         self.looks += 1
         face.outcome = self.says
+
+
+class Later(Classifiers):
+    """A second stage that works when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.waiting: list[OtherWork] = []
+
+    def submit(self, batch: CropBatch | OtherWork) -> None:
+        assert not isinstance(batch, CropBatch)
+        self.waiting.append(batch)
+
+    def work(self) -> None:
+        """Do what waits."""
+        for one in self.waiting:
+            one.run()
+            one.done = True
+        self.waiting.clear()
 
 
 def texture(seed: int) -> U8:
@@ -146,6 +168,21 @@ def test_where_frames_are_far_apart_a_cut_has_the_track_looked_at_at_once(camera
     camera.number += 3
     camera.image, camera.script.says = texture(3), NoLook("turned", "the face is turned")
     assert camera.show() == ["bob"] and camera.script.looks == 3, "everybody jumps at this rate: the name stays"
+
+
+def test_a_look_of_before_a_cut_names_nobody_after_it(camera: Camera) -> None:
+    later = Later()
+    camera.identity = StreamIdentity("cam", camera.script, later, lambda: True, "live")
+    assert camera.show() == [None] and len(later.waiting) == 1
+    later.work()
+    assert camera.show(times=25) == ["ada"] and len(later.waiting) == 1, "verified, after two seconds"
+    camera.image = texture(2)
+    assert camera.show() == [None]
+    later.work()
+    assert camera.show() == [None] and len(later.waiting) == 1, "that look was of before the cut; another is made"
+    camera.script.says = look(BOB)
+    later.work()
+    assert camera.show() == ["bob"]
 
 
 def test_a_box_that_jumps_may_be_somebody_else(camera: Camera) -> None:
