@@ -36,7 +36,9 @@ class Calibration(BaseModel):
     """How alike two vectors of an embedder must be to be one person's (cosine), and what is not known about it.
 
     threshold = base - slope · log10(share of strangers that may be named ÷ people enrolled).
-    margin: how much more alike the best person must be than the second.
+    margin: how much more alike the best person must be than the second. same: two looks that are more alike are of one
+    person. different: two that are less alike are of two. The defaults are face-id's, whose figures are in
+    docs/people-model.md: 96 of 100 pairs of one person are above 0.42, 1 in 1,000 of two.
     """
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True, extra="forbid")
@@ -44,6 +46,8 @@ class Calibration(BaseModel):
     base: float = Field(default=0.21, ge=-1, le=1)
     slope: float = Field(default=0.068, gt=0, le=1)
     margin: float = Field(default=0.08, ge=0, le=1)
+    same: float = Field(default=0.42, ge=-1, le=1)
+    different: float = Field(default=0.25, ge=-1, le=1)
     not_known: tuple[Annotated[str, Field(max_length=1000)], ...] = Field(default=(), max_length=20)
 
 

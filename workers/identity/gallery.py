@@ -10,18 +10,13 @@ it at least as much as the person is refused that person, and nobody else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
 
 from workers.engines.engine import F32
-
-MARGIN = 0.08
-"""Who is named is so much nearer than the second. It takes a sixth of the strangers who would be named."""
-
-VETO_SIMILARITY = 0.42
-"""A counter-example says nothing of looks that resemble it less: at this, one pair of strangers in 1,000 does."""
+from workers.model_card import Calibration
 
 NOBODY = -2.0
 """Below every cosine: the similarity of who is refused, or is not there."""
@@ -48,7 +43,8 @@ class Gallery:
     """Immutable. templates: float32 (people, features) of unit length; thresholds: float32 (people), cosines.
 
     vetoes: the counter-examples of a person, float32 (looks, features) of unit length. embedder: the model that made
-    all these, `face-id/1`; looks of another say nothing here. Raises ValueError where the parts do not fit together.
+    all these, `face-id/1`; looks of another say nothing here. law: that model's. Raises ValueError where the parts do
+    not fit together.
     """
 
     people: tuple[str, ...]
@@ -56,6 +52,7 @@ class Gallery:
     thresholds: F32
     vetoes: Mapping[str, F32] = field(default_factory=dict)
     embedder: str = ""
+    law: Calibration = field(default_factory=Calibration)
     _places: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +75,10 @@ class Gallery:
     def empty(cls) -> Gallery:
         """Nobody is enrolled."""
         return cls((), np.zeros((0, 128), np.float32), np.zeros(0, np.float32))
+
+    def by(self, law: Calibration) -> Gallery:
+        """The same people, told apart by the law of the model that made their looks."""
+        return self if law == self.law else replace(self, law=law)
 
     def __len__(self) -> int:
         return len(self.people)
@@ -109,7 +110,7 @@ class Gallery:
 
     def _is_refused(self, person: str, vector: F32, similarity: float) -> bool:
         against = self.vetoes.get(person)
-        return against is not None and float((against @ vector).max(initial=NOBODY)) >= max(VETO_SIMILARITY, similarity)
+        return against is not None and float((against @ vector).max(initial=NOBODY)) >= max(self.law.same, similarity)
 
     def match(self, vector: F32) -> Match:
         """Who this one look is. As `similarities`."""
@@ -123,7 +124,7 @@ class Gallery:
         similarity, threshold = float(similarities[best]), float(self.thresholds[best])
         second = float(np.partition(similarities, -2)[-2]) if len(similarities) > 1 else NOBODY
         nearest = None if similarity <= NOBODY else self.people[best]
-        named = similarity >= threshold and similarity - second >= MARGIN
+        named = similarity >= threshold and similarity - second >= self.law.margin
         return Match(nearest if named else None, nearest, similarity, threshold, second, similarity - second)
 
     def index(self, person: str) -> int | None:

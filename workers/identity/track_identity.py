@@ -16,12 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.engines.engine import F32
-from workers.identity.gallery import MARGIN, Gallery, mean_look
+from workers.identity.gallery import Gallery, mean_look
 
-BREAK = 0.25
-"""A look less similar to the pool than this is of somebody else: two looks at one person hardly ever are so unlike."""
-SAME = 0.42
-"""Two looks more alike than this are of one person: 96 of 100 pairs are, of two people 1 in 1,000 (people-model.md)."""
 WELL_ABOVE = 0.06
 """So much above the threshold one look is enough: seven times fewer strangers get there than to the threshold."""
 HOLD = 0.05
@@ -66,7 +62,8 @@ class TrackIdentity:
 
         doubted: the picture changed at once since the look before, so that it may be somebody else.
         """
-        alike = self._mean is None or float(self._mean @ vector) >= (SAME if doubted else BREAK)
+        least = gallery.law.same if doubted else gallery.law.different
+        alike = self._mean is None or float(self._mean @ vector) >= least
         if self.claim is not None and gallery.match(vector).person not in (None, self.claim.person):
             alike = False
         if not alike:
@@ -85,8 +82,8 @@ class TrackIdentity:
     def _decided(self, mean: F32, gallery: Gallery) -> Claim | None:
         found = gallery.match(mean)
         held = self.claim.person if self.claim is not None else None
-        near = found.threshold - NEAR <= found.similarity < found.threshold + WELL_ABOVE and found.margin >= MARGIN
-        self._promising = near and self.count < FEW
+        near = found.threshold - NEAR <= found.similarity < found.threshold + WELL_ABOVE
+        self._promising = near and found.margin >= gallery.law.margin and self.count < FEW
         if found.person is not None and (found.person == held or self._is_seen(found.person, found.threshold, gallery)):
             return Claim(found.person, found.similarity, found.threshold)
         index = None if held is None else gallery.index(held)

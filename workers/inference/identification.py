@@ -74,6 +74,7 @@ class Identification:
         self.gallery = gallery
         self.budget = LookBudget()
         self._model: FaceModel | None = None
+        self._judged: tuple[Gallery, Gallery] = (_NOBODY, _NOBODY)  # the newest, and that by the model's own law
         self._problem: str | None = None
         self._loading: threading.Thread | None = None
         self._tried_s = -_RETRY_S
@@ -112,9 +113,14 @@ class Identification:
         return self._model is not None
 
     def comparable(self) -> Gallery:
-        """The newest gallery, if the model in service made it; else an empty one."""
+        """The newest gallery, by the law of the model in service, if that made it; else an empty one."""
         gallery, model = self.gallery(), self._model
-        return gallery if model is not None and gallery.embedder == model.embedder else _NOBODY
+        if model is None or gallery.embedder != model.embedder:
+            return _NOBODY
+        judged = self._judged
+        if judged[0] is not gallery:
+            judged = self._judged = (gallery, gallery.by(model.calibration))
+        return judged[1]
 
     def look(self, face: FaceCrop) -> None:
         """Look at a face, and set its outcome. Blocks for some 13 ms; a failure is logged, never raised."""

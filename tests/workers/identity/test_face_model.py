@@ -19,10 +19,12 @@ from workers.errors import FaceModelMissing, ModelError
 from workers.identity.align import POINTS, aligned, similarity, turned
 from workers.identity.face_card import FACE_ID
 from workers.identity.face_model import FaceModel, Look, overlap
+from workers.identity.gallery import Gallery
 from workers.identity.gate import NoLook
 from workers.identity.maker.face_id import SFACE, make_face_id
 from workers.identity.maker.fold import dequantised, fold
 from workers.identity.maker.protobuf import WireMessage
+from workers.inference.identification import Identification
 from workers.model_card import Calibration, ModelCard, ModelStore, sha256_of
 from workers.settings import IdentitySettings, WorkerSettings
 
@@ -191,6 +193,11 @@ def test_another_embedder_works_by_its_card(face_id_models: Path, people: dict[s
     photo = people["london_004"][0]
     found = looked(model.look(photo, enrol=True))
     assert model.embedder == "colours/3" and model.calibration.base == 0.9
+    people_now = Gallery(("ada",), found.vector[None], np.ones(1, np.float32), embedder=model.embedder)
+    shared = Identification(named("colours"), ModelStore([tmp_path]), lambda: people_now)
+    assert shared.load() and shared.comparable().law == card.calibration
+    assert shared.comparable() is shared.comparable(), "what is decided by it stays until it changes"
+    shared.close()
     assert found.vector.shape == (3,) and found.vector[2] > found.vector[0]  # skin is more red than blue
     model.close()
     without = card.model_copy(update={"files": {"model.xml": files["model.xml"]}})

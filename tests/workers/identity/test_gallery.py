@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from workers.engines.engine import F32
-from workers.identity.gallery import MARGIN, NOBODY, Gallery, mean_look
+from workers.identity.gallery import NOBODY, Gallery, mean_look
+from workers.model_card import Calibration
 
 
 def unit(*values: float) -> F32:
@@ -35,8 +36,19 @@ def test_nobody_is_named_below_their_threshold_or_too_near_to_the_second() -> No
     far = gallery(two, threshold=0.9).match(unit(0.8, 0.6))
     assert (far.person, far.nearest) == (None, "ada")
     alike = gallery(two).match(unit(0.72, 0.69))
-    assert alike.similarity > alike.threshold and alike.margin < MARGIN
+    assert alike.similarity > alike.threshold and alike.margin < Calibration().margin
     assert (alike.person, alike.nearest) == (None, "ada")
+
+
+def test_the_law_of_the_embedder_decides() -> None:
+    near, against = unit(0.8, 0.6), unit(0.6, 0, 0.8)
+    usual = gallery({"ada": unit(1), "bob": unit(0, 1)}, vetoes={"ada": against[None]})
+    assert usual.match(near).person == "ada"
+    assert usual.by(Calibration(margin=0.3)).match(near).person is None, "bob is too near to her for that"
+    stranger = unit(0.55, 0, 0.835)
+    assert (
+        usual.match(stranger).nearest == "bob" and usual.by(Calibration(same=0.999999)).match(stranger).person == "ada"
+    )
 
 
 def test_each_has_a_threshold_of_their_own() -> None:

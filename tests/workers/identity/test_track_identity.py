@@ -8,6 +8,7 @@ from tests.workers.identity.test_gallery import gallery, unit
 from workers.engines.engine import F32
 from workers.identity.gallery import Gallery
 from workers.identity.track_identity import FEW, HOLD, TrackIdentity
+from workers.model_card import Calibration
 
 PEOPLE = {"ada": unit(1), "bob": unit(0, 1)}
 
@@ -68,6 +69,13 @@ def test_where_the_picture_changed_at_once_a_name_needs_a_look_that_is_surely_of
         assert (track.claim is not None) is alike
         track, _ = who(like(0.9), like(0.9))
         assert track.add(like(similarity, towards=3), known), "without a doubt it is one of many looks"
+
+
+def test_how_alike_looks_of_one_person_are_is_the_embedders() -> None:
+    for law, doubted in ((Calibration(different=0.6), False), (Calibration(same=0.6), True)):
+        known = gallery(PEOPLE)
+        assert who(like(0.9))[0].add(like(0.55, towards=3), known, doubted=doubted)
+        assert not who(like(0.9))[0].add(like(0.55, towards=3), known.by(law), doubted=doubted)
 
 
 def test_a_look_unlike_the_pool_begins_a_new_one() -> None:

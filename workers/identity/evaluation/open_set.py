@@ -54,7 +54,7 @@ def gallery_of(drawn: Round, mode: Mode, law: Calibration) -> Gallery:
         [mean_look([one.mirrored for one in drawn.enrolled[person] if one.mirrored is not None]) for person in people]
     )
     strict = np.full(len(people), mode == "strict")
-    return Gallery(people, templates, person_thresholds(templates, strict, law))
+    return Gallery(people, templates, person_thresholds(templates, strict, law), law=law)
 
 
 def named(gallery: Gallery, looks: Sequence[PhotoLooks], condition: str) -> list[str | None]:
