@@ -38,6 +38,9 @@ class Database:
         self.engine = open_engine(self.url)
         self._writing = threading.Lock()
         self._writer = self.engine.execution_options(**{WRITES: True})
+        # else PostgreSQL shows each query what was committed since the one before
+        one_state = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(**one_state)
 
     @property
     def name(self) -> str:
@@ -46,8 +49,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database."""
-        with self.errors(), self.engine.begin() as connection:
+        """A transaction that sees one state of the database, and changes nothing."""
+        with self.errors(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
