@@ -114,7 +114,7 @@ class Assembly:
 def assemble(settings: MonitorSettings, context: MonitoringContext, storage: Storage) -> Assembly:
     """All parts. Handlers: what happened, then drift and camera faults, then the rules, which look at both."""
     database, media = storage.database, storage.media
-    people = PeopleStore(database, context.state_dir, settings.people)
+    people = PeopleStore(database, context.state_dir, settings.people, context.faces.law)
     telling = Telling(context.words, people.names, settings.captions.language)
     scenes = SceneStore(database, settings.scenes, settings.max_scenes)
     targets = (target.name for target in settings.alerts.targets)

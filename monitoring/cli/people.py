@@ -190,7 +190,7 @@ def _enrolment(location: PeopleLocation) -> Iterator[Enrolment]:
     database = Database(location.monitoring.url(location.state_dir))
     try:
         migrate(database, MONITORING)
-        store = PeopleStore(database, location.state_dir, location.monitoring.people)
+        store = PeopleStore(database, location.state_dir, location.monitoring.people, faces.law)
         yield Enrolment(store, faces, MediaStore(location.state_dir / "media"))
     finally:
         database.close()

@@ -18,10 +18,10 @@ from stream.config import StreamSettings
 from stream.decoding.image_header import image_limit, read_header
 from stream.decoding.stills import decode_bgr
 from workers.engines.engine import U8
-from workers.errors import FaceModelMissing
+from workers.errors import FaceModelMissing, ModelError
 from workers.identity.gate import NoLook
 from workers.images.crops import crop_region
-from workers.model_card import ModelStore
+from workers.model_card import Calibration, ModelStore, load_card
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class FaceReader(Protocol):
         """
         ...
 
+    def law(self, embedder: str) -> Calibration:
+        """How alike looks of that model, such as face-id/1, must be; face-id's law where it is not there."""
+        ...
+
 
 class NoFaces:
     """A FaceReader of a process that was not told where models are."""
@@ -58,6 +62,10 @@ class NoFaces:
     def look(self, image: bytes) -> NewLook:
         """See FaceReader. Raises FaceModelMissing."""
         raise FaceModelMissing("there is no model face-id; run: livesight people model")
+
+    def law(self, embedder: str) -> Calibration:
+        """See FaceReader."""
+        return Calibration()
 
 
 NO_FACES = NoFaces()
@@ -87,6 +95,15 @@ class ModelFaces:
     def look(self, image: bytes) -> NewLook:
         """See FaceReader."""
         return self._look(image, "upload", enrol=False)
+
+    def law(self, embedder: str) -> Calibration:
+        """See FaceReader. Reads a card from the disk."""
+        name, _, version = embedder.partition("/")
+        try:
+            card = load_card(self._reading.models.folder(name, int(version)), verify=False)
+        except (ModelError, ValueError):
+            return Calibration()
+        return card.calibration or Calibration()
 
     def _look(self, image: bytes, source: Source, enrol: bool) -> NewLook:
         model = self._loaded()

@@ -215,7 +215,7 @@ class GalleryPublisher:
             told = self._topic.told() if self._used else None
             if told is None or self._settled == (newest, len(told)):
                 return
-            roster = read_roster(connection)
+            roster = read_roster(connection, self._store.law)
         for person in sorted(told.keys() - roster.keys()):
             self._topic.put(person, None)
         changed = [person for person, looks in roster.items() if _differs(told.get(person), looks)]

@@ -22,9 +22,18 @@ from workers.engines.engine import F32
 from workers.identity.gallery import Gallery, mean_look
 from workers.identity.person_record import PersonLooks, encoded
 from workers.identity.thresholds import person_thresholds
+from workers.model_card import Calibration
 
-ThresholdOf = Callable[[str], tuple[float, int] | None]
-"""From which similarity on somebody is named, and among how many; None for whom nobody is recognised as."""
+ThresholdOf = Callable[[str], tuple[float, int, Calibration] | None]
+"""From which similarity on somebody is named, among how many, by which law; None for whom nobody is recognised as."""
+
+Law = Callable[[str], Calibration]
+"""The law of an embedder, such as face-id/1."""
+
+
+def usual_law(embedder: str) -> Calibration:
+    """That of face-id, whatever the embedder."""
+    return Calibration()
 
 
 @dataclass(slots=True)
@@ -43,7 +52,7 @@ class _Member:
         return mean_look([unpacked(one) for one in self.vectors])
 
 
-def read_roster(connection: Connection) -> dict[str, PersonLooks]:
+def read_roster(connection: Connection, law: Law = usual_law) -> dict[str, PersonLooks]:
     """Everybody who has looks, by id, as nodes are told."""
     version = revision(connection)
     return {
@@ -54,15 +63,16 @@ def read_roster(connection: Connection) -> dict[str, PersonLooks]:
             counter_examples=encoded(one.against),
             threshold=round(one.threshold, 4),
         )
-        for person, one in _members(connection)[0].items()
+        for person, one in _members(connection, law)[0].items()
     }
 
 
 class Roster:
     """The gallery of this moment, for comparing pictures with it. Read again where somebody has changed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, law: Law = usual_law) -> None:
         self._database = database
+        self._law = law
         self._lock = threading.Lock()
         self._at = -1
         self._galleries: dict[str, Gallery] = {}
@@ -77,10 +87,10 @@ class Roster:
         """
         galleries = self._current()
 
-        def threshold_of(person_id: str) -> tuple[float, int] | None:
+        def threshold_of(person_id: str) -> tuple[float, int, Calibration] | None:
             for gallery in galleries.values():
                 if (index := gallery.index(person_id)) is not None:
-                    return float(gallery.thresholds[index]), len(gallery)
+                    return float(gallery.thresholds[index]), len(gallery), gallery.law
             return None
 
         return threshold_of
@@ -89,7 +99,7 @@ class Roster:
         with self._lock, self._database.read() as connection:
             newest = revision(connection)
             if newest != self._at:
-                self._galleries = _galleries(*_members(connection))
+                self._galleries = _galleries(*_members(connection, self._law), self._law)
                 self._at = newest
             return self._galleries
 
@@ -97,7 +107,7 @@ class Roster:
 Templates = Mapping[str, F32]
 
 
-def _members(connection: Connection) -> tuple[dict[str, _Member], Templates]:
+def _members(connection: Connection, law: Law) -> tuple[dict[str, _Member], Templates]:
     """Everybody who has looks, with thresholds, and the means of their looks."""
     own: dict[str, str] = {}
     found: dict[str, _Member] = {}
@@ -123,20 +133,20 @@ def _members(connection: Connection) -> tuple[dict[str, _Member], Templates]:
         against = found.get(own.get(row["person"], ""))
         if against is not None and against.embedder == row["embedder"]:
             against.against.append(row["vector"])
-    return found, _set_thresholds(found)
+    return found, _set_thresholds(found, law)
 
 
-def _set_thresholds(members: Mapping[str, _Member]) -> Templates:
+def _set_thresholds(members: Mapping[str, _Member], law: Law) -> Templates:
     templates = {person: one.template for person, one in members.items()}
-    for chosen in _by_embedder(members).values():
+    for embedder, chosen in _by_embedder(members).items():
         strict = np.array([members[person].strict for person in chosen], np.bool_)
-        found = person_thresholds(np.stack([templates[person] for person in chosen]), strict)
+        found = person_thresholds(np.stack([templates[person] for person in chosen]), strict, law(embedder))
         for person, threshold in zip(chosen, found, strict=True):
             members[person].threshold = float(threshold)
     return templates
 
 
-def _galleries(members: Mapping[str, _Member], templates: Templates) -> dict[str, Gallery]:
+def _galleries(members: Mapping[str, _Member], templates: Templates, law: Law) -> dict[str, Gallery]:
     return {
         embedder: Gallery(
             tuple(chosen),
@@ -148,6 +158,7 @@ def _galleries(members: Mapping[str, _Member], templates: Templates) -> dict[str
                 if members[person].against
             },
             embedder,
+            law(embedder),
         )
         for embedder, chosen in _by_embedder(members).items()
     }

@@ -17,7 +17,7 @@ from monitoring.people import edits
 from monitoring.people.edits import PersonChanges
 from monitoring.people.looks import LookFiles, LookLimits, NewLook, add_look, remove_look
 from monitoring.people.names import Names
-from monitoring.people.roster import Roster
+from monitoring.people.roster import Law, Roster, usual_law
 from monitoring.people.rows import Person, person_of
 from monitoring.people.settings import PeopleSettings
 from monitoring.people.tables import looks
@@ -30,13 +30,19 @@ T = TypeVar("T")
 
 
 class PeopleStore:
-    """`names`: what they are called; `roster`: their faces. `subscribe` tells of changes, on the changing thread."""
+    """`names`: what they are called; `roster`: their faces, by the `law` of the model that made their looks.
 
-    def __init__(self, database: Database, state_dir: Path, settings: PeopleSettings | None = None) -> None:
+    `subscribe` tells of changes, on the changing thread.
+    """
+
+    def __init__(
+        self, database: Database, state_dir: Path, settings: PeopleSettings | None = None, law: Law = usual_law
+    ) -> None:
         self.database = database
         self.settings = settings or PeopleSettings()
         self.names = Names(database)
-        self.roster = Roster(database)
+        self.law = law
+        self.roster = Roster(database, law)
         self.files = LookFiles(state_dir / "people")
         self._listeners: tuple[Callable[[], object], ...] = ()
 

@@ -21,6 +21,7 @@ from monitoring.tracks.tables import track_tags
 from monitoring.tracks.views import TrackPage
 from workers.access.principal import StreamScope
 from workers.identity.thresholds import explain
+from workers.model_card import Calibration
 
 _TEXT = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 PersonId = Annotated[str, Field(pattern="^[0-9A-HJKMNP-TV-Z]{26}$")]
@@ -221,7 +222,7 @@ def first_image(connection: Connection, person_id: str) -> str | None:
     return _image_url(ids[0], summaries(connection, {ids[0]: ids})[ids[0]].pictured)
 
 
-def _threshold(found: tuple[float, int] | None) -> dict[str, Any]:
+def _threshold(found: tuple[float, int, Calibration] | None) -> dict[str, Any]:
     if found is None:
         return {"threshold": None, "explained": None}
     return {"threshold": round(found[0], 3), "explained": explain(*found)}

@@ -13,9 +13,11 @@ import pytest
 from monitoring.migrations import MONITORING
 from monitoring.people.edits import PersonChanges
 from monitoring.people.erasure import erase_person
+from monitoring.people.face_reader import ModelFaces, Reading
 from monitoring.people.gallery_publisher import GalleryPublisher, GalleryTopic, KafkaTopic, LocalTopic
-from monitoring.people.roster import Roster
+from monitoring.people.roster import Roster, read_roster
 from monitoring.people.store import PeopleStore
+from stream.config import StreamSettings
 from tests.monitoring.people.test_naming import look
 from tests.monitoring.shop import until
 from tests.peers.kafka import Broker
@@ -23,9 +25,12 @@ from workers.bus.message_bus import PEOPLE, LocalBus
 from workers.database.database import Database
 from workers.database.migrations import migrate
 from workers.identity.gallery_follower import GalleryFollower
+from workers.identity.thresholds import DEFAULT_SHARE, threshold
 from workers.kafka.settings import KafkaSettings
 from workers.kafka.topic_settings import TopicsSettings
+from workers.model_card import Calibration, ModelCard, ModelStore
 from workers.secrets.keys import NO_KEYS, KeyMaterial, SecretKeys
+from workers.settings import WorkerSettings
 
 BY = "user:ada"
 KEYS = SecretKeys([KeyMaterial(b"a secret of the tests, long enough", "tests")])
@@ -98,6 +103,24 @@ def test_thresholds_rise_with_the_gallery_and_with_look_alikes(store: PeopleStor
     assert strict is not None and usual is not None and strict[0] > usual[0]
     gallery = roster.gallery("face-id/1")
     assert roster.gallery("face-id/1") is gallery and len(roster.gallery("other/1")) == 0
+
+
+def test_thresholds_are_by_the_law_of_the_model(store: PeopleStore, tmp_path: Path) -> None:
+    law, folder = Calibration(base=0.4, slope=0.02), tmp_path / "colour" / "1"
+    folder.mkdir(parents=True)
+    files = {"model.xml": "0" * 64}
+    card = ModelCard(
+        name="colour", version=1, task="embed", shapes_wh=((9, 9),), files=files, calibration=law, licence="ours"
+    )
+    (folder / "card.json").write_text(card.model_dump_json(by_alias=True))
+    faces = ModelFaces(Reading(ModelStore([tmp_path]), WorkerSettings(), StreamSettings()))
+    assert faces.law("colour/1") == law
+    assert faces.law("colour/2") == faces.law("gone/1") == faces.law("no version") == Calibration()
+    of_law = PeopleStore(store.database, tmp_path, law=lambda embedder: law)
+    anna = enrolled(of_law, "Anna", 1)
+    assert of_law.roster.thresholds()(anna) == (pytest.approx(threshold(DEFAULT_SHARE, 1, law)), 1, law)
+    with store.database.read() as connection:
+        assert read_roster(connection, of_law.law)[anna].threshold == pytest.approx(0.4419, abs=1e-3)
 
 
 def test_the_topic_says_what_the_database_says(store: PeopleStore, broker: Broker) -> None:
