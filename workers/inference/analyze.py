@@ -16,7 +16,7 @@ from workers.bus.result import FrameResult
 from workers.engines.hot_swap import EngineSlots
 from workers.identity.gallery import Gallery
 from workers.inference.identification import Identification
-from workers.inference.pipeline import Pipeline, StreamOptions
+from workers.inference.pipeline import Pipeline, Shared, StreamOptions
 from workers.model_card import ModelStore
 from workers.settings import WorkerSettings
 
@@ -59,7 +59,7 @@ def analyze(
             results.put(_named(result, source, frame))
 
     identification = _identification(settings, store, options)
-    pipeline = Pipeline(slots, settings, options.node, emit, identification=identification)
+    pipeline = Pipeline(slots, settings, options.node, emit, Shared(identification=identification))
     stream = _stream_options(source, options, results)
     pipeline.add(source.id, source.mailbox, models, stream)
     pipeline.start()

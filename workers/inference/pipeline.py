@@ -64,12 +64,24 @@ class StreamOptions:
     identity: Callable[[], bool] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the streams of a node share. cpu_gate: that of the sources, where they share the CPUs.
+
+    identification: who is enrolled, and the face model; closed with the pipeline; None: nobody is named. tagger: says
+    tags that were taught.
+    """
+
+    cpu_gate: CpuGate | None = None
+    identification: Identification | None = None
+    tagger: Tagger | None = None
+
+
 class Pipeline:
     """The workers, and the stages of each stream. `emit` gets every frame and its result, in order per stream.
 
-    `emit` runs on a worker's thread and must not block. cpu_gate: that of the sources, where they share the CPUs.
-    `background`: jobs that no result waits for. `tagger`: says tags that were taught, of streams that are added later.
-    `identification`: who is enrolled, and the face model; closed with the pipeline.
+    `emit` runs on a worker's thread and must not block. `background`: jobs that no result waits for.
+    `identification`: see Shared.
     """
 
     def __init__(
@@ -78,12 +90,12 @@ class Pipeline:
         settings: WorkerSettings,
         node: str,
         emit: Emit,
-        cpu_gate: CpuGate | None = None,
-        identification: Identification | None = None,
+        shared: Shared | None = None,
     ) -> None:
+        shared = shared or Shared()
         self._slots = slots
-        self.identification = identification or Identification(settings)
-        self._cpu_gate = cpu_gate or CpuGate()
+        self.identification = shared.identification or Identification(settings)
+        self._cpu_gate = shared.cpu_gate or CpuGate()
         self.identification.budget = LookBudget(self._cpu_gate.gauge)
         self._node = node
         self._emit = emit
@@ -91,7 +103,7 @@ class Pipeline:
         self._tags = settings.tags
         self._classifiers = Classifiers(slots)
         self.background = BackgroundJobs()
-        self.tagger: Tagger | None = None
+        self._tagger = shared.tagger
         self._batcher = Batcher(settings.max_batch, settings.max_wait_ms / 1000)
         self._count = worker_count(settings)
         self._threads: dict[int, threading.Thread] = {}
@@ -120,7 +132,7 @@ class Pipeline:
                 raise ModelError(f"model {name} is not loaded")
         mode: Mode = "live" if mailbox.policy == "newest" else "stills" if options.stills else "every_frame"
         classifier = StreamClassifier(self._slots, models, self._classifiers, self._classify, mode)
-        figures = StreamImageFigures(mode, self.background, self._tags, self.tagger)
+        figures = StreamImageFigures(mode, self.background, self._tags, self._tagger)
         builder = ResultBuilder(self._node, classifier, figures, options.confidence)
         if options.identity is not None:
             builder.identity = StreamIdentity(stream_id, self.identification, self._classifiers, options.identity, mode)

@@ -14,7 +14,7 @@ from workers.bus.message_bus import Bus
 from workers.bus.result import FrameResult
 from workers.engines.hot_swap import EngineSlots
 from workers.inference.identification import GalleryNow, Identification, nobody
-from workers.inference.pipeline import Pipeline
+from workers.inference.pipeline import Pipeline, Shared
 from workers.model_card import ModelStore
 from workers.node.models import NodeModels
 from workers.node.publisher import Gate, ResultPublisher, always
@@ -43,10 +43,9 @@ class Node:
         slots = EngineSlots(store, settings.workers)
         cpu_gate = CpuGate()
         DECODING_LIMITED.set_function(lambda: float(cpu_gate.limited))
-        identification = Identification(settings.workers, store, gallery)
-        self._pipeline = Pipeline(slots, settings.workers, settings.name, self._take, cpu_gate, identification)
         self.tags = TaughtTags(_tags_dir(settings))
-        self._pipeline.tagger = self.tags.of_frame
+        shared = Shared(cpu_gate, Identification(settings.workers, store, gallery), self.tags.of_frame)
+        self._pipeline = Pipeline(slots, settings.workers, settings.name, self._take, shared)
         self._publisher = ResultPublisher(settings, bus, self._pipeline.background, gate)
         self.models = NodeModels(settings, store, slots, self._publisher.promotion)
         self.streams = StreamRunner(settings, slots, self._pipeline, self._publisher, cpu_gate)
